@@ -1,0 +1,225 @@
+"""Hashing of raw 64-bit ids to rows of an embedding table, the same in every language.
+
+One id selects k rows, one per hash function, and the model reads all of them: two posts are
+confused only when all k rows coincide. `docs/hashing.md` states the rule without Python and
+carries golden vectors.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+# The constants of the public release of May 2026: scales, biases, modulus.
+_DOCUMENTED: dict[str, tuple[tuple[int, ...], tuple[int, ...], int]] = {
+    "user": ((196742702, 1852108266), (1935840681, 167407236), 2859568897),
+    "post": ((2161410491, 1754358832), (1935840681, 167407236), 2361375383),
+    "author": ((371965780, 328930218), (139686260, 37755056), 631860353),
+}
+KINDS = ("user", "post", "author")
+_CHUNK = 1 << 15  # Ids per pass: the temporaries stay in the second-level cache.
+
+
+@dataclass(frozen=True, kw_only=True)
+class HashTable:
+    """The hash functions of one embedding table.
+
+    Function j maps an id to row `((id * scales[j] + biases[j]) mod modulus) mod (num_rows - 1) + 1`
+    in wrapping int64 with a floor modulo; id 0 maps to row 0, the padding row, in every function.
+    """
+
+    num_rows: int  # Rows of the table, the padding row included.
+    scales: tuple[int, ...]  # [k]
+    biases: tuple[int, ...]  # [k]
+    modulus: int  # In [2, 2**32): a row number above it could never be reached.
+
+    def __post_init__(self) -> None:
+        if not self.scales or len(self.scales) != len(self.biases):
+            raise ValueError(
+                f"`scales` and `biases` must have the same length, at least 1, "
+                f"got {len(self.scales)} and {len(self.biases)}."
+            )
+        if not 2 <= self.modulus < 2**32:
+            raise ValueError(f"`modulus` must be in [2, 2**32), got {self.modulus}.")
+        if not 2 <= self.num_rows <= min(self.modulus + 1, 2**31 - 1):
+            raise ValueError(
+                f"`num_rows` must be in [2, {min(self.modulus + 1, 2**31 - 1)}] for modulus "
+                f"{self.modulus}, got {self.num_rows}."
+            )
+        if not all(-(2**63) <= value < 2**63 for value in self.scales + self.biases):
+            raise ValueError(
+                f"`scales` and `biases` must be int64, got {self.scales} and {self.biases}."
+            )
+
+    @property
+    def num_hashes(self) -> int:
+        """k: rows that one id selects."""
+        return len(self.scales)
+
+    def hash_ids(self, ids: np.ndarray) -> np.ndarray:
+        """Maps ids to rows.
+
+        Args:
+          ids: `[...]` of an integer type that fits int64; 0 is padding.
+
+        Returns:
+          `[..., k]` int32 in `[0, num_rows)`; 0 exactly where the id is 0.
+
+        Raises:
+          TypeError: If `ids` does not fit int64 by its type.
+
+        >>> HashSpec.documented().user.hash_ids(np.array([0, 12345]))
+        array([[    0,     0],
+               [35331, 41398]], dtype=int32)
+        """
+        ids = np.asarray(ids)
+        if not np.can_cast(ids.dtype, np.int64):
+            raise TypeError(f"`ids` must fit int64, got {ids.dtype}.")
+        flat = ids.reshape(-1).astype(np.int64, copy=False)
+        rows = np.empty((flat.size, self.num_hashes), np.int32)
+        for start in range(0, flat.size, _CHUNK):
+            chunk = flat[start : start + _CHUNK]
+            padding = chunk == 0
+            for j in range(self.num_hashes):
+                column = self._rows_of(chunk, j)
+                column[padding] = 0
+                rows[start : start + _CHUNK, j] = column
+        return rows.reshape(*ids.shape, self.num_hashes)
+
+    def _rows_of(self, ids: np.ndarray, j: int) -> np.ndarray:
+        # NumPy vectorises division by a scalar, not the remainder: hence x - x // m * m.
+        raw = ids * np.int64(self.scales[j])
+        raw += np.int64(self.biases[j])
+        quotient = raw // np.int64(self.modulus)
+        quotient *= np.int64(self.modulus)
+        raw -= quotient
+        small = raw.astype(np.uint32)
+        divisor = np.uint32(self.num_rows - 1)
+        small -= small // divisor * divisor
+        small += np.uint32(1)
+        return small.view(np.int32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HashSpec:
+    """The hash functions of the three tables; stored with every feature partition and model."""
+
+    user: HashTable
+    post: HashTable
+    author: HashTable
+
+    @classmethod
+    def documented(
+        cls,
+        *,
+        user_rows: int = 100_000,
+        post_rows: int = 100_000,
+        author_rows: int = 30_000,
+        num_hashes: int = 2,
+    ) -> "HashSpec":
+        """Returns the public constants, followed by derived functions beyond the second.
+
+        Args:
+          user_rows: Rows of the user table.
+          post_rows: Rows of the post table.
+          author_rows: Rows of the author table.
+          num_hashes: k, at least 1, for each table.
+
+        Raises:
+          ValueError: If a table does not fit its modulus or `num_hashes` is not positive.
+        """
+        rows = {"user": user_rows, "post": post_rows, "author": author_rows}
+        return cls(**{kind: _documented_table(kind, rows[kind], num_hashes) for kind in KINDS})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns JSON types only; `from_dict` is the inverse."""
+        return json.loads(json.dumps(asdict(self)))
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "HashSpec":
+        """Returns the specification that `to_dict` wrote.
+
+        Raises:
+          ValueError: If a key is missing or unknown, or a value is out of range.
+        """
+        fields = {"num_rows", "scales", "biases", "modulus"}
+        if set(value) != set(KINDS) or any(set(value[kind]) != fields for kind in KINDS):
+            raise ValueError(
+                f"A hash specification has the tables {list(KINDS)}, each with {sorted(fields)}; "
+                f"got { {kind: sorted(table) for kind, table in value.items()} }."
+            )
+        return cls(
+            **{
+                kind: HashTable(
+                    num_rows=value[kind]["num_rows"],
+                    scales=tuple(value[kind]["scales"]),
+                    biases=tuple(value[kind]["biases"]),
+                    modulus=value[kind]["modulus"],
+                )
+                for kind in KINDS
+            }
+        )
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON: equal exactly when all ids hash alike by definition."""
+        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _documented_table(kind: str, num_rows: int, num_hashes: int) -> HashTable:
+    scales, biases, modulus = _DOCUMENTED[kind]
+    if num_hashes < 1:
+        raise ValueError(f"`num_hashes` must be at least 1, got {num_hashes}.")
+    for j in range(len(scales), num_hashes):
+        scales += (1 + _derived(kind, j, "scale") % (modulus - 1),)
+        biases += (_derived(kind, j, "bias") % modulus,)
+    return HashTable(
+        num_rows=num_rows,
+        scales=scales[:num_hashes],
+        biases=biases[:num_hashes],
+        modulus=modulus,
+    )
+
+
+def _derived(kind: str, j: int, constant: str) -> int:
+    digest = hashlib.sha256(f"phoenix-hash/{kind}/{j}/{constant}".encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollisionReport:
+    """How well the hash functions of one table separate a set of ids."""
+
+    num_ids: int  # Distinct ids, without 0.
+    num_keys: int  # Distinct row combinations; equal to `num_ids` when nothing is confused.
+    num_rows_used: tuple[int, ...]  # [k] Distinct rows per function.
+    expected_rows_used: float  # The same for a perfectly random function.
+    largest_load: tuple[int, ...]  # [k] Ids in the fullest row, per function.
+
+
+def collision_report(ids: np.ndarray, table: HashTable) -> CollisionReport:
+    """Measures the collisions of `ids` in `table`.
+
+    The expectation for n ids in r usable rows is r * (1 - (1 - 1 / r) ** n).
+
+    Args:
+      ids: `[...]` int64; duplicates and 0 are ignored.
+      table: The hash functions.
+    """
+    distinct = np.unique(np.asarray(ids))
+    distinct = distinct[distinct != 0]
+    rows = table.hash_ids(distinct)
+    usable = table.num_rows - 1
+    loads = [np.unique(rows[:, j], return_counts=True)[1] for j in range(table.num_hashes)]
+    return CollisionReport(
+        num_ids=len(distinct),
+        num_keys=len(np.unique(rows, axis=0)),
+        num_rows_used=tuple(len(load) for load in loads),
+        expected_rows_used=-usable * float(np.expm1(len(distinct) * np.log1p(-1 / usable)))
+        if usable > 1
+        else float(min(len(distinct), 1)),
+        largest_load=tuple(int(load.max(initial=0)) for load in loads),
+    )
