@@ -1,0 +1,1 @@
+"""The steps of the pipeline: one module = one container step, plus what they share."""

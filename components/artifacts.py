@@ -1,0 +1,264 @@
+"""The artifact store: immutable, content-addressed, verified on every read.
+
+```
+<store>/<kind>/<partition>/<content key>/...files, manifest.json     immutable
+<store>/pointers/heads/<kind>/<partition>/<number>.json              which key is current
+```
+The content key is the digest of the *recipe*: inputs, configuration, code, libraries and seed. The
+same recipe is the same key, so a finished artifact is never made twice. The manifest also carries
+the SHA-256 of every file; the digest of the manifest names the whole artifact, and is what other
+manifests refer to. Nothing in a manifest depends on the clock, so equal work gives equal bytes.
+"""
+
+import hashlib
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components import leases
+from components.errors import BadDataError, TryAgainError
+from components.pointers import Entry, Pointer
+from components.storage import MANIFEST, Storage
+
+logger = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The name of one artifact: where it is and what it must contain."""
+
+    kind: str
+    partition: str  # the UTC day, with a suffix for a shard
+    key: str  # digest of the recipe
+    digest: str  # digest of the manifest
+
+    @property
+    def path(self) -> str:
+        """The artifact's folder below the root of the store."""
+        return f"{self.kind}/{self.partition}/{self.key}"
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.partition} ({self.key[:12]})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that determines the content of an artifact."""
+
+    kind: str
+    partition: str
+    inputs: Sequence[Mapping[str, Any]]  # refs of artifacts, or name, size and digest of sources
+    config: Mapping[str, Any]
+    code: str  # digest of the source code that makes it
+    libraries: Mapping[str, str]  # versions
+    seed: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The content key: the first 32 hex digits of the SHA-256 of the recipe."""
+        return _digest(_canonical(asdict(self)))[:32]
+
+
+@dataclass
+class Draft:
+    """An artifact in the making: write files into `folder`, facts into `facts`."""
+
+    folder: Path
+    facts: dict[str, Any] = field(default_factory=dict)  # row counts, metrics, digests, reasons
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A verified artifact."""
+
+    ref: Ref
+    manifest: Mapping[str, Any]
+    folder: Path  # local
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the step that made it recorded: row counts, metrics, digests, reasons."""
+        return self.manifest["facts"]
+
+    def path(self, name: str) -> Path:
+        """Returns the local path of a file of the artifact.
+
+        Raises:
+          BadDataError: If the manifest does not list it.
+        """
+        listed = self.manifest["files"]
+        if name not in listed and not any(other.startswith(f"{name}/") for other in listed):
+            raise BadDataError(f"{self.ref} has no file {name!r}; it has {sorted(listed)}.")
+        return self.folder / name
+
+
+class Unchanged(Exception):  # noqa: N818 - the good news that there is nothing to do
+    """The artifact exists already, verified."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        super().__init__(f"{artifact.ref} is there already.")
+        self.artifact = artifact
+
+
+class Store:
+    """All artifacts and pointers of one deployment."""
+
+    def __init__(self, url: str) -> None:
+        self.storage = Storage(url)
+
+    def pointer(self, name: str) -> Pointer:
+        """Returns the pointer called `name`."""
+        return Pointer(self.storage, name)
+
+    def partitions(self, kind: str) -> list[str]:
+        """Returns the partitions of `kind` that have a current artifact, sorted."""
+        names = self.storage.names(f"pointers/heads/{kind}")
+        return [name for name in names if self.head(kind, name) is not None]
+
+    def head(self, kind: str, partition: str) -> Ref | None:
+        """Returns the current artifact of a partition, or None if there is none (any more)."""
+        entry = self._head_pointer(kind, partition).read()
+        if entry is None:
+            return None
+        ref = Ref(kind, partition, entry.value["key"], entry.value["digest"])
+        return ref if self.storage.exists(f"{ref.path}/{MANIFEST}") else None
+
+    def read(self, ref: Ref) -> Artifact:
+        """Opens an artifact after verifying its manifest and every file.
+
+        Raises:
+          BadDataError: If it is missing, or a file is missing, has another size or other bytes.
+        """
+        try:
+            data = self.storage.read(f"{ref.path}/{MANIFEST}")
+        except FileNotFoundError as error:
+            raise BadDataError(
+                f"{ref} is missing: {self.storage.uri(ref.path)} has no {MANIFEST}. "
+                f"Run the step {ref.kind} for this day again."
+            ) from error
+        if _digest(data) != ref.digest:
+            raise _damaged(ref, self.storage.uri(f"{ref.path}/{MANIFEST}"), ref.digest, data)
+        manifest = json.loads(data)
+        folder = self.storage.fetch(ref.path)
+        for name, expected in manifest["files"].items():
+            _verify_file(ref, folder / name, expected)
+        return Artifact(ref, manifest, folder)
+
+    @contextmanager
+    def write(self, recipe: Recipe) -> Iterator[Draft]:
+        """Makes one artifact: visible when the block ends, gone without a trace if it fails.
+
+        Holds the lease of the partition meanwhile.
+
+        Raises:
+          Unchanged: Instead of running the block, if the artifact exists and is whole.
+          TryAgainError: If another process writes the partition.
+        """
+        for name in (recipe.kind, recipe.partition):
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"A kind or partition is lower case, got {name!r}.")
+        with leases.held(self.storage, f"{recipe.kind}/{recipe.partition}") as lease:
+            self.storage.remove_dead_drafts()
+            existing = self._existing(recipe)
+            if existing is not None:
+                self._move_head(existing.ref, lease)
+                raise Unchanged(existing)
+            draft = Draft(self.storage.scratch_folder())
+            try:
+                yield draft
+                ref = self._seal(recipe, draft)
+                lease.check()
+                self.storage.publish_folder(draft.folder, ref.path)
+                self._move_head(ref, lease)
+            finally:
+                shutil.rmtree(draft.folder, ignore_errors=True)
+
+    def _existing(self, recipe: Recipe) -> Artifact | None:
+        path = f"{recipe.kind}/{recipe.partition}/{recipe.key}"
+        if not self.storage.exists(path):
+            return None
+        for entry in reversed(self._head_pointer(recipe.kind, recipe.partition).log()):
+            if entry.value["key"] == recipe.key:
+                ref = Ref(recipe.kind, recipe.partition, recipe.key, entry.value["digest"])
+                try:
+                    return self.read(ref)
+                except BadDataError as error:
+                    logger.warning("%s It is set aside and made again.", error)
+                    break
+        # Damaged, or its maker died before the head was moved: nobody vouches for it.
+        aside = f"damaged/{recipe.kind}-{recipe.partition}-{recipe.key}"
+        self.storage.remove(aside)
+        self.storage.move_aside(path, aside)
+        return None
+
+    def _seal(self, recipe: Recipe, draft: Draft) -> Ref:
+        files = {
+            path.relative_to(draft.folder).as_posix(): {
+                "bytes": path.stat().st_size,
+                "sha256": _file_digest(path),
+            }
+            for path in sorted(draft.folder.rglob("*"))
+            if path.is_file()
+        }
+        manifest = _canonical(
+            {"key": recipe.key, "recipe": asdict(recipe), "files": files, "facts": draft.facts}
+        )
+        (draft.folder / MANIFEST).write_bytes(manifest)
+        return Ref(recipe.kind, recipe.partition, recipe.key, _digest(manifest))
+
+    def _move_head(self, ref: Ref, lease: leases.Lease) -> None:
+        pointer = self._head_pointer(ref.kind, ref.partition)
+        seen = pointer.read()
+        if seen is not None:
+            if (seen.value["key"], seen.value["digest"]) == (ref.key, ref.digest):
+                return
+            _refuse_stale(pointer, seen, lease)
+        value = {"key": ref.key, "digest": ref.digest, "token": lease.token}
+        pointer.move(value, seen=seen, reason="written")
+
+    def _head_pointer(self, kind: str, partition: str) -> Pointer:
+        return self.pointer(f"heads/{kind}/{partition}")
+
+
+def _refuse_stale(pointer: Pointer, seen: Entry, lease: leases.Lease) -> None:
+    if seen.value["token"] > lease.token:
+        raise TryAgainError(f"{pointer.name} was written by a later holder of the lease.")
+
+
+def _verify_file(ref: Ref, path: Path, expected: Mapping[str, Any]) -> None:
+    if not path.is_file():
+        raise BadDataError(f"{ref}: the file {path} is missing.")
+    if path.stat().st_size != expected["bytes"] or _file_digest(path) != expected["sha256"]:
+        raise BadDataError(
+            f"{ref}: the file {path} is damaged: its manifest says {expected['bytes']} bytes with "
+            f"SHA-256 {expected['sha256'][:16]}…, found {path.stat().st_size} bytes with "
+            f"{_file_digest(path)[:16]}…. Run the step {ref.kind} for this day again to rebuild it."
+        )
+
+
+def _damaged(ref: Ref, uri: str, expected: str, data: bytes) -> BadDataError:
+    return BadDataError(
+        f"{ref}: the manifest {uri} is damaged: expected SHA-256 {expected[:16]}…, found "
+        f"{_digest(data)[:16]}…. Run the step {ref.kind} for this day again to rebuild it."
+    )
+
+
+def _canonical(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

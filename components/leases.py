@@ -1,0 +1,116 @@
+"""Leases: one writer per partition, with a fencing token for the writer who comes back too late.
+
+A lease is a pointer `leases/<kind>/<partition>`: taking it appends an entry, and the entry's number
+is the fencing token. While a holder lives it renews a heartbeat beside the entry. A lease can be
+taken over when its holder released it, when its process is dead (same machine), or when no
+heartbeat came for the lease's lifetime (another machine).
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from components import processes
+from components.errors import TryAgainError
+from components.pointers import Entry, Pointer
+from components.storage import Storage
+
+LIFETIME_SECONDS = 120.0
+HEARTBEAT_SECONDS = 15.0
+
+
+class Lease:
+    """The right to write one partition, as long as nobody with a higher token has taken over."""
+
+    def __init__(self, pointer: Pointer, entry: Entry) -> None:
+        self.token = entry.number
+        self._pointer = pointer
+
+    def check(self) -> None:
+        """Raises TryAgainError if the lease was taken over in the meantime."""
+        newest = self._pointer.read()
+        if newest is None or newest.number != self.token:
+            raise TryAgainError(f"The lease {self._pointer.name} was taken over by another writer.")
+
+
+@contextmanager
+def held(storage: Storage, name: str) -> Iterator[Lease]:
+    """Holds the lease `name` for the duration of the block.
+
+    Raises:
+      TryAgainError: If another writer holds it.
+    """
+    pointer = Pointer(storage, f"leases/{name}")
+    newest = pointer.read()
+    if newest is not None and _is_alive(storage, pointer.name, newest):
+        holder = newest.value
+        raise TryAgainError(
+            f"{name} is being written by process {holder['pid']} on {holder['machine']} "
+            f"since {newest.moved_at}."
+        )
+    pid = os.getpid()
+    value = {
+        "held": True,
+        "pid": pid,
+        "started": processes.started(pid),
+        "machine": processes.machine(),
+    }
+    beat = _beat_path(pointer.name, newest.number + 1 if newest else 1)
+    storage.replace(beat, b"")  # before the entry: no one may see the entry without a heartbeat
+    entry = pointer.move(value, seen=newest, reason="take the lease")
+    lease = Lease(pointer, entry)
+    stop = threading.Event()
+    thread = threading.Thread(target=_keep_beating, args=(storage, beat, stop), daemon=True)
+    thread.start()
+    try:
+        yield lease
+    finally:
+        stop.set()
+        thread.join()
+        storage.remove(beat)
+        _release(pointer, entry)
+
+
+def holders(storage: Storage) -> list[tuple[str, Entry, bool]]:
+    """Returns every lease that is marked as held: its name, its entry, and whether it is alive."""
+    found = []
+    for kind in storage.names("pointers/leases"):
+        for partition in storage.names(f"pointers/leases/{kind}"):
+            pointer = Pointer(storage, f"leases/{kind}/{partition}")
+            entry = pointer.read()
+            if entry is not None and entry.value["held"]:
+                alive = _is_alive(storage, pointer.name, entry)
+                found.append((f"{kind}/{partition}", entry, alive))
+    return found
+
+
+def _release(pointer: Pointer, entry: Entry) -> None:
+    try:
+        released = pointer.move({"held": False}, seen=entry, reason="release the lease")
+        pointer.forget_before(released.number)
+    except TryAgainError:
+        pass  # taken over: the new holder's entry stands
+
+
+def _is_alive(storage: Storage, name: str, entry: Entry) -> bool:
+    if not entry.value["held"]:
+        return False
+    if entry.value["machine"] == processes.machine():
+        return processes.started(entry.value["pid"]) == entry.value["started"]
+    try:
+        last_beat = storage.modified_at(_beat_path(name, entry.number))
+    except FileNotFoundError:
+        return False
+    return time.time() - last_beat < LIFETIME_SECONDS
+
+
+def _keep_beating(storage: Storage, beat: str, stop: threading.Event) -> None:
+    while not stop.wait(HEARTBEAT_SECONDS):
+        storage.replace(beat, json.dumps(time.time()).encode())
+
+
+def _beat_path(name: str, token: int) -> str:
+    return f"pointers/{name}/{token:08d}.beat"

@@ -1,0 +1,184 @@
+"""Where artifacts live: a local folder or a bucket, by fsspec URL, with the three writes we need.
+
+The whole store rests on three operations that are atomic on a local disk and on object stores
+alike: create a small object only if it is absent, replace a small object, and make a folder of
+files visible in one switch (a rename locally; elsewhere, the manifest is written last and a folder
+without one does not exist).
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from components import processes
+
+MANIFEST = "manifest.json"
+
+
+class Storage:
+    """Files below one root. Paths are relative POSIX paths and cannot leave the root."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._fs, root = fsspec.core.url_to_fs(url)
+        self._root = PurePosixPath(root)
+        self.is_local = isinstance(self._fs, LocalFileSystem)
+
+    def _full(self, path: str) -> str:
+        parts = PurePosixPath(path).parts
+        if not parts or path.startswith("/") or ".." in parts:
+            raise ValueError(f"A path in the store is relative and stays in it, got {path!r}.")
+        return str(self._root / path)
+
+    def uri(self, path: str) -> str:
+        """Returns the full address of `path`, for people and manifests."""
+        return self._full(path) if self.is_local else self._fs.unstrip_protocol(self._full(path))
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or folder is there."""
+        return self._fs.exists(self._full(path))
+
+    def names(self, path: str) -> list[str]:
+        """Returns the sorted names directly below `path`; none if it does not exist."""
+        self._fs.invalidate_cache(self._full(path))
+        try:
+            entries = self._fs.ls(self._full(path), detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted(PurePosixPath(entry).name for entry in entries)
+
+    def read(self, path: str) -> bytes:
+        """Returns the bytes of a file.
+
+        Raises:
+          FileNotFoundError: If there is none.
+        """
+        return self._fs.cat_file(self._full(path))
+
+    def modified_at(self, path: str) -> float:
+        """Returns when a file was last written, in seconds since 1970 by the store's clock."""
+        return self._fs.modified(self._full(path)).timestamp()
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Writes `data` if `path` is absent, whole or not at all; returns whether it did."""
+        target = self._full(path)
+        if not self.is_local:
+            try:
+                self._fs.pipe_file(target, data, mode="create")
+            except FileExistsError:
+                return False
+            return True
+        with self._synced_temporary(target, data) as temporary:
+            try:
+                Path(target).hardlink_to(temporary)  # checks and creates in one system call
+            except FileExistsError:
+                return False
+            finally:
+                _sync_folder(Path(target).parent)
+        return True
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Writes `data` over whatever is at `path`, whole or not at all."""
+        target = self._full(path)
+        if not self.is_local:
+            self._fs.pipe_file(target, data)
+            return
+        with self._synced_temporary(target, data) as temporary:
+            temporary.replace(target)
+            _sync_folder(Path(target).parent)
+
+    @contextmanager
+    def _synced_temporary(self, target: str, data: bytes) -> Iterator[Path]:
+        folder = Path(target).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".tmp-{uuid.uuid4().hex}"
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def scratch_folder(self) -> Path:
+        """Returns a new local folder, on the store's own disk where there is one."""
+        base = Path(self._full("tmp")) if self.is_local else Path(tempfile.gettempdir())
+        folder = base / f"draft-{processes.machine()}-{os.getpid()}-{uuid.uuid4().hex}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def publish_folder(self, folder: Path, path: str) -> None:
+        """Makes a finished local folder, manifest included, visible at `path` in one switch.
+
+        Does nothing if `path` holds a manifest already: the same path means the same content.
+        """
+        if self.exists(f"{path}/{MANIFEST}"):
+            return
+        if not self.is_local:
+            for file in sorted(folder.rglob("*")):
+                if file.is_file() and file.name != MANIFEST:
+                    name = file.relative_to(folder).as_posix()
+                    self._fs.put_file(str(file), self._full(f"{path}/{name}"))
+            self._fs.put_file(str(folder / MANIFEST), self._full(f"{path}/{MANIFEST}"))
+            return
+        for entry in [*sorted(folder.rglob("*")), folder]:
+            _sync_folder(entry) if entry.is_dir() else _sync_file(entry)
+        target = Path(self._full(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(target)
+        _sync_folder(target.parent)
+
+    def fetch(self, path: str) -> Path:
+        """Returns a local path with the content of the file or folder `path`.
+
+        Locally this is the file itself; from a bucket it is a copy that lives as long as the
+        process's scratch space.
+        """
+        if self.is_local:
+            return Path(self._full(path))
+        target = self.scratch_folder() / PurePosixPath(path).name
+        self._fs.get(self._full(path), str(target), recursive=self._fs.isdir(self._full(path)))
+        return target
+
+    def move_aside(self, path: str, to: str) -> None:
+        """Renames a folder; used to keep a damaged artifact for inspection."""
+        if self.is_local:
+            Path(self._full(to)).parent.mkdir(parents=True, exist_ok=True)
+        self._fs.mv(self._full(path), self._full(to), recursive=True)
+
+    def remove(self, path: str) -> None:
+        """Removes a file or a folder; a missing one is fine."""
+        if self._fs.exists(self._full(path)):
+            self._fs.rm(self._full(path), recursive=True)
+
+    def remove_dead_drafts(self) -> int:
+        """Removes the drafts of processes of this machine that no longer live; returns how many."""
+        if not self.is_local:
+            return 0
+        removed = 0
+        for folder in Path(self._full("tmp")).glob(f"draft-{processes.machine()}-*"):
+            if processes.started(int(folder.name.split("-")[-2])) is None:
+                shutil.rmtree(folder, ignore_errors=True)
+                removed += 1
+        return removed
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,43 @@
+"""What the gate, the corpus export and the feeds need of a recommender, trained or trivial.
+
+The two-tower model, the most-popular and the random recommender all satisfy `Retriever`; the
+ranking transformer and the same two baselines satisfy `Ranker`. Nothing downstream asks which.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from phoenix.windows import Windows
+
+
+class Retriever(Protocol):
+    """Finds posts for a user by the inner product of two vectors."""
+
+    name: str
+
+    def encode_users(self, windows: Windows) -> np.ndarray:
+        """`[N, D]` float32: one query per window, from its user and history alone.
+
+        A user about whom nothing is known may get the zero vector.
+        """
+        ...
+
+    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+        """`[M, D]` float32: one vector per post. Both arguments are `[M]` int64."""
+        ...
+
+
+class Ranker(Protocol):
+    """Predicts what a user will do with each candidate."""
+
+    name: str
+    actions: tuple[str, ...]
+
+    def predict(self, windows: Windows) -> np.ndarray:
+        """`[N, C, A]` float32: probability of each action for each candidate.
+
+        The value for a candidate does not depend on the other candidates. Values of padded
+        candidates are finite and meaningless.
+        """
+        ...

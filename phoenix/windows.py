@@ -1,0 +1,91 @@
+"""Windows: one user's impressions with the history that was known before the first of them.
+
+A window is the unit of training, evaluation and serving. `Windows` holds N of them as fixed-shape
+NumPy arrays; `to_batch` turns a slice into what the models take.
+
+Glossary of shapes:
+  N: windows, S: history length, C: candidates, A: actions,
+  nu / ni / na: number of user / post / author hash functions.
+
+History is oldest first, left-aligned, padded on the right. Padding has id 0 and hash 0.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from phoenix.recsys_model import RecsysBatch
+
+
+class Windows(NamedTuple):
+    """N windows; every array has N rows. Ids are int64 and never reach JAX."""
+
+    user_ids: np.ndarray  # [N] int64
+    starts_at: np.ndarray  # [N] int64, ms UTC: the time of the first impression (or of the request)
+    user_hashes: np.ndarray  # [N, nu] int32, 0 = unknown
+    history_post_ids: np.ndarray  # [N, S] int64, 0 = padding
+    history_author_ids: np.ndarray  # [N, S] int64
+    history_post_hashes: np.ndarray  # [N, S, ni] int32
+    history_author_hashes: np.ndarray  # [N, S, na] int32
+    history_shown_at: np.ndarray  # [N, S] int64, ms UTC, 0 = padding
+    history_actions: np.ndarray  # [N, S] uint64, bit a = action a
+    history_surfaces: np.ndarray  # [N, S] int32
+    history_dwell_seconds: np.ndarray  # [N, S] float32
+    candidate_post_ids: np.ndarray  # [N, C] int64, 0 = padding
+    candidate_author_ids: np.ndarray  # [N, C] int64
+    candidate_post_hashes: np.ndarray  # [N, C, ni] int32
+    candidate_author_hashes: np.ndarray  # [N, C, na] int32
+    candidate_shown_at: np.ndarray  # [N, C] int64, ms UTC, 0 = padding
+    candidate_surfaces: np.ndarray  # [N, C] int32
+    labels: np.ndarray  # [N, C] uint64, bit a = action a; 0 where there is none
+    label_dwell_seconds: np.ndarray  # [N, C] float32
+
+    @property
+    def candidate_mask(self) -> np.ndarray:
+        """`[N, C]` bool: true where a candidate is real."""
+        return self.candidate_post_ids != 0
+
+    def rows(self, index: np.ndarray | slice) -> "Windows":
+        """Returns the windows at `index`, in its order."""
+        return Windows(*(array[index] for array in self))
+
+
+def concatenate(parts: Sequence[Windows]) -> Windows:
+    """Returns the windows of all `parts`, in order.
+
+    Raises:
+      ValueError: If `parts` is empty or the fixed shapes differ.
+    """
+    return Windows(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def unpack_actions(bits: np.ndarray, num_actions: int) -> np.ndarray:
+    """Expands bit sets to multi-hot rows.
+
+    Args:
+      bits: `[...]` uint64; bit a is action a.
+      num_actions: A, at most 64.
+
+    Returns:
+      `[..., A]` float32 of 0 and 1.
+
+    >>> unpack_actions(np.array([5], np.uint64), 3)
+    array([[1., 0., 1.]], dtype=float32)
+    """
+    positions = np.arange(num_actions, dtype=np.uint64)
+    return ((bits[..., None] >> positions) & np.uint64(1)).astype(np.float32)
+
+
+def to_batch(windows: Windows, num_actions: int) -> RecsysBatch:
+    """Returns the model's view of `windows`: hashes, actions and surfaces, no ids and no labels."""
+    return RecsysBatch(
+        user_hashes=windows.user_hashes,
+        history_post_hashes=windows.history_post_hashes,
+        history_author_hashes=windows.history_author_hashes,
+        history_actions=unpack_actions(windows.history_actions, num_actions),
+        history_product_surface=windows.history_surfaces,
+        candidate_post_hashes=windows.candidate_post_hashes,
+        candidate_author_hashes=windows.candidate_author_hashes,
+        candidate_product_surface=windows.candidate_surfaces,
+    )
