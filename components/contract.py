@@ -84,7 +84,9 @@ class Step:
 
 _SHARDING = (
     Option(name="shard", value_type=int, default=0, help="Which shard to write, from 0."),
-    Option(name="num_shards", value_type=int, default=1, help="Into how many shards the day is cut."),
+    Option(
+        name="num_shards", value_type=int, default=1, help="Into how many shards the day is cut."
+    ),
 )
 _RETRAIN = Option(
     name="retrain",

@@ -1,0 +1,315 @@
+"""The configuration of one deployment: one YAML file, validated whole before anything runs.
+
+Every choice a user may want to change has a name here. Unknown keys are refused, and an error names
+the field by its path. The section of a step is called like the step.
+"""
+
+import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.errors import BadConfigurationError
+from phoenix.scoring import PUBLISHED_WEIGHTS
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, and nothing in it is ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Action(Section):
+    """Something a user can do with a post. Its place in the list is its bit and its model head."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    column: str | None = Field(
+        None, description="Column of the source that says so; its name if empty."
+    )
+    published_as: str | None = Field(
+        None, description="Action of the published weights that this one stands for; its own name."
+    )
+    weight: float | None = Field(
+        None, allow_inf_nan=False, description="Weight in the score; the published one if empty."
+    )
+    loss_weight: float = Field(1.0, ge=0, description="Weight of this action's loss in training.")
+    is_positive: bool = Field(
+        False, description="Whether it makes an impression a retrieval positive."
+    )
+
+    @model_validator(mode="after")
+    def _has_weight(self) -> Self:
+        if self.weight is None and (self.published_as or self.name) not in PUBLISHED_WEIGHTS:
+            raise ValueError(
+                f"{self.published_as or self.name!r} has no published weight: set `weight`, or "
+                f"`published_as` to one of {sorted(PUBLISHED_WEIGHTS)}"
+            )
+        return self
+
+    @property
+    def score_weight(self) -> float:
+        """The weight of this action's probability in the score of a post."""
+        if self.weight is not None:
+            return self.weight
+        return PUBLISHED_WEIGHTS[self.published_as or self.name]
+
+
+class KuaiRandSource(Section):
+    """A folder in the layout of the KuaiRand downloads."""
+
+    layout: Literal["kuairand"]
+    path: Path
+
+
+class ColumnsSource(Section):
+    """Any CSV or Parquet files whose columns are named here."""
+
+    layout: Literal["columns"]
+    events: str = Field(description="Path or glob of the event files (.csv, .parquet).")
+    posts: str | None = Field(None, description="Path or glob of the post files.")
+    event_columns: dict[str, str] = Field(description="Canonical event column -> source column.")
+    post_columns: dict[str, str] = Field({}, description="Canonical post column -> source column.")
+    time_unit: Literal["s", "ms", "us", "iso"] = "ms"
+    dwell_unit: Literal["s", "ms"] = "ms"
+
+
+class SyntheticSource(Section):
+    """The synthetic world, whose true affinities are known."""
+
+    layout: Literal["synthetic"]
+    num_users: int = Field(2_000, ge=10)
+    num_authors: int = Field(200, ge=2)
+    num_posts: int = Field(3_000, ge=10, description="Posts that exist from the first day on.")
+    num_posts_per_day: int = Field(100, ge=0, description="New posts every day.")
+    impressions_per_day: int = Field(20_000, ge=1)
+    seed: int = 20260721
+
+
+Source = Annotated[KuaiRandSource | ColumnsSource | SyntheticSource, Field(discriminator="layout")]
+
+
+class HashingConfig(Section):
+    """Sizes of the embedding tables and the number of hash functions per id."""
+
+    user_rows: int = Field(20_000, ge=2)
+    post_rows: int = Field(20_000, ge=2)
+    author_rows: int = Field(20_000, ge=2)
+    num_user_hashes: int = Field(2, ge=1, le=8)
+    num_post_hashes: int = Field(2, ge=1, le=8)
+    num_author_hashes: int = Field(2, ge=1, le=8)
+
+
+class IngestConfig(Section):
+    """`ingest_events`."""
+
+    source: Source
+
+
+class ValidateConfig(Section):
+    """`validate_events`: limits whose breach fails the day (exit 65)."""
+
+    max_quarantined_share: float = Field(0.05, ge=0, le=1)
+    max_duplicate_share: float = Field(0.5, ge=0, le=1)
+    min_accepted_rows: int = Field(1, ge=0)
+    max_future_minutes: float = Field(10.0, ge=0, description="Clock skew allowed for `shown_at`.")
+    max_dwell_seconds: float = Field(86_400.0, gt=0)
+    num_surfaces: int = Field(16, ge=1, description="Surfaces are 0 to this minus one.")
+
+
+class FeaturesConfig(Section):
+    """`build_features`: the fixed shapes and the reach of a window."""
+
+    history_length: int = Field(32, ge=1, description="S: most recent impressions kept.")
+    num_candidates: int = Field(
+        8, ge=1, description="C: impressions per window; more start another."
+    )
+    history_days: int = Field(
+        14, ge=1, description="Days before this one that may enter a history."
+    )
+    window_minutes: int = Field(
+        60, ge=1, description="Longest time between first and last candidate."
+    )
+
+
+class ModelConfig(Section):
+    """Sizes of one transformer."""
+
+    emb_size: int = Field(64, ge=8)
+    num_layers: int = Field(2, ge=1)
+    num_heads: int = Field(2, ge=1)
+    key_size: int = Field(32, ge=2, multiple_of=2)
+    widening_factor: float = Field(2.0, gt=0)
+
+
+class TrainingConfig(Section):
+    """`train_retrieval` and `train_ranker`: what to train on, how long, how fast."""
+
+    model: ModelConfig = ModelConfig()
+    window_days: int = Field(7, ge=1, description="Days before this one to train on from scratch.")
+    warm_start: bool = Field(
+        True, description="Start from the champion, with the newest days only."
+    )
+    warm_window_days: int = Field(1, ge=1, description="Days to train on after a warm start.")
+    every_days: int = Field(1, ge=1, description="Train on every n-th day since `first_day`.")
+    min_windows: int = Field(1_000, ge=1, description="Do not train on fewer windows than this.")
+    epochs: int = Field(1, ge=1)
+    batch_size: int = Field(256, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    table_learning_rate: float = Field(0.05, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    clip_norm: float = Field(1.0, gt=0)
+    checkpoint_every_steps: int = Field(200, ge=1)
+    max_skipped_steps: int = Field(20, ge=0, description="Non-finite steps before training stops.")
+
+
+class EvaluateConfig(Section):
+    """`evaluate_models`: the gate. A model is promoted if it beats the champion by the margin."""
+
+    ranking_metric: Literal["ndcg", "gauc"] = "ndcg"
+    ranking_k: int = Field(5, ge=1)
+    ranking_min_gain: float = Field(0.0, description="Gain over the champion that promotes.")
+    retrieval_k: int = Field(100, ge=1)
+    retrieval_min_gain: float = 0.0
+    approval: Literal["never", "when_promoted"] = "never"
+
+
+class CorpusConfig(Section):
+    """`export_corpus`."""
+
+    max_age_days: int | None = Field(None, ge=1, description="Older posts leave the corpus.")
+
+
+class ReleaseConfig(Section):
+    """`publish_release`."""
+
+    num_probe_users: int = Field(
+        8, ge=1, description="Users asked for in the check before release."
+    )
+
+
+class FeedsConfig(Section):
+    """`materialize_feeds`."""
+
+    users: Literal["active", "all"] = Field("active", description="Of the day, or ever seen.")
+    num_shards: int = Field(1, ge=1, le=999)
+    num_retrieved: int = Field(100, ge=1, description="Posts retrieved per user before ranking.")
+    feed_length: int = Field(20, ge=1)
+    seen_days: int = Field(14, ge=0, description="Posts shown in these days are not shown again.")
+    surface: int = Field(1, ge=0, description="Surface for which the feed is ranked.")
+    author_decay: float = Field(
+        0.5, gt=0, le=1, description="Author diversity: decay per repetition."
+    )
+    author_floor: float = Field(
+        0.25, ge=0, le=1, description="Author diversity: lowest multiplier."
+    )
+
+
+class PostgresSink(Section):
+    """A table in PostgreSQL."""
+
+    kind: Literal["postgres"]
+    dsn_variable: str = Field(
+        "PHOENIX_POSTGRES_DSN", description="Environment variable of the DSN."
+    )
+    table: str = Field("phoenix_feeds", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+
+
+class RedisSink(Section):
+    """One key per user in Redis."""
+
+    kind: Literal["redis"]
+    url_variable: str = Field("PHOENIX_REDIS_URL", description="Environment variable of the URL.")
+    prefix: str = "phoenix:feed:"
+
+
+class PublishFeedsConfig(Section):
+    """`publish_feeds`: quality limits and where feeds go beside the Parquet artifact."""
+
+    min_coverage: float = Field(0.9, ge=0, le=1, description="Share of users with a full feed.")
+    max_fallback_share: float = Field(1.0, ge=0, le=1)
+    sinks: tuple[Annotated[PostgresSink | RedisSink, Field(discriminator="kind")], ...] = ()
+
+
+class Config(Section):
+    """The whole configuration of one deployment."""
+
+    store: str = Field(description="Folder or fsspec URL; relative to the configuration file.")
+    first_day: datetime.date = Field(description="UTC day before which there is no history.")
+    seed: int = Field(0, ge=0)
+    actions: tuple[Action, ...] = Field(min_length=1, max_length=64)
+    hashing: HashingConfig = HashingConfig()
+    ingest_events: IngestConfig
+    validate_events: ValidateConfig = ValidateConfig()
+    build_features: FeaturesConfig = FeaturesConfig()
+    train_retrieval: TrainingConfig = TrainingConfig()
+    train_ranker: TrainingConfig = TrainingConfig()
+    evaluate_models: EvaluateConfig = EvaluateConfig()
+    export_corpus: CorpusConfig = CorpusConfig()
+    publish_release: ReleaseConfig = ReleaseConfig()
+    materialize_feeds: FeedsConfig = FeedsConfig()
+    publish_feeds: PublishFeedsConfig = PublishFeedsConfig()
+
+    @model_validator(mode="after")
+    def _actions_make_sense(self) -> Self:
+        names = [action.name for action in self.actions]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"`actions` name {repeated[0]!r} twice")
+        if not any(action.is_positive for action in self.actions):
+            raise ValueError("`actions`: mark at least one as `is_positive`, for retrieval")
+        return self
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """The configured actions, in the order of their bits."""
+        return tuple(action.name for action in self.actions)
+
+
+def load(path: Path) -> Config:
+    """Reads and validates a configuration file; relative paths in it are relative to its folder.
+
+    Raises:
+      BadConfigurationError: If it cannot be read, is no YAML mapping, or breaks a rule.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfigurationError(f"{path}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise BadConfigurationError(f"{path}: is not YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise BadConfigurationError(
+            f"{path}: expected a mapping of sections, got {type(raw).__name__}."
+        )
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        raise BadConfigurationError(f"{path}:\n{_explain(error)}") from error
+    return _anchored(config, path.resolve().parent)
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+        got = "" if problem["type"] == "missing" else f", got {problem['input']!r:.80}"
+        lines.append(f"  {where}: {problem['msg']}{got}")
+    return "\n".join(lines)
+
+
+def _anchored(config: Config, folder: Path) -> Config:
+    """Returns the configuration with relative paths made absolute."""
+
+    def anchor(text: str) -> str:
+        return text if "://" in text else str(folder / text)
+
+    source = config.ingest_events.source
+    changes: dict[str, Any] = {}
+    if isinstance(source, KuaiRandSource):
+        changes = {"path": folder / source.path}
+    elif isinstance(source, ColumnsSource):
+        changes = {"events": anchor(source.events), "posts": source.posts and anchor(source.posts)}
+    ingest = config.ingest_events.model_copy(update={"source": source.model_copy(update=changes)})
+    return config.model_copy(update={"store": anchor(config.store), "ingest_events": ingest})

@@ -1,0 +1,99 @@
+"""Which code and which libraries made an artifact."""
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+
+_OURS = ("components", "phoenix", "schemas")
+# What moves artifacts around without shaping what is in them.
+_PLUMBING = frozenset(
+    f"components.{name}"
+    for name in (
+        "artifacts",
+        "config",  # its values are in the recipe
+        "contract",
+        "errors",
+        "leases",
+        "pointers",
+        "processes",
+        "provenance",
+        "records",
+        "step",
+        "storage",
+    )
+)
+_LIBRARIES = (
+    "dm-haiku",
+    "duckdb",
+    "great-expectations",
+    "ibis-framework",
+    "jax",
+    "numpy",
+    "optax",
+    "orbax-checkpoint",
+    "pyarrow",
+    "tensorstore",
+)
+
+
+@functools.cache
+def code_digest(module: str) -> str:
+    """Returns the SHA-256 over a module and every module of ours that it imports, at any depth.
+
+    A change to one step's code therefore changes the content key of that step and of those that
+    share the changed module, and of no other. The plumbing of the steps is left out.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(_closure(module)):
+        digest.update(f"{name}\n".encode() + _source(name).read_bytes())
+    return digest.hexdigest()
+
+
+@functools.cache
+def library_versions() -> dict[str, str]:
+    """Returns the versions of the libraries that shape the content of artifacts."""
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+
+
+def _closure(module: str) -> set[str]:
+    found, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _imports(name)
+    return found
+
+
+def _imports(module: str) -> list[str]:
+    """Returns the modules of ours that a module's source imports, wherever in the file."""
+    candidates = []
+    for node in ast.walk(ast.parse(_source(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            candidates += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            candidates += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [
+        name
+        for name in candidates
+        if name.split(".")[0] in _OURS and name not in _PLUMBING and _is_module(name)
+    ]
+
+
+@functools.cache
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # the parent is a module, so this names something inside it
+        return False
+
+
+@functools.cache
+def _source(module: str) -> Path:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"The module {module} has no source file.")
+    return Path(spec.origin)

@@ -1,0 +1,32 @@
+"""Run records: when a step last ran, how long it took and how it ended.
+
+Records are for people and for the pages; nothing is computed from them. They live beside the
+artifacts because the clock must not enter an artifact.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from components.artifacts import Store
+
+
+def write(store: Store, record: Mapping[str, Any]) -> None:
+    """Keeps `record` as the newest run of its step (and shard) on its day."""
+    shard = record["options"].get("shard")
+    name = record["step"] if shard is None else f"{record['step']}-{shard:03d}"
+    data = json.dumps(record, indent=1, sort_keys=True).encode()
+    store.storage.replace(f"records/{record['day']}/{name}.json", data)
+
+
+def read(store: Store, day: str) -> list[dict[str, Any]]:
+    """Returns the newest record of every step that ran for `day`, in order of their start."""
+    folder = f"records/{day}"
+    names = [name for name in store.storage.names(folder) if not name.startswith(".")]
+    records = [json.loads(store.storage.read(f"{folder}/{name}")) for name in names]
+    return sorted(records, key=lambda record: record["started_at"])
+
+
+def days(store: Store) -> list[str]:
+    """Returns every day for which a step ever ran, sorted."""
+    return store.storage.names("records")

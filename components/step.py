@@ -1,0 +1,193 @@
+"""What every step shares: its command line, its context, its exit code, its one line of output.
+
+A step module holds `run(context, ...)`, which does the work and returns the artifact, and a thin
+`main`, which is `step.main(contract.<STEP>, run, argv)`.
+"""
+
+import argparse
+import datetime
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from components import contract, provenance, records
+from components.artifacts import Artifact, Draft, Recipe, Ref, Store, Unchanged
+from components.config import Config, load
+from components.contract import ExitCode
+from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run of one step: what it may read and how it writes."""
+
+    step: contract.Step
+    config: Config
+    day: datetime.date
+    store: Store
+
+    def head(self, kind: str, day: datetime.date) -> Ref | None:
+        """Returns the current artifact of `kind` for a day, or None."""
+        return self.store.head(kind, day.isoformat())
+
+    def read(self, kind: str, day: datetime.date, *, suffix: str = "") -> Artifact:
+        """Opens the current artifact of `kind` for a day, verified.
+
+        Raises:
+          BadDataError: If there is none, or it is damaged.
+        """
+        partition = day.isoformat() + suffix
+        ref = self.store.head(kind, partition)
+        if ref is None:
+            raise BadDataError(
+                f"{self.step.name} of {self.day} needs {kind} of {partition}, which is missing: "
+                f"run `phoenix step {kind} --day {day}` first."
+            )
+        return self.store.read(ref)
+
+    def write(
+        self,
+        *,
+        inputs: Sequence[Ref | Mapping[str, Any]],
+        config: Mapping[str, Any],
+        seed: int | None = None,
+        suffix: str = "",
+    ) -> AbstractContextManager[Draft]:
+        """Makes this step's artifact of this day; see `Store.write`.
+
+        Args:
+          inputs: References of the artifacts read, and name, size and digest of other sources.
+          config: The parts of the configuration that shape the content.
+          seed: The random seed, where there is one.
+          suffix: Added to the day, for shards.
+        """
+        recipe = Recipe(
+            kind=self.step.name,
+            partition=self.day.isoformat() + suffix,
+            inputs=[asdict(item) if isinstance(item, Ref) else dict(item) for item in inputs],
+            config=config,
+            code=provenance.code_digest(self.step.module),
+            libraries=provenance.library_versions(),
+            seed=seed,
+        )
+        return self.store.write(recipe)
+
+    def written(self, suffix: str = "") -> Artifact:
+        """Opens what this step wrote for this day."""
+        return self.read(self.step.name, self.day, suffix=suffix)
+
+
+Run = Callable[..., Artifact]
+
+
+def main(step: contract.Step, run: Run, argv: Sequence[str] | None = None) -> int:
+    """Runs a step from the command line and returns its exit code.
+
+    The last line on standard output is one JSON object: status, artifact and facts, or the error.
+    """
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s"
+    )
+    signal.signal(signal.SIGTERM, _terminate)
+    options = _parser(step).parse_args(argv)
+    values = {option.name: getattr(options, option.name) for option in step.options}
+    started_at, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
+    context = None
+    try:
+        config = load(Path(options.config))
+        context = Context(step, config, _day(options.day, config), Store(config.store))
+        outcome = _success("done", run(context, **values))
+        code = ExitCode.DONE
+    except Unchanged as unchanged:
+        logger.info("%s Nothing to do.", unchanged)
+        outcome = _success("unchanged", unchanged.artifact)
+        code = ExitCode.DONE if options.unchanged_ok else ExitCode.NOTHING_TO_DO
+    except StepError as error:
+        logger.error("%s", error)
+        code, outcome = error.exit_code, {"status": "failed", "error": str(error)}
+    except OSError as error:
+        logger.exception("The system refused")  # a full disk, a lost mount: worth another try
+        code, outcome = ExitCode.TRY_AGAIN, {"status": "failed", "error": str(error)}
+    except Exception as error:
+        logger.exception("A bug in %s: please report it with the lines above", step.name)
+        code, outcome = ExitCode.BUG, {"status": "failed", "error": repr(error)}
+    if context is not None:
+        record = {
+            "step": step.name,
+            "day": context.day.isoformat(),
+            "options": values,
+            "started_at": started_at.isoformat(timespec="milliseconds"),
+            "seconds": round(time.monotonic() - clock, 3),
+            "exit_code": int(code),
+            "airflow_run": os.environ.get("AIRFLOW_CTX_DAG_RUN_ID"),
+            **outcome,
+        }
+        records.write(context.store, record)
+    print(json.dumps(outcome, sort_keys=True), flush=True)  # noqa: T201 - the contract's one line
+    return int(code)
+
+
+def _success(status: str, artifact: Artifact) -> dict[str, Any]:
+    return {"status": status, "artifact": asdict(artifact.ref), "facts": dict(artifact.facts)}
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise TryAgainError("Stopped by SIGTERM; the next run goes on from what was saved.")
+
+
+def _day(text: str, config: Config) -> datetime.date:
+    try:
+        day = contract.parse_day(text)
+    except ValueError as error:
+        raise BadConfigurationError(f"--day: {error}") from error
+    if day < config.first_day:
+        raise BadConfigurationError(
+            f"--day: {day} is before `first_day` of the configuration, {config.first_day}."
+        )
+    return day
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint is a configuration error by exit code, too."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(ExitCode.BAD_CONFIGURATION, f"{self.prog}: {message}\n")
+
+
+def _parser(step: contract.Step) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=f"python -m {step.module}",
+        description=step.summary,
+        epilog=f"example: python -m {step.module} --config examples/synthetic.yaml "
+        "--day 2026-01-01",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", required=True, help="Configuration of the deployment (YAML).")
+    parser.add_argument("--day", required=True, help="UTC day, YYYY-MM-DD.")
+    parser.add_argument(
+        "--unchanged-ok",
+        action="store_true",
+        help="Exit 0 instead of 99 when there is nothing to do, for schedulers that must go on.",
+    )
+    for option in step.options:
+        parser.add_argument(
+            "--" + option.name.replace("_", "-"),
+            type=option.value_type,
+            default=option.default,
+            choices=option.choices or None,
+            help=option.help,
+        )
+    return parser
