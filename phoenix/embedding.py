@@ -1,0 +1,167 @@
+"""Embedding tables: three large arrays that are read and written a few rows at a time.
+
+The models never see a table: they take the rows that `lookup` copies out, the loss is
+differentiated with respect to those rows, and `update` adds the gradients of equal rows and
+changes each touched row once. The time of a step therefore depends on the batch and not on the
+number of rows.
+
+Glossary of shapes:
+  R: rows of a table, D: embedding size, M: rows read by one batch, duplicates included.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from phoenix.hashing import KINDS, HashSpec
+from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
+
+# Small against the steps of AdaGrad, so that a row that was never trained says almost nothing.
+INITIAL_STANDARD_DEVIATION = 0.02
+_EPSILON = 1e-10
+
+
+class EmbeddingTable(NamedTuple):
+    """One table with the state of its optimizer. Row 0 is padding and always zero."""
+
+    rows: jax.Array  # [R, D] float32
+    accumulator: jax.Array  # [R] float32: sum over updates of the mean squared gradient of the row
+    slots: jax.Array  # [R] int32: scratch of `update`, written before it is read, never saved
+
+
+class EmbeddingTables(NamedTuple):
+    """The tables of one model."""
+
+    user: EmbeddingTable
+    post: EmbeddingTable
+    author: EmbeddingTable
+
+
+def initial_tables(hash_spec: HashSpec, emb_size: int, seed: int) -> EmbeddingTables:
+    """Returns tables of small random rows.
+
+    Rows are normal with standard deviation `INITIAL_STANDARD_DEVIATION`, drawn by Philox with the
+    key (seed, index of the table); row 0 is zero.
+
+    Args:
+      hash_spec: Gives the number of rows of each table.
+      emb_size: D.
+      seed: At least 0; equal seeds give bit-identical tables.
+    """
+    arrays = {}
+    for index, kind in enumerate(KINDS):
+        num_rows = getattr(hash_spec, kind).num_rows
+        generator = np.random.Generator(np.random.Philox(key=[seed, index]))
+        rows = generator.standard_normal((num_rows, emb_size), np.float32)
+        rows *= np.float32(INITIAL_STANDARD_DEVIATION)
+        rows[0] = 0
+        arrays[kind] = rows
+    return tables_from_arrays(arrays)
+
+
+def tables_from_arrays(
+    rows: dict[str, np.ndarray], accumulators: dict[str, np.ndarray] | None = None
+) -> EmbeddingTables:
+    """Returns tables with the given contents.
+
+    Args:
+      rows: `[R, D]` float32 for each of `KINDS`.
+      accumulators: `[R]` float32 for each of `KINDS`; None starts them at zero.
+    """
+    tables = []
+    for kind in KINDS:
+        num_rows = len(rows[kind])
+        accumulator = np.zeros(num_rows, np.float32) if accumulators is None else accumulators[kind]
+        tables.append(
+            EmbeddingTable(
+                # A copy: on a CPU, JAX may alias NumPy memory, and these buffers get donated.
+                rows=jnp.array(rows[kind], jnp.float32, copy=True),
+                accumulator=jnp.array(accumulator, jnp.float32, copy=True),
+                slots=jnp.zeros(num_rows, jnp.int32),
+            )
+        )
+    return EmbeddingTables(*tables)
+
+
+def lookup(tables: EmbeddingTables, batch: RecsysBatch) -> RecsysEmbeddings:
+    """Returns copies of the rows that `batch` selects, in the shapes that the models take."""
+    return RecsysEmbeddings(
+        user_embeddings=tables.user.rows[batch.user_hashes],
+        history_post_embeddings=tables.post.rows[batch.history_post_hashes],
+        candidate_post_embeddings=tables.post.rows[batch.candidate_post_hashes],
+        history_author_embeddings=tables.author.rows[batch.history_author_hashes],
+        candidate_author_embeddings=tables.author.rows[batch.candidate_author_hashes],
+    )
+
+
+def update(
+    tables: EmbeddingTables,
+    batch: RecsysBatch,
+    gradients: RecsysEmbeddings,
+    *,
+    learning_rate: float | jax.Array,
+    is_applied: bool | jax.Array = True,
+) -> EmbeddingTables:
+    """Applies row-wise AdaGrad to the rows that `batch` selected.
+
+    With g the sum of the gradients of all copies of row r:
+    a_r += mean(g ** 2); row_r -= learning_rate * g / (sqrt(a_r) + 1e-10).
+    Source: Duchi, Hazan and Singer 2011, with one accumulator per row as in DLRM (Naumov et al.
+    2019).
+
+    Args:
+      tables: Donate them, and nothing of size R is copied.
+      batch: What `lookup` was called with.
+      gradients: Of the loss with respect to the result of `lookup`.
+      learning_rate: Root mean square of the first change of a row.
+      is_applied: False leaves every row and accumulator as it was.
+    """
+    selected = {
+        "user": [(batch.user_hashes, gradients.user_embeddings)],
+        "post": [
+            (batch.history_post_hashes, gradients.history_post_embeddings),
+            (batch.candidate_post_hashes, gradients.candidate_post_embeddings),
+        ],
+        "author": [
+            (batch.history_author_hashes, gradients.history_author_embeddings),
+            (batch.candidate_author_hashes, gradients.candidate_author_embeddings),
+        ],
+    }
+    updated = []
+    for kind in KINDS:
+        table = getattr(tables, kind)
+        emb_size = table.rows.shape[1]
+        index = jnp.concatenate([part.reshape(-1) for part, _ in selected[kind]])
+        gradient = jnp.concatenate([part.reshape(-1, emb_size) for _, part in selected[kind]])
+        updated.append(
+            _updated_table(table, index, gradient, learning_rate, jnp.asarray(is_applied))
+        )
+    return EmbeddingTables(*updated)
+
+
+def _updated_table(
+    table: EmbeddingTable,
+    index: jax.Array,
+    gradient: jax.Array,
+    learning_rate: float | jax.Array,
+    is_applied: jax.Array,
+) -> EmbeddingTable:
+    num_rows, num_read = len(table.accumulator), len(index)
+    # Every copy of a row writes its position into the row's slot and all of them read the winner
+    # back: duplicates are found without a sort and without memory that depends on R.
+    position = jnp.arange(num_read, dtype=jnp.int32)
+    slots = table.slots.at[index].set(position)
+    winner = slots[index]  # [M]
+    summed = jax.ops.segment_sum(gradient.astype(jnp.float32), winner, num_read)  # [M, D]
+
+    is_written = (winner == position) & (index != 0) & is_applied
+    target = jnp.where(is_written, index, num_rows)  # Beyond the end: dropped.
+    accumulator = table.accumulator[index] + jnp.mean(jnp.square(summed), axis=1)  # [M]
+    step = learning_rate * summed / (jnp.sqrt(accumulator) + _EPSILON)[:, None]
+    return EmbeddingTable(
+        rows=table.rows.at[target].add(-step, mode="drop"),
+        accumulator=table.accumulator.at[target].set(accumulator, mode="drop"),
+        slots=slots,
+    )
