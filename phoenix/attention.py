@@ -1,0 +1,308 @@
+"""Attention with rotary positions, grouped heads and capped logits, and who may attend to whom.
+
+Candidates attend to the user, the history and themselves, never to each other. That is computed as
+a `[C, S+1]` product with the context plus one product of each candidate with itself; a square mask
+over everything (`make_recsys_attn_mask`) says the same and is kept for those who want to see it.
+
+Logits are capped to [-30, 30] before the softmax, so its exponentials need no maximum subtracted:
+they stay between 1e-13 and 1e13. A query with nothing visible gets the zero vector.
+
+Glossary of shapes:
+  B: batch, T: sequence, S: history, C: candidates, Q: queries of one call, D: model width,
+  H: key/value heads, G: query heads per key/value head, K: key size, V: value size.
+"""
+
+from typing import NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike, DTypeLike
+
+from phoenix.layers import Init, Linear
+
+LOGIT_CAP = 30.0
+ROTARY_BASE = 10_000
+
+
+class KeysValues(NamedTuple):
+    """What others need to attend to a sequence: keys `[B, H, T, K]` and values `[B, H, T, V]`."""
+
+    keys: jax.Array
+    values: jax.Array
+
+
+def make_recsys_attn_mask(
+    seq_len: int, candidate_start_offset: int, dtype: DTypeLike = jnp.float32
+) -> jax.Array:
+    """The square mask: causal context, and candidates that see the context and themselves.
+
+    Args:
+      seq_len: T, the length of `[user | history | candidates]`.
+      candidate_start_offset: Position of the first candidate.
+      dtype: Of the result.
+
+    Returns:
+      `[1, 1, T, T]`, 1 where the query (row) may attend to the key (column), else 0.
+    """
+    position = np.arange(seq_len)
+    is_causal = position[None, :] <= position[:, None]
+    is_context_key = position[None, :] < candidate_start_offset
+    mask = is_causal & (is_context_key | np.eye(seq_len, dtype=bool))
+    return jnp.asarray(mask[None, None], dtype)
+
+
+def rotate_half(x: jax.Array) -> jax.Array:
+    """Maps `[x1, x2]`, the halves of the last axis, to `[-x2, x1]`."""
+    first, second = jnp.split(x, 2, axis=-1)
+    return jnp.concatenate([-second, first], axis=-1)
+
+
+def rotate(x: jax.Array, positions: jax.Array, base: float = ROTARY_BASE) -> jax.Array:
+    """Rotates pairs of features by an angle that grows with the position (RoPE, halves layout).
+
+    `y = x * cos(t f) + rotate_half(x) * sin(t f)` with `f_j = base^(-2j / K)`, in float32, cast to
+    the dtype of `x`. A product of two rotated vectors depends on the distance of their positions.
+
+    Args:
+      x: `[B, T, heads, K]`, K even.
+      positions: `[T]`, or `[B or 1, T or 1]` when they differ between users or are shared.
+      base: The slowest rotation has about this many positions per radian.
+    """
+    size = x.shape[-1]
+    frequency = base ** (-np.arange(0, size, 2, dtype=np.float32) / size)  # [K/2]
+    phase = jnp.atleast_2d(positions).astype(jnp.float32)[..., None, None] * frequency
+    cosine, sine = jnp.cos(phase), jnp.sin(phase)  # [B or 1, T or 1, 1, K/2]
+    first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
+    turned = [first * cosine - second * sine, second * cosine + first * sine]
+    return jnp.concatenate(turned, axis=-1).astype(x.dtype)
+
+
+class RotaryEmbedding(hk.Module):
+    """Rotary position embedding of public signature; see `rotate` for the formula."""
+
+    def __init__(self, dim: int, base_exponent: int = ROTARY_BASE, name: str | None = None) -> None:
+        """Args: `dim` is K, even; `base_exponent` is the base of the frequencies.
+
+        Raises:
+          ValueError: If `dim` is odd.
+        """
+        super().__init__(name=name)
+        if dim % 2:
+            raise ValueError(f"`RotaryEmbedding.dim`: expected an even size, got {dim}.")
+        self.dim = dim
+        self.base_exponent = base_exponent
+
+    def __call__(
+        self,
+        x: jax.Array,
+        seq_dim: int = 1,
+        offset: ArrayLike = 0,
+        const_position: int | None = None,
+        t: jax.Array | None = None,
+    ) -> jax.Array:
+        """Rotates `x` of shape `[B, T, heads, K]`.
+
+        Args:
+          x: What to rotate.
+          seq_dim: The axis of T; only 1 is supported, as in the models.
+          offset: Position of the first element, a scalar or `[B]`.
+          const_position: One position for all elements, 0 included.
+          t: Explicit positions `[B or 1, T]`; wins over the others.
+
+        Raises:
+          ValueError: If `seq_dim` is not 1 or K is not `dim`.
+        """
+        if seq_dim != 1 or x.shape[-1] != self.dim:
+            raise ValueError(
+                f"`RotaryEmbedding`: expected [B, T, heads, {self.dim}] with `seq_dim` 1, "
+                f"got {x.shape} with `seq_dim` {seq_dim}."
+            )
+        if t is None:
+            length = x.shape[seq_dim]
+            if const_position is not None:
+                t = jnp.full([1, length], const_position)
+            else:
+                t = jnp.reshape(jnp.asarray(offset), [-1, 1]) + jnp.arange(length)
+        return rotate(x, t, self.base_exponent)
+
+
+class MultiHeadAttention(hk.Module):
+    """Grouped-query attention with rotary positions and logits capped by `30 tanh(x / 30)`.
+
+    Query head `h * G + g` reads key/value head `h`. Logits are `q . k * attn_output_multiplier`;
+    nothing else scales them. Linear maps: `query`, `key`, `value`, `linear` (output), no biases.
+    """
+
+    def __init__(
+        self,
+        num_q_heads: int,
+        num_kv_heads: int,
+        key_size: int,
+        *,
+        with_bias: bool = True,
+        value_size: int | None = None,
+        model_size: int | None = None,
+        attn_output_multiplier: float = 1.0,
+        init: Init = "trainable",
+        name: str | None = None,
+    ) -> None:
+        """Takes the sizes of the heads.
+
+        Args:
+          num_q_heads: H * G.
+          num_kv_heads: H; must divide `num_q_heads`.
+          key_size: K, even.
+          with_bias: Accepted for the public signature; the maps never have a bias.
+          value_size: V, K by default.
+          model_size: D of the result, `key_size * num_q_heads` by default.
+          attn_output_multiplier: Factor of the logits; `1 / sqrt(K)` is usual.
+          init: Initial weights, see `linear_initializer`.
+          name: Of the module.
+
+        Raises:
+          ValueError: If `num_kv_heads` does not divide `num_q_heads`.
+        """
+        super().__init__(name=name)
+        if num_q_heads % num_kv_heads:
+            raise ValueError(
+                "`MultiHeadAttention.num_q_heads`: expected a multiple of `num_kv_heads` "
+                f"({num_kv_heads}), got {num_q_heads}."
+            )
+        self.num_kv_heads = num_kv_heads
+        self.group_size = num_q_heads // num_kv_heads
+        self.key_size = key_size
+        self.value_size = value_size or key_size
+        self.model_size = model_size or key_size * num_q_heads
+        self.multiplier = attn_output_multiplier
+        self.init = init
+
+    def __call__(
+        self, query: jax.Array, key: jax.Array, value: jax.Array, mask: jax.Array
+    ) -> jax.Array:
+        """Attention under an explicit mask; positions count from 0 on both sides.
+
+        Args:
+          query: `[B, Q, D]`.
+          key: `[B, T, D]`.
+          value: `[B, T, D]`.
+          mask: `[B or 1, 1, Q or 1, T or 1]`, nonzero where the query may attend.
+
+        Returns:
+          `[B, Q, model_size]`.
+
+        Raises:
+          ValueError: If the shapes of `key`, `value` and `mask` do not fit.
+        """
+        if key.shape[:2] != value.shape[:2]:
+            raise ValueError(
+                f"`value`: expected the batch and length of `key`, {key.shape[:2]}, "
+                f"got {value.shape[:2]}."
+            )
+        if mask.ndim != 4 or mask.shape[1] != 1:
+            raise ValueError(f"`mask`: expected [B or 1, 1, Q or 1, T or 1], got {mask.shape}.")
+        keys = rotate(self._heads(key, "key"), jnp.arange(key.shape[1]))
+        known = KeysValues(_heads_first(keys), _heads_first(self._heads(value, "value")))
+        queries = self.queries(query, jnp.arange(query.shape[1]))
+        return self.attend(queries, known, mask[:, :, None] != 0)
+
+    @hk.name_like("__call__")
+    def keys_values(self, x: jax.Array, positions: jax.Array) -> KeysValues:
+        """Keys and values of `x` `[B, T, D]` at `positions` (as in `rotate`)."""
+        keys = rotate(self._heads(x, "key"), positions)
+        return KeysValues(_heads_first(keys), _heads_first(self._heads(x, "value")))
+
+    @hk.name_like("__call__")
+    def queries(self, x: jax.Array, positions: jax.Array) -> jax.Array:
+        """Queries `[B, H, G, Q, K]` of `x` `[B, Q, D]` at `positions` (as in `rotate`)."""
+        heads = rotate(self._heads(x, "query"), positions)  # [B, Q, H*G, K]
+        batch, length = heads.shape[:2]
+        grouped = heads.reshape(batch, length, self.num_kv_heads, self.group_size, self.key_size)
+        return grouped.transpose(0, 2, 3, 1, 4)
+
+    @hk.name_like("__call__")
+    def attend(self, queries: jax.Array, known: KeysValues, visible: jax.Array) -> jax.Array:
+        """Attention of `queries` to the `known` sequence.
+
+        Args:
+          queries: `[B, H, G, Q, K]`.
+          known: The sequence attended to, of length T.
+          visible: `[B or 1, 1, 1, Q or 1, T or 1]`, bool.
+
+        Returns:
+          `[B, Q, model_size]`.
+        """
+        total, weight = self._weighted_values(queries, known, visible)
+        return self._output(total, weight, queries.dtype)
+
+    @hk.name_like("__call__")
+    def attend_with_self(
+        self,
+        queries: jax.Array,
+        known: KeysValues,
+        visible: jax.Array,
+        own: KeysValues,
+        is_valid: jax.Array,
+    ) -> jax.Array:
+        """Attention of each query to the `known` sequence and to its own key, not to the others'.
+
+        Args:
+          queries: `[B, H, G, C, K]`.
+          known: The sequence attended to, of length T.
+          visible: `[B or 1, 1, 1, C or 1, T or 1]`, bool.
+          own: Keys and values of the queries themselves, `[B, H, C, ...]`.
+          is_valid: `[B, C]`; an invalid candidate does not see itself.
+
+        Returns:
+          `[B, C, model_size]`.
+        """
+        total, weight = self._weighted_values(queries, known, visible)
+        product = jnp.sum(queries * own.keys[:, :, None], axis=-1, dtype=jnp.float32)
+        self_weight = self._weights(product, is_valid[:, None, None])[..., None]
+        total = total + self_weight * own.values[:, :, None].astype(jnp.float32)
+        return self._output(total, weight + self_weight, queries.dtype)
+
+    @hk.transparent
+    def _heads(self, x: jax.Array, name: str) -> jax.Array:
+        """Projects `[B, T, D]` to `[B, T, heads, size]` by the map called `name`."""
+        size = self.value_size if name == "value" else self.key_size
+        heads = self.num_kv_heads * (self.group_size if name == "query" else 1)
+        projected = Linear(heads * size, with_bias=False, init=self.init, name=name)(x)
+        return projected.reshape(*x.shape[:-1], heads, size)
+
+    @hk.transparent
+    def _weights(self, products: jax.Array, visible: jax.Array) -> jax.Array:
+        """Softmax numerators of `q . k`, 0 where not `visible`, float32."""
+        capped = LOGIT_CAP * jnp.tanh(products * (self.multiplier / LOGIT_CAP))
+        return jnp.where(visible, jnp.exp(capped), 0.0)
+
+    @hk.transparent
+    def _weighted_values(
+        self, queries: jax.Array, known: KeysValues, visible: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """Softmax numerator `[B, H, G, Q, V]` and denominator `[B, H, G, Q, 1]`, float32."""
+        products = jnp.einsum(
+            "bhgqk,bhtk->bhgqt", queries, known.keys, preferred_element_type=jnp.float32
+        )
+        weights = self._weights(products, visible)
+        total = jnp.einsum(
+            "bhgqt,bhtv->bhgqv",
+            weights.astype(queries.dtype),
+            known.values,
+            preferred_element_type=jnp.float32,
+        )
+        return total, jnp.sum(weights, axis=-1, keepdims=True)
+
+    @hk.transparent
+    def _output(self, total: jax.Array, weight: jax.Array, dtype: DTypeLike) -> jax.Array:
+        """Normalises, joins the heads to `[B, Q, H*G*V]` and maps them to the model width."""
+        mean = total / jnp.where(weight > 0, weight, 1.0)
+        joined = mean.astype(dtype).transpose(0, 3, 1, 2, 4)  # [B, Q, H, G, V]
+        flat = joined.reshape(*joined.shape[:2], -1)
+        return Linear(self.model_size, with_bias=False, init=self.init, name="linear")(flat)
+
+
+def _heads_first(x: jax.Array) -> jax.Array:
+    """`[B, T, H, K]` as `[B, H, T, K]`, the layout of batched matrix products."""
+    return x.transpose(0, 2, 1, 3)

@@ -1,0 +1,322 @@
+"""From looked-up rows to tokens: what the ranker and the retrieval model read, and how.
+
+The models receive rows that were already looked up in hash tables. Several rows per post (or
+author, or user), the actions and the product surface are concatenated and projected to one token
+of the model width. Hash column 0 says whether an element is valid: 0 is padding.
+
+Glossary of shapes:
+  B: batch, S: history, C: candidates, D: model width, A: actions,
+  nu, ni, na: hashes per user, post (item) and author.
+"""
+
+import dataclasses
+from typing import NamedTuple, Protocol
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from phoenix.config import JsonConfig, check_counts
+
+POST_AGE_BUCKET_MINUTES = 60
+POST_AGE_LIMIT_MINUTES = 4800
+NUM_POST_AGE_BUCKETS = POST_AGE_LIMIT_MINUTES // POST_AGE_BUCKET_MINUTES + 2
+DWELL_SCALE_SECONDS = 30.0
+DWELL_HIDDEN_SIZE = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class HashConfig(JsonConfig):
+    """How many hash functions, hence table rows, stand for one id of each kind."""
+
+    num_user_hashes: int = 2
+    num_item_hashes: int = 2
+    num_author_hashes: int = 2
+
+    def __post_init__(self) -> None:
+        """Checks that each count is at least 1."""
+        check_counts(self, ("num_user_hashes", "num_item_hashes", "num_author_hashes"))
+
+
+class RecsysBatch(NamedTuple):
+    """What is known about users, their histories and their candidates, without the table rows.
+
+    The last fields are optional inputs, read only by a model whose configuration asks for them.
+    """
+
+    user_hashes: ArrayLike  # [B, nu] int32, 0 = unknown user
+    history_post_hashes: ArrayLike  # [B, S, ni] int32, 0 = padding
+    history_author_hashes: ArrayLike  # [B, S, na] int32, not read by the models
+    history_actions: ArrayLike  # [B, S, A] float32, 1 where the user did it
+    history_product_surface: ArrayLike  # [B, S] int32 in [0, vocabulary)
+    candidate_post_hashes: ArrayLike  # [B, C, ni] int32, 0 = padding
+    candidate_author_hashes: ArrayLike  # [B, C, na] int32, not read by the models
+    candidate_product_surface: ArrayLike  # [B, C] int32 in [0, vocabulary)
+    history_post_age_minutes: ArrayLike | None = None  # [B, S] float32, NaN or < 0 = missing
+    candidate_post_age_minutes: ArrayLike | None = None  # [B, C] float32, NaN or < 0 = missing
+    history_dwell_seconds: ArrayLike | None = None  # [B, S] float32, NaN or < 0 = missing
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass
+class RecsysEmbeddings:
+    """The looked-up table rows of a `RecsysBatch`, float32; a pytree.
+
+    Rows of about unit variance give tokens of about unit variance, like everything in the trunk.
+    """
+
+    user_embeddings: ArrayLike  # [B, nu, D]
+    history_post_embeddings: ArrayLike  # [B, S, ni, D]
+    candidate_post_embeddings: ArrayLike  # [B, C, ni, D]
+    history_author_embeddings: ArrayLike  # [B, S, na, D]
+    candidate_author_embeddings: ArrayLike  # [B, C, na, D]
+
+
+class InputConfig(Protocol):
+    """The configuration fields that shape the input tokens."""
+
+    @property
+    def emb_size(self) -> int:
+        """D."""
+        ...
+
+    @property
+    def hashes(self) -> HashConfig:
+        """Hashes per id."""
+        ...
+
+    @property
+    def product_surface_vocab_size(self) -> int:
+        """Number of product surfaces."""
+        ...
+
+    @property
+    def fprop_dtype(self) -> np.dtype:
+        """Dtype of the computation."""
+        ...
+
+    @property
+    def has_post_age(self) -> bool:
+        """Whether the age of the posts is read."""
+        ...
+
+    @property
+    def has_dwell(self) -> bool:
+        """Whether the dwell time of the history is read."""
+        ...
+
+
+def block_user_reduce(
+    user_hashes: ArrayLike,
+    user_embeddings: ArrayLike,
+    num_user_hashes: int,
+    emb_size: int,
+    embed_init_scale: float = 1.0,
+) -> tuple[jax.Array, jax.Array]:
+    """The user token `[B, 1, D]` and its mask `[B, 1]`, from rows `[B, nu, D]`.
+
+    The rows are concatenated and projected by `proj_mat_1` in float32.
+    """
+    rows = jnp.asarray(user_embeddings)
+    flat = rows.reshape(rows.shape[0], 1, num_user_hashes * emb_size)
+    token = _projection(flat, "proj_mat_1", emb_size, embed_init_scale)
+    return token, jnp.asarray(user_hashes)[:, :1] != 0
+
+
+def block_history_reduce(  # noqa: PLR0913 - the public signature
+    history_post_hashes: ArrayLike,
+    history_post_embeddings: ArrayLike,
+    history_author_embeddings: ArrayLike,
+    history_product_surface_embeddings: ArrayLike,
+    history_actions_embeddings: ArrayLike,
+    num_item_hashes: int,
+    num_author_hashes: int,
+    embed_init_scale: float = 1.0,
+) -> tuple[jax.Array, jax.Array]:
+    """The history tokens `[B, S, D]` and their mask `[B, S]`.
+
+    Concatenates posts `[B, S, ni, D]`, authors `[B, S, na, D]`, actions and product surface
+    (`[B, S, D]` each), in this order, and projects by `proj_mat_3` in float32.
+    """
+    posts = jnp.asarray(history_post_embeddings)
+    size = posts.shape[-1]
+    parts = [
+        _joined_rows(posts, num_item_hashes),
+        _joined_rows(jnp.asarray(history_author_embeddings), num_author_hashes),
+        jnp.asarray(history_actions_embeddings),
+        jnp.asarray(history_product_surface_embeddings),
+    ]
+    flat = jnp.concatenate(parts, axis=-1)  # [B, S, (ni+na+2)*D]
+    tokens = _projection(flat, "proj_mat_3", size, embed_init_scale)
+    return tokens, jnp.asarray(history_post_hashes)[:, :, 0] != 0
+
+
+def block_candidate_reduce(  # noqa: PLR0913 - the public signature
+    candidate_post_hashes: ArrayLike,
+    candidate_post_embeddings: ArrayLike,
+    candidate_author_embeddings: ArrayLike,
+    candidate_product_surface_embeddings: ArrayLike,
+    num_item_hashes: int,
+    num_author_hashes: int,
+    embed_init_scale: float = 1.0,
+) -> tuple[jax.Array, jax.Array]:
+    """The candidate tokens `[B, C, D]` and their mask `[B, C]`.
+
+    As the history, without actions: posts, authors, product surface, by `proj_mat_2`.
+    """
+    posts = jnp.asarray(candidate_post_embeddings)
+    size = posts.shape[-1]
+    parts = [
+        _joined_rows(posts, num_item_hashes),
+        _joined_rows(jnp.asarray(candidate_author_embeddings), num_author_hashes),
+        jnp.asarray(candidate_product_surface_embeddings),
+    ]
+    flat = jnp.concatenate(parts, axis=-1)  # [B, C, (ni+na+1)*D]
+    tokens = _projection(flat, "proj_mat_2", size, embed_init_scale)
+    return tokens, jnp.asarray(candidate_post_hashes)[:, :, 0] != 0
+
+
+def context_tokens(
+    config: InputConfig, batch: RecsysBatch, embeddings: RecsysEmbeddings
+) -> tuple[jax.Array, jax.Array]:
+    """The tokens `[B, 1+S, D]` of user and history in the computation dtype, and their mask.
+
+    Raises:
+      ValueError: If the configuration asks for an optional input that `batch` does not have.
+    """
+    surface = _surface_embeddings(config, batch.history_product_surface)
+    actions = _action_embeddings(config, batch.history_actions)
+    user, user_mask = block_user_reduce(
+        batch.user_hashes,
+        embeddings.user_embeddings,
+        config.hashes.num_user_hashes,
+        config.emb_size,
+    )
+    history, history_mask = block_history_reduce(
+        batch.history_post_hashes,
+        embeddings.history_post_embeddings,
+        embeddings.history_author_embeddings,
+        surface,
+        actions,
+        config.hashes.num_item_hashes,
+        config.hashes.num_author_hashes,
+    )
+    if config.has_post_age:
+        history = history + _age_embeddings(config, batch, "history_post_age_minutes")
+    if config.has_dwell:
+        history = history + _dwell_embeddings(config, batch)
+    tokens = jnp.concatenate([user, history], axis=1)
+    mask = jnp.concatenate([user_mask, history_mask], axis=1)
+    return tokens.astype(config.fprop_dtype), mask
+
+
+def candidate_tokens(
+    config: InputConfig, batch: RecsysBatch, embeddings: RecsysEmbeddings
+) -> tuple[jax.Array, jax.Array]:
+    """The candidate tokens `[B, C, D]` in the computation dtype, and their mask `[B, C]`.
+
+    Raises:
+      ValueError: If the configuration asks for an optional input that `batch` does not have.
+    """
+    tokens, mask = block_candidate_reduce(
+        batch.candidate_post_hashes,
+        embeddings.candidate_post_embeddings,
+        embeddings.candidate_author_embeddings,
+        _surface_embeddings(config, batch.candidate_product_surface),
+        config.hashes.num_item_hashes,
+        config.hashes.num_author_hashes,
+    )
+    if config.has_post_age:
+        tokens = tokens + _age_embeddings(config, batch, "candidate_post_age_minutes")
+    return tokens.astype(config.fprop_dtype), mask
+
+
+def post_age_bucket(age_minutes: ArrayLike) -> jax.Array:
+    """The bucket of a post age: 0 missing, then one per 60 minutes, then one from 4800 on.
+
+    Args:
+      age_minutes: Any shape; NaN and negative values count as missing.
+
+    >>> post_age_bucket([float("nan"), -1, 0, 59.9, 60, 4799, 4800, 1e9]).tolist()
+    [0, 0, 1, 1, 2, 80, 81, 81]
+    """
+    age = jnp.asarray(age_minutes, jnp.float32)
+    bucket = 1 + jnp.minimum(age, POST_AGE_LIMIT_MINUTES) // POST_AGE_BUCKET_MINUTES
+    return jnp.where(age >= 0, bucket, 0).astype(jnp.int32)
+
+
+def scaled_dwell(dwell_seconds: ArrayLike) -> jax.Array:
+    """Dwell time in units of 30 s, clipped to [0, 1]: input and target of continuous heads.
+
+    NaN stays NaN.
+    """
+    return jnp.clip(jnp.asarray(dwell_seconds, jnp.float32) / DWELL_SCALE_SECONDS, 0.0, 1.0)
+
+
+def _joined_rows(rows: jax.Array, num_hashes: int) -> jax.Array:
+    """`[B, n, h, D]` as `[B, n, h*D]`."""
+    return rows.reshape(*rows.shape[:2], num_hashes * rows.shape[-1])
+
+
+def _fan_out(scale: float = 1.0) -> hk.initializers.VarianceScaling:
+    return hk.initializers.VarianceScaling(scale, mode="fan_out")
+
+
+def _projection(x: jax.Array, name: str, size: int, scale: float) -> jax.Array:
+    """`x` `[..., in]` times the matrix `name` `[in, size]`, in float32, in the dtype of `x`."""
+    initializer = _fan_out(scale)
+
+    def transposed(shape: tuple[int, int], dtype: np.dtype) -> jax.Array:
+        """The fan-out of the reversed shape is the width of the input."""
+        return initializer(shape[::-1], dtype).T
+
+    matrix = hk.get_parameter(name, [x.shape[-1], size], jnp.float32, init=transposed)
+    return jnp.dot(x.astype(jnp.float32), matrix).astype(x.dtype)
+
+
+def _surface_embeddings(config: InputConfig, surface: ArrayLike) -> jax.Array:
+    """`[B, n]` surfaces as `[B, n, D]`; a surface outside the vocabulary gives the zero vector."""
+    size = config.product_surface_vocab_size
+    table = hk.get_parameter(
+        "product_surface_embedding_table", [size, config.emb_size], jnp.float32, init=_fan_out()
+    )
+    one_hot = jax.nn.one_hot(jnp.asarray(surface), size, dtype=jnp.float32)
+    return jnp.dot(one_hot, table).astype(config.fprop_dtype)
+
+
+def _action_embeddings(config: InputConfig, actions: ArrayLike) -> jax.Array:
+    """`[B, S, A]` multi-hot actions as `[B, S, D]`: signs times a matrix; no action gives zero."""
+    multi_hot = jnp.asarray(actions).astype(jnp.float32)
+    shape = [multi_hot.shape[-1], config.emb_size]
+    matrix = hk.get_parameter("action_projection", shape, jnp.float32, init=_fan_out())
+    has_action = jnp.any(multi_hot != 0, axis=-1, keepdims=True)
+    return jnp.where(has_action, jnp.dot(2 * multi_hot - 1, matrix), 0).astype(config.fprop_dtype)
+
+
+def _optional(batch: RecsysBatch, field: str) -> jax.Array:
+    value = getattr(batch, field)
+    if value is None:
+        raise ValueError(
+            f"`RecsysBatch.{field}`: expected an array, because the model configuration reads it, "
+            "got None."
+        )
+    return jnp.asarray(value, jnp.float32)
+
+
+def _age_embeddings(config: InputConfig, batch: RecsysBatch, field: str) -> jax.Array:
+    """`[B, n]` post ages as `[B, n, D]`, by bucket."""
+    shape = [NUM_POST_AGE_BUCKETS, config.emb_size]
+    table = hk.get_parameter("post_age_embedding_table", shape, jnp.float32, init=_fan_out())
+    return jnp.take(table, post_age_bucket(_optional(batch, field)), axis=0)
+
+
+def _dwell_embeddings(config: InputConfig, batch: RecsysBatch) -> jax.Array:
+    """`[B, S]` dwell times as `[B, S, D]`: 1 -> 64 -> D with gelu; missing gives zero."""
+    seconds = _optional(batch, "history_dwell_seconds")
+    is_known = seconds >= 0
+    dwell = scaled_dwell(jnp.where(is_known, seconds, 0.0))[..., None]
+    hidden = hk.Linear(DWELL_HIDDEN_SIZE, name="dwell_hidden")(dwell)
+    embedded = hk.Linear(config.emb_size, name="dwell_output")(jax.nn.gelu(hidden))
+    return jnp.where(is_known[..., None], embedded, 0.0)

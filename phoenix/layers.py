@@ -1,0 +1,143 @@
+"""The small layers of the trunk: norm, linear map and gated feed-forward block.
+
+Parameters are float32 in every configuration; a layer computes in the dtype of its input.
+
+Glossary of shapes:
+  D: model width, F: width of the feed-forward block.
+"""
+
+from typing import Literal
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+Init = Literal["trainable", "public"]
+NORM_EPSILON = 1e-5
+
+
+def ffn_size(emb_size: int, widening_factor: float) -> int:
+    """Width of the gated feed-forward block: two thirds of `widening_factor * emb_size`.
+
+    The gate adds a third matrix; two thirds keep the number of parameters of a plain block. The
+    result is rounded up to a multiple of 8.
+
+    >>> ffn_size(128, 2), ffn_size(100, 4)
+    (176, 272)
+    """
+    size = (int(widening_factor * emb_size) * 2) // 3
+    return size + (8 - size) % 8
+
+
+def norm_initializer(init: Init) -> hk.initializers.Initializer:
+    """Initial scale of a norm: 1, or the public 0 with which the trunk cannot be trained."""
+    return hk.initializers.Constant(0.0 if init == "public" else 1.0)
+
+
+def linear_initializer(init: Init) -> hk.initializers.Initializer:
+    """Initial weights of a linear map: variance 1 / fan-in, or the public 0."""
+    if init == "public":
+        return hk.initializers.Constant(0.0)
+    return hk.initializers.VarianceScaling(1.0, mode="fan_in", distribution="truncated_normal")
+
+
+class RMSNorm(hk.Module):
+    """Divides by the root mean square of the last axis and multiplies with a learned scale.
+
+    `y = scale * x / sqrt(mean(x^2) + 1e-5)`, in float32, cast back to the dtype of the input. There
+    is no mean subtraction and no bias.
+    """
+
+    def __init__(
+        self,
+        *,
+        fixed_scale: bool = False,
+        init: Init = "trainable",
+        name: str | None = None,
+    ) -> None:
+        """Args: `fixed_scale` drops the parameter (gain 1); `init` as in `norm_initializer`."""
+        super().__init__(name=name)
+        self.fixed_scale = fixed_scale
+        self.init = init
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Normalises `x` of shape `[..., D]`."""
+        wide = x.astype(jnp.float32)
+        gain = jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + NORM_EPSILON)
+        if self.fixed_scale:
+            return (wide * gain).astype(x.dtype)
+        scale = hk.get_parameter(
+            "scale", [x.shape[-1]], jnp.float32, init=norm_initializer(self.init)
+        )
+        return (scale * (wide * gain)).astype(x.dtype)
+
+
+def hk_rms_norm(
+    x: jax.Array, fixed_scale: bool = False, init: Init = "trainable", name: str | None = None
+) -> jax.Array:
+    """Applies a new `RMSNorm` over the last axis of `x`."""
+    return RMSNorm(fixed_scale=fixed_scale, init=init, name=name)(x)
+
+
+def layer_norm(x: jax.Array, init: Init = "trainable", name: str | None = None) -> jax.Array:
+    """The norm of a decoder layer: an `RMSNorm` with a learned scale."""
+    return hk_rms_norm(x, init=init, name=name)
+
+
+class Linear(hk.Module):
+    """`y = x @ w (+ b)` with float32 parameters, computed in the dtype of `x`."""
+
+    def __init__(
+        self,
+        output_size: int,
+        with_bias: bool = True,
+        *,
+        init: Init = "trainable",
+        name: str | None = None,
+    ) -> None:
+        """Args: `output_size` is the width of the result; `init` as in `linear_initializer`."""
+        super().__init__(name=name)
+        self.output_size = output_size
+        self.with_bias = with_bias
+        self.init = init
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps `x` of shape `[..., in]` to `[..., output_size]`.
+
+        Raises:
+          ValueError: If `x` is a scalar.
+        """
+        if not x.shape:
+            raise ValueError("`Linear` expects an input with at least one axis, got a scalar.")
+        shape = [x.shape[-1], self.output_size]
+        w = hk.get_parameter("w", shape, jnp.float32, init=linear_initializer(self.init))
+        y = jnp.dot(x, w.astype(x.dtype))
+        if not self.with_bias:
+            return y
+        b = hk.get_parameter("b", [self.output_size], jnp.float32, init=jnp.zeros)
+        return y + b.astype(x.dtype)
+
+
+class DenseBlock(hk.Module):
+    """Gated feed-forward block: `W_out(gelu(x W_gate) * (x W_value))`, without biases.
+
+    gelu is the tanh approximation. The three maps carry the public names `linear_v` (value),
+    `linear` (gate) and `linear_1` (output), in the scope of the layer that calls the block.
+    """
+
+    def __init__(
+        self, widening_factor: float, *, init: Init = "trainable", name: str | None = None
+    ) -> None:
+        """Args: `widening_factor` sets F by `ffn_size`; `init` as in `linear_initializer`."""
+        super().__init__(name=name)
+        self.widening_factor = widening_factor
+        self.init = init
+
+    @hk.transparent
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps `x` of shape `[..., D]` to the same shape."""
+        width = ffn_size(x.shape[-1], self.widening_factor)
+        value = Linear(width, with_bias=False, init=self.init, name="linear_v")(x)  # [..., F]
+        gate = Linear(width, with_bias=False, init=self.init, name="linear")(x)  # [..., F]
+        hidden = jax.nn.gelu(gate) * value
+        return Linear(x.shape[-1], with_bias=False, init=self.init, name="linear_1")(hidden)

@@ -1,0 +1,268 @@
+"""The ranker: a transformer that scores candidates given a user and a history.
+
+Each candidate gets one logit per action, independent of the other candidates of the slate.
+
+Glossary of shapes:
+  B: batch, S: history, C: candidates, D: model width, A: actions.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Self
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from phoenix.config import JsonConfig, check, check_counts, float_dtype
+from phoenix.grok import Context, RMSNorm, Transformer, TransformerConfig
+from phoenix.inputs import (
+    HashConfig,
+    RecsysBatch,
+    RecsysEmbeddings,
+    block_candidate_reduce,
+    block_history_reduce,
+    block_user_reduce,
+    candidate_tokens,
+    context_tokens,
+)
+
+__all__ = [
+    "HashConfig",
+    "PhoenixModel",
+    "PhoenixModelConfig",
+    "RecsysBatch",
+    "RecsysEmbeddings",
+    "RecsysModelOutput",
+    "block_candidate_reduce",
+    "block_history_reduce",
+    "block_user_reduce",
+    "candidate_block",
+]
+
+
+class RecsysModelOutput(NamedTuple):
+    """What the ranker says about each candidate.
+
+    Rows of padded candidates are finite and mean nothing; drop them by the candidate mask.
+    """
+
+    logits: jax.Array  # [B, C, A], one independent sigmoid each
+    continuous: jax.Array | None = None  # [B, C, num_continuous] in [0, 1], 1 = 30 seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class PhoenixModelConfig(JsonConfig):
+    """Sizes and options of the ranker. The fields up to the vocabulary size are the public ones.
+
+    Attributes:
+      model: The trunk; its options choose initial weights, history attention and positions.
+      emb_size: D, the width of the table rows and of the trunk.
+      num_actions: A, the predicted actions.
+      history_seq_len: S of dummy and example data; the model takes S from the batch.
+      candidate_seq_len: C of dummy and example data; the model takes C from the batch.
+      name: Kept for the public signature; the model is always called `phoenix_model`.
+      fprop_dtype: Dtype of the trunk. float32 on CPU; bfloat16 on accelerators and for the public
+        values. Parameters are float32 either way.
+      hash_config: Hashes per id; None means 2 each.
+      product_surface_vocab_size: Surfaces; one outside the vocabulary counts as none.
+      output_dtype: Dtype of the logits. float32, because bfloat16 probabilities tie and a tie
+        decides nothing; None means `fprop_dtype`, as in the public model.
+      has_post_age: Reads the age of history and candidate posts. Use it when posts age fast.
+      has_dwell: Reads how long the user stayed on each history post. Use it where the log has it.
+      num_continuous: Heads for times, as fractions of 30 s; 0 for none.
+    """
+
+    model: TransformerConfig
+    emb_size: int
+    num_actions: int
+    history_seq_len: int = 128
+    candidate_seq_len: int = 32
+    name: str | None = None
+    fprop_dtype: Any = jnp.float32
+    hash_config: HashConfig | None = None
+    product_surface_vocab_size: int = 16
+    output_dtype: Any = jnp.float32
+    has_post_age: bool = False
+    has_dwell: bool = False
+    num_continuous: int = 0
+
+    _initialized: ClassVar[bool] = False
+    _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {
+        "model": TransformerConfig,
+        "hash_config": HashConfig,
+    }
+
+    def __post_init__(self) -> None:
+        """Fills in the hash configuration, settles the dtypes and checks the fields."""
+        if self.hash_config is None:
+            object.__setattr__(self, "hash_config", HashConfig())
+        object.__setattr__(self, "fprop_dtype", float_dtype(self, "fprop_dtype"))
+        if self.output_dtype is not None:
+            object.__setattr__(self, "output_dtype", float_dtype(self, "output_dtype"))
+        check_counts(self, ("emb_size", "num_actions", "product_surface_vocab_size"))
+        check_counts(self, ("history_seq_len", "candidate_seq_len", "num_continuous"), minimum=0)
+        check(
+            self.model.emb_size == self.emb_size,
+            "PhoenixModelConfig.emb_size",
+            expected=f"the width of the trunk, {self.model.emb_size}",
+            got=self.emb_size,
+        )
+
+    @property
+    def hashes(self) -> HashConfig:
+        """The hash configuration, never None."""
+        return self.hash_config or HashConfig()
+
+    @classmethod
+    def public(  # noqa: PLR0913 - the public signature
+        cls,
+        model: TransformerConfig,
+        emb_size: int,
+        num_actions: int,
+        history_seq_len: int = 128,
+        candidate_seq_len: int = 32,
+        name: str | None = None,
+        fprop_dtype: DTypeLike = jnp.bfloat16,
+        hash_config: HashConfig | None = None,
+        product_surface_vocab_size: int = 16,
+    ) -> Self:
+        """The exact behaviour of the public model: same fields, defaults, values and dtypes."""
+        return cls(
+            model.public(),
+            emb_size,
+            num_actions,
+            history_seq_len,
+            candidate_seq_len,
+            name,
+            fprop_dtype,
+            hash_config,
+            product_surface_vocab_size,
+            output_dtype=None,
+        )
+
+    def initialize(self) -> Self:
+        """Kept for the public interface: there is nothing to prepare."""
+        object.__setattr__(self, "_initialized", True)
+        return self
+
+    def make(self) -> "PhoenixModel":
+        """A ranker of this configuration, inside `hk.transform`."""
+        config = self.initialize()
+        return PhoenixModel(config.model.make(), config, config.fprop_dtype)
+
+
+class PhoenixModel(hk.Module):
+    """The ranker: input tokens, trunk, final norm, and one column of weights per action."""
+
+    def __init__(
+        self,
+        model: Transformer,
+        config: PhoenixModelConfig,
+        fprop_dtype: DTypeLike = jnp.bfloat16,
+        name: str | None = None,
+    ) -> None:
+        """Takes the parts.
+
+        Args:
+          model: The trunk, made outside so that its parameters are below `transformer`.
+          config: Sizes and options.
+          fprop_dtype: Dtype of the trunk; wins over that of `config`.
+          name: Of the module, `phoenix_model` by default.
+        """
+        super().__init__(name=name)
+        self.model = model
+        self.config = dataclasses.replace(config, fprop_dtype=fprop_dtype)
+        self.fprop_dtype = jnp.dtype(fprop_dtype)
+
+    def __call__(
+        self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
+    ) -> RecsysModelOutput:
+        """Scores every candidate of every user: `encode_context`, then `score_candidates`."""
+        context = self.encode_context(batch, recsys_embeddings)
+        return self.score_candidates(context, batch, recsys_embeddings)
+
+    @hk.name_like("__call__")
+    def build_inputs(
+        self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
+    ) -> tuple[jax.Array, jax.Array, int]:
+        """The whole input sequence `[user | history | candidates]`.
+
+        Returns:
+          Tokens `[B, 1+S+C, D]`, their mask `[B, 1+S+C]`, and the position of the first candidate.
+        """
+        context, context_mask = context_tokens(self.config, batch, recsys_embeddings)
+        candidates, mask = candidate_tokens(self.config, batch, recsys_embeddings)
+        return (
+            jnp.concatenate([context, candidates], axis=1),
+            jnp.concatenate([context_mask, mask], axis=1),
+            context.shape[1],
+        )
+
+    @hk.name_like("__call__")
+    def encode_context(self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings) -> Context:
+        """Encodes users and histories, once for any number of candidates.
+
+        The candidate fields of both arguments are not read.
+        """
+        return self.model.encode_context(*context_tokens(self.config, batch, recsys_embeddings))
+
+    @hk.name_like("__call__")
+    def score_candidates(
+        self,
+        context: Context,
+        batch: RecsysBatch,
+        recsys_embeddings: RecsysEmbeddings,
+        first_slot: int = 0,
+    ) -> RecsysModelOutput:
+        """Scores a block of candidates against encoded users.
+
+        Args:
+          context: From `encode_context`, of the same users.
+          batch: Its candidate fields hold the block; the other fields are not read.
+          recsys_embeddings: Likewise.
+          first_slot: Slot of the first candidate, which matters to "slot" positions only.
+        """
+        tokens, mask = candidate_tokens(self.config, batch, recsys_embeddings)
+        h = self.model.score_candidates(context, tokens, mask, first_slot)
+        h = RMSNorm(init=self.config.model.init, name="rms_norm")(h)  # [B, C, D]
+        wide = h.astype(jnp.float32)
+        logits = self._head(wide, "unembeddings", self.config.num_actions)
+        logits = logits.astype(self.config.output_dtype or self.fprop_dtype)
+        if not self.config.num_continuous:
+            return RecsysModelOutput(logits)
+        times = self._head(wide, "continuous_unembeddings", self.config.num_continuous)
+        return RecsysModelOutput(logits, jax.nn.sigmoid(times))
+
+    @hk.transparent
+    def _head(self, h: jax.Array, name: str, size: int) -> jax.Array:
+        """`h` `[B, C, D]` times the matrix `name` `[D, size]`, float32."""
+        # Fan-in keeps the first logits of order 1, whatever the number of actions.
+        mode = "fan_out" if self.config.model.init == "public" else "fan_in"
+        initializer = hk.initializers.VarianceScaling(1.0, mode=mode)
+        matrix = hk.get_parameter(name, [h.shape[-1], size], jnp.float32, init=initializer)
+        return jnp.dot(h, matrix)
+
+
+def candidate_block(
+    batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings, start: int, stop: int
+) -> tuple[RecsysBatch, RecsysEmbeddings]:
+    """The same users with the candidates `start` to `stop` only.
+
+    Args:
+      batch: With C candidates.
+      recsys_embeddings: Of `batch`.
+      start: First candidate.
+      stop: End, exclusive; values above C mean C.
+    """
+
+    fields = ("candidate_post_hashes", "candidate_author_hashes", "candidate_product_surface")
+    if batch.candidate_post_age_minutes is not None:
+        fields = (*fields, "candidate_post_age_minutes")
+    hashes = {field: getattr(batch, field)[:, start:stop] for field in fields}
+    rows = {
+        field: getattr(recsys_embeddings, field)[:, start:stop]
+        for field in ("candidate_post_embeddings", "candidate_author_embeddings")
+    }
+    return batch._replace(**hashes), dataclasses.replace(recsys_embeddings, **rows)

@@ -1,0 +1,298 @@
+"""The two-tower retrieval model: users and posts as unit vectors whose product ranks a corpus.
+
+The user tower is the trunk over `[user | history]`, pooled; the candidate tower sees the post and
+author rows of one post only, so that a corpus can be embedded once for all users.
+
+Glossary of shapes:
+  B: batch, S: history, C: candidates, D: model width, N: corpus, k: retrieved rows.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike, DTypeLike
+
+from phoenix.config import JsonConfig, check, check_choice, check_counts, float_dtype
+from phoenix.grok import Transformer, TransformerConfig
+from phoenix.inputs import HashConfig, RecsysBatch, RecsysEmbeddings, context_tokens
+
+EPS = 1e-12
+INF = 1e12
+MASKED_ROW = -1
+
+CandidateTowerKind = Literal["mlp", "mean"]
+UserPooling = Literal["mean", "last"]
+
+
+class RetrievalOutput(NamedTuple):
+    """The best corpus rows of each user, best first; ties go to the lower row.
+
+    Where a user has fewer than k eligible rows, the rest of `top_k_indices` is -1 with score -1e12:
+    a masked row is never named.
+    """
+
+    user_representation: jax.Array  # [B, D], unit length, or zero for a user without any input
+    top_k_indices: jax.Array  # [B, k] int32 rows of the corpus
+    top_k_scores: jax.Array  # [B, k] float32 products with the corpus rows
+    top_k_post_ids: np.ndarray | None = None  # [B, k] int64, from a runner with post ids
+
+
+@dataclasses.dataclass(frozen=True)
+class PhoenixRetrievalModelConfig(JsonConfig):
+    """Sizes and options of the retrieval model. The fields up to `_initialized` are the public ones.
+
+    Attributes:
+      model: The trunk of the user tower; its options choose initial weights and attention.
+      emb_size: D, the width of the table rows, of the trunk and of both representations.
+      history_seq_len: S of dummy and example data; the model takes S from the batch.
+      candidate_seq_len: C of dummy and example data; the model takes C from the batch.
+      name: Kept for the public signature; the model is called `phoenix_retrieval_model`.
+      fprop_dtype: Dtype of the trunk. float32 on CPU; bfloat16 on accelerators and for the public
+        values. Parameters, representations and scores are float32 either way.
+      hash_config: Hashes per id; None means 2 each.
+      product_surface_vocab_size: Surfaces; one outside the vocabulary counts as none.
+      has_post_age: Reads the age of history posts. Use it when posts age fast.
+      has_dwell: Reads how long the user stayed on each history post. Use it where the log has it.
+      candidate_tower: "mlp", two layers as in the public model; "mean" of the rows, without
+        weights, when posts are many and training data is little.
+      user_pooling: "mean" over the valid positions as in the public model; "last" valid position
+        when the newest event says most.
+    """
+
+    model: TransformerConfig
+    emb_size: int
+    history_seq_len: int = 128
+    candidate_seq_len: int = 32
+    name: str | None = None
+    fprop_dtype: Any = jnp.float32
+    hash_config: HashConfig | None = None
+    product_surface_vocab_size: int = 16
+    _initialized: bool = dataclasses.field(default=False, repr=False, compare=False)
+    has_post_age: bool = False
+    has_dwell: bool = False
+    candidate_tower: CandidateTowerKind = "mlp"
+    user_pooling: UserPooling = "mean"
+
+    _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {
+        "model": TransformerConfig,
+        "hash_config": HashConfig,
+    }
+
+    def __post_init__(self) -> None:
+        """Fills in the hash configuration, settles the dtype and checks the fields."""
+        if self.hash_config is None:
+            object.__setattr__(self, "hash_config", HashConfig())
+        object.__setattr__(self, "fprop_dtype", float_dtype(self, "fprop_dtype"))
+        check_counts(self, ("emb_size", "product_surface_vocab_size"))
+        check_counts(self, ("history_seq_len", "candidate_seq_len"), minimum=0)
+        check_choice(self, "candidate_tower", ("mlp", "mean"))
+        check_choice(self, "user_pooling", ("mean", "last"))
+        check(
+            self.model.emb_size == self.emb_size,
+            "PhoenixRetrievalModelConfig.emb_size",
+            expected=f"the width of the trunk, {self.model.emb_size}",
+            got=self.emb_size,
+        )
+
+    @property
+    def hashes(self) -> HashConfig:
+        """The hash configuration, never None."""
+        return self.hash_config or HashConfig()
+
+    @classmethod
+    def public(  # noqa: PLR0913 - the public signature
+        cls,
+        model: TransformerConfig,
+        emb_size: int,
+        history_seq_len: int = 128,
+        candidate_seq_len: int = 32,
+        name: str | None = None,
+        fprop_dtype: DTypeLike = jnp.bfloat16,
+        hash_config: HashConfig | None = None,
+        product_surface_vocab_size: int = 16,
+    ) -> Self:
+        """The exact behaviour of the public model: same fields, defaults, values and dtypes."""
+        return cls(
+            model.public(),
+            emb_size,
+            history_seq_len,
+            candidate_seq_len,
+            name,
+            fprop_dtype,
+            hash_config,
+            product_surface_vocab_size,
+        )
+
+    def initialize(self) -> Self:
+        """Kept for the public interface: there is nothing to prepare."""
+        object.__setattr__(self, "_initialized", True)
+        return self
+
+    def make(self) -> "PhoenixRetrievalModel":
+        """A retrieval model of this configuration, inside `hk.transform`."""
+        config = self.initialize()
+        return PhoenixRetrievalModel(config.model.make(), config, config.fprop_dtype)
+
+
+class CandidateTower(hk.Module):
+    """Maps the rows of a post and its author to one unit vector.
+
+    "mlp": `silu(rows P1) P2` over the concatenated rows, widths 2D and D; "mean": their mean.
+    Float32 inside, then scaled to unit length and cast to the dtype of the input.
+    """
+
+    def __init__(
+        self, emb_size: int, kind: CandidateTowerKind = "mlp", name: str | None = None
+    ) -> None:
+        """Args: `emb_size` is D; `kind` as in `PhoenixRetrievalModelConfig.candidate_tower`."""
+        super().__init__(name=name)
+        self.emb_size = emb_size
+        self.kind = kind
+
+    def __call__(self, post_author_embedding: jax.Array) -> jax.Array:
+        """Maps `[B, C, h, D]` to `[B, C, D]`, or `[B, h, D]` to `[B, D]`.
+
+        Raises:
+          ValueError: If the input has another rank.
+        """
+        rows = jnp.asarray(post_author_embedding)
+        if rows.ndim not in (3, 4):
+            raise ValueError(
+                "`post_author_embedding`: expected [B, C, hashes, D] or [B, hashes, D], "
+                f"got {rows.shape}."
+            )
+        wide = rows.astype(jnp.float32)
+        if self.kind == "mean":
+            return unit_vectors(jnp.mean(wide, axis=-2))[0].astype(rows.dtype)
+        flat = wide.reshape(*rows.shape[:-2], rows.shape[-2] * rows.shape[-1])
+        initializer = hk.initializers.VarianceScaling(1.0, mode="fan_out")
+        sizes = [flat.shape[-1], 2 * self.emb_size, self.emb_size]
+        first = hk.get_parameter(
+            "candidate_tower_projection_1", sizes[:2], jnp.float32, init=initializer
+        )
+        second = hk.get_parameter(
+            "candidate_tower_projection_2", sizes[1:], jnp.float32, init=initializer
+        )
+        projected = jnp.dot(jax.nn.silu(jnp.dot(flat, first)), second)
+        return unit_vectors(projected)[0].astype(rows.dtype)
+
+
+class PhoenixRetrievalModel(hk.Module):
+    """The two towers, and the exact search over a small corpus."""
+
+    def __init__(
+        self,
+        model: Transformer,
+        config: PhoenixRetrievalModelConfig,
+        fprop_dtype: DTypeLike = jnp.bfloat16,
+        name: str | None = None,
+    ) -> None:
+        """Takes the parts.
+
+        Args:
+          model: The trunk, made outside so that its parameters are below `transformer`.
+          config: Sizes and options.
+          fprop_dtype: Dtype of the trunk; wins over that of `config`.
+          name: Of the module, `phoenix_retrieval_model` by default.
+        """
+        super().__init__(name=name)
+        self.model = model
+        self.config = dataclasses.replace(config, fprop_dtype=fprop_dtype)
+        self.fprop_dtype = jnp.dtype(fprop_dtype)
+
+    def __call__(
+        self,
+        batch: RecsysBatch,
+        recsys_embeddings: RecsysEmbeddings,
+        corpus_embeddings: ArrayLike,
+        top_k: int,
+        corpus_mask: ArrayLike | None = None,
+    ) -> RetrievalOutput:
+        """Finds the best corpus rows of each user.
+
+        Args:
+          batch: Its candidate fields are not read.
+          recsys_embeddings: Likewise.
+          corpus_embeddings: `[N, D]`, from the candidate tower.
+          top_k: A static count; more than N means N.
+          corpus_mask: `[N]`, true (nonzero) where a row is eligible; None means all.
+        """
+        users, _ = self.build_user_representation(batch, recsys_embeddings)
+        rows, scores = top_rows(users, jnp.asarray(corpus_embeddings), top_k, corpus_mask)
+        return RetrievalOutput(users, rows, scores)
+
+    @hk.name_like("__call__")
+    def build_user_representation(
+        self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
+    ) -> tuple[jax.Array, jax.Array]:
+        """The users as vectors.
+
+        Args:
+          batch: Its candidate fields are not read.
+          recsys_embeddings: Likewise.
+
+        Returns:
+          Unit vectors `[B, D]` (zero for a user without any valid input) and the length `[B, 1]`
+          that they had before, float32.
+        """
+        tokens, mask = context_tokens(self.config, batch, recsys_embeddings)
+        h = self.model(tokens, mask).embeddings.astype(jnp.float32)  # [B, 1+S, D]
+        if self.config.user_pooling == "last":
+            is_pooled = jnp.cumsum(mask[:, ::-1], axis=1)[:, ::-1] == 1
+            weights = (is_pooled & mask).astype(jnp.float32)
+        else:
+            weights = mask.astype(jnp.float32)
+        total = jnp.einsum("btd,bt->bd", h, weights)
+        return unit_vectors(total / jnp.maximum(jnp.sum(weights, axis=1, keepdims=True), 1.0))
+
+    def build_candidate_representation(
+        self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
+    ) -> tuple[jax.Array, jax.Array]:
+        """The candidates as vectors.
+
+        Args:
+          batch: Only `candidate_post_hashes` is read, for the mask.
+          recsys_embeddings: Only the candidate rows are read.
+
+        Returns:
+          Unit vectors `[B, C, D]` and the mask `[B, C]` of the valid ones.
+        """
+        posts = jnp.asarray(recsys_embeddings.candidate_post_embeddings)
+        authors = jnp.asarray(recsys_embeddings.candidate_author_embeddings)
+        tower = CandidateTower(self.config.emb_size, self.config.candidate_tower)
+        vectors = tower(jnp.concatenate([posts, authors], axis=2))
+        return vectors, jnp.asarray(batch.candidate_post_hashes)[:, :, 0] != 0
+
+
+def unit_vectors(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """`x / sqrt(max(sum(x^2), 1e-12))` over the last axis, and that length; zero stays zero."""
+    length = jnp.sqrt(jnp.maximum(jnp.sum(jnp.square(x), axis=-1, keepdims=True), EPS))
+    return x / length, length
+
+
+def top_rows(
+    users: jax.Array, corpus: jax.Array, top_k: int, corpus_mask: ArrayLike | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """The corpus rows with the largest product with each user, by exact search.
+
+    Args:
+      users: `[B, D]`.
+      corpus: `[N, D]`.
+      top_k: More than N means N.
+      corpus_mask: `[N]`, nonzero where a row is eligible.
+
+    Returns:
+      Rows `[B, k]` int32 and scores `[B, k]` float32, best first, ties to the lower row. A row that
+      is masked, or whose product is not a number, is never named: it is -1 with score -1e12.
+    """
+    scores = jnp.einsum("bd,nd->bn", users, corpus, preferred_element_type=jnp.float32)
+    is_eligible = ~jnp.isnan(scores)
+    if corpus_mask is not None:
+        is_eligible &= jnp.asarray(corpus_mask) != 0
+    best, rows = jax.lax.top_k(jnp.where(is_eligible, scores, -INF), min(top_k, corpus.shape[0]))
+    return jnp.where(best > -INF, rows, MASKED_ROW), best
