@@ -303,12 +303,12 @@ def _anchored(config: Config, folder: Path) -> Config:
     """Returns the configuration with relative paths made absolute."""
 
     def anchor(text: str) -> str:
-        return text if "://" in text else str(folder / text)
+        return text if "://" in text else str((folder / text).resolve())
 
     source = config.ingest_events.source
     changes: dict[str, Any] = {}
     if isinstance(source, KuaiRandSource):
-        changes = {"path": folder / source.path}
+        changes = {"path": (folder / source.path).resolve()}
     elif isinstance(source, ColumnsSource):
         changes = {"events": anchor(source.events), "posts": source.posts and anchor(source.posts)}
     ingest = config.ingest_events.model_copy(update={"source": source.model_copy(update=changes)})
