@@ -135,13 +135,13 @@ class MultiHeadAttention(hk.Module):
     nothing else scales them. Linear maps: `query`, `key`, `value`, `linear` (output), no biases.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the public signature
         self,
         num_q_heads: int,
         num_kv_heads: int,
         key_size: int,
         *,
-        with_bias: bool = True,
+        with_bias: bool = True,  # noqa: ARG002 - the public signature
         value_size: int | None = None,
         model_size: int | None = None,
         attn_output_multiplier: float = 1.0,
@@ -176,7 +176,7 @@ class MultiHeadAttention(hk.Module):
         self.value_size = value_size or key_size
         self.model_size = model_size or key_size * num_q_heads
         self.multiplier = attn_output_multiplier
-        self.init = init
+        self.init: Init = init
 
     def __call__(
         self, query: jax.Array, key: jax.Array, value: jax.Array, mask: jax.Array

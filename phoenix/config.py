@@ -47,7 +47,7 @@ def check_counts(config: object, fields: Sequence[str], *, minimum: int = 1) -> 
         value = getattr(config, field)
         is_count = isinstance(value, int | np.integer) and not isinstance(value, bool)
         check(
-            is_count and value >= minimum,
+            is_count and bool(value >= minimum),
             f"{type(config).__name__}.{field}",
             expected=f"an integer >= {minimum}",
             got=value,
@@ -121,7 +121,7 @@ def _public_fields(cls: type) -> list[str]:
     return [field.name for field in dataclasses.fields(cls) if not field.name.startswith("_")]
 
 
-def _json_value(value: Any) -> Any:
+def _json_value(value: object) -> object:
     if isinstance(value, JsonConfig):
         return value.to_dict()
     if isinstance(value, np.dtype):

@@ -19,6 +19,7 @@ from typing import ClassVar, Literal, NamedTuple, Self
 import haiku as hk
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from phoenix.attention import (
     KeysValues,
@@ -280,7 +281,7 @@ class Transformer(hk.Module):
 
     @hk.name_like("__call__")
     def score_candidates(
-        self, context: Context, embeddings: jax.Array, mask: jax.Array, first_slot: int = 0
+        self, context: Context, embeddings: jax.Array, mask: jax.Array, first_slot: ArrayLike = 0
     ) -> jax.Array:
         """Encodes candidates given a context; any split into blocks gives the same rows.
 
@@ -321,11 +322,13 @@ class Transformer(hk.Module):
         return h, Context(tuple(known), mask, next_position)
 
     @hk.transparent
-    def _score(self, context: Context, h: jax.Array, mask: jax.Array, first_slot: int) -> jax.Array:
+    def _score(
+        self, context: Context, h: jax.Array, mask: jax.Array, first_slot: ArrayLike
+    ) -> jax.Array:
         if self.config.candidate_positions == "shared":
             positions = context.next_position[:, None]
         else:
-            positions = context.mask.shape[1] + first_slot + jnp.arange(h.shape[1])
+            positions = jnp.arange(h.shape[1]) + context.mask.shape[1] + first_slot
         visible = context.mask[:, None, None, None, :]
         for index, known in enumerate(context.layers):
             h = self._layer(index).candidates(h, positions, known, visible, mask)

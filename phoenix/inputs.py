@@ -10,13 +10,14 @@ Glossary of shapes:
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from phoenix.config import JsonConfig, check_counts
 
@@ -268,7 +269,7 @@ def _projection(x: jax.Array, name: str, size: int, scale: float) -> jax.Array:
     """`x` `[..., in]` times the matrix `name` `[in, size]`, in float32, in the dtype of `x`."""
     initializer = _fan_out(scale)
 
-    def transposed(shape: tuple[int, int], dtype: np.dtype) -> jax.Array:
+    def transposed(shape: Sequence[int], dtype: DTypeLike) -> jax.Array:
         """The fan-out of the reversed shape is the width of the input."""
         return initializer(shape[::-1], dtype).T
 

@@ -58,7 +58,7 @@ class RMSNorm(hk.Module):
         """Args: `fixed_scale` drops the parameter (gain 1); `init` as in `norm_initializer`."""
         super().__init__(name=name)
         self.fixed_scale = fixed_scale
-        self.init = init
+        self.init: Init = init
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Normalises `x` of shape `[..., D]`."""
@@ -99,7 +99,7 @@ class Linear(hk.Module):
         super().__init__(name=name)
         self.output_size = output_size
         self.with_bias = with_bias
-        self.init = init
+        self.init: Init = init
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps `x` of shape `[..., in]` to `[..., output_size]`.
@@ -131,7 +131,7 @@ class DenseBlock(hk.Module):
         """Args: `widening_factor` sets F by `ffn_size`; `init` as in `linear_initializer`."""
         super().__init__(name=name)
         self.widening_factor = widening_factor
-        self.init = init
+        self.init: Init = init
 
     @hk.transparent
     def __call__(self, x: jax.Array) -> jax.Array:

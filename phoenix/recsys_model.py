@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import haiku as hk
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
+from jax.typing import ArrayLike, DTypeLike
 
 from phoenix.config import JsonConfig, check, check_counts, float_dtype
 from phoenix.grok import Context, RMSNorm, Transformer, TransformerConfig
@@ -214,7 +214,7 @@ class PhoenixModel(hk.Module):
         context: Context,
         batch: RecsysBatch,
         recsys_embeddings: RecsysEmbeddings,
-        first_slot: int = 0,
+        first_slot: ArrayLike = 0,
     ) -> RecsysModelOutput:
         """Scores a block of candidates against encoded users.
 
@@ -256,7 +256,6 @@ def candidate_block(
       start: First candidate.
       stop: End, exclusive; values above C mean C.
     """
-
     fields = ("candidate_post_hashes", "candidate_author_hashes", "candidate_product_surface")
     if batch.candidate_post_age_minutes is not None:
         fields = (*fields, "candidate_post_age_minutes")

@@ -44,7 +44,7 @@ class RetrievalOutput(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class PhoenixRetrievalModelConfig(JsonConfig):
-    """Sizes and options of the retrieval model. The fields up to `_initialized` are the public ones.
+    """Sizes and options of the retrieval model; fields up to `_initialized` are the public ones.
 
     Attributes:
       model: The trunk of the user tower; its options choose initial weights and attention.
