@@ -1,0 +1,60 @@
+# Every target is described by `make help`. Tools are the project's own, from .venv.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+EXTRAS ?= airflow,sinks,dev
+SOURCE ?=
+BIN := .venv/bin
+COMPILE := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+
+.PHONY: help setup demo up down test test-all check format bench lock images clean
+
+help: ## Show what there is to do.
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.complete ## Make .venv from the lock, hashes verified (EXTRAS=airflow,sinks,dev).
+
+.venv/.complete: pyproject.toml requirements.lock .ci/setup
+	@.ci/setup "$(EXTRAS)"
+	@touch $@
+
+demo: setup ## Run the whole pipeline over some days and show feeds (SOURCE=DIR for KuaiRand).
+	@$(BIN)/phoenix demo $(if $(SOURCE),--source "$(SOURCE)")
+
+up: setup ## Start Airflow with its UI on the demo's store and leave it running.
+	@$(BIN)/phoenix up
+
+down: ## Stop what `make up` started.
+	@$(BIN)/phoenix down
+
+test: setup ## Run all tests but the long sweeps (at most 15 minutes on 2 cores).
+	@$(BIN)/pytest -m "not slow"
+
+test-all: setup ## Run all tests, the long sweeps and the image builds included.
+	@$(BIN)/pytest
+
+check: setup ## Check style, format, types and the architecture.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --select AIR3 dags
+	$(BIN)/pyright
+	$(BIN)/pytest tests/architecture
+
+format: setup ## Repair style and format where a tool can.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## Measure what is slow against its limit or a peer, one JSON object a line.
+	@$(BIN)/python -m benchmarks
+
+lock: setup ## Refresh requirements.lock after a change of pyproject.toml (ARGS=--upgrade for all).
+	@$(COMPILE) --quiet $(ARGS) --output-file requirements.lock
+
+images: ## Build the images `component` and `airflow` with Docker.
+	@.ci/images
+
+clean: ## Remove caches and build output; .venv and var/ stay.
+	@rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,76 @@
+"""The arrows between the layers, and what each layer must stay free of."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LAYERS = {
+    "schemas": set(),
+    "phoenix": set(),
+    "components": {"phoenix", "schemas"},
+    "dags": {"components"},
+}
+MAX_LINES = 500
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The absolute names of the modules that a file imports, lazily or not."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{path}:{node.lineno}: a relative import"
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import"
+            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return modules
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_layer_imports_only_lower_layers(layer: str) -> None:
+    allowed = LAYERS[layer] | {layer}
+    for path in (ROOT / layer).rglob("*.py"):
+        assert packages(imported_modules(path)) & LAYERS.keys() <= allowed, path
+
+
+def test_contract_needs_the_standard_library_alone() -> None:
+    modules = imported_modules(ROOT / "components/contract.py")
+    assert packages(modules) <= sys.stdlib_module_names
+
+
+def test_dags_know_the_components_by_their_contract_alone() -> None:
+    for path in (ROOT / "dags").rglob("*.py"):
+        ours = {name for name in imported_modules(path) if name.startswith("components")}
+        foreign = {
+            name for name in ours if name.removeprefix("components.").split(".")[0] != "contract"
+        }
+        assert foreign <= {"components"}, path
+
+
+def test_steps_never_import_steps() -> None:
+    from components import contract
+
+    for step in contract.STEPS.values():
+        path = ROOT / "components" / f"{step.name}.py"
+        if path.exists():
+            others = {other.module for other in contract.STEPS.values()} - {step.module}
+            assert not imported_modules(path) & others, path
+
+
+def test_no_module_is_pickled() -> None:
+    for layer in LAYERS:
+        for path in (ROOT / layer).rglob("*.py"):
+            assert not packages(imported_modules(path)) & {"pickle", "joblib", "dill"}, path
+
+
+def test_modules_are_short_enough_to_read() -> None:
+    for layer in LAYERS:
+        for path in (ROOT / layer).rglob("*.py"):
+            assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES, path

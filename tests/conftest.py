@@ -1,0 +1,83 @@
+"""What all tests share: a deterministic process without a network, and where things are."""
+
+import atexit
+import ipaddress
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+# Before any library is imported: the same device everywhere, no analytics, no file in the home.
+_airflow_home = tempfile.mkdtemp(prefix="phoenix-airflow-")
+atexit.register(shutil.rmtree, _airflow_home, ignore_errors=True)
+os.environ.update(
+    {
+        "AIRFLOW_HOME": _airflow_home,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "GX_ANALYTICS_ENABLED": "false",
+        "JAX_PLATFORMS": "cpu",
+        "MPLBACKEND": "agg",
+        "TZ": "UTC",
+    }
+)
+
+_ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository_root() -> Path:
+    """The folder that holds pyproject.toml."""
+    return _ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """Finds a folder of recorded data beside the checkout, or skips the test by its name."""
+
+    def find(name: str) -> Path:
+        folder = Path(os.environ.get("PHOENIX_SHARED_DATA", _ROOT.parent / "shared/data")) / name
+        if not folder.exists():
+            pytest.skip(f"needs the recorded data {name!r} beside the checkout")
+        return folder
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def require_program() -> Callable[[str], str]:
+    """Finds a program of the system; without it the test skips, or fails in CI."""
+
+    def find(name: str) -> str:
+        # Debian keeps servers where only root looks.
+        servers = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+        folders = [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", *map(str, servers)]
+        path = shutil.which(name, path=os.pathsep.join(folders))
+        if path is None:
+            missing = f"needs the program {name!r}"
+            if os.environ.get("PHOENIX_REQUIRE_SYSTEM"):
+                pytest.fail(missing)
+            pytest.skip(missing)
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Refuses connections that leave this machine: a test that needs the network is no test."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
+            host = address[0]
+            if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+                raise PermissionError(f"tests stay on this machine, got a connection to {host}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
