@@ -1,0 +1,129 @@
+"""One declaration per column, from which everything else about a table is derived.
+
+The Arrow schema, its digest, the expectations of the quality suite and the documentation all come
+from the same `Column` objects, so they cannot disagree.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+TIMESTAMP = pa.timestamp("ms", tz="UTC")
+
+Bound = int | float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """What one column of a table holds."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    unit: str | None = None  # None where the value has none, as an id
+    minimum: Bound | None = None  # allowed range of the values, both ends included
+    maximum: Bound | None = None
+    is_nullable: bool = False
+    is_unique: bool = False
+
+    def field(self) -> pa.Field:
+        """Returns the Arrow field, with description and unit in its metadata."""
+        notes = {"description": self.description} | ({"unit": self.unit} if self.unit else {})
+        return pa.field(self.name, self.type, nullable=self.is_nullable, metadata=notes)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A named list of columns."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"The table {self.name} has no column {name!r}; it has {self.names}.")
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, in order."""
+        return [column.name for column in self.columns]
+
+    def schema(self, **metadata: str) -> pa.Schema:
+        """Returns the Arrow schema; its metadata name the table and its digest.
+
+        Args:
+          **metadata: More entries for the metadata of the file.
+        """
+        notes = {"table": self.name, "schema_digest": self.digest(), **metadata}
+        return pa.schema([column.field() for column in self.columns], metadata=notes)
+
+    def digest(self) -> str:
+        """SHA-256 of what a reader relies on: names, types, units, ranges and null policy."""
+        facts = [
+            [c.name, str(c.type), c.unit, c.minimum, c.maximum, c.is_nullable, c.is_unique]
+            for c in self.columns
+        ]
+        return hashlib.sha256(json.dumps([self.name, facts]).encode()).hexdigest()
+
+    def bounded(self, **bounds: tuple[Bound | None, Bound | None]) -> "Table":
+        """Returns the table with other ranges, where a deployment or a day narrows them.
+
+        Args:
+          **bounds: Column name -> (minimum, maximum).
+
+        Raises:
+          KeyError: If the table has no such column.
+        """
+        for name in bounds:
+            self[name]
+        columns = tuple(
+            replace(column, minimum=bounds[column.name][0], maximum=bounds[column.name][1])
+            if column.name in bounds
+            else column
+            for column in self.columns
+        )
+        return replace(self, columns=columns)
+
+    def problems(self, schema: pa.Schema) -> list[str]:
+        """Returns one sentence per column that `schema` lacks or types differently; [] is a match.
+
+        Further columns are allowed: what is new and unknown does not break a reader.
+        """
+        found: list[str] = []
+        for column in self.columns:
+            index = schema.get_field_index(column.name)
+            if index < 0:
+                found.append(f"expected a column {column.name!r} ({column.type}), got none")
+            elif schema.field(index).type != column.type:
+                found.append(
+                    f"expected {column.name!r} to be {column.type}, got {schema.field(index).type}"
+                )
+        return found
+
+
+def id_column(name: str, description: str, *, is_unique: bool = False) -> Column:
+    """A column of ids: int64, positive, never null; 0 is padding everywhere and never an id."""
+    return Column(
+        name=name,
+        type=pa.int64(),
+        description=description,
+        minimum=1,
+        maximum=2**63 - 1,
+        is_unique=is_unique,
+    )
+
+
+def fixed_lists(
+    names: Sequence[str], value_type: pa.DataType, size: int, description: str
+) -> tuple[Column, ...]:
+    """Columns of fixed-size lists that share type, length and description."""
+    return tuple(
+        Column(name=name, type=pa.list_(value_type, size), description=description)
+        for name in names
+    )

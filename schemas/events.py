@@ -1,0 +1,89 @@
+"""`events`: one row per impression, and the rows that could not become one."""
+
+import pyarrow as pa
+
+from schemas.columns import TIMESTAMP, Column, Table, id_column
+
+EVENTS = Table(
+    "events",
+    "One row is one impression: a post was shown to a user, who did something with it or nothing.",
+    (
+        id_column("event_id", "Derived from user, post and time; stable.", is_unique=True),
+        id_column("user_id", "Who was shown the post."),
+        id_column("post_id", "What was shown."),
+        id_column("author_id", "Who wrote the post."),
+        Column(
+            name="shown_at", type=TIMESTAMP, description="When it was shown.", unit="ms since 1970"
+        ),
+        Column(
+            name="ingested_at",
+            type=TIMESTAMP,
+            description="When it became known; `shown_at` where the source does not say.",
+            unit="ms since 1970",
+        ),
+        Column(
+            name="surface",
+            type=pa.int32(),
+            description="Where it was shown: home, search, profile, ...",
+            minimum=0,
+        ),
+        Column(
+            name="actions",
+            type=pa.uint64(),
+            description="Bit a is set if the user did configured action a; 0 is a negative.",
+            minimum=0,
+        ),
+        Column(
+            name="dwell_seconds",
+            type=pa.float32(),
+            description="How long the user stayed; 0 where the source does not say.",
+            unit="s",
+            minimum=0.0,
+        ),
+    ),
+)
+
+_PLACE = (
+    Column(name="file", type=pa.string(), description="Source file by name.", is_nullable=True),
+    Column(
+        name="line",
+        type=pa.int64(),
+        description="Line of a text file, the header being 1; row of a Parquet file, from 1.",
+        is_nullable=True,
+    ),
+)
+_REASON = (
+    Column(name="rule", type=pa.string(), description="Name of the broken rule."),
+    Column(name="detail", type=pa.string(), description="What was expected and what came."),
+)
+
+REJECTED = Table(
+    "rejected",
+    "Rows of a source that could not be read as an event or a post.",
+    (
+        Column(name="table", type=pa.string(), description="events or posts."),
+        *_PLACE,
+        *_REASON,
+        Column(name="raw", type=pa.string(), description="The row as it came."),
+    ),
+)
+
+QUARANTINED = Table(
+    "quarantined",
+    "Rows that broke a rule, with all that is known of them, to be replayed after a fix.",
+    (
+        *_REASON,
+        *_PLACE,
+        Column(name="raw", type=pa.string(), description="The row as it came.", is_nullable=True),
+        *(
+            Column(
+                name=column.name,
+                type=column.type,
+                description=column.description,
+                unit=column.unit,
+                is_nullable=True,
+            )
+            for column in EVENTS.columns
+        ),
+    ),
+)

@@ -1,0 +1,67 @@
+"""`feeds`: what every user gets, in order, with the reasons."""
+
+import pyarrow as pa
+
+from schemas.columns import Column, Table, id_column
+
+SOURCES = ("retrieval", "popular")
+
+
+def feeds_table(num_actions: int) -> Table:
+    """Returns the table of feeds for a model of `num_actions` actions.
+
+    The file's metadata carry `release`, the digest of the release that made it, and `actions`, the
+    names in the order of `probabilities`: `feeds_table(A).schema(release=..., actions="a,b")`.
+    """
+    return Table(
+        "feeds",
+        "One row is one post in the feed of one user; sorted by user and rank.",
+        (
+            id_column("user_id", "Whose feed it is."),
+            Column(
+                name="rank", type=pa.int32(), description="Place in the feed, from 1.", minimum=1
+            ),
+            id_column("post_id", "The post."),
+            id_column("author_id", "Who wrote it."),
+            Column(
+                name="score",
+                type=pa.float32(),
+                description="`base_score` after author diversity; the feed is sorted by it.",
+            ),
+            Column(
+                name="base_score",
+                type=pa.float32(),
+                description="Weighted sum of the probabilities, before author diversity.",
+            ),
+            Column(
+                name="diversity_multiplier",
+                type=pa.float32(),
+                description="By what author diversity multiplied the score.",
+                minimum=0.0,
+                maximum=1.0,
+            ),
+            Column(
+                name="probabilities",
+                type=pa.list_(pa.float32(), num_actions),
+                description="Predicted probability of each action; 0 where nothing was predicted.",
+                minimum=0.0,
+                maximum=1.0,
+            ),
+            Column(
+                name="source",
+                type=pa.string(),
+                description="Where the post came from: retrieval, or popular as a fallback.",
+            ),
+            Column(
+                name="retrieval_score",
+                type=pa.float32(),
+                description="Inner product of retrieval; null where retrieval did not find it.",
+                is_nullable=True,
+            ),
+            Column(
+                name="rules",
+                type=pa.list_(pa.string()),
+                description="Names of the rules that shaped this place, in order.",
+            ),
+        ),
+    )
