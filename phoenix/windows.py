@@ -11,11 +11,12 @@ History is oldest first, left-aligned, padded on the right. Padding has id 0 and
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from phoenix.recsys_model import RecsysBatch
+if TYPE_CHECKING:
+    from phoenix.inputs import RecsysBatch
 
 
 class Windows(NamedTuple):
@@ -77,8 +78,10 @@ def unpack_actions(bits: np.ndarray, num_actions: int) -> np.ndarray:
     return ((bits[..., None] >> positions) & np.uint64(1)).astype(np.float32)
 
 
-def to_batch(windows: Windows, num_actions: int) -> RecsysBatch:
+def to_batch(windows: Windows, num_actions: int) -> "RecsysBatch":
     """Returns the model's view of `windows`: hashes, actions and surfaces, no ids and no labels."""
+    from phoenix.inputs import RecsysBatch  # the data steps use windows without loading JAX
+
     return RecsysBatch(
         user_hashes=windows.user_hashes,
         history_post_hashes=windows.history_post_hashes,
