@@ -133,8 +133,10 @@ def update(
     for kind in KINDS:
         table = getattr(tables, kind)
         emb_size = table.rows.shape[1]
-        index = jnp.concatenate([part.reshape(-1) for part, _ in selected[kind]])
-        gradient = jnp.concatenate([part.reshape(-1, emb_size) for _, part in selected[kind]])
+        index = jnp.concatenate([jnp.ravel(part) for part, _ in selected[kind]])
+        gradient = jnp.concatenate(
+            [jnp.reshape(part, (-1, emb_size)) for _, part in selected[kind]]
+        )
         updated.append(
             _updated_table(table, index, gradient, learning_rate, jnp.asarray(is_applied))
         )

@@ -9,6 +9,9 @@ Glossary of shapes:
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+Array = jax.Array | np.ndarray
 
 # Stands for minus infinity, with gradients that are 0 where those of infinity are not a number.
 _MASKED = -1e30
@@ -17,7 +20,7 @@ _MIN_TEMPERATURE = 0.01
 
 
 def weighted_mean(
-    values: jax.Array, *, where: jax.Array | None = None, weights: jax.Array | None = None
+    values: Array, *, where: Array | None = None, weights: Array | None = None
 ) -> jax.Array:
     """Mean of the values that exist: sum(where * weights * values) / sum(where * weights).
 
@@ -32,7 +35,7 @@ def weighted_mean(
     >>> float(weighted_mean(jnp.array([1.0, 4.0]), weights=jnp.array([2.0, 1.0])))
     2.0
     """
-    values = values.astype(jnp.float32)
+    values = jnp.asarray(values, jnp.float32)
     total = jnp.ones_like(values) if weights is None else jnp.broadcast_to(weights, values.shape)
     if where is not None:
         total = jnp.where(where, total, 0.0)
@@ -42,11 +45,11 @@ def weighted_mean(
 
 
 def sigmoid_binary_cross_entropy(
-    logits: jax.Array,
-    labels: jax.Array,
+    logits: Array,
+    labels: Array,
     *,
-    where: jax.Array | None = None,
-    weights: jax.Array | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
 ) -> jax.Array:
     """Weighted mean of -y * log(sigmoid(x)) - (1 - y) * log(1 - sigmoid(x)).
 
@@ -69,12 +72,12 @@ def sigmoid_binary_cross_entropy(
 
 
 def sigmoid_focal(
-    logits: jax.Array,
-    labels: jax.Array,
+    logits: Array,
+    labels: Array,
     *,
     gamma: float = 2.0,
-    where: jax.Array | None = None,
-    weights: jax.Array | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
 ) -> jax.Array:
     """Weighted mean of (1 - q) ** gamma * cross entropy, q the probability of the true label.
 
@@ -91,7 +94,7 @@ def sigmoid_focal(
     >>> print(f"{sigmoid_focal(jnp.array([0.0]), jnp.array([1.0])):.4f}")
     0.1733
     """
-    logits = logits.astype(jnp.float32)
+    logits = jnp.asarray(logits, jnp.float32)
     # 1 - q = sigmoid(-x) for y = 1, sigmoid(x) for y = 0; the logarithm keeps its gradient finite.
     log_wrong = jax.nn.log_sigmoid(jnp.where(labels > 0.5, -logits, logits))
     values = jnp.exp(gamma * log_wrong) * _binary_cross_entropy(logits, labels)
@@ -99,11 +102,11 @@ def sigmoid_focal(
 
 
 def softmax_cross_entropy(
-    logits: jax.Array,
-    labels: jax.Array,
+    logits: Array,
+    labels: Array,
     *,
-    where: jax.Array | None = None,
-    weights: jax.Array | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
 ) -> jax.Array:
     """Weighted mean of log(sum_j exp(x_j)) - x_label.
 
@@ -118,18 +121,18 @@ def softmax_cross_entropy(
     >>> print(f"{softmax_cross_entropy(jnp.zeros((1, 4)), jnp.array([2])):.4f}")
     1.3863
     """
-    logits = logits.astype(jnp.float32)
-    of_label = jnp.take_along_axis(logits, labels[..., None], axis=-1)[..., 0]
+    logits = jnp.asarray(logits, jnp.float32)
+    of_label = jnp.take_along_axis(logits, jnp.asarray(labels)[..., None], axis=-1)[..., 0]
     values = jax.nn.logsumexp(logits, axis=-1) - of_label
     return weighted_mean(values, where=where, weights=weights)
 
 
 def squared_error(
-    predictions: jax.Array,
-    targets: jax.Array,
+    predictions: Array,
+    targets: Array,
     *,
-    where: jax.Array | None = None,
-    weights: jax.Array | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
 ) -> jax.Array:
     """Weighted mean of (prediction - target) ** 2; minimised by the mean.
 
@@ -140,11 +143,11 @@ def squared_error(
 
 
 def absolute_error(
-    predictions: jax.Array,
-    targets: jax.Array,
+    predictions: Array,
+    targets: Array,
     *,
-    where: jax.Array | None = None,
-    weights: jax.Array | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
 ) -> jax.Array:
     """Weighted mean of abs(prediction - target); minimised by the median.
 
@@ -154,9 +157,7 @@ def absolute_error(
     return weighted_mean(jnp.abs(predictions - targets), where=where, weights=weights)
 
 
-def corrected_logits(
-    scores: jax.Array, *, log_frequencies: jax.Array, log_temperature: jax.Array
-) -> jax.Array:
+def corrected_logits(scores: Array, *, log_frequencies: Array, log_temperature: Array) -> jax.Array:
     """Inner products as logits over the corpus: s / max(exp(t), 0.01) - log q.
 
     The posts of a batch are drawn with the frequency q of the log, not uniformly; subtracting
@@ -173,16 +174,16 @@ def corrected_logits(
       `[B, P]` float32.
     """
     temperature = jnp.maximum(jnp.exp(log_temperature), _MIN_TEMPERATURE)
-    return scores.astype(jnp.float32) / temperature - log_frequencies
+    return jnp.asarray(scores, jnp.float32) / temperature - log_frequencies
 
 
 def sampled_softmax(
-    logits: jax.Array,
-    post_keys: jax.Array,
+    logits: Array,
+    post_keys: Array,
     *,
-    is_positive: jax.Array,
-    where: jax.Array,
-    weights: jax.Array | None = None,
+    is_positive: Array,
+    where: Array,
+    weights: Array | None = None,
 ) -> jax.Array:
     """Softmax of each positive against the posts of the other rows of the batch.
 
@@ -219,6 +220,6 @@ def sampled_softmax(
     return weighted_mean(per_row, where=num_positives > 0, weights=weights)
 
 
-def _binary_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    logits = logits.astype(jnp.float32)
+def _binary_cross_entropy(logits: Array, labels: Array) -> jax.Array:
+    logits = jnp.asarray(logits, jnp.float32)
     return jnp.maximum(logits, 0) - logits * labels + jnp.log1p(jnp.exp(-jnp.abs(logits)))

@@ -1,0 +1,144 @@
+"""What each model is trained for: its forward pass in training and its loss.
+
+Glossary of shapes:
+  B: batch, C: candidates, A: actions, D: vector size.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from phoenix import losses
+from phoenix.batches import TrainBatch
+from phoenix.recsys_model import PhoenixModelConfig, RecsysBatch, RecsysEmbeddings
+from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+
+ModelConfig = PhoenixModelConfig | PhoenixRetrievalModelConfig
+TEMPERATURE_MODULE = "sampled_softmax"
+_INITIAL_TEMPERATURE = 0.1
+
+
+class Objective(Protocol):
+    """A model with its loss, as pure functions of parameters and looked-up rows."""
+
+    def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
+        """Returns trainable initial parameters; only the shapes of the arrays matter."""
+        ...
+
+    def loss(
+        self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Returns the float32 loss of a batch, and scalars to log."""
+        ...
+
+
+@dataclass(frozen=True)
+class RankingObjective:
+    """Multi-label cross entropy of the ranker, over real candidates and all actions."""
+
+    config: PhoenixModelConfig
+    action_weights: np.ndarray  # [A] float32, at least 0
+
+    def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
+        """Returns the initial parameters of the ranker."""
+        return hk.transform(self._logits).init(jax.random.key(seed), batch, rows)
+
+    def loss(
+        self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """See `losses.sigmoid_binary_cross_entropy`; padded candidates do not count."""
+        logits = hk.without_apply_rng(hk.transform(self._logits)).apply(params, batch.inputs, rows)
+        value = losses.sigmoid_binary_cross_entropy(
+            logits,
+            batch.labels,
+            where=_candidate_mask(batch)[..., None],
+            weights=batch.weights[:, None, None] * self.action_weights,
+        )
+        return value, {}
+
+    def _logits(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
+        return self.config.make()(batch, rows).logits
+
+
+@dataclass(frozen=True)
+class RetrievalObjective:
+    """Sampled softmax of the two towers: the engaged posts against those of other users."""
+
+    config: PhoenixRetrievalModelConfig
+    is_positive_action: np.ndarray  # [A] bool: a candidate with any of them is a positive
+
+    def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
+        """Returns the initial parameters of both towers and of the temperature."""
+        params = hk.transform(self._vectors).init(jax.random.key(seed), batch, rows)
+        initial = jnp.log(jnp.asarray(_INITIAL_TEMPERATURE, jnp.float32))
+        return {**params, TEMPERATURE_MODULE: {"log_temperature": initial}}
+
+    def loss(
+        self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """See `losses.sampled_softmax`; posts are the same when all their hashes are."""
+        transformed = hk.without_apply_rng(hk.transform(self._vectors))
+        users, posts = transformed.apply(params, batch.inputs, rows)
+        log_temperature = params[TEMPERATURE_MODULE]["log_temperature"]
+        flat_posts = posts.reshape(-1, posts.shape[-1]).astype(jnp.float32)
+        logits = losses.corrected_logits(
+            users.astype(jnp.float32) @ flat_posts.T,
+            log_frequencies=batch.log_frequencies.reshape(-1),
+            log_temperature=log_temperature,
+        )
+        value = losses.sampled_softmax(
+            logits,
+            jnp.asarray(batch.inputs.candidate_post_hashes),
+            is_positive=jnp.any((batch.labels > 0) & self.is_positive_action, axis=-1),
+            where=_candidate_mask(batch),
+            weights=batch.weights,
+        )
+        return value, {"temperature": jnp.exp(log_temperature)}
+
+    def _vectors(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> tuple[jax.Array, jax.Array]:
+        model = self.config.make()
+        users, _ = model.build_user_representation(batch, rows)
+        posts, _ = model.build_candidate_representation(batch, rows)
+        return users, posts
+
+
+def objective_of(
+    config: ModelConfig,
+    actions: Sequence[str],
+    *,
+    action_weights: Mapping[str, float],
+    positive_actions: Sequence[str],
+) -> Objective:
+    """Returns the objective that belongs to the model of `config`.
+
+    Args:
+      config: Of the ranker or the retrieval model.
+      actions: The names of the A actions, in the order of the bits.
+      action_weights: Loss weight by action for the ranker; an action that is not named has 1.
+      positive_actions: What makes a post a positive for retrieval; empty means any action.
+
+    Raises:
+      ValueError: If an action is unknown, or the ranker's number of actions differs.
+    """
+    unknown = sorted((set(action_weights) | set(positive_actions)) - set(actions))
+    if unknown:
+        raise ValueError(f"Unknown actions {unknown}; the action list is {list(actions)}.")
+    if isinstance(config, PhoenixModelConfig):
+        if config.num_actions != len(actions):
+            raise ValueError(
+                f"The ranker predicts {config.num_actions} actions, but the action list has "
+                f"{len(actions)}: {list(actions)}."
+            )
+        weights = [action_weights.get(action, 1.0) for action in actions]
+        return RankingObjective(config, np.array(weights, np.float32))
+    chosen = set(positive_actions) or set(actions)
+    return RetrievalObjective(config, np.array([action in chosen for action in actions]))
+
+
+def _candidate_mask(batch: TrainBatch) -> jax.Array:
+    return jnp.asarray(batch.inputs.candidate_post_hashes)[..., 0] != 0
