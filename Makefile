@@ -6,7 +6,7 @@ SHELL := bash
 EXTRAS ?= airflow,sinks,dev
 SOURCE ?=
 BIN := .venv/bin
-COMPILE := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+COMPILE := $(or $(wildcard $(BIN)/uv),uv) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
 .PHONY: help setup demo up down test test-all check format bench lock images clean
@@ -49,7 +49,7 @@ format: setup ## Repair style and format where a tool can.
 bench: setup ## Measure what is slow against its limit or a peer, one JSON object a line.
 	@$(BIN)/python -m benchmarks
 
-lock: setup ## Refresh requirements.lock after a change of pyproject.toml (ARGS=--upgrade for all).
+lock: ## Refresh requirements.lock after a change of pyproject.toml (ARGS=--upgrade for all).
 	@$(COMPILE) --quiet $(ARGS) --output-file requirements.lock
 
 images: ## Build the images `component` and `airflow` with Docker.
