@@ -1,0 +1,136 @@
+"""Cutting a log of impressions into windows, and finding what was known before each of them.
+
+Two promises hold for every history: nothing in it was shown at or after the cutoff, and nothing in
+it arrived after the cutoff. They are what makes training on the past equal to serving in the past.
+
+Glossary of shapes: L: impressions in the log, N: windows, S: history length, C: candidates.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Log(NamedTuple):
+    """L impressions, sorted by user, then time, then event; every array has L rows."""
+
+    event_ids: np.ndarray  # int64
+    user_ids: np.ndarray  # int64
+    post_ids: np.ndarray  # int64
+    author_ids: np.ndarray  # int64
+    shown_at: np.ndarray  # int64, ms UTC
+    ingested_at: np.ndarray  # int64, ms UTC
+    surfaces: np.ndarray  # int32
+    actions: np.ndarray  # uint64
+    dwell_seconds: np.ndarray  # float32
+
+
+def window_rows(
+    user_ids: np.ndarray, shown_at: np.ndarray, *, num_candidates: int, window_ms: int
+) -> np.ndarray:
+    """Groups consecutive impressions of a user into windows.
+
+    A window ends after `num_candidates` impressions, or before the first impression that comes more
+    than `window_ms` after its first one.
+
+    Args:
+      user_ids: `[L]`, sorted.
+      shown_at: `[L]` ms, ascending within a user.
+      num_candidates: C.
+      window_ms: Longest time between the first and the last impression of a window.
+
+    Returns:
+      `[N, C]` int64: rows of each window in order of time, padded with -1; in order of users, then
+      time.
+
+    >>> window_rows(np.array([1, 1, 1, 2]), np.array([0, 5, 6, 0]), num_candidates=2, window_ms=5)
+    array([[ 0,  1],
+           [ 2, -1],
+           [ 3, -1]])
+    """
+    users, firsts = np.unique(user_ids, return_index=True)
+    user_ends = np.append(firsts[1:], len(user_ids)).astype(np.int64)
+    owner = np.searchsorted(users, user_ids)
+    rows = np.arange(len(user_ids))
+    too_late = first_rows_at(
+        shown_at, rows, user_ends[owner], shown_at.astype(np.int64) + window_ms + 1
+    )
+    following = np.minimum(too_late, rows + num_candidates)
+    is_start = np.zeros(len(user_ids), bool)
+    current, ends = firsts.astype(np.int64), user_ends
+    while current.size:  # one round per window of the busiest user, all users side by side
+        is_start[current] = True
+        current = following[current]
+        more = current < ends
+        current, ends = current[more], ends[more]
+    starts = np.flatnonzero(is_start)
+    grid = starts[:, None] + np.arange(num_candidates)
+    return np.where(grid < following[starts, None], grid, -1)
+
+
+def history_rows(log: Log, user_ids: np.ndarray, cutoffs: np.ndarray, *, length: int) -> np.ndarray:
+    """Finds the latest impressions of each user that were over and known at a cutoff.
+
+    Args:
+      log: The impressions; `shown_at` and `ingested_at` decide.
+      user_ids: `[N]` whose history.
+      cutoffs: `[N]` ms. Shown strictly before, ingested not after.
+      length: S.
+
+    Returns:
+      `[N, S]` int64: rows of the log, oldest first, left-aligned, padded with -1.
+    """
+    found = np.full((len(user_ids), length), -1, np.int64)
+    if not len(log.user_ids):
+        return found
+    lowest = np.searchsorted(log.user_ids, user_ids, "left")
+    ends = first_rows_at(
+        log.shown_at, lowest, np.searchsorted(log.user_ids, user_ids, "right"), cutoffs
+    )
+    waiting, reach = np.arange(len(user_ids)), length
+    while waiting.size:
+        grid = ends[waiting, None] + np.arange(-reach, 0)  # [n, reach], ascending in time
+        is_real = grid >= lowest[waiting, None]
+        arrived = log.ingested_at[np.maximum(grid, 0)] <= cutoffs[waiting, None]
+        is_known = is_real & arrived
+        # Rows that arrived late make us look further back, twice as far each time.
+        is_done = (is_known.sum(axis=1) >= length) | ~is_real[:, 0]
+        found[waiting[is_done]] = _latest(grid[is_done], is_known[is_done], length)
+        waiting, reach = waiting[~is_done], reach * 2
+    return found
+
+
+def _latest(grid: np.ndarray, is_known: np.ndarray, length: int) -> np.ndarray:
+    """Returns the last `length` known rows of each line, left-aligned."""
+    from_end = np.cumsum(is_known[:, ::-1], axis=1)[:, ::-1]
+    keep = is_known & (from_end <= length)
+    places = np.cumsum(keep, axis=1) - 1
+    lines = np.nonzero(keep)[0]
+    result = np.full((len(grid), length), -1, np.int64)
+    result[lines, places[keep]] = grid[keep]
+    return result
+
+
+def first_rows_at(
+    times: np.ndarray, low: np.ndarray, high: np.ndarray, targets: np.ndarray
+) -> np.ndarray:
+    """Bisects many sorted stretches of one array at once.
+
+    Args:
+      times: `[L]`, ascending within each stretch.
+      low: `[N]` first row of each stretch.
+      high: `[N]` one past its last row.
+      targets: `[N]` what to look for.
+
+    Returns:
+      `[N]` int64: the first row in `[low, high)` with `times >= target`, or `high`.
+    """
+    low, high = low.astype(np.int64), high.astype(np.int64)
+    while True:
+        is_open = low < high
+        if not is_open.any():
+            return low
+        middle = np.where(is_open, (low + high) // 2, 0)
+        is_before = is_open & (times[middle] < targets)
+        low = np.where(is_before, middle + 1, low)
+        high = np.where(is_open & ~is_before, middle, high)
