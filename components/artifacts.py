@@ -131,11 +131,11 @@ class Store:
         ref = Ref(kind, partition, entry.value["key"], entry.value["digest"])
         return ref if self.storage.exists(f"{ref.path}/{MANIFEST}") else None
 
-    def read(self, ref: Ref) -> Artifact:
-        """Opens an artifact after verifying its manifest and every file.
+    def manifest(self, ref: Ref) -> Mapping[str, Any]:
+        """Returns the verified manifest of an artifact, without looking at its files.
 
         Raises:
-          BadDataError: If it is missing, or a file is missing, has another size or other bytes.
+          BadDataError: If it is missing or has other bytes.
         """
         try:
             data = self.storage.read(f"{ref.path}/{MANIFEST}")
@@ -146,11 +146,32 @@ class Store:
             ) from error
         if _digest(data) != ref.digest:
             raise _damaged(ref, self.storage.uri(f"{ref.path}/{MANIFEST}"), ref.digest, data)
-        manifest = json.loads(data)
+        return json.loads(data)
+
+    def read(self, ref: Ref) -> Artifact:
+        """Opens an artifact after verifying its manifest and every file.
+
+        Raises:
+          BadDataError: If it is missing, or a file is missing, has another size or other bytes.
+        """
+        manifest = self.manifest(ref)
         folder = self.storage.fetch(ref.path)
         for name, expected in manifest["files"].items():
             _verify_file(ref, folder / name, expected)
         return Artifact(ref, manifest, folder)
+
+    def read_file(self, ref: Ref, name: str) -> Path:
+        """Returns the local path of one file of an artifact, verified; for quick looks at big ones.
+
+        Raises:
+          BadDataError: If the artifact or the file is missing or damaged.
+        """
+        files = self.manifest(ref)["files"]
+        if name not in files:
+            raise BadDataError(f"{ref} has no file {name!r}; it has {sorted(files)}.")
+        path = self.storage.fetch(f"{ref.path}/{name}")
+        _verify_file(ref, path, files[name])
+        return path
 
     @contextmanager
     def write(self, recipe: Recipe) -> Iterator[Draft]:
@@ -200,6 +221,9 @@ class Store:
         return None
 
     def _seal(self, recipe: Recipe, draft: Draft) -> Ref:
+        links = [path for path in draft.folder.rglob("*") if path.is_symlink()]
+        if links:  # what a link points to is not in the artifact and can change
+            raise ValueError(f"An artifact holds plain files, {links[0].name!r} is a link.")
         files = {
             path.relative_to(draft.folder).as_posix(): {
                 "bytes": path.stat().st_size,

@@ -5,6 +5,7 @@ the field by its path. The section of a step is called like the step.
 """
 
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -232,6 +233,15 @@ class PublishFeedsConfig(Section):
     sinks: tuple[Annotated[PostgresSink | RedisSink, Field(discriminator="kind")], ...] = ()
 
 
+class ReportConfig(Section):
+    """The pages of the runs."""
+
+    num_example_feeds: int = Field(3, ge=0, le=50)
+    show_user_ids: bool = Field(
+        False, description="Whether pages show user ids as they are, or a short hash of them."
+    )
+
+
 class Config(Section):
     """The whole configuration of one deployment."""
 
@@ -250,6 +260,7 @@ class Config(Section):
     publish_release: ReleaseConfig = ReleaseConfig()
     materialize_feeds: FeedsConfig = FeedsConfig()
     publish_feeds: PublishFeedsConfig = PublishFeedsConfig()
+    report: ReportConfig = ReportConfig()
 
     @model_validator(mode="after")
     def _actions_make_sense(self) -> Self:
@@ -274,7 +285,7 @@ def load(path: Path) -> Config:
       BadConfigurationError: If it cannot be read, is no YAML mapping, or breaks a rule.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfigurationError(f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
@@ -286,17 +297,46 @@ def load(path: Path) -> Config:
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise BadConfigurationError(f"{path}:\n{_explain(error)}") from error
+        raise BadConfigurationError(f"{path}:\n{_explain(error, raw)}") from error
     return _anchored(config, path.resolve().parent)
 
 
-def _explain(error: ValidationError) -> str:
+class _Loader(yaml.SafeLoader):
+    """YAML's safe types, with a key that is given twice refused instead of overwritten."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _explain(error: ValidationError, raw: Mapping[str, Any]) -> str:
     lines = []
     for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+        where = ".".join(_field_path(problem["loc"], raw)) or "(whole file)"
         got = "" if problem["type"] == "missing" else f", got {problem['input']!r:.80}"
         lines.append(f"  {where}: {problem['msg']}{got}")
     return "\n".join(lines)
+
+
+def _field_path(location: tuple[int | str, ...], raw: object) -> list[str]:
+    """Returns the keys that lead to a field in the file; pydantic also names the chosen layout."""
+    path = []
+    for position, part in enumerate(location):
+        if isinstance(raw, Mapping) and part not in raw and position + 1 < len(location):
+            continue
+        path.append(str(part))
+        if isinstance(raw, Mapping):
+            raw = raw.get(part)
+        elif isinstance(raw, list) and isinstance(part, int):
+            raw = raw[part]
+    return path
 
 
 def _anchored(config: Config, folder: Path) -> Config:

@@ -21,6 +21,10 @@ class TryAgainError(StepError):
     exit_code = ExitCode.TRY_AGAIN
 
 
+class StoppedError(BaseException):
+    """The process was asked to stop (SIGTERM, Ctrl-C): unwinds through every `except Exception`."""
+
+
 class BadConfigurationError(StepError):
     """The configuration or the command line is wrong: names the field or the option."""
 

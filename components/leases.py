@@ -7,6 +7,7 @@ heartbeat came for the lease's lifetime (another machine).
 """
 
 import json
+import logging
 import os
 import threading
 import time
@@ -17,6 +18,8 @@ from components import processes
 from components.errors import TryAgainError
 from components.pointers import Entry, Pointer
 from components.storage import Storage
+
+logger = logging.getLogger(__name__)
 
 LIFETIME_SECONDS = 120.0
 HEARTBEAT_SECONDS = 15.0
@@ -109,7 +112,10 @@ def _is_alive(storage: Storage, name: str, entry: Entry) -> bool:
 
 def _keep_beating(storage: Storage, beat: str, stop: threading.Event) -> None:
     while not stop.wait(HEARTBEAT_SECONDS):
-        storage.replace(beat, json.dumps(time.time()).encode())
+        try:
+            storage.replace(beat, json.dumps(time.time()).encode())
+        except OSError as error:  # the next beat may work; the fencing token guards the rest
+            logger.warning("The heartbeat %s could not be written: %s", beat, error)
 
 
 def _beat_path(name: str, token: int) -> str:

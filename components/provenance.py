@@ -21,6 +21,8 @@ _PLUMBING = frozenset(
         "processes",
         "provenance",
         "records",
+        "report",
+        "sections",
         "step",
         "storage",
     )

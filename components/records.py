@@ -4,6 +4,7 @@ Records are for people and for the pages; nothing is computed from them. They li
 artifacts because the clock must not enter an artifact.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +13,21 @@ from components.artifacts import Store
 
 
 def write(store: Store, record: Mapping[str, Any]) -> None:
-    """Keeps `record` as the newest run of its step (and shard) on its day."""
+    """Keeps `record` as the newest run of its step (and shard) on its day.
+
+    A run that found nothing to do does not forget the run that did the work: its start and its
+    seconds stay in the record as `made`.
+    """
     shard = record["options"].get("shard")
     name = record["step"] if shard is None else f"{record['step']}-{shard:03d}"
-    data = json.dumps(record, indent=1, sort_keys=True).encode()
-    store.storage.replace(f"records/{record['day']}/{name}.json", data)
+    path = f"records/{record['day']}/{name}.json"
+    made = None
+    if record["status"] == "done":
+        made = {"started_at": record["started_at"], "seconds": record["seconds"]}
+    elif store.storage.exists(path):
+        made = json.loads(store.storage.read(path)).get("made")
+    data = json.dumps({**record, "made": made}, indent=1, sort_keys=True).encode()
+    store.storage.replace(path, data)
 
 
 def read(store: Store, day: str) -> list[dict[str, Any]]:
@@ -25,6 +36,11 @@ def read(store: Store, day: str) -> list[dict[str, Any]]:
     names = [name for name in store.storage.names(folder) if not name.startswith(".")]
     records = [json.loads(store.storage.read(f"{folder}/{name}")) for name in names]
     return sorted(records, key=lambda record: record["started_at"])
+
+
+def fingerprint(store: Store, day: str) -> str:
+    """Returns a digest of the day's records, which changes when a step ends."""
+    return hashlib.sha256(json.dumps(read(store, day)).encode()).hexdigest()
 
 
 def days(store: Store) -> list[str]:

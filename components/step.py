@@ -6,14 +6,15 @@ A step module holds `run(context, ...)`, which does the work and returns the art
 
 import argparse
 import datetime
+import importlib
 import json
 import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -23,7 +24,7 @@ from components import contract, provenance, records
 from components.artifacts import Artifact, Draft, Recipe, Ref, Store, Unchanged
 from components.config import Config, load
 from components.contract import ExitCode
-from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
+from components.errors import BadConfigurationError, BadDataError, StepError, StoppedError
 
 logger = logging.getLogger(__name__)
 
@@ -96,45 +97,37 @@ def main(step: contract.Step, run: Run, argv: Sequence[str] | None = None) -> in
 
     The last line on standard output is one JSON object: status, artifact and facts, or the error.
     """
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s"
-    )
-    signal.signal(signal.SIGTERM, _terminate)
+    _log_to_stderr()
     options = _parser(step).parse_args(argv)
     values = {option.name: getattr(options, option.name) for option in step.options}
     started_at, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     context = None
-    try:
-        config = load(Path(options.config))
-        context = Context(step, config, _day(options.day, config), Store(config.store))
-        outcome = _success("done", run(context, **values))
-        code = ExitCode.DONE
-    except Unchanged as unchanged:
-        logger.info("%s Nothing to do.", unchanged)
-        outcome = _success("unchanged", unchanged.artifact)
-        code = ExitCode.DONE if options.unchanged_ok else ExitCode.NOTHING_TO_DO
-    except StepError as error:
-        logger.error("%s", error)
-        code, outcome = error.exit_code, {"status": "failed", "error": str(error)}
-    except OSError as error:
-        logger.exception("The system refused")  # a full disk, a lost mount: worth another try
-        code, outcome = ExitCode.TRY_AGAIN, {"status": "failed", "error": str(error)}
-    except Exception as error:
-        logger.exception("A bug in %s: please report it with the lines above", step.name)
-        code, outcome = ExitCode.BUG, {"status": "failed", "error": repr(error)}
-    if context is not None:
-        record = {
-            "step": step.name,
-            "day": context.day.isoformat(),
-            "options": values,
-            "started_at": started_at.isoformat(timespec="milliseconds"),
-            "seconds": round(time.monotonic() - clock, 3),
-            "exit_code": int(code),
-            "airflow_run": os.environ.get("AIRFLOW_CTX_DAG_RUN_ID"),
-            **outcome,
-        }
-        records.write(context.store, record)
-    print(json.dumps(outcome, sort_keys=True), flush=True)  # noqa: T201 - the contract's one line
+    with _stoppable() as cannot_be_stopped_any_more:
+        try:
+            config = load(Path(options.config))
+            context = Context(step, config, _day(options.day, config), Store(config.store))
+            outcome = _success("done", run(context, **values))
+            code = ExitCode.DONE
+        except Unchanged as unchanged:
+            logger.info("%s Nothing to do.", unchanged)
+            outcome = _success("unchanged", unchanged.artifact)
+            code = ExitCode.DONE if options.unchanged_ok else ExitCode.NOTHING_TO_DO
+        except (Exception, StoppedError) as error:
+            code, outcome = _failure(step, error)
+        cannot_be_stopped_any_more()
+        if context is not None:
+            record = {
+                "step": step.name,
+                "day": context.day.isoformat(),
+                "options": values,
+                "started_at": started_at.isoformat(timespec="milliseconds"),
+                "seconds": round(time.monotonic() - clock, 3),
+                "exit_code": int(code),
+                "airflow_run": os.environ.get("AIRFLOW_CTX_DAG_RUN_ID"),
+                **outcome,
+            }
+            _report(context, record)
+        print(json.dumps(outcome, sort_keys=True), flush=True)  # noqa: T201 - the one line
     return int(code)
 
 
@@ -142,9 +135,65 @@ def _success(status: str, artifact: Artifact) -> dict[str, Any]:
     return {"status": status, "artifact": asdict(artifact.ref), "facts": dict(artifact.facts)}
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    del number, frame
-    raise TryAgainError("Stopped by SIGTERM; the next run goes on from what was saved.")
+def _failure(step: contract.Step, error: BaseException) -> tuple[ExitCode, dict[str, Any]]:
+    """Returns the exit code and the outcome; only what nobody foresaw is logged with its trace."""
+    message = str(error)
+    if isinstance(error, StepError):
+        logger.error("%s", error)
+        code = error.exit_code
+    elif isinstance(error, StoppedError):
+        logger.error("%s", error)
+        code = ExitCode.TRY_AGAIN
+    elif isinstance(error, OSError):  # a full disk, a lost mount: worth another try
+        logger.error("The system refused: %s", error, exc_info=error)
+        code = ExitCode.TRY_AGAIN
+    else:
+        logger.error("A bug in %s: please report these lines.", step.name, exc_info=error)
+        code, message = ExitCode.BUG, f"{type(error).__name__}: {error}"
+    return code, {"status": "failed", "error": message}
+
+
+def _report(context: Context, record: Mapping[str, Any]) -> None:
+    """Keeps the record and draws the day's page; a trouble here changes no result."""
+    try:
+        records.write(context.store, record)
+        report = importlib.import_module("components.report")
+        report.refresh(context.store, context.config, context.day)
+    except Exception:
+        logger.exception("The result stands, but the page of %s could not be drawn.", context.day)
+
+
+def _log_to_stderr() -> None:
+    """Shows what we log from INFO on, and warnings of the libraries."""
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    for name in ("__main__", "components", "phoenix", "schemas"):
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], None]]:
+    """Turns the first SIGTERM or Ctrl-C into StoppedError; yields what makes us deaf to them.
+
+    Once the work is done, its result is about to be said: a signal must not take that back.
+    """
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def ignore() -> None:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        del frame
+        ignore()
+        name = signal.Signals(number).name
+        raise StoppedError(f"Stopped by {name}; the next run goes on from what was saved.")
+
+    before = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield ignore
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _day(text: str, config: Config) -> datetime.date:

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 import uuid
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -27,9 +28,11 @@ class Storage:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._fs, root = fsspec.core.url_to_fs(url)
+        # Another process may have written since we last listed, so listings are not remembered.
+        self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         self._root = PurePosixPath(root)
         self.is_local = isinstance(self._fs, LocalFileSystem)
+        self._copies: Path | None = None
 
     def _full(self, path: str) -> str:
         parts = PurePosixPath(path).parts
@@ -47,7 +50,6 @@ class Storage:
 
     def names(self, path: str) -> list[str]:
         """Returns the sorted names directly below `path`; none if it does not exist."""
-        self._fs.invalidate_cache(self._full(path))
         try:
             entries = self._fs.ls(self._full(path), detail=False)
         except FileNotFoundError:
@@ -139,12 +141,16 @@ class Storage:
     def fetch(self, path: str) -> Path:
         """Returns a local path with the content of the file or folder `path`.
 
-        Locally this is the file itself; from a bucket it is a copy that lives as long as the
-        process's scratch space.
+        Locally this is the file itself; from a bucket it is a copy that lives as long as this
+        object.
         """
         if self.is_local:
             return Path(self._full(path))
-        target = self.scratch_folder() / PurePosixPath(path).name
+        if self._copies is None:
+            self._copies = Path(tempfile.mkdtemp(prefix="phoenix-"))
+            weakref.finalize(self, shutil.rmtree, self._copies, ignore_errors=True)
+        target = self._copies / uuid.uuid4().hex / PurePosixPath(path).name
+        target.parent.mkdir()
         self._fs.get(self._full(path), str(target), recursive=self._fs.isdir(self._full(path)))
         return target
 

@@ -1,0 +1,178 @@
+"""What each part of a day's page shows, read from the records and the manifests of the day.
+
+A day may be in progress or broken: whatever is missing is None or empty, and the page says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from components import contract, records
+from components.artifacts import Ref, Store
+from components.config import Config
+from components.contract import ExitCode
+from components.errors import BadDataError
+
+ADVICE: Mapping[int, str] = {
+    ExitCode.BAD_DATA: "The input is not usable. Mend what the message names, then run the step "
+    "again; what was published before stays published.",
+    ExitCode.BUG: "This is a bug in the pipeline. Keep the log of the task and report it; what was "
+    "published before stays published.",
+    ExitCode.TRY_AGAIN: "Somebody else was at work or something was not there yet. The same "
+    "command may work later; Airflow retries by itself.",
+    ExitCode.BAD_CONFIGURATION: "The configuration or the command line is wrong. Mend the field "
+    "that the message names, then run the step again.",
+}
+
+
+@dataclass(frozen=True)
+class DayFacts:
+    """Everything that is known about a day: records and verified manifests, by step."""
+
+    store: Store
+    config: Config
+    day: str
+    records: Mapping[str, Sequence[Mapping[str, Any]]]  # by step; several if it is sharded
+    refs: Mapping[str, Ref]  # by partition folder: step, or step/shard
+    manifests: Mapping[str, Mapping[str, Any]]
+    damaged: Mapping[str, str]  # step -> what is wrong with its artifact
+
+    @classmethod
+    def read(cls, store: Store, config: Config, day: str) -> "DayFacts":
+        """Collects the facts of `day`."""
+        by_step: dict[str, list[Mapping[str, Any]]] = {}
+        for record in records.read(store, day):
+            by_step.setdefault(record["step"], []).append(record)
+        refs: dict[str, Ref] = {}
+        manifests: dict[str, Mapping[str, Any]] = {}
+        damaged: dict[str, str] = {}
+        for step in contract.STEPS:
+            ref = store.head(step, day)
+            if ref is None:
+                continue
+            try:
+                manifests[step] = store.manifest(ref)
+                refs[step] = ref
+            except BadDataError as error:
+                damaged[step] = str(error)
+        return cls(store, config, day, by_step, refs, manifests, damaged)
+
+    def facts(self, step: str) -> Mapping[str, Any]:
+        """Returns what a step recorded in its artifact; nothing if there is none."""
+        return self.manifests[step]["facts"] if step in self.manifests else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLine:
+    """One step in the status of a run."""
+
+    name: str
+    dag: str
+    summary: str
+    state: str  # done, unchanged, failed or waiting
+    seconds: float | None  # of the run that did the work
+    share: float  # of the longest step, for the bar
+    message: str | None
+    advice: str | None
+    exit_code: int | None
+    started_at: str | None
+
+
+def day_page(facts: DayFacts) -> Mapping[str, Any]:
+    """Returns what the template of a day shows."""
+    lines = step_lines(facts)
+    return {
+        "state": state(lines),
+        "steps": lines,
+        "failed": [line for line in lines if line.state == "failed"],
+        "seconds": sum(line.seconds or 0 for line in lines),
+        "damaged": facts.damaged,
+        "lineage": lineage(facts),
+    }
+
+
+def summary(facts: DayFacts) -> Mapping[str, Any]:
+    """Returns the line of the day in the index."""
+    lines = step_lines(facts)
+    return {
+        "day": facts.day,
+        "state": state(lines),
+        "num_done": sum(line.state in ("done", "unchanged") for line in lines),
+        "num_steps": len(lines),
+        "failed": [line.name for line in lines if line.state == "failed"],
+        "seconds": round(sum(line.seconds or 0 for line in lines), 3),
+    }
+
+
+def state(lines: Sequence[StepLine]) -> str:
+    """Returns the state of a run: failed, done, or in progress."""
+    if any(line.state == "failed" for line in lines):
+        return "failed"
+    return "in progress" if any(line.state == "waiting" for line in lines) else "done"
+
+
+def step_lines(facts: DayFacts) -> list[StepLine]:
+    """Returns one line per step of the contract, in order."""
+    seconds = {name: _seconds(found) for name, found in facts.records.items()}
+    longest = max((value for value in seconds.values() if value), default=1.0)
+    lines = []
+    for step in contract.STEPS.values():
+        found = facts.records.get(step.name, ())
+        failures = [record for record in found if record["status"] == "failed"]
+        worst = failures[0] if failures else None
+        taken = seconds.get(step.name)
+        lines.append(
+            StepLine(
+                name=step.name,
+                dag=step.dag,
+                summary=step.summary,
+                state=_state(found, has_artifact=step.name in facts.manifests),
+                seconds=taken,
+                share=(taken or 0.0) / longest,
+                message=worst["error"] if worst else None,
+                advice=ADVICE.get(worst["exit_code"]) if worst else None,
+                exit_code=worst["exit_code"] if worst else None,
+                started_at=found[0]["started_at"] if found else None,
+            )
+        )
+    return lines
+
+
+def _state(found: Sequence[Mapping[str, Any]], *, has_artifact: bool) -> str:
+    if any(record["status"] == "failed" for record in found):
+        return "failed"
+    if not found:
+        return "done" if has_artifact else "waiting"
+    return "done" if any(record["status"] == "done" for record in found) else "unchanged"
+
+
+def _seconds(found: Sequence[Mapping[str, Any]]) -> float | None:
+    """Seconds of the runs that did the work; shards add up."""
+    return sum((record.get("made") or record)["seconds"] for record in found) if found else None
+
+
+def lineage(facts: DayFacts) -> list[Mapping[str, Any]]:
+    """Returns the artifacts of the day with their digests, sizes and inputs."""
+    rows = []
+    for step, manifest in facts.manifests.items():
+        files = manifest["files"]
+        recipe = manifest["recipe"]
+        rows.append(
+            {
+                "kind": step,
+                "ref": facts.refs[step],
+                "num_files": len(files),
+                "bytes": sum(entry["bytes"] for entry in files.values()),
+                "inputs": [_input_name(item) for item in recipe["inputs"]],
+                "code": recipe["code"],
+                "seed": recipe["seed"],
+            }
+        )
+    return rows
+
+
+def _input_name(item: Mapping[str, Any]) -> Mapping[str, str]:
+    if "kind" in item:
+        name = f"{item['kind']} of {item['partition']}"
+        return {"name": name, "digest": item["digest"]}
+    return {"name": str(item.get("name", "source")), "digest": str(item.get("sha256", ""))}
