@@ -27,17 +27,22 @@ class Action(Section):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     column: str | None = Field(
-        None, description="Column of the source that says so; its name if empty."
+        default=None, description="Column of the source that says so; its name if empty."
     )
     published_as: str | None = Field(
-        None, description="Action of the published weights that this one stands for; its own name."
+        default=None,
+        description="Action of the published weights that this one stands for; its own name.",
     )
     weight: float | None = Field(
-        None, allow_inf_nan=False, description="Weight in the score; the published one if empty."
+        default=None,
+        allow_inf_nan=False,
+        description="Weight in the score; the published one if empty.",
     )
-    loss_weight: float = Field(1.0, ge=0, description="Weight of this action's loss in training.")
+    loss_weight: float = Field(
+        default=1.0, ge=0, description="Weight of this action's loss in training."
+    )
     is_positive: bool = Field(
-        False, description="Whether it makes an impression a retrieval positive."
+        default=False, description="Whether it makes an impression a retrieval positive."
     )
 
     @model_validator(mode="after")
@@ -69,9 +74,11 @@ class ColumnsSource(Section):
 
     layout: Literal["columns"]
     events: str = Field(description="Path or glob of the event files (.csv, .parquet).")
-    posts: str | None = Field(None, description="Path or glob of the post files.")
+    posts: str | None = Field(default=None, description="Path or glob of the post files.")
     event_columns: dict[str, str] = Field(description="Canonical event column -> source column.")
-    post_columns: dict[str, str] = Field({}, description="Canonical post column -> source column.")
+    post_columns: dict[str, str] = Field(
+        default={}, description="Canonical post column -> source column."
+    )
     time_unit: Literal["s", "ms", "us", "iso"] = "ms"
     dwell_unit: Literal["s", "ms"] = "ms"
 
@@ -80,11 +87,13 @@ class SyntheticSource(Section):
     """The synthetic world, whose true affinities are known."""
 
     layout: Literal["synthetic"]
-    num_users: int = Field(2_000, ge=10)
-    num_authors: int = Field(200, ge=2)
-    num_posts: int = Field(3_000, ge=10, description="Posts that exist from the first day on.")
-    num_posts_per_day: int = Field(100, ge=0, description="New posts every day.")
-    impressions_per_day: int = Field(20_000, ge=1)
+    num_users: int = Field(default=2_000, ge=10)
+    num_authors: int = Field(default=200, ge=2)
+    num_posts: int = Field(
+        default=3_000, ge=10, description="Posts that exist from the first day on."
+    )
+    num_posts_per_day: int = Field(default=100, ge=0, description="New posts every day.")
+    impressions_per_day: int = Field(default=20_000, ge=1)
     seed: int = 20260721
 
 
@@ -94,12 +103,12 @@ Source = Annotated[KuaiRandSource | ColumnsSource | SyntheticSource, Field(discr
 class HashingConfig(Section):
     """Sizes of the embedding tables and the number of hash functions per id."""
 
-    user_rows: int = Field(20_000, ge=2)
-    post_rows: int = Field(20_000, ge=2)
-    author_rows: int = Field(20_000, ge=2)
-    num_user_hashes: int = Field(2, ge=1, le=8)
-    num_post_hashes: int = Field(2, ge=1, le=8)
-    num_author_hashes: int = Field(2, ge=1, le=8)
+    user_rows: int = Field(default=20_000, ge=2)
+    post_rows: int = Field(default=20_000, ge=2)
+    author_rows: int = Field(default=20_000, ge=2)
+    num_user_hashes: int = Field(default=2, ge=1, le=8)
+    num_post_hashes: int = Field(default=2, ge=1, le=8)
+    num_author_hashes: int = Field(default=2, ge=1, le=8)
 
 
 class IngestConfig(Section):
@@ -111,67 +120,81 @@ class IngestConfig(Section):
 class ValidateConfig(Section):
     """`validate_events`: limits whose breach fails the day (exit 65)."""
 
-    max_quarantined_share: float = Field(0.05, ge=0, le=1)
-    max_duplicate_share: float = Field(0.5, ge=0, le=1)
-    min_accepted_rows: int = Field(1, ge=0)
-    max_future_minutes: float = Field(10.0, ge=0, description="Clock skew allowed for `shown_at`.")
-    max_dwell_seconds: float = Field(86_400.0, gt=0)
-    num_surfaces: int = Field(16, ge=1, description="Surfaces are 0 to this minus one.")
+    max_quarantined_share: float = Field(default=0.05, ge=0, le=1)
+    max_duplicate_share: float = Field(default=0.5, ge=0, le=1)
+    min_accepted_rows: int = Field(default=1, ge=0)
+    max_future_minutes: float = Field(
+        default=10.0, ge=0, description="Clock skew allowed for `shown_at`."
+    )
+    max_dwell_seconds: float = Field(default=86_400.0, gt=0)
+    num_surfaces: int = Field(default=16, ge=1, description="Surfaces are 0 to this minus one.")
 
 
 class FeaturesConfig(Section):
     """`build_features`: the fixed shapes and the reach of a window."""
 
-    history_length: int = Field(32, ge=1, description="S: most recent impressions kept.")
+    history_length: int = Field(default=32, ge=1, description="S: most recent impressions kept.")
     num_candidates: int = Field(
-        8, ge=1, description="C: impressions per window; more start another."
+        default=8, ge=1, description="C: impressions per window; more start another."
     )
     history_days: int = Field(
-        14, ge=1, description="Days before this one that may enter a history."
+        default=14, ge=1, description="Days before this one that may enter a history."
     )
     window_minutes: int = Field(
-        60, ge=1, description="Longest time between first and last candidate."
+        default=60, ge=1, description="Longest time between first and last candidate."
     )
 
 
 class ModelConfig(Section):
     """Sizes of one transformer."""
 
-    emb_size: int = Field(64, ge=8)
-    num_layers: int = Field(2, ge=1)
-    num_heads: int = Field(2, ge=1)
-    key_size: int = Field(32, ge=2, multiple_of=2)
-    widening_factor: float = Field(2.0, gt=0)
+    emb_size: int = Field(default=64, ge=8)
+    num_layers: int = Field(default=2, ge=1)
+    num_heads: int = Field(default=2, ge=1)
+    key_size: int = Field(default=32, ge=2, multiple_of=2)
+    widening_factor: float = Field(default=2.0, gt=0)
 
 
 class TrainingConfig(Section):
     """`train_retrieval` and `train_ranker`: what to train on, how long, how fast."""
 
     model: ModelConfig = ModelConfig()
-    window_days: int = Field(7, ge=1, description="Days before this one to train on from scratch.")
-    warm_start: bool = Field(
-        True, description="Start from the champion, with the newest days only."
+    window_days: int = Field(
+        default=7, ge=1, description="Days before this one to train on from scratch."
     )
-    warm_window_days: int = Field(1, ge=1, description="Days to train on after a warm start.")
-    every_days: int = Field(1, ge=1, description="Train on every n-th day since `first_day`.")
-    min_windows: int = Field(1_000, ge=1, description="Do not train on fewer windows than this.")
-    epochs: int = Field(1, ge=1)
-    batch_size: int = Field(256, ge=1)
+    warm_start: bool = Field(
+        default=True, description="Start from the champion, with the newest days only."
+    )
+    warm_window_days: int = Field(
+        default=1, ge=1, description="Days to train on after a warm start."
+    )
+    every_days: int = Field(
+        default=1, ge=1, description="Train on every n-th day since `first_day`."
+    )
+    min_windows: int = Field(
+        default=1_000, ge=1, description="Do not train on fewer windows than this."
+    )
+    epochs: int = Field(default=1, ge=1)
+    batch_size: int = Field(default=256, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
-    table_learning_rate: float = Field(0.05, gt=0)
+    table_learning_rate: float = Field(default=0.05, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
-    clip_norm: float = Field(1.0, gt=0)
-    checkpoint_every_steps: int = Field(200, ge=1)
-    max_skipped_steps: int = Field(20, ge=0, description="Non-finite steps before training stops.")
+    clip_norm: float = Field(default=1.0, gt=0)
+    checkpoint_every_steps: int = Field(default=200, ge=1)
+    max_skipped_steps: int = Field(
+        default=20, ge=0, description="Non-finite steps before training stops."
+    )
 
 
 class EvaluateConfig(Section):
     """`evaluate_models`: the gate. A model is promoted if it beats the champion by the margin."""
 
     ranking_metric: Literal["ndcg", "gauc"] = "ndcg"
-    ranking_k: int = Field(5, ge=1)
-    ranking_min_gain: float = Field(0.0, description="Gain over the champion that promotes.")
-    retrieval_k: int = Field(100, ge=1)
+    ranking_k: int = Field(default=5, ge=1)
+    ranking_min_gain: float = Field(
+        default=0.0, description="Gain over the champion that promotes."
+    )
+    retrieval_k: int = Field(default=100, ge=1)
     retrieval_min_gain: float = 0.0
     approval: Literal["never", "when_promoted"] = "never"
 
@@ -179,31 +202,39 @@ class EvaluateConfig(Section):
 class CorpusConfig(Section):
     """`export_corpus`."""
 
-    max_age_days: int | None = Field(None, ge=1, description="Older posts leave the corpus.")
+    max_age_days: int | None = Field(
+        default=None, ge=1, description="Older posts leave the corpus."
+    )
 
 
 class ReleaseConfig(Section):
     """`publish_release`."""
 
     num_probe_users: int = Field(
-        8, ge=1, description="Users asked for in the check before release."
+        default=8, ge=1, description="Users asked for in the check before release."
     )
 
 
 class FeedsConfig(Section):
     """`materialize_feeds`."""
 
-    users: Literal["active", "all"] = Field("active", description="Of the day, or ever seen.")
-    num_shards: int = Field(1, ge=1, le=999)
-    num_retrieved: int = Field(100, ge=1, description="Posts retrieved per user before ranking.")
-    feed_length: int = Field(20, ge=1)
-    seen_days: int = Field(14, ge=0, description="Posts shown in these days are not shown again.")
-    surface: int = Field(1, ge=0, description="Surface for which the feed is ranked.")
+    users: Literal["active", "all"] = Field(
+        default="active", description="Of the day, or ever seen."
+    )
+    num_shards: int = Field(default=1, ge=1, le=999)
+    num_retrieved: int = Field(
+        default=100, ge=1, description="Posts retrieved per user before ranking."
+    )
+    feed_length: int = Field(default=20, ge=1)
+    seen_days: int = Field(
+        default=14, ge=0, description="Posts shown in these days are not shown again."
+    )
+    surface: int = Field(default=1, ge=0, description="Surface for which the feed is ranked.")
     author_decay: float = Field(
-        0.5, gt=0, le=1, description="Author diversity: decay per repetition."
+        default=0.5, gt=0, le=1, description="Author diversity: decay per repetition."
     )
     author_floor: float = Field(
-        0.25, ge=0, le=1, description="Author diversity: lowest multiplier."
+        default=0.25, ge=0, le=1, description="Author diversity: lowest multiplier."
     )
 
 
@@ -212,33 +243,38 @@ class PostgresSink(Section):
 
     kind: Literal["postgres"]
     dsn_variable: str = Field(
-        "PHOENIX_POSTGRES_DSN", description="Environment variable of the DSN."
+        default="PHOENIX_POSTGRES_DSN", description="Environment variable of the DSN."
     )
-    table: str = Field("phoenix_feeds", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    table: str = Field(default="phoenix_feeds", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
 
 
 class RedisSink(Section):
     """One key per user in Redis."""
 
     kind: Literal["redis"]
-    url_variable: str = Field("PHOENIX_REDIS_URL", description="Environment variable of the URL.")
+    url_variable: str = Field(
+        default="PHOENIX_REDIS_URL", description="Environment variable of the URL."
+    )
     prefix: str = "phoenix:feed:"
 
 
 class PublishFeedsConfig(Section):
     """`publish_feeds`: quality limits and where feeds go beside the Parquet artifact."""
 
-    min_coverage: float = Field(0.9, ge=0, le=1, description="Share of users with a full feed.")
-    max_fallback_share: float = Field(1.0, ge=0, le=1)
+    min_coverage: float = Field(
+        default=0.9, ge=0, le=1, description="Share of users with a full feed."
+    )
+    max_fallback_share: float = Field(default=1.0, ge=0, le=1)
     sinks: tuple[Annotated[PostgresSink | RedisSink, Field(discriminator="kind")], ...] = ()
 
 
 class ReportConfig(Section):
     """The pages of the runs."""
 
-    num_example_feeds: int = Field(3, ge=0, le=50)
+    num_example_feeds: int = Field(default=3, ge=0, le=50)
     show_user_ids: bool = Field(
-        False, description="Whether pages show user ids as they are, or a short hash of them."
+        default=False,
+        description="Whether pages show user ids as they are, or a short hash of them.",
     )
 
 
@@ -247,7 +283,7 @@ class Config(Section):
 
     store: str = Field(description="Folder or fsspec URL; relative to the configuration file.")
     first_day: datetime.date = Field(description="UTC day before which there is no history.")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     actions: tuple[Action, ...] = Field(min_length=1, max_length=64)
     hashing: HashingConfig = HashingConfig()
     ingest_events: IngestConfig
