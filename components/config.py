@@ -176,9 +176,9 @@ class TrainingConfig(Section):
     )
     epochs: int = Field(default=1, ge=1)
     batch_size: int = Field(default=256, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
     table_learning_rate: float = Field(default=0.05, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
     checkpoint_every_steps: int = Field(default=200, ge=1)
     max_skipped_steps: int = Field(
