@@ -1,0 +1,213 @@
+"""Exact search: for each query, the k rows of a corpus with the largest inner product.
+
+Exact means what a full sort would give: largest score first, equal scores by lower row, no row
+that is ineligible or excluded, and fewer rows where fewer exist. A fast library (faiss on a CPU,
+JAX on an accelerator) proposes rows by a matrix product; their scores are then computed again row
+by row, so that a score does not depend on what else is in the batch, and a query whose border is
+too close to call is searched in full.
+
+Glossary of shapes:
+  N: queries, U: distinct queries, M: rows of the corpus, D: size of a vector, K: min(k, M).
+"""
+
+import sys
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+Backend = Literal["auto", "faiss", "jax"]
+_BLOCK = 1024  # Queries per call of the library; bounds the memory.
+_SLACK = 16  # Rows fetched beyond k, to see past ties of the border.
+
+
+class SearchResult(NamedTuple):
+    """The best rows of each query, best first."""
+
+    rows: np.ndarray  # [N, K] int64, -1 where there are no more
+    scores: np.ndarray  # [N, K] float32, -inf where there are no more
+
+
+class ExactIndex:
+    """A corpus of vectors that can be searched."""
+
+    def __init__(
+        self,
+        vectors: np.ndarray,
+        is_eligible: np.ndarray | None = None,
+        *,
+        backend: Backend = "auto",
+    ) -> None:
+        """Keeps the eligible rows.
+
+        Args:
+          vectors: `[M, D]` float32.
+          is_eligible: `[M]` bool; None means all.
+          backend: Who proposes rows; "auto" is JAX where JAX runs on an accelerator, else faiss.
+
+        Raises:
+          ValueError: If an eligible vector is not finite or the shapes differ.
+        """
+        if is_eligible is None:
+            is_eligible = np.ones(len(vectors), bool)
+        if vectors.ndim != 2 or is_eligible.shape != vectors.shape[:1]:
+            raise ValueError(
+                f"Expected vectors [M, D] and eligibility [M], got {vectors.shape} and "
+                f"{is_eligible.shape}."
+            )
+        self.num_rows = len(vectors)
+        self._rows = np.flatnonzero(is_eligible)  # eligible place -> row, both rising
+        self._vectors = np.ascontiguousarray(vectors[self._rows], np.float32)
+        if not np.isfinite(self._vectors).all():
+            broken = self._rows[~np.isfinite(self._vectors).all(axis=1)]
+            raise ValueError(f"The vectors of the rows {broken[:5]} are not finite.")
+        norms = np.linalg.norm(self._vectors.astype(np.float64), axis=1)
+        self._longest = float(norms.max(initial=0.0))
+        self._backend = backend
+        self._library: Any = None
+
+    def search(
+        self,
+        queries: np.ndarray,
+        k: int,
+        *,
+        excluded: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> SearchResult:
+        """Returns the best `k` rows of each query.
+
+        Args:
+          queries: `[N, D]` float32; a query that is not finite finds nothing.
+          k: At least 0; more than there are rows means all rows.
+          excluded: Pairs of (query, row), two integer arrays of one length; these rows are not
+            returned for these queries. Rows outside the corpus are ignored.
+
+        Raises:
+          ValueError: If `k` is negative or the shapes differ.
+        """
+        if k < 0 or queries.ndim != 2 or queries.shape[1] != self._vectors.shape[1]:
+            raise ValueError(
+                f"Expected k >= 0 and queries [N, {self._vectors.shape[1]}], got {k} and "
+                f"{queries.shape}."
+            )
+        width = min(k, self.num_rows)
+        rows = np.full((len(queries), width), -1, np.int64)
+        scores = np.full((len(queries), width), -np.inf, np.float32)
+        asking = np.flatnonzero(np.isfinite(queries).all(axis=1))
+        if not (width and len(self._rows) and len(asking)):
+            return SearchResult(rows, scores)
+        forbidden = self._forbidden(excluded, len(queries))
+        per_query = np.bincount(forbidden // self.num_rows, minlength=len(queries))
+        # Equal queries are searched once: the most popular posts are the same for everybody.
+        distinct, inverse = np.unique(
+            queries[asking].astype(np.float32), axis=0, return_inverse=True
+        )
+        depth = np.zeros(len(distinct), np.int64)
+        np.maximum.at(depth, inverse, width + per_query[asking])
+        order = np.argsort(depth, kind="stable")  # like depths share a block
+        askers = np.argsort(inverse, kind="stable")
+        starts = np.searchsorted(inverse[askers], np.arange(len(distinct) + 1))
+        for start in range(0, len(order), _BLOCK):
+            block = order[start : start + _BLOCK]
+            best, values = self._best(distinct[block], min(int(depth[block[-1]]), len(self._rows)))
+            for place, members in _in_groups(askers, starts, block):
+                index = asking[members]
+                kept = _without(best[place], index, forbidden, self.num_rows)
+                _fill(rows, scores, index, kept, (best[place], values[place]))
+        return SearchResult(rows, scores)
+
+    def _forbidden(
+        self, excluded: tuple[np.ndarray, np.ndarray] | None, num_queries: int
+    ) -> np.ndarray:
+        """Sorted distinct keys `query * M + row` of the excluded pairs that matter."""
+        if excluded is None:
+            return np.empty(0, np.int64)
+        query, row = (np.asarray(part, np.int64) for part in excluded)
+        matters = (row >= 0) & (row < self.num_rows) & (query >= 0) & (query < num_queries)
+        return np.unique(query[matters] * self.num_rows + row[matters])
+
+    def _best(self, queries: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
+        """The best `depth` eligible rows of each query and their scores, exactly."""
+        fetched = min(depth + _SLACK, len(self._rows))
+        if 2 * fetched >= len(self._rows):  # most of the corpus is asked for: no need to propose
+            places = np.broadcast_to(np.arange(len(self._rows)), (len(queries), len(self._rows)))
+            return self._sorted(queries, places, depth)
+        proposed, places = self._propose(queries, fetched)
+        rows, scores = self._sorted(queries, places, depth)
+        # What was not proposed scores at most the last proposal, up to rounding.
+        sizes = np.linalg.norm(queries.astype(np.float64), axis=1)
+        rounding = 4 * np.finfo(np.float32).eps * queries.shape[1] * sizes * self._longest
+        for query in np.flatnonzero(scores[:, -1] <= proposed[:, -1] + rounding):
+            everything = np.arange(len(self._rows))[None]
+            one = slice(query, query + 1)
+            rows[one], scores[one] = self._sorted(queries[one], everything, depth)
+        return rows, scores
+
+    def _sorted(
+        self, queries: np.ndarray, places: np.ndarray, depth: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Scores `places` `[n, f]` and returns the best `depth` as rows and scores."""
+        scores = np.empty(places.shape, np.float32)
+        per_call = max(1, (1 << 23) // max(1, places.shape[1] * queries.shape[1]))
+        for start in range(0, len(queries), per_call):
+            part = slice(start, start + per_call)
+            products = self._vectors[places[part]] * queries[part, None]
+            scores[part] = products.sum(axis=-1)
+        order = np.lexsort((places, -scores), axis=-1)[:, :depth]
+        rows = self._rows[np.take_along_axis(places, order, axis=1)]
+        return rows, np.take_along_axis(scores, order, axis=1)
+
+    def _propose(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The `count` best places of each query by a matrix product, best score first."""
+        if self._backend == "jax" or (self._backend == "auto" and _has_accelerator()):
+            import jax
+
+            if self._library is None:
+                self._library = jax.device_put(self._vectors)
+            products = jax.numpy.asarray(queries) @ self._library.T
+            scores, places = jax.lax.top_k(products, count)
+            return np.asarray(scores), np.asarray(places).astype(np.int64)
+        import faiss
+
+        if self._library is None:
+            self._library = faiss.IndexFlatIP(self._vectors.shape[1])
+            self._library.add(self._vectors)
+        return self._library.search(np.ascontiguousarray(queries, np.float32), count)
+
+
+def _has_accelerator() -> bool:
+    jax = sys.modules.get("jax")
+    return jax is not None and jax.default_backend() != "cpu"
+
+
+def _in_groups(
+    askers: np.ndarray, starts: np.ndarray, block: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of (place of the query in `block`, asker), cut into pieces of bounded size."""
+    sizes = starts[block + 1] - starts[block]
+    place = np.repeat(np.arange(len(block)), sizes)
+    members = np.concatenate([askers[starts[query] : starts[query + 1]] for query in block])
+    cuts = range(_BLOCK, len(members), _BLOCK)
+    return list(zip(np.split(place, cuts), np.split(members, cuts), strict=True))
+
+
+def _without(best: np.ndarray, index: np.ndarray, forbidden: np.ndarray, stride: int) -> np.ndarray:
+    """`[n, depth]` bool: which of `best` is not forbidden for the query at `index`."""
+    if not len(forbidden):
+        return np.ones(best.shape, bool)
+    keys = index[:, None] * stride + best
+    place = np.minimum(np.searchsorted(forbidden, keys), len(forbidden) - 1)
+    return forbidden[place] != keys
+
+
+def _fill(
+    rows: np.ndarray,
+    scores: np.ndarray,
+    index: np.ndarray,
+    kept: np.ndarray,
+    found: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """Writes the first kept results of each query to its row of the output."""
+    target = np.cumsum(kept, axis=1) - 1
+    query, place = np.nonzero(kept & (target < rows.shape[1]))
+    column = target[query, place]
+    rows[index[query], column] = found[0][query, place]
+    scores[index[query], column] = found[1][query, place]

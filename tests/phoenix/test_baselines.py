@@ -1,0 +1,109 @@
+"""The baselines: fitted by a stated formula, blind to order, the same after a round trip."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from phoenix.baselines import Collection, MostPopular, Random, load_baseline, save_baseline, serve
+from phoenix.windows import Windows
+
+ACTIONS = ("favorite", "click")
+FITTED = MostPopular.fit(
+    np.array([10, 10, 10, 20, 0, 30]),
+    np.array([3, 1, 0, 2, 3, 1], np.uint64),
+    actions=ACTIONS,
+    positive_actions=["favorite"],
+)
+
+
+def windows(user_ids: list[int], candidates: list[list[int]]) -> Windows:
+    """Windows without history."""
+    users, posts = np.array(user_ids), np.array(candidates)
+    wide = np.zeros((*posts.shape, 2), np.int32)
+    history = np.zeros((len(users), 4), np.int64)
+    return Windows(
+        user_ids=users,
+        starts_at=np.zeros(len(users), np.int64),
+        user_hashes=np.zeros((len(users), 2), np.int32),
+        history_post_ids=history,
+        history_author_ids=history,
+        history_post_hashes=np.zeros((len(users), 4, 2), np.int32),
+        history_author_hashes=np.zeros((len(users), 4, 2), np.int32),
+        history_shown_at=history,
+        history_actions=history.astype(np.uint64),
+        history_surfaces=history.astype(np.int32),
+        history_dwell_seconds=history.astype(np.float32),
+        candidate_post_ids=posts,
+        candidate_author_ids=posts,
+        candidate_post_hashes=wide,
+        candidate_author_hashes=wide,
+        candidate_shown_at=posts,
+        candidate_surfaces=posts.astype(np.int32),
+        labels=np.zeros(posts.shape, np.uint64),
+        label_dwell_seconds=np.zeros(posts.shape, np.float32),
+    )
+
+
+def test_most_popular_counts_positive_impressions() -> None:
+    vectors = FITTED.encode_posts(np.array([30, 10, 20, 99]), np.zeros(4, np.int64))
+    assert vectors[:, 0].tolist() == [1, 2, 0, 0]
+
+
+def test_most_popular_rates_follow_the_stated_formula() -> None:
+    favorites, clicks = 4 / 7, 3 / 7  # (3 + 1) / (5 + 2) and (2 + 1) / (5 + 2); padding ignored
+    expected = [
+        [(2 + 20 * favorites) / 23, (1 + 20 * clicks) / 23],
+        [favorites, clicks],
+    ]
+    rates = FITTED.predict(windows([1], [[10, 99]]))
+    np.testing.assert_allclose(rates[0], expected, rtol=1e-6)
+
+
+def test_most_popular_of_nothing_still_answers() -> None:
+    empty = MostPopular.fit(
+        np.empty(0, np.int64), np.empty(0, np.uint64), actions=ACTIONS, positive_actions=["click"]
+    )
+    assert empty.predict(windows([1], [[10]])).tolist() == [[[0.5, 0.5]]]
+    assert empty.encode_posts(np.array([1]), np.array([1])).tolist() == [[0.0]]
+
+
+@pytest.mark.parametrize("ranker", [FITTED, Random(ACTIONS, 3)], ids=["most_popular", "random"])
+def test_prediction_does_not_depend_on_order_or_batch(ranker: MostPopular | Random) -> None:
+    together = ranker.predict(windows([5, 6], [[10, 20, 30], [30, 10, 99]]))
+    alone = ranker.predict(windows([6], [[99, 10]]))
+    np.testing.assert_array_equal(alone[0], together[1, [2, 1]])
+
+
+def test_random_is_uniform_and_gaussian_and_depends_on_the_seed() -> None:
+    ids = np.arange(1, 4001)
+    values = Random(ACTIONS, 3).predict(windows([7], [ids.tolist()]))
+    assert 0 < values.min() < values.max() < 1
+    np.testing.assert_allclose(values.mean(axis=(0, 1)), 0.5, atol=0.02)
+    vectors = Random(ACTIONS, 3).encode_posts(ids, ids)
+    np.testing.assert_allclose([vectors.mean(), vectors.std()], [0, 1], atol=0.02)
+    assert not np.array_equal(vectors, Random(ACTIONS, 4).encode_posts(ids, ids))
+
+
+@pytest.mark.parametrize("model", [FITTED, Random(ACTIONS, 3)], ids=["most_popular", "random"])
+def test_baselines_survive_a_round_trip(model: MostPopular | Random, tmp_path: Path) -> None:
+    save_baseline(tmp_path / "model", model)
+    save_baseline(tmp_path / "again", load_baseline(tmp_path / "model"))
+    first = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    assert first == {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()}
+
+
+def test_serving_collects_ranks_and_cuts() -> None:
+    collection = Collection(
+        np.array([10, 20, 30, 40]), np.array([1, 1, 1, 1]), np.array([True, True, True, False])
+    )
+    requests = windows([1, 2], [[0], [0]])
+    excluded = (np.array([1]), np.array([0]))  # the second user saw post 10
+    posts = serve(FITTED, collection, requests, 10, excluded=excluded)
+    assert posts.tolist() == [[10, 30, 20, 0], [30, 20, 0, 0]]
+
+
+def test_serving_from_an_empty_collection_returns_nothing() -> None:
+    nothing = np.empty(0, np.int64)
+    collection = Collection(nothing, nothing, np.empty(0, bool))
+    assert serve(FITTED, collection, windows([1], [[0]]), 10).shape == (1, 0)
