@@ -123,13 +123,28 @@ class Store:
         names = self.storage.names(f"pointers/heads/{kind}")
         return [name for name in names if self.head(kind, name) is not None]
 
+    def heads(self) -> list[Ref]:
+        """Returns the newest artifact that was ever written in every partition, there or not."""
+        kinds = self.storage.names("pointers/heads")
+        refs = [
+            self._newest(kind, partition)
+            for kind in kinds
+            for partition in self.storage.names(f"pointers/heads/{kind}")
+        ]
+        return [ref for ref in refs if ref is not None]
+
     def head(self, kind: str, partition: str) -> Ref | None:
         """Returns the current artifact of a partition, or None if there is none (any more)."""
+        ref = self._newest(kind, partition)
+        if ref is None or not self.storage.exists(f"{ref.path}/{MANIFEST}"):
+            return None
+        return ref
+
+    def _newest(self, kind: str, partition: str) -> Ref | None:
         entry = self._head_pointer(kind, partition).read()
         if entry is None:
             return None
-        ref = Ref(kind, partition, entry.value["key"], entry.value["digest"])
-        return ref if self.storage.exists(f"{ref.path}/{MANIFEST}") else None
+        return Ref(kind, partition, entry.value["key"], entry.value["digest"])
 
     def manifest(self, ref: Ref) -> Mapping[str, Any]:
         """Returns the verified manifest of an artifact, without looking at its files.

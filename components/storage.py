@@ -167,14 +167,20 @@ class Storage:
 
     def remove_dead_drafts(self) -> int:
         """Removes the drafts of processes of this machine that no longer live; returns how many."""
+        dead = [folder for folder, is_alive in self.drafts() if not is_alive]
+        for folder in dead:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(dead)
+
+    def drafts(self) -> list[tuple[Path, bool]]:
+        """Returns the drafts of this machine on the store's disk, and whether their maker lives."""
         if not self.is_local:
-            return 0
-        removed = 0
-        for folder in Path(self._full("tmp")).glob(f"draft-{processes.machine()}-*"):
-            if processes.started(int(folder.name.split("-")[-2])) is None:
-                shutil.rmtree(folder, ignore_errors=True)
-                removed += 1
-        return removed
+            return []
+        folders = Path(self._full("tmp")).glob(f"draft-{processes.machine()}-*")
+        return [
+            (folder, processes.started(int(folder.name.split("-")[-2])) is not None)
+            for folder in sorted(folders)
+        ]
 
 
 def _sync_file(path: Path) -> None:
