@@ -1,0 +1,33 @@
+"""Turn one UTC day of the engagement log into features.
+
+Runs every midnight for the day that has just ended, and is the only DAG to backfill: its asset
+`features` starts `phoenix_release` for the same day, which in turn starts `phoenix_feeds`. Started
+by hand, it takes the day from the field Partition Key or from the form, and the rest follows.
+"""
+
+from pathlib import Path
+
+from airflow.sdk import DAG, CronPartitionTimetable
+
+from components import contract
+from wiring.steps import DEFAULTS, FEATURES, KEY_FORMAT, SETTINGS, form, task
+
+with DAG(
+    dag_id=Path(__file__).stem,
+    doc_md=__doc__,
+    schedule=CronPartitionTimetable(
+        "0 0 * * *", timezone="UTC", run_offset=-1, key_format=KEY_FORMAT
+    ),
+    start_date=SETTINGS.first_day,
+    end_date=SETTINGS.last_day,
+    catchup=False,
+    max_active_runs=1,  # days in order: a day needs the one before
+    default_args=DEFAULTS,
+    params=form(),
+    tags=["phoenix"],
+):
+    ingest = task(contract.INGEST_EVENTS)
+    validate = task(contract.VALIDATE_EVENTS)
+    features = task(contract.BUILD_FEATURES, outlets=[FEATURES])
+
+    ingest >> validate >> features
