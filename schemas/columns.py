@@ -122,8 +122,8 @@ def id_column(name: str, description: str, *, is_unique: bool = False) -> Column
 def fixed_lists(
     names: Sequence[str], value_type: pa.DataType, size: int, description: str
 ) -> tuple[Column, ...]:
-    """Columns of fixed-size lists that share type, length and description."""
+    """Columns of fixed-size lists that share type, length and description; no item is null."""
+    item = pa.field("item", value_type, nullable=False)
     return tuple(
-        Column(name=name, type=pa.list_(value_type, size), description=description)
-        for name in names
+        Column(name=name, type=pa.list_(item, size), description=description) for name in names
     )
