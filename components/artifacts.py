@@ -72,6 +72,7 @@ class Draft:
     """An artifact in the making: write files into `folder`, facts into `facts`."""
 
     folder: Path
+    key: str  # of the recipe: names what is kept elsewhere for this very artifact
     facts: dict[str, Any] = field(default_factory=dict)  # row counts, metrics, digests, reasons
 
 
@@ -207,7 +208,7 @@ class Store:
             if existing is not None:
                 self._move_head(existing.ref, lease)
                 raise Unchanged(existing)
-            draft = Draft(self.storage.scratch_folder())
+            draft = Draft(self.storage.scratch_folder(), recipe.key)
             try:
                 yield draft
                 ref = self._seal(recipe, draft)

@@ -30,9 +30,11 @@ _PLUMBING = frozenset(
 _LIBRARIES = (
     "dm-haiku",
     "duckdb",
+    "faiss-cpu",
     "great-expectations",
     "ibis-framework",
     "jax",
+    "matplotlib",
     "numpy",
     "optax",
     "orbax-checkpoint",

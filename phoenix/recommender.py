@@ -14,7 +14,10 @@ from phoenix.windows import Windows
 class Retriever(Protocol):
     """Finds posts for a user by the inner product of two vectors."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What kind of recommender it is, e.g. `most_popular`."""
+        ...
 
     def encode_users(self, windows: Windows) -> np.ndarray:
         """`[N, D]` float32: one query per window, from its user and history alone.
@@ -31,8 +34,15 @@ class Retriever(Protocol):
 class Ranker(Protocol):
     """Predicts what a user will do with each candidate."""
 
-    name: str
-    actions: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """What kind of recommender it is, e.g. `most_popular`."""
+        ...
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """The names of the A actions."""
+        ...
 
     def predict(self, windows: Windows) -> np.ndarray:
         """`[N, C, A]` float32: probability of each action for each candidate.

@@ -1,0 +1,92 @@
+"""Drawings for artifacts and pages: SVG, the same bytes for the same numbers."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_STYLE: dict[Any, Any] = {"svg.hashsalt": "phoenix", "svg.fonttype": "none", "font.size": 9}
+_COLORS = {
+    "candidate": "#1f6feb",
+    "champion": "#d97706",
+    "most_popular": "#6b7280",
+    "random": "#c4c8ce",
+}
+
+
+def learning_curve(path: Path, curve: Sequence[Mapping[str, float]], *, title: str) -> None:
+    """Draws the loss over the steps.
+
+    Args:
+      path: The SVG file.
+      curve: Points with `step` and `loss`.
+      title: Of the drawing.
+    """
+    figure = _figure(5.2, 2.6)
+    axes = figure.add_subplot()
+    axes.plot([point["step"] for point in curve], [point["loss"] for point in curve], lw=1.5)
+    axes.set_xlabel("step")
+    axes.set_ylabel("loss")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def model_bars(path: Path, panels: Mapping[str, Mapping[str, float | None]]) -> None:
+    """Draws one panel per metric with one bar per model.
+
+    Args:
+      path: The SVG file.
+      panels: Title of the metric -> name of the model -> value; None is left out.
+    """
+    figure = _figure(2.6 * max(1, len(panels)), 2.6)
+    for number, (title, values) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, len(panels), number)
+        known = {name: value for name, value in values.items() if value is not None}
+        colors = [_COLORS.get(name, "#1f6feb") for name in known]
+        axes.bar(range(len(known)), list(known.values()), color=colors)
+        axes.set_xticks(range(len(known)), [name.replace("_", "\n") for name in known])
+        axes.set_title(title)
+    _save(figure, path)
+
+
+def calibration(path: Path, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
+    """Draws predicted against observed rates on logarithmic axes.
+
+    Args:
+      path: The SVG file.
+      curves: Name of the action -> mean prediction and observed rate, bin by bin.
+    """
+    figure = _figure(3.6, 3.2)
+    axes = figure.add_subplot()
+    points = [value for pair in curves.values() for part in pair for value in part if value > 0]
+    lowest = min(points, default=1e-3)
+    axes.plot([lowest, 1], [lowest, 1], color="#c4c8ce", lw=1)
+    for name, (predicted, observed) in curves.items():
+        kept = [(p, o) for p, o in zip(predicted, observed, strict=True) if p > 0 and o > 0]
+        if kept:
+            axes.plot(*zip(*kept, strict=True), marker="o", ms=3, lw=1, label=name)
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("observed")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=7)
+    axes.set_title("calibration of the candidate" if curves else "nothing to calibrate")
+    _save(figure, path)
+
+
+def _figure(width: float, height: float) -> "Figure":
+    # The object interface needs no display and no global state.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    import matplotlib as mpl
+
+    with mpl.rc_context(_STYLE):
+        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})

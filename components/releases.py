@@ -1,0 +1,239 @@
+"""Releases: which one is live, which was the champion on a day, and how to go back.
+
+A release binds models, corpus and decision of one day. The pointer `live` names one release and
+the feeds made from it, so both change together, in one compare-and-swap. A rollback is one more
+entry of that pointer: it names the releases it withdraws, and those are nobody's champion any more
+until one of them is made live again by hand.
+"""
+
+import datetime
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from components.artifacts import Ref, Store
+from components.errors import BadConfigurationError
+from components.pointers import Entry, Pointer
+
+RELEASE = "publish_release"
+FEEDS = "publish_feeds"
+ROLES = ("retrieval", "ranker")
+
+
+@dataclass(frozen=True)
+class Live:
+    """What is live: one release and the feeds made from it."""
+
+    release: Ref
+    feeds: Ref
+    day: datetime.date
+    entry: Entry
+
+
+def pointer(store: Store) -> Pointer:
+    """The pointer whose newest entry is what is live."""
+    return store.pointer("live")
+
+
+def live(store: Store) -> Live | None:
+    """Returns what is live, or None before the first publication."""
+    entry = pointer(store).read()
+    return None if entry is None else _live(entry)
+
+
+def withdrawn(store: Store) -> dict[str, Entry]:
+    """Returns the digests of the withdrawn releases, each with the rollback that did it."""
+    found: dict[str, Entry] = {}
+    for entry in pointer(store).log():
+        found.update(dict.fromkeys(entry.value.get("withdrawn", ()), entry))
+        found.pop(entry.value["release"]["digest"], None)
+    return found
+
+
+def champion_as_of(store: Store, day: datetime.date) -> Ref | None:
+    """Returns the newest release of a day before `day` that was not withdrawn, or None.
+
+    Later days never matter, so a run of a past day finds the same champion as it did then.
+    """
+    gone = withdrawn(store)
+    for partition in reversed(store.partitions(RELEASE)):
+        if datetime.date.fromisoformat(partition) < day:
+            for ref in reversed(_versions(store, partition)):
+                if ref.digest not in gone:
+                    return ref
+    return None
+
+
+def go_live(store: Store, *, release: Ref, feeds: Ref) -> str:
+    """Makes a release and its feeds live, if the rules allow it, and says what was done and why.
+
+    Not if these feeds were live before (a rerun changes nothing), not if the release was
+    withdrawn, and not if something of a later day is live: only a rollback goes back.
+
+    Raises:
+      TryAgainError: If somebody else moved the pointer in the meantime.
+    """
+    target = pointer(store)
+    seen = target.read()
+    current = None if seen is None else _live(seen)
+    day = datetime.date.fromisoformat(release.partition)
+    if any(entry.value["feeds"] == asdict(feeds) for entry in target.log()):
+        return "not moved: these feeds are live or were live before"
+    if (rollback_entry := withdrawn(store).get(release.digest)) is not None:
+        return f"not moved: the release was withdrawn by {rollback_entry.actor}"
+    if current is not None and current.day > day:
+        return f"not moved: {current.day} is live, which is later than {day}"
+    value = {"release": asdict(release), "feeds": asdict(feeds), "day": day.isoformat()}
+    target.move(value, seen=seen, reason=f"feeds of {day} published")
+    return "moved: live now"
+
+
+def rollback(store: Store, to: str, reason: str, actor: str | None = None) -> Entry:
+    """Makes an earlier release and its feeds live again and withdraws everything newer.
+
+    Args:
+      store: The store.
+      to: Day or digest (or its beginning) of a release that was live before.
+      reason: Why; kept in the log of the pointer.
+      actor: Who; by default the user and host of this process.
+
+    Raises:
+      BadConfigurationError: If `to` was never live, is live now, or there is no reason.
+      BadDataError: If the release or its feeds are damaged; nothing changes then.
+      TryAgainError: If somebody else moved the pointer in the meantime.
+    """
+    if not reason.strip():
+        raise BadConfigurationError("A rollback needs a reason.")
+    target = pointer(store)
+    log = target.log()
+    place = _last_time_live(log, to)
+    seen, goal = log[-1], _live(log[place])
+    if goal.release.digest == seen.value["release"]["digest"]:
+        raise BadConfigurationError(f"The release {to} is live already.")
+    store.read(goal.release)
+    store.read(goal.feeds)
+    newer = {entry.value["release"]["digest"] for entry in log[place + 1 :]}
+    for partition in store.partitions(RELEASE):
+        if datetime.date.fromisoformat(partition) > goal.day:
+            newer |= {ref.digest for ref in _versions(store, partition)}
+    value = {
+        "release": asdict(goal.release),
+        "feeds": asdict(goal.feeds),
+        "day": goal.day.isoformat(),
+        "withdrawn": sorted(newer - {goal.release.digest}),
+    }
+    return target.move(value, seen=seen, reason=f"rollback: {reason.strip()}", actor=actor)
+
+
+def list_releases(store: Store) -> list[dict[str, Any]]:
+    """Returns one row per release, oldest day first, current version of each day.
+
+    Keys: day, digest, key, is_live, withdrawn_by (None, or who and why), trained_through, and for
+    `retrieval` and `ranker` the name of the model and whether it was promoted or kept.
+    """
+    gone, current = withdrawn(store), live(store)
+    rows = []
+    for partition in store.partitions(RELEASE):
+        ref = _versions(store, partition)[-1]
+        facts = store.manifest(ref)["facts"]
+        entry = gone.get(ref.digest)
+        rows.append(
+            {
+                "day": partition,
+                "digest": ref.digest,
+                "key": ref.key,
+                "is_live": current is not None and current.release.digest == ref.digest,
+                "withdrawn_by": None if entry is None else f"{entry.actor}: {entry.reason}",
+                "trained_through": facts["trained_through"],
+                **{role: {k: facts[role][k] for k in ("model", "verdict")} for role in ROLES},
+            }
+        )
+    return rows
+
+
+def find(store: Store, day_or_digest: str) -> Ref:
+    """Returns the release of a day, or the one whose digest begins so.
+
+    Raises:
+      BadConfigurationError: If there is none, or several begin so.
+    """
+    days = store.partitions(RELEASE)
+    if day_or_digest in days:
+        return _versions(store, day_or_digest)[-1]
+    found = {
+        ref.digest: ref
+        for day in days
+        for ref in _versions(store, day)
+        if len(day_or_digest) >= 4 and ref.digest.startswith(day_or_digest)
+    }
+    if len(found) != 1:
+        raise BadConfigurationError(
+            f"Expected the day or the digest of one release, got {day_or_digest!r}, which names "
+            f"{len(found)}; there are releases of {', '.join(days) or 'no day'}."
+        )
+    return found.popitem()[1]
+
+
+def show(store: Store, day_or_digest: str) -> dict[str, Any]:
+    """Returns all that is known of one release: reference, facts, when it was live and why."""
+    ref = find(store, day_or_digest)
+    moves = [entry for entry in pointer(store).log() if entry.value["release"] == asdict(ref)]
+    entry = withdrawn(store).get(ref.digest)
+    return {
+        "release": asdict(ref),
+        "facts": dict(store.manifest(ref)["facts"]),
+        "was_live": [
+            {"since": move.moved_at, "actor": move.actor, "reason": move.reason} for move in moves
+        ],
+        "withdrawn_by": None if entry is None else f"{entry.actor}: {entry.reason}",
+    }
+
+
+def verify(store: Store, ref: Ref) -> dict[str, Any]:
+    """Reads every byte of a release, and of the feeds that were live with it, against its digests.
+
+    Returns:
+      Keys: release, feeds (None if it was never live), files, bytes.
+
+    Raises:
+      BadDataError: Naming the file that is missing or damaged.
+    """
+    refs = [ref]
+    moves = [entry for entry in pointer(store).log() if entry.value["release"] == asdict(ref)]
+    if moves:
+        refs.append(_live(moves[-1]).feeds)
+    files = [file for each in refs for file in store.read(each).manifest["files"].values()]
+    return {
+        "release": str(ref),
+        "feeds": str(refs[1]) if moves else None,
+        "files": len(files),
+        "bytes": sum(file["bytes"] for file in files),
+    }
+
+
+def _live(entry: Entry) -> Live:
+    return Live(
+        release=Ref(**entry.value["release"]),
+        feeds=Ref(**entry.value["feeds"]),
+        day=datetime.date.fromisoformat(entry.value["day"]),
+        entry=entry,
+    )
+
+
+def _last_time_live(log: list[Entry], to: str) -> int:
+    """The place in the log of the newest entry that made the release `to` live."""
+    for place in reversed(range(len(log))):
+        release = log[place].value["release"]
+        is_digest = len(to) >= 4 and release["digest"].startswith(to)
+        if to == release["partition"] or is_digest:
+            return place
+    days = sorted({entry.value["day"] for entry in log})
+    raise BadConfigurationError(
+        f"The release {to!r} was never live; live were those of {', '.join(days) or 'no day'}."
+    )
+
+
+def _versions(store: Store, partition: str) -> list[Ref]:
+    """Every version of the release of a day that still exists, oldest first."""
+    values = [entry.value for entry in store.pointer(f"heads/{RELEASE}/{partition}").log()]
+    refs = [Ref(RELEASE, partition, value["key"], value["digest"]) for value in values]
+    return [ref for ref in refs if store.storage.exists(ref.path)]

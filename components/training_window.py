@@ -1,0 +1,286 @@
+"""What both training steps share: which days, from which model on, and how to keep what came out.
+
+The training of a day reads features of the days before it and nothing of the day itself. It starts
+from the champion as of the day where that is a model of the same shape, with the newest days only,
+and from scratch on the whole window where it is not.
+"""
+
+import datetime
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from components import compilation, drawings, featurizer, models, releases
+from components.artifacts import Artifact, Draft, Ref
+from components.config import Config, TrainingConfig
+from components.errors import BadDataError
+from components.models import ModelFolder
+from components.step import Context
+from phoenix.windows import Windows, concatenate
+
+if TYPE_CHECKING:
+    from phoenix.objectives import ModelConfig
+    from phoenix.trained import TrainedModel
+    from phoenix.training import Progress, TrainConfig, TrainingResult
+
+logger = logging.getLogger(__name__)
+
+MODEL = "model"  # folder of a training artifact
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training run will do, or why there will be none."""
+
+    role: str  # retrieval or ranker
+    days: Sequence[datetime.date]
+    champion: Artifact | None  # to start from
+    reason: str | None = None  # why nothing is trained
+
+    @property
+    def section_name(self) -> str:
+        """The section of the configuration, which is the step."""
+        return f"train_{self.role}"
+
+
+def days_before(config: Config, day: datetime.date, count: int) -> list[datetime.date]:
+    """Returns up to `count` days before `day`, oldest first, none before `first_day`."""
+    days = [day - datetime.timedelta(days=back) for back in range(count, 0, -1)]
+    return [each for each in days if each >= config.first_day]
+
+
+def features_of(context: Context, days: Sequence[datetime.date]) -> list[Ref]:
+    """Returns the features of each of `days`.
+
+    Raises:
+      BadDataError: Naming the days that have none.
+    """
+    refs = [context.head("build_features", day) for day in days]
+    missing = [str(day) for day, ref in zip(days, refs, strict=True) if ref is None]
+    if missing:
+        raise BadDataError(
+            f"{context.step.name} of {context.day} needs build_features of {days[0]} to "
+            f"{days[-1]} without a gap; missing: {', '.join(missing)}. Run the data steps of "
+            "these days first, in order."
+        )
+    return [ref for ref in refs if ref is not None]
+
+
+def read_features(context: Context, refs: Sequence[Ref]) -> Windows:
+    """Reads the windows of some partitions, verified, in order.
+
+    Raises:
+      BadDataError: If one is damaged, or was built with other shapes or hashes than configured.
+    """
+    spec = featurizer.hash_spec(context.config.hashing)
+    parts = []
+    for ref in refs:
+        windows = featurizer.read_windows(
+            context.store.read(ref).path(featurizer.WINDOWS_FILE), spec=spec
+        )
+        shape = windows.history_post_ids.shape[1], windows.candidate_post_ids.shape[1]
+        expected = featurizer.window_shape(context.config)
+        if shape != (expected.history_length, expected.num_candidates):
+            raise BadDataError(
+                f"{ref}: expected windows of {expected.history_length} history posts and "
+                f"{expected.num_candidates} candidates, got {shape[0]} and {shape[1]}: build "
+                "these features again."
+            )
+        parts.append(windows)
+    return concatenate(parts)
+
+
+def plan(context: Context, role: str, *, retrain: str, model_config: "ModelConfig") -> Plan:
+    """Decides on which days to train and from which model to start."""
+    section = _section(context.config, role)
+    whole = days_before(context.config, context.day, section.window_days)
+    age = (context.day - context.config.first_day).days
+    if retrain == "never":
+        return Plan(role, (), None, "--retrain never")
+    if not whole:
+        return Plan(role, (), None, "the first day: there is no day before it to train on")
+    if retrain == "auto" and age % section.every_days:
+        return Plan(role, (), None, f"trained on every {section.every_days}th day, not on this one")
+    champion = _compatible_champion(context, role, model_config) if section.warm_start else None
+    if champion is None:
+        return Plan(role, whole, None)
+    warm = days_before(context.config, context.day, section.warm_window_days)
+    return Plan(role, warm, champion)
+
+
+def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
+    """Trains as planned and writes the artifact: model, learning curve, facts.
+
+    Raises:
+      BadDataError: If features are missing or damaged, or training cannot stay finite.
+      Unchanged: If there is nothing new.
+    """
+    config, section = context.config, _section(context.config, plan.role)
+    inputs = features_of(context, plan.days)
+    if plan.champion is not None:
+        inputs.append(plan.champion.ref)
+    settings = {
+        plan.section_name: section.model_dump(mode="json"),
+        "model": model_config.to_dict(),
+        "hashing": config.hashing.model_dump(mode="json"),
+        "actions": [
+            [action.name, action.loss_weight, action.is_positive] for action in config.actions
+        ],
+        "min_windows": section.min_windows,
+        "reason": plan.reason,
+    }
+    with context.write(inputs=inputs, config=settings, seed=config.seed) as draft:
+        facts: dict[str, Any] = {"trained": False, "reason": plan.reason}
+        if plan.reason is None:
+            windows = read_features(context, inputs[: len(plan.days)])
+            if len(windows.user_ids) < section.min_windows:
+                facts["reason"] = (
+                    f"{len(windows.user_ids)} windows, fewer than min_windows, "
+                    f"{section.min_windows}"
+                )
+            else:
+                facts = _train(context, plan, model_config, windows=windows, draft=draft)
+        draft.facts.update(
+            facts,
+            partitions=[day.isoformat() for day in plan.days],
+            started_from=plan.champion and plan.champion.ref.partition,
+        )
+        if not facts["trained"]:
+            logger.info("Nothing is trained: %s.", facts["reason"])
+    return context.written()
+
+
+def _train(
+    context: Context,
+    plan: Plan,
+    model_config: "ModelConfig",
+    *,
+    windows: Windows,
+    draft: Draft,
+) -> dict[str, Any]:
+    compilation.use_cache(context.store)
+    from phoenix.batches import InMemoryWindows
+    from phoenix.optimizer import NonFiniteError
+    from phoenix.training import TrainRunner
+
+    config, section = context.config, _section(context.config, plan.role)
+    work = work_folder(context, draft)
+    train_config = _train_config(config, section)
+    num_steps = section.epochs * -(-len(windows.user_ids) // section.batch_size)
+    is_short = num_steps <= section.checkpoint_every_steps  # done again sooner than saved
+    champion = models.load(plan.champion.path(plan.role)) if plan.champion is not None else None
+    logger.info(
+        "Training %s on %d windows of %s to %s, %d steps, from %s.",
+        plan.role,
+        len(windows.user_ids),
+        plan.days[0],
+        plan.days[-1],
+        num_steps,
+        plan.champion.ref if plan.champion else "scratch",
+    )
+    runner = TrainRunner(
+        model_config=model_config,
+        train_config=train_config,
+        hash_spec=featurizer.hash_spec(config.hashing),
+        actions=config.action_names,
+        source=InMemoryWindows(windows),
+        start=cast("TrainedModel | None", champion),  # a trained one: see plan
+        checkpoint_directory=None if is_short else work,
+        on_progress=_log_progress,
+    )
+    try:
+        result = runner.run()
+    except NonFiniteError as error:
+        raise BadDataError(f"{context.step.name} of {context.day}: {error}") from error
+    models.save(draft.folder / MODEL, result.model)
+    _keep_curve(draft.folder, result, title=f"{plan.section_name} of {context.day}")
+    shutil.rmtree(work, ignore_errors=True)
+    return {
+        "trained": True,
+        "windows": len(windows.user_ids),
+        "steps": result.steps,
+        "skipped_steps": result.skipped_steps,
+        "first_loss": result.curve[0]["loss"] if result.curve else None,
+        "last_loss": result.curve[-1]["loss"] if result.curve else None,
+    }
+
+
+def work_folder(context: Context, draft: Draft) -> Path:
+    """Where the states of this very training run are kept between a kill and the rerun.
+
+    It depends on the recipe, so another run never finds it, and it is removed after success.
+    """
+    name = f"work/{context.step.name}-{draft.key}"
+    storage = context.store.storage
+    if storage.is_local:
+        return Path(storage.uri(name))
+    return Path(tempfile.gettempdir()) / f"phoenix-{name.replace('/', '-')}"
+
+
+def _section(config: Config, role: str) -> TrainingConfig:
+    return config.train_retrieval if role == "retrieval" else config.train_ranker
+
+
+def _compatible_champion(
+    context: Context, role: str, model_config: "ModelConfig"
+) -> Artifact | None:
+    """The release to start from, if its model has the configured shape, hashes and actions."""
+    ref = releases.champion_as_of(context.store, context.day)
+    if ref is None or context.store.manifest(ref)["facts"][role]["folder"] != role:
+        return None  # the champion is the most popular recommender
+    release = context.store.read(ref)
+    description = ModelFolder(release, role).description
+    expected = {
+        "config": model_config.to_dict(),
+        "actions": list(context.config.action_names),
+        "hash_spec": featurizer.hash_spec(context.config.hashing).to_dict(),
+    }
+    different = [name for name, value in expected.items() if description.get(name) != value]
+    if different:
+        logger.info("Training from scratch: the champion has another %s.", " and ".join(different))
+        return None
+    return release
+
+
+def _train_config(config: Config, section: TrainingConfig) -> "TrainConfig":
+    from phoenix.optimizer import OptimizerConfig
+    from phoenix.training import TrainConfig
+
+    return TrainConfig(
+        seed=config.seed,
+        batch_size=section.batch_size,
+        epochs=section.epochs,
+        optimizer=OptimizerConfig(
+            learning_rate=section.learning_rate,
+            clip_norm=section.clip_norm,
+            weight_decay=section.weight_decay,
+        ),
+        table_learning_rate=section.table_learning_rate,
+        action_weights={action.name: action.loss_weight for action in config.actions},
+        positive_actions=[action.name for action in config.actions if action.is_positive],
+        log_every=10,
+        checkpoint_every=section.checkpoint_every_steps,
+        max_skipped_steps=section.max_skipped_steps,
+    )
+
+
+def _log_progress(progress: "Progress") -> None:
+    logger.info(
+        "Step %d of %d: loss %.4f, %.0f windows/s, %.0f s to go.",
+        progress.step,
+        progress.total_steps,
+        progress.loss,
+        progress.windows_per_second,
+        progress.eta_seconds,
+    )
+
+
+def _keep_curve(folder: Path, result: "TrainingResult", *, title: str) -> None:
+    text = json.dumps(result.curve, indent=1, sort_keys=True)
+    (folder / "curve.json").write_text(text + "\n", encoding="utf-8")
+    drawings.learning_curve(folder / "curve.svg", result.curve, title=title)
