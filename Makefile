@@ -16,7 +16,7 @@ help: ## Show what there is to do.
 
 setup: .venv/.complete ## Make .venv from the lock, hashes verified (EXTRAS=airflow,sinks,dev).
 
-.venv/.complete: pyproject.toml requirements.lock .ci/setup
+.venv/.complete: pyproject.toml requirements.lock .ci/setup .ci/install_locked
 	@.ci/setup "$(EXTRAS)"
 	@touch $@
 
