@@ -5,7 +5,9 @@ a `[C, S+1]` product with the context plus one product of each candidate with it
 over everything (`make_recsys_attn_mask`) says the same and is kept for those who want to see it.
 
 Logits are capped to [-30, 30] before the softmax, so its exponentials need no maximum subtracted:
-they stay between 1e-13 and 1e13. A query with nothing visible gets the zero vector.
+they stay between 1e-13 and 1e13. What is hidden gets a bias of -1e30 after the cap, hence weight 0;
+one bias serves all layers and is cheaper than a selection. A query with nothing visible gets the
+zero vector.
 
 Glossary of shapes:
   B: batch, T: sequence, S: history, C: candidates, Q: queries of one call, D: model width,
@@ -24,6 +26,7 @@ from phoenix.layers import Init, Linear
 
 LOGIT_CAP = 30.0
 ROTARY_BASE = 10_000
+HIDDEN_BIAS = -1e30
 
 
 class KeysValues(NamedTuple):
@@ -53,29 +56,52 @@ def make_recsys_attn_mask(
     return jnp.asarray(mask[None, None], dtype)
 
 
+def attention_bias(is_visible: ArrayLike) -> jax.Array:
+    """The bias of attention logits, float32: 0 where visible (nonzero), -1e30 where hidden."""
+    return jnp.where(jnp.asarray(is_visible) != 0, 0.0, HIDDEN_BIAS)
+
+
 def rotate_half(x: jax.Array) -> jax.Array:
     """Maps `[x1, x2]`, the halves of the last axis, to `[-x2, x1]`."""
     first, second = jnp.split(x, 2, axis=-1)
     return jnp.concatenate([-second, first], axis=-1)
 
 
-def rotate(x: jax.Array, positions: jax.Array, base: float = ROTARY_BASE) -> jax.Array:
-    """Rotates pairs of features by an angle that grows with the position (RoPE, halves layout).
+class Rotation(NamedTuple):
+    """The cosines and sines of rotary positions, each `[B or 1, T or 1, 1, K/2]` float32."""
 
-    `y = x * cos(t f) + rotate_half(x) * sin(t f)` with `f_j = base^(-2j / K)`, in float32, cast to
-    the dtype of `x`. A product of two rotated vectors depends on the distance of their positions.
+    cosine: ArrayLike
+    sine: ArrayLike
+
+    def at(self, positions: jax.Array) -> "Rotation":
+        """Of a table over positions 0, 1, ..., the rows at `positions` `[B]`: one per user."""
+        rows = [jnp.asarray(part)[0, positions][:, None] for part in self]
+        return Rotation(*rows)
+
+
+def rotation(positions: np.ndarray | jax.Array, size: int, base: float = ROTARY_BASE) -> Rotation:
+    """Angles `t * f_j` with `f_j = base^(-2j / K)`, as cosines and sines.
 
     Args:
-      x: `[B, T, heads, K]`, K even.
-      positions: `[T]`, or `[B or 1, T or 1]` when they differ between users or are shared.
+      positions: `[T]` or `[B or 1, T or 1]`. NumPy positions give constants, which spare the
+        compiled program the trigonometry.
+      size: K, even.
       base: The slowest rotation has about this many positions per radian.
     """
-    size = x.shape[-1]
+    numpy = np if isinstance(positions, np.ndarray) else jnp
     frequency = base ** (-np.arange(0, size, 2, dtype=np.float32) / size)  # [K/2]
-    phase = jnp.atleast_2d(positions).astype(jnp.float32)[..., None, None] * frequency
-    cosine, sine = jnp.cos(phase), jnp.sin(phase)  # [B or 1, T or 1, 1, K/2]
+    phase = numpy.atleast_2d(positions).astype(np.float32)[..., None, None] * frequency
+    return Rotation(numpy.cos(phase), numpy.sin(phase))
+
+
+def rotate(x: jax.Array, by: Rotation) -> jax.Array:
+    """Rotates pairs of features by an angle that grows with the position (RoPE, halves layout).
+
+    `y = x * cos + rotate_half(x) * sin` in float32, cast to the dtype of `x`, which is
+    `[B, T, heads, K]`. A product of two rotated vectors depends on the distance of their positions.
+    """
     first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
-    turned = [first * cosine - second * sine, second * cosine + first * sine]
+    turned = [first * by.cosine - second * by.sine, second * by.cosine + first * by.sine]
     return jnp.concatenate(turned, axis=-1).astype(x.dtype)
 
 
@@ -125,7 +151,7 @@ class RotaryEmbedding(hk.Module):
                 t = jnp.full([1, length], const_position)
             else:
                 t = jnp.reshape(jnp.asarray(offset), [-1, 1]) + jnp.arange(length)
-        return rotate(x, t, self.base_exponent)
+        return rotate(x, rotation(t, self.dim, self.base_exponent))
 
 
 class MultiHeadAttention(hk.Module):
@@ -202,38 +228,38 @@ class MultiHeadAttention(hk.Module):
             )
         if mask.ndim != 4 or mask.shape[1] != 1:
             raise ValueError(f"`mask`: expected [B or 1, 1, Q or 1, T or 1], got {mask.shape}.")
-        keys = rotate(self._heads(key, "key"), jnp.arange(key.shape[1]))
+        keys = rotate(self._heads(key, "key"), self._places(key))
         known = KeysValues(_heads_first(keys), _heads_first(self._heads(value, "value")))
-        queries = self.queries(query, jnp.arange(query.shape[1]))
-        return self.attend(queries, known, mask[:, :, None] != 0)
+        queries = self.queries(query, self._places(query))
+        return self.attend(queries, known, attention_bias(mask[:, :, None]))
 
     @hk.name_like("__call__")
-    def keys_values(self, x: jax.Array, positions: jax.Array) -> KeysValues:
-        """Keys and values of `x` `[B, T, D]` at `positions` (as in `rotate`)."""
-        keys = rotate(self._heads(x, "key"), positions)
+    def keys_values(self, x: jax.Array, places: Rotation) -> KeysValues:
+        """Keys and values of `x` `[B, T, D]`, rotated to their places."""
+        keys = rotate(self._heads(x, "key"), places)
         return KeysValues(_heads_first(keys), _heads_first(self._heads(x, "value")))
 
     @hk.name_like("__call__")
-    def queries(self, x: jax.Array, positions: jax.Array) -> jax.Array:
-        """Queries `[B, H, G, Q, K]` of `x` `[B, Q, D]` at `positions` (as in `rotate`)."""
-        heads = rotate(self._heads(x, "query"), positions)  # [B, Q, H*G, K]
+    def queries(self, x: jax.Array, places: Rotation) -> jax.Array:
+        """Queries `[B, H, G, Q, K]` of `x` `[B, Q, D]`, rotated to their places."""
+        heads = rotate(self._heads(x, "query"), places)  # [B, Q, H*G, K]
         batch, length = heads.shape[:2]
         grouped = heads.reshape(batch, length, self.num_kv_heads, self.group_size, self.key_size)
         return grouped.transpose(0, 2, 3, 1, 4)
 
     @hk.name_like("__call__")
-    def attend(self, queries: jax.Array, known: KeysValues, visible: jax.Array) -> jax.Array:
+    def attend(self, queries: jax.Array, known: KeysValues, bias: jax.Array) -> jax.Array:
         """Attention of `queries` to the `known` sequence.
 
         Args:
           queries: `[B, H, G, Q, K]`.
           known: The sequence attended to, of length T.
-          visible: `[B or 1, 1, 1, Q or 1, T or 1]`, bool.
+          bias: `[B or 1, 1, 1, Q or 1, T or 1]`, from `attention_bias`.
 
         Returns:
           `[B, Q, model_size]`.
         """
-        total, weight = self._weighted_values(queries, known, visible)
+        total, weight = self._weighted_values(queries, known, bias)
         return self._output(total, weight, queries.dtype)
 
     @hk.name_like("__call__")
@@ -241,7 +267,7 @@ class MultiHeadAttention(hk.Module):
         self,
         queries: jax.Array,
         known: KeysValues,
-        visible: jax.Array,
+        bias: jax.Array,
         own: KeysValues,
         is_valid: jax.Array,
     ) -> jax.Array:
@@ -250,18 +276,21 @@ class MultiHeadAttention(hk.Module):
         Args:
           queries: `[B, H, G, C, K]`.
           known: The sequence attended to, of length T.
-          visible: `[B or 1, 1, 1, C or 1, T or 1]`, bool.
+          bias: `[B or 1, 1, 1, C or 1, T or 1]`, from `attention_bias`.
           own: Keys and values of the queries themselves, `[B, H, C, ...]`.
           is_valid: `[B, C]`; an invalid candidate does not see itself.
 
         Returns:
           `[B, C, model_size]`.
         """
-        total, weight = self._weighted_values(queries, known, visible)
+        total, weight = self._weighted_values(queries, known, bias)
         product = jnp.sum(queries * own.keys[:, :, None], axis=-1, dtype=jnp.float32)
-        self_weight = self._weights(product, is_valid[:, None, None])[..., None]
+        self_weight = self._weights(product, attention_bias(is_valid)[:, None, None])[..., None]
         total = total + self_weight * own.values[:, :, None].astype(jnp.float32)
         return self._output(total, weight + self_weight, queries.dtype)
+
+    def _places(self, x: jax.Array) -> Rotation:
+        return rotation(np.arange(x.shape[1]), self.key_size)
 
     @hk.transparent
     def _heads(self, x: jax.Array, name: str) -> jax.Array:
@@ -272,20 +301,19 @@ class MultiHeadAttention(hk.Module):
         return projected.reshape(*x.shape[:-1], heads, size)
 
     @hk.transparent
-    def _weights(self, products: jax.Array, visible: jax.Array) -> jax.Array:
-        """Softmax numerators of `q . k`, 0 where not `visible`, float32."""
-        capped = LOGIT_CAP * jnp.tanh(products * (self.multiplier / LOGIT_CAP))
-        return jnp.where(visible, jnp.exp(capped), 0.0)
+    def _weights(self, products: jax.Array, bias: jax.Array) -> jax.Array:
+        """Softmax numerators of `q . k`, float32."""
+        return jnp.exp(LOGIT_CAP * jnp.tanh(products * (self.multiplier / LOGIT_CAP)) + bias)
 
     @hk.transparent
     def _weighted_values(
-        self, queries: jax.Array, known: KeysValues, visible: jax.Array
+        self, queries: jax.Array, known: KeysValues, bias: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         """Softmax numerator `[B, H, G, Q, V]` and denominator `[B, H, G, Q, 1]`, float32."""
         products = jnp.einsum(
             "bhgqk,bhtk->bhgqt", queries, known.keys, preferred_element_type=jnp.float32
         )
-        weights = self._weights(products, visible)
+        weights = self._weights(products, bias)
         total = jnp.einsum(
             "bhgqt,bhtv->bhgqv",
             weights.astype(queries.dtype),

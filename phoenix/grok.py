@@ -19,14 +19,18 @@ from typing import ClassVar, Literal, NamedTuple, Self
 import haiku as hk
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from phoenix.attention import (
     KeysValues,
     MultiHeadAttention,
     RotaryEmbedding,
+    Rotation,
+    attention_bias,
     make_recsys_attn_mask,
     rotate_half,
+    rotation,
 )
 from phoenix.config import JsonConfig, check, check_choice, check_counts
 from phoenix.layers import DenseBlock, Init, Linear, RMSNorm, ffn_size, hk_rms_norm, layer_norm
@@ -164,45 +168,45 @@ class DecoderLayer(hk.Module):
         self.config = config
 
     def __call__(
-        self, h: jax.Array, positions: jax.Array, visible: jax.Array
+        self, h: jax.Array, places: Rotation, bias: jax.Array
     ) -> tuple[jax.Array, KeysValues]:
         """Encodes a context.
 
         Args:
           h: `[B, T, D]`.
-          positions: `[T]`.
-          visible: `[B or 1, 1, 1, T or 1, T]`, bool.
+          places: Rotation of the positions `[T]`.
+          bias: `[B or 1, 1, 1, T or 1, T]`, from `attention_bias`.
 
         Returns:
           The new `h`, and the keys and values by which candidates attend to this layer.
         """
         attention = self._attention(h)
         normed = self._norm(h, "rms_norm")
-        known = attention.keys_values(normed, positions)
-        attended = attention.attend(attention.queries(normed, positions), known, visible)
+        known = attention.keys_values(normed, places)
+        attended = attention.attend(attention.queries(normed, places), known, bias)
         return self._after_attention(h, attended), known
 
     @hk.name_like("__call__")
-    def keys_values(self, h: jax.Array, positions: jax.Array) -> KeysValues:
+    def keys_values(self, h: jax.Array, places: Rotation) -> KeysValues:
         """Only the keys and values of a context: all that a last layer needs of it."""
-        return self._attention(h).keys_values(self._norm(h, "rms_norm"), positions)
+        return self._attention(h).keys_values(self._norm(h, "rms_norm"), places)
 
     @hk.name_like("__call__")
     def candidates(
         self,
         h: jax.Array,
-        positions: jax.Array,
+        places: Rotation,
         known: KeysValues,
-        visible: jax.Array,
+        bias: jax.Array,
         is_valid: jax.Array,
     ) -> jax.Array:
         """Encodes candidates that see the `known` context and themselves.
 
         Args:
           h: `[B, C, D]`.
-          positions: `[C]` or `[B, 1]`.
+          places: Rotation of the positions `[C]` or `[B, 1]`.
           known: The context at this layer.
-          visible: `[B, 1, 1, 1, 1+S]`, bool.
+          bias: `[B, 1, 1, 1, 1+S]`, from `attention_bias`.
           is_valid: `[B, C]` bool.
 
         Returns:
@@ -210,9 +214,9 @@ class DecoderLayer(hk.Module):
         """
         attention = self._attention(h)
         normed = self._norm(h, "rms_norm")
-        own = attention.keys_values(normed, positions)
-        queries = attention.queries(normed, positions)
-        attended = attention.attend_with_self(queries, known, visible, own, is_valid)
+        own = attention.keys_values(normed, places)
+        queries = attention.queries(normed, places)
+        attended = attention.attend_with_self(queries, known, bias, own, is_valid)
         return self._after_attention(h, attended)
 
     @hk.transparent
@@ -305,17 +309,21 @@ class Transformer(hk.Module):
         self, h: jax.Array, mask: jax.Array, *, needs_output: bool
     ) -> tuple[jax.Array, Context]:
         length = h.shape[1]
-        positions = jnp.arange(length)
-        visible = mask[:, None, None, None, :]
+        positions = np.arange(length)
+        places = rotation(positions, self.config.key_size)
+        is_visible = mask[:, None, None, None, :]
         if self.config.history_attention == "causal":
-            visible = visible & (positions[None, :] <= positions[:, None])
+            is_visible = is_visible & (positions[None, :] <= positions[:, None])
+        bias = attention_bias(is_visible)
+        # A weight of 0 times a broken number would still break the sum.
+        h = jnp.where(mask[..., None], h, 0)
         known = []
         for index in range(self.config.num_layers):
             layer = self._layer(index)
             if needs_output or index + 1 < self.config.num_layers:
-                h, keys_values = layer(h, positions, visible)
+                h, keys_values = layer(h, places, bias)
             else:
-                keys_values = layer.keys_values(h, positions)
+                keys_values = layer.keys_values(h, places)
             known.append(keys_values)
         # Counted from the last valid position, so that padding after it changes nothing.
         next_position = jnp.max(jnp.where(mask, positions + 1, 1), axis=1)
@@ -325,11 +333,14 @@ class Transformer(hk.Module):
     def _score(
         self, context: Context, h: jax.Array, mask: jax.Array, first_slot: ArrayLike
     ) -> jax.Array:
+        num_context = context.mask.shape[1]
         if self.config.candidate_positions == "shared":
-            positions = context.next_position[:, None]
+            table = rotation(np.arange(num_context + 1), self.config.key_size)
+            places = table.at(context.next_position)
         else:
-            positions = jnp.arange(h.shape[1]) + context.mask.shape[1] + first_slot
-        visible = context.mask[:, None, None, None, :]
+            positions = jnp.asarray(first_slot) + np.arange(num_context, num_context + h.shape[1])
+            places = rotation(positions, self.config.key_size)
+        bias = attention_bias(context.mask)[:, None, None, None, :]
         for index, known in enumerate(context.layers):
-            h = self._layer(index).candidates(h, positions, known, visible, mask)
+            h = self._layer(index).candidates(h, places, known, bias, mask)
         return h
