@@ -35,9 +35,8 @@ class PodStep(StepOperator, KubernetesPodOperator):
         except AirflowException:
             ended = terminated(remote_pod, self.base_container_name)
             if ended is not None:
-                outcome.check(
-                    self.task_id, int(ended.exit_code or 0), (ended.message or "").splitlines()
-                )
+                lines = (ended.message or "").splitlines()
+                outcome.check(self.task_id, int(ended.exit_code or 0), lines)
             raise
 
 

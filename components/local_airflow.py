@@ -1,0 +1,376 @@
+"""Airflow on this machine, for one deployment: three processes, SQLite, loopback only.
+
+```
+<deployment>/airflow/airflow.cfg       settings and secrets, readable by its owner alone
+<deployment>/airflow/passwords.json    user and generated password, likewise
+<deployment>/airflow/processes.json    what runs, so that another command can stop it
+<deployment>/airflow/logs/             one file per process, and one per try of a task
+```
+Every process has its own process group. Stopping ends the groups, and then whatever else was
+started in this Airflow's name, so that nothing stays behind.
+"""
+
+import configparser
+import contextlib
+import json
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components import processes
+from components.airflow_client import AirflowClient, RefusedError
+from components.config import Config
+from components.errors import BadConfigurationError, TryAgainError
+
+logger = logging.getLogger(__name__)
+
+USER = "admin"
+DEFAULT_PORT = 8080
+PARALLEL_TASKS = 4  # data, release and feeds of neighbouring days, and one that is ending
+DAG_IDS = ("phoenix_data", "phoenix_release", "phoenix_feeds")
+_DAGS = Path(__file__).parents[1] / "dags"
+_COMMANDS = {
+    "api-server": ["api-server"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],  # the API server reads the files itself
+    "dag-processor": ["dag-processor"],
+}
+_START_SECONDS = 180.0
+_STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A folder that holds one deployment: its configuration, its store's default, its Airflow."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration that the steps are given."""
+        return self.folder / "phoenix.yaml"
+
+    @property
+    def home(self) -> Path:
+        """AIRFLOW_HOME."""
+        return self.folder / "airflow"
+
+    @property
+    def passwords(self) -> Path:
+        """The file with the user's generated password."""
+        return self.home / "passwords.json"
+
+
+class LocalAirflow:
+    """The Airflow of one deployment: start it, find it running, stop it."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self._state = deployment.home / "processes.json"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether all of its processes live."""
+        members = self._members()
+        return bool(members) and all(_is_alive(*member) for member in members.values())
+
+    @property
+    def url(self) -> str:
+        """Where its UI is."""
+        return self._read_state()["url"]
+
+    def client(self) -> AirflowClient:
+        """Returns a client that is logged in as the user of the deployment."""
+        password = json.loads(self.deployment.passwords.read_text())[USER]
+        return AirflowClient(self.url, USER, password)
+
+    def start(self, config: Config, *, last_day: str | None, retry_delay_seconds: float) -> None:
+        """Starts the three processes and returns when Airflow is healthy and knows the DAGs.
+
+        Args:
+          config: The deployment's configuration, read from its file.
+          last_day: No run is scheduled after this day; None to go on every midnight.
+          retry_delay_seconds: How long a task waits before it tries again.
+
+        Raises:
+          BadConfigurationError: If Airflow is not installed.
+          TryAgainError: If it does not become healthy; the message says where its log is.
+        """
+        self.stop()  # what a killed command may have left
+        if shutil.which("airflow", path=str(Path(sys.executable).parent)) is None:
+            raise BadConfigurationError("Airflow is not installed here: run `make setup`.")
+        port = _free_port(DEFAULT_PORT)
+        _write_private(
+            self.deployment.home / "airflow.cfg",
+            _settings_text(self.deployment, config, port, last_day, retry_delay_seconds),
+        )
+        if not self.deployment.passwords.exists():
+            password = secrets.token_urlsafe(16)
+            _write_private(self.deployment.passwords, json.dumps({USER: password}))
+        self._migrate()
+        try:
+            self._spawn(f"http://127.0.0.1:{port}")
+            self._await_health()
+            self._await_dags()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Ends everything that runs in this Airflow's name; fine if nothing does."""
+        members = self._members()
+        # The API server goes last: tasks that are told to stop still report to it.
+        for names in (("scheduler", "dag-processor"), ("api-server",)):
+            _end_groups([members[name] for name in names if name in members])
+        for pid in _strangers(self.deployment.home):
+            _signal(pid, signal.SIGKILL)
+        self._state.unlink(missing_ok=True)
+
+    def log(self, name: str) -> Path:
+        """Returns the log file of one of the processes."""
+        return self.deployment.home / "logs" / f"{name}.log"
+
+    def _migrate(self) -> None:
+        """Makes or upgrades the database, once per version of Airflow."""
+        from importlib.metadata import version  # slow to import, and needed here alone
+
+        marker = self.deployment.home / "database-version"
+        current = version("apache-airflow")
+        if marker.exists() and marker.read_text() == current:
+            return
+        done = subprocess.run(  # noqa: S603 - our own Airflow, fixed arguments
+            [*_airflow(), "db", "migrate"],
+            env=_environment(self.deployment.home),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise TryAgainError(f"Airflow's database could not be made:\n{done.stdout[-2_000:]}")
+        marker.write_text(current)
+
+    def _spawn(self, url: str) -> None:
+        members: dict[str, tuple[int, str | None]] = {}
+        for name, arguments in _COMMANDS.items():
+            self.log(name).parent.mkdir(parents=True, exist_ok=True)
+            with self.log(name).open("ab") as log:
+                process = subprocess.Popen(  # noqa: S603 - our own Airflow, fixed arguments
+                    [*_airflow(), *arguments],
+                    env=_environment(self.deployment.home),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=self.deployment.home,
+                    start_new_session=True,
+                )
+            members[name] = (process.pid, processes.started(process.pid))
+            # After each one: a command that dies here leaves a list of what it started.
+            _write_private(self._state, json.dumps({"url": url, "processes": members}))
+
+    def _await_health(self) -> None:
+        client = self.client()
+        wanted = ("metadatabase", "scheduler", "dag_processor")
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            health = client.health()
+            if all(health.get(part) == "healthy" for part in wanted):
+                return
+            for name, member in self._members().items():
+                if not _is_alive(*member):
+                    raise TryAgainError(
+                        f"Airflow's {name} ended while it started. Its log is {self.log(name)}:\n"
+                        + self.log(name).read_text(errors="replace")[-2_000:]
+                    )
+            if time.monotonic() > deadline:
+                raise TryAgainError(
+                    f"Airflow is not healthy after {_START_SECONDS:.0f} s ({health}). Its logs are "
+                    f"in {self.deployment.home / 'logs'}."
+                )
+            time.sleep(0.2)
+
+    def _await_dags(self) -> None:
+        client = self.client()
+        _make_pool(client)
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            errors = client.get("importErrors")["import_errors"]
+            if errors:
+                raise BadConfigurationError(
+                    f"A DAG cannot be read: {errors[0]['filename']}:\n{errors[0]['stack_trace']}"
+                )
+            known = {dag["dag_id"]: dag for dag in client.get("dags", limit=100)["dags"]}
+            if all(dag_id in known for dag_id in DAG_IDS):
+                for dag_id in DAG_IDS:
+                    if known[dag_id]["is_paused"]:
+                        client.patch(f"dags/{dag_id}", {"is_paused": False})
+                return
+            time.sleep(0.2)
+        raise TryAgainError(f"Airflow does not see the DAGs in {_DAGS}.")
+
+    def _read_state(self) -> dict[str, Any]:
+        try:
+            return json.loads(self._state.read_text())
+        except FileNotFoundError as error:
+            raise TryAgainError(
+                f"Airflow of {self.deployment.folder} is not running: `phoenix up` starts it."
+            ) from error
+
+    def _members(self) -> dict[str, tuple[int, str | None]]:
+        if not self._state.exists():
+            return {}
+        state = self._read_state()["processes"]
+        return {name: (pid, started) for name, (pid, started) in state.items()}
+
+
+def _settings_text(
+    deployment: Deployment, config: Config, port: int, last_day: str | None, retry_seconds: float
+) -> str:
+    """Returns airflow.cfg. Secrets made before are kept, so that logins survive a restart."""
+    home = deployment.home.resolve()
+    old = configparser.ConfigParser(interpolation=None)
+    old.read(home / "airflow.cfg")
+
+    def secret(section: str, option: str) -> str:
+        return old.get(section, option, fallback=secrets.token_hex(32))
+
+    sections = {
+        "core": {
+            "dags_folder": str(_DAGS),
+            "plugins_folder": str(_DAGS / "plugins"),
+            "executor": "LocalExecutor",
+            "parallelism": PARALLEL_TASKS,
+            "load_examples": False,
+            "dags_are_paused_at_creation": False,
+            "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager"
+            ".SimpleAuthManager",
+            "simple_auth_manager_users": f"{USER}:admin",
+            "simple_auth_manager_passwords_file": str(deployment.passwords.resolve()),
+            "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
+        },
+        "database": {
+            "sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}",
+            "load_default_connections": False,
+        },
+        "api": {
+            "host": "127.0.0.1",
+            "port": port,
+            "base_url": f"http://127.0.0.1:{port}",
+            "workers": 1,
+            "expose_config": False,
+            "secret_key": secret("api", "secret_key"),
+        },
+        "api_auth": {"jwt_secret": secret("api_auth", "jwt_secret")},
+        "logging": {"base_log_folder": str(home / "logs")},
+        # A deployment like this is a long line of short tasks: what counts is how soon the next one
+        # starts. After a task has ended, its worker looks up only once per heartbeat, and takes no
+        # other task before that: 5 s by default.
+        "scheduler": {"scheduler_idle_sleep_time": 0.1},  # 1 s by default
+        "workers": {"min_heartbeat_interval": 1},
+        "dag_processor": {"refresh_interval": 30, "parsing_processes": 1},
+        "usage_data_collection": {"enabled": False},
+        "phoenix": {
+            "config": str(deployment.config.resolve()),
+            "store": config.store,
+            "python": sys.executable,
+            "first_day": config.first_day.isoformat(),
+            "last_day": last_day or "",
+            "num_shards": config.materialize_feeds.num_shards,
+            "approval": config.evaluate_models.approval,
+            "retry_delay_seconds": retry_seconds,
+        },
+    }
+    lines = []
+    for section, options in sections.items():
+        lines.append(f"[{section}]")
+        # Airflow reads the file with interpolation, in which a percent sign is written twice.
+        lines += [f"{name} = {str(value).replace('%', '%%')}" for name, value in options.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _make_pool(client: AirflowClient) -> None:
+    body = {"name": "training", "slots": 1, "description": "One model is trained at a time."}
+    try:
+        client.post("pools", body | {"include_deferred": False})
+    except RefusedError as error:
+        if error.status != 409:  # it is there
+            raise
+
+
+def _airflow() -> list[str]:
+    return [sys.executable, "-m", "airflow"]
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Returns this process's environment without the settings of another Airflow."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    return kept | {"AIRFLOW_HOME": str(home.resolve())}
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    temporary.replace(path)
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise TryAgainError("No port is free on this machine.")
+
+
+def _is_alive(pid: int, started: str | None) -> bool:
+    return started is not None and processes.started(pid) == started
+
+
+def _end_groups(leaders: list[tuple[int, str | None]]) -> None:
+    """Ends the process groups of `leaders`: SIGTERM, a while to go, SIGKILL."""
+    living = [leader for leader in leaders if _is_alive(*leader)]
+    for pid, _ in living:
+        _signal(-pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while any(_is_alive(*leader) for leader in living) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for pid, _ in living:
+        _signal(-pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):  # not ours: another command started it
+            os.waitpid(pid, 0)
+
+
+def _signal(target: int, number: signal.Signals) -> None:
+    try:
+        os.kill(target, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _strangers(home: Path) -> list[int]:
+    """Returns the processes whose environment names this AIRFLOW_HOME: tasks and their steps."""
+    mark = f"AIRFLOW_HOME={home.resolve()}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except OSError:  # gone, or not ours to read
+            continue
+    return [pid for pid in found if pid != os.getpid()]
