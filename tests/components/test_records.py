@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from components import records
+from components.artifacts import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path))
+
+
+def _record(step: str, status: str = "done", **more: object) -> dict:
+    return {
+        "step": step,
+        "day": "2026-01-01",
+        "options": {},
+        "started_at": "2026-01-02T00:00:00",
+        "seconds": 5.0,
+        "exit_code": 0,
+        "status": status,
+    } | more
+
+
+def test_records_come_back_in_the_order_of_their_start(store: Store) -> None:
+    records.write(store, _record("b", started_at="2026-01-02T00:00:02"))
+    records.write(store, _record("a", started_at="2026-01-02T00:00:03"))
+    records.write(store, _record("c", started_at="2026-01-02T00:00:01"))
+    assert [record["step"] for record in records.read(store, "2026-01-01")] == ["c", "b", "a"]
+    assert records.days(store) == ["2026-01-01"]
+
+
+def test_every_shard_has_its_own_record(store: Store) -> None:
+    for shard in (0, 1, 11):
+        records.write(store, _record("feeds", options={"shard": shard}))
+    assert len(records.read(store, "2026-01-01")) == 3
+
+
+def test_a_run_with_nothing_to_do_does_not_forget_how_long_the_work_took(store: Store) -> None:
+    records.write(store, _record("a"))
+    later = _record("a", "unchanged", seconds=0.1, started_at="2026-01-03T00:00:00")
+    records.write(store, later)
+    (record,) = records.read(store, "2026-01-01")
+    assert record["status"] == "unchanged"
+    assert record["made"] == {"started_at": "2026-01-02T00:00:00", "seconds": 5.0}
+
+
+def test_a_record_changes_the_fingerprint_of_its_day_alone(store: Store) -> None:
+    days = ("2026-01-01", "2026-01-02")
+    before = [records.fingerprint(store, day) for day in days]
+    records.write(store, _record("a"))
+    after = [records.fingerprint(store, day) for day in days]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [False, True]
