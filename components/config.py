@@ -334,7 +334,10 @@ def load(path: Path) -> Config:
         config = Config.model_validate(raw)
     except ValidationError as error:
         raise BadConfigurationError(f"{path}:\n{_explain(error, raw)}") from error
-    return _anchored(config, path.resolve().parent)
+    try:
+        return _anchored(config, path.resolve().parent)
+    except (ValueError, OSError) as error:  # zero bytes, names that are too long
+        raise BadConfigurationError(f"{path}: a path cannot be used: {error}") from error
 
 
 class _Loader(yaml.SafeLoader):
