@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from components.artifacts import Artifact
 from components.config import Config, HashingConfig
+from components.data_files import ACCEPTED_FILE
 from components.errors import BadDataError
 from components.step import Context
 from phoenix.hashing import HashSpec
@@ -22,9 +23,6 @@ from phoenix.histories import Log, history_rows, window_rows
 from phoenix.windows import Windows
 from schemas.events import EVENTS
 from schemas.features import WindowShape, features_table
-
-ACCEPTED_FILE = "accepted.parquet"  # of validate_events
-WINDOWS_FILE = "windows.parquet"  # of build_features
 
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 
@@ -62,8 +60,8 @@ def accepted_partitions(context: Context) -> list[Artifact]:
     """Opens the accepted events of the day and of the days that may enter a history before it.
 
     Returns:
-      Artifacts of validate_events in order of their days, the day itself last. Their events are in
-      `artifact.path(ACCEPTED_FILE)`.
+      Artifacts of validate_events in order of their days, the day itself last; see
+      `accepted_files`.
 
     Raises:
       BadDataError: If a day since `first_day` is missing: a history with a hole is a wrong history.
@@ -79,6 +77,11 @@ def accepted_partitions(context: Context) -> list[Artifact]:
         )
     reach = context.config.build_features.history_days + 1
     return [context.read("validate_events", d) for d in every_day[-reach:]]
+
+
+def accepted_files(partitions: Sequence[Artifact]) -> list[Path]:
+    """Returns the files of accepted events of artifacts of validate_events."""
+    return [artifact.path(ACCEPTED_FILE) for artifact in partitions]
 
 
 def day_windows(

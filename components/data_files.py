@@ -1,0 +1,59 @@
+"""The Parquet files of the data steps: their names, and how they are written.
+
+Steps meet in these files, so the names live outside the steps. Equal rows give equal bytes.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.errors import BadDataError
+from schemas.columns import Table
+
+EVENTS_FILE = "events.parquet"  # of ingest_events
+REJECTED_FILE = "rejected.parquet"  # of ingest_events
+POSTS_FILE = "posts.parquet"  # of ingest_events, and of validate_events
+ACCEPTED_FILE = "accepted.parquet"  # of validate_events
+QUARANTINED_FILE = "quarantined.parquet"  # of validate_events
+EXPECTATIONS_FILE = "expectations.json"  # of validate_events
+WINDOWS_FILE = "windows.parquet"  # of build_features
+
+
+def arrow_table(table: Table, columns: Mapping[str, np.ndarray], **metadata: str) -> pa.Table:
+    """Returns NumPy columns as an Arrow table of the contract.
+
+    Args:
+      table: The contract; its timestamps are int64 milliseconds in `columns`.
+      columns: `[L]` each. NaN of a float and None of an object are null where null is allowed.
+      **metadata: More entries for the metadata of the file.
+    """
+    arrays = []
+    for column in table.columns:
+        values = pa.array(columns[column.name], from_pandas=column.is_nullable)
+        is_time = pa.types.is_timestamp(column.type)
+        arrays.append(values.cast(pa.int64()).view(column.type) if is_time else values)
+    schema = table.schema(**metadata)
+    return pa.Table.from_arrays(
+        [array.cast(f.type) for array, f in zip(arrays, schema, strict=True)], schema=schema
+    )
+
+
+def write(path: Path, table: pa.Table) -> None:
+    """Writes a table as Parquet."""
+    pq.write_table(table, path, compression="zstd")
+
+
+def read(path: Path, table: Table) -> pa.Table:
+    """Reads a Parquet file whose columns must be those of the contract.
+
+    Raises:
+      BadDataError: If a column is missing or of another type.
+    """
+    content = pq.read_table(path)
+    problems = table.problems(content.schema)
+    if problems:
+        raise BadDataError(f"{path}: {'; '.join(problems)}.")
+    return content.select(table.names)

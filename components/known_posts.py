@@ -1,0 +1,159 @@
+"""The posts known by the end of a day: those that a file describes, and those that were shown."""
+
+import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from components import cells
+from components.layouts import Layout
+from components.raw_files import RawRows
+from components.row_checks import Rejections, RowCheck
+from schemas.posts import POSTS
+
+DAY_MS = 86_400_000
+EPOCH = datetime.date(1970, 1, 1)
+
+Columns = dict[str, np.ndarray]
+
+
+class KnownPosts:
+    """The posts known by the end of a day: those with metadata, and those that were shown."""
+
+    def __init__(self, day: datetime.date) -> None:
+        self._end_ms = ((day - EPOCH).days + 1) * DAY_MS
+        self._described: list[Columns] = []
+        self._shown: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._authors: tuple[np.ndarray, np.ndarray] | None = None
+
+    def add(self, layout: Layout, rows: RawRows, rejections: Rejections) -> None:
+        """Takes rows of a post file; later rows of a post replace earlier ones."""
+        columns = layout.post_columns
+        check, count = RowCheck(len(rows.lines)), len(rows.lines)
+        post_ids = check.whole(rows, columns["post_id"])
+        is_zero = post_ids <= 0
+        check.mark(is_zero, "zero_id", rows, columns["post_id"], "{}: expected an id > 0, got {!r}")
+        author_ids = np.zeros(count, np.int64)
+        if "author_id" in columns:
+            author_ids = check.whole(rows, columns["author_id"])
+            is_zero = author_ids <= 0
+            detail = "{}: expected an id > 0, got {!r}"
+            check.mark(is_zero, "zero_id", rows, columns["author_id"], detail)
+        created_at = np.zeros(count, np.int64)
+        if "created_at" in columns:
+            created_at = check.time(rows, columns["created_at"], layout.post_time_unit)
+        eligible = np.ones(count, bool)
+        if "eligible" in columns:
+            eligible = check.flag(rows, columns["eligible"])
+        duration = np.full(count, np.nan, np.float32)
+        if "duration_seconds" in columns:
+            values, is_good = cells.parse_number(rows.cells[columns["duration_seconds"]])
+            scale = 1_000 if layout.duration_unit == "ms" else 1
+            duration = np.where(is_good & (values >= 0), values / scale, np.nan).astype(np.float32)
+        tag = np.full(count, None, object)
+        if "tag" in columns:
+            texts = rows.cells[columns["tag"]].cast(pa.string()).to_pylist()
+            tag = np.array([text or None for text in texts], object)
+        part = {
+            "post_id": post_ids,
+            "author_id": author_ids,
+            "created_at": created_at,
+            "eligible": eligible,
+            "duration_seconds": duration,
+            "tag": tag,
+        }
+        self._described.append({name: values[check.is_good] for name, values in part.items()})
+        rejections.add("posts", rows, check)
+        for line, text in rows.malformed:
+            rejections.add_malformed("posts", rows.file, line, text)
+
+    def note_shown(
+        self, post_ids: np.ndarray, author_ids: np.ndarray, shown_at: np.ndarray
+    ) -> None:
+        """Takes posts that were shown; they exist even if nothing describes them."""
+        order = np.lexsort((author_ids, shown_at, post_ids))
+        firsts = order[_is_first(post_ids[order])]
+        self._shown.append((post_ids[firsts], author_ids[firsts], shown_at[firsts]))
+
+    def authors_of(self, post_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the authors of posts by the post files, and a mask of those that are known.
+
+        A post whose own id is no id is left to the row rules, which name it better.
+        """
+        if self._authors is None:
+            posts = self._described_posts()
+            self._authors = posts["post_id"], posts["author_id"]
+        known_ids, author_ids = self._authors
+        if not len(known_ids):
+            return np.zeros(len(post_ids), np.int64), post_ids <= 0
+        place = np.minimum(np.searchsorted(known_ids, post_ids), len(known_ids) - 1)
+        is_known = known_ids[place] == post_ids
+        return np.where(is_known, author_ids[place], 0), is_known | (post_ids <= 0)
+
+    def known(self) -> Columns:
+        """Returns the posts that exist by the end of the day, sorted by id."""
+        described = self._described_posts()
+        shown = self._shown_posts()
+        # The first impression completes a description, and no post is younger than it.
+        place = np.searchsorted(shown["post_id"], described["post_id"])
+        place = np.minimum(place, max(len(shown["post_id"]) - 1, 0))
+        if len(shown["post_id"]):
+            is_shown = shown["post_id"][place] == described["post_id"]
+            lacks = is_shown & (described["author_id"] == 0)
+            described["author_id"] = np.where(
+                lacks, shown["author_id"][place], described["author_id"]
+            )
+            created, first = described["created_at"], shown["created_at"][place]
+            is_late = is_shown & ((created == 0) | (created > first))
+            described["created_at"] = np.where(is_late, first, created)
+        is_new = ~np.isin(shown["post_id"], described["post_id"])
+        posts = {
+            name: np.concatenate([described[name], shown[name][is_new]]) for name in POSTS.names
+        }
+        exists = (posts["created_at"] < self._end_ms) & (posts["author_id"] > 0)
+        order = np.argsort(posts["post_id"], kind="stable")
+        order = order[exists[order]]
+        return {name: values[order] for name, values in posts.items()}
+
+    def _described_posts(self) -> Columns:
+        if not self._described:
+            return no_posts()
+        whole = {
+            name: np.concatenate([part[name] for part in self._described]) for name in POSTS.names
+        }
+        order = np.argsort(whole["post_id"], kind="stable")
+        ids = whole["post_id"][order]
+        order = order[np.append(ids[1:] != ids[:-1], True)] if len(ids) else order
+        return {name: values[order] for name, values in whole.items()}
+
+    def _shown_posts(self) -> Columns:
+        if not self._shown:
+            return no_posts()
+        ids, authors, times = (np.concatenate(arrays) for arrays in zip(*self._shown, strict=True))
+        order = np.lexsort((authors, times, ids))
+        order = order[_is_first(ids[order])]
+        return {
+            "post_id": ids[order],
+            "author_id": authors[order],
+            "created_at": times[order],
+            "eligible": np.ones(len(order), bool),
+            "duration_seconds": np.full(len(order), np.nan, np.float32),
+            "tag": np.full(len(order), None, object),
+        }
+
+
+def no_posts() -> Columns:
+    """Returns the columns of posts without a row."""
+    return {
+        "post_id": np.empty(0, np.int64),
+        "author_id": np.empty(0, np.int64),
+        "created_at": np.empty(0, np.int64),
+        "eligible": np.empty(0, bool),
+        "duration_seconds": np.empty(0, np.float32),
+        "tag": np.empty(0, object),
+    }
+
+
+def _is_first(ids: np.ndarray) -> np.ndarray:
+    """Returns a mask of the first row of each run of equal ids."""
+    return np.append(True, ids[1:] != ids[:-1])[: len(ids)]

@@ -1,0 +1,100 @@
+"""Parses the columns of raw rows and remembers what is wrong with which row.
+
+Nothing is dropped: a row that cannot be read is rejected with its file, line, rule and content.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from components import cells
+from components.raw_files import RawRows
+from schemas.events import REJECTED
+
+
+@dataclass
+class Rejections:
+    """Rows that could not be read, in the order in which they came."""
+
+    rows: list[dict[str, object]] = field(default_factory=list)
+
+    def add(self, table: str, rows: RawRows, check: "RowCheck") -> None:
+        """Takes the rows that `check` found something wrong with."""
+        for row in np.flatnonzero(~check.is_good):
+            raw = {name: _json_value(cell[row]) for name, cell in rows.cells.items()}
+            place = (rows.file, int(rows.lines[row]))
+            text = json.dumps(raw, ensure_ascii=False)
+            self._append(table, place, str(check.rules[row]), check.details[int(row)], text)
+
+    def add_malformed(self, table: str, file: str, line: int, text: str) -> None:
+        """Takes a row that has not the columns of its file."""
+        self._append(table, (file, line), "malformed_row", text, text)
+
+    def _append(self, table: str, place: tuple[str, int], rule: str, detail: str, raw: str) -> None:
+        row = {"table": table, "file": place[0], "line": place[1], "rule": rule}
+        self.rows.append({**row, "detail": detail, "raw": raw})
+
+    def table(self) -> pa.Table:
+        """Returns them in the schema of `schemas.events.REJECTED`."""
+        return pa.Table.from_pylist(self.rows, schema=REJECTED.schema())
+
+
+class RowCheck:
+    """Parses columns of raw rows and remembers the first thing wrong with each row."""
+
+    def __init__(self, count: int) -> None:
+        self.rules = np.full(count, "", object)  # [n]
+        self.details: dict[int, str] = {}  # by row
+
+    @property
+    def is_good(self) -> np.ndarray:
+        """`[n]` bool: nothing is wrong with the row so far."""
+        return self.rules == ""
+
+    def whole(self, rows: RawRows, column: str, *, limit: int = 2**63) -> np.ndarray:
+        """Reads whole numbers below `limit`, of either sign."""
+        values, is_good = cells.parse_whole(rows.cells[column])
+        is_good &= (values >= -limit) & (values <= limit - 1)
+        self._judge(is_good, "unreadable_number", rows, column, "{}: expected a whole number")
+        return values
+
+    def number(self, rows: RawRows, column: str) -> np.ndarray:
+        """Reads finite numbers."""
+        values, is_good = cells.parse_number(rows.cells[column])
+        self._judge(is_good, "unreadable_number", rows, column, "{}: expected a number")
+        return values
+
+    def time(self, rows: RawRows, column: str, unit: str) -> np.ndarray:
+        """Reads times."""
+        values, is_good = cells.parse_time(rows.cells[column], unit)
+        what = "an ISO 8601 time" if unit == "iso" else f"{unit} since 1970"
+        self._judge(is_good, "unreadable_time", rows, column, "{}: expected " + what)
+        return values
+
+    def flag(self, rows: RawRows, column: str) -> np.ndarray:
+        """Reads flags."""
+        values, is_good = cells.parse_flag(rows.cells[column])
+        self._judge(is_good, "unreadable_flag", rows, column, "{}: expected 0 or 1")
+        return values & is_good
+
+    def mark(self, is_bad: np.ndarray, rule: str, rows: RawRows, column: str, detail: str) -> None:
+        """Marks rows that nothing else is wrong with."""
+        for row in np.flatnonzero(is_bad & self.is_good):
+            self.rules[row] = rule
+            self.details[int(row)] = detail.format(column, _json_value(rows.cells[column][row]))
+
+    def _judge(
+        self, is_good: np.ndarray, rule: str, rows: RawRows, column: str, detail: str
+    ) -> None:
+        if is_good.all():
+            return
+        is_missing = ~is_good & cells.is_missing(rows.cells[column])
+        self.mark(is_missing, "missing_value", rows, column, detail + ", got nothing")
+        self.mark(~is_good, rule, rows, column, detail + ", got {!r}")
+
+
+def _json_value(cell: pa.Scalar) -> object:
+    value = cell.as_py()
+    return value if isinstance(value, str | int | bool | type(None)) else str(value)

@@ -1,0 +1,189 @@
+"""Reads the events of one UTC day, and the posts known by its end, out of files of any layout.
+
+Rows are never dropped: a row is an event of the day, or it is rejected with file, line and reason.
+"""
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from components import cells, raw_files
+from components.known_posts import DAY_MS, EPOCH, Columns, KnownPosts
+from components.layouts import Layout
+from components.raw_files import RawRows
+from components.row_checks import Rejections, RowCheck
+
+
+@dataclass(frozen=True)
+class DayRows:
+    """What a source holds for one day."""
+
+    events: Columns  # canonical columns without event_id, [L] each, as they came; {} if none
+    posts: Columns  # canonical columns, [M] each, sorted by post_id; without a mask of nulls
+    rejections: Rejections
+    first_day: datetime.date | None  # what the source covers; None if it has no readable time
+    last_day: datetime.date | None
+
+    @property
+    def num_events(self) -> int:
+        """L."""
+        return len(self.events["user_id"]) if self.events else 0
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the day: events and rejected ones."""
+        rejected = [row for row in self.rejections.rows if row["table"] == "events"]
+        return self.num_events + len(rejected)
+
+
+def read_day(layout: Layout, day: datetime.date, *, first_day: datetime.date) -> DayRows:
+    """Reads the events of one UTC day and the posts known by its end.
+
+    Args:
+      layout: Files and columns.
+      day: The day.
+      first_day: The day of rows at the head of a file whose time cannot be read.
+
+    Raises:
+      BadDataError: If a file is damaged or lacks a column.
+    """
+    rejections = Rejections()
+    posts = KnownPosts(day)
+    for file in layout.post_files:
+        for rows in raw_files.read(file, list(layout.post_columns.values())):
+            posts.add(layout, rows, rejections)
+    reader = _EventReader(layout, day, first_day, posts, rejections)
+    parts = [
+        part
+        for file in layout.event_files
+        for part in reader.events_of(file)
+        if len(part["user_id"])
+    ]
+    events = (
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+    )
+    days = reader.day_range
+    return DayRows(
+        events,
+        posts.known(),
+        rejections,
+        EPOCH + datetime.timedelta(days=days[0]) if days else None,
+        EPOCH + datetime.timedelta(days=days[1]) if days else None,
+    )
+
+
+class _EventReader:
+    """Reads the events of a day, file after file."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        day: datetime.date,
+        first_day: datetime.date,
+        posts: KnownPosts,
+        rejections: Rejections,
+    ) -> None:
+        self._layout = layout
+        self._day = (day - EPOCH).days
+        self._first_day = (first_day - EPOCH).days
+        self._posts = posts
+        self._rejections = rejections
+        self.day_range: tuple[int, int] | None = None
+
+    def events_of(self, file: Path) -> Iterator[Columns]:
+        """Yields the events of the day in one file, in parts."""
+        layout = self._layout
+        columns = [*layout.event_columns.values(), *layout.action_columns]
+        last_day = None
+        for rows in raw_files.read(file, columns):
+            shown_at, is_time = cells.parse_time(
+                rows.cells[layout.event_columns["shown_at"]], layout.time_unit
+            )
+            days = shown_at // DAY_MS
+            if is_time.any():
+                seen = (int(days[is_time].min()), int(days[is_time].max()), *(self.day_range or ()))
+                self.day_range = (min(seen), max(seen))
+            if "author_id" in layout.event_columns:
+                self._note_posts(rows, shown_at, is_time)
+            # A row without a readable time belongs to the day of the row before it, so that it is
+            # counted once, on one day.
+            days = _filled(days, is_time, before=last_day, otherwise=self._first_day)
+            for line, text in rows.malformed:
+                place = int(np.searchsorted(rows.lines, line)) - 1
+                row_day = last_day if place < 0 else int(days[place])
+                if (self._first_day if row_day is None else row_day) == self._day:
+                    self._rejections.add_malformed("events", rows.file, line, text)
+            last_day = int(days[-1]) if len(days) else last_day
+            of_day = np.flatnonzero(days == self._day)
+            if len(of_day):
+                yield self._parse(_taken(rows, of_day))
+
+    def _note_posts(self, rows: RawRows, shown_at: np.ndarray, is_time: np.ndarray) -> None:
+        columns = self._layout.event_columns
+        is_before = is_time & (shown_at < (self._day + 1) * DAY_MS)
+        post_ids, is_post = cells.parse_whole(rows.cells[columns["post_id"]])
+        author_ids, is_author = cells.parse_whole(rows.cells[columns["author_id"]])
+        good = is_before & is_post & is_author & (post_ids > 0) & (author_ids > 0)
+        self._posts.note_shown(post_ids[good], author_ids[good], shown_at[good])
+
+    def _parse(self, rows: RawRows) -> Columns:
+        """Returns the rows that can be read; rejects the others."""
+        layout, columns = self._layout, self._layout.event_columns
+        check = RowCheck(len(rows.lines))
+        events = {
+            "user_id": check.whole(rows, columns["user_id"]),
+            "post_id": check.whole(rows, columns["post_id"]),
+            "shown_at": check.time(rows, columns["shown_at"], layout.time_unit),
+        }
+        events["ingested_at"] = events["shown_at"]
+        if "ingested_at" in columns:
+            events["ingested_at"] = check.time(rows, columns["ingested_at"], layout.time_unit)
+        nothing = np.zeros(len(rows.lines))
+        surface = nothing.astype(np.int64)
+        if "surface" in columns:
+            surface = check.whole(rows, columns["surface"], limit=2**31)
+        events["surface"] = surface.astype(np.int32)
+        dwell = nothing
+        if "dwell_seconds" in columns:
+            dwell = check.number(rows, columns["dwell_seconds"])
+        scale = 1_000 if layout.dwell_unit == "ms" else 1
+        events["dwell_seconds"] = (dwell / scale).astype(np.float32)
+        actions = np.zeros(len(rows.lines), np.uint64)
+        for bit, name in enumerate(layout.action_columns):
+            actions |= check.flag(rows, name).astype(np.uint64) << np.uint64(bit)
+        events["actions"] = actions
+        if "author_id" in columns:
+            events["author_id"] = check.whole(rows, columns["author_id"])
+        else:
+            events["author_id"], is_known = self._posts.authors_of(events["post_id"])
+            detail = "{}: expected a post whose author the post files name, got {!r}"
+            check.mark(~is_known, "unknown_author", rows, columns["post_id"], detail)
+        self._rejections.add("events", rows, check)
+        return {name: values[check.is_good] for name, values in events.items()}
+
+
+def _filled(
+    days: np.ndarray, is_known: np.ndarray, *, before: int | None, otherwise: int
+) -> np.ndarray:
+    """Gives rows without a day that of the row before them, or of the first row that has one."""
+    if is_known.all() or not len(days):
+        return days
+    rows = np.where(is_known, np.arange(len(days)), -1)
+    latest = np.maximum.accumulate(rows)
+    head = before
+    if head is None:
+        head = int(days[np.argmax(is_known)]) if is_known.any() else otherwise
+    return np.where(latest >= 0, days[np.maximum(latest, 0)], head)
+
+
+def _taken(rows: RawRows, index: np.ndarray) -> RawRows:
+    where = pa.array(index)
+    return RawRows(
+        rows.file,
+        rows.lines[index],
+        {name: cell.take(where) for name, cell in rows.cells.items()},
+    )
