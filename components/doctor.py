@@ -21,7 +21,7 @@ from components import contract, leases, records
 from components.artifacts import Ref, Store
 from components.config import ColumnsSource, Config, KuaiRandSource
 from components.contract import ExitCode
-from components.errors import BadDataError
+from components.errors import BadConfigurationError, BadDataError
 
 DISTRIBUTION = "phoenix-pipeline"
 PYTHON = ((3, 11), (3, 14))  # from, and below
@@ -76,6 +76,11 @@ def exit_code(findings: list[Finding]) -> ExitCode:
     """Returns 0 if nothing is wrong, 78 for the machine or the configuration, else 65."""
     codes = {finding.exit_code for finding in findings if finding.severity is Severity.ERROR}
     return max(codes, default=ExitCode.DONE)
+
+
+def unusable_configuration(error: BadConfigurationError) -> Finding:
+    """Returns the finding that says why there is nothing to examine."""
+    return _unfit("configuration", str(error), "Mend it, then ask again: `phoenix doctor`.")
 
 
 def machine_findings() -> Iterator[Finding]:

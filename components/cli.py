@@ -1,0 +1,302 @@
+"""The command line `phoenix`: every command is a thin shell over a module that does the work.
+
+Nothing heavy is imported before a command needs it, so that reading a feed takes a moment. A user's
+mistake ends in one line on standard error and the exit code of the contract, never in a traceback.
+"""
+
+import datetime
+import importlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from components import contract
+from components.contract import ExitCode
+from components.errors import BadConfigurationError, StepError
+
+if TYPE_CHECKING:
+    from components.artifacts import Store
+    from components.config import Config
+
+CONFIG_VARIABLE = "PHOENIX_CONFIG"
+_INTERRUPTED = 130  # what typer returns after Ctrl-C
+
+_commands = typer.Typer(
+    name="phoenix",
+    help="From an engagement log to published, explained, reversible feeds.",
+    epilog="Start here: [bold]phoenix demo[/bold]. Trouble? [bold]phoenix doctor[/bold].",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+_releases = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+_commands.add_typer(
+    _releases,
+    name="releases",
+    help="List, show, verify and roll back releases.",
+    epilog="Example: [bold]phoenix releases list[/bold]",
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help=f"Configuration of the deployment; by default ${CONFIG_VARIABLE}, else the only one "
+        "under var/.",
+        show_default=False,
+    ),
+]
+DayOption = Annotated[
+    str | None,
+    typer.Option("--day", metavar="YYYY-MM-DD", help="UTC day; by default the one that is live."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+ReleaseArgument = Annotated[
+    str, typer.Argument(metavar="DAY_OR_DIGEST", help="Day, or the beginning of the digest.")
+]
+
+
+def app(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; the entry point of the script `phoenix`."""
+    try:
+        result = _commands(args=argv, prog_name="phoenix", standalone_mode=False)
+    except typer.TyperException as error:  # wrong options or arguments, or none at all
+        message = error.format_message().removesuffix(".")
+        if message:
+            _complain(f"{message}. See `phoenix --help`.")
+        return int(ExitCode.BAD_CONFIGURATION)
+    except StepError as error:
+        _complain(str(error))
+        return int(error.exit_code)
+    except BrokenPipeError:  # the reader, as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return int(ExitCode.DONE)
+    except (KeyboardInterrupt, typer.Abort):
+        result = _INTERRUPTED
+    if result == _INTERRUPTED:
+        _complain("Stopped.")
+        return int(ExitCode.TRY_AGAIN)
+    return int(result or ExitCode.DONE)
+
+
+@_commands.command(
+    epilog="Examples: [bold]phoenix step ingest_events --day 2026-01-01[/bold] · "
+    "[bold]phoenix step train_ranker --help[/bold]\n\n"
+    f"Steps, in order: {', '.join(contract.STEPS)}",
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,  # what follows the name belongs to the step
+    },
+)
+def step(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the step.")],
+) -> int:
+    """Run one step of one day in this process, as the DAGs do in theirs.
+
+    The exit codes are: 0 done, 65 bad data, 70 a bug, 75 try again, 78 bad configuration, 99
+    nothing to do.
+    """
+    if name not in contract.STEPS:
+        raise BadConfigurationError(
+            f"Unknown step {name!r}; there are {', '.join(contract.STEPS)}."
+        )
+    argv = list(context.args)
+    asks_for_help = "--help" in argv or "-h" in argv
+    if not asks_for_help and not any(arg.split("=")[0] == "--config" for arg in argv):
+        argv = ["--config", str(chosen_config(None)), *argv]
+    try:
+        return importlib.import_module(contract.STEPS[name].module).main(argv)
+    except SystemExit as stop:  # argparse has printed the help, or what is wrong
+        return stop.code if isinstance(stop.code, int) else int(ExitCode.BAD_CONFIGURATION)
+
+
+@_commands.command(epilog="Example: [bold]phoenix feed 17 --day 2026-01-03[/bold]")
+def feed(
+    user: Annotated[int, typer.Argument(min=1, help="The user's id.")],
+    config: ConfigOption = None,
+    day: DayOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a user's feed, with the reasons for every place in it."""
+    from components import explain
+
+    loaded, store = _opened(config)
+    found = explain.feed(store, loaded, user, _parsed(day))
+    _show(as_json, found.to_json(), lambda view: view.feed(found))
+
+
+@_commands.command(epilog="Example: [bold]phoenix why 17 4031[/bold]")
+def why(
+    user: Annotated[int, typer.Argument(min=1, help="The user's id.")],
+    post: Annotated[int, typer.Argument(min=1, help="The post's id.")],
+    config: ConfigOption = None,
+    day: DayOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain why a post has its place in a user's feed, or why it is not there."""
+    from components import explain
+
+    loaded, store = _opened(config)
+    found = explain.why(store, loaded, user, post, _parsed(day))
+    _show(as_json, found.to_json(), lambda view: view.why(found))
+
+
+@_releases.command("list", epilog="Example: [bold]phoenix releases list --json[/bold]")
+def list_releases(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the releases: day, models, which one is live, which were withdrawn."""
+    from components import releases
+
+    _, store = _opened(config)
+    rows = releases.list_releases(store)
+    _show(as_json, rows, lambda view: view.releases(rows))
+
+
+@_releases.command(epilog="Example: [bold]phoenix releases show 2026-01-03[/bold]")
+def show(
+    release: ReleaseArgument, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Show all that is known of one release: models, decision, when it was live and why."""
+    from components import releases
+
+    _, store = _opened(config)
+    found = releases.show(store, release)
+    _show(as_json, found, lambda view: view.facts(found))
+
+
+@_releases.command(epilog="Example: [bold]phoenix releases verify 2026-01-03[/bold]")
+def verify(
+    release: ReleaseArgument, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Read every byte of a release and of its feeds against the recorded digests."""
+    from components import releases
+
+    _, store = _opened(config)
+    found = releases.verify(store, releases.find(store, release))
+    _show(as_json, found, lambda view: view.facts(found))
+
+
+@_releases.command(
+    epilog='Example: [bold]phoenix releases rollback 2026-01-02 --reason "clicks fell by a third"'
+    "[/bold]"
+)
+def rollback(
+    release: ReleaseArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the log for ever.")],
+    config: ConfigOption = None,
+    actor: Annotated[
+        str | None, typer.Option("--actor", help="Who decided; by default this user and host.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an earlier release and its feeds live again, and withdraw everything newer."""
+    from components import releases
+
+    _, store = _opened(config)
+    entry = releases.rollback(store, release, reason, actor)
+    result = {
+        "live": entry.value["day"],
+        "release": entry.value["release"]["digest"],
+        "withdrawn": entry.value["withdrawn"],
+        "reason": entry.reason,
+        "actor": entry.actor,
+        "moved_at": entry.moved_at,
+    }
+    _show(as_json, result, lambda view: view.facts(result))
+
+
+@_commands.command(epilog="Example: [bold]phoenix doctor --deep[/bold]")
+def doctor(
+    config: ConfigOption = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Verify every byte of the current artifacts.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Say whether machine, configuration and store are fit to run, and what is stuck.
+
+    Exit code 0: fit, maybe with warnings. 65: data or artifacts cannot be trusted. 78: the machine
+    or the configuration must be mended first.
+    """
+    from components import doctor as examination
+    from components.config import load
+
+    try:
+        findings = examination.examine(load(chosen_config(config)), deep=deep)
+    except BadConfigurationError as error:
+        findings = [*examination.machine_findings(), examination.unusable_configuration(error)]
+    rows = [vars(finding) for finding in findings]
+    _show(as_json, rows, lambda view: view.findings(findings))
+    return int(examination.exit_code(findings))
+
+
+@_commands.command(epilog="Example: [bold]phoenix report --day 2026-01-03[/bold]")
+def report(config: ConfigOption = None, day: DayOption = None) -> None:
+    """Draw the page of a day again, or of every day, and say where the pages are."""
+    from components import records
+    from components import report as pages
+
+    loaded, store = _opened(config)
+    asked = _parsed(day)
+    for each in [asked] if asked else map(contract.parse_day, records.days(store)):
+        pages.refresh(store, loaded, each)
+    typer.echo(store.storage.uri("pages/index.html"))
+
+
+def chosen_config(given: Path | None) -> Path:
+    """Returns the configuration to use: the given one, the environment's, or the only one there is.
+
+    Raises:
+      BadConfigurationError: If none or several could be meant.
+    """
+    if given is not None:
+        return given
+    from_environment = os.environ.get(CONFIG_VARIABLE)
+    if from_environment:
+        return Path(from_environment)
+    found = sorted(Path("var").glob("*/phoenix.yaml"))
+    if len(found) == 1:
+        _complain(f"Using {found[0]}, the only deployment under var/.")
+        return found[0]
+    there = f"there are {', '.join(map(str, found))}" if found else "there is none"
+    raise BadConfigurationError(
+        f"Say which deployment: --config FILE, or {CONFIG_VARIABLE}. Under var/ {there}."
+    )
+
+
+def _opened(config: Path | None) -> "tuple[Config, Store]":
+    from components.artifacts import Store
+    from components.config import load
+
+    loaded = load(chosen_config(config))
+    return loaded, Store(loaded.store)
+
+
+def _parsed(day: str | None) -> datetime.date | None:
+    if day is None:
+        return None
+    try:
+        return contract.parse_day(day)
+    except ValueError as error:
+        raise BadConfigurationError(f"--day: {error}") from error
+
+
+def _show(as_json: bool, value: object, draw: Callable[[ModuleType], None]) -> None:
+    """Prints a value as JSON, or lets `draw` show it to a person."""
+    if as_json:
+        typer.echo(json.dumps(value, indent=1, sort_keys=True))
+    else:
+        draw(importlib.import_module("components.terminal"))
+
+
+def _complain(message: str) -> None:
+    typer.echo(message, err=True)

@@ -1,0 +1,228 @@
+"""What a user's feed says, and why each post is where it is, or is not there.
+
+Everything is read from verified files of published feeds; no model is loaded and nothing is
+computed again, so an explanation is about what was served, and takes a moment.
+"""
+
+import datetime
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from components import releases
+from components.artifacts import Ref, Store
+from components.config import Config
+from components.errors import BadDataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contribution:
+    """What one predicted action adds to the score of a post."""
+
+    action: str
+    probability: float
+    weight: float
+
+    @property
+    def value(self) -> float:
+        """Probability times weight."""
+        return self.probability * self.weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One place in a feed."""
+
+    rank: int
+    post_id: int
+    author_id: int
+    score: float
+    base_score: float
+    diversity_multiplier: float
+    source: str
+    retrieval_score: float | None
+    rules: tuple[str, ...]
+    contributions: tuple[Contribution, ...]  # the largest first
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the place as JSON-able values."""
+        contributions = [asdict(each) | {"value": each.value} for each in self.contributions]
+        return asdict(self) | {"contributions": contributions, "rules": list(self.rules)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """The feed of one user on one day."""
+
+    user_id: int
+    day: str
+    release: str  # digest of the release that made it
+    is_live: bool
+    items: tuple[Item, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the feed as JSON-able values."""
+        items = [item.to_json() for item in self.items]
+        return {**vars(self), "items": items}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Why a post has its place in a feed, or has none."""
+
+    user_id: int
+    post_id: int
+    day: str
+    release: str
+    is_live: bool
+    item: Item | None
+    num_items: int
+    lowest_score: float | None  # of the feed
+    reasons: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the explanation as JSON-able values."""
+        item = self.item.to_json() if self.item else None
+        return {**vars(self), "item": item, "reasons": list(self.reasons)}
+
+
+def feed(store: Store, config: Config, user: int, day: datetime.date | None = None) -> Feed:
+    """Returns the feed of a user: the live one, or the one published for `day`.
+
+    Raises:
+      BadDataError: If nothing was published, or there is no feed for this user.
+    """
+    release, feeds, name = _published(store, day)
+    table = pq.read_table(_feeds_files(store, feeds), filters=[("user_id", "=", user)])
+    if table.num_rows == 0:
+        raise BadDataError(
+            f"There is no feed for user {user} in the feeds of {name}: the user was not active, "
+            "or is not known (`materialize_feeds.users` says who gets one)."
+        )
+    metadata = table.schema.metadata or {}
+    actions = metadata.get(b"actions", b"").decode().split(",")
+    weights = {action.name: action.score_weight for action in config.actions}
+    rows = sorted(table.to_pylist(), key=lambda row: row["rank"])
+    return Feed(
+        user_id=user,
+        day=name,
+        release=metadata.get(b"release", b"").decode() or release,
+        is_live=_is_live(store, feeds),
+        items=tuple(_item(row, actions, weights) for row in rows),
+    )
+
+
+def why(
+    store: Store, config: Config, user: int, post: int, day: datetime.date | None = None
+) -> Explanation:
+    """Returns why a post has its place in a user's feed, or what kept it out.
+
+    Raises:
+      BadDataError: If nothing was published, or there is no feed for this user.
+    """
+    found = feed(store, config, user, day)
+    item = next((item for item in found.items if item.post_id == post), None)
+    reasons = _reasons_for(item) if item else _reasons_against(store, config, found, post)
+    return Explanation(
+        user_id=user,
+        post_id=post,
+        day=found.day,
+        release=found.release,
+        is_live=found.is_live,
+        item=item,
+        num_items=len(found.items),
+        lowest_score=found.items[-1].score if found.items else None,
+        reasons=tuple(reasons),
+    )
+
+
+def _published(store: Store, day: datetime.date | None) -> tuple[str, Ref, str]:
+    """Returns the digest of the release, the feeds and the name of the day."""
+    if day is None:
+        live = releases.live(store)
+        if live is None:
+            raise BadDataError("Nothing is published yet: `phoenix demo` or a backfill does it.")
+        return live.release.digest, live.feeds, live.day.isoformat()
+    feeds = store.head(releases.FEEDS, day.isoformat())
+    release = store.head(releases.RELEASE, day.isoformat())
+    if feeds is None or release is None:
+        days = store.partitions(releases.FEEDS)
+        known = f"there are feeds of {days[0]} to {days[-1]}" if days else "there are none yet"
+        raise BadDataError(f"No feeds were published for {day}; {known}.")
+    return release.digest, feeds, day.isoformat()
+
+
+def _feeds_files(store: Store, feeds: Ref) -> list[str]:
+    names = store.manifest(feeds)["files"]
+    return [str(store.read_file(feeds, name)) for name in names if name.endswith(".parquet")]
+
+
+def _is_live(store: Store, feeds: Ref) -> bool:
+    live = releases.live(store)
+    return live is not None and live.feeds == feeds
+
+
+def _item(row: dict[str, Any], actions: list[str], weights: dict[str, float]) -> Item:
+    contributions = [
+        Contribution(action=action, probability=value, weight=weights.get(action, 0.0))
+        for action, value in zip(actions, row["probabilities"], strict=False)
+    ]
+    contributions.sort(key=lambda each: -abs(each.value))
+    numbers = ("rank", "post_id", "author_id", "score", "base_score", "diversity_multiplier")
+    return Item(
+        **{name: row[name] for name in numbers},
+        source=row["source"],
+        retrieval_score=row["retrieval_score"],
+        rules=tuple(row["rules"] or ()),
+        contributions=tuple(contributions),
+    )
+
+
+def _reasons_for(item: Item) -> list[str]:
+    if item.source == "popular":
+        reasons = ["It is among the most popular posts; there was too little to go by for a model."]
+    else:
+        score = "" if item.retrieval_score is None else f" with {item.retrieval_score:.3f}"
+        reasons = [f"Retrieval found it near the user's interests{score}."]
+    for each in item.contributions[:3]:
+        if each.value:
+            reasons.append(
+                f"{each.action}: probability {each.probability:.1%} times weight "
+                f"{each.weight:g} gives {each.value:+.4f}."
+            )
+    if item.diversity_multiplier < 1:
+        reasons.append(
+            f"Its author is above it already, so its score is multiplied by "
+            f"{item.diversity_multiplier:.2f}."
+        )
+    return reasons
+
+
+def _reasons_against(store: Store, config: Config, found: Feed, post: int) -> list[str]:
+    """What kept a post out: unknown, not eligible, seen before, or not good enough."""
+    day = datetime.date.fromisoformat(found.day)
+    known = _rows(store, "validate_events", found.day, "posts.parquet", post_id=post)
+    if not known:
+        return [f"The post is not among those known by the end of {found.day}."]
+    if not known[0]["eligible"]:
+        return ["The post is marked as not eligible."]
+    for back in range(config.materialize_feeds.seen_days):
+        shown = (day - datetime.timedelta(days=back)).isoformat()
+        if shown >= config.first_day.isoformat() and _rows(
+            store, "validate_events", shown, "accepted.parquet", post_id=post, user_id=found.user_id
+        ):
+            return [f"The user was shown it on {shown} already."]
+    return [
+        f"It was not retrieved among the {config.materialize_feeds.num_retrieved} nearest posts, "
+        f"or its score was lower than that of the last of the {len(found.items)} places."
+    ]
+
+
+def _rows(store: Store, kind: str, partition: str, name: str, **equal: int) -> list[dict[str, Any]]:
+    ref = store.head(kind, partition)
+    if ref is None:
+        return []
+    path = store.read_file(ref, name)
+    filters = [(column, "=", value) for column, value in equal.items()]
+    return pq.read_table(path, filters=filters).to_pylist()

@@ -1,0 +1,165 @@
+"""How the command line shows things: tables and colours for a person, plain text for a pipe."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from components.doctor import Finding
+    from components.explain import Explanation, Feed, Item
+
+_PLAIN_WIDTH = 200  # a pipe has no width, and lines must not be broken there
+_SIGNS = {  # from good to bad
+    "fine": "[green]✓[/green]",
+    "warning": "[yellow]![/yellow]",
+    "error": "[bold red]✗[/bold red]",
+}
+
+
+def console() -> Console:
+    """Returns a console on standard output, without colours and line breaks if it is a pipe."""
+    is_terminal = sys.stdout.isatty()
+    return Console(
+        width=None if is_terminal else _PLAIN_WIDTH,
+        no_color=None if is_terminal else True,
+        highlight=False,
+    )
+
+
+def feed(found: "Feed") -> None:
+    """Shows a feed, a line per place."""
+    state = "live" if found.is_live else "not live"
+    title = f"Feed of user {found.user_id} on {found.day} ({state}, release {found.release[:12]})"
+    rows = [
+        (
+            str(item.rank),
+            str(item.post_id),
+            str(item.author_id),
+            f"{item.score:.4f}",
+            item.source,
+            _short_reason(item),
+        )
+        for item in found.items
+    ]
+    columns = ("#", "post", "author", "score", "source", "why")
+    _table(columns, rows, title=title, numeric=4)
+    console().print(f"[dim]phoenix why {found.user_id} POST explains a place.[/dim]")
+
+
+def why(found: "Explanation") -> None:
+    """Shows why a post is where it is."""
+    out = console()
+    state = "live" if found.is_live else "not live"
+    place = f"place {found.item.rank} of {found.num_items}" if found.item else "not in the feed"
+    out.print(
+        f"[bold]Post {found.post_id} for user {found.user_id} on {found.day}: {place}[/bold] "
+        f"[dim]({state}, release {found.release[:12]})[/dim]"
+    )
+    for reason in found.reasons:
+        out.print(f"  {escape(reason)}", soft_wrap=True)
+    if found.item is None:
+        return
+    item = found.item
+    rows = [
+        (each.action, f"{each.probability:.2%}", f"{each.weight:g}", f"{each.value:+.5f}")
+        for each in item.contributions
+    ]
+    _table(("action", "probability", "weight", "adds"), rows, numeric=4, first_numeric=1)
+    out.print(
+        f"  {item.base_score:.5f} times {item.diversity_multiplier:.3f} for author diversity "
+        f"= [bold]{item.score:.5f}[/bold]"
+    )
+    if item.rules:
+        out.print(f"  rules: {', '.join(item.rules)}")
+
+
+def releases(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Shows the releases, a line per day."""
+    if not rows:
+        console().print("There is no release yet.")
+        return
+    shown = [
+        (
+            row["day"],
+            row["digest"][:12],
+            f"{row['retrieval']['model']} ({row['retrieval']['verdict']})",
+            f"{row['ranker']['model']} ({row['ranker']['verdict']})",
+            "live" if row["is_live"] else "",
+            row["withdrawn_by"] or "",
+        )
+        for row in rows
+    ]
+    _table(("day", "digest", "retrieval", "ranker", "state", "withdrawn by"), shown)
+
+
+def findings(found: "Sequence[Finding]") -> None:
+    """Shows what an examination found, the worst last, where the eye is."""
+    out = console()
+    order = list(_SIGNS)
+    for finding in sorted(found, key=lambda finding: order.index(finding.severity)):
+        sign = _SIGNS[finding.severity]
+        out.print(f"{sign} [bold]{finding.check}[/bold] {escape(finding.message)}", soft_wrap=True)
+        if finding.advice:
+            out.print(f"    [dim]→ {escape(finding.advice)}[/dim]", soft_wrap=True)
+    counts = {level: sum(each.severity == level for each in found) for level in _SIGNS}
+    out.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['fine']} fine.")
+
+
+def facts(values: Mapping[str, Any]) -> None:
+    """Shows nested values, one indented line each."""
+    out = console()
+    for line in _lines(values, 0):
+        out.print(line, soft_wrap=True)
+
+
+def _lines(value: object, depth: int) -> Iterable[str]:
+    pad = "  " * depth
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if isinstance(inner, Mapping | list) and inner:
+                yield f"{pad}[bold]{escape(str(name))}[/bold]"
+                yield from _lines(inner, depth + 1)
+            else:
+                yield f"{pad}{escape(str(name))}: {escape(str(inner))}"
+    elif isinstance(value, list):
+        for inner in value:
+            if isinstance(inner, Mapping | list):
+                yield f"{pad}-"
+                yield from _lines(inner, depth + 1)
+            else:
+                yield f"{pad}- {escape(str(inner))}"
+
+
+def _short_reason(item: "Item") -> str:
+    if item.source == "popular":
+        return "popular"
+    best = [each for each in item.contributions if each.value][:2]
+    words = [f"{each.action} {each.probability:.1%}" for each in best]
+    if item.diversity_multiplier < 1:
+        words.append(f"author again, times {item.diversity_multiplier:.2f}")
+    return ", ".join(words)
+
+
+def _table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    title: str | None = None,
+    numeric: int = 0,
+    first_numeric: int = 0,
+) -> None:
+    out = console()
+    if title:
+        out.print(f"[bold]{escape(title)}[/bold]")
+    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False)
+    for number, name in enumerate(columns):
+        is_number = first_numeric <= number < numeric
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=is_number)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    out.print(table)
