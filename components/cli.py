@@ -252,6 +252,14 @@ def report(config: ConfigOption = None, day: DayOption = None) -> None:
     typer.echo(store.storage.uri("pages/index.html"))
 
 
+@_commands.command(name="config", epilog="Example: [bold]phoenix config > settings.md[/bold]")
+def show_settings() -> None:
+    """Print every setting of a configuration with its range, default and meaning, as Markdown."""
+    from components import config_table
+
+    typer.echo(config_table.markdown(), nl=False)
+
+
 def chosen_config(given: Path | None) -> Path:
     """Returns the configuration to use: the given one, the environment's, or the only one there is.
 

@@ -25,7 +25,7 @@ class Section(BaseModel):
 class Action(Section):
     """Something a user can do with a post. Its place in the list is its bit and its model head."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Unique.")
     column: str | None = Field(
         default=None, description="Column of the source that says so; its name if empty."
     )
@@ -65,36 +65,38 @@ class Action(Section):
 class KuaiRandSource(Section):
     """A folder in the layout of the KuaiRand downloads."""
 
-    layout: Literal["kuairand"]
-    path: Path
+    layout: Literal["kuairand"] = Field(description="Says that it is this layout.")
+    path: Path = Field(description="The folder, with log_*.csv and video_features_basic*.csv.")
 
 
 class ColumnsSource(Section):
     """Any CSV or Parquet files whose columns are named here."""
 
-    layout: Literal["columns"]
+    layout: Literal["columns"] = Field(description="Says that it is this layout.")
     events: str = Field(description="Path or glob of the event files (.csv, .parquet).")
     posts: str | None = Field(default=None, description="Path or glob of the post files.")
     event_columns: dict[str, str] = Field(description="Canonical event column -> source column.")
     post_columns: dict[str, str] = Field(
         default={}, description="Canonical post column -> source column."
     )
-    time_unit: Literal["s", "ms", "us", "iso"] = "ms"
-    dwell_unit: Literal["s", "ms"] = "ms"
+    time_unit: Literal["s", "ms", "us", "iso"] = Field(
+        default="ms", description="Of times: numbers since 1970, or ISO 8601 text."
+    )
+    dwell_unit: Literal["s", "ms"] = Field(default="ms", description="Of dwell and duration.")
 
 
 class SyntheticSource(Section):
     """The synthetic world, whose true affinities are known."""
 
-    layout: Literal["synthetic"]
-    num_users: int = Field(default=2_000, ge=10)
-    num_authors: int = Field(default=200, ge=2)
+    layout: Literal["synthetic"] = Field(description="Says that it is this layout.")
+    num_users: int = Field(default=2_000, ge=10, description="Users of the world.")
+    num_authors: int = Field(default=200, ge=2, description="Authors of the posts.")
     num_posts: int = Field(
         default=3_000, ge=10, description="Posts that exist from the first day on."
     )
     num_posts_per_day: int = Field(default=100, ge=0, description="New posts every day.")
-    impressions_per_day: int = Field(default=20_000, ge=1)
-    seed: int = 20260721
+    impressions_per_day: int = Field(default=20_000, ge=1, description="Rows of the log per day.")
+    seed: int = Field(default=20260721, description="Another seed is another world.")
 
 
 Source = Annotated[KuaiRandSource | ColumnsSource | SyntheticSource, Field(discriminator="layout")]
@@ -103,30 +105,30 @@ Source = Annotated[KuaiRandSource | ColumnsSource | SyntheticSource, Field(discr
 class HashingConfig(Section):
     """Sizes of the embedding tables and the number of hash functions per id."""
 
-    user_rows: int = Field(default=20_000, ge=2)
-    post_rows: int = Field(default=20_000, ge=2)
-    author_rows: int = Field(default=20_000, ge=2)
-    num_user_hashes: int = Field(default=2, ge=1, le=8)
-    num_post_hashes: int = Field(default=2, ge=1, le=8)
-    num_author_hashes: int = Field(default=2, ge=1, le=8)
+    user_rows: int = Field(default=20_000, ge=2, description="Rows of the user table.")
+    post_rows: int = Field(default=20_000, ge=2, description="Rows of the post table.")
+    author_rows: int = Field(default=20_000, ge=2, description="Rows of the author table.")
+    num_user_hashes: int = Field(default=2, ge=1, le=8, description="Rows looked up per user.")
+    num_post_hashes: int = Field(default=2, ge=1, le=8, description="Rows looked up per post.")
+    num_author_hashes: int = Field(default=2, ge=1, le=8, description="Rows looked up per author.")
 
 
 class IngestConfig(Section):
-    """`ingest_events`."""
+    """`ingest_events`: where the log comes from."""
 
-    source: Source
+    source: Source = Field(description="Where the log comes from; see the layouts below.")
 
 
 class ValidateConfig(Section):
     """`validate_events`: limits whose breach fails the day (exit 65)."""
 
-    max_quarantined_share: float = Field(default=0.05, ge=0, le=1)
-    max_duplicate_share: float = Field(default=0.5, ge=0, le=1)
-    min_accepted_rows: int = Field(default=1, ge=0)
+    max_quarantined_share: float = Field(default=0.05, ge=0, le=1, description="Of the rows in.")
+    max_duplicate_share: float = Field(default=0.5, ge=0, le=1, description="Of the rows in.")
+    min_accepted_rows: int = Field(default=1, ge=0, description="Fewer fail the day.")
     max_future_minutes: float = Field(
         default=10.0, ge=0, description="Clock skew allowed for `shown_at`."
     )
-    max_dwell_seconds: float = Field(default=86_400.0, gt=0)
+    max_dwell_seconds: float = Field(default=86_400.0, gt=0, description="Longer is quarantined.")
     num_surfaces: int = Field(default=16, ge=1, description="Surfaces are 0 to this minus one.")
 
 
@@ -148,17 +150,17 @@ class FeaturesConfig(Section):
 class ModelConfig(Section):
     """Sizes of one transformer."""
 
-    emb_size: int = Field(default=64, ge=8)
-    num_layers: int = Field(default=2, ge=1)
-    num_heads: int = Field(default=2, ge=1)
-    key_size: int = Field(default=32, ge=2, multiple_of=2)
-    widening_factor: float = Field(default=2.0, gt=0)
+    emb_size: int = Field(default=64, ge=8, description="D: width of the residual stream.")
+    num_layers: int = Field(default=2, ge=1, description="Blocks of attention and feed-forward.")
+    num_heads: int = Field(default=2, ge=1, description="Heads of attention.")
+    key_size: int = Field(default=32, ge=2, multiple_of=2, description="Width of one head.")
+    widening_factor: float = Field(default=2.0, gt=0, description="Feed-forward width over D.")
 
 
 class TrainingConfig(Section):
     """`train_retrieval` and `train_ranker`: what to train on, how long, how fast."""
 
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = Field(default=ModelConfig(), description="Sizes of the transformer.")
     window_days: int = Field(
         default=7, ge=1, description="Days before this one to train on from scratch."
     )
@@ -174,13 +176,17 @@ class TrainingConfig(Section):
     min_windows: int = Field(
         default=1_000, ge=1, description="Do not train on fewer windows than this."
     )
-    epochs: int = Field(default=1, ge=1)
-    batch_size: int = Field(default=256, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    table_learning_rate: float = Field(default=0.05, gt=0)
-    weight_decay: float = Field(default=1e-4, ge=0)
-    clip_norm: float = Field(default=1.0, gt=0)
-    checkpoint_every_steps: int = Field(default=200, ge=1)
+    epochs: int = Field(default=1, ge=1, description="Passes over the windows.")
+    batch_size: int = Field(default=256, ge=1, description="Windows per step.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Of AdamW, for the dense part.")
+    table_learning_rate: float = Field(
+        default=0.05, gt=0, description="Of AdaGrad, for the tables."
+    )
+    weight_decay: float = Field(default=1e-4, ge=0, description="Of AdamW.")
+    clip_norm: float = Field(default=1.0, gt=0, description="Largest global norm of a gradient.")
+    checkpoint_every_steps: int = Field(
+        default=200, ge=1, description="A kill loses at most these."
+    )
     max_skipped_steps: int = Field(
         default=20, ge=0, description="Non-finite steps before training stops."
     )
@@ -189,18 +195,24 @@ class TrainingConfig(Section):
 class EvaluateConfig(Section):
     """`evaluate_models`: the gate. A model is promoted if it beats the champion by the margin."""
 
-    ranking_metric: Literal["ndcg", "gauc"] = "ndcg"
-    ranking_k: int = Field(default=5, ge=1)
+    ranking_metric: Literal["ndcg", "gauc"] = Field(
+        default="ndcg", description="By which rankers are compared, within users."
+    )
+    ranking_k: int = Field(default=5, ge=1, description="k of NDCG@k.")
     ranking_min_gain: float = Field(
         default=0.0, description="Gain over the champion that promotes."
     )
-    retrieval_k: int = Field(default=100, ge=1)
-    retrieval_min_gain: float = 0.0
-    approval: Literal["never", "when_promoted"] = "never"
+    retrieval_k: int = Field(default=100, ge=1, description="k of recall@k.")
+    retrieval_min_gain: float = Field(
+        default=0.0, description="Gain over the champion that promotes."
+    )
+    approval: Literal["never", "when_promoted"] = Field(
+        default="never", description="When a person must approve in Airflow before release."
+    )
 
 
 class CorpusConfig(Section):
-    """`export_corpus`."""
+    """`export_corpus`: which posts can be recommended."""
 
     max_age_days: int | None = Field(
         default=None, ge=1, description="Older posts leave the corpus."
@@ -208,7 +220,7 @@ class CorpusConfig(Section):
 
 
 class ReleaseConfig(Section):
-    """`publish_release`."""
+    """`publish_release`: the check before a release."""
 
     num_probe_users: int = Field(
         default=8, ge=1, description="Users asked for in the check before release."
@@ -216,16 +228,18 @@ class ReleaseConfig(Section):
 
 
 class FeedsConfig(Section):
-    """`materialize_feeds`."""
+    """`materialize_feeds`: for whom, how many, by which rules."""
 
     users: Literal["active", "all"] = Field(
         default="active", description="Of the day, or ever seen."
     )
-    num_shards: int = Field(default=1, ge=1, le=999)
+    num_shards: int = Field(
+        default=1, ge=1, le=999, description="Tasks over which users are spread."
+    )
     num_retrieved: int = Field(
         default=100, ge=1, description="Posts retrieved per user before ranking."
     )
-    feed_length: int = Field(default=20, ge=1)
+    feed_length: int = Field(default=20, ge=1, description="Posts per feed.")
     seen_days: int = Field(
         default=14, ge=0, description="Posts shown in these days are not shown again."
     )
@@ -241,21 +255,25 @@ class FeedsConfig(Section):
 class PostgresSink(Section):
     """A table in PostgreSQL."""
 
-    kind: Literal["postgres"]
+    kind: Literal["postgres"] = Field(description="Says that it is this sink.")
     dsn_variable: str = Field(
         default="PHOENIX_POSTGRES_DSN", description="Environment variable of the DSN."
     )
-    table: str = Field(default="phoenix_feeds", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    table: str = Field(
+        default="phoenix_feeds",
+        pattern=r"^[a-z_][a-z0-9_]{0,62}$",
+        description="Made if it is not there.",
+    )
 
 
 class RedisSink(Section):
     """One key per user in Redis."""
 
-    kind: Literal["redis"]
+    kind: Literal["redis"] = Field(description="Says that it is this sink.")
     url_variable: str = Field(
         default="PHOENIX_REDIS_URL", description="Environment variable of the URL."
     )
-    prefix: str = "phoenix:feed:"
+    prefix: str = Field(default="phoenix:feed:", description="Of the keys; the user id follows.")
 
 
 class PublishFeedsConfig(Section):
@@ -264,14 +282,20 @@ class PublishFeedsConfig(Section):
     min_coverage: float = Field(
         default=0.9, ge=0, le=1, description="Share of users with a full feed."
     )
-    max_fallback_share: float = Field(default=1.0, ge=0, le=1)
-    sinks: tuple[Annotated[PostgresSink | RedisSink, Field(discriminator="kind")], ...] = ()
+    max_fallback_share: float = Field(
+        default=1.0, ge=0, le=1, description="Users with popular posts only."
+    )
+    sinks: tuple[Annotated[PostgresSink | RedisSink, Field(discriminator="kind")], ...] = Field(
+        default=(), description="Where feeds go beside the artifact; see the sinks below."
+    )
 
 
 class ReportConfig(Section):
     """The pages of the runs."""
 
-    num_example_feeds: int = Field(default=3, ge=0, le=50)
+    num_example_feeds: int = Field(
+        default=3, ge=0, le=50, description="Feeds shown on a day's page."
+    )
     show_user_ids: bool = Field(
         default=False,
         description="Whether pages show user ids as they are, or a short hash of them.",
@@ -283,8 +307,12 @@ class Config(Section):
 
     store: str = Field(description="Folder or fsspec URL; relative to the configuration file.")
     first_day: datetime.date = Field(description="UTC day before which there is no history.")
-    seed: int = Field(default=0, ge=0)
-    actions: tuple[Action, ...] = Field(min_length=1, max_length=64)
+    seed: int = Field(
+        default=0, ge=0, description="Of training and everything else that is random."
+    )
+    actions: tuple[Action, ...] = Field(
+        min_length=1, max_length=64, description="What users do; the order is fixed for ever."
+    )
     hashing: HashingConfig = HashingConfig()
     ingest_events: IngestConfig
     validate_events: ValidateConfig = ValidateConfig()

@@ -1,0 +1,124 @@
+"""The settings as a document, made from the configuration's own classes so that it cannot drift."""
+
+import types
+from collections.abc import Iterator
+from typing import Annotated, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from components.config import Config
+
+_INTRODUCTION = """# Configuration
+
+One YAML file per deployment. `phoenix config` prints this page; unknown keys, keys given twice and
+values out of range are refused with the path of the field. A setting without a default is required.
+Relative paths start at the folder of the file. The section of a step is called like the step.
+"""
+_LIMITS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "multiple of"}
+
+
+def markdown() -> str:
+    """Returns every setting with its type, range, default and meaning, as Markdown."""
+    return "\n".join([_INTRODUCTION, *_sections("", Config)])
+
+
+def _sections(title: str, section: type[BaseModel]) -> Iterator[str]:
+    own = {name: field for name, field in section.model_fields.items() if not _models(field)}
+    inner = {name: field for name, field in section.model_fields.items() if name not in own}
+    if title:
+        yield f"## {title}\n"
+        yield f"{section.__doc__}\n"
+    listed = {
+        name: field
+        for name, field in section.model_fields.items()
+        if name in own or field.description
+    }
+    if listed:
+        yield "| setting | value | default | meaning |\n|---|---|---|---|"
+        yield "\n".join(_row(name, field) for name, field in listed.items()) + "\n"
+    for name, field in inner.items():
+        path = f"{title.strip('`')}.{name}".strip(".")
+        models = _models(field)
+        for model in models:
+            layout = _tag(model)
+            yield from _sections(f"`{path}`" + (f" with `{layout}`" if layout else ""), model)
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    default = "" if field.is_required() else _default(field)
+    meaning = field.description or ""
+    return f"| `{name}` | {_value(field)} | {default} | {meaning} |"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if value is PydanticUndefined or isinstance(value, BaseModel) or value in ((), {}):
+        return "empty" if value in ((), {}) else "see below"
+    if value is None or isinstance(value, bool):
+        return "none" if value is None else f"`{str(value).lower()}`"
+    return f"`{value}`"
+
+
+def _value(field: FieldInfo) -> str:
+    """Returns the type of a field and its limits, in words."""
+    annotation = field.annotation
+    options = [option for option in _flat(annotation) if option is not types.NoneType]
+    words = " or ".join(dict.fromkeys(_type_name(option) for option in options))
+    limits = []
+    for rule in field.metadata:
+        for attribute, sign in _LIMITS.items():
+            limit = getattr(rule, attribute, None)
+            if limit is not None:
+                limits.append(f"{sign} {limit}")
+    return ", ".join([words, *limits])
+
+
+def _type_name(option: object) -> str:
+    if get_origin(option) is Literal:
+        return " or ".join(f"`{value}`" for value in get_args(option))
+    if isinstance(option, type) and issubclass(option, BaseModel):
+        return "section"
+    names = {int: "integer", float: "number", str: "text", bool: "true or false"}
+    if option in names:
+        return names[option]  # type: ignore[index]
+    origin = get_origin(option)
+    if origin is dict:
+        return "mapping of texts"
+    if origin is tuple:
+        return "list"
+    return {"date": "date", "Path": "path"}.get(getattr(option, "__name__", ""), str(option))
+
+
+def _models(field: FieldInfo) -> list[type[BaseModel]]:
+    """Returns the sections that a field holds: one, or one per layout or kind."""
+    found = []
+    for option in _flat(field.annotation):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            found.append(option)
+        elif get_origin(option) is tuple:
+            found += [each for each in _flat(get_args(option)[0]) if _is_model(each)]
+    return found
+
+
+def _is_model(option: object) -> bool:
+    return isinstance(option, type) and issubclass(option, BaseModel)
+
+
+def _flat(annotation: object) -> list[object]:
+    """Returns the members of a union, annotated or not."""
+    if get_origin(annotation) is Annotated:
+        return _flat(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [each for option in get_args(annotation) for each in _flat(option)]
+    return [annotation]
+
+
+def _tag(model: type[BaseModel]) -> str | None:
+    """Returns `layout: kuairand` for a section that says by one field which one it is."""
+    for name in ("layout", "kind"):
+        field = model.model_fields.get(name)
+        if field is not None:
+            return f"{name}: {get_args(field.annotation)[0]}"
+    return None
