@@ -59,6 +59,15 @@ DayOption = Annotated[
     typer.Option("--day", metavar="YYYY-MM-DD", help="UTC day; by default the one that is live."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+SourceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--source",
+        metavar="DIR",
+        help="A folder in KuaiRand's layout; by default the synthetic world.",
+        show_default=False,
+    ),
+]
 ReleaseArgument = Annotated[
     str, typer.Argument(metavar="DAY_OR_DIGEST", help="Day, or the beginning of the digest.")
 ]
@@ -85,6 +94,48 @@ def app(argv: Sequence[str] | None = None) -> int:
         _complain("Stopped.")
         return int(ExitCode.TRY_AGAIN)
     return int(result or ExitCode.DONE)
+
+
+@_commands.command(
+    epilog="Examples: [bold]phoenix demo[/bold] · [bold]phoenix demo --source KuaiRand/data[/bold]"
+)
+def demo(
+    source: SourceOption = None,
+    days: Annotated[
+        int | None, typer.Option("--days", min=1, help="How many days, from the first one on.")
+    ] = None,
+    keep_running: Annotated[
+        bool, typer.Option("--keep-running", help="Leave Airflow and its UI running.")
+    ] = False,
+) -> None:
+    """Turn days of a log into feeds, run by a real Airflow, and show what came out.
+
+    It stops what it started, also on Ctrl-C. Run it again: there is nothing left to do, and it says
+    so.
+    """
+    from components import demo as demonstration
+
+    demonstration.run_demo(source, num_days=days, keep_running=keep_running)
+
+
+@_commands.command(epilog="Example: [bold]phoenix up[/bold], and [bold]phoenix down[/bold] later")
+def up(source: SourceOption = None) -> None:
+    """Start Airflow with its UI on the newest deployment under var/, and leave it running."""
+    from components import demo as demonstration
+
+    demonstration.up(source)
+
+
+@_commands.command(epilog="Example: [bold]phoenix down[/bold]")
+def down() -> None:
+    """Stop the Airflow of every deployment under var/."""
+    from components import demo as demonstration
+
+    stopped = demonstration.down()
+    for folder in stopped:
+        typer.echo(f"Stopped the Airflow of {folder}.")
+    if not stopped:
+        typer.echo("Nothing was running.")
 
 
 @_commands.command(
