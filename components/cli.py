@@ -8,6 +8,7 @@ import datetime
 import importlib
 import json
 import os
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -29,18 +30,18 @@ _INTERRUPTED = 130  # what typer returns after Ctrl-C
 _commands = typer.Typer(
     name="phoenix",
     help="From an engagement log to published, explained, reversible feeds.",
-    epilog="Start here: [bold]phoenix demo[/bold]. Trouble? [bold]phoenix doctor[/bold].",
+    epilog="Start here: `phoenix demo`. Trouble? `phoenix doctor`.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-_releases = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+_releases = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 _commands.add_typer(
     _releases,
     name="releases",
     help="List, show, verify and roll back releases.",
-    epilog="Example: [bold]phoenix releases list[/bold]",
+    epilog="Example: `phoenix releases list`",
 )
 
 ConfigOption = Annotated[
@@ -88,17 +89,21 @@ def app(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return int(ExitCode.DONE)
+    except OSError as error:  # a folder that may not be read, a full disk
+        _complain(f"The system refused: {error}")
+        return int(ExitCode.TRY_AGAIN)
     except (KeyboardInterrupt, typer.Abort):
         result = _INTERRUPTED
+    except Exception:
+        _complain(f"{traceback.format_exc()}This is a bug: please report it with these lines.")
+        return int(ExitCode.BUG)
     if result == _INTERRUPTED:
         _complain("Stopped.")
         return int(ExitCode.TRY_AGAIN)
     return int(result or ExitCode.DONE)
 
 
-@_commands.command(
-    epilog="Examples: [bold]phoenix demo[/bold] · [bold]phoenix demo --source KuaiRand/data[/bold]"
-)
+@_commands.command(epilog="Examples: `phoenix demo` · `phoenix demo --source KuaiRand/data`")
 def demo(
     source: SourceOption = None,
     days: Annotated[
@@ -118,7 +123,7 @@ def demo(
     demonstration.run_demo(source, num_days=days, keep_running=keep_running)
 
 
-@_commands.command(epilog="Example: [bold]phoenix up[/bold], and [bold]phoenix down[/bold] later")
+@_commands.command(epilog="Example: `phoenix up`, and `phoenix down` later")
 def up(source: SourceOption = None) -> None:
     """Start Airflow with its UI on the newest deployment under var/, and leave it running."""
     from components import demo as demonstration
@@ -126,7 +131,7 @@ def up(source: SourceOption = None) -> None:
     demonstration.up(source)
 
 
-@_commands.command(epilog="Example: [bold]phoenix down[/bold]")
+@_commands.command(epilog="Example: `phoenix down`")
 def down() -> None:
     """Stop the Airflow of every deployment under var/."""
     from components import demo as demonstration
@@ -139,8 +144,8 @@ def down() -> None:
 
 
 @_commands.command(
-    epilog="Examples: [bold]phoenix step ingest_events --day 2026-01-01[/bold] · "
-    "[bold]phoenix step train_ranker --help[/bold]\n\n"
+    epilog="Examples: `phoenix step ingest_events --day 2026-01-01` · "
+    "`phoenix step train_ranker --help`\n\n"
     f"Steps, in order: {', '.join(contract.STEPS)}",
     context_settings={
         "allow_extra_args": True,
@@ -171,7 +176,7 @@ def step(
         return stop.code if isinstance(stop.code, int) else int(ExitCode.BAD_CONFIGURATION)
 
 
-@_commands.command(epilog="Example: [bold]phoenix feed 17 --day 2026-01-03[/bold]")
+@_commands.command(epilog="Example: `phoenix feed 17 --day 2026-01-03`")
 def feed(
     user: Annotated[int, typer.Argument(min=1, help="The user's id.")],
     config: ConfigOption = None,
@@ -186,7 +191,7 @@ def feed(
     _show(as_json, found.to_json(), lambda view: view.feed(found))
 
 
-@_commands.command(epilog="Example: [bold]phoenix why 17 4031[/bold]")
+@_commands.command(epilog="Example: `phoenix why 17 4031`")
 def why(
     user: Annotated[int, typer.Argument(min=1, help="The user's id.")],
     post: Annotated[int, typer.Argument(min=1, help="The post's id.")],
@@ -202,7 +207,7 @@ def why(
     _show(as_json, found.to_json(), lambda view: view.why(found))
 
 
-@_releases.command("list", epilog="Example: [bold]phoenix releases list --json[/bold]")
+@_releases.command("list", epilog="Example: `phoenix releases list --json`")
 def list_releases(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the releases: day, models, which one is live, which were withdrawn."""
     from components import releases
@@ -212,7 +217,7 @@ def list_releases(config: ConfigOption = None, as_json: JsonOption = False) -> N
     _show(as_json, rows, lambda view: view.releases(rows))
 
 
-@_releases.command(epilog="Example: [bold]phoenix releases show 2026-01-03[/bold]")
+@_releases.command(epilog="Example: `phoenix releases show 2026-01-03`")
 def show(
     release: ReleaseArgument, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
@@ -224,7 +229,7 @@ def show(
     _show(as_json, found, lambda view: view.facts(found))
 
 
-@_releases.command(epilog="Example: [bold]phoenix releases verify 2026-01-03[/bold]")
+@_releases.command(epilog="Example: `phoenix releases verify 2026-01-03`")
 def verify(
     release: ReleaseArgument, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
@@ -237,8 +242,7 @@ def verify(
 
 
 @_releases.command(
-    epilog='Example: [bold]phoenix releases rollback 2026-01-02 --reason "clicks fell by a third"'
-    "[/bold]"
+    epilog='Example: `phoenix releases rollback 2026-01-02 --reason "clicks fell by a third"`'
 )
 def rollback(
     release: ReleaseArgument,
@@ -265,7 +269,7 @@ def rollback(
     _show(as_json, result, lambda view: view.facts(result))
 
 
-@_commands.command(epilog="Example: [bold]phoenix doctor --deep[/bold]")
+@_commands.command(epilog="Example: `phoenix doctor --deep`")
 def doctor(
     config: ConfigOption = None,
     deep: Annotated[
@@ -290,7 +294,7 @@ def doctor(
     return int(examination.exit_code(findings))
 
 
-@_commands.command(epilog="Example: [bold]phoenix report --day 2026-01-03[/bold]")
+@_commands.command(epilog="Example: `phoenix report --day 2026-01-03`")
 def report(config: ConfigOption = None, day: DayOption = None) -> None:
     """Draw the page of a day again, or of every day, and say where the pages are."""
     from components import records
@@ -303,7 +307,7 @@ def report(config: ConfigOption = None, day: DayOption = None) -> None:
     typer.echo(store.storage.uri("pages/index.html"))
 
 
-@_commands.command(name="config", epilog="Example: [bold]phoenix config > settings.md[/bold]")
+@_commands.command(name="config", epilog="Example: `phoenix config > settings.md`")
 def show_settings() -> None:
     """Print every setting of a configuration with its range, default and meaning, as Markdown."""
     from components import config_table

@@ -105,7 +105,7 @@ def _libraries() -> Iterator[Finding]:
     except importlib.metadata.PackageNotFoundError:
         yield _warning(
             "libraries",
-            f"{DISTRIBUTION} is not installed as a package, so nobody says which versions it needs.",
+            f"{DISTRIBUTION} is not installed as a package: nothing says which versions it needs.",
             "Fine in an image that was built from the lock; otherwise run `make setup`.",
         )
         return
