@@ -11,8 +11,7 @@ from pathlib import Path
 from airflow.sdk import DAG, Param, PartitionedAssetTimetable
 
 from components import contract
-from wiring.approval import Approval
-from wiring.settings import APPROVALS
+from wiring.approval import CHOICES, Approval
 from wiring.steps import (
     DEFAULTS,
     FEATURES,
@@ -44,7 +43,7 @@ with DAG(
         approval=Param(
             "configured",
             type="string",
-            enum=["configured", *APPROVALS],
+            enum=list(CHOICES),
             title="Approval",
             description="When a person must approve: as the deployment says, or otherwise.",
             section="Gate",

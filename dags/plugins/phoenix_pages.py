@@ -64,7 +64,7 @@ def application() -> Any:  # noqa: ANN401 - a FastAPI application, imported late
     from airflow.api_fastapi.common.db.common import SessionDep
     from airflow.api_fastapi.core_api.security import requires_access_dag
     from airflow.models.dagrun import DagRun
-    from fastapi import Depends, FastAPI, HTTPException
+    from fastapi import Depends, FastAPI, HTTPException, Request
     from fastapi.responses import RedirectResponse, Response
     from sqlalchemy import select
 
@@ -73,23 +73,23 @@ def application() -> Any:  # noqa: ANN401 - a FastAPI application, imported late
     app = FastAPI(dependencies=[allowed], docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/runs/{kind}/{dag_id}/{run_id:path}")
-    def page_of_run(kind: str, dag_id: str, run_id: str, session: SessionDep) -> RedirectResponse:
+    def page_of_run(
+        request: Request, session: SessionDep, kind: str, dag_id: str, run_id: str
+    ) -> RedirectResponse:
         """Leads from a DAG run to the page of its day."""
         query = select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
         run = session.scalar(query)
         day = run and (run.partition_key or (run.conf or {}).get("day"))
         if not day or kind not in KINDS:
             raise HTTPException(404, "This run has no day, so it has no page.")
-        return RedirectResponse(f"{PREFIX}/{kind}/{day}/index.html")
+        return RedirectResponse(f"{request.scope['root_path']}/{kind}/{day}/index.html")
 
     @app.get("/{kind}/{path:path}")
     def page(kind: str, path: str) -> Response:
         """Returns one file of the pages or the docs."""
         content = read_page(store, kind, path)
         if content is None:
-            raise HTTPException(
-                404, f"There is no {kind}/{path} yet: the step that writes it runs."
-            )
+            raise HTTPException(404, f"{kind}/{path} is not there: steps write it as they end.")
         media_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
         return Response(content, media_type=media_type, headers=HEADERS)
 

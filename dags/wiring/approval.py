@@ -5,13 +5,11 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
+CHOICES = ("configured", "never", "always")  # of the form
+
 
 class Approval(ApprovalOperator):
-    """Asks before a release; goes on at once when nobody wants to be asked.
-
-    The form's `approval` says when: `never`, `when_promoted`, `always`, or `configured`, which
-    means the deployment's setting.
-    """
+    """Asks before a release; goes on at once when nobody wants to be asked."""
 
     def __init__(self, *, configured: str, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(**kwargs)
@@ -19,24 +17,22 @@ class Approval(ApprovalOperator):
 
     def execute(self, context: Any) -> Any:  # noqa: ANN401 - Airflow's own signature
         """Waits for an answer if one is asked for."""
-        asked = context["params"]["approval"]
-        when = self.configured if asked == "configured" else asked
         result = context["ti"].xcom_pull(task_ids="evaluate_models")
-        if not is_asked(when, result):
-            self.log.info("No approval is asked for (%s).", when)
+        if not is_asked(context["params"]["approval"], result, self.configured):
+            self.log.info("No approval is asked for.")
             return None
         return super().execute(context)
 
 
-def is_asked(when: str, result: Mapping[str, Any] | None) -> bool:
+def is_asked(choice: str, result: Mapping[str, Any] | None, configured: str) -> bool:
     """Whether a person must approve.
 
     Args:
-      when: `never`, `when_promoted` or `always`.
-      result: XCom of `evaluate_models`; None if its runner has none. Without the facts, a wish to
-        be asked about promotions means to be asked.
+      choice: One of CHOICES. `configured` is what the gate itself says, by `needs_approval`.
+      result: XCom of `evaluate_models`; None if its runner has none.
+      configured: The deployment's setting, for want of a result: then asking is the safe side.
     """
-    if when == "when_promoted":
-        promoted = ((result or {}).get("facts") or {}).get("promoted")
-        return promoted is None or bool(promoted)
-    return when == "always"
+    if choice != "configured":
+        return choice == "always"
+    needed = ((result or {}).get("facts") or {}).get("needs_approval")
+    return configured != "never" if needed is None else bool(needed)

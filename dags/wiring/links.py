@@ -27,7 +27,7 @@ class RunPage(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:  # noqa: ANN401
         """Returns the address; called in the task, after its templates were filled in."""
         del ti_key
-        return page_url(self._kind, operator.day)
+        return page_url(self._kind, operator.day) if operator.day else ""
 
 
 class DataDocs(RunPage):

@@ -1,6 +1,5 @@
 """What the operators of the three runners have in common: the day, the form, the asset's event."""
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -84,7 +83,6 @@ def result_of_log(lines: Sequence[str] | str | None) -> dict[str, Any]:
 
 
 def log_result(logger: Any, result: dict[str, Any]) -> None:  # noqa: ANN401 - structlog or logging
-    """Writes what the step did, in one line that a person finds."""
+    """Says so when there was nothing to do; what was done is in the step's own last line."""
     if result["status"] == "unchanged":
         logger.info("Nothing to do: the artifact of this recipe exists and is intact.")
-    logger.info("Result: %s", json.dumps(result, sort_keys=True))

@@ -15,7 +15,7 @@ _MEANING = {
     ExitCode.TRY_AGAIN: "try again",
     ExitCode.BAD_CONFIGURATION: "bad configuration",
 }
-_MAX_BYTES = 4_096  # of facts that travel through XCom; the manifest has them all
+_MAX_BYTES = 2_048  # of a fact that travels through XCom; the manifest has them all
 
 
 def summary(lines: Sequence[str]) -> dict[str, Any]:
@@ -33,8 +33,10 @@ def summary(lines: Sequence[str]) -> dict[str, Any]:
         raise AirflowFailException(f"The step ended well but not as agreed: {error}") from error
     facts = result.get("facts")
     small = {"status": result["status"], "artifact": result.get("artifact")}
-    if isinstance(facts, Mapping) and len(json.dumps(facts)) <= _MAX_BYTES:
-        small["facts"] = facts
+    if isinstance(facts, Mapping):
+        small["facts"] = {
+            name: value for name, value in facts.items() if len(json.dumps(value)) <= _MAX_BYTES
+        }
     return small
 
 

@@ -12,7 +12,7 @@ from airflow.sdk.configuration import conf
 
 SECTION = "phoenix"
 RUNNERS = ("process", "docker", "kubernetes")
-APPROVALS = ("never", "when_promoted", "always")
+APPROVALS = ("never", "when_promoted")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Settings:
     first_day: datetime.datetime  # no run is scheduled before it
     last_day: datetime.datetime | None  # none after it; for a log that has ended
     num_shards: int
-    approval: str  # one of APPROVALS; a run's form can ask for more or less
+    approval: str  # one of APPROVALS; for runners that do not return what the gate said
     retries: int
     retry_delay: datetime.timedelta
     python: str  # process runner: the interpreter; empty means Airflow's own

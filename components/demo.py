@@ -1,0 +1,225 @@
+"""The demonstration: days of a log become feeds, run by Airflow, before the eyes of a new user.
+
+`phoenix demo` makes a deployment below `var/`, starts its Airflow, backfills the head DAG over the
+days, follows the cascade until the last day's feeds are published, shows what came out, and stops
+what it started. `phoenix up` keeps the same deployment's Airflow running; `phoenix down` stops it.
+"""
+
+import contextlib
+import datetime
+import json
+import re
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from components import demo_view, layouts, sources
+from components.artifacts import Store
+from components.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
+from components.config import Config, KuaiRandSource, load
+from components.errors import BadConfigurationError, BadDataError
+from components.local_airflow import USER, Deployment, LocalAirflow
+
+ROOT = Path("var")
+NUM_DAYS = 4  # of the synthetic world
+_EXAMPLES = Path(__file__).parents[1] / "examples"
+_RETRY_SECONDS = 5.0
+_POLL_SECONDS = 1.0
+_SYNTHETIC_DAYS = 28  # that the scheduler may ever start by itself
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a deployment will process."""
+
+    deployment: Deployment
+    config: Config
+    last_day: datetime.date  # newest day that is complete
+
+    def days(self, count: int | None) -> list[datetime.date]:
+        """Returns the days from the configured first one on; all of them without a count."""
+        first = self.config.first_day
+        available = (self.last_day - first).days + 1
+        wanted = available if count is None else min(count, available)
+        return [first + datetime.timedelta(days=number) for number in range(wanted)]
+
+
+def run_demo(
+    source: Path | None = None,
+    *,
+    num_days: int | None = None,
+    keep_running: bool = False,
+    root: Path = ROOT,
+) -> None:
+    """Runs the demonstration and prints what came out.
+
+    Args:
+      source: A folder in KuaiRand's layout; None for the synthetic world.
+      num_days: How many days from the first one on; by default 4 of the synthetic world, or all
+        complete days of the source.
+      keep_running: Leave Airflow and its UI running.
+      root: Folder of the deployments.
+
+    Raises:
+      CascadeFailedError: If a step failed; the message is the step's own.
+      StepError: If it could not start.
+    """
+    started = time.monotonic()
+    plan = prepare(source, root)
+    days = plan.days(num_days if num_days or source else NUM_DAYS)
+    if not days:
+        raise BadDataError(f"The source ends on {plan.last_day}, before {plan.config.first_day}.")
+    airflow = LocalAirflow(plan.deployment)
+    was_running = airflow.is_running
+    with _terminable(), _running(airflow, plan, keep_running=keep_running or was_running):
+        if not was_running:
+            end_leftovers(airflow.client())
+        demo_view.started(airflow.url, USER, plan.deployment.passwords, days)
+        _follow(Cascade(airflow.client(), days), airflow)
+        store = Store(plan.config.store)
+        demo_view.finished(store, plan.config, days, time.monotonic() - started)
+        if keep_running or was_running:
+            demo_view.how_to_log_in(airflow.url, USER, plan.deployment.passwords)
+
+
+def up(source: Path | None = None, *, root: Path = ROOT) -> None:
+    """Starts the Airflow of a deployment and leaves it running.
+
+    Args:
+      source: A folder in KuaiRand's layout; None for the deployment used last, or else the
+        synthetic world.
+      root: Folder of the deployments.
+    """
+    found = sorted(root.glob("*/phoenix.yaml"), key=lambda path: path.stat().st_mtime)
+    plan = _plan(Deployment(found[-1].parent)) if found and not source else prepare(source, root)
+    airflow = LocalAirflow(plan.deployment)
+    with _terminable():
+        if not airflow.is_running:
+            with demo_view.waiting("Starting Airflow"):
+                _start(airflow, plan)
+    demo_view.how_to_log_in(airflow.url, USER, plan.deployment.passwords)
+
+
+def down(*, root: Path = ROOT) -> list[Path]:
+    """Stops the Airflow of every deployment below `root`; returns the folders where one ran."""
+    stopped = []
+    for path in sorted(root.glob("*/airflow/processes.json")):
+        deployment = Deployment(path.parents[1])
+        LocalAirflow(deployment).stop()
+        stopped.append(deployment.folder)
+    return stopped
+
+
+def prepare(source: Path | None, root: Path) -> Plan:
+    """Makes the deployment's folder and configuration, unless they are there.
+
+    A configuration that is there is kept as the user left it, but for the path of the source.
+
+    Raises:
+      BadConfigurationError: If the source is no folder, or the configuration breaks a rule.
+    """
+    if source is not None and not source.is_dir():
+        raise BadConfigurationError(f"--source: expected a folder, got {source}.")
+    name = "synthetic" if source is None else "kuairand"
+    deployment = Deployment(root / name)
+    kept = deployment.config.exists()
+    text = (deployment.config if kept else _EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8")
+    if not kept:
+        text = re.sub(r"(?m)^store:.*$", "store: store", text)
+    if source is not None:
+        path = json.dumps(str(source.resolve()))  # a JSON text is a YAML text
+        text = re.sub(r"(?m)^( +path:).*$", lambda match: f"{match[1]} {path}", text, count=1)
+    deployment.folder.mkdir(parents=True, exist_ok=True)
+    deployment.config.write_text(text, encoding="utf-8")
+    return _plan(deployment)
+
+
+def _plan(deployment: Deployment) -> Plan:
+    config = load(deployment.config)
+    source = config.ingest_events.source
+    if not isinstance(source, KuaiRandSource):
+        last_day = config.first_day + datetime.timedelta(days=_SYNTHETIC_DAYS - 1)
+        return Plan(deployment, config, last_day)
+    layout = layouts.layout(source, config)
+    found = sources.read_day(layout, config.first_day, first_day=config.first_day)
+    if found.last_day is None:
+        raise BadDataError(f"{source.path}: no event has a readable time.")
+    # The newest event's own day may still be growing.
+    return Plan(deployment, config, found.last_day - datetime.timedelta(days=1))
+
+
+def _follow(cascade: Cascade, airflow: LocalAirflow) -> None:
+    cascade.start()
+    logs = airflow.deployment.home / "logs"
+    with demo_view.progress(cascade) as show:
+        try:
+            while not cascade.poll():
+                show()
+                time.sleep(_POLL_SECONDS)
+        except CascadeFailedError as error:
+            tasks = cascade.tasks("failed")
+            if not tasks:
+                raise
+            first = tasks[0]
+            log = first.log(logs)
+            raise CascadeFailedError(
+                f"{first.task_id} of {first.day} failed: {error_in_log(log)}\nIts log: {log}"
+            ) from error
+        finally:
+            show()
+
+
+def _start(airflow: LocalAirflow, plan: Plan) -> None:
+    airflow.start(
+        plan.config, last_day=plan.last_day.isoformat(), retry_delay_seconds=_RETRY_SECONDS
+    )
+
+
+@contextlib.contextmanager
+def _running(airflow: LocalAirflow, plan: Plan, *, keep_running: bool) -> Iterator[None]:
+    """Runs Airflow for the duration of the block, however the block ends."""
+    completed = False
+    try:
+        if not airflow.is_running:
+            with demo_view.waiting("Starting Airflow"):
+                _start(airflow, plan)
+        yield
+        completed = True
+    finally:
+        if not (keep_running and completed):
+            with _undisturbed(), demo_view.waiting("Stopping Airflow"):
+                airflow.stop()
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Makes a request to terminate the same as Ctrl-C, so that both clean up."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        del number, frame
+        raise KeyboardInterrupt
+
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Finishes the block although the user presses Ctrl-C again."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,182 @@
+"""What the demonstration shows: progress while it runs, and afterwards what came out."""
+
+import datetime
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from components import explain, records, releases, report, terminal
+from components.artifacts import Ref, Store
+from components.cascade import Cascade
+from components.config import Config
+from components.contract import STEPS, Dag
+from components.errors import BadDataError
+
+_NUM_EXAMPLES = 3
+_EXAMPLE_PLACES = 5
+_SIGNS = {"success": "[green]✓[/green]", "failed": "[bold red]✗[/bold red]", "queued": "…"}
+
+
+def started(url: str, user: str, passwords: Path, days: Sequence[datetime.date]) -> None:
+    """Says what is going to happen, and where to watch it."""
+    out = terminal.console()
+    out.print(f"[bold]{len(days)} days, {days[0]} to {days[-1]}[/bold], one after the other.")
+    out.print(f"Watch it in Airflow: {url} (user {user}, password in {passwords})")
+
+
+def how_to_log_in(url: str, user: str, passwords: Path) -> None:
+    """Says where Airflow's UI is and how to get in."""
+    terminal.console().print(
+        f"Airflow runs at [bold]{url}[/bold]: user [bold]{user}[/bold], password in {passwords}. "
+        "`make down` stops it."
+    )
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Shows that something takes a while, and afterwards how long it took."""
+    out, clock = terminal.console(), time.monotonic()
+    with out.status(what):
+        yield
+    out.print(f"{what}: {time.monotonic() - clock:.0f} s")
+
+
+@contextmanager
+def progress(cascade: Cascade) -> Iterator[Callable[[], None]]:
+    """Yields a function that shows the state of the cascade as it is when it is called.
+
+    A person gets a table that changes in place; a pipe gets a line whenever a DAG run ends.
+    """
+    out, clock = terminal.console(), time.monotonic()
+    if not out.is_terminal:
+        shown: set[tuple[str, str]] = set()
+        yield lambda: _print_ended(out, cascade, shown, clock)
+        return
+    with Live(console=out, refresh_per_second=4) as live:
+        yield lambda: live.update(_states(cascade, time.monotonic() - clock))
+
+
+def finished(store: Store, config: Config, days: Sequence[datetime.date], seconds: float) -> None:
+    """Shows the table of the days, some feeds with their reasons, and where everything is."""
+    out = terminal.console()
+    out.print(_results(store, [day.isoformat() for day in days]))
+    _example_feeds(out, store, config)
+    out.print(f"Pages of all days: [bold]{store.storage.uri('pages/index.html')}[/bold]")
+    out.print(f"Page of the last day: {store.storage.uri(report.page_path(str(days[-1])))}")
+    out.print(f"Published {len(days)} days in [bold]{seconds:.0f} s[/bold].")
+
+
+def _print_ended(out: Console, cascade: Cascade, shown: set[tuple[str, str]], clock: float) -> None:
+    for key, run in cascade.runs.items():
+        if run.seconds is not None and key not in shown:
+            shown.add(key)
+            after = time.monotonic() - clock
+            out.print(f"{after:5.0f} s  {run.day}  {run.dag_id}  {run.state}  {run.seconds:.1f} s")
+
+
+def _states(cascade: Cascade, seconds: float) -> Table:
+    running = {(task.day, task.dag_id): task.task_id for task in cascade.tasks("running")}
+    table = Table(box=box.SIMPLE_HEAD, title=f"{seconds:.0f} s", title_justify="left")
+    table.add_column("day")
+    for dag in Dag:
+        table.add_column(dag, min_width=20)
+    for day in cascade.days:
+        cells = []
+        for dag in Dag:
+            state = cascade.state(day, dag)
+            run = cascade.runs.get((day, dag))
+            if run is not None and run.seconds is not None:
+                cells.append(f"{_SIGNS[state]} {run.seconds:.1f} s")
+            elif state == "running":
+                cells.append(f"[yellow]▸ {running.get((day, dag), '')}[/yellow]")
+            else:
+                cells.append(_SIGNS.get(state, "[dim]·[/dim]"))
+        table.add_row(day, *cells)
+    return table
+
+
+def _results(store: Store, days: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("day", "rows in", "accepted", "quarantined", "decision"):
+        table.add_column(name, justify="right" if name in ("rows in", "accepted") else "left")
+    for name in ("ranker", "retrieval"):
+        table.add_column(f"{name}: best, popular, random")
+    table.add_column("feeds", justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("done")
+    for day in days:
+        table.add_row(*_result(store, day))
+    return table
+
+
+def _result(store: Store, day: str) -> list[str]:
+    rows = _facts(store, "validate_events", day).get("account", {})
+    evaluation = _facts(store, "evaluate_models", day)
+    feeds = _facts(store, "publish_feeds", day)
+    ran = records.read(store, day)
+    changed = [record for record in ran if record["status"] == "done"]
+    verdicts = [f"{role} {evaluation[role]['verdict']}" for role in releases.ROLES]
+    return [
+        day,
+        f"{rows.get('rows_in', 0):,}",
+        f"{rows.get('accepted', 0):,}",
+        f"{rows.get('quarantined', 0):,}",
+        ", ".join(verdicts),
+        _metrics(evaluation, "ranker"),
+        _metrics(evaluation, "retrieval"),
+        f"{feeds.get('users', 0):,}",
+        f"{sum(record['seconds'] for record in ran):.1f}",
+        f"{len(changed)} of {len(STEPS)} steps" if changed else "nothing to do",
+    ]
+
+
+def _metrics(evaluation: Mapping[str, Any], role: str) -> str:
+    """Returns the gate's metric of what was released, the most popular and the random one."""
+    metric = evaluation[role]["metric"]
+    by_model = evaluation["metrics"][role]
+    chosen = evaluation[role]["choice"]
+    names = ("most_popular" if chosen == "fallback" else chosen, "most_popular", "random")
+    values = [by_model.get(name, {}).get(metric) for name in names]
+    shown = ["—" if value is None else f"{value:.3f}" for value in values]
+    return f"{metric} {' '.join(shown)}"
+
+
+def _facts(store: Store, kind: str, day: str) -> Mapping[str, Any]:
+    ref = store.head(kind, day)
+    return {} if ref is None else store.manifest(ref)["facts"]
+
+
+def _example_feeds(out: Console, store: Store, config: Config) -> None:
+    live = releases.live(store)
+    if live is None:
+        raise BadDataError("The last day ended without anything live.")
+    for user in _some_users(store, live.feeds):
+        found = explain.feed(store, config, user)
+        out.print(f"\n[bold]Feed of user {user} on {found.day}[/bold]")
+        for item in found.items[:_EXAMPLE_PLACES]:
+            why = explain.why(store, config, user, item.post_id)
+            reasons = "; ".join(why.reasons)
+            out.print(f"  {item.rank:2}. post {item.post_id}: {escape(reasons)}", soft_wrap=True)
+    out.print()
+
+
+def _some_users(store: Store, feeds: Ref) -> list[int]:
+    """Returns users from the beginning, the middle and the end of what was published."""
+    import pyarrow.parquet as pq
+
+    users: list[int] = []
+    for name in store.read(feeds).manifest["files"]:
+        if name.endswith(".parquet"):
+            path = store.read(feeds).path(name)
+            users += pq.read_table(path, columns=["user_id"])["user_id"].unique().to_pylist()
+    users = sorted(set(users))
+    last = len(users) - 1
+    return sorted({users[last * part // (_NUM_EXAMPLES - 1)] for part in range(_NUM_EXAMPLES)})
