@@ -133,7 +133,13 @@ EVALUATE_MODELS = Step(
     name="evaluate_models",
     dag=Dag.RELEASE,
     summary="Compare candidates, champion and baselines on this day; decide with reasons.",
-    reads=("build_features", "train_retrieval", "train_ranker", "publish_release"),
+    reads=(
+        "validate_events",
+        "build_features",
+        "train_retrieval",
+        "train_ranker",
+        "publish_release",
+    ),
     options=(
         Option(
             name="force",
@@ -153,7 +159,7 @@ PUBLISH_RELEASE = Step(
     name="publish_release",
     dag=Dag.RELEASE,
     summary="Bind models, corpus and decision into one verified release.",
-    reads=("evaluate_models", "export_corpus"),
+    reads=("evaluate_models", "export_corpus", "build_features"),
 )
 MATERIALIZE_FEEDS = Step(
     name="materialize_feeds",
@@ -167,7 +173,7 @@ PUBLISH_FEEDS = Step(
     name="publish_feeds",
     dag=Dag.FEEDS,
     summary="Check the feeds' quality, write the sinks, make release and feeds live together.",
-    reads=("materialize_feeds",),
+    reads=("materialize_feeds", "publish_release", "validate_events"),
     options=(_SHARDING[1],),
 )
 

@@ -7,6 +7,7 @@ in the artifact of a training run and in every release that carries a copy.
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -34,12 +35,13 @@ class ModelFolder:
         """SHA-256 over the names and digests of the model's files."""
         prefix = f"{self.name}/"
         files = self.artifact.manifest["files"]
-        content = {
-            name.removeprefix(prefix): entry["sha256"]
-            for name, entry in files.items()
-            if name.startswith(prefix)
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return _digest_of(
+            {
+                name.removeprefix(prefix): entry["sha256"]
+                for name, entry in files.items()
+                if name.startswith(prefix)
+            }
+        )
 
     @property
     def description(self) -> dict[str, Any]:
@@ -78,6 +80,16 @@ class ModelFolder:
         shutil.copytree(self.artifact.path(self.name), folder)
 
 
+def folder_digest(folder: Path) -> str:
+    """Returns what `ModelFolder.digest` says of the same files, by reading them."""
+    content = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        content[path.relative_to(folder).as_posix()] = digest
+    return _digest_of(content)
+
+
 def load(folder: Path) -> "baselines.Baseline | TrainedModel":
     """Loads a model of any kind; trained ones import JAX only here.
 
@@ -103,3 +115,7 @@ def save(folder: Path, model: "baselines.Baseline | TrainedModel") -> None:
     from phoenix import checkpoint
 
     checkpoint.save_model(folder, model)
+
+
+def _digest_of(content: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

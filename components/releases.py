@@ -63,28 +63,36 @@ def champion_as_of(store: Store, day: datetime.date) -> Ref | None:
     return None
 
 
-def go_live(store: Store, *, release: Ref, feeds: Ref) -> str:
-    """Makes a release and its feeds live, if the rules allow it, and says what was done and why.
+def obstacle(store: Store, *, release: Ref, feeds: Ref) -> str | None:
+    """Why a release and its feeds may not go live, or None.
 
     Not if these feeds were live before (a rerun changes nothing), not if the release was
     withdrawn, and not if something of a later day is live: only a rollback goes back.
+    """
+    log = pointer(store).log()
+    if any(entry.value["feeds"] == asdict(feeds) for entry in log):
+        return "these feeds are live or were live before"
+    if (gone := withdrawn(store).get(release.digest)) is not None:
+        return f"the release was withdrawn by {gone.actor}: {gone.reason}"
+    if log and log[-1].value["day"] > release.partition:
+        return f"{log[-1].value['day']} is live, which is later than {release.partition}"
+    return None
+
+
+def go_live(store: Store, *, release: Ref, feeds: Ref) -> bool:
+    """Makes a release and its feeds live unless there is an obstacle; returns whether it did.
 
     Raises:
       TryAgainError: If somebody else moved the pointer in the meantime.
     """
     target = pointer(store)
     seen = target.read()
-    current = None if seen is None else _live(seen)
-    day = datetime.date.fromisoformat(release.partition)
-    if any(entry.value["feeds"] == asdict(feeds) for entry in target.log()):
-        return "not moved: these feeds are live or were live before"
-    if (rollback_entry := withdrawn(store).get(release.digest)) is not None:
-        return f"not moved: the release was withdrawn by {rollback_entry.actor}"
-    if current is not None and current.day > day:
-        return f"not moved: {current.day} is live, which is later than {day}"
-    value = {"release": asdict(release), "feeds": asdict(feeds), "day": day.isoformat()}
+    if obstacle(store, release=release, feeds=feeds) is not None:
+        return False
+    day = release.partition
+    value = {"release": asdict(release), "feeds": asdict(feeds), "day": day}
     target.move(value, seen=seen, reason=f"feeds of {day} published")
-    return "moved: live now"
+    return True
 
 
 def rollback(store: Store, to: str, reason: str, actor: str | None = None) -> Entry:

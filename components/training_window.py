@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from components import compilation, drawings, featurizer, models, releases
+from components import compilation, data_files, drawings, featurizer, models, releases
 from components.artifacts import Artifact, Draft, Ref
 from components.config import Config, TrainingConfig
 from components.errors import BadDataError
@@ -81,7 +81,7 @@ def read_features(context: Context, refs: Sequence[Ref]) -> Windows:
     parts = []
     for ref in refs:
         windows = featurizer.read_windows(
-            context.store.read(ref).path(featurizer.WINDOWS_FILE), spec=spec
+            context.store.read(ref).path(data_files.WINDOWS_FILE), spec=spec
         )
         shape = windows.history_post_ids.shape[1], windows.candidate_post_ids.shape[1]
         expected = featurizer.window_shape(context.config)

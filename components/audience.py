@@ -1,0 +1,110 @@
+"""For whom feeds are made, what these users have seen, and which posts exist: sets of ids."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.artifacts import Artifact, Ref
+from components.config import Config
+from components.data_files import ACCEPTED_FILE
+from components.step import Context
+from phoenix.baselines import Collection
+
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+@dataclass(frozen=True)
+class SeenPosts:
+    """Distinct pairs of user and post, sorted."""
+
+    user_ids: np.ndarray  # [P] int64
+    post_ids: np.ndarray  # [P] int64
+
+    def of_users(self, user_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The pairs of some users.
+
+        Args:
+          user_ids: `[N]` int64, distinct, sorted.
+
+        Returns:
+          Places in `user_ids` and post ids, `[Q]` int64 each.
+        """
+        if not len(user_ids):
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        place = np.minimum(np.searchsorted(user_ids, self.user_ids), len(user_ids) - 1)
+        is_asked = user_ids[place] == self.user_ids
+        return place[is_asked], self.post_ids[is_asked]
+
+
+def feed_moment(day: datetime.date) -> datetime.datetime:
+    """When the feeds of `day` are made: at its end, with all that happened on it known."""
+    return datetime.datetime.combine(
+        day + datetime.timedelta(days=1), datetime.time(), datetime.UTC
+    )
+
+
+def event_partitions(context: Context, days: int) -> list[Ref]:
+    """Returns the accepted events of the newest `days` days up to the day that are there."""
+    reach = [context.day - datetime.timedelta(days=back) for back in reversed(range(days))]
+    refs = [
+        context.head("validate_events", day) for day in reach if day >= context.config.first_day
+    ]
+    return [ref for ref in refs if ref is not None]
+
+
+def users_of(partitions: Sequence[Artifact]) -> np.ndarray:
+    """`[N]` int64 sorted distinct users with an accepted impression in any partition."""
+    columns = [
+        pq.read_table(each.path(ACCEPTED_FILE), columns=["user_id"])["user_id"]
+        for each in partitions
+    ]
+    return np.unique(np.concatenate([column.to_numpy() for column in columns]))
+
+
+def shard_suffix(shard: int, num_shards: int) -> str:
+    """What follows the day in the name of a shard's partition."""
+    return f"-{shard:03d}-of-{num_shards:03d}"
+
+
+def in_shard(user_ids: np.ndarray, shard: int, num_shards: int) -> np.ndarray:
+    """`[N]` bool: whether each user belongs to the shard, by a hash of the id alone."""
+    bits = user_ids.astype(np.uint64) * np.uint64(_GOLDEN)
+    return (bits >> np.uint64(33)) % np.uint64(num_shards) == np.uint64(shard)
+
+
+def seen_posts(partitions: Sequence[Artifact]) -> SeenPosts:
+    """Returns who was shown what in some partitions."""
+    tables = [
+        pq.read_table(each.path(ACCEPTED_FILE), columns=["user_id", "post_id"])
+        for each in partitions
+    ]
+    if not tables:
+        return SeenPosts(np.empty(0, np.int64), np.empty(0, np.int64))
+    pairs = pa.concat_tables(tables).group_by(["user_id", "post_id"]).aggregate([])
+    users, posts = pairs["user_id"].to_numpy(), pairs["post_id"].to_numpy()
+    order = np.lexsort((posts, users))
+    return SeenPosts(users[order], posts[order])
+
+
+def collection_of(posts: Path, config: Config, day: datetime.date) -> Collection:
+    """Reads the posts of a day and says which may be recommended at its end.
+
+    Args:
+      posts: The snapshot that validate_events keeps.
+      config: `export_corpus.max_age_days` makes older posts ineligible.
+      day: The day.
+    """
+    table = pq.read_table(posts, columns=["post_id", "author_id", "created_at", "eligible"])
+    post_ids = table["post_id"].to_numpy()
+    is_eligible = np.asarray(table["eligible"].to_numpy(), bool)
+    if config.export_corpus.max_age_days is not None:
+        oldest = feed_moment(day) - datetime.timedelta(days=config.export_corpus.max_age_days)
+        created_at = table["created_at"].cast(pa.int64()).to_numpy()
+        is_eligible = is_eligible & (created_at >= oldest.timestamp() * 1000)
+    order = np.argsort(post_ids, kind="stable")
+    return Collection(post_ids[order], table["author_id"].to_numpy()[order], is_eligible[order])

@@ -1,0 +1,211 @@
+"""The numbers by which recommenders are compared on one day, slice by slice.
+
+Rankers are asked for the impressions of the day: what would you have predicted, and in which order
+would you have shown them? Retrievers are asked once per user, at the first window of the day, for
+the best posts of the whole corpus that the user's history does not hold.
+
+What a user gains from an impression is the sum of the weights of the actions that followed and
+whose weight is positive: the part of the feed's own score that came true. Its order is what NDCG
+asks for; the grouped AUC asks which impressions gained anything at all.
+
+Glossary of shapes:
+  E: impressions, N: windows or users, A: actions.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.config import Config
+from phoenix import metrics, scoring, user_metrics
+from phoenix.baselines import Collection
+from phoenix.recommender import Ranker, Retriever
+from phoenix.search import ExactIndex
+from phoenix.user_metrics import UserValues
+from phoenix.windows import Windows, unpack_actions
+
+SHORT_HISTORY = 8  # posts: fewer make a history short
+_BINS = 10
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one model did; every number in `report` is finite or None."""
+
+    report: dict[str, Any]
+    by_user: UserValues | None  # of the metric of the gate; None if the model gave no numbers
+
+    @property
+    def value(self) -> float | None:
+        """The metric of the gate."""
+        return None if self.by_user is None else _finite(self.by_user.mean)
+
+
+@dataclass(frozen=True)
+class RankingContest:
+    """The impressions of a day, and how to judge predictions for them."""
+
+    config: Config
+    windows: Windows
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric of the gate, with its cut-off."""
+        section = self.config.evaluate_models
+        return "gauc" if section.ranking_metric == "gauc" else f"ndcg@{section.ranking_k}"
+
+    def judge(self, ranker: Ranker) -> Result:
+        """Returns the metrics of one ranker, per action and per slice."""
+        is_real = self.windows.candidate_mask
+        predicted = ranker.predict(self.windows)[is_real]  # [E, A]
+        if not np.isfinite(predicted).all():
+            count = int((~np.isfinite(predicted)).sum())
+            return Result({"not_finite": count}, None)
+        done = unpack_actions(self.windows.labels[is_real], len(self.config.actions))
+        weights = [action.score_weight for action in self.config.actions]
+        scores = scoring.weighted_scores(predicted, weights).scores
+        gains = done @ np.maximum(np.array(weights), 0)
+        users = self._users()[is_real]
+        posts = self.windows.candidate_post_ids[is_real]
+        ndcg = user_metrics.ndcg(users, posts, scores, gains, self.config.evaluate_models.ranking_k)
+        gauc = user_metrics.auc(users, scores, gains > 0)
+        slices = {
+            name: {
+                "users": len(members),
+                "ndcg": _finite(ndcg.of(members).mean),
+                "gauc": _finite(gauc.of(members).mean),
+            }
+            for name, members in _slices(self.windows).items()
+        }
+        report = {
+            "impressions": len(users),
+            "actions": {
+                action: _action_metrics(done[:, a], predicted[:, a])
+                for a, action in enumerate(self.config.action_names)
+            },
+            "calibration": {
+                action: _calibration_curve(done[:, a], predicted[:, a])
+                for a, action in enumerate(self.config.action_names)
+            },
+            f"ndcg@{self.config.evaluate_models.ranking_k}": _finite(ndcg.mean),
+            "ndcg_users": len(ndcg.values),
+            "gauc": _finite(gauc.mean),
+            "gauc_users": len(gauc.values),
+            "slices": slices,
+        }
+        is_gauc = self.config.evaluate_models.ranking_metric == "gauc"
+        return Result(report, gauc if is_gauc else ndcg)
+
+    def _users(self) -> np.ndarray:
+        shape = self.windows.candidate_post_ids.shape
+        return np.broadcast_to(self.windows.user_ids[:, None], shape)
+
+
+@dataclass(frozen=True)
+class RetrievalContest:
+    """The users of a day, and what they liked that they had not seen before."""
+
+    config: Config
+    windows: Windows  # all of the day
+    collection: Collection
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric of the gate, with its cut-off."""
+        return f"recall@{self.config.evaluate_models.retrieval_k}"
+
+    def judge(self, retriever: Retriever) -> Result:
+        """Returns recall over the whole corpus, per slice, and how varied the answers are."""
+        posts, k = self.collection, self.config.evaluate_models.retrieval_k
+        asked = self._first_windows()
+        vectors = retriever.encode_posts(posts.post_ids, posts.author_ids)
+        queries = retriever.encode_users(asked)
+        eligible = vectors[posts.is_eligible]
+        if not (np.isfinite(eligible).all() and np.isfinite(queries).all()):
+            count = int((~np.isfinite(eligible)).sum() + (~np.isfinite(queries)).sum())
+            return Result({"not_finite": count}, None)
+        index = ExactIndex(vectors, posts.is_eligible)
+        rows = index.search(queries, k, excluded=self._known(asked)).rows
+        ids = np.append(posts.post_ids, 0)  # row -1 is no post
+        retrieved = ids[rows]
+        recall = user_metrics.recall(asked.user_ids, retrieved, self._relevant())
+        report = {
+            "users": len(recall.values),
+            self.metric: _finite(recall.mean),
+            "coverage": _finite(metrics.coverage(retrieved, posts.post_ids[posts.is_eligible])),
+            "slices": {
+                name: {"users": len(members), "recall": _finite(recall.of(members).mean)}
+                for name, members in _slices(self.windows).items()
+            },
+        }
+        return Result(report, recall)
+
+    def _first_windows(self) -> Windows:
+        order = np.lexsort((self.windows.starts_at, self.windows.user_ids))
+        users = self.windows.user_ids[order]
+        is_first = np.concatenate([[True], users[1:] != users[:-1]])[: len(users)]
+        return self.windows.rows(order[is_first])
+
+    def _known(self, asked: Windows) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of request and corpus row: what the history holds is not asked for again."""
+        request, place = np.nonzero(asked.history_post_ids)
+        seen = asked.history_post_ids[request, place]
+        row = np.searchsorted(self.collection.post_ids, seen)
+        row = np.minimum(row, len(self.collection.post_ids) - 1)
+        is_there = self.collection.post_ids[row] == seen
+        return request[is_there], row[is_there]
+
+    def _relevant(self) -> tuple[np.ndarray, np.ndarray]:
+        """Users and the eligible posts that they liked on the day without having seen them."""
+        positive = np.uint64(
+            sum(1 << bit for bit, action in enumerate(self.config.actions) if action.is_positive)
+        )
+        is_liked = self.windows.candidate_mask & ((self.windows.labels & positive) != 0)
+        window, place = np.nonzero(is_liked)
+        users, posts = self.windows.user_ids[window], self.windows.candidate_post_ids[window, place]
+        asked = self._first_windows()
+        history = asked.history_post_ids[np.searchsorted(asked.user_ids, users)]
+        is_new = ~(history == posts[:, None]).any(axis=1)
+        eligible = self.collection.post_ids[self.collection.is_eligible]
+        kept = is_new & np.isin(posts, eligible)
+        return users[kept], posts[kept]
+
+
+def _slices(windows: Windows) -> dict[str, np.ndarray]:
+    """Users by the length of their history at the first window of the day."""
+    order = np.lexsort((windows.starts_at, windows.user_ids))
+    users, first = np.unique(windows.user_ids[order], return_index=True)
+    lengths = (windows.history_post_ids[order[first]] != 0).sum(axis=1)
+    return {
+        "no_history": users[lengths == 0],
+        "short_history": users[(lengths > 0) & (lengths < SHORT_HISTORY)],
+        "long_history": users[lengths >= SHORT_HISTORY],
+    }
+
+
+def _action_metrics(labels: np.ndarray, predicted: np.ndarray) -> Mapping[str, float | None]:
+    probabilities = np.clip(predicted.astype(np.float64), 0, 1)
+    return {
+        "positives": float(labels.sum()),
+        "auc": _finite(metrics.auc(labels, probabilities)),
+        "log_loss": _finite(metrics.log_loss(labels, probabilities)),
+        "rce": _finite(metrics.relative_cross_entropy(labels, probabilities)),
+        "calibration": _finite(metrics.calibration(labels, probabilities)),
+    }
+
+
+def _calibration_curve(labels: np.ndarray, predicted: np.ndarray) -> dict[str, list[float]]:
+    """Mean prediction and observed rate in tenths of the impressions."""
+    order = np.argsort(predicted, kind="stable")
+    bins = [part for part in np.array_split(order, _BINS) if len(part)]
+    return {
+        "predicted": [float(predicted[part].mean(dtype=np.float64)) for part in bins],
+        "observed": [float(labels[part].mean(dtype=np.float64)) for part in bins],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,99 @@
+"""A corpus of embedded posts: TensorStore arrays that know which model made them.
+
+Queries of one model against the vectors of another give numbers that look like scores and mean
+nothing. So a corpus carries the digest of its model, and refuses queries of any other.
+
+Layout: post_ids, author_ids, is_eligible, vectors (zarr v3, one row per post, sorted by post id)
+and corpus.json.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.errors import BadDataError
+from phoenix.search import ExactIndex
+
+_DESCRIPTION = "corpus.json"
+_CHUNK_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Embedded posts; arrays have M rows."""
+
+    model_digest: str  # of the retrieval model that made the vectors
+    post_ids: np.ndarray  # [M] int64, sorted
+    author_ids: np.ndarray  # [M] int64
+    is_eligible: np.ndarray  # [M] bool
+    vectors: np.ndarray  # [M, D] float32; zero where the post is not eligible
+
+    def write(self, folder: Path) -> None:
+        """Writes the corpus into `folder`, which must exist; equal content gives equal bytes."""
+        for name in ("post_ids", "author_ids", "is_eligible", "vectors"):
+            _write_array(folder / name, getattr(self, name))
+        description = {
+            "model_digest": self.model_digest,
+            "num_posts": len(self.post_ids),
+            "num_eligible": int(self.is_eligible.sum()),
+            "emb_size": self.vectors.shape[1],
+        }
+        text = json.dumps(description, sort_keys=True, indent=1)
+        (folder / _DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Corpus":
+        """Reads a corpus from a folder of a verified artifact."""
+        description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+        names = ("post_ids", "author_ids", "is_eligible", "vectors")
+        arrays = [_read_array(folder / name) for name in names]
+        return cls(description["model_digest"], *arrays)
+
+    def index_for(self, model_digest: str) -> ExactIndex:
+        """Returns the index to search with queries of the model `model_digest`.
+
+        Raises:
+          BadDataError: If another model made the vectors.
+        """
+        if model_digest != self.model_digest:
+            raise BadDataError(
+                f"The corpus was embedded by the model {self.model_digest[:12]}, the queries are "
+                f"of the model {model_digest[:12]}: their products mean nothing. Export the corpus "
+                "with the model of the queries."
+            )
+        return ExactIndex(self.vectors, self.is_eligible)
+
+    def rows_of(self, post_ids: np.ndarray) -> np.ndarray:
+        """`[...]` int64 rows of posts, -1 where a post is not in the corpus."""
+        if not len(self.post_ids):
+            return np.full(post_ids.shape, -1, np.int64)
+        place = np.minimum(np.searchsorted(self.post_ids, post_ids), len(self.post_ids) - 1)
+        return np.where(self.post_ids[place] == post_ids, place, -1)
+
+
+def _write_array(path: Path, values: np.ndarray) -> None:
+    import tensorstore as ts
+
+    chunk = [max(1, min(_CHUNK_ROWS, len(values))), *(max(1, size) for size in values.shape[1:])]
+    spec: dict[str, Any] = {
+        "driver": "zarr3",
+        "kvstore": {"driver": "file", "path": str(path.resolve())},
+        "metadata": {
+            "shape": list(values.shape),
+            "data_type": values.dtype.name,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
+        },
+    }
+    array = ts.open(spec, create=True).result()
+    array[...] = values
+
+
+def _read_array(path: Path) -> np.ndarray:
+    import tensorstore as ts
+
+    kvstore = {"driver": "file", "path": str(path.resolve())}
+    array = ts.open({"driver": "zarr3", "kvstore": kvstore}, open=True, read=True).result()
+    return np.ascontiguousarray(array.read().result())

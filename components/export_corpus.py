@@ -1,0 +1,74 @@
+"""Embed every eligible post with the chosen retrieval model."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from components import audience, compilation, contract, data_files, decisions, step
+from components.artifacts import Artifact
+from components.corpus import Corpus
+from components.errors import BadDataError
+from components.step import Context
+
+logger = logging.getLogger(__name__)
+
+
+def run(context: Context) -> Artifact:
+    """Writes the vectors of all eligible posts of the day, bound to the model that made them.
+
+    Raises:
+      BadDataError: If an input is missing or damaged, or the model gives vectors that are no
+        numbers.
+      Unchanged: If there is nothing new.
+    """
+    evaluation = context.read("evaluate_models", context.day)
+    validated = context.head("validate_events", context.day)
+    if validated is None:
+        validated = context.read("validate_events", context.day).ref  # says what is missing
+    model = decisions.chosen(context.store, evaluation, "retrieval")
+    config = {"export_corpus": context.config.export_corpus.model_dump(mode="json")}
+    inputs = [evaluation.ref, model.artifact.ref, validated]
+    with context.write(inputs=inputs, config=config) as draft:
+        compilation.use_cache(context.store)
+        posts = context.store.read_file(validated, data_files.POSTS_FILE)
+        collection = audience.collection_of(posts, context.config, context.day)
+        retriever = model.retriever()
+        eligible = np.flatnonzero(collection.is_eligible)
+        embedded = retriever.encode_posts(
+            collection.post_ids[eligible], collection.author_ids[eligible]
+        )
+        broken = ~np.isfinite(embedded).all(axis=1)
+        if broken.any():
+            raise BadDataError(
+                f"{model.artifact.ref}: the vectors of {int(broken.sum())} posts are not finite, "
+                f"e.g. of post {collection.post_ids[eligible][broken][0]}."
+            )
+        vectors = np.zeros((len(collection.post_ids), embedded.shape[1]), np.float32)
+        vectors[eligible] = embedded
+        Corpus(
+            model.digest,
+            collection.post_ids,
+            collection.author_ids,
+            collection.is_eligible,
+            vectors,
+        ).write(draft.folder)
+        draft.facts.update(
+            model=model.kind,
+            model_digest=model.digest,
+            posts=len(collection.post_ids),
+            eligible=len(eligible),
+            emb_size=embedded.shape[1],
+        )
+        logger.info("Embedded %d of %d posts.", len(eligible), len(collection.post_ids))
+    return context.written()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the step from the command line and returns its exit code."""
+    return step.main(contract.EXPORT_CORPUS, run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

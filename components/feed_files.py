@@ -1,0 +1,76 @@
+"""Feeds as Parquet: one row per place, with the reasons for it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.serving import Feeds
+from schemas.feeds import feeds_table
+
+FEEDS_FILE = "feeds.parquet"
+POPULAR, RETRIEVAL = "popular", "retrieval"
+POPULAR_FALLBACK = "popular_fallback"  # the user could not be scored
+AUTHOR_DIVERSITY = "author_diversity"  # the author stands above already
+BROKEN_PREDICTION = "broken_prediction"  # a probability was no number and counted as 0
+# Small groups: a reader who wants one user's feed reads one of them.
+_ROWS_PER_GROUP = 20_000
+
+
+def schema(actions: Sequence[str], release: str) -> pa.Schema:
+    """The schema of a file of feeds made by `release`, a digest."""
+    return feeds_table(len(actions)).schema(release=release, actions=",".join(actions))
+
+
+def to_table(feeds: Feeds, *, is_popular: bool, schema: pa.Schema) -> pa.Table:
+    """Returns feeds as rows, sorted by user and rank if the users are sorted.
+
+    Args:
+      feeds: With N users.
+      is_popular: Whether retrieval itself is the most popular recommender.
+      schema: From `schema`.
+    """
+    user, place = np.nonzero(feeds.post_ids)
+    probabilities = feeds.probabilities[user, place]
+    is_broken = ~np.isfinite(probabilities)
+    scores = feeds.retrieval_scores[user, place]
+    from_popular = feeds.is_unscored[user] | is_popular
+    columns: Mapping[str, Any] = {
+        "user_id": feeds.user_ids[user],
+        "rank": (place + 1).astype(np.int32),
+        "post_id": feeds.post_ids[user, place],
+        "author_id": feeds.author_ids[user, place],
+        "score": feeds.scores[user, place],
+        "base_score": feeds.base_scores[user, place],
+        "diversity_multiplier": feeds.multipliers[user, place],
+        "probabilities": pa.FixedSizeListArray.from_arrays(
+            pa.array(np.where(is_broken, 0, probabilities).astype(np.float32).reshape(-1)),
+            type=schema.field("probabilities").type,
+        ),
+        "source": pa.array([RETRIEVAL, POPULAR]).take(pa.array(from_popular.astype(np.int64))),
+        "retrieval_score": pa.array(scores, mask=np.isnan(scores)),
+        "rules": _rules(
+            {
+                POPULAR_FALLBACK: feeds.is_unscored[user],
+                AUTHOR_DIVERSITY: np.less(feeds.multipliers[user, place], 1),
+                BROKEN_PREDICTION: np.any(is_broken, axis=1),
+            }
+        ),
+    }
+    return pa.Table.from_arrays([pa.array(columns[name]) for name in schema.names], schema=schema)
+
+
+def write(path: Path, table: pa.Table) -> None:
+    """Writes feeds; the same rows give the same bytes."""
+    pq.write_table(table, path, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+
+
+def _rules(applied: Mapping[str, np.ndarray]) -> pa.Array:
+    """`[R]` lists of the names of the rules that applied to each row."""
+    flags = np.stack(list(applied.values()), axis=1)  # [R, number of rules]
+    offsets = np.concatenate([[0], np.cumsum(flags.sum(axis=1))]).astype(np.int32)
+    names = pa.array(list(applied)).take(pa.array(np.nonzero(flags)[1]))
+    return pa.ListArray.from_arrays(pa.array(offsets), names)

@@ -1,0 +1,137 @@
+"""Are the feeds good enough? Measured on the feeds themselves, before anyone sees them.
+
+Nothing here trusts the step that made the feeds: what was seen and what is eligible is looked up
+again in the artifacts of the data steps and of the release.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from components.audience import SeenPosts
+from components.config import Config
+from components.corpus import Corpus
+from components.feed_files import POPULAR
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What was measured, and which limits it breaks."""
+
+    report: dict[str, Any]
+    breaches: Sequence[str]
+
+
+def measure(
+    feeds: pa.Table, *, num_users: int, corpus: Corpus, seen: SeenPosts, config: Config
+) -> Quality:
+    """Measures all feeds of a day.
+
+    Args:
+      feeds: In the schema of `schemas.feeds`, sorted by user and rank.
+      num_users: For whom feeds were to be made.
+      corpus: Of the release.
+      seen: What was shown to the users in the days that count.
+      config: With the limits.
+    """
+    users, posts = feeds["user_id"].to_numpy(), feeds["post_id"].to_numpy()
+    authors, scores = feeds["author_id"].to_numpy(), feeds["score"].to_numpy()
+    length = config.materialize_feeds.feed_length
+    _, counts = np.unique(users, return_counts=True)
+    num_popular = int(np.sum(feeds["source"].to_numpy(zero_copy_only=False) == POPULAR))
+    unscored = users[_has_rule(feeds["rules"], "popular_fallback")]
+    report = {
+        "users": num_users,
+        "users_with_feed": len(counts),
+        "positions": len(users),
+        "coverage": float((counts >= length).sum() / num_users) if num_users else 1.0,
+        "duplicates": len(users) - _num_pairs(users, posts),
+        "seen": _num_common(users, posts, seen),
+        "not_eligible": _num_not_eligible(posts, corpus),
+        "bad_scores": int((~np.isfinite(scores)).sum()),
+        "bad_order": int(((users[1:] == users[:-1]) & (scores[1:] > scores[:-1])).sum()),
+        "fallback_share": len(np.unique(unscored)) / num_users if num_users else 0.0,
+        "popular_share": num_popular / len(users) if len(users) else 0.0,
+        "unique_posts": len(np.unique(posts)),
+        "unique_authors": len(np.unique(authors)),
+        "author_repetition": 1 - _num_pairs(users, authors) / len(users) if len(users) else 0.0,
+        "largest_post_share": _largest_share(posts, num_users),
+        "score_quantiles": _quantiles(scores),
+    }
+    return Quality(report, _breaches(report, config))
+
+
+def _breaches(report: dict[str, Any], config: Config) -> list[str]:
+    section = config.publish_feeds
+    found = [
+        f"{report[name]} {what}, expected none"
+        for name, what in (
+            ("duplicates", "posts stand twice in a feed"),
+            ("seen", "posts were shown to their user before"),
+            ("not_eligible", "posts are not eligible"),
+            ("bad_scores", "scores are not finite"),
+            ("bad_order", "places have a higher score than the place above"),
+        )
+        if report[name]
+    ]
+    if report["coverage"] < section.min_coverage:
+        found.append(
+            f"{report['coverage']:.3f} of {report['users']} users have a full feed of "
+            f"{config.materialize_feeds.feed_length}, expected at least "
+            f"min_coverage {section.min_coverage}"
+        )
+    if report["fallback_share"] > section.max_fallback_share:
+        found.append(
+            f"{report['fallback_share']:.3f} of the users could not be scored, expected at most "
+            f"max_fallback_share {section.max_fallback_share}"
+        )
+    return found
+
+
+def _num_pairs(first: np.ndarray, second: np.ndarray) -> int:
+    order = np.lexsort((second, first))
+    a, b = first[order], second[order]
+    return int(((a[1:] != a[:-1]) | (b[1:] != b[:-1])).sum()) + 1 if len(order) else 0
+
+
+def _num_common(users: np.ndarray, posts: np.ndarray, seen: SeenPosts) -> int:
+    """How many of the pairs were seen: those that stand twice when both sets are joined."""
+    both_users = np.concatenate([users, seen.user_ids])
+    both_posts = np.concatenate([posts, seen.post_ids])
+    distinct = _num_pairs(users, posts) + len(seen.user_ids)
+    return distinct - _num_pairs(both_users, both_posts)
+
+
+def _num_not_eligible(posts: np.ndarray, corpus: Corpus) -> int:
+    rows = corpus.rows_of(posts)
+    is_eligible = np.append(corpus.is_eligible, False)  # row -1: not in the corpus
+    return int((~is_eligible[rows]).sum())
+
+
+def _largest_share(posts: np.ndarray, num_users: int) -> float:
+    """The share of users who get to see the most frequent post."""
+    if not len(posts):
+        return 0.0
+    return float(np.unique(posts, return_counts=True)[1].max() / num_users)
+
+
+def _quantiles(scores: np.ndarray) -> list[float] | None:
+    finite = scores[np.isfinite(scores)]
+    if not len(finite):
+        return None
+    return [float(value) for value in np.quantile(finite, [0, 0.25, 0.5, 0.75, 1])]
+
+
+def _has_rule(rules: pa.ChunkedArray, name: str) -> np.ndarray:
+    """`[R]` bool: which rows list the rule."""
+    flags = np.zeros(len(rules), bool)
+    start = 0
+    for chunk in rules.chunks:
+        listed = np.flatnonzero(chunk.flatten().to_numpy(zero_copy_only=False) == name)
+        row = np.repeat(np.arange(len(chunk)), chunk.value_lengths().to_numpy())
+        flags[start + row[listed]] = True
+        start += len(chunk)
+    return flags

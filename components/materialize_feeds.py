@@ -1,0 +1,82 @@
+"""Retrieve, filter, rank and explain a feed for every user of one shard."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from components import audience, compilation, contract, featurizer, feed_files, step
+from components.artifacts import Artifact
+from components.errors import BadConfigurationError
+from components.serving import Server
+from components.step import Context
+
+logger = logging.getLogger(__name__)
+
+
+def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
+    """Writes the feeds of the users of one shard, made at the end of the day.
+
+    Args:
+      context: The run.
+      shard: Which shard, from 0.
+      num_shards: Into how many the day is cut.
+
+    Raises:
+      BadConfigurationError: If there is no such shard.
+      BadDataError: If an input is missing or damaged, or the release is of another configuration.
+      Unchanged: If there is nothing new.
+    """
+    if not 0 <= shard < num_shards <= 999:
+        raise BadConfigurationError(
+            f"--shard must be from 0 to --num-shards less 1, got {shard} of {num_shards}."
+        )
+    config, section = context.config, context.config.materialize_feeds
+    release = context.read("publish_release", context.day)
+    history = featurizer.accepted_partitions(context)
+    seen_refs = audience.event_partitions(context, section.seen_days)
+    settings = {
+        "materialize_feeds": section.model_dump(mode="json", exclude={"num_shards"}),
+        "build_features": config.build_features.model_dump(mode="json"),
+        "shard": [shard, num_shards],
+    }
+    inputs = [release.ref, *(each.ref for each in history), *seen_refs]
+    suffix = audience.shard_suffix(shard, num_shards)
+    with context.write(inputs=inputs, config=settings, suffix=suffix) as draft:
+        compilation.use_cache(context.store)
+        server = Server.open(release.folder, config)
+        users = audience.users_of(history[-1:] if section.users == "active" else history)
+        users = users[audience.in_shard(users, shard, num_shards)]
+        windows = featurizer.request_windows(
+            featurizer.accepted_files(history),
+            config,
+            user_ids=users,
+            at=audience.feed_moment(context.day),
+        )
+        seen = audience.seen_posts([context.store.read(ref) for ref in seen_refs]).of_users(users)
+        schema = feed_files.schema(config.action_names, release.ref.digest)
+        parts, unscored = [], 0
+        for feeds in server.serve(windows, seen):
+            parts.append(feed_files.to_table(feeds, is_popular=server.is_popular, schema=schema))
+            unscored += int(feeds.is_unscored.sum())
+        table = pa.concat_tables(parts) if parts else schema.empty_table()
+        feed_files.write(draft.folder / feed_files.FEEDS_FILE, table.combine_chunks())
+        draft.facts.update(
+            release=release.ref.digest,
+            shard=shard,
+            num_shards=num_shards,
+            users=len(users),
+            unscored_users=unscored,
+            seen_pairs=len(seen[0]),
+        )
+    return context.written(suffix)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the step from the command line and returns its exit code."""
+    return step.main(contract.MATERIALIZE_FEEDS, run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

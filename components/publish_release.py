@@ -1,0 +1,130 @@
+"""Bind models, corpus and decision into one verified release."""
+
+import datetime
+import json
+import logging
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components import compilation, contract, data_files, decisions, featurizer, step
+from components.artifacts import Artifact
+from components.config import Config
+from components.corpus import Corpus
+from components.errors import BadDataError
+from components.models import ModelFolder
+from components.releases import ROLES
+from components.serving import RELEASE_FILE, Server
+from components.step import Context
+from phoenix.windows import Windows
+
+logger = logging.getLogger(__name__)
+
+
+def run(context: Context) -> Artifact:
+    """Copies everything that feeds need into one artifact, after it has answered a few requests.
+
+    Raises:
+      BadDataError: If an input is missing or damaged, the corpus is of another model, or the
+        release cannot answer.
+      Unchanged: If there is nothing new.
+    """
+    config = context.config
+    evaluation = context.read("evaluate_models", context.day)
+    corpus = context.read("export_corpus", context.day)
+    features = context.head("build_features", context.day)
+    chosen = {role: decisions.chosen(context.store, evaluation, role) for role in ROLES}
+    Corpus.read(corpus.folder).index_for(chosen["retrieval"].digest)
+    settings = {
+        "publish_release": config.publish_release.model_dump(mode="json"),
+        "actions": [[action.name, action.score_weight] for action in config.actions],
+        "hash_spec": featurizer.hash_spec(config.hashing).digest(),
+    }
+    inputs = [evaluation.ref, corpus.ref, *(chosen[role].artifact.ref for role in ROLES)]
+    inputs += [features] if features else []
+    with context.write(inputs=inputs, config=settings) as draft:
+        compilation.use_cache(context.store)
+        description = _description(config, evaluation, chosen, context.day)
+        for role in ROLES:
+            if description[role]["folder"] == role:
+                chosen[role].copy_to(draft.folder / role)
+        ModelFolder(evaluation, decisions.FALLBACK).copy_to(draft.folder / decisions.FALLBACK)
+        shutil.copytree(corpus.folder, draft.folder / "corpus", ignore=_no_manifest)
+        shutil.copy(evaluation.path("decision.json"), draft.folder / "decision.json")
+        text = json.dumps(description, sort_keys=True, indent=1)
+        (draft.folder / RELEASE_FILE).write_text(text + "\n", encoding="utf-8")
+        probes = _probe(context, draft.folder)
+        draft.facts.update(
+            description, corpus={**corpus.facts, "from": asdict(corpus.ref)}, probes=probes
+        )
+    return context.written()
+
+
+def _description(
+    config: Config,
+    evaluation: Artifact,
+    chosen: Mapping[str, ModelFolder],
+    day: datetime.date,
+) -> dict[str, Any]:
+    description: dict[str, Any] = {
+        "day": day.isoformat(),
+        "actions": list(config.action_names),
+        "weights": [action.score_weight for action in config.actions],
+        "hash_spec": featurizer.hash_spec(config.hashing).digest(),
+    }
+    for role in ROLES:
+        decision = evaluation.facts[role]
+        is_fallback = decision["choice"] == "fallback"
+        description[role] = {
+            "folder": decisions.FALLBACK if is_fallback else role,
+            "model": decision["model"],
+            "digest": chosen[role].digest,
+            "verdict": decision["verdict"],
+            "reasons": decision["reasons"],
+            "trained_through": decision["trained_through"],
+        }
+    description["trained_through"] = min(description[role]["trained_through"] for role in ROLES)
+    return description
+
+
+def _no_manifest(folder: str, names: list[str]) -> set[str]:
+    del folder
+    return {"manifest.json"} & set(names)
+
+
+def _probe(context: Context, folder: Path) -> dict[str, int]:
+    """Loads the release from its files as a server would, and lets it answer a few users."""
+    server = Server.open(folder, context.config)
+    features = context.read("build_features", context.day)
+    windows = featurizer.read_windows(features.path(data_files.WINDOWS_FILE))
+    _, first = np.unique(windows.user_ids, return_index=True)
+    asked: Windows = windows.rows(np.sort(first)[: context.config.publish_release.num_probe_users])
+    nothing = (np.empty(0, np.int64), np.empty(0, np.int64))
+    num_posts = 0
+    for feeds in server.serve(asked, nothing):
+        is_post = feeds.post_ids != 0
+        rows = server.corpus.rows_of(feeds.post_ids[is_post])
+        num_posts += int(is_post.sum())
+        if (rows < 0).any() or not server.corpus.is_eligible[rows].all():
+            raise BadDataError(f"The release of {context.day} answers with posts not eligible.")
+        if not np.isfinite(feeds.scores[is_post]).all():
+            raise BadDataError(f"The release of {context.day} answers with scores not finite.")
+        if server.corpus.is_eligible.any() and not is_post[:, 0].all():
+            empty = feeds.user_ids[~is_post[:, 0]]
+            raise BadDataError(f"The release of {context.day} has no answer for users {empty[:5]}.")
+    logger.info("The release answered %d users with %d posts.", len(asked.user_ids), num_posts)
+    return {"users": len(asked.user_ids), "posts": num_posts}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the step from the command line and returns its exit code."""
+    return step.main(contract.PUBLISH_RELEASE, run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

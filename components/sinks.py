@@ -1,0 +1,144 @@
+"""Where feeds go beside the Parquet artifact: PostgreSQL and Redis.
+
+Both are written in two phases, new rows first and the switch last, so a reader sees the feeds of
+one publication and never half of two. Writing the same feeds again changes nothing.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from components.artifacts import Artifact
+from components.config import Config, PostgresSink, RedisSink
+from components.errors import BadConfigurationError, TryAgainError
+from components.feed_files import FEEDS_FILE
+
+logger = logging.getLogger(__name__)
+
+_COLUMNS = ("user_id", "rank", "post_id", "author_id", "score", "source")
+_BATCH = 10_000
+
+
+def write_all(config: Config, feeds: Artifact) -> None:
+    """Makes every configured sink serve `feeds`.
+
+    Raises:
+      BadConfigurationError: If the address of a sink is not set or its driver is not installed.
+      TryAgainError: If a sink cannot be reached.
+    """
+    for sink in config.publish_feeds.sinks:
+        logger.info("Writing the feeds of %s to %s.", feeds.ref.partition, sink.kind)
+        if isinstance(sink, PostgresSink):
+            _write_postgres(sink, feeds)
+        else:
+            _write_redis(sink, feeds)
+
+
+def _write_postgres(sink: PostgresSink, feeds: Artifact) -> None:
+    """Fills a table of this publication's own and points the view `sink.table` at it."""
+    try:
+        import psycopg
+        from psycopg import sql
+    except ImportError as error:
+        raise _not_installed("psycopg") from error
+    stem = sink.table[:46]  # PostgreSQL cuts names at 63 bytes
+    name = f"{stem}_{feeds.ref.digest[:16]}"
+    target, view = sql.Identifier(name), sql.Identifier(sink.table)
+    try:
+        with psycopg.connect(_address(sink.dsn_variable)) as connection:
+            # One transaction: the view changes at its commit, together with the clean-up.
+            connection.execute(
+                sql.SQL(
+                    "CREATE TABLE IF NOT EXISTS {} (user_id bigint, rank integer, post_id bigint, "
+                    "author_id bigint, score real, source text, PRIMARY KEY (user_id, rank))"
+                ).format(target)
+            )
+            connection.execute(sql.SQL("TRUNCATE {}").format(target))
+            copy = sql.SQL("COPY {} (user_id, rank, post_id, author_id, score, source) FROM STDIN")
+            with connection.cursor() as cursor, cursor.copy(copy.format(target)) as stream:
+                for row in _rows(feeds):
+                    stream.write_row(row)
+            connection.execute(
+                sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}").format(view, target)
+            )
+            old = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() "
+                "AND tablename ~ %s AND tablename <> %s",
+                [f"^{stem}_[0-9a-f]{{16}}$", name],  # nobody else's tables
+            ).fetchall()
+            for (table,) in old:
+                connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(table)))
+    except psycopg.OperationalError as error:
+        raise TryAgainError(f"PostgreSQL cannot be reached: {error}") from error
+
+
+def _write_redis(sink: RedisSink, feeds: Artifact) -> None:
+    """Writes `<prefix><version>:<user>` keys, then `<prefix>current`, then drops the older keys.
+
+    A reader takes the version from `<prefix>current` and then the user's key.
+    """
+    try:
+        import redis
+    except ImportError as error:
+        raise _not_installed("redis") from error
+    version, current = feeds.ref.digest[:16], f"{sink.prefix}current"
+    try:
+        with redis.Redis.from_url(_address(sink.url_variable)) as client:
+            before = client.get(current)
+            pipeline = client.pipeline(transaction=False)
+            for number, (user, items) in enumerate(_by_user(feeds)):
+                pipeline.set(f"{sink.prefix}{version}:{user}", json.dumps(items))
+                if number % _BATCH == _BATCH - 1:
+                    pipeline.execute()
+            pipeline.execute()
+            client.set(current, version)
+            if isinstance(before, bytes) and before.decode() != version:
+                _drop(client, f"{sink.prefix}{before.decode()}:*")
+    except redis.ConnectionError as error:
+        raise TryAgainError(f"Redis cannot be reached: {error}") from error
+
+
+def _drop(client: Any, pattern: str) -> None:  # noqa: ANN401 - redis is an optional extra
+    keys = []
+    for key in client.scan_iter(pattern, count=_BATCH):
+        keys.append(key)
+        if len(keys) == _BATCH:
+            client.unlink(*keys)
+            keys = []
+    if keys:
+        client.unlink(*keys)
+
+
+def _rows(feeds: Artifact) -> Iterator[tuple[Any, ...]]:
+    file = pq.ParquetFile(feeds.path(FEEDS_FILE))
+    for batch in file.iter_batches(batch_size=_BATCH, columns=list(_COLUMNS)):
+        yield from zip(*(batch.column(name).to_pylist() for name in _COLUMNS), strict=True)
+
+
+def _by_user(feeds: Artifact) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    user, items = None, []
+    for row in _rows(feeds):
+        if row[0] != user:
+            if user is not None:
+                yield user, items
+            user, items = row[0], []
+        items.append(dict(zip(_COLUMNS[1:], row[1:], strict=True)))
+    if user is not None:
+        yield user, items
+
+
+def _address(variable: str) -> str:
+    address = os.environ.get(variable)
+    if not address:
+        raise BadConfigurationError(f"The environment variable {variable} of a sink is not set.")
+    return address
+
+
+def _not_installed(package: str) -> BadConfigurationError:
+    return BadConfigurationError(
+        f"A sink needs the package {package}: install this project with the extra `sinks`."
+    )

@@ -1,0 +1,149 @@
+"""Metrics user by user, and how sure a difference of their means is.
+
+The mean over users of what is here is what `phoenix.metrics` calls NDCG, grouped AUC and recall;
+the values by themselves allow a comparison of two models on the same users.
+
+Glossary of shapes:
+  E: impressions, U: users, N: requests, K: retrieved posts.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class UserValues(NamedTuple):
+    """One value per user for whom the metric is defined."""
+
+    user_ids: np.ndarray  # [U] int64, sorted
+    values: np.ndarray  # [U] float64
+    weights: np.ndarray  # [U] float64, > 0
+
+    @property
+    def mean(self) -> float:
+        """The weighted mean; NaN without a user."""
+        if not len(self.values):
+            return float("nan")
+        return float(np.average(self.values, weights=self.weights))
+
+    def of(self, user_ids: np.ndarray) -> "UserValues":
+        """The values of those users that are in `user_ids`."""
+        kept = np.isin(self.user_ids, user_ids)
+        return UserValues(self.user_ids[kept], self.values[kept], self.weights[kept])
+
+
+def ndcg(
+    user_ids: np.ndarray, post_ids: np.ndarray, scores: np.ndarray, gains: np.ndarray, k: int
+) -> UserValues:
+    """NDCG@k of the impressions of each user who had something to gain and something to order.
+
+    A user with one impression has nothing to order. Equal scores go by lower post id.
+
+    Args:
+      user_ids: `[E]` int64.
+      post_ids: `[E]` int64.
+      scores: `[E]`.
+      gains: `[E]`, at least 0.
+      k: Cut-off, at least 1.
+
+    >>> one = np.array([7, 7])
+    >>> ndcg(one, np.array([1, 2]), np.array([0.1, 0.9]), np.array([0.0, 1.0]), k=1).mean
+    1.0
+    """
+    users, inverse, counts = np.unique(user_ids, return_inverse=True, return_counts=True)
+
+    def cumulated(order: np.ndarray) -> np.ndarray:
+        starts = np.cumsum(counts) - counts
+        place = np.arange(len(order)) - np.repeat(starts, counts)
+        discount = np.where(place < k, 1 / np.log2(place + 2), 0)
+        return np.bincount(inverse[order], gains[order] * discount, minlength=len(users))
+
+    actual = cumulated(np.lexsort((post_ids, -scores, inverse)))
+    best = cumulated(np.lexsort((-gains, inverse)))
+    defined = (best > 0) & (counts > 1)
+    return UserValues(users[defined], actual[defined] / best[defined], np.ones(defined.sum()))
+
+
+def auc(user_ids: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> UserValues:
+    """AUC within each user who has positives and negatives, weighted by impressions.
+
+    Args:
+      user_ids: `[E]` int64.
+      scores: `[E]`; ties count half.
+      labels: `[E]` bool.
+    """
+    users, inverse, counts = np.unique(user_ids, return_inverse=True, return_counts=True)
+    order = np.lexsort((scores, inverse))
+    group, value, positive = inverse[order], scores[order], labels[order].astype(np.float64)
+    if not len(order):
+        return UserValues(users, np.empty(0), np.empty(0))
+    new_tie = np.concatenate([[True], (np.diff(group) != 0) | (np.diff(value) != 0)])
+    tie = np.cumsum(new_tie) - 1
+    place = np.arange(len(order), dtype=np.float64) - np.repeat(np.cumsum(counts) - counts, counts)
+    mean_place = (np.bincount(tie, place) / np.bincount(tie))[tie]
+    positives = np.bincount(group, positive, minlength=len(users))
+    negatives = counts - positives
+    # Mann and Whitney: the sum of the ranks of the positives, less their ranks among themselves.
+    ranks = np.bincount(group, positive * mean_place, minlength=len(users))
+    wins = ranks - positives * (positives - 1) / 2
+    defined = (positives > 0) & (negatives > 0)
+    values = wins[defined] / (positives * negatives)[defined]
+    return UserValues(users[defined], values, counts[defined].astype(np.float64))
+
+
+def recall(
+    user_ids: np.ndarray, retrieved: np.ndarray, relevant: tuple[np.ndarray, np.ndarray]
+) -> UserValues:
+    """Share of each user's relevant posts that were retrieved, for users who have any.
+
+    Args:
+      user_ids: `[N]` int64, distinct.
+      retrieved: `[N, K]` int64 post ids; 0 = none.
+      relevant: Users and posts, two int64 arrays of one length; users not in `user_ids` are
+        ignored, repeated pairs count once.
+    """
+    order = np.argsort(user_ids)
+    place = np.searchsorted(user_ids[order], relevant[0])
+    known = place < len(user_ids)
+    known[known] = user_ids[order][place[known]] == relevant[0][known]
+    pairs = np.unique(
+        np.stack([order[place[known]], relevant[1][known]], axis=1).reshape(-1, 2), axis=0
+    )
+    row, post = pairs.T
+    hit = (retrieved[row] == post[:, None]).any(axis=1)
+    total = np.bincount(row, minlength=len(user_ids))
+    found = np.bincount(row, hit, minlength=len(user_ids))
+    asked = order[total[order] > 0]
+    return UserValues(user_ids[asked], found[asked] / total[asked], np.ones(len(asked)))
+
+
+def gain_interval(
+    candidate: UserValues, champion: UserValues, *, seed: int, num_samples: int = 500
+) -> tuple[float, float] | None:
+    """The 95 % bootstrap interval of the difference of two means over the same users.
+
+    Args:
+      candidate: Values of one model.
+      champion: Values of the other, for the same users.
+      seed: Of the resampling.
+      num_samples: Resampled sets of users.
+
+    Returns:
+      The 2.5 and 97.5 % points of candidate minus champion; None without a user.
+
+    Raises:
+      ValueError: If the users differ.
+    """
+    if not np.array_equal(candidate.user_ids, champion.user_ids):
+        raise ValueError("The two models were measured on different users.")
+    num_users = len(candidate.user_ids)
+    if not num_users:
+        return None
+    generator = np.random.Generator(np.random.Philox(key=[seed, num_users]))
+    difference = (candidate.values - champion.values) * candidate.weights
+    gains = np.empty(num_samples)
+    for sample in range(num_samples):
+        counts = np.bincount(generator.integers(0, num_users, num_users), minlength=num_users)
+        gains[sample] = counts @ difference / (counts @ candidate.weights)
+    low, high = np.quantile(gains, [0.025, 0.975])
+    return float(low), float(high)
