@@ -1,0 +1,119 @@
+"""A tiny world in which users like the posts of their own topic; and how to train on it.
+
+Run as a program it trains the ranker and saves it, so that a test can kill it:
+`python -m tests.phoenix.planted STATES MODEL`.
+"""
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from phoenix.batches import InMemoryWindows
+from phoenix.checkpoint import save_model
+from phoenix.grok import TransformerConfig
+from phoenix.hashing import HashSpec
+from phoenix.optimizer import OptimizerConfig
+from phoenix.recsys_model import PhoenixModelConfig
+from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from phoenix.training import TrainConfig, TrainRunner
+from phoenix.windows import Windows
+
+ACTIONS = ("like", "hide")
+SPEC = HashSpec.documented(user_rows=1000, post_rows=800, author_rows=300)
+NUM_USERS, NUM_POSTS, NUM_AUTHORS = 200, 100, 20
+TRUNK = TransformerConfig(32, 16, 2, 2, 1, widening_factor=2, attn_output_multiplier=0.25)
+RANKER = PhoenixModelConfig(TRUNK, 32, len(ACTIONS))
+RETRIEVAL = PhoenixRetrievalModelConfig(TRUNK, 32)
+OWN_TOPIC_RATE, OTHER_TOPIC_RATE = 0.7, 0.1
+
+
+class World(NamedTuple):
+    windows: Windows
+    user_topics: np.ndarray  # [NUM_USERS + 1]
+    post_topics: np.ndarray  # [NUM_POSTS + 1]
+
+
+def author_of(post_ids):
+    return np.where(post_ids == 0, 0, post_ids % NUM_AUTHORS + 1)
+
+
+def world(num_windows, *, seed=0, num_history=6, num_candidates=8) -> World:
+    """Topics are equal for all seeds; action 0 is a like, action 1 never happens."""
+    topics = np.random.default_rng(7)
+    user_topics = topics.integers(0, 4, NUM_USERS + 1)
+    post_topics = topics.integers(0, 4, NUM_POSTS + 1)
+    draw = np.random.default_rng(seed)
+    users = draw.integers(1, NUM_USERS + 1, num_windows)
+
+    def posts_and_likes(width):
+        # Squared, so that some posts are shown far more often than others.
+        posts = 1 + (NUM_POSTS * draw.random((num_windows, width)) ** 2).astype(np.int64)
+        is_own = user_topics[users][:, None] == post_topics[posts]
+        rate = np.where(is_own, OWN_TOPIC_RATE, OTHER_TOPIC_RATE)
+        return posts, (draw.random(posts.shape) < rate).astype(np.uint64)
+
+    history, history_likes = posts_and_likes(num_history)
+    lengths = draw.integers(0, num_history + 1, num_windows)
+    exists = np.arange(num_history) < lengths[:, None]
+    history, history_likes = history * exists, history_likes * exists.astype(np.uint64)
+    candidates, likes = posts_and_likes(num_candidates)
+
+    def zeros(width, dtype):
+        return np.zeros((num_windows, width), dtype)
+
+    windows = Windows(
+        user_ids=users,
+        starts_at=np.full(num_windows, 10, np.int64),
+        user_hashes=SPEC.user.hash_ids(users),
+        history_post_ids=history,
+        history_author_ids=author_of(history),
+        history_post_hashes=SPEC.post.hash_ids(history),
+        history_author_hashes=SPEC.author.hash_ids(author_of(history)),
+        history_shown_at=exists.astype(np.int64),
+        history_actions=history_likes,
+        history_surfaces=zeros(num_history, np.int32),
+        history_dwell_seconds=zeros(num_history, np.float32),
+        candidate_post_ids=candidates,
+        candidate_author_ids=author_of(candidates),
+        candidate_post_hashes=SPEC.post.hash_ids(candidates),
+        candidate_author_hashes=SPEC.author.hash_ids(author_of(candidates)),
+        candidate_shown_at=np.full(candidates.shape, 10, np.int64),
+        candidate_surfaces=zeros(num_candidates, np.int32),
+        labels=likes,
+        label_dwell_seconds=zeros(num_candidates, np.float32),
+    )
+    return World(windows, user_topics, post_topics)
+
+
+def runner(config, windows, **options) -> TrainRunner:
+    """A runner for `config`; `options` are fields of the runner or of its `TrainConfig`."""
+    fields = {"start", "checkpoint_directory", "on_progress", "hash_spec", "actions", "source"}
+    own = {name: options.pop(name) for name in fields & options.keys()}
+    defaults = {
+        "batch_size": 64,
+        "positive_actions": ["like"],
+        "optimizer": OptimizerConfig(learning_rate=2e-3),
+    }
+    parts = {"hash_spec": SPEC, "actions": ACTIONS, "source": InMemoryWindows(windows)}
+    return TrainRunner(
+        model_config=config, train_config=TrainConfig(**{**defaults, **options}), **{**parts, **own}
+    )
+
+
+def main(states: Path | None, model: Path) -> None:
+    result = runner(
+        RANKER,
+        world(1000).windows,
+        epochs=4,
+        seed=3,
+        checkpoint_every=3,
+        log_every=5,
+        checkpoint_directory=states,
+    ).run()
+    save_model(model, result.model)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if sys.argv[1] != "none" else None, Path(sys.argv[2]))

@@ -1,0 +1,70 @@
+"""Claims about sources, order, padding and post frequencies."""
+
+import numpy as np
+import pytest
+
+from phoenix.batches import (
+    InMemoryWindows,
+    PostFrequencies,
+    epoch_order,
+    model_inputs,
+    padded,
+    train_batch,
+)
+from phoenix.windows import unpack_actions
+from tests.phoenix.planted import ACTIONS, RANKER, world
+
+WINDOWS = world(10).windows
+GOLDEN_ORDER = [0, 5, 4, 1, 2, 6, 3, 7]
+
+
+def test_order_is_a_permutation_and_a_function_of_seed_and_epoch():
+    order = epoch_order(1000, seed=3, epoch=5)
+    np.testing.assert_array_equal(np.sort(order), np.arange(1000))
+    np.testing.assert_array_equal(order, epoch_order(1000, seed=3, epoch=5))
+    assert not np.array_equal(order, epoch_order(1000, seed=3, epoch=6))
+    assert not np.array_equal(order, epoch_order(1000, seed=4, epoch=5))
+
+
+def test_order_is_the_same_on_every_machine():
+    assert epoch_order(8, seed=1, epoch=0).tolist() == GOLDEN_ORDER
+
+
+def test_padding_adds_windows_about_nobody():
+    result = padded(WINDOWS, 13)
+    for field, array in result._asdict().items():
+        np.testing.assert_array_equal(array[:10], getattr(WINDOWS, field))
+        assert not array[10:].any()
+        assert array.dtype == getattr(WINDOWS, field).dtype
+    assert padded(WINDOWS, 10) is WINDOWS
+    with pytest.raises(ValueError, match="at most 9 windows, got 10"):
+        padded(WINDOWS, 9)
+
+
+def test_padding_has_no_weight():
+    windows = padded(WINDOWS, 12)
+    batch = train_batch(windows, model_inputs(windows, ACTIONS, RANKER), len(ACTIONS), None)
+    np.testing.assert_array_equal(batch.weights, [1] * 10 + [0, 0])
+    np.testing.assert_array_equal(batch.labels[:10], unpack_actions(WINDOWS.labels, 2))
+
+
+def test_frequencies_are_shares_of_the_counted_impressions():
+    source = InMemoryWindows(WINDOWS)
+    frequencies = PostFrequencies.of(source, 6)
+    ids = WINDOWS.candidate_post_ids
+    counted = ids[:6]
+    expected = [[np.log(max(np.sum(counted == p), 1) / counted.size) for p in row] for row in ids]
+    np.testing.assert_allclose(frequencies.logarithms(ids), expected, rtol=1e-6)
+
+
+def test_frequencies_do_not_depend_on_how_the_source_is_read(monkeypatch):
+    source = InMemoryWindows(WINDOWS)
+    whole = PostFrequencies.of(source, 10).logarithms(WINDOWS.candidate_post_ids)
+    monkeypatch.setattr("phoenix.batches._SCAN_ROWS", 3)
+    parts = PostFrequencies.of(source, 10).logarithms(WINDOWS.candidate_post_ids)
+    np.testing.assert_array_equal(whole, parts)
+
+
+def test_frequencies_of_nothing_are_finite():
+    nothing = PostFrequencies(np.empty(0, np.int64), np.empty(0, np.int64))
+    np.testing.assert_array_equal(nothing.logarithms(np.array([[5, 0]])), [[0, 0]])

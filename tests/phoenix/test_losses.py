@@ -1,0 +1,165 @@
+"""Losses equal their formulas, ignore what is masked, and keep finite gradients."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phoenix import losses
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-8, 8, width=32), st.integers(0, 1), st.booleans(), st.floats(0, 4, width=32)
+        ),
+        min_size=8,  # One size: one compilation.
+        max_size=8,
+    ),
+    st.sampled_from([0.0, 1.0, 2.0]),
+)
+def test_binary_losses_match_their_formulas(rows, gamma):
+    x, y, where, weights = (np.array(column) for column in zip(*rows, strict=True))
+    cross_entropy, focal = [], []
+    for logit, label in zip(x, y, strict=True):
+        right = sigmoid(logit) if label else 1 - sigmoid(logit)
+        cross_entropy.append(-math.log(right))
+        focal.append(-((1 - right) ** gamma) * math.log(right))
+    total = np.sum(weights * where)
+
+    def mean(values):
+        return np.sum(np.array(values) * weights * where) / total if total else 0.0
+
+    options = {"where": jnp.asarray(where), "weights": jnp.asarray(weights)}
+    actual = losses.sigmoid_binary_cross_entropy(jnp.asarray(x), jnp.asarray(y), **options)
+    np.testing.assert_allclose(actual, mean(cross_entropy), rtol=2e-4, atol=1e-6)
+    actual = losses.sigmoid_focal(jnp.asarray(x), jnp.asarray(y), gamma=gamma, **options)
+    np.testing.assert_allclose(actual, mean(focal), rtol=2e-4, atol=1e-6)
+
+
+def test_action_weights_scale_the_share_of_an_action():
+    logits, labels = jnp.zeros((1, 2, 2)), jnp.array([[[1.0, 0], [0, 0]]])
+    logits = logits.at[..., 1].set(3.0)
+    plain, heavy = math.log(2), math.log1p(math.exp(3))
+    actual = losses.sigmoid_binary_cross_entropy(logits, labels, weights=jnp.array([1.0, 3.0]))
+    np.testing.assert_allclose(actual, (plain + 3 * heavy) / 4, rtol=1e-6)
+
+
+def test_large_logits_do_not_overflow():
+    logits, labels = jnp.array([1e4, -1e4]), jnp.array([0.0, 1.0])
+    for loss in (losses.sigmoid_binary_cross_entropy, losses.sigmoid_focal):
+        value, gradient = jax.value_and_grad(loss)(logits, labels)
+        assert value == pytest.approx(1e4)
+        assert np.all(np.isfinite(gradient))
+
+
+def test_what_is_masked_has_no_value_and_no_gradient():
+    logits = jnp.array([0.0, jnp.nan, jnp.inf])
+    where = jnp.array([True, False, False])
+    for loss in (losses.sigmoid_binary_cross_entropy, losses.squared_error, losses.absolute_error):
+        assert np.isfinite(loss(logits, jnp.zeros(3), where=where))
+    assert losses.squared_error(logits, logits, where=jnp.zeros(3, bool)) == 0
+
+
+def test_softmax_cross_entropy_is_the_negative_log_likelihood():
+    logits, labels = np.array([[1.0, 2, 3], [0, 0, 5]]), np.array([2, 0])
+    expected = [
+        math.log(sum(math.exp(v) for v in row)) - row[k]
+        for row, k in zip(logits, labels, strict=True)
+    ]
+    actual = losses.softmax_cross_entropy(logits, labels)
+    np.testing.assert_allclose(actual, np.mean(expected), rtol=1e-6)
+    actual = losses.softmax_cross_entropy(logits, labels, where=np.array([False, True]))
+    np.testing.assert_allclose(actual, expected[1], rtol=1e-6)
+
+
+def slow_sampled_softmax(logits, keys, is_positive, where, weights):
+    num_rows, num_candidates = where.shape
+    total = weight = 0.0
+    for b in range(num_rows):
+        own = {tuple(keys[b, c]) for c in range(num_candidates)}
+        negatives = [
+            logits[b, r * num_candidates + c]
+            for r in range(num_rows)
+            for c in range(num_candidates)
+            if where[r, c] and tuple(keys[r, c]) not in own
+        ]
+        values = []
+        for c in range(num_candidates):
+            if is_positive[b, c] and where[b, c]:
+                x = logits[b, b * num_candidates + c]
+                values.append(math.log(math.exp(x) + sum(map(math.exp, negatives))) - x)
+        if values:
+            total += weights[b] * np.mean(values)
+            weight += weights[b]
+    return total / weight if weight else 0.0
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32))
+def test_sampled_softmax_matches_its_definition(seed):
+    draw = np.random.default_rng(seed)
+    shape = (4, 3)
+    keys = draw.integers(1, 4, (*shape, 2))
+    where = draw.random(shape) < 0.8
+    keys = np.where(where[..., None], keys, 0)
+    is_positive = draw.random(shape) < 0.5
+    weights = draw.integers(0, 3, 4).astype(np.float32)
+    logits = draw.normal(size=(4, 12)).astype(np.float32)
+    actual = losses.sampled_softmax(
+        logits, keys, is_positive=is_positive, where=where, weights=weights
+    )
+    expected = slow_sampled_softmax(logits, keys, is_positive, where, weights)
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_same_post_in_another_row_is_never_a_negative():
+    keys = jnp.array([[[1, 1]], [[1, 1]], [[2, 1]]])
+    yes = jnp.ones((3, 1), bool)
+
+    def loss(logits):
+        return losses.sampled_softmax(logits, keys, is_positive=yes, where=yes)
+
+    gradient = jax.grad(loss)(jnp.zeros((3, 3)))
+    assert gradient[0, 1] == 0
+    assert gradient[1, 0] == 0
+    assert gradient[0, 2] > 0
+
+
+def test_a_row_without_negatives_costs_nothing_and_has_finite_gradients():
+    yes = jnp.ones((1, 1), bool)
+    value, gradient = jax.value_and_grad(
+        lambda x: losses.sampled_softmax(x, jnp.ones((1, 1, 1)), is_positive=yes, where=yes)
+    )(jnp.full((1, 1), 5.0))
+    assert value == 0
+    assert np.all(gradient == 0)
+
+
+def test_correction_makes_the_batch_stand_for_the_corpus():
+    # Posts drawn 9 : 1; corrected, the sample's normaliser estimates the corpus sum for any draw.
+    scores = jnp.array([[1.0, -1.0]])
+    log_q = jnp.log(jnp.array([0.9, 0.1]))
+    logits = losses.corrected_logits(scores, log_frequencies=log_q, log_temperature=jnp.zeros(()))
+    expected = 0.9 * np.exp(logits[0, 0]) + 0.1 * np.exp(logits[0, 1])
+    np.testing.assert_allclose(expected, np.exp(1.0) + np.exp(-1.0), rtol=1e-6)
+
+
+def test_temperature_divides_the_scores_down_to_its_floor():
+    scores, zero = jnp.ones((1, 1)), jnp.zeros(1)
+
+    def logit(temperature):
+        return losses.corrected_logits(
+            scores, log_frequencies=zero, log_temperature=jnp.log(temperature)
+        )[0, 0]
+
+    assert logit(0.5) == pytest.approx(2)
+    assert logit(1e-6) == pytest.approx(100)

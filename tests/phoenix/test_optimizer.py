@@ -1,0 +1,89 @@
+"""Claims about the dense optimizer and the detection of non-finite values."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from phoenix.config import ConfigError
+from phoenix.optimizer import OptimizerConfig, leaf_names, non_finite_flags, select
+
+PARAMS = {"m": {"scale": jnp.ones(2), "w": jnp.ones((2, 2))}}
+
+
+def changes_over(config, num_steps, gradients):
+    """The change of `w[0, 0]` in each step, without weight decay's part in it."""
+    optimizer = config.make(num_steps)
+    state, sizes = optimizer.init(PARAMS), []
+    for _ in range(num_steps):
+        changes, state = optimizer.update(gradients, state, PARAMS)
+        sizes.append(float(-changes["m"]["w"][0, 0]))
+    return sizes
+
+
+def test_warm_up_rises_linearly_and_cosine_falls_to_zero():
+    config = OptimizerConfig(learning_rate=0.4, warmup_steps=4, schedule="cosine", weight_decay=0.0)
+    ones = jax.tree.map(jnp.ones_like, PARAMS)
+    # Adam's step for a constant gradient is the learning rate itself.
+    rates = changes_over(config, 8, ones)
+    expected = [0.1, 0.2, 0.3, 0.4]
+    expected += [0.4 * (1 + np.cos(np.pi * i / 4)) / 2 for i in range(4)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-3)
+
+
+def test_constant_schedule_keeps_its_rate():
+    ones = jax.tree.map(jnp.ones_like, PARAMS)
+    rates = changes_over(OptimizerConfig(learning_rate=0.1, weight_decay=0.0), 3, ones)
+    np.testing.assert_allclose(rates, [0.1] * 3, rtol=1e-3)
+
+
+def test_gradients_are_clipped_by_their_global_norm():
+    config = OptimizerConfig(clip_norm=1.0, weight_decay=0.0)
+    gradients = jax.tree.map(lambda leaf: 100 * jnp.ones_like(leaf), PARAMS)
+    state = config.make(1).update(gradients, config.make(1).init(PARAMS), PARAMS)[1]
+    first_moment = optax.tree.get(state, "mu")
+    assert optax.tree.norm(first_moment) == pytest.approx((1 - config.b1) * 1.0, rel=1e-4)
+
+
+def test_weight_decay_spares_what_is_not_a_matrix():
+    config = OptimizerConfig(learning_rate=0.1, weight_decay=0.5)
+    zeros = jax.tree.map(jnp.zeros_like, PARAMS)
+    changes, _ = config.make(1).update(zeros, config.make(1).init(PARAMS), PARAMS)
+    np.testing.assert_allclose(changes["m"]["w"], -0.05)
+    np.testing.assert_array_equal(changes["m"]["scale"], 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("learning_rate", 0.0),
+        ("clip_norm", 0),
+        ("weight_decay", -1.0),
+        ("b1", 1.0),
+        ("warmup_steps", -1),
+        ("schedule", "linear"),
+    ],
+)
+def test_field_out_of_range_is_refused_by_name(field, value):
+    with pytest.raises(ConfigError, match=f"OptimizerConfig.{field}"):
+        OptimizerConfig(**{field: value})
+
+
+def test_configuration_survives_its_dictionary():
+    config = OptimizerConfig(schedule="cosine", warmup_steps=3)
+    assert OptimizerConfig.from_dict(config.to_dict()) == config
+
+
+def test_non_finite_leaves_are_named():
+    tree = {"a": jnp.ones(2), "b": {"w": jnp.array([1.0, jnp.nan]), "x": jnp.array(jnp.inf)}}
+    flags = np.asarray(non_finite_flags(tree))
+    named = [name for name, flag in zip(leaf_names(tree), flags, strict=True) if flag]
+    assert named == ["b/w", "b/x"]
+
+
+def test_select_returns_one_tree_whole():
+    old, new = {"a": jnp.zeros(2), "b": jnp.ones(1)}, {"a": jnp.full(2, jnp.nan), "b": jnp.zeros(1)}
+    kept = select(jnp.asarray(False), new, old)
+    np.testing.assert_array_equal(kept["a"], old["a"])
+    np.testing.assert_array_equal(kept["b"], old["b"])
