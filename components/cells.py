@@ -19,7 +19,8 @@ Parsed = tuple[np.ndarray, np.ndarray]  # values and a mask, both [n]
 _WHOLE = r"^[+-]?\d{1,19}$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _YES, _NO = ["1", "true", "True", "TRUE", "1.0"], ["0", "false", "False", "FALSE", "0.0"]
-_LAST_MS = 253_402_300_799_999  # the end of the year 9999
+# A time outside the years 1990 to 2099 is a wrong unit, an unset clock or a typing error.
+_FIRST_MS, _LAST_MS = 631_152_000_000, 4_102_444_799_999
 _MS_PER_UNIT = {"s": 1_000.0, "ms": 1.0, "us": 0.001}
 
 
@@ -66,7 +67,7 @@ def parse_flag(cells: pa.Array) -> Parsed:
 
 
 def parse_time(cells: pa.Array, unit: str) -> Parsed:
-    """Reads int64 milliseconds since 1970 UTC, from 1970 to 9999.
+    """Reads int64 milliseconds since 1970 UTC, within the years 1990 to 2099.
 
     Args:
       cells: Numbers in `unit`, ISO 8601 text (`unit` "iso"), or timestamps (whatever the `unit`).
@@ -83,7 +84,7 @@ def parse_time(cells: pa.Array, unit: str) -> Parsed:
         numbers = np.round(numbers * _MS_PER_UNIT[unit])
         is_good = is_good & (np.abs(numbers) <= _LAST_MS)
         values = np.where(is_good, numbers, 0).astype(np.int64)
-    is_good = is_good & (values >= 0) & (values <= _LAST_MS)
+    is_good = is_good & (values >= _FIRST_MS) & (values <= _LAST_MS)
     return np.where(is_good, values, 0), is_good
 
 

@@ -57,3 +57,12 @@ def read(path: Path, table: Table) -> pa.Table:
     if problems:
         raise BadDataError(f"{path}: {'; '.join(problems)}.")
     return content.select(table.names)
+
+
+def columns(table: pa.Table) -> dict[str, np.ndarray]:
+    """Returns a table's columns as NumPy arrays; times as int64 milliseconds."""
+    arrays = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        values = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+        arrays[name] = values.to_numpy()
+    return arrays

@@ -1,8 +1,8 @@
 """Reads one UTC day of the source into the canonical event schema.
 
-Writes `events.parquet`, `rejected.parquet` (rows that could not be read, with file, line and
-reason, for the quarantine of the next step) and `posts.parquet` (every post known by the end of the
-day). Rows are accounted for: rows in = events + rejected.
+Writes `events.parquet` (no rule applied yet), `rejected.parquet` (rows that could not be read, with
+file, line and reason, for the quarantine of the next step) and `posts.parquet` (every post known by
+the end of the day). Rows are accounted for: rows in = events + rejected.
 """
 
 import datetime
@@ -24,7 +24,7 @@ from components.row_checks import Rejections
 from components.sources import DayRows
 from components.step import Context
 from phoenix.synthetic import World, WorldConfig
-from schemas.events import EVENTS
+from schemas.events import INGESTED
 from schemas.posts import POSTS
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -48,7 +48,7 @@ def run(context: Context) -> Artifact:
             _write(draft.folder, rows)
             draft.facts |= _facts(rows, source.layout, inputs)
         return context.written()
-    files = layout(source, config.actions)
+    files = layout(source, config)
     inputs = [raw_files.fingerprint(file) for file in (*files.event_files, *files.post_files)]
     with context.write(inputs=inputs, config=recipe | _mapping(files)) as draft:
         rows = sources.read_day(files, day, first_day=config.first_day)
@@ -105,6 +105,8 @@ def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) 
         "surface": impressions.surfaces,
         "actions": impressions.actions,
         "dwell_seconds": impressions.dwell_seconds,
+        "file": np.full(len(impressions.user_ids), None, object),
+        "line": np.full(len(impressions.user_ids), None, object),
     }
     order = np.argsort(posts.post_ids)
     described: Columns = {
@@ -125,15 +127,16 @@ def _mapping(files: Layout) -> dict[str, Any]:
         "post_columns": dict(files.post_columns),
         "action_columns": list(files.action_columns),
         "units": [files.time_unit, files.dwell_unit, files.post_time_unit, files.duration_unit],
+        "clock_skew_ms": files.clock_skew_ms,
     }
 
 
 def _write(folder: Path, rows: DayRows) -> None:
     if rows.num_events:
         ids = event_ids(rows.events["user_id"], rows.events["post_id"], rows.events["shown_at"])
-        events = data_files.arrow_table(EVENTS, {**rows.events, "event_id": ids})
+        events = data_files.arrow_table(INGESTED, {**rows.events, "event_id": ids})
     else:
-        events = EVENTS.schema().empty_table()
+        events = INGESTED.schema().empty_table()
     data_files.write(folder / data_files.EVENTS_FILE, events)
     data_files.write(folder / data_files.REJECTED_FILE, rows.rejections.table())
     data_files.write(folder / data_files.POSTS_FILE, data_files.arrow_table(POSTS, rows.posts))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components import raw_files
-from components.config import Action, ColumnsSource, KuaiRandSource
+from components.config import ColumnsSource, Config, KuaiRandSource
 from components.errors import BadConfigurationError
 from schemas.posts import POSTS
 
@@ -23,15 +23,16 @@ class Layout:
     dwell_unit: str
     post_time_unit: str
     duration_unit: str
+    clock_skew_ms: int  # how much later than its arrival a row may claim to have been shown
 
 
-def layout(source: KuaiRandSource | ColumnsSource, actions: Sequence[Action]) -> Layout:
+def layout(source: KuaiRandSource | ColumnsSource, config: Config) -> Layout:
     """Returns the layout of a configured source.
 
     Raises:
       BadConfigurationError: If its folder or files are missing, or a mapping names no such column.
     """
-    action_columns = [action.column or action.name for action in actions]
+    action_columns = [action.column or action.name for action in config.actions]
     if isinstance(source, KuaiRandSource):
         return _kuairand(source.path, action_columns)
     _check_mapping(source)
@@ -46,6 +47,7 @@ def layout(source: KuaiRandSource | ColumnsSource, actions: Sequence[Action]) ->
         dwell_unit=source.dwell_unit,
         post_time_unit=source.time_unit,
         duration_unit=source.dwell_unit,
+        clock_skew_ms=round(config.validate_events.max_future_minutes * 60_000),
     )
 
 
@@ -79,6 +81,7 @@ def _kuairand(folder: Path, action_columns: Sequence[str]) -> Layout:
         dwell_unit="ms",
         post_time_unit="iso",
         duration_unit="ms",
+        clock_skew_ms=0,
     )
 
 

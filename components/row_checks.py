@@ -69,8 +69,15 @@ class RowCheck:
     def time(self, rows: RawRows, column: str, unit: str) -> np.ndarray:
         """Reads times."""
         values, is_good = cells.parse_time(rows.cells[column], unit)
-        what = "an ISO 8601 time" if unit == "iso" else f"{unit} since 1970"
-        self._judge(is_good, "unreadable_time", rows, column, "{}: expected " + what)
+        form = "ISO 8601" if unit == "iso" else f"{unit} since 1970"
+        what = f"{{}}: expected a time from 1990 to 2099 as {form}"
+        self._judge(
+            is_good,
+            "unreadable_time",
+            rows,
+            column,
+            "{}: expected a time from 1990 to 2099 as " + what,
+        )
         return values
 
     def flag(self, rows: RawRows, column: str) -> np.ndarray:

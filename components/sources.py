@@ -22,7 +22,7 @@ from components.row_checks import Rejections, RowCheck
 class DayRows:
     """What a source holds for one day."""
 
-    events: Columns  # canonical columns without event_id, [L] each, as they came; {} if none
+    events: Columns  # columns of `INGESTED` without event_id, [L] each, as they came; {} if none
     posts: Columns  # canonical columns, [M] each, sorted by post_id; without a mask of nulls
     rejections: Rejections
     first_day: datetime.date | None  # what the source covers; None if it has no readable time
@@ -109,6 +109,8 @@ class _EventReader:
                 self.day_range = (min(seen), max(seen))
             if "author_id" in layout.event_columns:
                 self._note_posts(rows, shown_at, is_time)
+            if "ingested_at" in layout.event_columns:
+                days = self._arrival_days(rows, shown_at, days)
             # A row without a readable time belongs to the day of the row before it, so that it is
             # counted once, on one day.
             days = _filled(days, is_time, before=last_day, otherwise=self._first_day)
@@ -121,6 +123,16 @@ class _EventReader:
             of_day = np.flatnonzero(days == self._day)
             if len(of_day):
                 yield self._parse(_taken(rows, of_day))
+
+    def _arrival_days(self, rows: RawRows, shown_at: np.ndarray, days: np.ndarray) -> np.ndarray:
+        """Gives rows that were shown after they arrived to the day on which they arrived.
+
+        Their time is wrong; on the day that it names nobody would look for them yet.
+        """
+        column = self._layout.event_columns["ingested_at"]
+        arrived_at, is_time = cells.parse_time(rows.cells[column], self._layout.time_unit)
+        is_future = is_time & (shown_at > arrived_at + self._layout.clock_skew_ms)
+        return np.where(is_future, arrived_at // DAY_MS, days)
 
     def _note_posts(self, rows: RawRows, shown_at: np.ndarray, is_time: np.ndarray) -> None:
         columns = self._layout.event_columns
@@ -162,6 +174,8 @@ class _EventReader:
             events["author_id"], is_known = self._posts.authors_of(events["post_id"])
             detail = "{}: expected a post whose author the post files name, got {!r}"
             check.mark(~is_known, "unknown_author", rows, columns["post_id"], detail)
+        events["file"] = np.full(len(rows.lines), rows.file, object)
+        events["line"] = rows.lines
         self._rejections.add("events", rows, check)
         return {name: values[check.is_good] for name, values in events.items()}
 

@@ -114,7 +114,6 @@ def id_column(name: str, description: str, *, is_unique: bool = False) -> Column
         type=pa.int64(),
         description=description,
         minimum=1,
-        maximum=2**63 - 1,
         is_unique=is_unique,
     )
 

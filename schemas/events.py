@@ -1,5 +1,7 @@
 """`events`: one row per impression, and the rows that could not become one."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from schemas.columns import TIMESTAMP, Column, Table, id_column
@@ -57,6 +59,12 @@ _REASON = (
     Column(name="detail", type=pa.string(), description="What was expected and what came."),
 )
 
+INGESTED = Table(
+    "ingested",
+    "Events as they came, not yet held against any rule, with their place in the source.",
+    (*(replace(column, minimum=None, is_unique=False) for column in EVENTS.columns), *_PLACE),
+)
+
 REJECTED = Table(
     "rejected",
     "Rows of a source that could not be read as an event or a post.",
@@ -75,15 +83,6 @@ QUARANTINED = Table(
         *_REASON,
         *_PLACE,
         Column(name="raw", type=pa.string(), description="The row as it came.", is_nullable=True),
-        *(
-            Column(
-                name=column.name,
-                type=column.type,
-                description=column.description,
-                unit=column.unit,
-                is_nullable=True,
-            )
-            for column in EVENTS.columns
-        ),
+        *(replace(column, minimum=None, is_nullable=True) for column in EVENTS.columns),
     ),
 )

@@ -1,0 +1,63 @@
+"""What a quality suite must expect of a table, derived from its columns, as plain data.
+
+An expectation is named as in Great Expectations, which this layer does not import: a component
+turns the list into a suite.
+"""
+
+import datetime
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from schemas.columns import Bound, Column, Table
+
+Severity = Literal["critical", "warning", "info"]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One thing that should hold."""
+
+    type: str  # class name in Great Expectations
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    severity: Severity = "critical"  # a critical one that fails stops the day
+
+
+def expectations(table: Table, *, min_rows: int = 0) -> list[Expectation]:
+    """Returns the expectations that follow from the columns of a table.
+
+    Args:
+      table: With the ranges of the deployment and the day, see `Table.bounded`.
+      min_rows: Fewer rows are a failure.
+    """
+    columns = Expectation("ExpectTableColumnsToMatchOrderedList", {"column_list": table.names})
+    rows = Expectation("ExpectTableRowCountToBeBetween", {"min_value": min_rows})
+    return [columns, rows, *(e for column in table.columns for e in _of_column(column))]
+
+
+def pair_in_order(earlier: str, later: str) -> Expectation:
+    """Returns the expectation that one time of a row is never after another."""
+    return Expectation(
+        "ExpectColumnPairValuesAToBeGreaterThanB",
+        {"column_A": later, "column_B": earlier, "or_equal": True},
+        "warning",
+    )
+
+
+def _of_column(column: Column) -> list[Expectation]:
+    about = {"column": column.name}
+    found = [] if column.is_nullable else [Expectation("ExpectColumnValuesToNotBeNull", about)]
+    if column.is_unique:
+        found.append(Expectation("ExpectColumnValuesToBeUnique", about))
+    bounds = {"min_value": column.minimum, "max_value": column.maximum}
+    if any(bound is not None for bound in bounds.values()):
+        limits = {name: _value(column, bound) for name, bound in bounds.items()}
+        found.append(Expectation("ExpectColumnValuesToBeBetween", about | limits))
+    return found
+
+
+def _value(column: Column, bound: Bound | None) -> Bound | datetime.datetime | None:
+    if bound is None or not pa.types.is_timestamp(column.type):
+        return bound
+    return datetime.datetime.fromtimestamp(bound / 1000, datetime.UTC)
