@@ -204,7 +204,10 @@ def parse_day(text: str) -> datetime.date:
     """
     if not re.fullmatch(DAY_PATTERN, text):
         raise ValueError(f"A day is written YYYY-MM-DD, got {text!r}.")
-    return datetime.date.fromisoformat(text)
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text} is no day of the calendar: {error}.") from error
 
 
 def parse_result(stdout_line: str) -> dict[str, object]:
