@@ -4,6 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 EXTRAS ?= airflow,sinks,dev
+TESTS ?= not slow and not docker
 SOURCE ?=
 BIN := .venv/bin
 COMPILE := $(or $(wildcard $(BIN)/uv),uv) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
@@ -29,8 +30,8 @@ up: setup ## Start Airflow with its UI on the demo's store and leave it running.
 down: ## Stop what `make up` started.
 	@$(BIN)/phoenix down
 
-test: setup ## Run all tests but the long sweeps (at most 15 minutes on 2 cores).
-	@$(BIN)/pytest -m "not slow"
+test: setup ## Run the tests without long sweeps and images (at most 15 minutes on 2 cores).
+	@$(BIN)/pytest -m "$(TESTS)"
 
 test-all: setup ## Run all tests, the long sweeps and the image builds included.
 	@$(BIN)/pytest
