@@ -31,7 +31,8 @@ table { border-collapse: collapse; width: 100%; margin: .5rem 0 1rem; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left;
   vertical-align: top; overflow-wrap: anywhere; }
 th { font-weight: 600; } td.number, th.number { text-align: right; }
-td.number { font-variant-numeric: tabular-nums; }
+th.number, .name { white-space: nowrap; }
+td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .alert { background: var(--soft); border-radius: .4rem; padding: .4rem .6rem; margin-top: 1rem; }
 .badge { background: var(--soft); border: 1px solid var(--line); border-radius: .3rem;
   padding: 0 .3rem; }
@@ -65,7 +66,7 @@ td i.fas { white-space: nowrap; }
 <table>
 <tr><th>rule</th><th class="number">rows</th><th>expected</th><th>for example</th></tr>
 {% for rule in rules %}
-<tr><td>{{ rule.name }}</td><td class="number">{{ "{:,}".format(rule.count) }}</td>
+<tr><td class="name">{{ rule.name }}</td><td class="number">{{ "{:,}".format(rule.count) }}</td>
 <td>{{ rule.expected }}</td><td>{{ rule.places | join(", ") }}</td></tr>
 {% endfor %}
 </table>

@@ -1,0 +1,90 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phoenix.histories import Log, first_rows_at, history_rows, window_rows
+
+# Few users and times, so that ties, repeated arrivals and long histories are common.
+impressions = st.tuples(
+    st.integers(1, 3), st.integers(0, 12), st.integers(0, 9), st.integers(1, 10**6)
+)
+logs = st.lists(impressions, max_size=40, unique_by=lambda row: row[3])
+
+
+def log_of(rows: list[tuple[int, int, int, int]]) -> Log:
+    """User, time, delay of arrival, event."""
+    rows = sorted(rows, key=lambda row: (row[0], row[1], row[3]))
+    users, times, delays, events = np.array(rows, np.int64).reshape(-1, 4).T
+    zeros = np.zeros(len(rows), np.int64)
+    return Log(events, users, events, events, times, times + delays, zeros, zeros, zeros)
+
+
+def plain_windows(users: np.ndarray, times: np.ndarray, size: int, reach: int) -> list[list[int]]:
+    windows: list[list[int]] = []
+    for row, (user, time) in enumerate(zip(users, times, strict=True)):
+        last = windows[-1] if windows else None
+        if (
+            last is None
+            or users[last[0]] != user
+            or len(last) == size
+            or time - times[last[0]] > reach
+        ):
+            windows.append([row])
+        else:
+            last.append(row)
+    return [window + [-1] * (size - len(window)) for window in windows]
+
+
+def plain_history(log: Log, user: int, cutoff: int, length: int) -> list[int]:
+    known = [
+        row
+        for row in range(len(log.user_ids))
+        if log.user_ids[row] == user
+        and log.shown_at[row] < cutoff
+        and log.ingested_at[row] <= cutoff
+    ]
+    latest = known[-length:]
+    return latest + [-1] * (length - len(latest))
+
+
+@settings(deadline=None)
+@given(logs, st.integers(1, 4), st.integers(0, 6))
+def test_windows_match_their_definition(
+    rows: list[tuple[int, int, int, int]], size: int, reach: int
+) -> None:
+    log = log_of(rows)
+    found = window_rows(log.user_ids, log.shown_at, num_candidates=size, window_ms=reach)
+    assert found.tolist() == plain_windows(log.user_ids, log.shown_at, size, reach)
+
+
+@settings(deadline=None)
+@given(
+    logs,
+    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 25)), max_size=10),
+    st.integers(1, 5),
+)
+def test_histories_match_their_definition(
+    rows: list[tuple[int, int, int, int]], requests: list[tuple[int, int]], length: int
+) -> None:
+    log = log_of(rows)
+    users, cutoffs = np.array(requests, np.int64).reshape(-1, 2).T
+    found = history_rows(log, users, cutoffs, length=length)
+    assert found.tolist() == [plain_history(log, u, c, length) for u, c in requests]
+
+
+def test_an_impression_at_the_cutoff_is_not_history() -> None:
+    log = log_of([(1, 4, 0, 1), (1, 5, 0, 2), (1, 6, 0, 3)])
+    found = history_rows(log, np.array([1]), np.array([5]), length=3)
+    assert found.tolist() == [[0, -1, -1]], "history reads a row too far"
+
+
+def test_an_impression_that_arrived_later_is_not_history() -> None:
+    log = log_of([(1, 1, 0, 1), (1, 2, 10, 2), (1, 3, 1, 3), (1, 4, 1, 4)])
+    found = history_rows(log, np.array([1]), np.array([4]), length=2)
+    assert found.tolist() == [[0, 2]], "the row of time 2 arrives at 12"
+
+
+def test_bisection_finds_what_searchsorted_finds_in_each_stretch() -> None:
+    times = np.array([1, 3, 3, 9, 2, 2, 5])
+    low, high, targets = np.array([0, 4, 0]), np.array([4, 7, 0]), np.array([3, 6, 1])
+    assert first_rows_at(times, low, high, targets).tolist() == [1, 7, 0]
