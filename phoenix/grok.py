@@ -272,16 +272,20 @@ class Transformer(hk.Module):
         """
         is_valid = jnp.asarray(mask) != 0
         start = embeddings.shape[1] if candidate_start_offset is None else candidate_start_offset
-        h, context = self._encode(embeddings[:, :start], is_valid[:, :start], needs_output=True)
+        layers = self._layers()
+        h, context = self._encode(
+            layers, embeddings[:, :start], is_valid[:, :start], needs_output=True
+        )
         if candidate_start_offset is None:
             return TransformerOutput(h)
-        candidates = self._score(context, embeddings[:, start:], is_valid[:, start:], 0)
+        candidates = self._score(layers, context, embeddings[:, start:], is_valid[:, start:])
         return TransformerOutput(jnp.concatenate([h, candidates], axis=1))
 
     @hk.name_like("__call__")
     def encode_context(self, embeddings: jax.Array, mask: jax.Array) -> Context:
         """Encodes user and history `[B, 1+S, D]` with mask `[B, 1+S]`, once for all candidates."""
-        return self._encode(embeddings, jnp.asarray(mask) != 0, needs_output=False)[1]
+        is_valid = jnp.asarray(mask) != 0
+        return self._encode(self._layers(), embeddings, is_valid, needs_output=False)[1]
 
     @hk.name_like("__call__")
     def score_candidates(
@@ -298,15 +302,22 @@ class Transformer(hk.Module):
         Returns:
           `[B, C, D]` after the last layer.
         """
-        return self._score(context, embeddings, jnp.asarray(mask) != 0, first_slot)
+        is_valid = jnp.asarray(mask) != 0
+        return self._score(self._layers(), context, embeddings, is_valid, first_slot)
 
     @hk.transparent
-    def _layer(self, index: int) -> DecoderLayer:
-        return DecoderLayer(self.config, name=f"decoder_layer_{index}")
+    def _layers(self) -> list[DecoderLayer]:
+        names = [f"decoder_layer_{index}" for index in range(self.config.num_layers)]
+        return [DecoderLayer(self.config, name=name) for name in names]
 
     @hk.transparent
     def _encode(
-        self, h: jax.Array, mask: jax.Array, *, needs_output: bool
+        self,
+        layers: list[DecoderLayer],
+        h: jax.Array,
+        mask: jax.Array,
+        *,
+        needs_output: bool,
     ) -> tuple[jax.Array, Context]:
         length = h.shape[1]
         positions = np.arange(length)
@@ -318,9 +329,8 @@ class Transformer(hk.Module):
         # A weight of 0 times a broken number would still break the sum.
         h = jnp.where(mask[..., None], h, 0)
         known = []
-        for index in range(self.config.num_layers):
-            layer = self._layer(index)
-            if needs_output or index + 1 < self.config.num_layers:
+        for index, layer in enumerate(layers):
+            if needs_output or index + 1 < len(layers):
                 h, keys_values = layer(h, places, bias)
             else:
                 keys_values = layer.keys_values(h, places)
@@ -331,7 +341,12 @@ class Transformer(hk.Module):
 
     @hk.transparent
     def _score(
-        self, context: Context, h: jax.Array, mask: jax.Array, first_slot: ArrayLike
+        self,
+        layers: list[DecoderLayer],
+        context: Context,
+        h: jax.Array,
+        mask: jax.Array,
+        first_slot: ArrayLike = 0,
     ) -> jax.Array:
         num_context = context.mask.shape[1]
         if self.config.candidate_positions == "shared":
@@ -341,6 +356,6 @@ class Transformer(hk.Module):
             positions = jnp.asarray(first_slot) + np.arange(num_context, num_context + h.shape[1])
             places = rotation(positions, self.config.key_size)
         bias = attention_bias(context.mask)[:, None, None, None, :]
-        for index, known in enumerate(context.layers):
-            h = self._layer(index).candidates(h, places, known, bias, mask)
+        for layer, known in zip(layers, context.layers, strict=True):
+            h = layer.candidates(h, places, known, bias, mask)
         return h

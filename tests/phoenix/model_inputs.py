@@ -1,0 +1,111 @@
+"""Small random inputs and parameters for tests of the models."""
+
+import dataclasses
+import functools
+
+import haiku as hk
+import jax
+import numpy as np
+
+from phoenix.grok import TransformerConfig
+from phoenix.recsys_model import PhoenixModelConfig
+from phoenix.runners import create_example_batch
+
+
+def trunk(**changes):
+    """A trunk of two layers of width 16, 4 query heads on 2 key/value heads."""
+    sizes = {
+        "emb_size": 16,
+        "key_size": 4,
+        "num_q_heads": 4,
+        "num_kv_heads": 2,
+        "num_layers": 2,
+        "widening_factor": 2.0,
+        "attn_output_multiplier": 0.5,
+    }
+    return TransformerConfig(**{**sizes, **changes})
+
+
+def ranker(**changes):
+    """A ranker with 3 actions on `trunk`; changes of the trunk go into `model`."""
+    fields = {"model": trunk(), "emb_size": 16, "num_actions": 3, "product_surface_vocab_size": 4}
+    return PhoenixModelConfig(**{**fields, **changes})
+
+
+def example(config, *, users=3, history=6, candidates=5, num_actions=3):
+    """Random inputs for `config`: user 1 is unknown, user 2 also without history.
+
+    The last candidate of user 1 is padding, and one event of user 0 has no action.
+    """
+    batch, embeddings = create_example_batch(
+        users,
+        config.emb_size,
+        history,
+        candidates,
+        num_actions,
+        config.hashes.num_user_hashes,
+        config.hashes.num_item_hashes,
+        config.hashes.num_author_hashes,
+        config.product_surface_vocab_size,
+    )
+    batch.user_hashes[1:] = 0
+    batch.history_post_hashes[2:] = 0
+    batch.candidate_post_hashes[1, -1] = 0
+    batch.history_actions[0, 1] = 0
+    generator = np.random.default_rng(7)
+    ages = generator.uniform(-500, 6000, (users, history + candidates)).astype(np.float32)
+    dwell = generator.uniform(-5, 60, (users, history)).astype(np.float32)
+    return batch._replace(
+        history_post_age_minutes=ages[:, :history],
+        candidate_post_age_minutes=ages[:, history:],
+        history_dwell_seconds=dwell,
+    ), embeddings
+
+
+def random_params(init, *arguments, seed=0):
+    """Random parameters of the shapes that `init` gives: matrices of variance 1 / rows."""
+    shapes = jax.eval_shape(init, jax.random.key(0), *arguments)
+    generator = np.random.default_rng(seed)
+
+    def draw(leaf):
+        if len(leaf.shape) == 1:
+            return generator.uniform(0.5, 1.5, leaf.shape).astype(np.float32)
+        return (generator.normal(size=leaf.shape) / np.sqrt(leaf.shape[0])).astype(np.float32)
+
+    return jax.tree.map(draw, dict(shapes))
+
+
+def transformed(function):
+    """`function` as a pure pair of `init(rng, ...)` and jitted `apply(params, ...)`."""
+    pure = hk.without_apply_rng(hk.transform(function))
+    return hk.Transformed(pure.init, jax.jit(pure.apply))
+
+
+@functools.cache
+def ranker_forward(config):
+    """The ranker as `init` and `apply(params, batch, embeddings) -> RecsysModelOutput`."""
+
+    def forward(batch, embeddings):
+        return config.make()(batch, embeddings)
+
+    return transformed(forward)
+
+
+def with_candidates(batch, embeddings, index):
+    """The inputs with candidates `index` (a permutation, a selection) of every user."""
+    fields = {
+        name: value[:, index]
+        for name, value in batch._asdict().items()
+        if name.startswith("candidate") and value is not None
+    }
+    rows = {
+        name: value[:, index]
+        for name, value in vars(embeddings).items()
+        if name.startswith("candidate")
+    }
+    return batch._replace(**fields), dataclasses.replace(embeddings, **rows)
+
+
+def with_users(batch, embeddings, index):
+    """The inputs of the users `index`."""
+    return jax.tree.map(lambda array: array[index], (batch, embeddings))

@@ -1,0 +1,144 @@
+"""Attention masks, rotary positions, and the two ways to attend to a context."""
+
+import haiku as hk
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from phoenix.attention import (
+    MultiHeadAttention,
+    RotaryEmbedding,
+    attention_bias,
+    make_recsys_attn_mask,
+    rotate,
+    rotate_half,
+    rotation,
+)
+from tests.phoenix.model_inputs import random_params, transformed
+from tests.phoenix.reference_model import square_mask
+
+
+@settings(deadline=None, max_examples=25)
+@given(num_context=st.integers(1, 9), num_candidates=st.integers(0, 9))
+def test_mask_matches_its_definition(num_context: int, num_candidates: int) -> None:
+    mask = make_recsys_attn_mask(num_context + num_candidates, num_context)
+    np.testing.assert_array_equal(mask[0, 0], square_mask(num_context, num_candidates))
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float16])
+def test_mask_has_the_requested_dtype(dtype: jnp.dtype) -> None:
+    assert make_recsys_attn_mask(10, 5, dtype).dtype == dtype
+    assert make_recsys_attn_mask(10, 5, dtype).shape == (1, 1, 10, 10)
+
+
+def test_rotation_of_position_zero_changes_nothing() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 1, 3, 8)).astype(np.float32)
+    np.testing.assert_array_equal(rotate(x, rotation(np.zeros(1), 8)), x)
+
+
+def test_products_of_rotated_vectors_depend_on_the_distance_only() -> None:
+    q, k = np.random.default_rng(0).normal(size=(2, 1, 1, 1, 8)).astype(np.float32)
+
+    def product(query_position: int, key_position: int) -> float:
+        places = [rotation(np.array([p]), 8) for p in (query_position, key_position)]
+        return float(jnp.sum(rotate(q, places[0]) * rotate(k, places[1])))
+
+    assert product(9, 4) == pytest.approx(product(105, 100), abs=1e-4)
+    assert product(9, 4) != pytest.approx(product(9, 5), abs=1e-2)
+
+
+def test_rotary_embedding_equals_its_formula_for_every_kind_of_position() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 1, 4)).astype(np.float32)
+
+    def expected(positions: np.ndarray) -> np.ndarray:
+        phase = positions[:, :, None, None] * np.array([1.0, 0.01, 1.0, 0.01])
+        return x * np.cos(phase) + rotate_half(x) * np.sin(phase)
+
+    def rotary(**options: object) -> jax.Array:
+        return hk.transform(lambda: RotaryEmbedding(4)(x, 1, **options)).apply({}, None)
+
+    t = np.array([[5, 1, 7]])
+    cases = [
+        ({}, np.array([[0, 1, 2]])),
+        ({"offset": 3}, np.array([[3, 4, 5]])),
+        ({"offset": np.array([3, 8])}, np.array([[3, 4, 5], [8, 9, 10]])),
+        ({"const_position": 0}, np.zeros((1, 3))),
+        ({"const_position": 6}, np.full((1, 3), 6)),
+        ({"t": t}, t),
+    ]
+    for options, positions in cases:
+        np.testing.assert_allclose(rotary(**options), expected(positions), atol=1e-5)
+
+
+def test_rotary_embedding_refuses_an_odd_size() -> None:
+    with pytest.raises(ValueError, match=r"RotaryEmbedding.dim.*even.*got 5"):
+        hk.transform(lambda: RotaryEmbedding(5)).apply({}, None)
+
+
+def attention(x: jax.Array, mask: jax.Array) -> jax.Array:
+    return MultiHeadAttention(4, 2, 6, model_size=x.shape[-1], attn_output_multiplier=0.4)(
+        x, x, x, mask
+    )
+
+
+def attention_in_parts(x: jax.Array, num_context: int, mask: jax.Array) -> jax.Array:
+    module = MultiHeadAttention(4, 2, 6, model_size=x.shape[-1], attn_output_multiplier=0.4)
+    places = rotation(np.arange(num_context), 6)
+    own_places = rotation(np.arange(num_context, x.shape[1]), 6)
+    context, candidates = x[:, :num_context], x[:, num_context:]
+    known = module.keys_values(context, places)
+    own = module.keys_values(candidates, own_places)
+    queries = module.queries(candidates, own_places)
+    bias = attention_bias(mask[:, :num_context])[:, None, None, None]
+    return module.attend_with_self(queries, known, bias, own, mask[:, num_context:])
+
+
+def test_attention_in_parts_equals_attention_under_the_square_mask() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 7, 12)).astype(np.float32)
+    valid = np.ones((2, 7), bool)
+    valid[1, [0, 2, 6]] = False
+    mask = make_recsys_attn_mask(7, 4) * valid[:, None, None]
+    whole, parts = transformed(attention), hk.transform(attention_in_parts)
+    params = random_params(whole.init, x, mask)
+    together = whole.apply(params, x, mask)[:, 4:]
+    np.testing.assert_allclose(parts.apply(params, None, x, 4, valid), together, atol=1e-5)
+
+
+def test_a_query_that_sees_nothing_gets_zero() -> None:
+    x = np.random.default_rng(0).normal(size=(1, 3, 12)).astype(np.float32)
+    mask = np.ones((1, 1, 3, 3), np.float32)
+    mask[0, 0, 1] = 0
+    whole = transformed(attention)
+    out = whole.apply(random_params(whole.init, x, mask), x, mask)
+    assert not np.any(out[0, 1])
+    assert np.all(np.any(out[0, [0, 2]], axis=-1))
+
+
+def test_capped_logits_stay_finite_for_huge_inputs() -> None:
+    x = 1e6 * np.random.default_rng(0).normal(size=(1, 3, 12)).astype(np.float32)
+    mask = np.ones((1, 1, 3, 3), np.float32)
+    whole = transformed(attention)
+    assert np.all(np.isfinite(whole.apply(random_params(whole.init, x, mask), x, mask)))
+
+
+@pytest.mark.parametrize(
+    ("value_length", "mask_shape", "message"),
+    [(2, (1, 1, 3, 3), "`value`: expected"), (3, (1, 3, 3), "`mask`: expected")],
+)
+def test_misfitting_shapes_are_refused(
+    value_length: int, mask_shape: tuple[int, ...], message: str
+) -> None:
+    def call() -> jax.Array:
+        x = jnp.ones((1, 3, 8))
+        return MultiHeadAttention(2, 2, 4)(x, x, x[:, :value_length], jnp.ones(mask_shape))
+
+    with pytest.raises(ValueError, match=message):
+        hk.transform(call).init(jax.random.key(0))
+
+
+def test_key_value_heads_must_divide_query_heads() -> None:
+    with pytest.raises(ValueError, match=r"num_q_heads.*multiple.*\(2\), got 3"):
+        hk.transform(lambda: MultiHeadAttention(3, 2, 4)).init(jax.random.key(0))

@@ -1,0 +1,66 @@
+"""Norm, linear map and feed-forward block."""
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from phoenix.layers import DenseBlock, Linear, ffn_size, hk_rms_norm, layer_norm
+
+
+@pytest.mark.parametrize(
+    ("emb_size", "widening", "expected"),
+    [
+        (64, 2, 88),
+        (128, 2, 176),
+        (128, 4, 344),
+        (256, 2, 344),
+        (512, 2, 688),
+        (768, 4, 2048),
+        (1024, 4, 2736),
+        (2560, 2, 3416),
+        (100, 4, 272),
+    ],
+)
+def test_ffn_size_matches_the_public_widths(emb_size: int, widening: int, expected: int) -> None:
+    assert ffn_size(emb_size, widening) == expected
+
+
+def test_norm_makes_the_mean_square_one() -> None:
+    x = 50 * np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
+    for function in (layer_norm, lambda x: hk_rms_norm(x, fixed_scale=True)):
+        forward = hk.transform(function)
+        y = forward.apply(forward.init(None, x), None, x)
+        np.testing.assert_allclose(np.mean(np.square(y), axis=-1), 1.0, rtol=1e-5)
+
+
+def test_norm_with_fixed_scale_has_no_parameters() -> None:
+    assert not hk.transform(lambda x: hk_rms_norm(x, fixed_scale=True)).init(None, jnp.ones(4))
+
+
+def test_layers_compute_in_the_dtype_of_the_input_with_float32_parameters() -> None:
+    x = jnp.ones((2, 8), jnp.bfloat16)
+    forward = hk.transform(lambda x: DenseBlock(2.0)(layer_norm(Linear(8, name="first")(x))))
+    params = forward.init(jax.random.key(0), x)
+    assert forward.apply(params, None, x).dtype == jnp.bfloat16
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {np.dtype(np.float32)}
+
+
+def test_trainable_weights_keep_the_variance_and_public_ones_are_zero() -> None:
+    x = np.random.default_rng(0).normal(size=(200, 256)).astype(np.float32)
+    kept = hk.transform(lambda x: Linear(256, with_bias=False)(x))
+    zero = hk.transform(lambda x: Linear(256, with_bias=False, init="public")(x))
+    key = jax.random.key(0)
+    assert np.var(kept.apply(kept.init(key, x), None, x)) == pytest.approx(1.0, rel=0.1)
+    assert not np.any(zero.apply(zero.init(key, x), None, x))
+
+
+def test_linear_refuses_a_scalar() -> None:
+    with pytest.raises(ValueError, match="got a scalar"):
+        hk.transform(lambda: Linear(3)(jnp.float32(1))).init(jax.random.key(0))
+
+
+def test_dense_block_leaves_its_parameters_in_the_scope_of_the_caller() -> None:
+    params = hk.transform(lambda x: DenseBlock(2.0)(x)).init(jax.random.key(0), jnp.ones((1, 8)))
+    assert sorted(params) == ["linear", "linear_1", "linear_v"]

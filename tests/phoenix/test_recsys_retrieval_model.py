@@ -1,0 +1,179 @@
+"""The retrieval model: parity with the public model and with its definition, and its promises."""
+
+import dataclasses
+import functools
+
+import hypothesis.strategies as st
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from phoenix.inputs import HashConfig
+from phoenix.recsys_retrieval_model import (
+    CandidateTower,
+    PhoenixRetrievalModelConfig,
+    RetrievalOutput,
+    top_rows,
+)
+from tests.phoenix import reference_model
+from tests.phoenix.golden_case import GoldenCase
+from tests.phoenix.model_inputs import example, random_params, transformed, trunk
+
+
+@functools.cache
+def towers(config: PhoenixRetrievalModelConfig):
+    """Both towers as `apply(params, batch, embeddings) -> (users, lengths, candidates, mask)`."""
+
+    def forward(batch, embeddings):
+        model = config.make()
+        return (
+            *model.build_user_representation(batch, embeddings),
+            *model.build_candidate_representation(batch, embeddings),
+        )
+
+    return transformed(forward)
+
+
+CONFIG = PhoenixRetrievalModelConfig(trunk(), 16, product_surface_vocab_size=4)
+MODEL = towers(CONFIG)
+BATCH, EMBEDDINGS = example(CONFIG)
+PARAMS = random_params(MODEL.init, BATCH, EMBEDDINGS)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "record", "tolerance"), [("float32", "f32", 1e-5), ("bfloat16", "bf16", 0.1)]
+)
+def test_vectors_and_top_rows_equal_those_of_the_public_model(
+    golden: GoldenCase, dtype: str, record: str, tolerance: float
+) -> None:
+    sizes = golden.sizes
+    config = PhoenixRetrievalModelConfig.public(
+        golden.trunk(), sizes["D"], fprop_dtype=dtype, hash_config=golden.hash_config()
+    )
+
+    def retrieve(batch, embeddings, corpus, mask) -> RetrievalOutput:
+        return config.make()(batch, embeddings, corpus, 5, mask)
+
+    params, inputs = golden.params("retr.param|"), (golden.batch, golden.embeddings)
+    corpus = [golden.arrays[f"retr.corpus{part}"] for part in ("", "_mask")]
+    output = transformed(retrieve).apply(params, *inputs, *corpus)
+    users, lengths, candidates, mask = towers(config).apply(params, *inputs)
+    recorded = {
+        "user_rep": users,
+        "user_norm": lengths,
+        "cand_rep": candidates,
+        "topk_scores": output.top_k_scores,
+    }
+    for name, actual in recorded.items():
+        expected = golden.arrays[f"retr.{name}.{record}"]
+        np.testing.assert_allclose(actual, expected, atol=tolerance, err_msg=name)
+    for name, actual in {"topk_idx": output.top_k_indices, "cand_mask": mask}.items():
+        np.testing.assert_array_equal(actual, golden.arrays[f"retr.{name}.{record}"], name)
+
+
+def test_parameter_names_and_shapes_are_those_of_the_public_checkpoint(
+    golden: GoldenCase,
+) -> None:
+    config = PhoenixRetrievalModelConfig.public(golden.trunk(), golden.sizes["D"])
+    shapes = jax.eval_shape(towers(config).init, jax.random.key(0), golden.batch, golden.embeddings)
+    expected = jax.tree.map(np.shape, golden.params("retr.param|"))
+    assert jax.tree.map(np.shape, dict(shapes)) == expected
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CONFIG,
+        dataclasses.replace(
+            CONFIG,
+            model=trunk(num_q_heads=3, num_kv_heads=1, history_attention="full"),
+            user_pooling="last",
+            candidate_tower="mean",
+            hash_config=HashConfig(3, 1, 2),
+            has_post_age=True,
+            has_dwell=True,
+        ),
+    ],
+    ids=["default", "options"],
+)
+def test_vectors_equal_their_definition(config: PhoenixRetrievalModelConfig) -> None:
+    batch, embeddings = example(config)
+    model = towers(config)
+    params = random_params(model.init, batch, embeddings)
+    users, _, candidates, _ = model.apply(params, batch, embeddings)
+    expected = reference_model.user_vectors(params, config, batch, embeddings)
+    np.testing.assert_allclose(users, expected, atol=1e-5)
+    expected = reference_model.candidate_vectors(params, config, embeddings)
+    np.testing.assert_allclose(candidates, expected, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 999), scale=st.sampled_from([1e-2, 1.0, 1e3]))
+def test_vectors_have_unit_length_and_a_user_without_input_is_zero(seed: int, scale: float) -> None:
+    generator = np.random.default_rng(seed)
+    embeddings = jax.tree.map(
+        lambda rows: (scale * generator.normal(size=rows.shape)).astype(np.float32), EMBEDDINGS
+    )
+    users, _, candidates, _ = MODEL.apply(PARAMS, BATCH, embeddings)
+    np.testing.assert_allclose(np.linalg.norm(users[:2], axis=-1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(candidates, axis=-1), 1.0, atol=1e-5)
+    assert not np.any(users[2])
+
+
+@settings(deadline=None, max_examples=10)
+@given(value=st.sampled_from([np.nan, np.inf, 7.0]), pooling=st.sampled_from(["mean", "last"]))
+def test_the_content_of_padding_changes_no_user(value: float, pooling: str) -> None:
+    model = towers(dataclasses.replace(CONFIG, user_pooling=pooling))
+    posts = EMBEDDINGS.history_post_embeddings.copy()
+    posts[BATCH.history_post_hashes[:, :, 0] == 0] = value
+    changed = dataclasses.replace(EMBEDDINGS, history_post_embeddings=posts)
+    expected = model.apply(PARAMS, BATCH, EMBEDDINGS)[0]
+    np.testing.assert_array_equal(model.apply(PARAMS, BATCH, changed)[0], expected)
+
+
+@settings(deadline=None, max_examples=40)
+@given(data=st.data(), k=st.integers(0, 9))
+def test_top_rows_equal_their_definition(data: st.DataObject, k: int) -> None:
+    # Small integers make exact sums and many ties.
+    numbers = st.integers(-2, 2).map(float) | st.just(np.nan)
+    corpus = np.array(
+        data.draw(st.lists(st.lists(numbers, min_size=2, max_size=2), min_size=6, max_size=6))
+    )
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=6, max_size=6)))
+    user = np.array([1.0, 2.0])
+    rows, scores = top_rows(user[None].astype(np.float32), corpus.astype(np.float32), k, mask)
+    products = corpus @ user
+    eligible = [row for row in range(6) if mask[row] and not np.isnan(products[row])]
+    expected = sorted(eligible, key=lambda row: (-products[row], row))[:k]
+    missing = min(k, 6) - len(expected)
+    np.testing.assert_array_equal(rows[0], [*expected, *[-1] * missing])
+    np.testing.assert_array_equal(scores[0][: len(expected)], products[expected])
+
+
+@pytest.mark.parametrize("rank", [3, 4])
+@pytest.mark.parametrize("kind", ["mlp", "mean"])
+def test_candidate_tower_gives_unit_vectors_for_both_ranks(rank: int, kind: str) -> None:
+    rows = np.random.default_rng(0).normal(size=(4, 8, 4, 16)[4 - rank :]).astype(np.float32)
+    tower = transformed(lambda rows: CandidateTower(16, kind)(rows))
+    vectors = tower.apply(tower.init(jax.random.key(0), rows), rows)
+    assert vectors.shape == (*rows.shape[:-2], 16)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), 1.0, atol=1e-5)
+
+
+def test_candidate_tower_refuses_another_rank() -> None:
+    with pytest.raises(ValueError, match=r"post_author_embedding.*got \(4, 16\)"):
+        transformed(lambda rows: CandidateTower(16)(rows)).init(
+            jax.random.key(0), np.ones((4, 16), np.float32)
+        )
+
+
+def test_retrieval_alone_makes_no_candidate_tower() -> None:
+    def retrieve(batch, embeddings, corpus) -> RetrievalOutput:
+        return CONFIG.make()(batch, embeddings, corpus, 3)
+
+    corpus = np.ones((5, 16), np.float32)
+    params = jax.eval_shape(
+        transformed(retrieve).init, jax.random.key(0), BATCH, EMBEDDINGS, corpus
+    )
+    assert not any("candidate_tower" in module for module in params)
