@@ -46,7 +46,7 @@ class RankingObjective:
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns the initial parameters of the ranker."""
-        return hk.transform(self._logits).init(jax.random.key(seed), batch, rows)
+        return jax.jit(hk.transform(self._logits).init)(jax.random.key(seed), batch, rows)
 
     def loss(
         self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
@@ -74,7 +74,7 @@ class RetrievalObjective:
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns the initial parameters of both towers and of the temperature."""
-        params = hk.transform(self._vectors).init(jax.random.key(seed), batch, rows)
+        params = jax.jit(hk.transform(self._vectors).init)(jax.random.key(seed), batch, rows)
         initial = jnp.log(jnp.asarray(_INITIAL_TEMPERATURE, jnp.float32))
         return {**params, TEMPERATURE_MODULE: {"log_temperature": initial}}
 

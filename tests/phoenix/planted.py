@@ -10,13 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix.batches import InMemoryWindows
+from phoenix.batches import InMemoryWindows, model_inputs
 from phoenix.checkpoint import save_model
+from phoenix.embedding import initial_tables, lookup
 from phoenix.grok import TransformerConfig
 from phoenix.hashing import HashSpec
+from phoenix.objectives import objective_of
 from phoenix.optimizer import OptimizerConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from phoenix.trained import trained_model
 from phoenix.training import TrainConfig, TrainRunner
 from phoenix.windows import Windows
 
@@ -85,6 +88,15 @@ def world(num_windows, *, seed=0, num_history=6, num_candidates=8) -> World:
         label_dwell_seconds=zeros(num_candidates, np.float32),
     )
     return World(windows, user_topics, post_topics)
+
+
+def untrained(config):
+    """A model of `config` with its initial weights."""
+    tables = initial_tables(SPEC, config.emb_size, 0)
+    inputs = model_inputs(world(2).windows, ACTIONS, config)
+    objective = objective_of(config, ACTIONS, action_weights={}, positive_actions=[])
+    params = objective.initial_params(0, inputs, lookup(tables, inputs))
+    return trained_model(config, params, tables, actions=ACTIONS, hash_spec=SPEC, seed=0)
 
 
 def runner(config, windows, **options) -> TrainRunner:

@@ -1,5 +1,7 @@
 """Claims about what the two models are trained for."""
 
+from functools import lru_cache
+
 import jax
 import numpy as np
 import pytest
@@ -20,22 +22,27 @@ def make(config, **options):
     )
 
 
-def loss_of(objective, windows, params=None):
+@lru_cache
+def params_of(config):
+    objective = make(config)
+    inputs = model_inputs(WINDOWS, ACTIONS, config)
+    return objective.initial_params(0, inputs, lookup(TABLES, inputs))
+
+
+def loss_of(objective, windows):
     inputs = model_inputs(windows, ACTIONS, objective.config)
     rows = lookup(TABLES, inputs)
-    if params is None:
-        params = objective.initial_params(0, inputs, rows)
     batch = train_batch(windows, inputs, len(ACTIONS), FREQUENCIES)
     value_and_grad = jax.jit(jax.value_and_grad(objective.loss, argnums=(0, 1), has_aux=True))
-    (loss, scalars), gradients = value_and_grad(params, rows, batch)
-    return loss, scalars, gradients, params
+    (loss, scalars), gradients = value_and_grad(params_of(objective.config), rows, batch)
+    return loss, scalars, gradients
 
 
 @pytest.mark.parametrize("config", [RANKER, RETRIEVAL])
 def test_padded_windows_change_neither_loss_nor_gradients(config):
     objective = make(config)
-    loss, _, (dense, rows), params = loss_of(objective, WINDOWS)
-    padded_loss, _, (padded_dense, padded_rows), _ = loss_of(objective, padded(WINDOWS, 9), params)
+    loss, _, (dense, rows) = loss_of(objective, WINDOWS)
+    padded_loss, _, (padded_dense, padded_rows) = loss_of(objective, padded(WINDOWS, 9))
     np.testing.assert_allclose(padded_loss, loss, rtol=1e-4)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), padded_dense, dense
@@ -49,7 +56,7 @@ def test_padded_windows_change_neither_loss_nor_gradients(config):
 
 @pytest.mark.parametrize("config", [RANKER, RETRIEVAL])
 def test_every_parameter_and_every_row_that_is_read_gets_a_gradient(config):
-    _, _, (dense, rows), _ = loss_of(make(config), WINDOWS)
+    _, _, (dense, rows) = loss_of(make(config), WINDOWS)
     for module, parameters in dense.items():
         for name, gradient in parameters.items():
             assert np.any(gradient), (module, name)
@@ -64,9 +71,9 @@ def test_padded_candidates_do_not_count():
         candidate_post_hashes=WINDOWS.candidate_post_hashes * kept[..., None],
         candidate_post_ids=WINDOWS.candidate_post_ids * kept,
     )
-    loss, _, _, params = loss_of(objective, masked)
+    loss = loss_of(objective, masked)[0]
     relabelled = masked._replace(labels=np.where(kept, masked.labels, np.uint64(1)))
-    assert loss_of(objective, relabelled, params)[0] == loss
+    assert loss_of(objective, relabelled)[0] == loss
 
 
 def test_action_without_weight_has_no_gradient():
@@ -78,11 +85,11 @@ def test_action_without_weight_has_no_gradient():
 
 def test_only_the_chosen_actions_make_a_positive():
     liked, hidden = make(RETRIEVAL), make(RETRIEVAL, positive_actions=["hide"])
-    loss, scalars, _, params = loss_of(liked, WINDOWS)
+    loss, scalars, _ = loss_of(liked, WINDOWS)
     assert loss > 0
     assert scalars["temperature"] == pytest.approx(0.1)
-    assert loss_of(hidden, WINDOWS, params)[0] == 0  # Nobody hides anything.
-    assert loss_of(make(RETRIEVAL, positive_actions=[]), WINDOWS, params)[0] == loss
+    assert loss_of(hidden, WINDOWS)[0] == 0  # Nobody hides anything.
+    assert loss_of(make(RETRIEVAL, positive_actions=[]), WINDOWS)[0] == loss
 
 
 def test_foreign_actions_are_refused_by_name():
