@@ -5,6 +5,7 @@ computed again, so an explanation is about what was served, and takes a moment.
 """
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from components import releases
 from components.artifacts import Ref, Store
 from components.config import Config
 from components.errors import BadDataError
+
+FEEDS_FILE = "feeds.parquet"  # of publish_feeds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,24 +96,62 @@ def feed(store: Store, config: Config, user: int, day: datetime.date | None = No
     Raises:
       BadDataError: If nothing was published, or there is no feed for this user.
     """
-    release, feeds, name = _published(store, day)
-    table = pq.read_table(_feeds_files(store, feeds), filters=[("user_id", "=", user)])
-    if table.num_rows == 0:
+    ref = _published(store, day)
+    found = feeds_of(store, config, ref, [user])
+    if not found:
         raise BadDataError(
-            f"There is no feed for user {user} in the feeds of {name}: the user was not active, "
-            "or is not known (`materialize_feeds.users` says who gets one)."
+            f"There is no feed for user {user} in the feeds of {ref.partition}: the user was not "
+            "active, or is not known (`materialize_feeds.users` says who gets one)."
         )
+    return found[0]
+
+
+def feeds_of(store: Store, config: Config, feeds: Ref, users: Sequence[int]) -> list[Feed]:
+    """Returns the feeds of some users, in their order; nothing for a user without one."""
+    path = store.read_file(feeds, FEEDS_FILE)
+    table = pq.read_table(path, filters=[("user_id", "in", list(users))])
     metadata = table.schema.metadata or {}
-    actions = metadata.get(b"actions", b"").decode().split(",")
-    weights = {action.name: action.score_weight for action in config.actions}
-    rows = sorted(table.to_pylist(), key=lambda row: row["rank"])
-    return Feed(
-        user_id=user,
-        day=name,
-        release=metadata.get(b"release", b"").decode() or release,
-        is_live=_is_live(store, feeds),
-        items=tuple(_item(row, actions, weights) for row in rows),
-    )
+    actions = metadata[b"actions"].decode().split(",")
+    release = metadata[b"release"].decode()
+    weights = _weights(store, config, feeds.partition, release)
+    live = releases.live(store)
+    places: dict[int, list[Item]] = {}
+    for row in sorted(table.to_pylist(), key=lambda row: row["rank"]):
+        places.setdefault(row["user_id"], []).append(_item(row, actions, weights))
+    return [
+        Feed(
+            user_id=user,
+            day=feeds.partition,
+            release=release,
+            is_live=live is not None and live.feeds == feeds,
+            items=tuple(places[user]),
+        )
+        for user in users
+        if user in places
+    ]
+
+
+def example_users(store: Store, feeds: Ref, count: int) -> list[int]:
+    """Returns users spread evenly over those who have a feed, by their ids."""
+    if not count:
+        return []
+    table = pq.read_table(store.read_file(feeds, FEEDS_FILE), columns=["user_id"])
+    users = sorted(table["user_id"].unique().to_pylist())
+    last = len(users) - 1
+    places = {last * part // max(count - 1, 1) for part in range(count)}
+    return [users[place] for place in sorted(places)] if users else []
+
+
+def short_reason(item: Item) -> str:
+    """Returns in a few words why a post has its place."""
+    if item.source == "popular":
+        words = ["popular"]
+    else:
+        best = [each for each in item.contributions if each.value][:2]
+        words = [f"{each.action} {each.probability:.1%}" for each in best]
+    if item.diversity_multiplier < 1:
+        words.append(f"author again, times {item.diversity_multiplier:.2f}")
+    return ", ".join(words)
 
 
 def why(
@@ -137,30 +178,28 @@ def why(
     )
 
 
-def _published(store: Store, day: datetime.date | None) -> tuple[str, Ref, str]:
-    """Returns the digest of the release, the feeds and the name of the day."""
+def _published(store: Store, day: datetime.date | None) -> Ref:
+    """Returns the live feeds, or those published for a day."""
     if day is None:
         live = releases.live(store)
         if live is None:
             raise BadDataError("Nothing is published yet: `phoenix demo` or a backfill does it.")
-        return live.release.digest, live.feeds, live.day.isoformat()
+        return live.feeds
     feeds = store.head(releases.FEEDS, day.isoformat())
-    release = store.head(releases.RELEASE, day.isoformat())
-    if feeds is None or release is None:
+    if feeds is None:
         days = store.partitions(releases.FEEDS)
         known = f"there are feeds of {days[0]} to {days[-1]}" if days else "there are none yet"
         raise BadDataError(f"No feeds were published for {day}; {known}.")
-    return release.digest, feeds, day.isoformat()
+    return feeds
 
 
-def _feeds_files(store: Store, feeds: Ref) -> list[str]:
-    names = store.manifest(feeds)["files"]
-    return [str(store.read_file(feeds, name)) for name in names if name.endswith(".parquet")]
-
-
-def _is_live(store: Store, feeds: Ref) -> bool:
-    live = releases.live(store)
-    return live is not None and live.feeds == feeds
+def _weights(store: Store, config: Config, day: str, digest: str) -> dict[str, float]:
+    """Returns the weights with which a release scored; the configured ones if it is gone."""
+    ref = store.head(releases.RELEASE, day)
+    if ref is not None and ref.digest == digest:
+        facts = store.manifest(ref)["facts"]
+        return dict(zip(facts["actions"], facts["weights"], strict=True))
+    return {action.name: action.score_weight for action in config.actions}
 
 
 def _item(row: dict[str, Any], actions: list[str], weights: dict[str, float]) -> Item:
@@ -180,8 +219,10 @@ def _item(row: dict[str, Any], actions: list[str], weights: dict[str, float]) ->
 
 
 def _reasons_for(item: Item) -> list[str]:
-    if item.source == "popular":
-        reasons = ["It is among the most popular posts; there was too little to go by for a model."]
+    if "popular_fallback" in item.rules:
+        reasons = ["Too little is known about the user, so the most popular posts are shown."]
+    elif item.source == "popular":
+        reasons = ["The release recommends the most popular posts, and it is one of them."]
     else:
         score = "" if item.retrieval_score is None else f" with {item.retrieval_score:.3f}"
         reasons = [f"Retrieval found it near the user's interests{score}."]

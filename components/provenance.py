@@ -15,8 +15,10 @@ _PLUMBING = frozenset(
         "artifacts",
         "config",  # its values are in the recipe
         "contract",
+        "day_facts",
         "errors",
         "leases",
+        "panels",
         "pointers",
         "processes",
         "provenance",

@@ -19,7 +19,7 @@ import jinja2
 from components import contract, records, sections
 from components.artifacts import Store
 from components.config import Config
-from components.sections import DayFacts
+from components.day_facts import DayFacts
 
 _ATTEMPTS = 3
 

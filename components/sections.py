@@ -1,17 +1,12 @@
-"""What each part of a day's page shows, read from the records and the manifests of the day.
-
-A day may be in progress or broken: whatever is missing is None or empty, and the page says so.
-"""
+"""What a day's page and its line in the index show: how the run went, and where things are from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components import contract, records
-from components.artifacts import Ref, Store
-from components.config import Config
+from components import contract, panels, releases
 from components.contract import ExitCode
-from components.errors import BadDataError
+from components.day_facts import DayFacts
 
 ADVICE: Mapping[int, str] = {
     ExitCode.BAD_DATA: "The input is not usable. Mend what the message names, then run the step "
@@ -23,43 +18,6 @@ ADVICE: Mapping[int, str] = {
     ExitCode.BAD_CONFIGURATION: "The configuration or the command line is wrong. Mend the field "
     "that the message names, then run the step again.",
 }
-
-
-@dataclass(frozen=True)
-class DayFacts:
-    """Everything that is known about a day: records and verified manifests, by step."""
-
-    store: Store
-    config: Config
-    day: str
-    records: Mapping[str, Sequence[Mapping[str, Any]]]  # by step; several if it is sharded
-    refs: Mapping[str, Ref]  # by partition folder: step, or step/shard
-    manifests: Mapping[str, Mapping[str, Any]]
-    damaged: Mapping[str, str]  # step -> what is wrong with its artifact
-
-    @classmethod
-    def read(cls, store: Store, config: Config, day: str) -> "DayFacts":
-        """Collects the facts of `day`."""
-        by_step: dict[str, list[Mapping[str, Any]]] = {}
-        for record in records.read(store, day):
-            by_step.setdefault(record["step"], []).append(record)
-        refs: dict[str, Ref] = {}
-        manifests: dict[str, Mapping[str, Any]] = {}
-        damaged: dict[str, str] = {}
-        for step in contract.STEPS:
-            ref = store.head(step, day)
-            if ref is None:
-                continue
-            try:
-                manifests[step] = store.manifest(ref)
-                refs[step] = ref
-            except BadDataError as error:
-                damaged[step] = str(error)
-        return cls(store, config, day, by_step, refs, manifests, damaged)
-
-    def facts(self, step: str) -> Mapping[str, Any]:
-        """Returns what a step recorded in its artifact; nothing if there is none."""
-        return self.manifests[step]["facts"] if step in self.manifests else {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +46,8 @@ def day_page(facts: DayFacts) -> Mapping[str, Any]:
         "seconds": sum(line.seconds or 0 for line in lines),
         "damaged": facts.damaged,
         "lineage": lineage(facts),
+        "highlights": highlights(facts),
+        **panels.all_panels(facts),
     }
 
 
@@ -101,7 +61,38 @@ def summary(facts: DayFacts) -> Mapping[str, Any]:
         "num_steps": len(lines),
         "failed": [line.name for line in lines if line.state == "failed"],
         "seconds": round(sum(line.seconds or 0 for line in lines), 3),
+        **highlights(facts),
     }
+
+
+def highlights(facts: DayFacts) -> Mapping[str, Any]:
+    """Returns the numbers by which one recognises a day; None for what is not there yet."""
+    validated, evaluated = facts.facts("validate_events"), facts.facts("evaluate_models")
+    published = facts.facts("publish_feeds")
+    roles = {}
+    for role in releases.ROLES:
+        decided = evaluated.get(role)
+        models = evaluated.get("metrics", {}).get(role, {})
+        roles[role] = decided and {
+            "verdict": decided["verdict"],
+            "model": decided["model"],
+            "metric": decided["metric"],
+            "value": models.get(_entrant(decided), {}).get(decided["metric"]),
+            "popular": models.get("most_popular", {}).get(decided["metric"]),
+        }
+    return {
+        "rows_in": validated.get("rows_in"),
+        "accepted": validated.get("accepted"),
+        "quarantined": validated.get("quarantined"),
+        "users": published.get("users"),
+        "coverage": published.get("coverage"),
+        "roles": roles,
+    }
+
+
+def _entrant(decided: Mapping[str, Any]) -> str:
+    """Returns under which name the chosen model took part in the evaluation."""
+    return "most_popular" if decided["choice"] == "fallback" else decided["choice"]
 
 
 def state(lines: Sequence[StepLine]) -> str:
@@ -126,7 +117,7 @@ def step_lines(facts: DayFacts) -> list[StepLine]:
                 name=step.name,
                 dag=step.dag,
                 summary=step.summary,
-                state=_state(found, has_artifact=step.name in facts.manifests),
+                state=_state(found, has_artifact=_has_artifact(facts, step.name)),
                 seconds=taken,
                 share=(taken or 0.0) / longest,
                 message=worst["error"] if worst else None,
@@ -136,6 +127,10 @@ def step_lines(facts: DayFacts) -> list[StepLine]:
             )
         )
     return lines
+
+
+def _has_artifact(facts: DayFacts, step: str) -> bool:
+    return any(name == step or name.startswith(f"{step}-") for name in facts.manifests)
 
 
 def _state(found: Sequence[Mapping[str, Any]], *, has_artifact: bool) -> str:

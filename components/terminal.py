@@ -11,7 +11,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from components.doctor import Finding
-    from components.explain import Explanation, Feed, Item
+    from components.explain import Explanation, Feed
 
 _PLAIN_WIDTH = 200  # a pipe has no width, and lines must not be broken there
 _SIGNS = {  # from good to bad
@@ -33,6 +33,8 @@ def console() -> Console:
 
 def feed(found: "Feed") -> None:
     """Shows a feed, a line per place."""
+    from components.explain import short_reason
+
     state = "live" if found.is_live else "not live"
     title = f"Feed of user {found.user_id} on {found.day} ({state}, release {found.release[:12]})"
     rows = [
@@ -42,7 +44,7 @@ def feed(found: "Feed") -> None:
             str(item.author_id),
             f"{item.score:.4f}",
             item.source,
-            _short_reason(item),
+            short_reason(item),
         )
         for item in found.items
     ]
@@ -133,16 +135,6 @@ def _lines(value: object, depth: int) -> Iterable[str]:
                 yield from _lines(inner, depth + 1)
             else:
                 yield f"{pad}- {escape(str(inner))}"
-
-
-def _short_reason(item: "Item") -> str:
-    if item.source == "popular":
-        return "popular"
-    best = [each for each in item.contributions if each.value][:2]
-    words = [f"{each.action} {each.probability:.1%}" for each in best]
-    if item.diversity_multiplier < 1:
-        words.append(f"author again, times {item.diversity_multiplier:.2f}")
-    return ", ".join(words)
 
 
 def _table(
