@@ -1,0 +1,174 @@
+"""Runners: public initial values, safe rankings and retrievals, 64-bit ids."""
+
+import dataclasses
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from phoenix.recsys_model import PhoenixModelConfig
+from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from phoenix.runners import (
+    ACTIONS,
+    ModelRunner,
+    RecsysInferenceRunner,
+    RecsysRetrievalInferenceRunner,
+    RetrievalModelRunner,
+    create_example_corpus,
+)
+from tests.phoenix.golden_case import GoldenCase
+from tests.phoenix.model_inputs import example, ranker, trunk
+
+FIRST_ID = 2_013_267_655_123_456_789
+
+
+@pytest.fixture(scope="module")
+def ranking_runner() -> RecsysInferenceRunner:
+    runner = RecsysInferenceRunner(ModelRunner(ranker(has_post_age=True, has_dwell=True)), "test")
+    runner.initialize()
+    return runner
+
+
+@pytest.fixture(scope="module")
+def retrieval_runner() -> RecsysRetrievalInferenceRunner:
+    config = PhoenixRetrievalModelConfig(trunk(), 16, product_surface_vocab_size=4)
+    runner = RecsysRetrievalInferenceRunner(RetrievalModelRunner(config), "test")
+    runner.initialize()
+    return runner
+
+
+def retrieval_inputs():
+    return example(ranker(), num_actions=len(ACTIONS))
+
+
+def test_initial_values_for_seed_42_are_the_public_ones(golden: GoldenCase) -> None:
+    sizes = golden.sizes
+    config = PhoenixModelConfig.public(golden.trunk(), sizes["D"], sizes["A"])
+    runner = ModelRunner(config)
+    runner.initialize()
+    params = runner.load_or_init(golden.batch, golden.embeddings).params
+    for module, weights in golden.params("rank.init|").items():
+        for name, expected in weights.items():
+            np.testing.assert_array_equal(params[module][name], expected, f"{module}/{name}")
+
+
+def test_a_public_ranker_orders_by_favourite_and_keeps_bfloat16(golden: GoldenCase) -> None:
+    sizes = golden.sizes
+    config = PhoenixModelConfig.public(golden.trunk(), sizes["D"], sizes["A"])
+    runner = RecsysInferenceRunner(ModelRunner(config), "test")
+    runner.initialize()
+    runner.params = golden.params("rank.param|")
+    output = runner.rank(golden.batch, golden.embeddings)
+    assert output.scores.dtype == jnp.bfloat16
+    favourite = np.asarray(output.p_favorite_score, np.float32)
+    expected = np.argsort(-favourite[1], kind="stable")
+    np.testing.assert_array_equal(output.ranking(1), expected)
+    num_valid = np.count_nonzero(golden.batch.candidate_post_hashes[0, :, 0])
+    assert set(output.ranking(0)) == set(range(num_valid))
+
+
+def test_padding_is_never_ranked(ranking_runner: RecsysInferenceRunner) -> None:
+    batch, embeddings = example(ranking_runner.runner.model)
+    output = ranking_runner.rank(batch, embeddings)
+    assert sorted(output.ranking(0)) == [0, 1, 2, 3, 4]
+    assert sorted(output.ranking(1)) == [0, 1, 2, 3]
+    assert output.ranked_indices[1, 4] == -1
+
+
+@pytest.mark.parametrize("block_size", [2, 5, 9])
+def test_ranking_in_blocks_changes_nothing(
+    ranking_runner: RecsysInferenceRunner, block_size: int
+) -> None:
+    inputs = example(ranking_runner.runner.model)
+    whole = ranking_runner.rank(*inputs)
+    blocks = ranking_runner.rank(*inputs, block_size=block_size)
+    np.testing.assert_allclose(blocks.scores, whole.scores, atol=1e-6)
+    np.testing.assert_array_equal(blocks.ranked_indices, whole.ranked_indices)
+
+
+def test_one_broken_candidate_leaves_the_rest_of_the_slate(
+    ranking_runner: RecsysInferenceRunner,
+) -> None:
+    batch, embeddings = example(ranking_runner.runner.model)
+    before = ranking_runner.rank(batch, embeddings)
+    best = int(before.ranking(0)[0])
+    posts = embeddings.candidate_post_embeddings.copy()
+    posts[0, best] = np.nan
+    broken = dataclasses.replace(embeddings, candidate_post_embeddings=posts)
+    after = ranking_runner.rank(batch, broken)
+    np.testing.assert_array_equal(after.ranking(0), [*before.ranking(0)[1:], best])
+
+
+def test_batch_size_is_at_least_one() -> None:
+    runner = ModelRunner(ranker(), bs_per_device=0.125)
+    runner.initialize()
+    assert runner.batch_size == max(1, int(0.125 * len(jax.local_devices())))
+
+
+def test_the_retrieval_runner_initialises_both_towers(
+    retrieval_runner: RecsysRetrievalInferenceRunner,
+) -> None:
+    modules = {name.split("/")[-1] for name in retrieval_runner.params}
+    assert {"candidate_tower", "phoenix_retrieval_model"} <= modules
+
+
+def test_64_bit_post_ids_survive_retrieval(
+    retrieval_runner: RecsysRetrievalInferenceRunner,
+) -> None:
+    vectors, post_ids = create_example_corpus(30, 16)
+    retrieval_runner.set_corpus(vectors, post_ids + FIRST_ID)
+    output = retrieval_runner.retrieve(*retrieval_inputs(), top_k=10)
+    users = retrieval_runner.encode_user(*retrieval_inputs())
+    best = np.argsort(-np.asarray(users) @ vectors.T, axis=1, kind="stable")[:, :10]
+    np.testing.assert_array_equal(output.top_k_indices[:2], best[:2])
+    rows = np.asarray(output.top_k_indices, np.int64)
+    np.testing.assert_array_equal(output.top_k_post_ids, rows + FIRST_ID)
+    assert np.all(np.diff(output.top_k_scores) <= 0)
+
+
+def test_a_corpus_smaller_than_top_k_comes_back_whole_without_masked_rows(
+    retrieval_runner: RecsysRetrievalInferenceRunner,
+) -> None:
+    vectors, post_ids = create_example_corpus(12, 16)
+    retrieval_runner.set_corpus(vectors, post_ids)
+    assert retrieval_runner.retrieve(*retrieval_inputs()).top_k_indices.shape == (3, 12)
+    retrieval_runner.set_corpus(vectors, post_ids, corpus_mask=post_ids % 3 == 0)
+    output = retrieval_runner.retrieve(*retrieval_inputs())
+    for row in np.asarray(output.top_k_indices):
+        assert sorted(row) == [0, 3, 6, 9]
+
+
+def test_candidates_are_encoded_as_unit_vectors(
+    retrieval_runner: RecsysRetrievalInferenceRunner,
+) -> None:
+    vectors = retrieval_runner.encode_candidates(*retrieval_inputs())
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), 1.0, atol=1e-5)
+
+
+def test_retrieval_without_a_corpus_says_so() -> None:
+    config = PhoenixRetrievalModelConfig(trunk(), 16)
+    runner = RecsysRetrievalInferenceRunner(RetrievalModelRunner(config), "test")
+    with pytest.raises(ValueError, match=r"corpus_embeddings.*set_corpus.*got None"):
+        runner.retrieve(*retrieval_inputs())
+
+
+def test_a_corpus_of_misfitting_lengths_is_refused(
+    retrieval_runner: RecsysRetrievalInferenceRunner,
+) -> None:
+    with pytest.raises(ValueError, match=r"corpus_post_ids.*\(4,\), got \(3,\)"):
+        retrieval_runner.set_corpus(np.ones((4, 16)), np.arange(3))
+    with pytest.raises(ValueError, match=r"corpus_mask.*\(4,\), got \(2,\)"):
+        retrieval_runner.set_corpus(np.ones((4, 16)), np.arange(4), np.ones(2))
+
+
+def test_the_models_import_nothing_but_arrays() -> None:
+    code = (
+        "import sys, phoenix.runners; "
+        "print({m.split('.')[0] for m in sys.modules} & "
+        "{'airflow', 'pandas', 'pyarrow', 'components', 'schemas', 'orbax'})"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
