@@ -1,0 +1,46 @@
+"""How everything here is measured, and what is said about it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One comparison. All rates are "more is better"."""
+
+    name: str
+    ours: float
+    peer: float
+    unit: str
+    note: str  # what the peer is, and the sizes
+
+    @property
+    def ratio(self) -> float:
+        """Ours over the peer's: 1 is equal, above 1 is faster."""
+        return self.ours / self.peer
+
+    def to_dict(self) -> dict[str, str | float]:
+        """The line that the runner prints, with four significant digits."""
+        numbers = {"ours": self.ours, "peer": self.peer, "ratio": self.ratio}
+        rounded = {name: float(f"{value:.4g}") for name, value in numbers.items()}
+        return {"name": self.name, **rounded, "unit": self.unit, "note": self.note}
+
+
+def rates(ours: Work, peer: Work, *, amount: float, repeats: int = 7) -> tuple[float, float]:
+    """Returns `amount` per second of both, each at its best of `repeats` runs after a warm-up.
+
+    The two take turns, so that what else the machine does meets both; the best run is the one
+    that was disturbed least.
+    """
+    ours()
+    peer()
+    best = [float("inf"), float("inf")]
+    for _ in range(repeats):
+        for index, work in enumerate((ours, peer)):
+            start = time.perf_counter()
+            work()
+            best[index] = min(best[index], time.perf_counter() - start)
+    return amount / best[0], amount / best[1]
