@@ -14,6 +14,8 @@ _COLORS = {
     "most_popular": "#6b7280",
     "random": "#c4c8ce",
 }
+_CURVE_COLOR = "#d97742"
+_FEW_POINTS = 20
 
 
 def learning_curve(path: Path, curve: Sequence[Mapping[str, float]], *, title: str) -> None:
@@ -26,7 +28,9 @@ def learning_curve(path: Path, curve: Sequence[Mapping[str, float]], *, title: s
     """
     figure = _figure(5.2, 2.6)
     axes = figure.add_subplot()
-    axes.plot([point["step"] for point in curve], [point["loss"] for point in curve], lw=1.5)
+    steps, losses = [point["step"] for point in curve], [point["loss"] for point in curve]
+    is_short = len(curve) < _FEW_POINTS  # a single point has no line
+    axes.plot(steps, losses, lw=1.5, color=_CURVE_COLOR, marker="o" if is_short else None, ms=3)
     axes.set_xlabel("step")
     axes.set_ylabel("loss")
     axes.set_title(title)
@@ -89,4 +93,6 @@ def _save(figure: "Figure", path: Path) -> None:
     import matplotlib as mpl
 
     with mpl.rc_context(_STYLE):
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(
+            path, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
+        )

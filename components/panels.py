@@ -42,7 +42,8 @@ def all_panels(facts: DayFacts) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, panel in panels.items():
         try:
-            shown[name] = panel(facts)
+            content = panel(facts)
+            shown[name] = content and {"problem": None, **content}
         except (BadDataError, OSError, KeyError, TypeError, ValueError) as error:
             # A damaged file, or facts of another version: the rest of the page is still of use.
             logger.warning("The panel %s of %s cannot be shown: %r", name, facts.day, error)
@@ -130,7 +131,7 @@ def _role_metrics(role: str, decided: Panel, by_model: Mapping[str, Panel]) -> P
             {"model": model, "values": [by_model[model].get(name) for name in names]}
             for model in entrants
         ],
-        "best": [_best([by_model[model].get(name) for model in entrants]) for name in names],
+        "best": [_best(name, [by_model[model].get(name) for model in entrants]) for name in names],
         "bars": _bars({model: by_model[model].get(gate) for model in entrants}),
         "actions": _actions(by_model),
         "slices": _slices(by_model, entrants),
@@ -255,12 +256,10 @@ def _bars(values: Mapping[str, float | None]) -> list[Panel]:
     ]
 
 
-def _best(values: Sequence[float | None]) -> int | None:
-    """Returns the place of the highest value; None if there is none or all are equal."""
-    known = [value for value in values if value is not None]
-    if len(set(known)) < 2:
-        return None
-    return values.index(max(known))
+def _best(name: str, values: Sequence[float | None]) -> float | None:
+    """Returns the highest value, unless all are equal or more of it is not simply better."""
+    known = {value for value in values if value is not None}
+    return max(known) if len(known) > 1 and name != "coverage" else None
 
 
 def _is_number(value: object) -> bool:

@@ -22,6 +22,7 @@ from components.config import Config
 from components.day_facts import DayFacts
 
 _ATTEMPTS = 3
+_DIGITS = ((1_000, 0), (100, 1), (10, 2), (1, 3))  # from this value on, so many decimals
 
 
 def refresh(store: Store, config: Config, day: datetime.date) -> str:
@@ -127,4 +128,7 @@ def _number(value: object) -> str:
     """Numbers with four digits that say something, anything else as it is."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "—" if value is None else str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    digits = next((d for limit, d in _DIGITS if abs(value) >= limit), 4)
+    return f"{value:.1e}" if 0 < abs(value) < 1e-4 else f"{value:,.{digits}f}"
