@@ -20,7 +20,7 @@ from typing import NoReturn
 from components import demo_view, layouts, sources
 from components.artifacts import Store
 from components.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
-from components.config import Config, KuaiRandSource, load
+from components.config import Config, SyntheticSource, load
 from components.errors import BadConfigurationError, BadDataError
 from components.local_airflow import USER, Deployment, LocalAirflow
 
@@ -39,6 +39,7 @@ class Plan:
     deployment: Deployment
     config: Config
     last_day: datetime.date  # newest day that is complete
+    has_ended: bool  # whether nothing is added to the source any more
 
     def days(self, count: int | None) -> list[datetime.date]:
         """Returns the days from the configured first one on; all of them without a count."""
@@ -141,15 +142,18 @@ def prepare(source: Path | None, root: Path) -> Plan:
 def _plan(deployment: Deployment) -> Plan:
     config = load(deployment.config)
     source = config.ingest_events.source
-    if not isinstance(source, KuaiRandSource):
+    if isinstance(source, SyntheticSource):
         last_day = config.first_day + datetime.timedelta(days=_SYNTHETIC_DAYS - 1)
-        return Plan(deployment, config, last_day)
-    layout = layouts.layout(source, config)
-    found = sources.read_day(layout, config.first_day, first_day=config.first_day)
+        return Plan(deployment, config, last_day, has_ended=True)
+    found = sources.read_day(
+        layouts.layout(source, config), config.first_day, first_day=config.first_day
+    )
     if found.last_day is None:
-        raise BadDataError(f"{source.path}: no event has a readable time.")
+        raise BadDataError("The source has no event with a readable time.")
+    yesterday = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=1)
     # The newest event's own day may still be growing.
-    return Plan(deployment, config, found.last_day - datetime.timedelta(days=1))
+    last_day = found.last_day - datetime.timedelta(days=1)
+    return Plan(deployment, config, last_day, has_ended=found.last_day < yesterday)
 
 
 def _follow(cascade: Cascade, airflow: LocalAirflow) -> None:
@@ -174,9 +178,9 @@ def _follow(cascade: Cascade, airflow: LocalAirflow) -> None:
 
 
 def _start(airflow: LocalAirflow, plan: Plan) -> None:
-    airflow.start(
-        plan.config, last_day=plan.last_day.isoformat(), retry_delay_seconds=_RETRY_SECONDS
-    )
+    # A log that goes on is processed every midnight; one that has ended, only when asked for.
+    last_day = plan.last_day.isoformat() if plan.has_ended else None
+    airflow.start(plan.config, last_day=last_day, retry_delay_seconds=_RETRY_SECONDS)
 
 
 @contextlib.contextmanager

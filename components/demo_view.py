@@ -17,7 +17,7 @@ from components import explain, records, releases, report, terminal
 from components.artifacts import Ref, Store
 from components.cascade import Cascade
 from components.config import Config
-from components.contract import STEPS, Dag
+from components.contract import Dag
 from components.errors import BadDataError
 
 _NUM_EXAMPLES = 3
@@ -104,49 +104,48 @@ def _states(cascade: Cascade, seconds: float) -> Table:
 
 
 def _results(store: Store, days: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("day", "rows in", "accepted", "quarantined", "decision"):
-        table.add_column(name, justify="right" if name in ("rows in", "accepted") else "left")
-    for name in ("ranker", "retrieval"):
-        table.add_column(f"{name}: best, popular, random")
-    table.add_column("feeds", justify="right")
-    table.add_column("seconds", justify="right")
-    table.add_column("done")
+    newest = _facts(store, "evaluate_models", days[-1])
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("day")
+    for name in ("rows in", "accepted", "quarantined"):
+        table.add_column(name, justify="right")
+    for role in ("ranker", "retrieval"):
+        metric = newest[role]["metric"]
+        table.add_column(f"{role}: {metric}\nreleased, popular, random")
+    for name in ("feeds", "seconds"):
+        table.add_column(name, justify="right")
+    table.add_column("steps done")
     for day in days:
         table.add_row(*_result(store, day))
     return table
 
 
 def _result(store: Store, day: str) -> list[str]:
-    rows = _facts(store, "validate_events", day).get("account", {})
+    rows = _facts(store, "validate_events", day)
     evaluation = _facts(store, "evaluate_models", day)
     feeds = _facts(store, "publish_feeds", day)
     ran = records.read(store, day)
-    changed = [record for record in ran if record["status"] == "done"]
-    verdicts = [f"{role} {evaluation[role]['verdict']}" for role in releases.ROLES]
+    num_done = sum(record["status"] == "done" for record in ran)
     return [
         day,
-        f"{rows.get('rows_in', 0):,}",
-        f"{rows.get('accepted', 0):,}",
-        f"{rows.get('quarantined', 0):,}",
-        ", ".join(verdicts),
-        _metrics(evaluation, "ranker"),
-        _metrics(evaluation, "retrieval"),
-        f"{feeds.get('users', 0):,}",
-        f"{sum(record['seconds'] for record in ran):.1f}",
-        f"{len(changed)} of {len(STEPS)} steps" if changed else "nothing to do",
+        *(f"{rows[name]:,}" for name in ("rows_in", "accepted", "quarantined")),
+        *(_verdict(evaluation, role) for role in ("ranker", "retrieval")),
+        f"{feeds['users_with_feed']:,}",
+        f"{sum(record['seconds'] for record in ran):.0f}",
+        f"{num_done} of {len(ran)}" if num_done else "nothing to do",
     ]
 
 
-def _metrics(evaluation: Mapping[str, Any], role: str) -> str:
-    """Returns the gate's metric of what was released, the most popular and the random one."""
-    metric = evaluation[role]["metric"]
-    by_model = evaluation["metrics"][role]
-    chosen = evaluation[role]["choice"]
-    names = ("most_popular" if chosen == "fallback" else chosen, "most_popular", "random")
-    values = [by_model.get(name, {}).get(metric) for name in names]
-    shown = ["—" if value is None else f"{value:.3f}" for value in values]
-    return f"{metric} {' '.join(shown)}"
+def _verdict(evaluation: Mapping[str, Any], role: str) -> str:
+    """Returns the gate's word, and its metric for the released, the popular and the random one."""
+    decision, by_model = evaluation[role], evaluation["metrics"][role]
+    released = "most_popular" if decision["choice"] == "fallback" else decision["choice"]
+    values = [
+        by_model.get(name, {}).get(decision["metric"])
+        for name in (released, "most_popular", "random")
+    ]
+    numbers = ["    —" if value is None else f"{value:.3f}" for value in values]
+    return " ".join([f"{decision['verdict']:8}", *numbers])
 
 
 def _facts(store: Store, kind: str, day: str) -> Mapping[str, Any]:
@@ -163,7 +162,7 @@ def _example_feeds(out: Console, store: Store, config: Config) -> None:
         out.print(f"\n[bold]Feed of user {user} on {found.day}[/bold]")
         for item in found.items[:_EXAMPLE_PLACES]:
             why = explain.why(store, config, user, item.post_id)
-            reasons = "; ".join(why.reasons)
+            reasons = " ".join(why.reasons[:2])
             out.print(f"  {item.rank:2}. post {item.post_id}: {escape(reasons)}", soft_wrap=True)
     out.print()
 

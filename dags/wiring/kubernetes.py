@@ -105,7 +105,7 @@ def arguments(module: str, argv: Sequence[str], settings: Settings) -> dict[str,
 
 def _resources(settings: Settings) -> k8s.V1ResourceRequirements:
     limits = {
-        "cpu": str(settings.cpus),
+        "cpu": f"{settings.cpus:g}",
         "memory": settings.memory,
         "ephemeral-storage": "2Gi",
     }

@@ -84,9 +84,10 @@ class ProcessStep(StepOperator, BaseOperator):
 
     def _stream(self, stream: IO[str] | None, kept: deque[str]) -> None:
         assert stream is not None
-        for line in stream:
-            kept.append(line.rstrip("\n"))
-            self.log.info("%s", kept[-1])
+        with stream:
+            for line in stream:
+                kept.append(line.rstrip("\n"))
+                self.log.info("%s", kept[-1])
 
     def _kill_group(self) -> None:
         if self._process is not None:
