@@ -4,7 +4,6 @@ import ast
 import functools
 import hashlib
 import importlib.metadata
-import importlib.util
 from pathlib import Path
 
 _OURS = ("components", "phoenix", "schemas")
@@ -89,17 +88,20 @@ def _imports(module: str) -> list[str]:
     ]
 
 
-@functools.cache
 def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # the parent is a module, so this names something inside it
-        return False
+    return _file(name) is not None
+
+
+def _source(module: str) -> Path:
+    path = _file(module)
+    if path is None:
+        raise ModuleNotFoundError(f"The module {module} has no source file.")
+    return path
 
 
 @functools.cache
-def _source(module: str) -> Path:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"The module {module} has no source file.")
-    return Path(spec.origin)
+def _file(module: str) -> Path | None:
+    # By path, because to find a module the import system loads the package around it, JAX and all.
+    stem = Path(__file__).parents[1].joinpath(*module.split("."))
+    candidates = (stem.with_name(f"{stem.name}.py"), stem / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)

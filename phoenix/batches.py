@@ -11,9 +11,23 @@ import numpy as np
 
 from phoenix.config import JsonConfig
 from phoenix.recsys_model import RecsysBatch
-from phoenix.windows import Windows, to_batch, unpack_actions
+from phoenix.windows import Windows, unpack_actions
 
 _SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.
+
+
+def to_batch(windows: Windows, num_actions: int) -> RecsysBatch:
+    """Returns the model's view of `windows`: hashes, actions and surfaces, no ids and no labels."""
+    return RecsysBatch(
+        user_hashes=windows.user_hashes,
+        history_post_hashes=windows.history_post_hashes,
+        history_author_hashes=windows.history_author_hashes,
+        history_actions=unpack_actions(windows.history_actions, num_actions),
+        history_product_surface=windows.history_surfaces,
+        candidate_post_hashes=windows.candidate_post_hashes,
+        candidate_author_hashes=windows.candidate_author_hashes,
+        candidate_product_surface=windows.candidate_surfaces,
+    )
 
 
 class WindowSource(Protocol):

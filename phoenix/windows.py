@@ -1,7 +1,8 @@
 """Windows: one user's impressions with the history that was known before the first of them.
 
 A window is the unit of training, evaluation and serving. `Windows` holds N of them as fixed-shape
-NumPy arrays; `to_batch` turns a slice into what the models take.
+NumPy arrays; `phoenix.batches.to_batch` turns a slice into what the models take. The data steps use
+this module, so it knows nothing of JAX.
 
 Glossary of shapes:
   N: windows, S: history length, C: candidates, A: actions,
@@ -11,12 +12,9 @@ History is oldest first, left-aligned, padded on the right. Padding has id 0 and
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from phoenix.inputs import RecsysBatch
 
 
 class Windows(NamedTuple):
@@ -76,19 +74,3 @@ def unpack_actions(bits: np.ndarray, num_actions: int) -> np.ndarray:
     """
     positions = np.arange(num_actions, dtype=np.uint64)
     return ((bits[..., None] >> positions) & np.uint64(1)).astype(np.float32)
-
-
-def to_batch(windows: Windows, num_actions: int) -> "RecsysBatch":
-    """Returns the model's view of `windows`: hashes, actions and surfaces, no ids and no labels."""
-    from phoenix.inputs import RecsysBatch  # the data steps use windows without loading JAX
-
-    return RecsysBatch(
-        user_hashes=windows.user_hashes,
-        history_post_hashes=windows.history_post_hashes,
-        history_author_hashes=windows.history_author_hashes,
-        history_actions=unpack_actions(windows.history_actions, num_actions),
-        history_product_surface=windows.history_surfaces,
-        candidate_post_hashes=windows.candidate_post_hashes,
-        candidate_author_hashes=windows.candidate_author_hashes,
-        candidate_product_surface=windows.candidate_surfaces,
-    )
