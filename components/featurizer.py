@@ -193,7 +193,9 @@ def read_log(
         active = table.filter(table.shown_at >= active_from).select("user_id").distinct()
         table = table.semi_join(active, "user_id")
     if user_ids is not None:
-        table = table.semi_join(ibis.memtable({"user_id": np.unique(user_ids)}), "user_id")
+        table = table.semi_join(
+            ibis.memtable(pa.table({"user_id": np.unique(user_ids)})), "user_id"
+        )
     result = table.order_by("user_id", "shown_at", "event_id").to_pyarrow()
     # Engines have their own resolution of time; the contract has its own.
     return Log(*(_plain(result[c.name].combine_chunks().cast(c.type)) for c in EVENTS.columns))
