@@ -48,10 +48,19 @@ class Item:
     rules: tuple[str, ...]
     contributions: tuple[Contribution, ...]  # the largest first
 
+    @property
+    def weighted_sum(self) -> float:
+        """The sum of the contributions; `phoenix.scoring` moves it above 0 to get `base_score`."""
+        return sum(each.value for each in self.contributions)
+
     def to_json(self) -> dict[str, Any]:
         """Returns the place as JSON-able values."""
         contributions = [asdict(each) | {"value": each.value} for each in self.contributions]
-        return asdict(self) | {"contributions": contributions, "rules": list(self.rules)}
+        return asdict(self) | {
+            "weighted_sum": self.weighted_sum,
+            "contributions": contributions,
+            "rules": list(self.rules),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,8 +73,8 @@ def why(found: "Explanation") -> None:
     ]
     _table(("action", "probability", "weight", "adds"), rows, numeric=4, first_numeric=1)
     out.print(
-        f"  {item.base_score:.5f} times {item.diversity_multiplier:.3f} for author diversity "
-        f"= [bold]{item.score:.5f}[/bold]"
+        f"  The sum {item.weighted_sum:+.5f}, moved above 0, is {item.base_score:.5f}; times "
+        f"{item.diversity_multiplier:.3f} for author diversity it is [bold]{item.score:.5f}[/bold]."
     )
     if item.rules:
         out.print(f"  rules: {', '.join(item.rules)}")

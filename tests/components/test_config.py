@@ -116,9 +116,7 @@ def test_every_mistake_is_told_at_once(load_raw: Loader) -> None:
 
 
 def test_an_action_without_a_weight_is_refused_with_the_ways_out(load_raw: Loader) -> None:
-    with pytest.raises(
-        BadConfigurationError, match=r"actions\.1: .*'wave' has no"
-    ):
+    with pytest.raises(BadConfigurationError, match=r"actions\.1: .*'wave' has no"):
         load_raw(_changed("actions.1", {"name": "wave"}))
     borrowed = load_raw(_changed("actions.1", {"name": "wave", "published_as": "click"}))
     assert borrowed.actions[1].score_weight == PUBLISHED_WEIGHTS["click"]

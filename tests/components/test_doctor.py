@@ -1,0 +1,138 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components import doctor
+from components.config import Config, load
+from components.contract import ExitCode
+from components.doctor import Finding, Severity
+
+LAST = "2026-01-03"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    path = tmp_path / "phoenix.yaml"
+    path.write_text(
+        "store: store\nfirst_day: 2026-01-01\n"
+        "ingest_events: {source: {layout: synthetic}}\n"
+        "actions: [{name: favorite, is_positive: true}]\n"
+    )
+    return load(path)
+
+
+def by_check(findings: list[Finding], check: str) -> list[Finding]:
+    return [finding for finding in findings if finding.check == check]
+
+
+def bad(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity is not Severity.FINE]
+
+
+def test_a_fresh_deployment_is_fit(config: Config) -> None:
+    findings = doctor.examine(config)
+    assert doctor.exit_code(findings) == ExitCode.DONE
+    assert {"python", "libraries", "memory", "source", "store", "live"} <= {
+        finding.check for finding in findings
+    }
+
+
+def test_a_healthy_store_has_nothing_to_complain_about(three_days) -> None:
+    findings = doctor.examine(three_days.config, deep=True)
+    assert bad(findings) == []
+    assert "Release and feeds of 2026-01-03 are live" in by_check(findings, "live")[0].message
+
+
+def test_every_complaint_says_what_to_do(world) -> None:
+    world.store.storage.remove(f"train_ranker/{LAST}")
+    (world.artifact("ingest_events", LAST).folder / "manifest.json").write_text("{}")
+    complaints = bad(doctor.examine(world.config))
+    assert len(complaints) == 2
+    assert all(finding.advice for finding in complaints)
+
+
+def test_a_missing_source_is_a_configuration_error(tmp_path: Path) -> None:
+    path = tmp_path / "phoenix.yaml"
+    path.write_text(
+        "store: store\nfirst_day: 2026-01-01\n"
+        "ingest_events: {source: {layout: kuairand, path: nowhere}}\n"
+        "actions: [{name: favorite, is_positive: true}]\n"
+    )
+    findings = doctor.examine(load(path))
+    assert doctor.exit_code(findings) == ExitCode.BAD_CONFIGURATION
+    assert "nowhere, which is not there" in by_check(findings, "source")[0].message
+
+
+def test_a_store_that_cannot_be_written_is_a_configuration_error(config: Config) -> None:
+    Path(config.store).write_text("a file where the folder should be")
+    findings = doctor.examine(config)
+    assert doctor.exit_code(findings) == ExitCode.BAD_CONFIGURATION
+    assert "cannot be written" in by_check(findings, "store")[0].message
+
+
+def test_a_damaged_file_is_found_when_one_looks_deep(world) -> None:
+    path = world.artifact("publish_feeds", LAST).path("feeds.parquet")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert doctor.exit_code(doctor.examine(world.config)) == ExitCode.DONE
+    findings = doctor.examine(world.config, deep=True)
+    assert doctor.exit_code(findings) == ExitCode.BAD_DATA
+    assert any("feeds.parquet is damaged" in finding.message for finding in bad(findings))
+
+
+def test_a_damaged_live_release_is_an_error(world) -> None:
+    manifest = world.artifact("publish_release", LAST).folder / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes() + b" ")
+    findings = doctor.examine(world.config)
+    assert doctor.exit_code(findings) == ExitCode.BAD_DATA
+    (finding,) = by_check(findings, "live")
+    assert "phoenix releases list" in finding.advice
+
+
+def test_a_gap_is_named(world) -> None:
+    world.store.storage.remove("build_features/2026-01-02")
+    findings = by_check(doctor.examine(world.config), "gaps")
+    assert ["build_features has no artifact of 2026-01-02" in f.message for f in findings] == [True]
+
+
+def test_what_the_dead_left_behind_is_a_warning(config: Config) -> None:
+    code = (
+        "import os, signal; from components import leases; from components.storage import Storage;"
+        f"storage = Storage({config.store!r}); lease = leases.held(storage, 'events/2026-01-01');"
+        "lease.__enter__(); storage.scratch_folder(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    run = subprocess.run([sys.executable, "-c", code])
+    assert run.returncode < 0
+    complaints = bad(doctor.examine(config))
+    assert [finding.check for finding in complaints] == ["drafts", "leases"]
+    assert all(finding.severity is Severity.WARNING for finding in complaints)
+
+
+def test_who_is_at_work_is_said(config: Config) -> None:
+    from components import leases
+    from components.storage import Storage
+
+    with leases.held(Storage(config.store), "events/2026-01-01"):
+        (finding,) = by_check(doctor.examine(config), "leases")
+    assert f"written by process {os.getpid()}" in finding.message
+    assert finding.severity is Severity.FINE
+
+
+def test_a_failed_run_is_a_warning_with_its_message(world) -> None:
+    assert world.run("train_ranker", "2026-01-09") == ExitCode.BAD_DATA
+    (finding,) = by_check(doctor.examine(world.config), "runs")
+    assert "train_ranker of 2026-01-09 failed (65)" in finding.message
+
+
+def test_the_worst_finding_decides_the_exit_code() -> None:
+    def finding(severity: Severity, code: ExitCode) -> Finding:
+        return Finding(check="c", severity=severity, message="m", exit_code=code)
+
+    error, warning = Severity.ERROR, Severity.WARNING
+    data, configuration = ExitCode.BAD_DATA, ExitCode.BAD_CONFIGURATION
+    assert doctor.exit_code([]) == 0
+    assert doctor.exit_code([finding(warning, ExitCode.DONE)]) == 0
+    assert doctor.exit_code([finding(error, data), finding(warning, ExitCode.DONE)]) == 65
+    assert doctor.exit_code([finding(error, data), finding(error, configuration)]) == 78

@@ -1,0 +1,109 @@
+import datetime
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from components import explain, releases
+from components.errors import BadDataError
+from phoenix.scoring import weighted_scores
+
+LAST = "2026-01-03"
+
+
+def _users(world) -> list[int]:
+    live = releases.live(world.store)
+    assert live is not None
+    return explain.example_users(world.store, live.feeds, 5)
+
+
+def test_a_feed_is_what_was_published_in_order(three_days) -> None:
+    user = _users(three_days)[0]
+    found = explain.feed(three_days.store, three_days.config, user)
+    path = three_days.artifact("publish_feeds", LAST).path("feeds.parquet")
+    rows = pq.read_table(path, filters=[("user_id", "=", user)]).sort_by("rank").to_pylist()
+    assert [item.post_id for item in found.items] == [row["post_id"] for row in rows]
+    assert (found.day, found.is_live) == (LAST, True)
+    assert found.release == three_days.artifact("publish_release", LAST).ref.digest
+
+
+def test_contributions_add_up_to_the_score(three_days) -> None:
+    for user in _users(three_days):
+        for item in explain.feed(three_days.store, three_days.config, user).items:
+            probabilities = np.array([each.probability for each in item.contributions])
+            weights = [each.weight for each in item.contributions]
+            expected = weighted_scores(probabilities, weights).scores
+            assert item.base_score == pytest.approx(float(expected), abs=1e-5)
+            assert item.base_score * item.diversity_multiplier == pytest.approx(
+                item.score, abs=1e-5
+            )
+
+
+def test_a_feed_of_an_earlier_day_is_not_live(three_days) -> None:
+    day = datetime.date(2026, 1, 2)
+    live = three_days.store.head("publish_feeds", day.isoformat())
+    user = explain.example_users(three_days.store, live, 1)[0]
+    found = explain.feed(three_days.store, three_days.config, user, day)
+    assert (found.day, found.is_live) == ("2026-01-02", False)
+
+
+def test_an_unknown_user_is_refused_by_number(three_days) -> None:
+    with pytest.raises(BadDataError, match=f"no feed for user 5 in the feeds of {LAST}"):
+        explain.feed(three_days.store, three_days.config, 5)
+
+
+def test_a_day_without_feeds_is_refused_with_the_days_that_have_some(three_days) -> None:
+    with pytest.raises(BadDataError, match=f"for 2026-02-01; there are feeds of .* to {LAST}"):
+        explain.feed(three_days.store, three_days.config, 1, datetime.date(2026, 2, 1))
+
+
+def test_every_place_has_reasons(three_days) -> None:
+    user = _users(three_days)[2]
+    for item in explain.feed(three_days.store, three_days.config, user).items:
+        found = explain.why(three_days.store, three_days.config, user, item.post_id)
+        assert found.item == item
+        assert found.reasons
+
+
+def test_a_post_that_nobody_knows_is_named_as_such(three_days) -> None:
+    found = explain.why(three_days.store, three_days.config, _users(three_days)[0], 5)
+    assert found.item is None
+    assert "not among those known" in found.reasons[0]
+
+
+def test_a_post_that_was_shown_is_explained_by_the_day(three_days) -> None:
+    accepted = three_days.artifact("validate_events", LAST).path("accepted.parquet")
+    row = pq.read_table(accepted, columns=["user_id", "post_id"]).slice(0, 1).to_pylist()[0]
+    found = explain.why(three_days.store, three_days.config, row["user_id"], row["post_id"])
+    assert found.reasons == (f"The user was shown it on {LAST} already.",)
+
+
+def test_a_post_that_was_not_good_enough_is_explained(three_days) -> None:
+    user = _users(three_days)[0]
+    validated = three_days.artifact("validate_events", LAST)
+    posts = set(pq.read_table(validated.path("posts.parquet"))["post_id"].to_pylist())
+    for day in ("2026-01-02", LAST):  # `seen_days` of the world
+        path = three_days.artifact("validate_events", day).path("accepted.parquet")
+        shown = pq.read_table(path, filters=[("user_id", "=", user)])
+        posts -= set(shown["post_id"].to_pylist())
+    feed = explain.feed(three_days.store, three_days.config, user)
+    post = min(posts - {item.post_id for item in feed.items})
+    found = explain.why(three_days.store, three_days.config, user, post)
+    assert found.item is None
+    assert "not retrieved" in found.reasons[0]
+
+
+def test_the_weights_are_those_of_the_release_and_not_of_today(world) -> None:
+    user = _users(world)[0]
+    before = explain.feed(world.store, world.config, user)
+    world.edit("{name: click}", "{name: click, weight: 999}")
+    assert explain.feed(world.store, world.config, user) == before
+
+
+def test_example_users_are_spread_and_none_are_asked_for_none(three_days) -> None:
+    live = releases.live(three_days.store)
+    assert live is not None
+    users = _users(three_days)
+    assert users == sorted(set(users))
+    assert len(users) == 5
+    assert explain.example_users(three_days.store, live.feeds, 0) == []
