@@ -24,7 +24,7 @@ _INITIAL_TEMPERATURE = 0.1
 
 
 class Objective(Protocol):
-    """A model with its loss, as pure functions of parameters and looked-up rows."""
+    """A model with its loss, as pure functions of parameters and looked-up rows; hashable."""
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns trainable initial parameters; only the shapes of the arrays matter."""
@@ -42,7 +42,7 @@ class RankingObjective:
     """Multi-label cross entropy of the ranker, over real candidates and all actions."""
 
     config: PhoenixModelConfig
-    action_weights: np.ndarray  # [A] float32, at least 0
+    action_weights: tuple[float, ...]  # [A] at least 0
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns the initial parameters of the ranker."""
@@ -57,7 +57,7 @@ class RankingObjective:
             logits,
             batch.labels,
             where=_candidate_mask(batch)[..., None],
-            weights=batch.weights[:, None, None] * self.action_weights,
+            weights=batch.weights[:, None, None] * np.array(self.action_weights, np.float32),
         )
         return value, {}
 
@@ -70,7 +70,7 @@ class RetrievalObjective:
     """Sampled softmax of the two towers: the engaged posts against those of other users."""
 
     config: PhoenixRetrievalModelConfig
-    is_positive_action: np.ndarray  # [A] bool: a candidate with any of them is a positive
+    is_positive_action: tuple[bool, ...]  # [A]: a candidate with any of them is a positive
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns the initial parameters of both towers and of the temperature."""
@@ -94,7 +94,7 @@ class RetrievalObjective:
         value = losses.sampled_softmax(
             logits,
             jnp.asarray(batch.inputs.candidate_post_hashes),
-            is_positive=jnp.any((batch.labels > 0) & self.is_positive_action, axis=-1),
+            is_positive=jnp.any((batch.labels > 0) & np.array(self.is_positive_action), axis=-1),
             where=_candidate_mask(batch),
             weights=batch.weights,
         )
@@ -134,10 +134,10 @@ def objective_of(
                 f"The ranker predicts {config.num_actions} actions, but the action list has "
                 f"{len(actions)}: {list(actions)}."
             )
-        weights = [action_weights.get(action, 1.0) for action in actions]
-        return RankingObjective(config, np.array(weights, np.float32))
+        weights = tuple(action_weights.get(action, 1.0) for action in actions)
+        return RankingObjective(config, weights)
     chosen = set(positive_actions) or set(actions)
-    return RetrievalObjective(config, np.array([action in chosen for action in actions]))
+    return RetrievalObjective(config, tuple(action in chosen for action in actions))
 
 
 def _candidate_mask(batch: TrainBatch) -> jax.Array:

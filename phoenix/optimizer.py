@@ -1,6 +1,7 @@
 """The optimizer of the dense parameters, and the rule that a non-finite step changes nothing."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 import jax
@@ -46,31 +47,35 @@ class OptimizerConfig(JsonConfig):
         Args:
           num_steps: At least 1; the cosine schedule reaches 0 there.
         """
-        return optax.chain(
-            optax.clip_by_global_norm(self.clip_norm),
-            optax.adamw(
-                self._schedule(num_steps),
-                b1=self.b1,
-                b2=self.b2,
-                weight_decay=self.weight_decay,
-                mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim >= 2, params),
-            ),
-        )
+        # One object for equal arguments, so that what is compiled for it is found again.
+        return _transformation(self, num_steps if self.schedule == "cosine" else 0)
 
-    def _schedule(self, num_steps: int) -> optax.Schedule:
-        if self.schedule == "cosine":
-            after = optax.cosine_decay_schedule(
-                self.learning_rate, max(num_steps - self.warmup_steps, 1)
-            )
-        else:
-            after = optax.constant_schedule(self.learning_rate)
-        if not self.warmup_steps:
-            return after
-        # Counts from 1, so that the first step already moves.
-        warmup = optax.linear_schedule(
-            self.learning_rate / self.warmup_steps, self.learning_rate, self.warmup_steps - 1
-        )
-        return optax.join_schedules([warmup, after], [self.warmup_steps])
+
+@lru_cache(maxsize=8)
+def _transformation(config: OptimizerConfig, num_steps: int) -> optax.GradientTransformation:
+    return optax.chain(
+        optax.clip_by_global_norm(config.clip_norm),
+        optax.adamw(
+            _schedule(config, num_steps),
+            b1=config.b1,
+            b2=config.b2,
+            weight_decay=config.weight_decay,
+            mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim >= 2, params),
+        ),
+    )
+
+
+def _schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
+    peak, warmup_steps = config.learning_rate, config.warmup_steps
+    if config.schedule == "cosine":
+        after = optax.cosine_decay_schedule(peak, max(num_steps - warmup_steps, 1))
+    else:
+        after = optax.constant_schedule(peak)
+    if not warmup_steps:
+        return after
+    # Counts from 1, so that the first step already moves.
+    warmup = optax.linear_schedule(peak / warmup_steps, peak, warmup_steps - 1)
+    return optax.join_schedules([warmup, after], [warmup_steps])
 
 
 class NonFiniteError(ArithmeticError):

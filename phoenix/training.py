@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -218,11 +219,6 @@ class _Loop:
         self.train_step = _train_step(
             self.objective, self.optimizer, self.config.table_learning_rate
         )
-        self.validation_loss = jax.jit(
-            lambda state, batch: self.objective.loss(
-                state.params, lookup(state.tables, batch.inputs), batch
-            )[0]
-        )
         self.step = self.skipped_steps = self.skipped_in_a_row = 0
         self.curve: list[dict[str, float]] = []
         self.losses: list[float] = []  # Since the last point of the curve.
@@ -351,7 +347,7 @@ class _Loop:
         for start in range(self.num_train, self._num_windows, self.config.batch_size):
             stop = min(start + self.config.batch_size, self._num_windows)
             batch = self._batch(np.arange(start, stop))
-            losses.append(float(self.validation_loss(self.state, batch)))
+            losses.append(float(_validation_loss(self.objective)(self.state, batch)))
             counts.append(stop - start)
         return float(np.average(losses, weights=counts))
 
@@ -390,6 +386,8 @@ class _Loop:
         return digest.hexdigest()
 
 
+# Cached: runs of one configuration in one process compile once.
+@lru_cache(maxsize=8)
 def _train_step(
     objective: Objective, optimizer: optax.GradientTransformation, table_learning_rate: float
 ) -> Callable[[_State, TrainBatch], tuple[_State, _Report]]:
@@ -413,3 +411,11 @@ def _train_step(
         return _State(params, opt_state, tables), _Report(loss, flags, scalars)
 
     return jax.jit(train_step, donate_argnums=0)
+
+
+@lru_cache(maxsize=8)
+def _validation_loss(objective: Objective) -> Callable[[_State, TrainBatch], jax.Array]:
+    def validation_loss(state: _State, batch: TrainBatch) -> jax.Array:
+        return objective.loss(state.params, lookup(state.tables, batch.inputs), batch)[0]
+
+    return jax.jit(validation_loss)
