@@ -32,13 +32,12 @@ class KnownPosts:
         check, count = RowCheck(len(rows.lines)), len(rows.lines)
         post_ids = check.whole(rows, columns["post_id"])
         is_zero = post_ids <= 0
-        check.mark(is_zero, "zero_id", rows, columns["post_id"], "{}: expected an id > 0, got {!r}")
+        check.mark(is_zero, "zero_id", rows, columns["post_id"], "an id above 0")
         author_ids = np.zeros(count, np.int64)
         if "author_id" in columns:
             author_ids = check.whole(rows, columns["author_id"])
             is_zero = author_ids <= 0
-            detail = "{}: expected an id > 0, got {!r}"
-            check.mark(is_zero, "zero_id", rows, columns["author_id"], detail)
+            check.mark(is_zero, "zero_id", rows, columns["author_id"], "an id above 0")
         created_at = np.zeros(count, np.int64)
         if "created_at" in columns:
             created_at = check.time(rows, columns["created_at"], layout.post_time_unit)

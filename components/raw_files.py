@@ -78,7 +78,7 @@ def read(file: Path, columns: Sequence[str]) -> Iterator[RawRows]:
     columns = list(dict.fromkeys(columns))
     try:
         yield from (_read_parquet if file.name.endswith(".parquet") else _read_csv)(file, columns)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise _unreadable(file, error) from error
 
 

@@ -57,49 +57,47 @@ class RowCheck:
         """Reads whole numbers below `limit`, of either sign."""
         values, is_good = cells.parse_whole(rows.cells[column])
         is_good &= (values >= -limit) & (values <= limit - 1)
-        self._judge(is_good, "unreadable_number", rows, column, "{}: expected a whole number")
+        self._judge(is_good, "unreadable_number", rows, column, "a whole number")
         return values
 
     def number(self, rows: RawRows, column: str) -> np.ndarray:
         """Reads finite numbers."""
         values, is_good = cells.parse_number(rows.cells[column])
-        self._judge(is_good, "unreadable_number", rows, column, "{}: expected a number")
+        self._judge(is_good, "unreadable_number", rows, column, "a number")
         return values
 
     def time(self, rows: RawRows, column: str, unit: str) -> np.ndarray:
         """Reads times."""
         values, is_good = cells.parse_time(rows.cells[column], unit)
         form = "ISO 8601" if unit == "iso" else f"{unit} since 1970"
-        what = f"{{}}: expected a time from 1990 to 2099 as {form}"
-        self._judge(
-            is_good,
-            "unreadable_time",
-            rows,
-            column,
-            "{}: expected a time from 1990 to 2099 as " + what,
-        )
+        expected = f"a time from 1990 to 2099 as {form}"
+        self._judge(is_good, "unreadable_time", rows, column, expected)
         return values
 
     def flag(self, rows: RawRows, column: str) -> np.ndarray:
         """Reads flags."""
         values, is_good = cells.parse_flag(rows.cells[column])
-        self._judge(is_good, "unreadable_flag", rows, column, "{}: expected 0 or 1")
+        self._judge(is_good, "unreadable_flag", rows, column, "0 or 1")
         return values & is_good
 
-    def mark(self, is_bad: np.ndarray, rule: str, rows: RawRows, column: str, detail: str) -> None:
+    def mark(
+        self, is_bad: np.ndarray, rule: str, rows: RawRows, column: str, expected: str
+    ) -> None:
         """Marks rows that nothing else is wrong with."""
         for row in np.flatnonzero(is_bad & self.is_good):
+            value = _json_value(rows.cells[column][row])
+            came = "nothing" if value in (None, "") else repr(value)
             self.rules[row] = rule
-            self.details[int(row)] = detail.format(column, _json_value(rows.cells[column][row]))
+            self.details[int(row)] = f"{column}: expected {expected}, got {came}"
 
     def _judge(
-        self, is_good: np.ndarray, rule: str, rows: RawRows, column: str, detail: str
+        self, is_good: np.ndarray, rule: str, rows: RawRows, column: str, expected: str
     ) -> None:
         if is_good.all():
             return
         is_missing = ~is_good & cells.is_missing(rows.cells[column])
-        self.mark(is_missing, "missing_value", rows, column, detail + ", got nothing")
-        self.mark(~is_good, rule, rows, column, detail + ", got {!r}")
+        self.mark(is_missing, "missing_value", rows, column, expected)
+        self.mark(~is_good, rule, rows, column, expected)
 
 
 def _json_value(cell: pa.Scalar) -> object:
