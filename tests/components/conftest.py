@@ -1,0 +1,146 @@
+"""A small world that has run for three days, for every test that needs releases and feeds."""
+
+import datetime
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from components import contract, releases
+from components.artifacts import Artifact, Store
+from components.config import Config, load
+
+DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
+CHAIN = tuple(contract.STEPS)
+SHARDED_CHAIN = (*CHAIN[:-2], CHAIN[-2], *CHAIN[-2:])
+_CONFIG = """
+store: {store}
+first_day: 2026-01-01
+seed: 7
+ingest_events:
+  source:
+    layout: synthetic
+    num_users: 120
+    num_authors: 15
+    num_posts: 150
+    num_posts_per_day: 10
+    impressions_per_day: 1500
+actions:
+  - {{name: favorite, is_positive: true}}
+  - {{name: click}}
+  - {{name: share, is_positive: true}}
+  - {{name: not_interested}}
+hashing: {{user_rows: 500, post_rows: 500, author_rows: 100}}
+build_features: {{history_length: 8, num_candidates: 4}}
+train_retrieval: &training
+  model: {{emb_size: 16, num_layers: 1, num_heads: 1, key_size: 8}}
+  min_windows: 10
+  batch_size: 32
+  epochs: 2
+train_ranker: *training
+evaluate_models: {{retrieval_k: 20}}
+materialize_feeds: {{num_retrieved: 30, feed_length: 5, seen_days: 2, num_shards: 2}}
+publish_feeds: {{min_coverage: 0.5}}
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """A configuration file and its store."""
+
+    path: Path
+
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+        return load(self.path)
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return Store(self.config.store)
+
+    def edit(self, old: str, new: str) -> "World":
+        """Changes the configuration file."""
+        text = self.path.read_text()
+        assert old in text
+        self.path.write_text(text.replace(old, new))
+        return self
+
+    def run(self, name: str, day: str, **options: object) -> int:
+        """Runs the real main of a step; returns its exit code."""
+        import importlib
+
+        argv = contract.STEPS[name].argv(config=str(self.path), day=day, **options)
+        return importlib.import_module(f"components.{name}").main(argv)
+
+    def run_day(self, day: str, steps: tuple[str, ...] = CHAIN) -> list[int]:
+        """Runs steps in order, every shard of those that have some; returns the exit codes."""
+        codes = []
+        for name in steps:
+            if name == "materialize_feeds":
+                codes += [self.run(name, day, shard=shard, num_shards=2) for shard in (0, 1)]
+            elif name == "publish_feeds":
+                codes.append(self.run(name, day, num_shards=2))
+            else:
+                codes.append(self.run(name, day))
+        return codes
+
+    def artifact(self, kind: str, partition: str) -> Artifact:
+        """Opens the current artifact of a partition, verified."""
+        ref = self.store.head(kind, partition)
+        assert ref is not None, f"no {kind} of {partition}"
+        return self.store.read(ref)
+
+    def heads(self) -> dict[str, str]:
+        """The digest of every current artifact."""
+        found = {}
+        for kind in CHAIN:
+            for partition in self.store.partitions(kind):
+                ref = self.store.head(kind, partition)
+                assert ref is not None
+                found[f"{kind}/{partition}"] = ref.digest
+        return found
+
+    def live_day(self) -> str | None:
+        """Which day is live."""
+        live = releases.live(self.store)
+        return None if live is None else live.day.isoformat()
+
+    def copy(self, folder: Path) -> "World":
+        """Returns the same world at another place, free to be changed."""
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(self.config.store, folder / "store")
+        text = self.path.read_text().replace(self.config.store, str(folder / "store"))
+        (folder / "world.yaml").write_text(text)
+        return replace(self, path=folder / "world.yaml")
+
+
+def day_of(text: str) -> datetime.date:
+    """A day from its text."""
+    return datetime.date.fromisoformat(text)
+
+
+def new_world(folder: Path) -> World:
+    """A world in which nothing has run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "world.yaml"
+    path.write_text(_CONFIG.format(store=folder / "store"))
+    return World(path)
+
+
+@pytest.fixture(scope="session")
+def three_days(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Three finished days; for reading only."""
+    world = new_world(tmp_path_factory.mktemp("three_days"))
+    for day in DAYS:
+        for code, name in zip(world.run_day(day), SHARDED_CHAIN, strict=True):
+            assert code == 0, f"{name} of {day}"
+    return world
+
+
+@pytest.fixture
+def world(three_days: World, tmp_path: Path) -> World:
+    """A copy of the three finished days, free to be changed."""
+    return three_days.copy(tmp_path / "world")
