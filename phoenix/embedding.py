@@ -21,6 +21,8 @@ from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
 # Small against the steps of AdaGrad, so that a row that was never trained says almost nothing.
 INITIAL_STANDARD_DEVIATION = 0.02
 _EPSILON = 1e-10
+# Keeps the streams of the tables apart from those that order the epochs of the same seed.
+_STREAM = 1 << 32
 
 
 class EmbeddingTable(NamedTuple):
@@ -43,7 +45,7 @@ def initial_tables(hash_spec: HashSpec, emb_size: int, seed: int) -> EmbeddingTa
     """Returns tables of small random rows.
 
     Rows are normal with standard deviation `INITIAL_STANDARD_DEVIATION`, drawn by Philox with the
-    key (seed, index of the table); row 0 is zero.
+    key (seed, 2**32 + index of the table); row 0 is zero.
 
     Args:
       hash_spec: Gives the number of rows of each table.
@@ -53,7 +55,7 @@ def initial_tables(hash_spec: HashSpec, emb_size: int, seed: int) -> EmbeddingTa
     arrays = {}
     for index, kind in enumerate(KINDS):
         num_rows = getattr(hash_spec, kind).num_rows
-        generator = np.random.Generator(np.random.Philox(key=[seed, index]))
+        generator = np.random.Generator(np.random.Philox(key=[seed, _STREAM + index]))
         rows = generator.standard_normal((num_rows, emb_size), np.float32)
         rows *= np.float32(INITIAL_STANDARD_DEVIATION)
         rows[0] = 0
