@@ -67,12 +67,19 @@ def check(
             run_id=RunIdentifier(run_name=day),
         )
     for one in result.results:
-        if one.exception_info and one.exception_info.get("raised_exception"):
-            error = one.exception_info.get("exception_message")
-            raise RuntimeError(f"{one.expectation_config} could not be checked: {error}")
+        _refuse_exception(one)
         # Examples of wrong values are personal data; their place is the quarantine.
         one.result.pop("partial_unexpected_list", None)
     return sorted((_plain(one) for one in result.results), key=_order), _sections(result)
+
+
+def _refuse_exception(result: "ExpectationValidationResult") -> None:
+    found: Any = result.exception_info or {}
+    # Either the exception itself, or one for each metric that it kept from being computed.
+    for one in [found] if "raised_exception" in found else found.values():
+        if one["raised_exception"]:
+            what = result.to_json_dict()["expectation_config"]
+            raise RuntimeError(f"{what} could not be checked: {one['exception_message']}")
 
 
 def _plain(result: "ExpectationValidationResult") -> dict[str, Any]:
