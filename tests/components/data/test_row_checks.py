@@ -1,0 +1,42 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+
+from components.raw_files import RawRows
+from components.row_checks import Rejections, RowCheck
+
+ROWS = RawRows(
+    "a.csv",
+    np.array([2, 3, 4]),
+    {"n": pa.array(["1", "x", ""]), "m": pa.array(["?", "?", "5"])},
+)
+
+
+def test_a_row_is_rejected_for_the_first_thing_that_is_wrong_with_it() -> None:
+    check = RowCheck(3)
+    assert check.whole(ROWS, "n").tolist() == [1, 0, 0]
+    check.number(ROWS, "m")
+    assert check.rules.tolist() == ["unreadable_number", "unreadable_number", "missing_value"]
+    assert check.details == {
+        0: "m: expected a number, got '?'",
+        1: "n: expected a whole number, got 'x'",
+        2: "n: expected a whole number, got nothing",
+    }
+
+
+def test_whole_numbers_that_do_not_fit_their_column_are_rejected() -> None:
+    check = RowCheck(3)
+    check.whole(RawRows("a", ROWS.lines, {"n": pa.array([7, 8, -9])}), "n", limit=8)
+    assert check.is_good.tolist() == [True, False, False]
+
+
+def test_a_rejected_row_keeps_its_place_and_its_content() -> None:
+    check, rejections = RowCheck(3), Rejections()
+    check.whole(ROWS, "n")
+    rejections.add("events", ROWS, check)
+    rejections.add_malformed("posts", "b.csv", 9, "expected 2 columns, got 1: x{}")
+    first, _, last = rejections.table().to_pylist()
+    assert (first["table"], first["file"], first["line"]) == ("events", "a.csv", 3)
+    assert json.loads(first["raw"]) == {"n": "x", "m": "?"}
+    assert (last["rule"], last["line"]) == ("malformed_row", 9)
