@@ -86,8 +86,7 @@ def app(argv: Sequence[str] | None = None) -> int:
     except StepError as error:
         _complain(str(error))
         return int(error.exit_code)
-    except BrokenPipeError:  # the reader, as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except SystemExit:  # typer found that the reader of a pipe, as `head`, has seen enough
         return int(ExitCode.DONE)
     except OSError as error:  # a folder that may not be read, a full disk
         _complain(f"The system refused: {error}")
