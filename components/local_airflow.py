@@ -45,6 +45,7 @@ _COMMANDS = {
 }
 _START_SECONDS = 180.0
 _STOP_SECONDS = 30.0
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class LocalAirflow:
         # The API server goes last: tasks that are told to stop still report to it.
         for names in (("scheduler", "dag-processor"), ("api-server",)):
             _end_groups([members[name] for name in names if name in members])
-        for pid in _strangers(self.deployment.home):
+        for pid in strangers(self.deployment.home):
             _signal(pid, signal.SIGKILL)
         self._state.unlink(missing_ok=True)
 
@@ -163,17 +164,19 @@ class LocalAirflow:
         members: dict[str, tuple[int, str | None]] = {}
         for name, arguments in _COMMANDS.items():
             self.log(name).parent.mkdir(parents=True, exist_ok=True)
-            with self.log(name).open("ab") as log:
-                process = subprocess.Popen(  # noqa: S603 - our own Airflow, fixed arguments
-                    [*_airflow(), *arguments],
-                    env=_environment(self.deployment.home),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    cwd=self.deployment.home,
-                    start_new_session=True,
-                )
-            members[name] = (process.pid, processes.started(process.pid))
+            # Not a Popen: these processes may outlive this one, and are found again by number.
+            pid = os.posix_spawn(
+                sys.executable,
+                [*_airflow(), *arguments],
+                _environment(self.deployment.home),
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_OPEN, 1, self.log(name), _APPEND, 0o600),
+                    (os.POSIX_SPAWN_DUP2, 1, 2),
+                ],
+                setsid=True,
+            )
+            members[name] = (pid, processes.started(pid))
             # After each one: a command that dies here leaves a list of what it started.
             _write_private(self._state, json.dumps({"url": url, "processes": members}))
 
@@ -363,7 +366,7 @@ def _signal(target: int, number: signal.Signals) -> None:
         return
 
 
-def _strangers(home: Path) -> list[int]:
+def strangers(home: Path) -> list[int]:
     """Returns the processes whose environment names this AIRFLOW_HOME: tasks and their steps."""
     mark = f"AIRFLOW_HOME={home.resolve()}".encode()
     found = []
