@@ -1,9 +1,11 @@
 """What a user's feed says, and why each post is where it is, or is not there.
 
-Everything is read from verified files of published feeds; no model is loaded and nothing is
-computed again, so an explanation is about what was served, and takes a moment.
+Everything about a place in a feed is read from verified files of published feeds: an explanation
+is about what was served, and takes a moment. Only for a post that might have come into the feed and
+did not is the release loaded and asked again.
 """
 
+import bisect
 import datetime
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -117,16 +119,16 @@ def feed(store: Store, config: Config, user: int, day: datetime.date | None = No
 
 def feeds_of(store: Store, config: Config, feeds: Ref, users: Sequence[int]) -> list[Feed]:
     """Returns the feeds of some users, in their order; nothing for a user without one."""
-    path = store.read_file(feeds, FEEDS_FILE)
-    table = pq.read_table(path, filters=[("user_id", "in", list(users))])
-    metadata = table.schema.metadata or {}
+    file = pq.ParquetFile(store.read_file(feeds, FEEDS_FILE))
+    metadata = file.schema_arrow.metadata
     actions = metadata[b"actions"].decode().split(",")
     release = metadata[b"release"].decode()
     weights = _weights(store, config, feeds.partition, release)
     live = releases.live(store)
     places: dict[int, list[Item]] = {}
-    for row in sorted(table.to_pylist(), key=lambda row: row["rank"]):
-        places.setdefault(row["user_id"], []).append(_item(row, actions, weights))
+    for user in users:
+        for row in _rows_of_user(file, user):
+            places.setdefault(user, []).append(_item(row, actions, weights))
     return [
         Feed(
             user_id=user,
@@ -202,6 +204,23 @@ def _published(store: Store, day: datetime.date | None) -> Ref:
     return feeds
 
 
+def _rows_of_user(file: pq.ParquetFile, user: int) -> list[dict[str, Any]]:
+    """Returns the rows of a user from a file sorted by user and rank.
+
+    A filter of pyarrow would do the same, and import pandas, which takes longer than all the rest.
+    """
+    column = file.schema_arrow.get_field_index("user_id")
+    rows: list[dict[str, Any]] = []
+    for number in range(file.num_row_groups):
+        statistics = file.metadata.row_group(number).column(column).statistics
+        if statistics is None or statistics.min <= user <= statistics.max:
+            group = file.read_row_group(number)
+            users = group["user_id"].to_pylist()
+            start, stop = bisect.bisect_left(users, user), bisect.bisect_right(users, user)
+            rows += group.slice(start, stop - start).to_pylist()
+    return rows
+
+
 def _weights(store: Store, config: Config, day: str, digest: str) -> dict[str, float]:
     """Returns the weights with which a release scored; the configured ones if it is gone."""
     ref = store.head(releases.RELEASE, day)
@@ -263,10 +282,11 @@ def _reasons_against(store: Store, config: Config, found: Feed, post: int) -> li
             store, "validate_events", shown, "accepted.parquet", post_id=post, user_id=found.user_id
         ):
             return [f"The user was shown it on {shown} already."]
-    return [
-        f"It was not retrieved among the {config.materialize_feeds.num_retrieved} nearest posts, "
-        f"or its score was lower than that of the last of the {len(found.items)} places."
-    ]
+    from components import retrace  # it loads the models: only for a post that came close
+
+    return retrace.retrace(
+        store, config, release_digest=found.release, user_id=found.user_id, post_id=post
+    ).reasons()
 
 
 def _rows(store: Store, kind: str, partition: str, name: str, **equal: int) -> list[dict[str, Any]]:

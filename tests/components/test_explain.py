@@ -90,7 +90,7 @@ def test_a_post_that_was_not_good_enough_is_explained(three_days) -> None:
     post = min(posts - {item.post_id for item in feed.items})
     found = explain.why(three_days.store, three_days.config, user, post)
     assert found.item is None
-    assert "not retrieved" in found.reasons[0]
+    assert "place" in found.reasons[-1]
 
 
 def test_the_weights_are_those_of_the_release_and_not_of_today(world) -> None:
