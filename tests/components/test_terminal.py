@@ -1,0 +1,35 @@
+import pytest
+
+from components import terminal
+from components.doctor import Finding, Severity
+
+
+def test_findings_are_sorted_with_the_worst_last(capsys: pytest.CaptureFixture[str]) -> None:
+    found = [
+        Finding(check="disk", severity=Severity.ERROR, message="full", advice="free some"),
+        Finding(check="python", severity=Severity.FINE, message="3.11"),
+        Finding(check="runs", severity=Severity.WARNING, message="one failed", advice="look"),
+    ]
+    terminal.findings(found)
+    out = capsys.readouterr().out
+    assert out.index("python") < out.index("runs") < out.index("disk")
+    assert "free some" in out
+    assert out.endswith("1 errors, 1 warnings, 1 fine.\n")
+
+
+def test_what_comes_from_data_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.facts({"reason": "[bold]not a style[/bold]", "list": ["[red]a", {"b": 1}]})
+    out = capsys.readouterr().out
+    assert "[bold]not a style[/bold]" in out
+    assert "[red]a" in out
+
+
+def test_long_lines_are_not_broken_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    reason = "word " * 100
+    terminal.facts({"reason": reason.strip()})
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_without_a_release_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.releases([])
+    assert capsys.readouterr().out == "There is no release yet.\n"
