@@ -144,7 +144,7 @@ EVALUATE_MODELS = Step(
         Option(
             name="force",
             choices=("promote", "keep"),
-            help="Overrule the gate for both models; needs --reason.",
+            help="Overrule the gate for both models; needs a reason.",
         ),
         Option(name="reason", help="Why the gate is overruled; kept in the decision."),
     ),

@@ -64,8 +64,7 @@ def form(**fields: Param) -> Any:  # noqa: ANN401 - DAG() declares the type that
         format="date",
         pattern=f"^{contract.DAY_PATTERN}$",
         title="Day (UTC)",
-        description="The day to process, YYYY-MM-DD, if Partition Key is left empty.",
-        section="Run",
+        description="The day to process, unless Partition Key (Advanced Options) names it.",
     )
     return {"day": day, **fields}
 
@@ -76,6 +75,7 @@ def option_param(step: contract.Step, name: str, **extra: Any) -> Param:  # noqa
     types = ["string"] if option.default is not None else ["null", "string"]
     if option.choices:
         extra["enum"] = [*option.choices, *([None] if option.default is None else [])]
+        extra["values_display"] = {"null": "as configured"}
     return Param(
         option.default,
         type=types,
