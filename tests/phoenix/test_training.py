@@ -1,0 +1,294 @@
+"""Claims about training: it learns, repeats bit by bit, survives kills, and skips bad steps."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from phoenix import metrics, training
+from phoenix.batches import InMemoryWindows
+from phoenix.checkpoint import load_training_progress
+from phoenix.config import ConfigError
+from phoenix.hashing import HashSpec
+from phoenix.objectives import RankingObjective
+from phoenix.optimizer import NonFiniteError, OptimizerConfig
+from phoenix.training import Progress, TrainConfig
+from tests.phoenix.planted import (
+    ACTIONS,
+    NUM_POSTS,
+    RANKER,
+    RETRIEVAL,
+    author_of,
+    runner,
+    world,
+)
+
+SMALL = world(200).windows
+HELD_OUT = world(1500, seed=1)
+
+
+def assert_same_bits(first, second):
+    jax.tree.map(np.testing.assert_array_equal, first.params, second.params)
+    for ours, theirs in zip(first.tables, second.tables, strict=True):
+        np.testing.assert_array_equal(ours.rows, theirs.rows)
+        np.testing.assert_array_equal(ours.accumulator, theirs.accumulator)
+
+
+def test_ranker_learns_who_likes_what():
+    model = runner(RANKER, world(8000).windows, epochs=3).run().model
+    windows = HELD_OUT.windows
+    labels = (windows.labels & np.uint64(1)).ravel()
+    predicted = model.predict(windows)[..., 0].ravel()
+    is_own = (
+        HELD_OUT.user_topics[windows.user_ids][:, None]
+        == (HELD_OUT.post_topics[windows.candidate_post_ids])
+    )
+    best = metrics.auc(labels, is_own.ravel().astype(float))
+    assert metrics.auc(labels, predicted) > 0.7
+    assert metrics.auc(labels, predicted) > best - 0.02
+    assert metrics.calibration(labels, predicted) == pytest.approx(1, abs=0.1)
+    assert metrics.relative_cross_entropy(labels, predicted) > 15
+
+
+def test_retrieval_finds_more_than_the_most_popular():
+    training = world(8000)
+    model = runner(RETRIEVAL, training.windows, epochs=3).run().model
+    windows, posts = HELD_OUT.windows, np.arange(1, NUM_POSTS + 1)
+    scores = model.encode_users(windows) @ model.encode_posts(posts, author_of(posts)).T
+    retrieved = posts[np.argsort(-scores, axis=1)[:, :10]]
+    is_liked = (windows.labels & np.uint64(1)) > 0
+    relevant = np.where(is_liked, windows.candidate_post_ids, 0)
+    liked_before = training.windows.candidate_post_ids[training.windows.labels > 0]
+    popular = np.argsort(-np.bincount(liked_before, minlength=NUM_POSTS + 1))[:10]
+    popular_recall = metrics.recall_at_k(np.tile(popular, (len(relevant), 1)), relevant, 10)
+    assert metrics.recall_at_k(retrieved, relevant, 10) > 1.2 * popular_recall
+    topics = HELD_OUT.post_topics[retrieved]
+    assert np.mean(topics == HELD_OUT.user_topics[windows.user_ids][:, None]) > 0.7  # Chance: 0.25.
+
+
+@pytest.mark.parametrize("config", [RANKER, RETRIEVAL])
+def test_one_seed_gives_one_model_and_one_curve(config):
+    first = runner(config, SMALL, epochs=2, log_every=3, validation_fraction=0.1).run()
+    second = runner(config, SMALL, epochs=2, log_every=3, validation_fraction=0.1).run()
+    assert_same_bits(first.model, second.model)
+    assert first.curve == second.curve
+    assert [point["step"] for point in first.curve] == [3, 6]
+    assert "validation_loss" in first.curve[-1]
+    json.dumps(first.curve, allow_nan=False)
+
+
+def test_another_seed_gives_another_model():
+    models = [runner(RANKER, SMALL, seed=seed).run().model for seed in (1, 2)]
+    assert not np.array_equal(models[0].tables.user.rows, models[1].tables.user.rows)
+
+
+class InterruptError(Exception):
+    """Stops a run from its own callback."""
+
+
+def stop_at(step):
+    def on_progress(progress: Progress) -> None:
+        if progress.step >= step:
+            raise InterruptError
+
+    return on_progress
+
+
+@pytest.mark.parametrize("config", [RANKER, RETRIEVAL])
+def test_interrupted_run_continues_to_the_same_bits(config, tmp_path):
+    options = {"epochs": 3, "checkpoint_every": 2, "log_every": 3}
+    whole = runner(config, SMALL, **options).run()
+    with pytest.raises(InterruptError):
+        runner(
+            config, SMALL, checkpoint_directory=tmp_path, on_progress=stop_at(9), **options
+        ).run()
+    assert load_training_progress(tmp_path)[1]["step"] == 8
+    resumed = runner(config, SMALL, checkpoint_directory=tmp_path, **options).run()
+    assert_same_bits(resumed.model, whole.model)
+    assert resumed.curve == whole.curve
+    assert resumed.steps == whole.steps == 12
+
+
+def test_finished_run_is_not_trained_again(tmp_path):
+    first = runner(RANKER, SMALL, checkpoint_directory=tmp_path).run()
+    steps = []
+    again = runner(
+        RANKER, SMALL, checkpoint_directory=tmp_path, on_progress=lambda p: steps.append(p.step)
+    ).run()
+    assert steps == []
+    assert again.curve == first.curve
+    assert_same_bits(again.model, first.model)
+
+
+def test_training_state_of_another_run_is_refused(tmp_path):
+    runner(RANKER, SMALL, checkpoint_directory=tmp_path).run()
+    for changed in (
+        runner(RANKER, SMALL, checkpoint_directory=tmp_path, seed=9),
+        runner(RANKER, SMALL.rows(slice(150)), checkpoint_directory=tmp_path),
+    ):
+        with pytest.raises(ValueError, match="another configuration, data or"):
+            changed.run()
+
+
+def train_in_a_process(states: Path | str, model: Path) -> subprocess.Popen:
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.phoenix.planted", str(states), str(model)],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root), "JAX_PLATFORMS": "cpu"},
+    )
+
+
+def wait_for(process: subprocess.Popen, condition) -> None:
+    deadline = time.monotonic() + 240
+    while process.poll() is None and not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def file_contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_model_after_kills_is_byte_identical_to_one_without(tmp_path):
+    whole = train_in_a_process("none", tmp_path / "whole")
+    states = tmp_path / "states"
+    conditions = [
+        # In the middle of writing a state, when an older one exists; then at a random moment.
+        lambda: any(states.glob("step_*")) and any(states.glob(".*.partial/*")),
+        lambda: len(list(states.glob("step_*"))) and time.monotonic() > moment,
+    ]
+    for condition in conditions:
+        process = train_in_a_process(states, tmp_path / "resumed")
+        moment = time.monotonic() + np.random.default_rng().uniform(5, 15)
+        wait_for(process, condition)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    last = train_in_a_process(states, tmp_path / "resumed")
+    assert last.wait(240) == 0
+    assert whole.wait(240) == 0
+    assert file_contents(tmp_path / "resumed") == file_contents(tmp_path / "whole")
+
+
+@pytest.fixture
+def poison(monkeypatch):
+    """Makes the loss of the steps for which `is_bad(first user hash)` holds not a number."""
+    training._train_step.cache_clear()
+    yield partial(_poison, monkeypatch)
+    training._train_step.cache_clear()
+
+
+def _poison(monkeypatch, is_bad):
+    clean = RankingObjective.loss
+
+    def loss(self, params, rows, batch):
+        value, scalars = clean(self, params, rows, batch)
+        bad = is_bad(jnp.asarray(batch.inputs.user_hashes)[0, 0])
+        return jnp.where(bad, jnp.nan, 1.0) * value, scalars
+
+    monkeypatch.setattr(RankingObjective, "loss", loss)
+
+
+def test_steps_that_are_not_finite_change_nothing_and_are_counted(poison):
+    start = runner(RANKER, SMALL).run().model
+    training._train_step.cache_clear()
+    poison(lambda _: True)
+    result = runner(RANKER, SMALL, start=start, max_skipped_steps=4).run()
+    assert result.skipped_steps == result.steps == 4
+    assert result.curve == []
+    assert_same_bits(result.model, start)
+
+
+def test_good_steps_between_bad_ones_still_count(poison):
+    poison(lambda first_hash: first_hash % 2 == 0)
+    result = runner(RANKER, SMALL, epochs=5, max_skipped_steps=19).run()
+    assert 0 < result.skipped_steps < result.steps == 20
+    assert np.isfinite(result.curve[-1]["loss"])
+    for leaf in jax.tree.leaves((result.model.params, result.model.tables)):
+        assert np.all(np.isfinite(leaf))
+
+
+def test_too_many_bad_steps_in_a_row_stop_the_run_and_say_where(poison):
+    poison(lambda _: True)
+    with pytest.raises(NonFiniteError, match=r"Step 3 of 4 \(epoch 0\) is the 3th.*'loss'"):
+        runner(RANKER, SMALL, max_skipped_steps=2).run()
+
+
+def test_warm_start_continues_from_the_weights_and_leaves_them_alone():
+    start = runner(RANKER, world(2000).windows, epochs=2).run()
+    before = jax.tree.map(np.array, (start.model.params, start.model.tables))
+    rate = OptimizerConfig(learning_rate=1e-6)
+    warm = runner(RANKER, SMALL, start=start.model, optimizer=rate, table_learning_rate=1e-6).run()
+    cold = runner(RANKER, SMALL).run()
+    assert warm.curve[0]["loss"] < cold.curve[0]["loss"] - 0.05
+    after = (start.model.params, start.model.tables)
+    jax.tree.map(np.testing.assert_array_equal, before, after)
+
+
+def test_last_windows_are_held_out_for_validation():
+    seen = []
+
+    class Recording(InMemoryWindows):
+        def take(self, index):
+            seen.append(index)
+            return super().take(index)
+
+    result = runner(
+        RANKER, SMALL, source=Recording(SMALL), validation_fraction=0.25, batch_size=64
+    ).run()
+    trained_on = np.sort(np.concatenate([index for index in seen if len(index) > 1][-4:-1]))
+    np.testing.assert_array_equal(trained_on, np.arange(150))
+    assert result.steps == 3
+
+
+def test_progress_reports_reach_the_end():
+    reports = []
+    runner(RANKER, SMALL, epochs=2, log_every=2, on_progress=reports.append).run()
+    assert [report.step for report in reports] == [2, 4, 6, 8]
+    assert reports[-1].total_steps == 8
+    assert reports[-1].eta_seconds == 0
+    assert all(report.windows_per_second > 0 and report.loss > 0 for report in reports)
+
+
+def test_parts_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="no window"):
+        runner(RANKER, SMALL.rows(slice(0))).run()
+    with pytest.raises(ValueError, match=r"reads .* hashes"):
+        runner(RANKER, SMALL, hash_spec=HashSpec.documented(num_hashes=3)).run()
+    start = runner(RANKER, SMALL).run().model
+    with pytest.raises(ValueError, match="another action list"):
+        runner(RANKER, SMALL, start=start, actions=ACTIONS[::-1]).run()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("batch_size", 0),
+        ("epochs", 0),
+        ("seed", -1),
+        ("table_learning_rate", 0.0),
+        ("validation_fraction", 1.0),
+        ("action_weights", {"like": -1.0}),
+    ],
+)
+def test_field_out_of_range_is_refused_by_name(field, value):
+    with pytest.raises(ConfigError, match=f"TrainConfig.{field}"):
+        TrainConfig(**{field: value})
+
+
+def test_configuration_survives_json():
+    config = TrainConfig(
+        positive_actions=("like",),
+        action_weights={"like": 2.0},
+        optimizer=OptimizerConfig(warmup_steps=5),
+    )
+    assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
