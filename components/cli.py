@@ -285,7 +285,8 @@ def doctor(
     from components.config import load
 
     try:
-        findings = examination.examine(load(chosen_config(config)), deep=deep)
+        path = chosen_config(config)
+        findings = examination.examine(load(path), folder=path.parent, deep=deep)
     except BadConfigurationError as error:
         findings = [*examination.machine_findings(), examination.unusable_configuration(error)]
     rows = [vars(finding) for finding in findings]

@@ -6,6 +6,7 @@ the steps repair what they can by themselves when they run next.
 
 import datetime
 import importlib.metadata
+import importlib.util
 import os
 import shutil
 import sys
@@ -50,14 +51,16 @@ class Finding:
     exit_code: ExitCode = ExitCode.DONE  # of the whole examination, if this is an error
 
 
-def examine(config: Config, *, deep: bool = False) -> list[Finding]:
+def examine(config: Config, *, folder: Path | None = None, deep: bool = False) -> list[Finding]:
     """Runs every check.
 
     Args:
       config: The deployment to examine.
+      folder: Where its configuration lies, and its Airflow if it has one of its own.
       deep: Whether to verify every byte of every current artifact, or the manifests alone.
     """
-    findings = [*machine_findings(), *_source(config)]
+    findings = [*machine_findings(), *_source(config), *_sinks(config)]
+    findings += _airflow(folder) if folder else []
     writable = list(_storage(config))
     findings += writable
     if all(finding.severity is not Severity.ERROR for finding in writable):
@@ -159,6 +162,38 @@ def _source(config: Config) -> Iterator[Finding]:
             f"`ingest_events.source` names {where}, which is not there.",
             "Mend the path in the configuration; it is relative to the configuration's folder.",
         )
+
+
+def _sinks(config: Config) -> Iterator[Finding]:
+    for sink in config.publish_feeds.sinks:
+        variable = sink.dsn_variable if sink.kind == "postgres" else sink.url_variable
+        if not os.environ.get(variable):
+            yield _warning(
+                "sinks",
+                f"The sink {sink.kind} needs the environment variable {variable}, not set here.",
+                "Set it where the step publish_feeds runs.",
+            )
+
+
+def _airflow(folder: Path) -> Iterator[Finding]:
+    """The deployment's own Airflow, if it was ever started."""
+    from components.local_airflow import Deployment, LocalAirflow
+
+    airflow = LocalAirflow(Deployment(folder))
+    if not airflow.deployment.home.exists():
+        return
+    if importlib.util.find_spec("airflow") is None:
+        yield _unfit("airflow", "Airflow is not installed here.", "Run `make setup`.")
+    elif airflow.is_running:
+        yield _fine("airflow", f"Airflow runs at {airflow.url}.")
+    elif (airflow.deployment.home / "processes.json").exists():
+        yield _warning(
+            "airflow",
+            "Airflow was started, and not all of its processes live.",
+            f"`phoenix down` clears up; its logs are in {airflow.deployment.home / 'logs'}.",
+        )
+    else:
+        yield _fine("airflow", "Airflow is not running; `phoenix up` starts it.")
 
 
 def _storage(config: Config) -> Iterator[Finding]:

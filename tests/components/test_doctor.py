@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -124,6 +125,30 @@ def test_a_failed_run_is_a_warning_with_its_message(world) -> None:
     assert world.run("train_ranker", "2026-01-09") == ExitCode.BAD_DATA
     (finding,) = by_check(doctor.examine(world.config), "runs")
     assert "train_ranker of 2026-01-09 failed (65)" in finding.message
+
+
+def test_a_sink_without_its_address_is_a_warning(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sinks = {"sinks": ({"kind": "redis", "url_variable": "SOME_URL"},)}
+    raw = config.model_dump() | {"publish_feeds": sinks}
+    with_sink = Config.model_validate(raw)
+    assert "SOME_URL" in by_check(doctor.examine(with_sink), "sinks")[0].message
+    monkeypatch.setenv("SOME_URL", "redis://localhost")
+    assert by_check(doctor.examine(with_sink), "sinks") == []
+
+
+def test_an_airflow_that_died_is_a_warning(config: Config, tmp_path: Path) -> None:
+    assert by_check(doctor.examine(config, folder=tmp_path), "airflow") == []
+    home = tmp_path / "airflow"
+    home.mkdir()
+    (finding,) = by_check(doctor.examine(config, folder=tmp_path), "airflow")
+    assert finding.severity is Severity.FINE
+    state = {"url": "http://127.0.0.1:1", "processes": {"scheduler": [1, "another start"]}}
+    (home / "processes.json").write_text(json.dumps(state))
+    (finding,) = by_check(doctor.examine(config, folder=tmp_path), "airflow")
+    assert finding.severity is Severity.WARNING
+    assert "phoenix down" in finding.advice
 
 
 def test_the_worst_finding_decides_the_exit_code() -> None:
