@@ -7,6 +7,7 @@ EXTRAS ?= airflow,sinks,dev
 TESTS ?= not slow and not docker
 SOURCE ?=
 BIN := .venv/bin
+FROM_SOURCE = $(if $(SOURCE),--source "$(SOURCE)")
 COMPILE := $(or $(wildcard $(BIN)/uv),uv) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
@@ -22,10 +23,10 @@ setup: .venv/.complete ## Make .venv from the lock, hashes verified (EXTRAS=airf
 	@touch $@
 
 demo: setup ## Run the whole pipeline over some days and show feeds (SOURCE=DIR for KuaiRand).
-	@$(BIN)/phoenix demo $(if $(SOURCE),--source "$(SOURCE)")
+	@$(BIN)/phoenix demo $(FROM_SOURCE)
 
-up: setup ## Start Airflow with its UI on the demo's store and leave it running.
-	@$(BIN)/phoenix up
+up: setup ## Start Airflow with its UI on the newest demo, or on that of SOURCE=DIR.
+	@$(BIN)/phoenix up $(FROM_SOURCE)
 
 down: ## Stop what `make up` started.
 	@$(BIN)/phoenix down
