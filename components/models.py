@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from components.artifacts import Artifact
 from components.errors import BadDataError
 from phoenix import baselines
-from phoenix.recommender import Ranker, Retriever
+from phoenix.recommender import Retriever
 
 if TYPE_CHECKING:
     from phoenix.trained import TrainedModel
@@ -57,23 +57,6 @@ class ModelFolder:
     def retriever(self) -> Retriever:
         """Loads the model as a retriever."""
         return cast("Retriever", load(self.artifact.path(self.name)))
-
-    def ranker(self, actions: tuple[str, ...]) -> Ranker:
-        """Loads the model as a ranker.
-
-        Args:
-          actions: The configured actions, which must be those of the model.
-
-        Raises:
-          BadDataError: If the model predicts other actions.
-        """
-        model = cast("Ranker", load(self.artifact.path(self.name)))
-        if tuple(model.actions) != actions:
-            raise BadDataError(
-                f"{self.artifact.ref}: the ranker predicts the actions {list(model.actions)}, the "
-                f"configuration has {list(actions)}: train again from scratch."
-            )
-        return model
 
     def copy_to(self, folder: Path) -> None:
         """Copies the model's files to `folder`, which must not exist."""

@@ -1,0 +1,59 @@
+"""A corpus comes back as it was written, and answers queries of its own model only."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.corpus import Corpus
+from components.errors import BadDataError
+
+
+def _corpus(num_posts: int) -> Corpus:
+    generator = np.random.default_rng(0)
+    return Corpus(
+        "a" * 64,
+        np.arange(1, num_posts + 1) * (1 << 40),
+        np.arange(num_posts) + 1,
+        np.arange(num_posts) % 3 != 0,
+        generator.normal(size=(num_posts, 4)).astype(np.float32),
+    )
+
+
+@pytest.mark.parametrize("num_posts", [0, 1, 50])
+def test_a_corpus_survives_a_round_trip_with_64_bit_ids(num_posts: int, tmp_path: Path) -> None:
+    corpus = _corpus(num_posts)
+    corpus.write(tmp_path)
+    again = Corpus.read(tmp_path)
+    assert again.model_digest == corpus.model_digest
+    for name in ("post_ids", "author_ids", "is_eligible", "vectors"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(corpus, name))
+
+
+def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
+    contents = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        _corpus(20).write(tmp_path / name)
+        files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
+        contents.append([path.read_bytes() for path in files])
+    assert contents[0] == contents[1]
+
+
+def test_queries_of_another_model_are_refused_with_both_digests() -> None:
+    with pytest.raises(BadDataError, match=r"aaaaaaaaaaaa, the queries are of the model bbbb"):
+        _corpus(3).index_for("b" * 64)
+
+
+def test_posts_that_are_not_eligible_are_never_found() -> None:
+    corpus = _corpus(50)
+    rows = corpus.index_for("a" * 64).search(np.ones((1, 4), np.float32), 50).rows
+    assert corpus.is_eligible[rows[rows >= 0]].all()
+    assert (rows >= 0).sum() == corpus.is_eligible.sum()
+
+
+def test_rows_of_posts_and_of_strangers() -> None:
+    corpus = _corpus(3)
+    ids = np.array([3 << 40, 7, 1 << 40])
+    assert corpus.rows_of(ids).tolist() == [2, -1, 0]
+    assert _corpus(0).rows_of(ids).tolist() == [-1, -1, -1]

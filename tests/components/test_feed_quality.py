@@ -1,0 +1,78 @@
+"""Every breach is found, whoever made the feeds."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from components import feed_files, feed_quality
+from components.audience import SeenPosts
+from components.corpus import Corpus
+from components.serving import Feeds
+
+CORPUS = Corpus(
+    "a", np.arange(1, 11), np.arange(1, 11), np.arange(1, 11) != 10, np.ones((10, 1), np.float32)
+)
+NOTHING_SEEN = SeenPosts(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+def _table(posts: list[list[int]], scores: list[list[float]] | None = None) -> pa.Table:
+    ids = np.array(posts)
+    score = np.array(scores or [[1.0 - 0.1 * place for place in range(ids.shape[1])]] * len(ids))
+    feeds = Feeds(
+        user_ids=np.arange(len(ids)) + 1,
+        post_ids=ids,
+        author_ids=ids,
+        scores=score.astype(np.float32),
+        base_scores=score.astype(np.float32),
+        multipliers=np.ones(ids.shape, np.float32),
+        probabilities=np.full((*ids.shape, 2), 0.5, np.float32),
+        retrieval_scores=np.full(ids.shape, np.nan, np.float32),
+        is_unscored=np.arange(len(ids)) == 0,
+    )
+    schema = feed_files.schema(["click", "share"], "r" * 64)
+    return feed_files.to_table(feeds, is_popular=False, schema=schema)
+
+
+def _measure(table: pa.Table, three_days, seen: SeenPosts = NOTHING_SEEN):
+    return feed_quality.measure(
+        table, num_users=2, corpus=CORPUS, seen=seen, config=three_days.config
+    )
+
+
+def test_good_feeds_have_no_breach(three_days) -> None:
+    quality = _measure(_table([[1, 2, 3, 4, 5], [1, 2, 3, 4, 9]]), three_days)
+    assert quality.breaches == []
+    assert quality.report["coverage"] == 1.0
+    assert quality.report["unique_posts"] == 6
+    assert quality.report["fallback_share"] == 0.5
+    assert quality.report["popular_share"] == 0.5
+    assert quality.report["largest_post_share"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("posts", "scores", "message"),
+    [
+        ([[1, 2, 3, 4, 1], [1, 2, 3, 4, 5]], None, "1 posts stand twice in a feed"),
+        ([[1, 2, 3, 4, 10], [1, 2, 3, 4, 11]], None, "2 posts are not eligible"),
+        ([[1, 2, 0, 0, 0], [0, 0, 0, 0, 0]], None, "0.000 of 2 users have a full feed of 5"),
+        ([[1, 2, 3, 4, 5]] * 2, [[1, 2, 1, 1, 1]] * 2, "2 places have a higher score"),
+        ([[1, 2, 3, 4, 5]] * 2, [[2, 1, np.inf, 1, 1]] * 2, "2 scores are not finite"),
+    ],
+)
+def test_each_breach_is_named_with_its_number(posts, scores, message: str, three_days) -> None:
+    assert any(message in breach for breach in _measure(_table(posts, scores), three_days).breaches)
+
+
+def test_a_post_that_was_seen_is_found(three_days) -> None:
+    seen = SeenPosts(np.array([1, 2, 2, 3]), np.array([7, 4, 5, 1]))
+    quality = _measure(_table([[1, 2, 3, 4, 5], [1, 2, 3, 4, 9]]), three_days, seen)
+    assert quality.report["seen"] == 1
+    assert quality.breaches == ["1 posts were shown to their user before, expected none"]
+
+
+def test_no_users_at_all_is_not_a_breach(three_days) -> None:
+    table = _table([[0, 0, 0, 0, 0]])
+    quality = feed_quality.measure(
+        table, num_users=0, corpus=CORPUS, seen=NOTHING_SEEN, config=three_days.config
+    )
+    assert quality.breaches == []

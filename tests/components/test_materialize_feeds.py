@@ -1,0 +1,74 @@
+"""Feeds hold what they may hold, whoever computes which shard."""
+
+import itertools
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from components.contract import ExitCode
+from components.corpus import Corpus
+from schemas.feeds import feeds_table
+
+DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
+
+
+def _rows(world, day: str) -> list[dict]:
+    return pq.read_table(world.artifact("publish_feeds", day).path("feeds.parquet")).to_pylist()
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_no_feed_holds_a_seen_an_ineligible_or_a_repeated_post(day: str, three_days) -> None:
+    seen = set()
+    for back in DAYS[max(0, DAYS.index(day) - 1) : DAYS.index(day) + 1]:  # `seen_days` is 2
+        events = three_days.artifact("validate_events", back).path("accepted.parquet")
+        seen |= {(row["user_id"], row["post_id"]) for row in pq.read_table(events).to_pylist()}
+    corpus = Corpus.read(three_days.artifact("publish_release", day).path("corpus"))
+    eligible = set(corpus.post_ids[corpus.is_eligible].tolist())
+    pairs = [(row["user_id"], row["post_id"]) for row in _rows(three_days, day)]
+    assert pairs
+    assert len(set(pairs)) == len(pairs)
+    assert not seen & set(pairs)
+    assert {post for _, post in pairs} <= eligible
+
+
+def test_every_active_user_has_one_feed_in_the_order_of_its_scores(three_days) -> None:
+    events = three_days.artifact("validate_events", DAYS[2]).path("accepted.parquet")
+    rows = _rows(three_days, DAYS[2])
+    assert {row["user_id"] for row in rows} == set(pq.read_table(events)["user_id"].to_pylist())
+    for above, below in itertools.pairwise(rows):
+        if above["user_id"] == below["user_id"]:
+            assert below["rank"] == above["rank"] + 1
+            assert below["score"] <= above["score"]
+        else:
+            assert below["rank"] == 1
+    for row in rows:
+        expected = np.float32(row["base_score"]) * np.float32(row["diversity_multiplier"])
+        assert row["score"] == expected
+
+
+def test_feeds_keep_their_contract(three_days) -> None:
+    path = three_days.artifact("publish_feeds", DAYS[2]).path("feeds.parquet")
+    schema = pq.read_schema(path)
+    assert feeds_table(len(three_days.config.actions)).problems(schema) == []
+    digest = three_days.artifact("publish_release", DAYS[2]).ref.digest
+    assert schema.metadata[b"release"].decode() == digest
+
+
+def test_the_number_of_shards_does_not_change_a_feed(world) -> None:
+    two_shards = _rows(world, DAYS[2])
+    assert world.run("materialize_feeds", DAYS[2], shard=0, num_shards=1) == ExitCode.DONE
+    path = world.artifact("materialize_feeds", f"{DAYS[2]}-000-of-001").path("feeds.parquet")
+    assert pq.read_table(path).to_pylist() == two_shards
+
+
+def test_a_shard_that_does_not_exist_is_refused(three_days) -> None:
+    code = three_days.run("materialize_feeds", DAYS[2], shard=2, num_shards=2)
+    assert code == ExitCode.BAD_CONFIGURATION
+
+
+def test_a_release_of_other_hashes_is_refused(world, capfd) -> None:
+    world.edit("user_rows: 500", "user_rows: 600")
+    code = world.run("materialize_feeds", DAYS[2], shard=0, num_shards=1)
+    assert code == ExitCode.BAD_DATA
+    assert "the release has `hash_spec`" in capfd.readouterr().out

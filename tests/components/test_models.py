@@ -1,0 +1,41 @@
+"""Models are named by their content and loaded whatever their kind."""
+
+from pathlib import Path
+
+import pytest
+
+from components import models
+from components.errors import BadDataError
+from components.models import ModelFolder
+
+LAST = "2026-01-03"
+
+
+@pytest.mark.parametrize("role", ["retrieval", "ranker"])
+def test_a_copy_in_a_release_has_the_digest_of_the_original(role: str, three_days) -> None:
+    trained = ModelFolder(three_days.artifact(f"train_{role}", LAST), "model")
+    assert models.folder_digest(trained.artifact.path("model")) == trained.digest
+    release = three_days.artifact("publish_release", LAST)
+    for each in ("retrieval", "ranker"):
+        folder = release.facts[each]["folder"]
+        assert ModelFolder(release, folder).digest == release.facts[each]["digest"]
+
+
+def test_models_of_every_kind_come_back_with_equal_bytes(three_days, tmp_path: Path) -> None:
+    evaluation = three_days.artifact("evaluate_models", LAST)
+    folders = {
+        "popular": evaluation.path("fallback"),
+        "two_tower": three_days.artifact("train_retrieval", LAST).path("model"),
+        "ranker": three_days.artifact("train_ranker", LAST).path("model"),
+    }
+    for name, folder in folders.items():
+        models.save(tmp_path / name, models.load(folder))
+        assert models.folder_digest(tmp_path / name) == models.folder_digest(folder)
+
+
+def test_a_damaged_model_is_refused_by_the_name_of_its_file(world, tmp_path: Path) -> None:
+    folder = world.artifact("train_ranker", LAST).path("model")
+    file = folder / "post_rows.npy"
+    file.write_bytes(file.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(BadDataError, match=r"post_rows\.npy"):
+        models.load(folder)

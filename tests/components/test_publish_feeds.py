@@ -1,0 +1,40 @@
+"""Nothing becomes visible that is incomplete, mixed or too bad."""
+
+import shutil
+from pathlib import Path
+
+from components.contract import ExitCode
+
+LAST, BEFORE = "2026-01-03", "2026-01-02"
+
+
+def test_a_missing_shard_is_refused_by_name(world, capfd) -> None:
+    shutil.rmtree(Path(world.config.store) / "materialize_feeds" / f"{LAST}-001-of-002")
+    assert world.run("publish_feeds", LAST, num_shards=2) == ExitCode.BAD_DATA
+    assert "missing 001-of-002" in capfd.readouterr().out
+
+
+def test_shards_of_another_release_are_refused(world, capfd) -> None:
+    world.edit("{name: click}", "{name: click, weight: 0.1}")
+    assert world.run_day(LAST, ("evaluate_models", "export_corpus", "publish_release")) == [0] * 3
+    assert world.run("publish_feeds", LAST, num_shards=2) == ExitCode.BAD_DATA
+    assert "run materialize_feeds again" in capfd.readouterr().out
+
+
+def test_too_bad_feeds_stay_invisible_and_the_reasons_are_named(world, capfd) -> None:
+    world.edit("min_coverage: 0.5", "min_coverage: 1.0").edit("feed_length: 5", "feed_length: 140")
+    world.edit("num_retrieved: 30", "num_retrieved: 140")
+    live = world.store.pointer("live").log()
+    codes = world.run_day(LAST, ("materialize_feeds", "publish_feeds"))
+    assert codes == [0, 0, ExitCode.BAD_DATA]
+    message = capfd.readouterr().out
+    assert "users have a full feed of 140, expected at least min_coverage 1.0" in message
+    assert "What was live stays live." in message
+    assert world.store.pointer("live").log() == live
+
+
+def test_new_feeds_of_the_live_day_go_live(world) -> None:
+    world.edit("feed_length: 5", "feed_length: 4")
+    assert world.run_day(LAST, ("materialize_feeds", "publish_feeds")) == [0, 0, 0]
+    head = world.store.head("publish_feeds", LAST)
+    assert world.store.pointer("live").read().value["feeds"]["digest"] == head.digest
