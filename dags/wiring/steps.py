@@ -75,7 +75,7 @@ def option_param(step: contract.Step, name: str, **extra: Any) -> Param:  # noqa
     types = ["string"] if option.default is not None else ["null", "string"]
     if option.choices:
         extra["enum"] = [*option.choices, *([None] if option.default is None else [])]
-        extra["values_display"] = {"null": "as configured"}
+        extra["values_display"] = {"null": "not set"}
     return Param(
         option.default,
         type=types,
