@@ -178,9 +178,17 @@ def test_a_page_that_cannot_be_drawn_changes_no_result(
 
 
 def test_signal_handlers_are_given_back(config: Path) -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    step.main(STEP, write_number, argv(config))
-    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+    def own(number: int, frame: object) -> None:
+        raise AssertionError
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, own) for number in numbers]
+    try:
+        step.main(STEP, write_number, argv(config))
+        assert [signal.getsignal(number) for number in numbers] == [own, own]
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
