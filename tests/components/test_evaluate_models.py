@@ -1,0 +1,74 @@
+"""Who takes part, who wins, and what is written about it."""
+
+import json
+
+import pytest
+
+from components.contract import ExitCode
+
+DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
+
+
+def test_all_four_recommenders_are_compared_with_finite_numbers(three_days) -> None:
+    artifact = three_days.artifact("evaluate_models", DAYS[2])
+    metrics = json.loads(artifact.path("metrics.json").read_text())
+    for role in ("retrieval", "ranker"):
+        assert set(metrics[role]) == {"candidate", "champion", "most_popular", "random"}
+    best = metrics["ranker"]["most_popular"]["actions"]["click"]
+    assert best["auc"] > 0.5
+    assert metrics["ranker"]["random"]["actions"]["click"]["rce"] < 0
+    assert set(metrics["ranker"]["candidate"]["slices"]) == {
+        "no_history",
+        "short_history",
+        "long_history",
+    }
+
+
+def test_the_decision_has_reasons_numbers_and_an_interval(three_days) -> None:
+    artifact = three_days.artifact("evaluate_models", DAYS[2])
+    decision = json.loads(artifact.path("decision.json").read_text())
+    for role in ("retrieval", "ranker"):
+        found = decision[role]
+        assert found["verdict"] == ("promoted" if found["choice"] == "candidate" else "kept")
+        assert found["gain"] == pytest.approx(found["candidate"] - found["champion"])
+        assert found["interval"][0] <= found["gain"] <= found["interval"][1]
+        assert (found["gain"] > 0) == (found["verdict"] == "promoted")
+        assert found["reasons"]
+
+
+def test_the_first_day_publishes_the_most_popular_and_says_why(three_days) -> None:
+    facts = three_days.artifact("evaluate_models", DAYS[0]).facts
+    for role in ("retrieval", "ranker"):
+        assert (facts[role]["choice"], facts[role]["model"]) == ("fallback", "most_popular")
+        assert facts[role]["trained_through"] == DAYS[0]
+        assert "the first day" in facts[role]["reasons"][0]
+
+
+@pytest.mark.parametrize(("force", "verdict"), [("promote", "promoted"), ("keep", "kept")])
+def test_a_forced_decision_names_its_reason(force: str, verdict: str, world) -> None:
+    assert world.run("evaluate_models", DAYS[2], force=force, reason="because") == 0
+    facts = world.artifact("evaluate_models", DAYS[2]).facts
+    for role in ("retrieval", "ranker"):
+        assert facts[role]["verdict"] == verdict
+        assert facts[role]["reasons"][-1] == f"forced to {force}: because"
+
+
+@pytest.mark.parametrize("options", [{"force": "keep"}, {"reason": "because"}])
+def test_force_and_reason_come_together(options: dict, three_days) -> None:
+    code = three_days.run("evaluate_models", DAYS[2], **options)
+    assert code == ExitCode.BAD_CONFIGURATION
+
+
+def test_approval_is_needed_only_where_something_is_promoted(world) -> None:
+    world.edit("{retrieval_k: 20}", "{retrieval_k: 20, approval: when_promoted}")
+    assert world.run("evaluate_models", DAYS[2]) == 0
+    facts = world.artifact("evaluate_models", DAYS[2]).facts
+    verdicts = {facts[role]["verdict"] for role in ("retrieval", "ranker")}
+    assert facts["needs_approval"] == ("promoted" in verdicts)
+
+
+def test_a_required_gain_that_nobody_reaches_keeps_the_champion(world) -> None:
+    world.edit("{retrieval_k: 20}", "{ranking_min_gain: 0.9, retrieval_min_gain: 0.9}")
+    assert world.run("evaluate_models", DAYS[2]) == 0
+    facts = world.artifact("evaluate_models", DAYS[2]).facts
+    assert {facts[role]["verdict"] for role in ("retrieval", "ranker")} == {"kept"}

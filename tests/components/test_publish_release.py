@@ -1,0 +1,62 @@
+"""A release is whole, answers before it is published, and never mixes models."""
+
+import json
+
+import numpy as np
+
+from components import decisions, models
+from components.contract import ExitCode
+from components.corpus import Corpus
+from components.serving import Server
+
+LAST = "2026-01-03"
+
+
+def test_a_release_holds_all_that_feeds_need(three_days) -> None:
+    release = three_days.artifact("publish_release", LAST)
+    server = Server.open(release.folder, three_days.config)
+    assert server.fallback.name == "most_popular"
+    assert server.weights == [action.score_weight for action in three_days.config.actions]
+    assert release.facts["probes"]["posts"] > 0
+    assert release.facts["trained_through"] <= LAST
+    decision = json.loads(release.path("decision.json").read_text())
+    assert decision["ranker"]["verdict"] == release.facts["ranker"]["verdict"]
+
+
+def test_a_release_lives_on_when_its_inputs_are_gone(world) -> None:
+    import shutil
+    from pathlib import Path
+
+    for kind in ("train_ranker", "train_retrieval", "evaluate_models", "export_corpus"):
+        shutil.rmtree(Path(world.config.store) / kind)
+    codes = [world.run("materialize_feeds", LAST, shard=0, num_shards=1)]
+    assert [*codes, world.run("publish_feeds", LAST, num_shards=1)] == [0, 0]
+
+
+def test_a_corpus_of_another_model_is_refused(world, capfd) -> None:
+    assert world.run("evaluate_models", LAST, force="promote", reason="a test") == 0
+    capfd.readouterr()
+    assert world.run("publish_release", LAST) == ExitCode.BAD_DATA
+    assert "Export the corpus with the model of the queries" in capfd.readouterr().out
+
+
+def test_promoted_models_serve_feeds_that_differ_between_users(world) -> None:
+    assert world.run("evaluate_models", LAST, force="promote", reason="a test") == 0
+    assert set(world.run_day(LAST, ("export_corpus", "publish_release"))) == {0}
+    assert set(world.run_day(LAST, ("materialize_feeds", "publish_feeds"))) == {0}
+    release = world.artifact("publish_release", LAST)
+    assert [release.facts[role]["folder"] for role in ("retrieval", "ranker")] == [
+        "retrieval",
+        "ranker",
+    ]
+    corpus = Corpus.read(release.path("corpus"))
+    assert corpus.model_digest == models.folder_digest(release.path("retrieval"))
+    assert world.artifact("publish_feeds", LAST).facts["popular_share"] == 0.0
+
+
+def test_the_fallback_is_fitted_through_the_day(three_days) -> None:
+    fallback = models.load(three_days.artifact("publish_release", LAST).path(decisions.FALLBACK))
+    evaluated = models.load(three_days.artifact("evaluate_models", LAST).path(decisions.FALLBACK))
+    np.testing.assert_array_equal(fallback.popularity, evaluated.popularity)
+    earlier = three_days.artifact("publish_release", "2026-01-02").path(decisions.FALLBACK)
+    assert fallback.popularity.sum() > models.load(earlier).popularity.sum()

@@ -1,0 +1,107 @@
+"""Training reads the days it should, starts where it should, and survives a kill."""
+
+import datetime
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from components import contract, training_window
+from components.contract import ExitCode
+
+DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
+
+
+def _force_promotion(world, day: str) -> None:
+    assert world.run("evaluate_models", day, force="promote", reason="a test") == 0
+    assert world.run_day(day, ("export_corpus", "publish_release")) == [0, 0]
+
+
+def test_days_before_stop_at_the_first_day(three_days) -> None:
+    days = training_window.days_before(three_days.config, datetime.date(2026, 1, 3), 7)
+    assert [str(day) for day in days] == list(DAYS[:2])
+
+
+def test_training_never_reads_the_day_itself(three_days) -> None:
+    for step in ("train_retrieval", "train_ranker"):
+        artifact = three_days.artifact(step, DAYS[2])
+        used = artifact.manifest["recipe"]["inputs"]
+        assert [item["partition"] for item in used if item["kind"] == "build_features"] == (
+            artifact.facts["partitions"]
+        )
+        assert DAYS[2] not in artifact.facts["partitions"]
+        assert artifact.path("curve.svg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("step", ["train_retrieval", "train_ranker"])
+def test_a_gap_in_the_window_is_refused_by_its_day(step: str, world, capfd) -> None:
+    shutil.rmtree(Path(world.config.store) / "build_features" / DAYS[0])
+    shutil.rmtree(Path(world.config.store) / "publish_release" / DAYS[1])  # no warm start
+    assert world.run(step, DAYS[2]) == ExitCode.BAD_DATA
+    assert f"without a gap; missing: {DAYS[0]}" in capfd.readouterr().out
+
+
+def test_a_promoted_champion_is_the_start_of_the_next_training(world) -> None:
+    _force_promotion(world, DAYS[1])
+    assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
+    facts = world.artifact("train_ranker", DAYS[2]).facts
+    assert (facts["started_from"], facts["partitions"]) == (DAYS[1], [DAYS[1]])
+
+
+def test_a_champion_of_another_shape_is_not_a_start(world) -> None:
+    _force_promotion(world, DAYS[1])
+    world.edit("num_layers: 1", "num_layers: 2")
+    assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
+    facts = world.artifact("train_ranker", DAYS[2]).facts
+    assert (facts["started_from"], facts["partitions"]) == (None, list(DAYS[:2]))
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "reason"),
+    [
+        (("epochs: 2", "epochs: 2\n  every_days: 2"), {}, None),
+        (("epochs: 2", "epochs: 2\n  every_days: 3"), {}, "every 3th day"),
+        (("min_windows: 10", "min_windows: 100000"), {}, "fewer than min_windows, 100000"),
+        (("epochs: 2", "epochs: 2"), {"retrain": "never"}, "--retrain never"),
+        (("epochs: 2", "epochs: 2\n  every_days: 3"), {"retrain": "always"}, None),
+    ],
+)
+def test_training_happens_when_it_was_asked_for(
+    change: tuple[str, str], options: dict, reason: str | None, world
+) -> None:
+    world.edit(*change)
+    assert world.run("train_ranker", DAYS[2], **options) in (0, ExitCode.NOTHING_TO_DO)
+    facts = world.artifact("train_ranker", DAYS[2]).facts
+    assert facts["trained"] == (reason is None)
+    assert reason is None or reason in facts["reason"]
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(world) -> None:
+    world.edit("epochs: 2", "epochs: 2\n  checkpoint_every_steps: 5")
+    assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
+    undisturbed = world.artifact("train_ranker", DAYS[2]).ref.digest
+    shutil.rmtree(Path(world.config.store) / "train_ranker" / DAYS[2])
+
+    argv = contract.TRAIN_RANKER.argv(config=str(world.path), day=DAYS[2])
+    work = Path(world.config.store) / "work"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "components.train_ranker", *argv],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[2],
+    )
+    deadline = time.monotonic() + 300
+    while process.poll() is None and not list(work.glob("train_ranker-*/step_*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "the training was over before it could be killed"
+
+    assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
+    assert world.artifact("train_ranker", DAYS[2]).ref.digest == undisturbed
+    assert not list(work.glob("train_ranker-*"))
