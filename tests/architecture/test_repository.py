@@ -19,6 +19,8 @@ TESTED_BY = {
     "demo_view": "test_pipeline",
     "local_airflow": "test_shutdown",
     "recommender": "test_baselines",
+    "train_ranker": "test_training_window",
+    "train_retrieval": "test_training_window",
 }
 
 

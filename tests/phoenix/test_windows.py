@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phoenix.windows import Windows, concatenate, unpack_actions
+
+N, S, C = 3, 4, 2
+
+
+def windows(seed: int = 0, *, history: int = S) -> Windows:
+    generator = np.random.default_rng(seed)
+
+    def some(*shape: int, dtype: type = np.int64) -> np.ndarray:
+        return generator.integers(1, 100, shape).astype(dtype)
+
+    return Windows(
+        user_ids=some(N),
+        starts_at=some(N),
+        user_hashes=some(N, 2, dtype=np.int32),
+        history_post_ids=some(N, history),
+        history_author_ids=some(N, history),
+        history_post_hashes=some(N, history, 2, dtype=np.int32),
+        history_author_hashes=some(N, history, 2, dtype=np.int32),
+        history_shown_at=some(N, history),
+        history_actions=some(N, history, dtype=np.uint64),
+        history_surfaces=some(N, history, dtype=np.int32),
+        history_dwell_seconds=some(N, history, dtype=np.float32),
+        candidate_post_ids=some(N, C),
+        candidate_author_ids=some(N, C),
+        candidate_post_hashes=some(N, C, 2, dtype=np.int32),
+        candidate_author_hashes=some(N, C, 2, dtype=np.int32),
+        candidate_shown_at=some(N, C),
+        candidate_surfaces=some(N, C, dtype=np.int32),
+        labels=some(N, C, dtype=np.uint64),
+        label_dwell_seconds=some(N, C, dtype=np.float32),
+    )
+
+
+def equal(left: Windows, right: Windows) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+@given(bits=st.lists(st.integers(0, 2**64 - 1), max_size=5), num_actions=st.integers(1, 64))
+def test_unpacked_actions_are_the_bits(bits: list[int], num_actions: int) -> None:
+    unpacked = unpack_actions(np.array(bits, np.uint64), num_actions)
+    expected = [[float(word >> action & 1) for action in range(num_actions)] for word in bits]
+    assert unpacked.dtype == np.float32
+    assert unpacked.tolist() == expected
+
+
+def test_rows_taken_apart_and_put_together_are_the_same() -> None:
+    whole = windows()
+    parts = [whole.rows(slice(0, 1)), whole.rows(np.array([1, 2]))]
+    assert equal(concatenate(parts), whole)
+
+
+def test_rows_come_in_the_order_of_the_index() -> None:
+    whole = windows()
+    turned = whole.rows(np.array([2, 0]))
+    assert turned.user_ids.tolist() == whole.user_ids[[2, 0]].tolist()
+
+
+def test_windows_of_other_shapes_are_not_put_together() -> None:
+    with pytest.raises(ValueError, match="dimension"):
+        concatenate([windows(), windows(history=S + 1)])
+
+
+def test_a_candidate_is_real_unless_its_id_is_padding() -> None:
+    some = windows()
+    some.candidate_post_ids[1, 1] = 0
+    assert some.candidate_mask.tolist() == [[True, True], [True, False], [True, True]]
