@@ -108,14 +108,14 @@ class LocalAirflow:
         self.stop()  # what a killed command may have left
         if shutil.which("airflow", path=str(Path(sys.executable).parent)) is None:
             raise BadConfigurationError("Airflow is not installed here: run `make setup`.")
-        port = _free_port(DEFAULT_PORT)
-        _write_private(
+        port = free_port(DEFAULT_PORT)
+        write_private(
             self.deployment.home / "airflow.cfg",
-            _settings_text(self.deployment, config, port, last_day, retry_delay_seconds),
+            settings_text(self.deployment, config, port, last_day, retry_delay_seconds),
         )
         if not self.deployment.passwords.exists():
             password = secrets.token_urlsafe(16)
-            _write_private(self.deployment.passwords, json.dumps({USER: password}))
+            write_private(self.deployment.passwords, json.dumps({USER: password}))
         self._migrate()
         try:
             self._spawn(f"http://127.0.0.1:{port}")
@@ -130,7 +130,7 @@ class LocalAirflow:
         members = self._members()
         # The API server goes last: tasks that are told to stop still report to it.
         for names in (("scheduler", "dag-processor"), ("api-server",)):
-            _end_groups([members[name] for name in names if name in members])
+            end_groups([members[name] for name in names if name in members])
         for pid in strangers(self.deployment.home):
             _signal(pid, signal.SIGKILL)
         self._state.unlink(missing_ok=True)
@@ -178,7 +178,7 @@ class LocalAirflow:
             )
             members[name] = (pid, processes.started(pid))
             # After each one: a command that dies here leaves a list of what it started.
-            _write_private(self._state, json.dumps({"url": url, "processes": members}))
+            write_private(self._state, json.dumps({"url": url, "processes": members}))
 
     def _await_health(self) -> None:
         client = self.client()
@@ -235,7 +235,7 @@ class LocalAirflow:
         return {name: (pid, started) for name, (pid, started) in state.items()}
 
 
-def _settings_text(
+def settings_text(
     deployment: Deployment, config: Config, port: int, last_day: str | None, retry_seconds: float
 ) -> str:
     """Returns airflow.cfg. Secrets made before are kept, so that logins survive a restart."""
@@ -319,7 +319,8 @@ def _environment(home: Path) -> dict[str, str]:
     return kept | {"AIRFLOW_HOME": str(home.resolve())}
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that its owner alone can read, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
@@ -329,7 +330,8 @@ def _write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _free_port(wanted: int) -> int:
+def free_port(wanted: int) -> int:
+    """Returns the wanted port of the loopback, or another one if it is taken."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -345,7 +347,7 @@ def _is_alive(pid: int, started: str | None) -> bool:
     return started is not None and processes.started(pid) == started
 
 
-def _end_groups(leaders: list[tuple[int, str | None]]) -> None:
+def end_groups(leaders: list[tuple[int, str | None]]) -> None:
     """Ends the process groups of `leaders`: SIGTERM, a while to go, SIGKILL."""
     living = [leader for leader in leaders if _is_alive(*leader)]
     for pid, _ in living:

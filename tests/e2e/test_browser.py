@@ -6,6 +6,7 @@ PHOENIX_SCREENSHOTS to keep them.
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -18,7 +19,8 @@ from components.local_airflow import USER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
-DAY = "2026-01-02"
+DAYS = ("2026-01-01", "2026-01-02")
+DAY = DAYS[-1]
 PATIENCE_MS = 30_000
 
 
@@ -143,3 +145,35 @@ def test_the_menu_leads_to_the_pages_of_all_days(page, airflow):
     frame = page.frame_locator("iframe")
     frame.get_by_role("link", name=DAY).click()
     expect(frame.get_by_text("Run of the UTC day").first).to_be_visible()
+
+
+def fill_moment(page, form, day):
+    form.get_by_text("Select date and time").first.click()
+    for placeholder, text in (("YYYY/MM/DD", day.replace("-", "/")), ("HH:mm", "00:00")):
+        field = page.get_by_placeholder(placeholder).last
+        field.fill(text)
+        field.press("Enter")
+    page.get_by_text("Date Range").click()  # elsewhere: the calendar closes
+
+
+def test_a_backfill_from_the_form_runs_its_days_through_to_the_feeds(page, airflow):
+    client = airflow.client()
+
+    def feeds():
+        runs = client.every(f"dags/{Dag.FEEDS}/dagRuns", "dag_runs", order_by="id")
+        return [(run["partition_key"], run["state"]) for run in runs]
+
+    before = feeds()
+    form = open_form(page, airflow, Dag.DATA)
+    form.get_by_text("Run this Dag for a range of dates").click()
+    for day in DAYS:
+        fill_moment(page, form, day)
+    form.get_by_text("All Runs").click()
+    expect(form.get_by_text("2 runs will be triggered.")).to_be_visible()
+    form.get_by_role("button", name="Run Backfill").click()
+    deadline = time.monotonic() + 180
+    while feeds() != [*before, *((day, "success") for day in DAYS)]:
+        assert time.monotonic() < deadline, feeds()
+        time.sleep(0.5)
+    page.goto(f"{airflow.url}/dags/{Dag.DATA}/backfills")
+    expect(page.get_by_text("All Runs").first).to_be_visible()

@@ -1,10 +1,42 @@
 """The end of the deployment of the end-to-end tests. It comes last, by its name."""
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from components import demo, local_airflow
+from components.local_airflow import Deployment
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+DEMONSTRATION = (
+    "from pathlib import Path; from components import demo; "
+    "demo.run_demo(num_days=2, root=Path('.'))"
+)
+
+
+def test_ctrl_c_in_the_middle_of_the_demonstration_leaves_no_process(tmp_path, deployment):
+    home = Deployment(tmp_path / "synthetic")
+    home.folder.mkdir()
+    home.config.write_bytes(deployment.config.read_bytes())
+    process = subprocess.Popen(
+        [sys.executable, "-c", DEMONSTRATION],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        for line in process.stdout:
+            if "Watch it in Airflow" in line:  # it runs, and steps are about to
+                break
+        assert local_airflow.strangers(home.home)
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+    assert process.returncode != 0
+    assert local_airflow.strangers(home.home) == []
 
 
 def test_down_leaves_no_process(root, deployment, airflow):

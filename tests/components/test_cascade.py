@@ -1,0 +1,46 @@
+"""Reading what a failed try left behind; the cascade itself runs in the end-to-end tests."""
+
+import json
+
+from components.cascade import TaskRun, error_in_log
+
+
+def task(map_index=-1):
+    return TaskRun(
+        dag_id="phoenix_feeds",
+        run_id="asset_triggered__1",
+        day="2026-01-01",
+        task_id="materialize_feeds",
+        map_index=map_index,
+        try_number=2,
+        state="failed",
+    )
+
+
+def test_the_log_of_a_try_is_where_airflow_writes_it(tmp_path):
+    folder = "dag_id=phoenix_feeds/run_id=asset_triggered__1/task_id=materialize_feeds"
+    assert task().log(tmp_path) == tmp_path / folder / "attempt=2.log"
+    assert task(3).log(tmp_path) == tmp_path / folder / "map_index=3" / "attempt=2.log"
+
+
+def test_the_error_is_the_last_exception_of_the_log(tmp_path):
+    log = tmp_path / "attempt=1.log"
+    lines = [
+        {"event": "first", "error_detail": [{"exc_value": "an earlier one"}]},
+        {"event": "Task failed", "error_detail": [{"exc_value": "row 7: user_id is text"}]},
+        {"event": "::endgroup::"},
+    ]
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines) + "not json\n")
+    assert error_in_log(log) == "row 7: user_id is text"
+
+
+def test_a_log_without_an_exception_gives_its_last_line(tmp_path):
+    log = tmp_path / "attempt=1.log"
+    log.write_text("killed\n")
+    assert error_in_log(log) == "killed"
+    log.write_text("")
+    assert error_in_log(log) == "its log is empty"
+
+
+def test_a_missing_log_is_said(tmp_path):
+    assert error_in_log(tmp_path / "attempt=1.log") == "its log is not there"
