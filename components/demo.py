@@ -28,7 +28,7 @@ ROOT = Path("var")
 NUM_DAYS = 4  # of the synthetic world
 _EXAMPLES = Path(__file__).parents[1] / "examples"
 _RETRY_SECONDS = 5.0
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 2.0
 _SYNTHETIC_DAYS = 28  # that the scheduler may ever start by itself
 
 

@@ -277,9 +277,9 @@ def settings_text(
         # A deployment like this is a long line of short tasks: what counts is how soon the next one
         # starts. After a task has ended, its worker looks up only once per heartbeat, and takes no
         # other task before that: 5 s by default.
-        "scheduler": {"scheduler_idle_sleep_time": 0.1},  # 1 s by default
+        "scheduler": {"scheduler_idle_sleep_time": 0.25},  # 1 s by default
         "workers": {"min_heartbeat_interval": 1},
-        "dag_processor": {"refresh_interval": 30, "parsing_processes": 1},
+        "dag_processor": {"parsing_processes": 1, "min_file_process_interval": 60},
         "usage_data_collection": {"enabled": False},
         "phoenix": {
             "config": str(deployment.config.resolve()),
