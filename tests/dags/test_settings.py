@@ -1,6 +1,7 @@
 """The section [phoenix] of Airflow's configuration."""
 
 import datetime
+import re
 
 import pytest
 
@@ -51,3 +52,11 @@ def test_mounts_and_days_are_read(setting):
     found = settings.load()
     assert found.mounts == (Mount("/srv/store", "/store", False), Mount("/srv/log", "/log", True))
     assert found.last_day == datetime.datetime(2022, 5, 4, tzinfo=datetime.UTC)
+
+
+def test_every_setting_is_documented(repository_root):
+    page = (repository_root / "docs/airflow.md").read_text()
+    code = (repository_root / "dags/wiring/settings.py").read_text()
+    names = set(re.findall(r'_(?:text|choice|number)\("(\w+)"', code))
+    assert len(names) > 10
+    assert {name for name in names if f"`{name}`" not in page} == set()
