@@ -1,0 +1,94 @@
+"""The contests measure what they say, on windows whose truth is known."""
+
+import datetime
+
+import numpy as np
+import pytest
+
+from components import audience, featurizer
+from components.contest import RankingContest, RetrievalContest
+from phoenix.windows import Windows, unpack_actions
+
+LAST = "2026-01-03"
+
+
+class Oracle:
+    """Knows every label, or gets every one wrong, or breaks."""
+
+    name = "oracle"
+
+    def __init__(self, actions: tuple[str, ...], mode: str) -> None:
+        self.actions, self.mode = actions, mode
+
+    def predict(self, windows: Windows) -> np.ndarray:
+        done = unpack_actions(windows.labels, len(self.actions))
+        values = {"right": done, "wrong": 1 - done, "broken": done * np.nan}
+        return np.clip(values[self.mode], 0.01, 0.99)
+
+
+class Favourite:
+    """Retrieves one given post first for everybody."""
+
+    name = "favourite"
+
+    def __init__(self, post_id: int) -> None:
+        self.post_id = post_id
+
+    def encode_users(self, windows: Windows) -> np.ndarray:
+        return np.ones((len(windows.user_ids), 1), np.float32)
+
+    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+        return (post_ids == self.post_id).astype(np.float32)[:, None]
+
+
+@pytest.fixture
+def windows(three_days) -> Windows:
+    path = three_days.artifact("build_features", LAST).path("windows.parquet")
+    return featurizer.read_windows(path)
+
+
+def test_who_knows_the_labels_ranks_perfectly_and_who_errs_ranks_worst(three_days, windows) -> None:
+    contest = RankingContest(three_days.config, windows)
+    right = contest.judge(Oracle(three_days.config.action_names, "right")).report
+    wrong = contest.judge(Oracle(three_days.config.action_names, "wrong")).report
+    assert right["gauc"] > 0.95
+    assert right["ndcg@5"] > 0.97
+    assert right["actions"]["click"]["auc"] == 1.0
+    assert right["actions"]["click"]["rce"] > 90
+    assert wrong["actions"]["click"]["auc"] == 0.0
+    assert wrong["ndcg@5"] < right["ndcg@5"]
+
+
+def test_predictions_that_are_no_numbers_have_no_metric(three_days, windows) -> None:
+    contest = RankingContest(three_days.config, windows)
+    result = contest.judge(Oracle(three_days.config.action_names, "broken"))
+    assert result.value is None
+    assert result.report["not_finite"] > 0
+
+
+def test_recall_asks_for_liked_posts_that_were_not_in_the_history(three_days, windows) -> None:
+    config = three_days.config
+    day = datetime.date.fromisoformat(LAST)
+    posts = three_days.artifact("validate_events", LAST).path("posts.parquet")
+    collection = audience.collection_of(posts, config, day)
+    section = config.evaluate_models.model_copy(update={"retrieval_k": 1})
+    config = config.model_copy(update={"evaluate_models": section})
+    contest = RetrievalContest(config, windows, collection)
+
+    order = np.lexsort((windows.starts_at, windows.user_ids))
+    history, liked = {}, {}
+    for index in order:
+        user = int(windows.user_ids[index])
+        history.setdefault(user, set(windows.history_post_ids[index].tolist()))
+        for post, bits in zip(
+            windows.candidate_post_ids[index], windows.labels[index], strict=True
+        ):
+            if post and int(bits) & 0b101 and int(post) not in history[user]:
+                liked.setdefault(user, set()).add(int(post))
+    post = max(
+        collection.post_ids.tolist(), key=lambda one: sum(one in some for some in liked.values())
+    )
+    expected = np.mean([(post in some) / len(some) for some in liked.values()])
+    report = contest.judge(Favourite(post)).report
+    assert report["users"] == len(liked)
+    assert report["recall@1"] == pytest.approx(expected)

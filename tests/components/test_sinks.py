@@ -1,0 +1,158 @@
+"""The sinks hold one whole publication, seen through real servers."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from components import sinks
+from components.config import PostgresSink, RedisSink
+from components.errors import BadConfigurationError, TryAgainError
+
+DAYS = ("2026-01-02", "2026-01-03")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _config(world, sink):
+    section = world.config.publish_feeds.model_copy(update={"sinks": (sink,)})
+    return world.config.model_copy(update={"publish_feeds": section})
+
+
+def _rows(artifact) -> list[dict]:
+    return pq.read_table(artifact.path("feeds.parquet")).to_pylist()
+
+
+@pytest.fixture
+def redis_url(require_program, tmp_path: Path) -> Iterator[str]:
+    port = _free_port()
+    server = subprocess.Popen(
+        [
+            require_program("redis-server"),
+            "--port",
+            str(port),
+            "--save",
+            "",
+            "--dir",
+            str(tmp_path),
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture
+def postgres_dsn(require_program, tmp_path: Path) -> Iterator[str]:
+    programs, data, port = Path(require_program("initdb")).parent, tmp_path / "pg", _free_port()
+    as_user: list[str] = []
+    if Path("/proc/self").owner() == "root":  # PostgreSQL refuses to run as root
+        as_user = [require_program("setpriv"), "--reuid=postgres", "--regid=postgres"]
+        as_user += ["--clear-groups"]
+        data = Path(f"/tmp/phoenix-test-postgres-{port}")
+    server = None
+    try:
+        subprocess.run(
+            [*as_user, programs / "initdb", "-D", data, "-U", "phoenix", "-A", "trust", "-N"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+        )
+        server = subprocess.Popen(
+            [*as_user, programs / "postgres", "-D", data, "-p", str(port), "-k", "", "-F"],
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+        )
+        dsn = f"host=127.0.0.1 port={port} user=phoenix dbname=postgres"
+        import psycopg
+
+        for _ in range(200):
+            try:
+                psycopg.connect(dsn).close()
+                break
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+        yield dsn
+    finally:
+        if server is not None:
+            server.terminate()
+            server.wait()
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def test_redis_serves_the_newest_publication_and_drops_the_one_before(
+    three_days, redis_url: str, monkeypatch
+) -> None:
+    import redis
+
+    monkeypatch.setenv("PHOENIX_REDIS_URL", redis_url)
+    config = _config(three_days, RedisSink(kind="redis"))
+    for day in (*DAYS, DAYS[1]):
+        feeds = three_days.artifact("publish_feeds", day)
+        sinks.write_all(config, feeds)
+        rows = _rows(feeds)
+        with redis.Redis.from_url(redis_url) as client:
+            version = client.get("phoenix:feed:current").decode()
+            assert client.dbsize() == len({row["user_id"] for row in rows}) + 1
+            found = json.loads(client.get(f"phoenix:feed:{version}:{rows[0]['user_id']}"))
+        expected = [row["post_id"] for row in rows if row["user_id"] == rows[0]["user_id"]]
+        assert [item["post_id"] for item in found] == expected
+
+
+def test_postgres_shows_the_newest_publication_through_one_view(
+    three_days, postgres_dsn: str, monkeypatch
+) -> None:
+    import psycopg
+
+    monkeypatch.setenv("PHOENIX_POSTGRES_DSN", postgres_dsn)
+    config = _config(three_days, PostgresSink(kind="postgres"))
+    with psycopg.connect(postgres_dsn) as connection:
+        connection.execute("CREATE TABLE phoenix_feeds_notes (note text)")
+    for day in (*DAYS, DAYS[1]):
+        feeds = three_days.artifact("publish_feeds", day)
+        sinks.write_all(config, feeds)
+        with psycopg.connect(postgres_dsn) as connection:
+            found = connection.execute(
+                "SELECT user_id, rank, post_id FROM phoenix_feeds ORDER BY user_id, rank"
+            ).fetchall()
+            tables = connection.execute("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'ph%'")
+            assert tables.fetchone() == (2,), "the newest feeds, and the table of somebody else"
+        rows = _rows(feeds)
+        assert found == [(row["user_id"], row["rank"], row["post_id"]) for row in rows]
+
+
+def test_a_sink_that_cannot_be_reached_is_worth_another_try(three_days, monkeypatch) -> None:
+    feeds = three_days.artifact("publish_feeds", DAYS[1])
+    monkeypatch.setenv("PHOENIX_REDIS_URL", f"redis://127.0.0.1:{_free_port()}")
+    with pytest.raises(TryAgainError, match="Redis cannot be reached"):
+        sinks.write_all(_config(three_days, RedisSink(kind="redis")), feeds)
+    monkeypatch.setenv("PHOENIX_POSTGRES_DSN", f"host=127.0.0.1 port={_free_port()}")
+    with pytest.raises(TryAgainError, match="PostgreSQL cannot be reached"):
+        sinks.write_all(_config(three_days, PostgresSink(kind="postgres")), feeds)
+
+
+def test_a_sink_without_address_is_refused_by_its_variable(three_days, monkeypatch) -> None:
+    monkeypatch.delenv("PHOENIX_REDIS_URL", raising=False)
+    with pytest.raises(BadConfigurationError, match="PHOENIX_REDIS_URL of a sink is not set"):
+        sinks.write_all(
+            _config(three_days, RedisSink(kind="redis")),
+            three_days.artifact("publish_feeds", DAYS[1]),
+        )
