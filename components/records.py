@@ -4,6 +4,7 @@ Records are for people and for the pages; nothing is computed from them. They li
 artifacts because the clock must not enter an artifact.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -28,13 +29,30 @@ def write(store: Store, record: Mapping[str, Any]) -> None:
         made = json.loads(store.storage.read(path)).get("made")
     data = json.dumps({**record, "made": made}, indent=1, sort_keys=True).encode()
     store.storage.replace(path, data)
+    if shard is not None and record["status"] != "failed":
+        _forget_other_cuts(store, record)
+
+
+def _forget_other_cuts(store: Store, record: Mapping[str, Any]) -> None:
+    """Removes the records of shards that a day cut like this one does not have."""
+    num_shards = record["options"]["num_shards"]
+    for other in read(store, record["day"]):
+        options = other["options"]
+        if other["step"] == record["step"] and (
+            options["num_shards"] != num_shards or options["shard"] >= num_shards
+        ):
+            name = f"{other['step']}-{options['shard']:03d}.json"
+            store.storage.remove(f"records/{record['day']}/{name}")
 
 
 def read(store: Store, day: str) -> list[dict[str, Any]]:
     """Returns the newest record of every step that ran for `day`, in order of their start."""
     folder = f"records/{day}"
     names = [name for name in store.storage.names(folder) if not name.startswith(".")]
-    records = [json.loads(store.storage.read(f"{folder}/{name}")) for name in names]
+    records = []
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):  # forgotten since it was listed
+            records.append(json.loads(store.storage.read(f"{folder}/{name}")))
     return sorted(records, key=lambda record: record["started_at"])
 
 

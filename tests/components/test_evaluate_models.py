@@ -54,8 +54,8 @@ def test_a_forced_decision_names_its_reason(force: str, verdict: str, world) -> 
 
 
 @pytest.mark.parametrize("options", [{"force": "keep"}, {"reason": "because"}])
-def test_force_and_reason_come_together(options: dict, three_days) -> None:
-    code = three_days.run("evaluate_models", DAYS[2], **options)
+def test_force_and_reason_come_together(options: dict, world) -> None:
+    code = world.run("evaluate_models", DAYS[2], **options)
     assert code == ExitCode.BAD_CONFIGURATION
 
 

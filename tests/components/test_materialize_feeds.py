@@ -62,8 +62,8 @@ def test_the_number_of_shards_does_not_change_a_feed(world) -> None:
     assert pq.read_table(path).to_pylist() == two_shards
 
 
-def test_a_shard_that_does_not_exist_is_refused(three_days) -> None:
-    code = three_days.run("materialize_feeds", DAYS[2], shard=2, num_shards=2)
+def test_a_shard_that_does_not_exist_is_refused(world) -> None:
+    code = world.run("materialize_feeds", DAYS[2], shard=2, num_shards=2)
     assert code == ExitCode.BAD_CONFIGURATION
 
 

@@ -31,10 +31,25 @@ def test_records_come_back_in_the_order_of_their_start(store: Store) -> None:
     assert records.days(store) == ["2026-01-01"]
 
 
+def _shard(shard: int, num_shards: int, status: str = "done") -> dict:
+    return _record("feeds", status, options={"shard": shard, "num_shards": num_shards})
+
+
 def test_every_shard_has_its_own_record(store: Store) -> None:
     for shard in (0, 1, 11):
-        records.write(store, _record("feeds", options={"shard": shard}))
+        records.write(store, _shard(shard, 12))
     assert len(records.read(store, "2026-01-01")) == 3
+
+
+def test_shards_of_another_cut_are_forgotten_once_a_shard_succeeds(store: Store) -> None:
+    records.write(store, _record("train"))
+    for shard in range(4):
+        records.write(store, _shard(shard, 4))
+    records.write(store, _shard(2, 2, "failed"))
+    assert len(records.read(store, "2026-01-01")) == 5
+    records.write(store, _shard(0, 2))
+    left = [record["options"] for record in records.read(store, "2026-01-01")]
+    assert sorted(left, key=str) == [{"shard": 0, "num_shards": 2}, {}]
 
 
 def test_a_run_with_nothing_to_do_does_not_forget_how_long_the_work_took(store: Store) -> None:
