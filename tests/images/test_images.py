@@ -4,6 +4,7 @@ Where no Docker daemon answers and we are root, one is started for these tests, 
 the public Python image: `.ci/base_image`.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ import pytest
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
+BASE_IMAGE = "python:3.11-slim-bookworm"  # the one that the Dockerfile starts from
 DAY = "2026-01-01"
 UID = "10001"
 INSTALLER_SETTINGS = (
@@ -50,6 +52,30 @@ def answers(client: list[str]) -> bool:
     return subprocess.run([*client, "info"], capture_output=True, check=False).returncode == 0
 
 
+def provide_base_image(
+    client: list[str], root: Path, require_program: Callable[[str], str]
+) -> None:
+    """Gets the public image, or makes the stand-in where there is no registry."""
+    for command in (["image", "inspect"], ["pull", "--quiet"]):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            tried = subprocess.run(
+                [*client, *command, BASE_IMAGE], capture_output=True, check=False, timeout=120
+            )
+            if tried.returncode == 0:
+                return
+    if os.geteuid() != 0:
+        pytest.skip(f"cannot pull {BASE_IMAGE}, and only root can make a stand-in")
+    require_program("debootstrap")
+    subprocess.run(
+        [root / ".ci/base_image", BASE_IMAGE], env={**os.environ, **settings_of(client)}, check=True
+    )
+
+
+def settings_of(client: list[str]) -> dict[str, str]:
+    """What makes a script use this client and its daemon."""
+    return {"DOCKER": client[0]} | ({"DOCKER_HOST": client[2]} if client[1:] else {})
+
+
 @pytest.fixture(scope="module")
 def client(require_program: Callable[[str], str], repository_root: Path) -> Iterator[list[str]]:
     """The command of a Docker client with a daemon that answers and has the base image."""
@@ -58,10 +84,10 @@ def client(require_program: Callable[[str], str], repository_root: Path) -> Iter
     if program is None:
         pytest.fail("the Docker client has no BuildKit: install docker-buildx")
     if answers([program]):
+        provide_base_image([program], repository_root, require_program)
         yield [program]
         return
     daemon = require_program("dockerd")
-    require_program("debootstrap")
     if os.geteuid() != 0:
         pytest.skip("no Docker daemon answers, and only root can start one")
     # Not under tmp_path: pytest would keep gigabytes, and a socket's path must be short.
@@ -81,11 +107,7 @@ def client(require_program: Callable[[str], str], repository_root: Path) -> Iter
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < deadline, (folder / "log").read_text()
             time.sleep(0.2)
-        subprocess.run(
-            [repository_root / ".ci/base_image", "python:3.11-slim-bookworm"],
-            env={**os.environ, "DOCKER": program, "DOCKER_HOST": socket},
-            check=True,
-        )
+        provide_base_image(started, repository_root, require_program)
         yield started
     finally:
         process.terminate()
@@ -99,11 +121,9 @@ def run(client: list[str], repository_root: Path, tmp_path_factory: pytest.TempP
     settings = tmp_path_factory.mktemp("build") / "installer.env"
     known = {name: os.environ[name] for name in INSTALLER_SETTINGS if name in os.environ}
     settings.write_text("".join(f"{name}='{value}'\n" for name, value in known.items()))
-    environment = {**os.environ, "DOCKER": client[0], "INSTALLER_ENV": str(settings)}
+    environment = {**os.environ, **settings_of(client), "INSTALLER_ENV": str(settings)}
     if "SSL_CERT_FILE" in os.environ:
         environment["CA_BUNDLE"] = os.environ["SSL_CERT_FILE"]
-    if client[1:]:
-        environment["DOCKER_HOST"] = client[2]
     subprocess.run([repository_root / ".ci/images"], env=environment, check=True)
 
     def execute(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -211,6 +231,7 @@ def test_docker_runner_of_airflow_runs_the_data_steps(
 ) -> None:
     environment = {
         **os.environ,
+        **settings_of(client),
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(repository_root / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(repository_root / "dags/plugins"),
@@ -221,8 +242,6 @@ def test_docker_runner_of_airflow_runs_the_data_steps(
         "AIRFLOW__PHOENIX__MOUNTS": f"{deployment}=/data",
         "AIRFLOW__PHOENIX__RETRIES": "0",
     }
-    if client[1:]:
-        environment["DOCKER_HOST"] = client[2]
     airflow = [sys.executable, "-m", "airflow"]
     subprocess.run([*airflow, "db", "migrate"], env=environment, capture_output=True, check=True)
     script = (
