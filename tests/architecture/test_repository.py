@@ -13,11 +13,7 @@ FOREIGN = re.compile(r"/(?:home|Users|work|root|mnt)/\w|https?://[^\s/]*(?:pypi|
 LAYERS = ("components", "phoenix", "schemas")
 # Modules whose promises are those of something larger, and the test that holds them to it.
 TESTED_BY = {
-    "airflow_client": "test_pipeline",
-    "cascade": "test_pipeline",
-    "demo": "test_pipeline",
     "demo_view": "test_pipeline",
-    "local_airflow": "test_shutdown",
     "recommender": "test_baselines",
     "train_ranker": "test_training_window",
     "train_retrieval": "test_training_window",
