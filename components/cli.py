@@ -253,10 +253,12 @@ def rollback(
     as_json: JsonOption = False,
 ) -> None:
     """Make an earlier release and its feeds live again, and withdraw everything newer."""
-    from components import releases
+    from components import releases, sinks
 
-    _, store = _opened(config)
-    entry = releases.rollback(store, release, reason, actor)
+    settings, store = _opened(config)
+    entry = releases.rollback(
+        store, release, reason, actor, serve=lambda feeds: sinks.write_all(settings, feeds)
+    )
     result = {
         "live": entry.value["day"],
         "release": entry.value["release"]["digest"],

@@ -7,10 +7,11 @@ until one of them is made live again by hand.
 """
 
 import datetime
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.artifacts import Ref, Store
+from components.artifacts import Artifact, Ref, Store
 from components.errors import BadConfigurationError
 from components.pointers import Entry, Pointer
 
@@ -95,7 +96,14 @@ def go_live(store: Store, *, release: Ref, feeds: Ref) -> bool:
     return True
 
 
-def rollback(store: Store, to: str, reason: str, actor: str | None = None) -> Entry:
+def rollback(
+    store: Store,
+    to: str,
+    reason: str,
+    actor: str | None = None,
+    *,
+    serve: Callable[[Artifact], None] | None = None,
+) -> Entry:
     """Makes an earlier release and its feeds live again and withdraws everything newer.
 
     Args:
@@ -103,6 +111,7 @@ def rollback(store: Store, to: str, reason: str, actor: str | None = None) -> En
       to: Day or digest (or its beginning) of a release that was live before.
       reason: Why; kept in the log of the pointer.
       actor: Who; by default the user and host of this process.
+      serve: Writes the feeds to the sinks. Called before the pointer moves, as in publication.
 
     Raises:
       BadConfigurationError: If `to` was never live, is live now, or there is no reason.
@@ -118,7 +127,7 @@ def rollback(store: Store, to: str, reason: str, actor: str | None = None) -> En
     if goal.release.digest == seen.value["release"]["digest"]:
         raise BadConfigurationError(f"The release {to} is live already.")
     store.read(goal.release)
-    store.read(goal.feeds)
+    feeds = store.read(goal.feeds)
     newer = {entry.value["release"]["digest"] for entry in log[place + 1 :]}
     for partition in store.partitions(RELEASE):
         if datetime.date.fromisoformat(partition) > goal.day:
@@ -129,6 +138,8 @@ def rollback(store: Store, to: str, reason: str, actor: str | None = None) -> En
         "day": goal.day.isoformat(),
         "withdrawn": sorted(newer - {goal.release.digest}),
     }
+    if serve is not None:
+        serve(feeds)
     return target.move(value, seen=seen, reason=f"rollback: {reason.strip()}", actor=actor)
 
 

@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from components import releases
-from components.errors import BadConfigurationError, BadDataError
+from components.errors import BadConfigurationError, BadDataError, TryAgainError
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 
@@ -29,6 +29,19 @@ def test_a_rollback_restores_release_and_feeds_together_and_says_who_and_why(wor
     assert (live.release.partition, live.feeds.partition) == (DAYS[1], DAYS[1])
     assert {key: live.entry.value[key] for key in before} == before
     assert (live.entry.actor, live.entry.reason) == ("ada", "rollback: clicks fell")
+
+
+def test_a_rollback_serves_the_earlier_feeds_before_the_pointer_moves(world) -> None:
+    served = []
+
+    def unreachable(feeds) -> None:
+        served.append((feeds.ref.partition, world.live_day()))
+        raise TryAgainError("the sink cannot be reached")
+
+    with pytest.raises(TryAgainError, match="cannot be reached"):
+        releases.rollback(world.store, DAYS[1], "bad", actor="ada", serve=unreachable)
+    assert served == [(DAYS[1], DAYS[2])]
+    assert world.live_day() == DAYS[2]
 
 
 def test_a_withdrawn_release_is_nobodys_champion_and_does_not_come_back(world) -> None:
