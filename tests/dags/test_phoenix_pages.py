@@ -1,5 +1,8 @@
 """The plugin: which files it gives, and to whom."""
 
+import functools
+
+import fsspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +47,15 @@ def test_pages_and_docs_are_given(store, kind, scheme):
 )
 def test_nothing_else_is_given(store, path):
     assert phoenix_pages.read_page(str(store), "pages", path) is None
+
+
+def test_a_bucket_gives_its_pages_and_nothing_else():
+    bucket = fsspec.filesystem("memory")
+    bucket.pipe({"/store/pages/index.html": b"page", "/store/secret": b"secret"})
+    read = functools.partial(phoenix_pages.read_page, "memory://store", "pages")
+    assert read("index.html") == b"page"
+    assert read("../secret") is None
+    assert read("2026-01-01/../../secret") is None
 
 
 def test_no_other_folder_of_the_store_is_given(store):

@@ -91,7 +91,7 @@ def run_and_kill(task, is_started):
         except AirflowException as error:
             raised.append(error)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     wait_for(is_started)
     task.on_kill()
