@@ -1,4 +1,4 @@
-"""What the demonstration shows on the way; its table and feeds are shown in the end-to-end tests."""
+"""What the demonstration shows on the way; its results are shown in the end-to-end tests."""
 
 import datetime
 
