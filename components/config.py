@@ -161,14 +161,10 @@ class TrainingConfig(Section):
     """`train_retrieval` and `train_ranker`: what to train on, how long, how fast."""
 
     model: ModelConfig = Field(default=ModelConfig(), description="Sizes of the transformer.")
-    window_days: int = Field(
-        default=7, ge=1, description="Days before this one to train on from scratch."
-    )
+    window_days: int = Field(default=7, ge=1, description="Days before this one to train on.")
     warm_start: bool = Field(
-        default=True, description="Start from the champion, with the newest days only."
-    )
-    warm_window_days: int = Field(
-        default=1, ge=1, description="Days to train on after a warm start."
+        default=True,
+        description="Start from the champion, with the days of the window it has not seen.",
     )
     every_days: int = Field(
         default=1, ge=1, description="Train on every n-th day since `first_day`."

@@ -1,8 +1,8 @@
 """What both training steps share: which days, from which model on, and how to keep what came out.
 
 The training of a day reads features of the days before it and nothing of the day itself. It starts
-from the champion as of the day where that is a model of the same shape, with the newest days only,
-and from scratch on the whole window where it is not.
+from the champion as of the day where that is a model of the same shape, with the days that it has
+not seen, and from scratch on the whole window where it is not.
 """
 
 import datetime
@@ -109,8 +109,11 @@ def plan(context: Context, role: str, *, retrain: str, model_config: "ModelConfi
     champion = _compatible_champion(context, role, model_config) if section.warm_start else None
     if champion is None:
         return Plan(role, whole, None)
-    warm = days_before(context.config, context.day, section.warm_window_days)
-    return Plan(role, warm, champion)
+    seen = datetime.date.fromisoformat(champion.facts[role]["trained_through"])
+    if seen + datetime.timedelta(days=1) < whole[0]:
+        logger.info("Training from scratch: the champion ends on %s, before the window.", seen)
+        return Plan(role, whole, None)
+    return Plan(role, [each for each in whole if each > seen], champion)
 
 
 def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
