@@ -65,14 +65,15 @@ def examine(config: Config, *, folder: Path | None = None, deep: bool = False) -
     findings += writable
     if all(finding.severity is not Severity.ERROR for finding in writable):
         store = Store(config.store)
-        findings += [
-            *_work(store),
-            *_artifacts(store, deep=deep),
-            *_gaps(store, config),
-            *_live(store),
-            *_failures(store),
-        ]
-    return findings
+        checks = (
+            _work(store),
+            _artifacts(store, deep=deep),
+            _gaps(store, config),
+            _live(store),
+            _failures(store),
+        )
+        findings += [finding for check in checks for finding in _until_damage(check)]
+    return list(dict.fromkeys(findings))  # one damaged pointer ends several checks
 
 
 def exit_code(findings: list[Finding]) -> ExitCode:
@@ -203,7 +204,7 @@ def _storage(config: Config) -> Iterator[Finding]:
         first, second = store.create(path, b"1"), store.create(path, b"2")
         kept = store.read(path)
         store.remove(path)
-    except (OSError, ValueError, ImportError, NotImplementedError) as error:
+    except (OSError, ValueError, NotImplementedError, BadConfigurationError) as error:
         yield _unfit(
             "store",
             f"The store {config.store} cannot be written: {error}",
@@ -295,6 +296,14 @@ def _days(first: datetime.date, last: str) -> list[str]:
         return []
     num_days = (datetime.date.fromisoformat(last) - first).days + 1
     return [(first + datetime.timedelta(days=number)).isoformat() for number in range(num_days)]
+
+
+def _until_damage(check: Iterator[Finding]) -> Iterator[Finding]:
+    """Yields what a check finds; what it cannot read past is its last finding."""
+    try:
+        yield from check
+    except BadDataError as error:
+        yield _untrusted("pointers", str(error), "Ask again afterwards: `phoenix doctor`.")
 
 
 def _live(store: Store) -> Iterator[Finding]:

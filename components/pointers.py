@@ -10,13 +10,16 @@ import datetime
 import getpass
 import json
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.errors import TryAgainError
+from components.errors import BadDataError, TryAgainError
 from components.storage import Storage
+
+_ENTRY_NAME = re.compile(r"[0-9]{8,}\.json")
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,11 @@ class Pointer:
         self._folder = f"pointers/{name}"
 
     def read(self) -> Entry | None:
-        """Returns the newest entry, or None if the pointer was never moved."""
+        """Returns the newest entry, or None if the pointer was never moved.
+
+        Raises:
+          BadDataError: If the entry is damaged.
+        """
         while numbers := self._numbers():
             try:
                 return self._entry(numbers[-1])
@@ -92,10 +99,19 @@ class Pointer:
 
     def _numbers(self) -> list[int]:
         names = self._storage.names(self._folder)
-        return [int(name[:-5]) for name in names if name.endswith(".json") and name[0] != "."]
+        return [int(name[:-5]) for name in names if _ENTRY_NAME.fullmatch(name)]
 
     def _entry(self, number: int) -> Entry:
-        return Entry(**json.loads(self._storage.read(f"{self._folder}/{number:08d}.json")))
+        path = f"{self._folder}/{number:08d}.json"
+        data = self._storage.read(path)
+        try:
+            entry = Entry(**json.loads(data))
+        except (ValueError, TypeError) as error:
+            raise BadDataError(
+                f"The entry {self._storage.uri(path)} of the pointer {self.name} is damaged: "
+                f"{error}. Restore it, or remove it: then the entry before it counts."
+            ) from error
+        return entry
 
 
 def default_actor() -> str:

@@ -92,6 +92,14 @@ def test_a_damaged_live_release_is_an_error(world) -> None:
     assert "phoenix releases list" in finding.advice
 
 
+def test_a_damaged_pointer_is_an_error_that_names_the_file(world) -> None:
+    world.store.storage.replace(f"pointers/heads/export_corpus/{LAST}/00000001.json", b"{")
+    findings = doctor.examine(world.config)
+    assert doctor.exit_code(findings) == ExitCode.BAD_DATA
+    (finding,) = by_check(findings, "pointers")
+    assert f"export_corpus/{LAST}/00000001.json" in finding.message
+
+
 def test_a_gap_is_named(world) -> None:
     world.store.storage.remove("build_features/2026-01-02")
     findings = by_check(doctor.examine(world.config), "gaps")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import TryAgainError
+from components.errors import BadDataError, TryAgainError
 from components.pointers import Pointer, default_actor
 from components.storage import Storage
 
@@ -44,6 +44,25 @@ def test_a_move_on_stale_knowledge_is_refused_and_changes_nothing(pointer: Point
     assert pointer.read() == second
 
 
+@pytest.mark.parametrize("damage", [b"", b'{"number": 1, "val', b"{}", b"[1]", b"\xff"])
+def test_a_damaged_entry_is_refused_by_name_and_counts_no_more_when_removed(
+    pointer: Pointer, damage: bytes
+) -> None:
+    first = pointer.move({"day": 1}, seen=None, reason="begin")
+    pointer.move({"day": 2}, seen=first, reason="go on")
+    pointer._storage.replace("pointers/live/00000002.json", damage)
+    with pytest.raises(BadDataError, match=r"pointers/live/00000002.json .* is damaged"):
+        pointer.read()
+    pointer._storage.remove("pointers/live/00000002.json")
+    assert pointer.read() == first
+
+
+def test_a_foreign_file_beside_the_entries_is_ignored(pointer: Pointer) -> None:
+    first = pointer.move({"day": 1}, seen=None, reason="begin")
+    pointer._storage.replace("pointers/live/notes.json", b"{}")
+    assert pointer.log() == [first]
+
+
 def test_forgetting_keeps_the_value_and_the_numbering(pointer: Pointer) -> None:
     entry = None
     for day in range(5):
@@ -64,7 +83,7 @@ def test_more_than_ten_entries_stay_in_order(pointer: Pointer) -> None:
 def test_eight_processes_lose_no_move(tmp_path: Path) -> None:
     code = f"""
 import sys
-from components.errors import TryAgainError
+from components.errors import BadDataError, TryAgainError
 from components.pointers import Pointer
 from components.storage import Storage
 pointer = Pointer(Storage({str(tmp_path)!r}), "live")
