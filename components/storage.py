@@ -19,6 +19,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from components import processes
+from components.errors import BadConfigurationError
 
 MANIFEST = "manifest.json"
 
@@ -27,9 +28,17 @@ class Storage:
     """Files below one root. Paths are relative POSIX paths and cannot leave the root."""
 
     def __init__(self, url: str) -> None:
+        """Opens the store at `url`.
+
+        Raises:
+          BadConfigurationError: If nothing installed here can read such a URL.
+        """
         self.url = url
-        # Another process may have written since we last listed, so listings are not remembered.
-        self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        try:
+            # Another process may write after we listed, so listings are not remembered.
+            self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        except (ValueError, ImportError) as error:  # an unknown protocol, or one without its driver
+            raise BadConfigurationError(f"store: {url} cannot be opened: {error}") from error
         self._root = PurePosixPath(root)
         self.is_local = isinstance(self._fs, LocalFileSystem)
         self._copies: Path | None = None

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components import processes
+from components.errors import BadConfigurationError
 from components.storage import MANIFEST, Storage
 
 
@@ -24,6 +25,11 @@ def _folder(path: Path, files: dict[str, bytes]) -> Path:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(data)
     return path
+
+
+def test_a_url_that_nothing_here_can_open_is_a_configuration_error() -> None:
+    with pytest.raises(BadConfigurationError, match="store: s33://bucket cannot be opened"):
+        Storage("s33://bucket")
 
 
 def test_create_never_overwrites(storage: Storage) -> None:
