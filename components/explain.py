@@ -158,7 +158,7 @@ def short_reason(item: Item) -> str:
     if item.source == "popular":
         words = ["popular"]
     else:
-        best = [each for each in item.contributions if each.value][:2]
+        best = [each for each in _decisive(item) if each.value > 0]
         words = [f"{each.action} {each.probability:.1%}" for each in best]
     if item.diversity_multiplier < 1:
         words.append(f"author again, times {item.diversity_multiplier:.2f}")
@@ -254,18 +254,24 @@ def _reasons_for(item: Item) -> list[str]:
     else:
         score = "" if item.retrieval_score is None else f" with {item.retrieval_score:.3f}"
         reasons = [f"Retrieval found it near the user's interests{score}."]
-    for each in item.contributions[:3]:
-        if each.value:
-            reasons.append(
-                f"{each.action}: probability {each.probability:.1%} times weight "
-                f"{each.weight:g} gives {each.value:+.4f}."
-            )
+    for each in _decisive(item):
+        reasons.append(
+            f"{each.action}: probability {each.probability:.1%} times weight {each.weight:g} "
+            f"gives {each.value:+.4f}."
+        )
     if item.diversity_multiplier < 1:
         reasons.append(
             f"Its author is above it already, so its score is multiplied by "
             f"{item.diversity_multiplier:.2f}."
         )
     return reasons
+
+
+def _decisive(item: Item) -> list[Contribution]:
+    """Returns the two contributions that speak most for a post, then the one most against it."""
+    speaking_for = [each for each in item.contributions if each.value > 0]
+    against = [each for each in item.contributions if each.value < 0]
+    return [*speaking_for[:2], *against[:1]]
 
 
 def _reasons_against(store: Store, config: Config, found: Feed, post: int) -> list[str]:

@@ -33,15 +33,16 @@ BASE_RATES: Mapping[str, float] = MappingProxyType(
         "dwell": 0.50,
         "quote": 0.02,
         "follow_author": 0.02,
-        "not_interested": 0.02,
-        "block_author": 0.005,
-        "mute_author": 0.005,
-        "report": 0.003,
+        # Rare, as in real logs: the published weights count on it.
+        "not_interested": 0.003,
+        "block_author": 0.001,
+        "mute_author": 0.001,
+        "report": 0.0005,
     }
 )
 DEFAULT_BASE_RATE = 0.05
 _AVERSE = frozenset({"not_interested", "block_author", "mute_author", "report", "not_dwelled"})
-_AFFINITY_SLOPE, _QUALITY_SLOPE, _USER_SLOPE = 1.5, 0.7, 0.4
+_AFFINITY_SLOPE, _QUALITY_SLOPE, _USER_SLOPE = 2.0, 0.5, 0.4
 
 _TWITTER_EPOCH_MS = 1_288_834_974_657  # ids are numbered like the snowflakes of real logs
 _INDEX_BITS = 22
