@@ -208,7 +208,7 @@ def _storage(config: Config) -> Iterator[Finding]:
         yield _unfit(
             "store",
             f"The store {config.store} cannot be written: {error}",
-            "Mend `store` in the configuration, or the rights on that folder or bucket.",
+            "Mend `store` in the configuration, or the rights or the free space there.",
         )
         return
     if (first, second, kept) != (True, False, b"1"):
