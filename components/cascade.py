@@ -4,6 +4,7 @@ Only the first DAG is backfilled: its asset starts the second for the same day, 
 third. So a day is done when its third DAG run is, and failed as soon as any of the three is.
 """
 
+import contextlib
 import datetime
 import json
 import time
@@ -67,6 +68,7 @@ class Cascade:
         self._client = client
         self._before: set[str] = set()
         self._idle_since: float | None = None
+        self._backfill: int | None = None
 
     def start(self) -> None:
         """Backfills the head DAG over the days, also those that were done before.
@@ -85,7 +87,7 @@ class Cascade:
             "max_active_runs": 1,  # days in order
         }
         try:
-            self._client.post("backfills", body)
+            self._backfill = self._client.post("backfills", body)["id"]
         except RefusedError as error:
             if error.status == 409:
                 raise TryAgainError(
@@ -93,6 +95,12 @@ class Cascade:
                     "its end, or cancel it there."
                 ) from error
             raise
+
+    def cancel(self) -> None:
+        """Ends the backfill, so that another can start; a day that has begun goes on."""
+        if self._backfill is not None:
+            with contextlib.suppress(TryAgainError):  # it is over, or Airflow is gone
+                self._client.put(f"backfills/{self._backfill}/cancel")
 
     def poll(self) -> bool:
         """Looks at Airflow once; returns whether all days are done.

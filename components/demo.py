@@ -7,6 +7,7 @@ what it started. `phoenix up` keeps the same deployment's Airflow running; `phoe
 
 import contextlib
 import datetime
+import fcntl
 import json
 import re
 import signal
@@ -21,8 +22,8 @@ from components import demo_view, layouts, sources
 from components.artifacts import Store
 from components.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
 from components.config import Config, SyntheticSource, load
-from components.errors import BadConfigurationError, BadDataError
-from components.local_airflow import USER, Deployment, LocalAirflow
+from components.errors import BadConfigurationError, BadDataError, TryAgainError
+from components.local_airflow import USER, Deployment, LocalAirflow, homes_in_use
 
 ROOT = Path("var")
 NUM_DAYS = 4  # of the synthetic world
@@ -67,6 +68,7 @@ def run_demo(
 
     Raises:
       CascadeFailedError: If a step failed; the message is the step's own.
+      TryAgainError: If another command is at work in the same deployment.
       StepError: If it could not start.
     """
     started = time.monotonic()
@@ -75,8 +77,11 @@ def run_demo(
     if not days:
         raise BadDataError(f"The source ends on {plan.last_day}, before {plan.config.first_day}.")
     airflow = LocalAirflow(plan.deployment)
-    was_running = airflow.is_running
-    with _terminable(), _running(airflow, plan, keep_running=keep_running or was_running):
+    with (
+        _terminable(),
+        _alone(plan.deployment),
+        _running(airflow, plan, keep_running=keep_running) as was_running,
+    ):
         if not was_running:
             end_leftovers(airflow.client())
         demo_view.started(airflow.url, USER, plan.deployment.passwords, days)
@@ -100,19 +105,19 @@ def up(source: Path | None = None, *, root: Path = ROOT) -> None:
     airflow = LocalAirflow(plan.deployment)
     with _terminable():
         if not airflow.is_running:
-            with demo_view.waiting("Starting Airflow"):
+            with _alone(plan.deployment), demo_view.waiting("Starting Airflow"):
                 _start(airflow, plan)
     demo_view.how_to_log_in(airflow.url, USER, plan.deployment.passwords)
 
 
 def down(*, root: Path = ROOT) -> list[Path]:
     """Stops the Airflow of every deployment below `root`; returns the folders where one ran."""
-    stopped = []
-    for path in sorted(root.glob("*/airflow/processes.json")):
-        deployment = Deployment(path.parents[1])
-        LocalAirflow(deployment).stop()
-        stopped.append(deployment.folder)
-    return stopped
+    listed = {path.parents[1] for path in root.glob("*/airflow/processes.json")}
+    # A folder that was deleted under a running Airflow lists nothing, and the processes live on.
+    folders = sorted(listed | {home.parent for home in homes_in_use(root)})
+    for folder in folders:
+        LocalAirflow(Deployment(folder)).stop()
+    return folders
 
 
 def prepare(source: Path | None, root: Path) -> Plan:
@@ -175,6 +180,7 @@ def _follow(cascade: Cascade, airflow: LocalAirflow) -> None:
             ) from error
         finally:
             show()
+            cascade.cancel()  # also when all is done: Airflow takes its time to see that
 
 
 def _start(airflow: LocalAirflow, plan: Plan) -> None:
@@ -184,17 +190,35 @@ def _start(airflow: LocalAirflow, plan: Plan) -> None:
 
 
 @contextlib.contextmanager
-def _running(airflow: LocalAirflow, plan: Plan, *, keep_running: bool) -> Iterator[None]:
-    """Runs Airflow for the duration of the block, however the block ends."""
-    completed = False
+def _alone(deployment: Deployment) -> Iterator[None]:
+    """Keeps other commands from starting or stopping this Airflow, until the block or we end."""
+    deployment.home.mkdir(parents=True, exist_ok=True)
+    with (deployment.home / "command.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TryAgainError(
+                f"Another `phoenix demo` or `phoenix up` is at work in {deployment.folder}: "
+                "wait for its end, or stop it there."
+            ) from error
+        yield
+
+
+@contextlib.contextmanager
+def _running(airflow: LocalAirflow, plan: Plan, *, keep_running: bool) -> Iterator[bool]:
+    """Runs Airflow for the duration of the block; yields whether it ran before, and then goes on.
+
+    What was started here is stopped however the block ends, unless it is to be kept and went well.
+    """
+    was_running, completed = airflow.is_running, False
     try:
-        if not airflow.is_running:
+        if not was_running:
             with demo_view.waiting("Starting Airflow"):
                 _start(airflow, plan)
-        yield
+        yield was_running
         completed = True
     finally:
-        if not (keep_running and completed):
+        if not was_running and not (keep_running and completed):
             with _undisturbed(), demo_view.waiting("Stopping Airflow"):
                 airflow.stop()
 

@@ -370,12 +370,26 @@ def _signal(target: int, number: signal.Signals) -> None:
 
 def strangers(home: Path) -> list[int]:
     """Returns the processes whose environment names this AIRFLOW_HOME: tasks and their steps."""
-    mark = f"AIRFLOW_HOME={home.resolve()}".encode()
-    found = []
+    return [pid for pid, other in _homes().items() if other == str(home.resolve())]
+
+
+def homes_in_use(root: Path) -> set[Path]:
+    """Returns the AIRFLOW_HOMEs of the deployments below `root` that living processes name."""
+    homes = map(Path, _homes().values())
+    top = root.resolve()
+    return {root / home.relative_to(top) for home in homes if home.parent.parent == top}
+
+
+def _homes() -> dict[int, str]:
+    """The AIRFLOW_HOME of every other process of ours that has one."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
+            variables = (folder / "environ").read_bytes().split(b"\0")
         except OSError:  # gone, or not ours to read
             continue
-    return [pid for pid in found if pid != os.getpid()]
+        for variable in variables:
+            name, _, value = variable.partition(b"=")
+            if name == b"AIRFLOW_HOME" and int(folder.name) != os.getpid():
+                found[int(folder.name)] = os.fsdecode(value)
+    return found

@@ -1,8 +1,10 @@
 """Reading what a failed try left behind; the cascade itself runs in the end-to-end tests."""
 
+import datetime
 import json
 
-from components.cascade import TaskRun, error_in_log
+from components.airflow_client import RefusedError
+from components.cascade import Cascade, TaskRun, error_in_log
 
 
 def task(map_index=-1):
@@ -44,3 +46,33 @@ def test_a_log_without_an_exception_gives_its_last_line(tmp_path):
 
 def test_a_missing_log_is_said(tmp_path):
     assert error_in_log(tmp_path / "attempt=1.log") == "its log is not there"
+
+
+class _Client:
+    """Just enough of Airflow's API to start a backfill and to cancel it, once."""
+
+    def __init__(self):
+        self.cancelled = []
+
+    def every(self, *_, **__):
+        return iter(())
+
+    def post(self, path, body):
+        del body
+        return {"backfills": {"id": 7}}[path]
+
+    def put(self, path):
+        if path in self.cancelled:
+            raise RefusedError("it is completed already", 409)
+        self.cancelled.append(path)
+
+
+def test_a_backfill_is_cancelled_if_it_was_started_and_an_ended_one_is_fine():
+    client = _Client()
+    cascade = Cascade(client, [datetime.date(2026, 1, 1)])
+    cascade.cancel()
+    assert client.cancelled == []
+    cascade.start()
+    cascade.cancel()
+    cascade.cancel()
+    assert client.cancelled == ["backfills/7/cancel"]

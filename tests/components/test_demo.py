@@ -1,12 +1,16 @@
 """What the demonstration prepares; that it runs is shown in the end-to-end tests."""
 
+import contextlib
 import datetime
+import subprocess
+import sys
 
 import pytest
 
-from components import demo
+from components import demo, local_airflow
 from components.config import load
-from components.errors import BadConfigurationError
+from components.errors import BadConfigurationError, TryAgainError
+from components.local_airflow import LocalAirflow
 
 
 def days(first, last):
@@ -56,3 +60,57 @@ def test_a_source_that_is_no_folder_is_refused(tmp_path):
 
 def test_nothing_runs_so_nothing_is_stopped(tmp_path):
     assert demo.down(root=tmp_path) == []
+
+
+def test_two_commands_do_not_start_or_stop_one_airflow_together(tmp_path, monkeypatch):
+    touched = []
+    monkeypatch.setattr(LocalAirflow, "start", lambda *_, **__: touched.append("start"))
+    monkeypatch.setattr(LocalAirflow, "stop", lambda *_: touched.append("stop"))
+    plan = demo.prepare(None, tmp_path)
+    with demo._alone(plan.deployment):
+        for command in (demo.run_demo, demo.up):
+            with pytest.raises(TryAgainError, match="Another `phoenix demo` or `phoenix up`"):
+                command(root=tmp_path)
+    assert touched == []
+    with demo._alone(plan.deployment):
+        pass  # the first one has ended
+
+
+@pytest.mark.parametrize(
+    ("was_running", "keep_running", "goes_well", "stops"),
+    [
+        (True, False, True, False),
+        (True, False, False, False),
+        (False, False, True, True),
+        (False, True, True, False),
+        (False, True, False, True),
+    ],
+)
+def test_only_what_was_started_here_is_stopped(
+    tmp_path, monkeypatch, was_running, keep_running, goes_well, stops
+):
+    touched = []
+    monkeypatch.setattr(LocalAirflow, "is_running", was_running)
+    monkeypatch.setattr(LocalAirflow, "start", lambda *_, **__: touched.append("start"))
+    monkeypatch.setattr(LocalAirflow, "stop", lambda *_: touched.append("stop"))
+    plan = demo.prepare(None, tmp_path)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        demo._running(LocalAirflow(plan.deployment), plan, keep_running=keep_running),
+    ):
+        if not goes_well:
+            raise KeyboardInterrupt
+    assert touched == ["start"] * (not was_running) + ["stop"] * stops
+
+
+def test_down_finds_an_airflow_whose_folder_was_deleted(tmp_path):
+    home = tmp_path / "synthetic/airflow"
+    code = "print(flush=True); import time; time.sleep(60)"
+    environment = {"AIRFLOW_HOME": str(home.resolve())}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        assert demo.down(root=tmp_path) == [tmp_path / "synthetic"]
+        process.wait(5)
+    assert local_airflow.strangers(home) == []
