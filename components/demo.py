@@ -208,11 +208,15 @@ def _alone(deployment: Deployment) -> Iterator[None]:
 def _running(airflow: LocalAirflow, plan: Plan, *, keep_running: bool) -> Iterator[bool]:
     """Runs Airflow for the duration of the block; yields whether it ran before, and then goes on.
 
-    What was started here is stopped however the block ends, unless it is to be kept and went well.
+    What was started here is stopped however the block ends, unless it is to be kept and went well;
+    by the next one, if this process is killed.
     """
-    was_running, completed = airflow.is_running, False
+    ours = airflow.deployment.home / "started-for-one-run"
+    was_running, completed = airflow.is_running and not ours.exists(), False
     try:
         if not was_running:
+            ours.parent.mkdir(parents=True, exist_ok=True)
+            ours.touch()
             with demo_view.waiting("Starting Airflow"):
                 _start(airflow, plan)
         yield was_running
@@ -221,6 +225,8 @@ def _running(airflow: LocalAirflow, plan: Plan, *, keep_running: bool) -> Iterat
         if not was_running and not (keep_running and completed):
             with _undisturbed(), demo_view.waiting("Stopping Airflow"):
                 airflow.stop()
+        if not was_running:
+            ours.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -103,6 +103,22 @@ def test_only_what_was_started_here_is_stopped(
     assert touched == ["start"] * (not was_running) + ["stop"] * stops
 
 
+def test_what_a_killed_demonstration_left_running_is_stopped_by_the_next(tmp_path, monkeypatch):
+    touched = []
+    monkeypatch.setattr(LocalAirflow, "is_running", True)
+    monkeypatch.setattr(LocalAirflow, "start", lambda *_, **__: touched.append("start"))
+    monkeypatch.setattr(LocalAirflow, "stop", lambda *_: touched.append("stop"))
+    plan = demo.prepare(None, tmp_path)
+    airflow = LocalAirflow(plan.deployment)
+    left = plan.deployment.home / "started-for-one-run"
+    left.parent.mkdir()
+    left.touch()
+    with demo._running(airflow, plan, keep_running=False) as was_running:
+        assert not was_running
+    assert touched == ["start", "stop"]
+    assert not left.exists()
+
+
 def test_down_finds_an_airflow_whose_folder_was_deleted(tmp_path):
     home = tmp_path / "synthetic/airflow"
     code = "print(flush=True); import time; time.sleep(60)"
