@@ -1,0 +1,54 @@
+"""The models that a configuration asks for, in the terms of `phoenix`."""
+
+from components.config import Config, ModelConfig
+from phoenix.grok import TransformerConfig
+from phoenix.inputs import HashConfig
+from phoenix.recsys_model import PhoenixModelConfig
+from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+
+
+def ranker(config: Config) -> PhoenixModelConfig:
+    """Returns the ranking transformer of a deployment."""
+    sizes = config.train_ranker.model
+    return PhoenixModelConfig(
+        model=_trunk(sizes),
+        emb_size=sizes.emb_size,
+        num_actions=len(config.actions),
+        history_seq_len=config.build_features.history_length,
+        candidate_seq_len=config.build_features.num_candidates,
+        hash_config=_hashes(config),
+        product_surface_vocab_size=config.validate_events.num_surfaces,
+    )
+
+
+def retrieval(config: Config) -> PhoenixRetrievalModelConfig:
+    """Returns the two-tower model of a deployment."""
+    sizes = config.train_retrieval.model
+    return PhoenixRetrievalModelConfig(
+        model=_trunk(sizes),
+        emb_size=sizes.emb_size,
+        history_seq_len=config.build_features.history_length,
+        candidate_seq_len=config.build_features.num_candidates,
+        hash_config=_hashes(config),
+        product_surface_vocab_size=config.validate_events.num_surfaces,
+    )
+
+
+def _trunk(sizes: ModelConfig) -> TransformerConfig:
+    return TransformerConfig(
+        emb_size=sizes.emb_size,
+        key_size=sizes.key_size,
+        num_q_heads=sizes.num_heads,
+        num_kv_heads=sizes.num_heads,
+        num_layers=sizes.num_layers,
+        widening_factor=sizes.widening_factor,
+        attn_output_multiplier=sizes.key_size**-0.5,
+    )
+
+
+def _hashes(config: Config) -> HashConfig:
+    return HashConfig(
+        num_user_hashes=config.hashing.num_user_hashes,
+        num_item_hashes=config.hashing.num_post_hashes,
+        num_author_hashes=config.hashing.num_author_hashes,
+    )

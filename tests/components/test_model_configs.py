@@ -1,0 +1,41 @@
+"""The models are those that the configuration asks for."""
+
+from components import featurizer, model_configs
+from components.config import Config, ModelConfig
+from phoenix.grok import TransformerConfig
+
+CONFIG = Config.model_validate(
+    {
+        "store": "memory://models",
+        "first_day": "2026-01-01",
+        "actions": [{"name": "favorite", "is_positive": True}, {"name": "click"}],
+        "ingest_events": {"source": {"layout": "synthetic"}},
+        "hashing": {"num_user_hashes": 1, "num_post_hashes": 3, "num_author_hashes": 2},
+        "train_ranker": {"model": {"emb_size": 24, "num_heads": 3, "key_size": 16}},
+        "train_retrieval": {"model": {"emb_size": 32, "num_layers": 4}},
+    }
+)
+
+
+def test_each_model_has_its_own_sizes() -> None:
+    ranker, retrieval = model_configs.ranker(CONFIG), model_configs.retrieval(CONFIG)
+    assert (ranker.emb_size, ranker.model.num_q_heads, ranker.num_actions) == (24, 3, 2)
+    assert (retrieval.emb_size, retrieval.model.num_layers) == (32, 4)
+
+
+def test_attention_is_scaled_by_the_root_of_the_key_size() -> None:
+    assert model_configs.ranker(CONFIG).model.attn_output_multiplier == 16**-0.5
+
+
+def test_models_read_the_hashes_that_features_hold() -> None:
+    spec = featurizer.hash_spec(CONFIG.hashing)
+    for config in (model_configs.ranker(CONFIG), model_configs.retrieval(CONFIG)):
+        assert config.hashes.num_user_hashes == spec.user.num_hashes
+        assert config.hashes.num_item_hashes == spec.post.num_hashes
+        assert config.hashes.num_author_hashes == spec.author.num_hashes
+
+
+def test_every_size_of_the_configuration_is_one_of_the_trunk() -> None:
+    trunk = TransformerConfig.__dataclass_fields__
+    renamed = {"num_heads": "num_q_heads"}
+    assert all(renamed.get(name, name) in trunk for name in ModelConfig.model_fields)
