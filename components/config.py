@@ -301,7 +301,9 @@ class ReportConfig(Section):
 class Config(Section):
     """The whole configuration of one deployment."""
 
-    store: str = Field(description="Folder or fsspec URL; relative to the configuration file.")
+    store: str = Field(
+        min_length=1, description="Folder or fsspec URL; relative to the configuration file."
+    )
     first_day: datetime.date = Field(description="UTC day before which there is no history.")
     seed: int = Field(
         default=0, ge=0, description="Of training and everything else that is random."

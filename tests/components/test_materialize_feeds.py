@@ -59,7 +59,13 @@ def test_the_number_of_shards_does_not_change_a_feed(world) -> None:
     two_shards = _rows(world, DAYS[2])
     assert world.run("materialize_feeds", DAYS[2], shard=0, num_shards=1) == ExitCode.DONE
     path = world.artifact("materialize_feeds", f"{DAYS[2]}-000-of-001").path("feeds.parquet")
-    assert pq.read_table(path).to_pylist() == two_shards
+    one_shard = pq.read_table(path).to_pylist()
+    for name in ("user_id", "rank", "post_id", "author_id", "source", "rules"):
+        assert [row[name] for row in one_shard] == [row[name] for row in two_shards]
+    # A product of matrices with other numbers of rows may round differently.
+    for name in ("score", "base_score", "retrieval_score", "probabilities"):
+        one, two = ([row[name] for row in rows] for rows in (one_shard, two_shards))
+        np.testing.assert_allclose(one, two, rtol=1e-5)
 
 
 def test_a_shard_that_does_not_exist_is_refused(world) -> None:

@@ -18,12 +18,12 @@ def test_the_first_release_is_the_most_popular_and_later_days_train(three_days) 
     assert three_days.live_day() == DAYS[2]
 
 
-def test_a_rerun_of_everything_does_nothing(three_days, monkeypatch) -> None:
-    before, pointer = three_days.heads(), three_days.store.pointer("live").log()
+def test_a_rerun_of_everything_does_nothing(world) -> None:
+    before, pointer = world.heads(), world.store.pointer("live").log()
     for day in DAYS:
-        assert three_days.run_day(day) == [ExitCode.NOTHING_TO_DO] * 11
-    assert three_days.heads() == before
-    assert three_days.store.pointer("live").log() == pointer
+        assert world.run_day(day) == [ExitCode.NOTHING_TO_DO] * 11
+    assert world.heads() == before
+    assert world.store.pointer("live").log() == pointer
 
 
 @pytest.mark.parametrize("kind", ["build_features", "train_ranker", "publish_release"])
