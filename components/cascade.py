@@ -89,12 +89,27 @@ class Cascade:
         try:
             self._backfill = self._client.post("backfills", body)["id"]
         except RefusedError as error:
-            if error.status == 409:
-                raise TryAgainError(
-                    f"Another backfill of {Dag.DATA} is at work in {self._client.url}: wait for "
-                    "its end, or cancel it there."
-                ) from error
-            raise
+            if error.status != 409 or not self._end_finished_backfills():
+                raise
+            self._backfill = self._client.post("backfills", body)["id"]
+
+    def _end_finished_backfills(self) -> bool:
+        """Ends backfills that have no run left; Airflow takes minutes to see that by itself.
+
+        Raises:
+          TryAgainError: If a run is still to be done.
+        """
+        runs = self._client.every(f"dags/{Dag.DATA}/dagRuns", "dag_runs")
+        if any(run["state"] in ("queued", "running") for run in runs):
+            raise TryAgainError(
+                f"Another backfill of {Dag.DATA} is at work in {self._client.url}: wait for its "
+                "end, or cancel it there."
+            )
+        backfills = list(self._client.every("backfills", "backfills", dag_id=Dag.DATA))
+        open_ones = [each["id"] for each in backfills if each["completed_at"] is None]
+        for number in open_ones:
+            self._client.put(f"backfills/{number}/cancel")
+        return bool(open_ones)
 
     def cancel(self) -> None:
         """Ends the backfill, so that another can start; a day that has begun goes on."""

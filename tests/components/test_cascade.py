@@ -3,8 +3,11 @@
 import datetime
 import json
 
+import pytest
+
 from components.airflow_client import RefusedError
 from components.cascade import Cascade, TaskRun, error_in_log
+from components.errors import TryAgainError
 
 
 def task(map_index=-1):
@@ -76,3 +79,35 @@ def test_a_backfill_is_cancelled_if_it_was_started_and_an_ended_one_is_fine():
     cascade.cancel()
     cascade.cancel()
     assert client.cancelled == ["backfills/7/cancel"]
+
+
+class _ClientWithBackfill(_Client):
+    """An Airflow in which a backfill is open; `states` are those of the runs of the head DAG."""
+
+    def __init__(self, *states):
+        super().__init__()
+        self._states = states
+
+    def every(self, path, *_, **__):
+        if path == "backfills":
+            return iter([{"id": 3, "completed_at": None}, {"id": 2, "completed_at": "earlier"}])
+        runs = ({"dag_run_id": str(place), "state": s} for place, s in enumerate(self._states))
+        return runs
+
+    def post(self, path, body):
+        if not self.cancelled:
+            raise RefusedError("There is already a running backfill", 409)
+        return super().post(path, body)
+
+
+def test_a_backfill_that_is_over_but_not_marked_so_is_no_obstacle():
+    client = _ClientWithBackfill("success", "failed")
+    Cascade(client, [datetime.date(2026, 1, 1)]).start()
+    assert client.cancelled == ["backfills/3/cancel"]
+
+
+def test_a_backfill_at_work_is_left_alone():
+    client = _ClientWithBackfill("success", "queued")
+    with pytest.raises(TryAgainError, match="Another backfill of phoenix_data is at work"):
+        Cascade(client, [datetime.date(2026, 1, 1)]).start()
+    assert client.cancelled == []
