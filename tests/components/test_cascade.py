@@ -84,6 +84,8 @@ def test_a_backfill_is_cancelled_if_it_was_started_and_an_ended_one_is_fine():
 class _ClientWithBackfill(_Client):
     """An Airflow in which a backfill is open; `states` are those of the runs of the head DAG."""
 
+    url = "http://127.0.0.1:1"
+
     def __init__(self, *states):
         super().__init__()
         self._states = states
@@ -91,8 +93,7 @@ class _ClientWithBackfill(_Client):
     def every(self, path, *_, **__):
         if path == "backfills":
             return iter([{"id": 3, "completed_at": None}, {"id": 2, "completed_at": "earlier"}])
-        runs = ({"dag_run_id": str(place), "state": s} for place, s in enumerate(self._states))
-        return runs
+        return iter([{"dag_run_id": str(n), "state": s} for n, s in enumerate(self._states)])
 
     def post(self, path, body):
         if not self.cancelled:
