@@ -159,23 +159,26 @@ def file_contents(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
+def newest_state(states: Path) -> int:
+    return max((int(path.name.removeprefix("step_")) for path in states.glob("step_*")), default=0)
+
+
 def test_model_after_kills_is_byte_identical_to_one_without(tmp_path):
-    whole = train_in_a_process("none", tmp_path / "whole")
     states = tmp_path / "states"
+    random_steps = int(np.random.default_rng().integers(1, 20))
     conditions = [
-        # In the middle of writing a state, when an older one exists; then at a random moment.
+        # In the middle of writing a state, when an older one exists; then some steps further on.
         lambda: any(states.glob("step_*")) and any(states.glob(".*.partial/*")),
-        lambda: len(list(states.glob("step_*"))) and time.monotonic() > moment,
+        lambda: newest_state(states) >= reached + random_steps,
     ]
     for condition in conditions:
+        reached = newest_state(states)
         process = train_in_a_process(states, tmp_path / "resumed")
-        moment = time.monotonic() + np.random.default_rng().uniform(5, 15)
         wait_for(process, condition)
         process.send_signal(signal.SIGKILL)
-        process.wait()
-    last = train_in_a_process(states, tmp_path / "resumed")
-    assert last.wait(240) == 0
-    assert whole.wait(240) == 0
+        assert process.wait() == -signal.SIGKILL
+    assert train_in_a_process(states, tmp_path / "resumed").wait(240) == 0
+    assert train_in_a_process("none", tmp_path / "whole").wait(240) == 0
     assert file_contents(tmp_path / "resumed") == file_contents(tmp_path / "whole")
 
 
