@@ -10,7 +10,7 @@ FROM ${PYTHON_IMAGE} AS installer
 WORKDIR /build
 COPY .ci/install_locked .ci/in_image .ci/
 COPY pyproject.toml requirements.lock ./
-ENV UV_LINK_MODE=copy
+ENV UV_LINK_MODE=copy UV_CACHE_DIR=/var/cache/uv
 RUN --mount=type=secret,id=ca_bundle --mount=type=secret,id=installer_env \
     python3 -m venv /opt/installer && .ci/in_image .ci/install_locked /opt/installer --quiet uv
 ENV PATH=/opt/installer/bin:$PATH
@@ -18,12 +18,12 @@ RUN python3 -m venv --without-pip /opt/phoenix
 
 FROM installer AS component-packages
 RUN --mount=type=secret,id=ca_bundle --mount=type=secret,id=installer_env \
-    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=cache,target=/var/cache/uv \
     .ci/in_image .ci/install_locked /opt/phoenix --requirement pyproject.toml
 
 FROM installer AS airflow-packages
 RUN --mount=type=secret,id=ca_bundle --mount=type=secret,id=installer_env \
-    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=cache,target=/var/cache/uv \
     python3 -c 'import pathlib, tomllib; \
 project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]; \
 print(*project["optional-dependencies"]["airflow"], sep="\n")' >airflow.in && \
