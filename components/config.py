@@ -73,7 +73,10 @@ class ColumnsSource(Section):
     """Any CSV or Parquet files whose columns are named here."""
 
     layout: Literal["columns"] = Field(description="Says that it is this layout.")
-    events: str = Field(description="Path or glob of the event files (.csv, .parquet).")
+    events: str = Field(
+        description="Path or glob of the event files (.csv, .parquet). With `{day}` in it, as in "
+        "`logs/{day}/*.parquet`, the files of a day are what arrived on that UTC day."
+    )
     posts: str | None = Field(default=None, description="Path or glob of the post files.")
     event_columns: dict[str, str] = Field(description="Canonical event column -> source column.")
     post_columns: dict[str, str] = Field(

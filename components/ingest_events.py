@@ -49,7 +49,7 @@ def run(context: Context) -> Artifact:
             draft.facts |= _facts(rows, source.layout, inputs)
         return context.written()
     files = layout(source, config)
-    inputs = [raw_files.fingerprint(file) for file in (*files.event_files, *files.post_files)]
+    inputs = [raw_files.fingerprint(file) for file in (*files.files_of(day), *files.post_files)]
     with context.write(inputs=inputs, config=recipe | _mapping(files)) as draft:
         rows = sources.read_day(files, day, first_day=config.first_day)
         if not rows.num_rows:
@@ -117,7 +117,7 @@ def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) 
         "duration_seconds": np.full(len(order), np.nan, np.float32),
         "tag": np.array([f"topic_{topic}" for topic in posts.topics[order]], object),
     }
-    return DayRows(columns, described, Rejections(), config.first_day, None)
+    return DayRows(columns, {}, described, Rejections(), config.first_day, None)
 
 
 def _mapping(files: Layout) -> dict[str, Any]:
@@ -147,6 +147,7 @@ def _facts(rows: DayRows, layout_name: str, inputs: Sequence[Mapping[str, Any]])
     return {
         "rows_in": rows.num_rows,
         "events": rows.num_events,
+        "late": rows.num_late,
         "rejected": rules.total(),
         "rejected_by_rule": dict(sorted(rules.items())),
         "posts": len(rows.posts["post_id"]),

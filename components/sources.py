@@ -23,6 +23,7 @@ class DayRows:
     """What a source holds for one day."""
 
     events: Columns  # columns of `INGESTED` without event_id, [L] each, as they came; {} if none
+    late: Columns  # the same columns: rows that arrived on the day and belong to earlier ones
     posts: Columns  # canonical columns, [M] each, sorted by post_id; without a mask of nulls
     rejections: Rejections
     first_day: datetime.date | None  # what the source covers; None if it has no readable time
@@ -34,14 +35,23 @@ class DayRows:
         return len(self.events["user_id"]) if self.events else 0
 
     @property
+    def num_late(self) -> int:
+        """Rows that arrived on the day and belong to an earlier one."""
+        return len(self.late["user_id"]) if self.late else 0
+
+    @property
     def num_rows(self) -> int:
-        """Rows of the day: events and rejected ones."""
+        """Rows of the day: events, late and rejected ones."""
         rejected = [row for row in self.rejections.rows if row["table"] == "events"]
-        return self.num_events + len(rejected)
+        return self.num_events + self.num_late + len(rejected)
 
 
 def read_day(layout: Layout, day: datetime.date, *, first_day: datetime.date) -> DayRows:
-    """Reads the events of one UTC day and the posts known by its end.
+    """Reads what arrived on one UTC day, and the posts known by its end.
+
+    A row arrives on the day of its file where files are by day, on the day of `ingested_at` where
+    that is mapped, and else on the day on which it was shown. One that was shown on an earlier day
+    than it arrived is late.
 
     Args:
       layout: Files and columns.
@@ -57,18 +67,19 @@ def read_day(layout: Layout, day: datetime.date, *, first_day: datetime.date) ->
         for rows in raw_files.read(file, list(layout.post_columns.values())):
             posts.add(layout, rows, rejections)
     reader = _EventReader(layout, day, first_day, posts, rejections)
-    parts = [
-        part
-        for file in layout.event_files
-        for part in reader.events_of(file)
-        if len(part["user_id"])
-    ]
-    events = (
-        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
-    )
+    parts = [part for file in layout.files_of(day) for part in reader.events_of(file)]
+    if layout.day_pattern is not None and "author_id" in layout.event_columns:
+        for file in layout.event_files:
+            if (file_day := layout.file_day(file)) and file_day < day:
+                reader.note_posts_of(file)
+    starts_at = (day - EPOCH).days * DAY_MS
     days = reader.day_range
+    if layout.day_pattern is not None:
+        named = [(d - EPOCH).days for file in layout.event_files if (d := layout.file_day(file))]
+        days = (min(named), max(named)) if named else None
     return DayRows(
-        events,
+        _joined([_where(part, part["shown_at"] >= starts_at) for part in parts]),
+        _joined([_where(part, part["shown_at"] < starts_at) for part in parts]),
         posts.known(),
         rejections,
         EPOCH + datetime.timedelta(days=days[0]) if days else None,
@@ -109,7 +120,10 @@ class _EventReader:
                 self.day_range = (min(seen), max(seen))
             if "author_id" in layout.event_columns:
                 self._note_posts(rows, shown_at, is_time)
-            if "ingested_at" in layout.event_columns:
+            if layout.day_pattern is not None:
+                days, is_time = np.full(len(days), self._day), np.full(len(days), True)
+                last_day = self._day
+            elif "ingested_at" in layout.event_columns:
                 days = self._arrival_days(rows, shown_at, days)
             # A row without a readable time belongs to the day of the row before it, so that it is
             # counted once, on one day.
@@ -124,15 +138,23 @@ class _EventReader:
             if len(of_day):
                 yield self._parse(_taken(rows, of_day))
 
-    def _arrival_days(self, rows: RawRows, shown_at: np.ndarray, days: np.ndarray) -> np.ndarray:
-        """Gives rows that were shown after they arrived to the day on which they arrived.
+    def note_posts_of(self, file: Path) -> None:
+        """Takes the posts that an earlier file shows."""
+        names = [self._layout.event_columns[name] for name in ("post_id", "author_id", "shown_at")]
+        for rows in raw_files.read(file, names):
+            shown_at, is_time = cells.parse_time(rows.cells[names[2]], self._layout.time_unit)
+            self._note_posts(rows, shown_at, is_time)
 
-        Their time is wrong; on the day that it names nobody would look for them yet.
+    def _arrival_days(self, rows: RawRows, shown_at: np.ndarray, days: np.ndarray) -> np.ndarray:
+        """Gives late rows, and rows from the future, to the day on which they arrived.
+
+        The time of the latter is wrong; on the day that it names nobody would look for them yet.
         """
         column = self._layout.event_columns["ingested_at"]
         arrived_at, is_time = cells.parse_time(rows.cells[column], self._layout.time_unit)
-        is_future = is_time & (shown_at > arrived_at + self._layout.clock_skew_ms)
-        return np.where(is_future, arrived_at // DAY_MS, days)
+        arrival_days = arrived_at // DAY_MS
+        is_future = shown_at > arrived_at + self._layout.clock_skew_ms
+        return np.where(is_time & (is_future | (arrival_days > days)), arrival_days, days)
 
     def _note_posts(self, rows: RawRows, shown_at: np.ndarray, is_time: np.ndarray) -> None:
         columns = self._layout.event_columns
@@ -154,6 +176,11 @@ class _EventReader:
         events["ingested_at"] = events["shown_at"]
         if "ingested_at" in columns:
             events["ingested_at"] = check.time(rows, columns["ingested_at"], layout.time_unit)
+        elif layout.day_pattern is not None:
+            # Of a late row nobody says when it arrived: it was known when its file was complete.
+            is_late = events["shown_at"] < self._day * DAY_MS
+            ends_at = (self._day + 1) * DAY_MS - 1
+            events["ingested_at"] = np.where(is_late, ends_at, events["shown_at"])
         nothing = np.zeros(len(rows.lines))
         surface = nothing.astype(np.int64)
         if "surface" in columns:
@@ -179,6 +206,17 @@ class _EventReader:
         events["line"] = rows.lines
         self._rejections.add("events", rows, check)
         return {name: values[check.is_good] for name, values in events.items()}
+
+
+def _where(part: Columns, mask: np.ndarray) -> Columns:
+    return {name: values[mask] for name, values in part.items()}
+
+
+def _joined(parts: list[Columns]) -> Columns:
+    parts = [part for part in parts if len(part["user_id"])]
+    if not parts:
+        return {}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _filled(

@@ -1,4 +1,5 @@
 import datetime
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,41 @@ def test_every_row_of_every_file_is_counted_on_exactly_one_day(
         DAY - datetime.timedelta(days=1),
         DAY + datetime.timedelta(days=1),
     )
+
+
+def test_files_by_day_hold_what_arrived_and_what_is_of_an_earlier_day_is_late(
+    tmp_path: Path,
+) -> None:
+    for n, day in enumerate(("2026-01-01", "2026-01-02", "2026-01-03", "not-a-day")):
+        (tmp_path / day).mkdir()
+        times = [START + (n + shift - 1) * DAY_MS for shift in (0, -1, 1)]
+        rows = [f"{10 * n + k},{n + 7},8,{time},1" for k, time in enumerate(times, 1)]
+        write(tmp_path / day / "a.csv", [*rows, f"{10 * n + 4},7,8,never,1", "short"])
+    files = sorted(tmp_path.glob("*/a.csv"))
+    layout = replace(layout_of(*files), day_pattern=str(tmp_path / "{day}" / "*.csv"))
+    day = read_day(layout, DAY, first_day=DAY)
+    assert day.events["user_id"].tolist() == [11, 13], "the day's own, and one from the future"
+    assert day.late["user_id"].tolist() == [12]
+    assert (day.late["file"][0], day.late["line"][0]) == ("a.csv", 3)
+    assert day.late["ingested_at"][0] == START + DAY_MS - 1, "known when the file was complete"
+    assert [row["rule"] for row in day.rejections.rows] == ["unreadable_time", "malformed_row"]
+    assert day.num_rows == 5
+    assert (str(day.first_day), str(day.last_day)) == ("2026-01-01", "2026-01-03")
+    assert day.posts["post_id"].tolist() == [7, 8], "shown until the end of the day"
+
+
+def test_a_row_that_arrived_a_day_later_is_late_on_the_day_of_its_arrival(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    rows = [(1, START, START + 5), (2, START, START + DAY_MS), (3, START + DAY_MS, START)]
+    path.write_text("u,p,a,t,like,at\n" + "".join(f"{u},3,4,{t},1,{at}\n" for u, t, at in rows))
+    columns = {**layout_of().event_columns, "ingested_at": "at"}
+    layout = replace(layout_of(path), event_columns=columns)
+    first, second = (
+        read_day(layout, DAY + datetime.timedelta(days=n), first_day=DAY) for n in (0, 1)
+    )
+    assert first.events["user_id"].tolist() == [1, 3], "3 claims to be from the future"
+    assert (first.num_late, second.num_events) == (0, 0)
+    assert second.late["user_id"].tolist() == [2]
 
 
 def test_absurd_numbers_are_read_without_a_warning(tmp_path: Path) -> None:
