@@ -20,10 +20,21 @@ from jax.typing import ArrayLike, DTypeLike
 from phoenix.config import JsonConfig, check, check_choice, check_counts, float_dtype
 from phoenix.grok import Transformer, TransformerConfig
 from phoenix.inputs import HashConfig, RecsysBatch, RecsysEmbeddings, context_tokens
+from phoenix.top_rows import INF, top_rows
+
+__all__ = [
+    "EPS",
+    "INF",
+    "CandidateTower",
+    "CandidateTowerKind",
+    "PhoenixRetrievalModel",
+    "PhoenixRetrievalModelConfig",
+    "RetrievalOutput",
+    "UserPooling",
+    "unit_vectors",
+]
 
 EPS = 1e-12
-INF = 1e12
-MASKED_ROW = -1
 
 CandidateTowerKind = Literal["mlp", "mean"]
 UserPooling = Literal["mean", "last"]
@@ -273,26 +284,3 @@ def unit_vectors(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """`x / sqrt(max(sum(x^2), 1e-12))` over the last axis, and that length; zero stays zero."""
     length = jnp.sqrt(jnp.maximum(jnp.sum(jnp.square(x), axis=-1, keepdims=True), EPS))
     return x / length, length
-
-
-def top_rows(
-    users: jax.Array, corpus: jax.Array, top_k: int, corpus_mask: ArrayLike | None = None
-) -> tuple[jax.Array, jax.Array]:
-    """The corpus rows with the largest product with each user, by exact search.
-
-    Args:
-      users: `[B, D]`.
-      corpus: `[N, D]`.
-      top_k: More than N means N.
-      corpus_mask: `[N]`, nonzero where a row is eligible.
-
-    Returns:
-      Rows `[B, k]` int32 and scores `[B, k]` float32, best first, ties to the lower row. A row that
-      is masked, or whose product is not a number, is never named: it is -1 with score -1e12.
-    """
-    scores = jnp.einsum("bd,nd->bn", users, corpus, preferred_element_type=jnp.float32)
-    is_eligible = ~jnp.isnan(scores)
-    if corpus_mask is not None:
-        is_eligible &= jnp.asarray(corpus_mask) != 0
-    best, rows = jax.lax.top_k(jnp.where(is_eligible, scores, -INF), min(top_k, corpus.shape[0]))
-    return jnp.where(best > -INF, rows, MASKED_ROW), best

@@ -14,7 +14,6 @@ from phoenix.recsys_retrieval_model import (
     CandidateTower,
     PhoenixRetrievalModelConfig,
     RetrievalOutput,
-    top_rows,
 )
 from tests.phoenix import reference_model
 from tests.phoenix.golden_case import GoldenCase
@@ -130,25 +129,6 @@ def test_the_content_of_padding_changes_no_user(value: float, pooling: str) -> N
     changed = dataclasses.replace(EMBEDDINGS, history_post_embeddings=posts)
     expected = model.apply(PARAMS, BATCH, EMBEDDINGS)[0]
     np.testing.assert_array_equal(model.apply(PARAMS, BATCH, changed)[0], expected)
-
-
-@settings(deadline=None, max_examples=40)
-@given(data=st.data(), k=st.integers(0, 9))
-def test_top_rows_equal_their_definition(data: st.DataObject, k: int) -> None:
-    # Small integers make exact sums and many ties.
-    numbers = st.integers(-2, 2).map(float) | st.just(np.nan)
-    corpus = np.array(
-        data.draw(st.lists(st.lists(numbers, min_size=2, max_size=2), min_size=6, max_size=6))
-    )
-    mask = np.array(data.draw(st.lists(st.booleans(), min_size=6, max_size=6)))
-    user = np.array([1.0, 2.0])
-    rows, scores = top_rows(user[None].astype(np.float32), corpus.astype(np.float32), k, mask)
-    products = corpus @ user
-    eligible = [row for row in range(6) if mask[row] and not np.isnan(products[row])]
-    expected = sorted(eligible, key=lambda row: (-products[row], row))[:k]
-    missing = min(k, 6) - len(expected)
-    np.testing.assert_array_equal(rows[0], [*expected, *[-1] * missing])
-    np.testing.assert_array_equal(scores[0][: len(expected)], products[expected])
 
 
 @pytest.mark.parametrize("rank", [3, 4])
