@@ -33,7 +33,16 @@ from phoenix.attention import (
     rotation,
 )
 from phoenix.config import JsonConfig, check, check_choice, check_counts
-from phoenix.layers import DenseBlock, Init, Linear, RMSNorm, ffn_size, hk_rms_norm, layer_norm
+from phoenix.layers import (
+    DenseBlock,
+    Init,
+    Linear,
+    RMSNorm,
+    dropout,
+    ffn_size,
+    hk_rms_norm,
+    layer_norm,
+)
 
 __all__ = [
     "CandidatePositions",
@@ -104,6 +113,8 @@ class TransformerConfig(JsonConfig):
       history_attention: "causal" as in the public models; "full" lets older events see newer ones.
         Neither lets context see candidates. Choose "full" when histories are short and the order
         in them matters little.
+      dropout_rate: Share of the features of every token, and of what every block adds to it, that
+        is set to 0 in training. Up to 0.5 when data is little; only next-item training uses it.
       candidate_positions: "shared" puts every candidate right after the last valid history
         position, so that a score does not depend on the slot; "slot" numbers the slots on from
         the history, as the public models do.
@@ -120,6 +131,7 @@ class TransformerConfig(JsonConfig):
     init: Init = "trainable"
     history_attention: HistoryAttention = "causal"
     candidate_positions: CandidatePositions = "shared"
+    dropout_rate: float = 0.0
 
     _choices: ClassVar[dict[str, tuple[str, ...]]] = {
         "init": ("trainable", "public"),
@@ -143,6 +155,12 @@ class TransformerConfig(JsonConfig):
             "TransformerConfig.num_q_heads",
             expected=f"a multiple of `num_kv_heads` ({self.num_kv_heads})",
             got=self.num_q_heads,
+        )
+        check(
+            0 <= self.dropout_rate < 1,
+            "TransformerConfig.dropout_rate",
+            expected="in [0, 1)",
+            got=self.dropout_rate,
         )
         for field in ("widening_factor", "attn_output_multiplier"):
             value = getattr(self, field)
@@ -240,9 +258,10 @@ class DecoderLayer(hk.Module):
     @hk.transparent
     def _after_attention(self, h: jax.Array, attended: jax.Array) -> jax.Array:
         config = self.config
-        h = h + self._norm(attended, "rms_norm_1")
+        h = h + dropout(self._norm(attended, "rms_norm_1"), config.dropout_rate)
         block = DenseBlock(config.widening_factor, init=config.init)
-        return h + self._norm(block(self._norm(h, "rms_norm_2")), "rms_norm_3")
+        change = self._norm(block(self._norm(h, "rms_norm_2")), "rms_norm_3")
+        return h + dropout(change, config.dropout_rate)
 
 
 class Transformer(hk.Module):
@@ -327,7 +346,7 @@ class Transformer(hk.Module):
             is_visible = is_visible & (positions[None, :] <= positions[:, None])
         bias = attention_bias(is_visible)
         # A weight of 0 times a broken number would still break the sum.
-        h = jnp.where(mask[..., None], h, 0)
+        h = dropout(jnp.where(mask[..., None], h, 0), self.config.dropout_rate)
         known = []
         for index, layer in enumerate(layers):
             if needs_output or index + 1 < len(layers):

@@ -84,6 +84,18 @@ def layer_norm(x: jax.Array, init: Init = "trainable", name: str | None = None) 
     return hk_rms_norm(x, init=init, name=name)
 
 
+def dropout(x: jax.Array, rate: float) -> jax.Array:
+    """Sets a share `rate` of `x` to 0 and divides the rest by `1 - rate`.
+
+    Active only where the caller gave random numbers, `apply(params, key, ...)`: that is in
+    training. Source: Srivastava et al. 2014, "Dropout".
+    """
+    key = hk.maybe_next_rng_key() if rate > 0 else None
+    if key is None:
+        return x
+    return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)
+
+
 class Linear(hk.Module):
     """`y = x @ w (+ b)` with float32 parameters, computed in the dtype of `x`."""
 

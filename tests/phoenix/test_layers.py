@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from phoenix.layers import DenseBlock, Linear, ffn_size, hk_rms_norm, layer_norm
+from phoenix.layers import DenseBlock, Linear, dropout, ffn_size, hk_rms_norm, layer_norm
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,12 @@ def test_linear_refuses_a_scalar() -> None:
 def test_dense_block_leaves_its_parameters_in_the_scope_of_the_caller() -> None:
     params = hk.transform(lambda x: DenseBlock(2.0)(x)).init(jax.random.key(0), jnp.ones((1, 8)))
     assert sorted(params) == ["linear", "linear_1", "linear_v"]
+
+
+def test_dropout_keeps_the_mean_and_acts_only_where_random_numbers_are_given() -> None:
+    drop = hk.transform(lambda x: dropout(x, 0.25))
+    x = jnp.ones(40_000)
+    np.testing.assert_array_equal(drop.apply({}, None, x), x)
+    dropped = drop.apply({}, jax.random.key(0), x)
+    assert set(np.unique(dropped)) == {np.float32(0), np.float32(1 / 0.75)}
+    assert abs(float(jnp.mean(dropped)) - 1) < 0.02
