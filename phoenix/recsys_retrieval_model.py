@@ -1,4 +1,4 @@
-"""The two-tower retrieval model: users and posts as unit vectors whose product ranks a corpus.
+"""The two-tower retrieval model: users and posts as vectors whose product ranks a corpus.
 
 The user tower is the trunk over `[user | history]`, pooled; the candidate tower sees the post and
 author rows of one post only, so that a corpus can be embedded once for all users.
@@ -20,6 +20,7 @@ from jax.typing import ArrayLike, DTypeLike
 from phoenix.config import JsonConfig, check, check_choice, check_counts, float_dtype
 from phoenix.grok import Transformer, TransformerConfig
 from phoenix.inputs import HashConfig, RecsysBatch, RecsysEmbeddings, context_tokens
+from phoenix.layers import hk_rms_norm
 from phoenix.top_rows import INF, top_rows
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "PhoenixRetrievalModel",
     "PhoenixRetrievalModelConfig",
     "RetrievalOutput",
+    "Similarity",
     "UserPooling",
     "unit_vectors",
 ]
@@ -38,6 +40,7 @@ EPS = 1e-12
 
 CandidateTowerKind = Literal["mlp", "mean"]
 UserPooling = Literal["mean", "last"]
+Similarity = Literal["cosine", "product"]
 
 
 class RetrievalOutput(NamedTuple):
@@ -73,6 +76,8 @@ class PhoenixRetrievalModelConfig(JsonConfig):
         weights, when posts are many and training data is little.
       user_pooling: "mean" over the valid positions as in the public model; "last" valid position
         when the newest event says most.
+      similarity: "cosine" compares unit vectors, as in the public model; "product" lets the length
+        of a post's vector say how popular it is, when the catalogue is small and changes slowly.
     """
 
     model: TransformerConfig
@@ -88,6 +93,7 @@ class PhoenixRetrievalModelConfig(JsonConfig):
     has_dwell: bool = False
     candidate_tower: CandidateTowerKind = "mlp"
     user_pooling: UserPooling = "mean"
+    similarity: Similarity = "cosine"
 
     _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {
         "model": TransformerConfig,
@@ -103,6 +109,7 @@ class PhoenixRetrievalModelConfig(JsonConfig):
         check_counts(self, ("history_seq_len", "candidate_seq_len"), minimum=0)
         check_choice(self, "candidate_tower", ("mlp", "mean"))
         check_choice(self, "user_pooling", ("mean", "last"))
+        check_choice(self, "similarity", ("cosine", "product"))
         check(
             self.model.emb_size == self.emb_size,
             "PhoenixRetrievalModelConfig.emb_size",
@@ -151,19 +158,32 @@ class PhoenixRetrievalModelConfig(JsonConfig):
 
 
 class CandidateTower(hk.Module):
-    """Maps the rows of a post and its author to one unit vector.
+    """Maps the rows of a post and its author to one vector.
 
     "mlp": `silu(rows P1) P2` over the concatenated rows, widths 2D and D; "mean": their mean.
-    Float32 inside, then scaled to unit length and cast to the dtype of the input.
+    Float32 inside, then scaled to unit length unless the similarity is "product", and cast to the
+    dtype of the input.
     """
 
     def __init__(
-        self, emb_size: int, kind: CandidateTowerKind = "mlp", name: str | None = None
+        self,
+        emb_size: int,
+        kind: CandidateTowerKind = "mlp",
+        similarity: Similarity = "cosine",
+        name: str | None = None,
     ) -> None:
-        """Args: `emb_size` is D; `kind` as in `PhoenixRetrievalModelConfig.candidate_tower`."""
+        """Takes the choices.
+
+        Args:
+          emb_size: D.
+          kind: As in `PhoenixRetrievalModelConfig.candidate_tower`.
+          similarity: As in `PhoenixRetrievalModelConfig.similarity`.
+          name: Of the module.
+        """
         super().__init__(name=name)
         self.emb_size = emb_size
         self.kind = kind
+        self.similarity: Similarity = similarity
 
     def __call__(self, post_author_embedding: jax.Array) -> jax.Array:
         """Maps `[B, C, h, D]` to `[B, C, D]`, or `[B, h, D]` to `[B, D]`.
@@ -179,7 +199,7 @@ class CandidateTower(hk.Module):
             )
         wide = rows.astype(jnp.float32)
         if self.kind == "mean":
-            return unit_vectors(jnp.mean(wide, axis=-2))[0].astype(rows.dtype)
+            return self._scaled(jnp.mean(wide, axis=-2)).astype(rows.dtype)
         flat = wide.reshape(*rows.shape[:-2], rows.shape[-2] * rows.shape[-1])
         initializer = hk.initializers.VarianceScaling(1.0, mode="fan_out")
         sizes = [flat.shape[-1], 2 * self.emb_size, self.emb_size]
@@ -190,7 +210,10 @@ class CandidateTower(hk.Module):
             "candidate_tower_projection_2", sizes[1:], jnp.float32, init=initializer
         )
         projected = jnp.dot(jax.nn.silu(jnp.dot(flat, first)), second)
-        return unit_vectors(projected)[0].astype(rows.dtype)
+        return self._scaled(projected).astype(rows.dtype)
+
+    def _scaled(self, vectors: jax.Array) -> jax.Array:
+        return vectors if self.similarity == "product" else unit_vectors(vectors)[0]
 
 
 class PhoenixRetrievalModel(hk.Module):
@@ -248,18 +271,48 @@ class PhoenixRetrievalModel(hk.Module):
           recsys_embeddings: Likewise.
 
         Returns:
-          Unit vectors `[B, D]` (zero for a user without any valid input) and the length `[B, 1]`
-          that they had before, float32.
+          Vectors `[B, D]` (zero for a user without any valid input), of length 1, or sqrt(D) times
+          a learned scale where the similarity is "product"; and the length `[B, 1]` that they had
+          before, float32.
         """
-        tokens, mask = context_tokens(self.config, batch, recsys_embeddings)
-        h = self.model(tokens, mask).embeddings.astype(jnp.float32)  # [B, 1+S, D]
+        h, mask = self._states(batch, recsys_embeddings)
         if self.config.user_pooling == "last":
             is_pooled = jnp.cumsum(mask[:, ::-1], axis=1)[:, ::-1] == 1
             weights = (is_pooled & mask).astype(jnp.float32)
         else:
             weights = mask.astype(jnp.float32)
         total = jnp.einsum("btd,bt->bd", h, weights)
-        return unit_vectors(total / jnp.maximum(jnp.sum(weights, axis=1, keepdims=True), 1.0))
+        return self._user_vectors(total / jnp.maximum(jnp.sum(weights, axis=1, keepdims=True), 1.0))
+
+    @hk.name_like("__call__")
+    def build_position_representation(
+        self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings, positions: ArrayLike
+    ) -> jax.Array:
+        """The users as they were after the first events of their history, in one pass.
+
+        The state at a position is what "last" pooling gives for the history that ends there, so a
+        history of n events trains n queries for the price of one forward pass.
+
+        Args:
+          batch: Its candidate fields are not read.
+          recsys_embeddings: Likewise.
+          positions: `[B, P]` int in [0, S]: how many events of the history are known.
+
+        Returns:
+          Vectors `[B, P, D]` float32, scaled as in `build_user_representation`.
+
+        Raises:
+          ValueError: Unless the model pools the "last" position of a "causal" history.
+        """
+        pooling, attention = self.config.user_pooling, self.config.model.history_attention
+        if (pooling, attention) != ("last", "causal"):
+            raise ValueError(
+                "Queries at every position need `user_pooling` 'last' and `history_attention` "
+                f"'causal', got {pooling!r} and {attention!r}."
+            )
+        h, _ = self._states(batch, recsys_embeddings)
+        chosen = jnp.take_along_axis(h, jnp.asarray(positions)[..., None], axis=1)  # [B, P, D]
+        return self._user_vectors(chosen)[0]
 
     def build_candidate_representation(
         self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
@@ -271,13 +324,30 @@ class PhoenixRetrievalModel(hk.Module):
           recsys_embeddings: Only the candidate rows are read.
 
         Returns:
-          Unit vectors `[B, C, D]` and the mask `[B, C]` of the valid ones.
+          Vectors `[B, C, D]`, of length 1 unless the similarity is "product", and the mask
+          `[B, C]` of the valid ones.
         """
         posts = jnp.asarray(recsys_embeddings.candidate_post_embeddings)
         authors = jnp.asarray(recsys_embeddings.candidate_author_embeddings)
-        tower = CandidateTower(self.config.emb_size, self.config.candidate_tower)
+        config = self.config
+        tower = CandidateTower(config.emb_size, config.candidate_tower, config.similarity)
         vectors = tower(jnp.concatenate([posts, authors], axis=2))
         return vectors, jnp.asarray(batch.candidate_post_hashes)[:, :, 0] != 0
+
+    @hk.transparent
+    def _states(
+        self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
+    ) -> tuple[jax.Array, jax.Array]:
+        """The trunk's `[B, 1+S, D]` float32 over user and history, and the mask of both."""
+        tokens, mask = context_tokens(self.config, batch, recsys_embeddings)
+        return self.model(tokens, mask).embeddings.astype(jnp.float32), mask
+
+    @hk.transparent
+    def _user_vectors(self, pooled: jax.Array) -> tuple[jax.Array, jax.Array]:
+        vectors, length = unit_vectors(pooled)
+        if self.config.similarity == "product":
+            vectors = hk_rms_norm(pooled)
+        return vectors, length
 
 
 def unit_vectors(x: jax.Array) -> tuple[jax.Array, jax.Array]:
