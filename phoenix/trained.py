@@ -1,7 +1,8 @@
 """Trained models: parameters, tables and what they mean, behind the interfaces of the pipeline.
 
 Inputs of any number of rows and candidates run in a few fixed shapes, so that an odd size pads
-instead of compiling; a value does not depend on what else is in the batch.
+instead of compiling. Users are encoded once and candidates scored in blocks against them, so that
+memory does not grow with a slate. A value does not depend on what else is in the batch.
 
 Glossary of shapes:
   N: windows, C: candidates, A: actions, D: vector size, M: posts.
@@ -10,26 +11,29 @@ Glossary of shapes:
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
-from phoenix.batches import model_inputs, padded
+from phoenix import slates
+from phoenix.batches import model_inputs
 from phoenix.embedding import EmbeddingTables, lookup
+from phoenix.grok import Context
 from phoenix.hashing import HashSpec
 from phoenix.recsys_model import PhoenixModelConfig, RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.windows import Windows
 
-_ROW_BUCKETS = (16, 64, 256)  # Windows per call.
-_MIN_CANDIDATES = 8  # Candidates are padded to a power of two, at least this.
+_ROW_BUCKETS = (1, 16, 64, 256)  # Windows per call.
 _TOKENS_PER_CALL = 1 << 16  # Bounds the memory of a call: fewer windows when slates are long.
 _POST_BUCKETS = (64, 4096)  # Posts per call.
+_NO_CANDIDATES = slice(0, 0)  # Where they are not read: one shape for any number of them.
 
-_Encode = Callable[[hk.Params, EmbeddingTables, RecsysBatch], jax.Array]
+_Compiled = Callable[..., Any]  # Of parameters, tables and what the model function takes.
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -39,6 +43,12 @@ class _Trained:
     actions: tuple[str, ...]  # [A]
     hash_spec: HashSpec
     seed: int  # Of the training run.
+    config: PhoenixModelConfig | PhoenixRetrievalModelConfig
+
+    def _inputs(self, windows: Windows) -> RecsysBatch:
+        num_rows = next(size for size in _ROW_BUCKETS if size >= len(windows.user_ids))
+        batch = model_inputs(windows, self.actions, self.config)
+        return slates.padded_users(batch, num_rows)
 
     def _check(self, windows: Windows) -> None:
         expected = {
@@ -69,11 +79,11 @@ class TwoTower(_Trained):
         """
         self._check(windows)
         encode = _user_tower(self.config)
-        short = _with_candidates(windows, 1)  # Not read: one shape for any number of them.
         vectors = np.empty((len(windows.user_ids), self.config.emb_size), np.float32)
-        for rows in _row_slices(len(vectors), short):
-            inputs = _inputs(short.rows(rows), self.actions, self.config)
-            vectors[rows] = encode(self.params, self.tables, inputs)[: rows.stop - rows.start]
+        for rows in _row_slices(windows, 0):
+            users = slates.candidate_block(self._inputs(windows.rows(rows)), _NO_CANDIDATES)
+            found = np.asarray(encode(self.params, self.tables, users))
+            vectors[rows] = found[: rows.stop - rows.start]
         return vectors
 
     def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
@@ -95,9 +105,10 @@ class TwoTower(_Trained):
         vectors = np.empty((len(post_ids), self.config.emb_size), np.float32)
         for start in range(0, len(post_ids), _POST_BUCKETS[-1]):
             rows = slice(start, min(start + _POST_BUCKETS[-1], len(post_ids)))
+            size = next(size for size in _POST_BUCKETS if size >= rows.stop - start)
             batch = _posts_batch(
-                _padded_array(self.hash_spec.post.hash_ids(post_ids[rows])),
-                _padded_array(self.hash_spec.author.hash_ids(author_ids[rows])),
+                slates.padded(self.hash_spec.post.hash_ids(post_ids[rows]), size, axis=0),
+                slates.padded(self.hash_spec.author.hash_ids(author_ids[rows]), size, axis=0),
                 num_user_hashes=self.hash_spec.user.num_hashes,
                 num_actions=len(self.actions),
             )
@@ -121,15 +132,20 @@ class RankingTransformer(_Trained):
           ValueError: If the windows have another number of hashes than the model.
         """
         self._check(windows)
-        forward = _ranker(self.config)
+        ranker = _ranker(self.config)
         num_windows, num_candidates = windows.candidate_post_ids.shape
-        bucket = max(_MIN_CANDIDATES, 1 << (num_candidates - 1).bit_length())
-        wide = _with_candidates(windows, bucket)
         values = np.empty((num_windows, num_candidates, len(self.actions)), np.float32)
-        for rows in _row_slices(num_windows, wide):
-            inputs = _inputs(wide.rows(rows), self.actions, self.config)
-            result = np.asarray(forward(self.params, self.tables, inputs))
-            values[rows] = result[: rows.stop - rows.start, :num_candidates]
+        for rows in _row_slices(windows, min(num_candidates, slates.MAX_BLOCK)):
+            batch = self._inputs(windows.rows(rows))
+            users = slates.candidate_block(batch, _NO_CANDIDATES)
+            context = ranker.encode_context(self.params, self.tables, users)
+            for block in slates.blocks(num_candidates):
+                size = slates.block_bucket(block.stop - block.start)
+                part = slates.candidate_block(batch, block, size)
+                scored = np.asarray(
+                    ranker.probabilities(self.params, self.tables, part, context, block.start)
+                )
+                values[rows, block] = scored[: rows.stop - rows.start, : block.stop - block.start]
         return values
 
 
@@ -165,73 +181,61 @@ def trained_model(
     )
 
 
+class _Ranker(NamedTuple):
+    encode_context: _Compiled
+    probabilities: _Compiled
+
+
 @lru_cache(maxsize=8)
-def _user_tower(config: PhoenixRetrievalModelConfig) -> _Encode:
+def _user_tower(config: PhoenixRetrievalModelConfig) -> _Compiled:
     def encode(batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
-        return config.make().build_user_representation(batch, rows)[0]
+        return config.make().build_user_representation(batch, rows)[0].astype(jnp.float32)
 
     return _compiled(encode)
 
 
 @lru_cache(maxsize=8)
-def _candidate_tower(config: PhoenixRetrievalModelConfig) -> _Encode:
+def _candidate_tower(config: PhoenixRetrievalModelConfig) -> _Compiled:
     def encode(batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
-        return config.make().build_candidate_representation(batch, rows)[0]
+        return config.make().build_candidate_representation(batch, rows)[0].astype(jnp.float32)
 
     return _compiled(encode)
 
 
 @lru_cache(maxsize=8)
-def _ranker(config: PhoenixModelConfig) -> _Encode:
-    def predict(batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
-        return jax.nn.sigmoid(config.make()(batch, rows).logits.astype(jnp.float32))
+def _ranker(config: PhoenixModelConfig) -> _Ranker:
+    def encode(batch: RecsysBatch, rows: RecsysEmbeddings) -> Context:
+        return config.make().encode_context(batch, rows)
 
-    return _compiled(predict)
+    def probabilities(
+        batch: RecsysBatch, rows: RecsysEmbeddings, context: Context, first_slot: ArrayLike
+    ) -> jax.Array:
+        output = config.make().score_candidates(context, batch, rows, first_slot)
+        return jax.nn.sigmoid(output.logits.astype(jnp.float32))
+
+    return _Ranker(_compiled(encode), _compiled(probabilities))
 
 
-def _compiled(function: Callable[[RecsysBatch, RecsysEmbeddings], jax.Array]) -> _Encode:
+def _compiled(function: Callable[..., Any]) -> _Compiled:
+    """`function(batch, rows, ...)` as `(params, tables, batch, ...)`, rows looked up inside."""
     apply = hk.without_apply_rng(hk.transform(function)).apply
 
-    def call(params: hk.Params, tables: EmbeddingTables, batch: RecsysBatch) -> jax.Array:
-        return apply(params, batch, lookup(tables, batch)).astype(jnp.float32)
+    def call(
+        params: hk.Params, tables: EmbeddingTables, batch: RecsysBatch, *arguments: object
+    ) -> object:
+        return apply(params, batch, lookup(tables, batch), *arguments)
 
     return jax.jit(call)
 
 
-def _inputs(
-    windows: Windows,
-    actions: tuple[str, ...],
-    config: PhoenixModelConfig | PhoenixRetrievalModelConfig,
-) -> RecsysBatch:
-    num_rows = next(size for size in _ROW_BUCKETS if size >= len(windows.user_ids))
-    return model_inputs(padded(windows, num_rows), actions, config)
-
-
-def _row_slices(num_windows: int, windows: Windows) -> Iterator[slice]:
+def _row_slices(windows: Windows, num_candidates: int) -> Iterator[slice]:
     """Slices of a bucket's size whose tokens fit a call; at least the smallest bucket."""
-    num_tokens = 1 + windows.history_post_ids.shape[1] + windows.candidate_post_ids.shape[1]
+    num_windows, num_history = windows.history_post_ids.shape
+    num_tokens = 1 + num_history + num_candidates
     fitting = [size for size in _ROW_BUCKETS if size * num_tokens <= _TOKENS_PER_CALL]
     size = max(fitting, default=_ROW_BUCKETS[0])
     for start in range(0, num_windows, size):
         yield slice(start, min(start + size, num_windows))
-
-
-def _with_candidates(windows: Windows, num_candidates: int) -> Windows:
-    """Cuts or pads the candidates to `num_candidates`."""
-    fields = {}
-    for field, array in windows._asdict().items():
-        if field.startswith(("candidate_", "label")):
-            kept = array[:, :num_candidates]
-            missing = num_candidates - kept.shape[1]
-            widths = [(0, 0), (0, missing)] + [(0, 0)] * (kept.ndim - 2)
-            fields[field] = np.pad(kept, widths) if missing else kept
-    return windows._replace(**fields)
-
-
-def _padded_array(hashes: np.ndarray) -> np.ndarray:
-    """Adds rows of padding up to a bucket of posts."""
-    size = next(size for size in _POST_BUCKETS if size >= len(hashes))
-    return np.pad(hashes, [(0, size - len(hashes)), (0, 0)])
 
 
 def _posts_batch(

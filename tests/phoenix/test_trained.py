@@ -53,11 +53,13 @@ def test_probabilities_do_not_depend_on_the_other_candidates(ranker):
 
 
 def test_batches_of_any_size_compile_for_a_few_shapes_only(ranker):
-    forward = trained._ranker(RANKER)
-    forward.clear_cache()
-    for size in (1, 3, 16, 2, 15, 33, 40, 64):
-        ranker.predict(world(size).windows)
-    assert forward._cache_size() == 2
+    parts = trained._ranker(RANKER)
+    for part in parts:
+        part.clear_cache()
+    for num_windows in (1, 3, 16, 2, 15, 33, 40, 64):
+        for num_candidates in (5, 8):
+            ranker.predict(world(num_windows, num_candidates=num_candidates).windows)
+    assert [part._cache_size() for part in parts] == [3, 3]
 
 
 def test_user_vectors_have_unit_length_and_ignore_the_candidates(retriever):
@@ -116,6 +118,14 @@ def test_long_slates_shrink_the_batch_and_not_the_result(ranker, monkeypatch):
     values = ranker.predict(WINDOWS)
     monkeypatch.setattr(trained, "_TOKENS_PER_CALL", 1)
     np.testing.assert_allclose(ranker.predict(WINDOWS), values, atol=1e-6)
+
+
+def test_slates_in_blocks_give_the_same_result(ranker, monkeypatch):
+    windows = world(3, num_candidates=21).windows
+    values = ranker.predict(windows)
+    for size in (8, 20):
+        monkeypatch.setattr(trained.slates.blocks, "__defaults__", (size,))
+        np.testing.assert_allclose(ranker.predict(windows), values, atol=1e-6)
 
 
 def test_models_keep_no_state_between_calls(ranker):

@@ -1,0 +1,80 @@
+"""Users and slates of any size in a few shapes, so that an odd size pads instead of compiling.
+
+A padded user or candidate has hash 0 everywhere, which hides it. Candidates do not look at each
+other, so a long slate is scored in blocks against the encoded users: its memory is that of a block.
+
+Glossary of shapes:
+  B: batch, C: candidates.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from jax.typing import ArrayLike
+
+from phoenix.buckets import power_of_two
+from phoenix.inputs import RecsysBatch, RecsysEmbeddings
+
+MAX_BLOCK = 1024  # Candidates scored at once.
+_MIN_BLOCK = 8
+
+Inputs = TypeVar("Inputs", RecsysBatch, RecsysEmbeddings)
+
+
+def blocks(num_candidates: int, block_size: int = MAX_BLOCK) -> Iterator[slice]:
+    """Slices of at most `block_size` candidates that cover all of them, in order.
+
+    >>> list(blocks(5, 2))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    for start in range(0, num_candidates, block_size):
+        yield slice(start, min(start + block_size, num_candidates))
+
+
+def block_bucket(num_candidates: int) -> int:
+    """Slots for `num_candidates`: a power of two, at least 8."""
+    return power_of_two(num_candidates, at_least=_MIN_BLOCK)
+
+
+def candidate_block(inputs: Inputs, block: slice, size: int | None = None) -> Inputs:
+    """The same users with the candidates of `block` only.
+
+    Args:
+      inputs: With C candidates.
+      block: Which candidates; values above C mean C.
+      size: Slots of the result, the ones beyond the block padded; None means the block's.
+    """
+    fields = {}
+    for name, array in _fields(inputs).items():
+        if name.startswith("candidate_") and array is not None:
+            part = np.asarray(array)[:, block]
+            fields[name] = part if size is None else padded(part, size, axis=1)
+    return _replaced(inputs, fields)
+
+
+def padded_users(inputs: Inputs, size: int) -> Inputs:
+    """`inputs` of B users, followed by padding up to `size` users."""
+    return jax.tree.map(lambda array: padded(array, size, axis=0), inputs)
+
+
+def padded(array: ArrayLike, size: int, *, axis: int) -> np.ndarray:
+    """`array` with zeros appended along `axis` up to `size`."""
+    array = np.asarray(array)
+    missing = size - array.shape[axis]
+    if not missing:
+        return array
+    widths = [(0, missing if each == axis else 0) for each in range(array.ndim)]
+    return np.pad(array, widths)
+
+
+def _fields(inputs: RecsysBatch | RecsysEmbeddings) -> dict[str, Any]:
+    return inputs._asdict() if isinstance(inputs, RecsysBatch) else vars(inputs)
+
+
+def _replaced(inputs: Inputs, fields: dict[str, Any]) -> Inputs:
+    if isinstance(inputs, RecsysBatch):
+        return inputs._replace(**fields)
+    return dataclasses.replace(inputs, **fields)
