@@ -7,8 +7,10 @@ with a mask of those that could be read; what could not has the value 0.
 # pyright: reportAttributeAccessIssue=false
 # (pyarrow.compute makes its functions when it is imported)
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +23,12 @@ _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _YES, _NO = ["1", "true", "True", "TRUE", "1.0"], ["0", "false", "False", "FALSE", "0.0"]
 # A time outside the years 1990 to 2099 is a wrong unit, an unset clock or a typing error.
 _FIRST_MS, _LAST_MS = 631_152_000_000, 4_102_444_799_999
-_MS_PER_UNIT = {"s": 1_000.0, "ms": 1.0, "us": 0.001}
+_MS_PER_UNIT = {"s": 1_000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
+_DIGITS = np.zeros(256, bool)  # bytes of which Arrow reads no other numbers than the patterns allow
+_DIGITS[[*b"0123456789-"]] = True
+
+
+_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
 
 def is_missing(cells: pa.Array) -> np.ndarray:
@@ -47,7 +54,7 @@ def parse_number(cells: pa.Array) -> Parsed:
     """Reads finite float64."""
     if _is_text(cells):
         values, is_good = _parse_text(cells, _NUMBER, pa.float64(), float)
-    elif pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type):
+    elif any(is_type(cells.type) for is_type in _NUMBERS):
         values, is_good = _parse_typed(cells, pa.float64(), float)
     else:
         return np.zeros(len(cells)), np.zeros(len(cells), bool)
@@ -62,21 +69,57 @@ def parse_flag(cells: pa.Array) -> Parsed:
     if not _is_text(cells):
         values, is_good = parse_number(cells)
         return values == 1, is_good & ((values == 0) | (values == 1))
+    letters = _single_bytes(cells)
+    if letters is not None and ((letters - ord("0")) < 2).all():
+        return letters == ord("1"), np.ones(len(cells), bool)
     is_yes = np.asarray(pc.is_in(cells, value_set=pa.array(_YES, cells.type)))
     return is_yes, is_yes | np.asarray(pc.is_in(cells, value_set=pa.array(_NO, cells.type)))
 
 
-def parse_time(cells: pa.Array, unit: str) -> Parsed:
+def parse_match(cells: pa.Array, values: Sequence[str]) -> np.ndarray:
+    """Returns `[n]` bool: whether a cell, written as text, is one of `values`."""
+    texts = pc.utf8_trim_whitespace(cells) if _is_text(cells) else cells.cast(pa.string())
+    return np.asarray(pc.is_in(texts, value_set=pa.array(values, pa.string())))
+
+
+def parse_text_id(cells: pa.Array, end: str) -> Parsed:
+    """Reads ids that are text: int64 above 0, the first 63 bits of the BLAKE2b-64 of its UTF-8.
+
+    Args:
+      cells: Text, or anything that can be written as text.
+      end: The id is what comes before this; all of the text if it is empty.
+    """
+    texts = pc.utf8_trim_whitespace(cells) if _is_text(cells) else cells.cast(pa.string())
+    encoded = texts.dictionary_encode()
+    if not len(encoded.dictionary):
+        return np.zeros(len(cells), np.int64), np.zeros(len(cells), bool)
+    ids = [text.partition(end)[0] if end else text for text in encoded.dictionary.to_pylist()]
+    known = np.array([_text_id(text) for text in ids], np.int64)
+    places = np.asarray(encoded.indices.fill_null(0))
+    values = np.where(np.asarray(pc.is_valid(texts)), known[places], 0)
+    return values, values != 0
+
+
+def _text_id(text: str) -> int:
+    if not text:
+        return 0
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return max(int.from_bytes(digest, "big") >> 1, 1)
+
+
+def parse_time(cells: pa.Array, unit: str, zone: str = "UTC") -> Parsed:
     """Reads int64 milliseconds since 1970 UTC, within the years 1990 to 2099.
 
     Args:
       cells: Numbers in `unit`, ISO 8601 text (`unit` "iso"), or timestamps (whatever the `unit`).
-      unit: "s", "ms", "us" or "iso". A time without a zone is UTC.
+      unit: "s", "ms", "us", "ns" or "iso".
+      zone: Of text and timestamps that name none. Of a time that was there twice when clocks were
+        put back, the first is meant; one that was skipped is the end of the gap.
     """
     if pa.types.is_timestamp(cells.type) or pa.types.is_date(cells.type):
-        values, is_good = _parse_typed(cells, pa.timestamp("ms"), _iso_ms, is_safe=False)
+        values, is_good = _parse_moments(cells, zone)
     elif unit == "iso":
-        values, is_good = _parse_iso(cells)
+        values, is_good = _parse_iso(cells, zone)
     elif unit == "ms":
         values, is_good = parse_whole(cells)
     else:
@@ -88,41 +131,76 @@ def parse_time(cells: pa.Array, unit: str) -> Parsed:
     return np.where(is_good, values, 0), is_good
 
 
+def _parse_moments(cells: pa.Array, zone: str) -> Parsed:
+    is_local = pa.types.is_date(cells.type) or cells.type.tz is None
+    # A whole number of milliseconds before anything else: nanoseconds end in the year 2262.
+    moments = cells.cast(pa.timestamp("ms", None if is_local else "UTC"), safe=False)
+    if is_local and zone != "UTC":
+        moments = pc.assume_timezone(moments, zone, ambiguous="earliest", nonexistent="latest")
+    is_good = np.asarray(pc.is_valid(moments))
+    return np.asarray(moments.cast(pa.int64()).fill_null(0)), is_good
+
+
 def _is_text(cells: pa.Array) -> bool:
     return pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
+
+
+def _single_bytes(cells: pa.Array) -> np.ndarray | None:
+    """Returns the bytes of text of which every cell is one byte, `[n]` uint8, or None."""
+    if cells.null_count or not pa.types.is_string(cells.type):
+        return None
+    start, end = (cells.offset, cells.offset + len(cells))
+    offsets = np.frombuffer(cells.buffers()[1], np.int32)[start : end + 1]
+    if not len(cells) or (np.diff(offsets) != 1).any():
+        return None
+    return np.frombuffer(cells.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+
+
+def _is_digits(cells: pa.Array) -> bool:
+    """Whether all text is digits and minus signs, as it nearly always is."""
+    if cells.null_count or not len(cells) or not pa.types.is_string(cells.type):
+        return False
+    offsets = np.frombuffer(cells.buffers()[1], np.int32)
+    start, end = offsets[cells.offset], offsets[cells.offset + len(cells)]
+    return bool(_DIGITS[np.frombuffer(cells.buffers()[2] or b"", np.uint8)[start:end]].all())
 
 
 def _parse_text(
     cells: pa.Array, pattern: str, target: pa.DataType, read_one: Callable[[str], float]
 ) -> Parsed:
+    if _is_digits(cells):
+        try:
+            return np.asarray(pc.cast(cells, target)), np.ones(len(cells), bool)
+        except pa.ArrowInvalid:
+            pass  # one of them is no number, or too big
     trimmed = pc.utf8_trim_whitespace(cells)
     is_like = pc.fill_null(pc.match_substring_regex(trimmed, pattern), False)
     texts = pc.if_else(is_like, trimmed, pa.scalar(None, trimmed.type))
     return _parse_typed(texts, target, read_one)
 
 
-def _parse_typed(
-    cells: pa.Array,
-    target: pa.DataType,
-    read_one: Callable[[str], float],
-    *,
-    is_safe: bool = True,
-) -> Parsed:
+def _parse_typed(cells: pa.Array, target: pa.DataType, read_one: Callable[[str], float]) -> Parsed:
     """Casts all at once, or one by one when a value does not fit."""
     try:
-        values = pc.cast(cells, target, safe=is_safe)
+        values = pc.cast(cells, target)
     except pa.ArrowInvalid:
         values = pa.array([_or_none(read_one, value) for value in cells.to_pylist()], target)
     is_good = np.asarray(pc.is_valid(values))
-    if pa.types.is_timestamp(target):
-        values = values.view(pa.int64())
     return pc.fill_null(values, 0).to_numpy(zero_copy_only=False), is_good
 
 
-def _parse_iso(cells: pa.Array) -> Parsed:
+def _parse_iso(cells: pa.Array, zone: str) -> Parsed:
     if not _is_text(cells):
         return np.zeros(len(cells), np.int64), np.zeros(len(cells), bool)
-    numbers = [_or_none(_iso_ms, text) for text in cells.to_pylist()]
+    texts = pc.utf8_trim_whitespace(cells)
+    # All at once when every text is alike: with a zone, or without.
+    for target in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+        try:
+            return _parse_moments(texts.cast(target), zone)
+        except pa.ArrowInvalid:
+            continue
+    local = ZoneInfo(zone)
+    numbers = [_or_none(lambda text: _iso_ms(text, local), text) for text in texts.to_pylist()]
     is_good = np.array([number is not None for number in numbers], bool)
     return np.array([number or 0 for number in numbers], np.int64), is_good
 
@@ -141,7 +219,7 @@ def _int64(text: str) -> int:
     return value
 
 
-def _iso_ms(text: str) -> int:
-    moment = datetime.fromisoformat(text.strip())
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _iso_ms(text: str, zone: ZoneInfo) -> int:
+    moment = datetime.fromisoformat(text)
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
     return round(aware.timestamp() * 1000)

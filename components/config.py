@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from components import source_config
+from components.config_base import Section
 from components.errors import BadConfigurationError
+from components.source_config import Source
 from phoenix.scoring import PUBLISHED_WEIGHTS
-
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, and nothing in it is ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Action(Section):
@@ -28,6 +25,15 @@ class Action(Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Unique.")
     column: str | None = Field(
         default=None, description="Column of the source that says so; its name if empty."
+    )
+    values: tuple[str, ...] = Field(
+        default=(), description="Values of the column that say so; 1 and true if empty."
+    )
+    at_least: float | None = Field(
+        default=None, allow_inf_nan=False, description="Lowest number in the column that says so."
+    )
+    at_most: float | None = Field(
+        default=None, allow_inf_nan=False, description="Highest number in the column that says so."
     )
     published_as: str | None = Field(
         default=None,
@@ -46,6 +52,12 @@ class Action(Section):
     )
 
     @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if self.values and (self.at_least is not None or self.at_most is not None):
+            raise ValueError("give `values`, or `at_least` and `at_most`, not both")
+        return self
+
+    @model_validator(mode="after")
     def _has_weight(self) -> Self:
         if self.weight is None and (self.published_as or self.name) not in PUBLISHED_WEIGHTS:
             raise ValueError(
@@ -60,49 +72,6 @@ class Action(Section):
         if self.weight is not None:
             return self.weight
         return PUBLISHED_WEIGHTS[self.published_as or self.name]
-
-
-class KuaiRandSource(Section):
-    """A folder in the layout of the KuaiRand downloads."""
-
-    layout: Literal["kuairand"] = Field(description="Says that it is this layout.")
-    path: Path = Field(description="The folder, with log_*.csv and video_features_basic*.csv.")
-
-
-class ColumnsSource(Section):
-    """Any CSV or Parquet files whose columns are named here."""
-
-    layout: Literal["columns"] = Field(description="Says that it is this layout.")
-    events: str = Field(
-        description="Path or glob of the event files (.csv, .parquet). With `{day}` in it, as in "
-        "`logs/{day}/*.parquet`, the files of a day are what arrived on that UTC day."
-    )
-    posts: str | None = Field(default=None, description="Path or glob of the post files.")
-    event_columns: dict[str, str] = Field(description="Canonical event column -> source column.")
-    post_columns: dict[str, str] = Field(
-        default={}, description="Canonical post column -> source column."
-    )
-    time_unit: Literal["s", "ms", "us", "iso"] = Field(
-        default="ms", description="Of times: numbers since 1970, or ISO 8601 text."
-    )
-    dwell_unit: Literal["s", "ms"] = Field(default="ms", description="Of dwell and duration.")
-
-
-class SyntheticSource(Section):
-    """The synthetic world, whose true affinities are known."""
-
-    layout: Literal["synthetic"] = Field(description="Says that it is this layout.")
-    num_users: int = Field(default=2_000, ge=10, description="Users of the world.")
-    num_authors: int = Field(default=200, ge=2, description="Authors of the posts.")
-    num_posts: int = Field(
-        default=3_000, ge=10, description="Posts that exist from the first day on."
-    )
-    num_posts_per_day: int = Field(default=100, ge=0, description="New posts every day.")
-    impressions_per_day: int = Field(default=20_000, ge=1, description="Rows of the log per day.")
-    seed: int = Field(default=20260721, description="Another seed is another world.")
-
-
-Source = Annotated[KuaiRandSource | ColumnsSource | SyntheticSource, Field(discriminator="layout")]
 
 
 class HashingConfig(Section):
@@ -120,6 +89,11 @@ class IngestConfig(Section):
     """`ingest_events`: where the log comes from."""
 
     source: Source = Field(description="Where the log comes from; see the layouts below.")
+    max_expansion: int = Field(
+        default=200,
+        ge=2,
+        description="Bytes in a compressed file per byte of it; one with more is refused.",
+    )
 
 
 class ValidateConfig(Section):
@@ -410,14 +384,8 @@ def _field_path(location: tuple[int | str, ...], raw: object) -> list[str]:
 def _anchored(config: Config, folder: Path) -> Config:
     """Returns the configuration with relative paths made absolute."""
 
-    def anchor(text: str) -> str:
-        return text if "://" in text else str((folder / text).resolve())
-
-    source = config.ingest_events.source
-    changes: dict[str, Any] = {}
-    if isinstance(source, KuaiRandSource):
-        changes = {"path": (folder / source.path).resolve()}
-    elif isinstance(source, ColumnsSource):
-        changes = {"events": anchor(source.events), "posts": source.posts and anchor(source.posts)}
-    ingest = config.ingest_events.model_copy(update={"source": source.model_copy(update=changes)})
-    return config.model_copy(update={"store": anchor(config.store), "ingest_events": ingest})
+    is_address = "://" in config.store
+    store = config.store if is_address else str((folder / config.store).resolve())
+    source = source_config.anchored(config.ingest_events.source, folder)
+    ingest = config.ingest_events.model_copy(update={"source": source})
+    return config.model_copy(update={"store": store, "ingest_events": ingest})

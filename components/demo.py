@@ -18,12 +18,13 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from components import demo_view, layouts, sources
+from components import demo_view, sources
 from components.artifacts import Store
 from components.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
-from components.config import Config, SyntheticSource, load
+from components.config import Config, load
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
 from components.local_airflow import USER, Deployment, LocalAirflow, homes_in_use
+from components.source_config import SyntheticSource
 
 ROOT = Path("var")
 NUM_DAYS = 4  # of the synthetic world
@@ -150,15 +151,13 @@ def _plan(deployment: Deployment) -> Plan:
     if isinstance(source, SyntheticSource):
         last_day = config.first_day + datetime.timedelta(days=_SYNTHETIC_DAYS - 1)
         return Plan(deployment, config, last_day, has_ended=True)
-    found = sources.read_day(
-        layouts.layout(source, config), config.first_day, first_day=config.first_day
-    )
-    if found.last_day is None:
-        raise BadDataError("The source has no event with a readable time.")
+    found = sources.opened(config, Store(config.store)).days
+    if not found:
+        raise BadDataError("The source has no event.")
     yesterday = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=1)
     # The newest event's own day may still be growing.
-    last_day = found.last_day - datetime.timedelta(days=1)
-    return Plan(deployment, config, last_day, has_ended=found.last_day < yesterday)
+    last_day = found[-1] - datetime.timedelta(days=1)
+    return Plan(deployment, config, last_day, has_ended=found[-1] < yesterday)
 
 
 def _follow(cascade: Cascade, airflow: LocalAirflow) -> None:

@@ -18,11 +18,12 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from components import contract, leases, records
+from components import contract, layouts, leases, records
 from components.artifacts import Ref, Store
-from components.config import ColumnsSource, Config, KuaiRandSource
+from components.config import Config
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError
+from components.source_config import SyntheticSource
 
 DISTRIBUTION = "phoenix-pipeline"
 PYTHON = ((3, 11), (3, 14))  # from, and below
@@ -147,20 +148,16 @@ def _memory() -> Iterator[Finding]:
 
 def _source(config: Config) -> Iterator[Finding]:
     source = config.ingest_events.source
-    if isinstance(source, KuaiRandSource):
-        present, where = source.path.is_dir(), str(source.path)
-    elif isinstance(source, ColumnsSource):
-        base = Path(source.events)
-        present = "://" in source.events or any(base.parent.glob(base.name))
-        where = source.events
-    else:
-        present, where = True, "the synthetic world"
-    if present:
-        yield _fine("source", f"The source is there: {where}.")
-    else:
+    if isinstance(source, SyntheticSource):
+        yield _fine("source", "The source is there: the synthetic world.")
+        return
+    try:
+        found = layouts.layout(source, config)
+        yield _fine("source", f"The source is there: {len(found.event_files)} event files.")
+    except BadConfigurationError as error:
         yield _unfit(
             "source",
-            f"`ingest_events.source` names {where}, which is not there.",
+            str(error),
             "Mend the path in the configuration; it is relative to the configuration's folder.",
         )
 

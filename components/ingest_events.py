@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from components import contract, data_files, raw_files, sources, step
+from components import contract, data_files, sources, step
 from components.artifacts import Artifact
-from components.config import Config, SyntheticSource
+from components.config import Config
 from components.errors import BadDataError
 from components.known_posts import Columns
-from components.layouts import Layout, layout
 from components.row_checks import Rejections
+from components.source_config import SyntheticSource
 from components.sources import DayRows
 from components.step import Context
 from phoenix.synthetic import World, WorldConfig
@@ -48,10 +48,10 @@ def run(context: Context) -> Artifact:
             _write(draft.folder, rows)
             draft.facts |= _facts(rows, source.layout, inputs)
         return context.written()
-    files = layout(source, config)
-    inputs = [raw_files.fingerprint(file) for file in (*files.files_of(day), *files.post_files)]
-    with context.write(inputs=inputs, config=recipe | _mapping(files)) as draft:
-        rows = sources.read_day(files, day, first_day=config.first_day)
+    files = sources.opened(config, context.store)
+    inputs = files.inputs(day)
+    with context.write(inputs=inputs, config=recipe | files.mapping) as draft:
+        rows = files.read_day(day)
         if not rows.num_rows:
             raise _empty_day(rows, day)
         _write(draft.folder, rows)
@@ -120,19 +120,8 @@ def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) 
     return DayRows(columns, {}, described, Rejections(), config.first_day, None)
 
 
-def _mapping(files: Layout) -> dict[str, Any]:
-    """Returns what shapes the content, without the place of the files."""
-    return {
-        "event_columns": dict(files.event_columns),
-        "post_columns": dict(files.post_columns),
-        "action_columns": list(files.action_columns),
-        "units": [files.time_unit, files.dwell_unit, files.post_time_unit, files.duration_unit],
-        "clock_skew_ms": files.clock_skew_ms,
-    }
-
-
 def _write(folder: Path, rows: DayRows) -> None:
-    if rows.num_events:
+    if rows.events:
         ids = event_ids(rows.events["user_id"], rows.events["post_id"], rows.events["shown_at"])
         events = data_files.arrow_table(INGESTED, {**rows.events, "event_id": ids})
     else:
@@ -146,8 +135,8 @@ def _facts(rows: DayRows, layout_name: str, inputs: Sequence[Mapping[str, Any]])
     rules = Counter(str(row["rule"]) for row in rows.rejections.rows if row["table"] == "events")
     return {
         "rows_in": rows.num_rows,
-        "events": rows.num_events,
-        "late": rows.num_late,
+        "events": len(rows.events.get("line", ())),
+        "late": len(rows.late.get("line", ())),
         "rejected": rules.total(),
         "rejected_by_rule": dict(sorted(rules.items())),
         "posts": len(rows.posts["post_id"]),

@@ -6,13 +6,11 @@ import numpy as np
 import pyarrow as pa
 
 from components import cells
-from components.layouts import Layout
-from components.raw_files import RawRows
+from components.layouts import DAY_MS, EPOCH, Layout
+from components.raw_rows import RawRows
 from components.row_checks import Rejections, RowCheck
+from components.shown_posts import ShownPosts
 from schemas.posts import POSTS
-
-DAY_MS = 86_400_000
-EPOCH = datetime.date(1970, 1, 1)
 
 Columns = dict[str, np.ndarray]
 
@@ -23,31 +21,33 @@ class KnownPosts:
     def __init__(self, day: datetime.date) -> None:
         self._end_ms = ((day - EPOCH).days + 1) * DAY_MS
         self._described: list[Columns] = []
-        self._shown: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._shown: list[ShownPosts] = []
         self._authors: tuple[np.ndarray, np.ndarray] | None = None
 
     def add(self, layout: Layout, rows: RawRows, rejections: Rejections) -> None:
         """Takes rows of a post file; later rows of a post replace earlier ones."""
         columns = layout.post_columns
         check, count = RowCheck(len(rows.lines)), len(rows.lines)
-        post_ids = check.whole(rows, columns["post_id"])
+        text_ids = layout.text_ids
+        post_ids = check.identifier(rows, columns["post_id"], text_ids.get("post_id"))
         is_zero = post_ids <= 0
         check.mark(is_zero, "zero_id", rows, columns["post_id"], "an id above 0")
         author_ids = np.zeros(count, np.int64)
         if "author_id" in columns:
-            author_ids = check.whole(rows, columns["author_id"])
+            author_ids = check.identifier(rows, columns["author_id"], text_ids.get("author_id"))
             is_zero = author_ids <= 0
             check.mark(is_zero, "zero_id", rows, columns["author_id"], "an id above 0")
         created_at = np.zeros(count, np.int64)
         if "created_at" in columns:
-            created_at = check.time(rows, columns["created_at"], layout.post_time_unit)
+            unit, zone = layout.post_time_unit, layout.time_zone
+            created_at = check.time(rows, columns["created_at"], unit, zone)
         eligible = np.ones(count, bool)
         if "eligible" in columns:
             eligible = check.flag(rows, columns["eligible"])
         duration = np.full(count, np.nan, np.float32)
         if "duration_seconds" in columns:
             values, is_good = cells.parse_number(rows.cells[columns["duration_seconds"]])
-            scale = 1_000 if layout.duration_unit == "ms" else 1
+            scale = 1_000 if layout.dwell_unit == "ms" else 1
             duration = np.where(is_good & (values >= 0), values / scale, np.nan).astype(np.float32)
         tag = np.full(count, None, object)
         if "tag" in columns:
@@ -66,13 +66,9 @@ class KnownPosts:
         for line, text in rows.malformed:
             rejections.add_malformed("posts", rows.file, line, text)
 
-    def note_shown(
-        self, post_ids: np.ndarray, author_ids: np.ndarray, shown_at: np.ndarray
-    ) -> None:
+    def note_shown(self, shown: ShownPosts) -> None:
         """Takes posts that were shown; they exist even if nothing describes them."""
-        order = np.lexsort((author_ids, shown_at, post_ids))
-        firsts = order[_is_first(post_ids[order])]
-        self._shown.append((post_ids[firsts], author_ids[firsts], shown_at[firsts]))
+        self._shown.append(shown)
 
     def authors_of(self, post_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns the authors of posts by the post files, and a mask of those that are known.
@@ -128,16 +124,15 @@ class KnownPosts:
     def _shown_posts(self) -> Columns:
         if not self._shown:
             return no_posts()
-        ids, authors, times = (np.concatenate(arrays) for arrays in zip(*self._shown, strict=True))
-        order = np.lexsort((authors, times, ids))
-        order = order[_is_first(ids[order])]
+        shown = ShownPosts.merged(self._shown)
+        count = len(shown.post_ids)
         return {
-            "post_id": ids[order],
-            "author_id": authors[order],
-            "created_at": times[order],
-            "eligible": np.ones(len(order), bool),
-            "duration_seconds": np.full(len(order), np.nan, np.float32),
-            "tag": np.full(len(order), None, object),
+            "post_id": shown.post_ids,
+            "author_id": shown.author_ids,
+            "created_at": shown.shown_at,
+            "eligible": np.ones(count, bool),
+            "duration_seconds": np.full(count, np.nan, np.float32),
+            "tag": np.full(count, None, object),
         }
 
 
@@ -151,8 +146,3 @@ def no_posts() -> Columns:
         "duration_seconds": np.empty(0, np.float32),
         "tag": np.empty(0, object),
     }
-
-
-def _is_first(ids: np.ndarray) -> np.ndarray:
-    """Returns a mask of the first row of each run of equal ids."""
-    return np.append(True, ids[1:] != ids[:-1])[: len(ids)]

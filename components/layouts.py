@@ -4,17 +4,42 @@ A source whose path contains `{day}` is read by file day: the files of a day are
 """
 
 import datetime
+import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from components import raw_files
-from components.config import ColumnsSource, Config, KuaiRandSource
+from components import line_files, raw_files
+from components.config import Action, Config
 from components.errors import BadConfigurationError
+from components.raw_rows import FileFormat, Pace
+from components.source_config import (
+    ColumnsSource,
+    FileSource,
+    GHArchiveSource,
+    KuaiRandSource,
+    MovieLensSource,
+    SequencesSource,
+)
 from schemas.posts import POSTS
 
 DAY = "{day}"  # in a path: the UTC day as YYYY-MM-DD
+DAY_MS = 86_400_000
+EPOCH = datetime.date(1970, 1, 1)
+_WHERE = "ingest_events.source"
+_RATINGS = ("userId", "movieId", "rating", "timestamp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionRule:
+    """When a row says that the user did something: a flag, one of some values, or a range."""
+
+    column: str
+    values: tuple[str, ...] = ()
+    at_least: float | None = None
+    at_most: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,55 +48,223 @@ class Layout:
 
     event_files: Sequence[Path]  # of all days
     day_pattern: str | None = None  # with `{day}`: how the files of one day are called
-    post_files: Sequence[Path]
+    post_files: Sequence[Path] = ()
     event_columns: Mapping[str, str]  # canonical event column -> source column
-    post_columns: Mapping[str, str]  # canonical post column -> source column
-    action_columns: Sequence[str]  # [A] source column of each action, in the order of the bits
+    post_columns: Mapping[str, str] = field(default_factory=dict)  # the same of posts
+    actions: Sequence[ActionRule]  # [A] in the order of the bits
+    event_format: FileFormat = field(default_factory=FileFormat)
+    post_format: FileFormat = field(default_factory=FileFormat)
+    text_ids: Mapping[str, str] = field(default_factory=dict)  # canonical id -> what ends its text
     time_unit: str
-    dwell_unit: str
-    post_time_unit: str
-    duration_unit: str
-    clock_skew_ms: int  # how much later than its arrival a row may claim to have been shown
+    time_zone: str = "UTC"
+    dwell_unit: str = "s"
+    post_time_unit: str = "iso"
+    clock_skew_ms: int = 0  # how much later than its arrival a row may claim to have been shown
 
-    def files_of(self, day: datetime.date) -> Sequence[Path]:
-        """Returns the event files in which rows may stand that arrived on `day`."""
-        if self.day_pattern is None:
-            return self.event_files
-        return [file for file in self.event_files if self.file_day(file) == day]
+    @property
+    def source_columns(self) -> list[str]:
+        """The columns of event files that are needed, each once."""
+        wanted = [*self.event_columns.values(), *(action.column for action in self.actions)]
+        return list(dict.fromkeys(wanted))
 
-    def file_day(self, file: Path) -> datetime.date | None:
-        """Returns the day that the name of an event file says, if names say one."""
-        if self.day_pattern is None:
-            return None
-        return _day_in(str(file), self.day_pattern)
+    @functools.cached_property
+    def files_by_day(self) -> Mapping[datetime.date, Sequence[Path]]:
+        """The event files by the day that their path says, in order; nothing if paths say none."""
+        found: dict[datetime.date, list[Path]] = {}
+        for file in self.event_files if self.day_pattern else ():
+            if day := _day_in(str(file), self.day_pattern or ""):
+                found.setdefault(day, []).append(file)
+        return dict(sorted(found.items()))
+
+    @property
+    def mapping(self) -> dict[str, Any]:
+        """Everything but the files: what shapes the rows."""
+        files = ("event_files", "post_files", "day_pattern")
+        rules = {name: value for name, value in asdict(self).items() if name not in files}
+        return rules | {"is_by_day": self.day_pattern is not None}
 
 
-def layout(source: KuaiRandSource | ColumnsSource, config: Config) -> Layout:
+def layout(source: FileSource, config: Config) -> Layout:
     """Returns the layout of a configured source.
 
     Raises:
       BadConfigurationError: If its folder or files are missing, or a mapping names no such column.
     """
-    action_columns = [action.column or action.name for action in config.actions]
-    if isinstance(source, KuaiRandSource):
-        return _kuairand(source.path, action_columns)
-    _check_mapping(source)
-    where = "ingest_events.source"
-    is_by_day = DAY in source.events
-    found = raw_files.find(source.events.replace(DAY, "*"), what=f"{where}.events")
+    actions = [_action_rule(action) for action in config.actions]
+    limit = FileFormat(max_expansion=config.ingest_events.max_expansion)
+    match source:
+        case KuaiRandSource():
+            return _kuairand(source, actions, limit)
+        case MovieLensSource():
+            return _movielens(source, actions, limit)
+        case GHArchiveSource():
+            return _gharchive(source, actions, limit)
+        case SequencesSource():
+            return _sequences(source, actions, config)
+        case ColumnsSource():
+            return _columns(source, actions, config)
+
+
+def _action_rule(action: Action) -> ActionRule:
+    return ActionRule(
+        column=action.column or action.name,
+        values=action.values,
+        at_least=action.at_least,
+        at_most=action.at_most,
+    )
+
+
+def _kuairand(source: KuaiRandSource, actions: Sequence[ActionRule], form: FileFormat) -> Layout:
+    folder, logs = _folder(source.path, "KuaiRand"), {"all": ""}.get(source.logs, source.logs)
     return Layout(
-        event_files=[f for f in found if not is_by_day or _day_in(str(f), source.events)],
+        event_files=raw_files.find(f"{folder}/log_{logs}*.csv", what=f"{_WHERE}.path"),
+        post_files=raw_files.find(f"{folder}/video_features_basic*.csv", what=f"{_WHERE}.path"),
+        event_columns={
+            "user_id": "user_id",
+            "post_id": "video_id",
+            "shown_at": "time_ms",
+            "surface": "tab",
+            "dwell_seconds": "play_time_ms",
+        },
+        post_columns={
+            "post_id": "video_id",
+            "author_id": "author_id",
+            "created_at": "upload_dt",
+            "duration_seconds": "video_duration",
+            "tag": "tag",
+        },
+        actions=actions,
+        event_format=form,
+        post_format=form,
+        time_unit="ms",
+        dwell_unit="ms",
+    )
+
+
+def _movielens(source: MovieLensSource, actions: Sequence[ActionRule], form: FileFormat) -> Layout:
+    folder = _folder(source.path, "MovieLens")
+    # The newer downloads have a header, the older ones one of two delimiters.
+    forms = {
+        "ratings.csv": (form, form),
+        "ratings.dat": (
+            FileFormat(delimiter="::", names=_RATINGS, max_expansion=form.max_expansion),
+            FileFormat(delimiter="::", names=("movieId", "title", "genres"), encoding="latin-1"),
+        ),
+        "u.data": (FileFormat(delimiter="\t", names=_RATINGS), form),
+    }
+    found = next((name for name in forms if (folder / name).is_file()), None)
+    if found is None:
+        raise BadConfigurationError(
+            f"{_WHERE}.path: expected one of {', '.join(forms)} in {folder}, found none."
+        )
+    movies = folder / found.replace("ratings", "movies")
+    has_movies = movies.is_file() and movies.name != found
+    return Layout(
+        event_files=[folder / found],
+        post_files=[movies] if has_movies else (),
+        event_columns={
+            "user_id": "userId",
+            "post_id": "movieId",
+            "author_id": "movieId",
+            "shown_at": "timestamp",
+        },
+        post_columns={"post_id": "movieId", "author_id": "movieId", "tag": "genres"},
+        actions=actions,
+        event_format=forms[found][0],
+        post_format=forms[found][1],
+        time_unit="s",
+    )
+
+
+def _gharchive(source: GHArchiveSource, actions: Sequence[ActionRule], form: FileFormat) -> Layout:
+    pattern = f"{_folder(source.path, 'GH Archive')}/{DAY}-*.json.gz"
+    return Layout(
+        event_files=_by_day(pattern, what=f"{_WHERE}.path"),
+        day_pattern=pattern,
+        event_columns={
+            "user_id": "actor.id",
+            "post_id": "repo.id",
+            "author_id": "repo.name",
+            "shown_at": "created_at",
+        },
+        actions=actions,
+        event_format=form,
+        text_ids={"author_id": "/"},  # owner/name
+        time_unit="iso",
+    )
+
+
+def _sequences(source: SequencesSource, actions: Sequence[ActionRule], config: Config) -> Layout:
+    user, item, shown_at, _ = line_files.SEQUENCE_COLUMNS
+    for action in actions:
+        if action.column not in line_files.SEQUENCE_COLUMNS:
+            raise BadConfigurationError(
+                f"actions: the column {action.column!r} is not in a sequence, which has "
+                f"{', '.join(line_files.SEQUENCE_COLUMNS)}; `chosen` is true of every item."
+            )
+    starts_at = (config.first_day - EPOCH).days * DAY_MS
+    pace = Pace(starts_at=starts_at, step=DAY_MS // source.items_per_day)
+    return Layout(
+        event_files=raw_files.find(source.events, what=f"{_WHERE}.events"),
+        event_columns={"user_id": user, "post_id": item, "author_id": item, "shown_at": shown_at},
+        actions=actions,
+        event_format=FileFormat(pace=pace, max_expansion=config.ingest_events.max_expansion),
+        time_unit="ms",
+    )
+
+
+def _columns(source: ColumnsSource, actions: Sequence[ActionRule], config: Config) -> Layout:
+    _check_mapping(source)
+    is_by_day, what = DAY in source.events, f"{_WHERE}.events"
+    if len(source.delimiter or "") > 1 and not source.event_names:
+        raise BadConfigurationError(
+            f"{_WHERE}.event_names: name the columns between {source.delimiter!r}; a header is "
+            "read only with a delimiter of one character."
+        )
+
+    def form(names: tuple[str, ...]) -> FileFormat:
+        return FileFormat(
+            delimiter=source.delimiter,
+            names=names,
+            encoding=source.encoding,
+            max_expansion=config.ingest_events.max_expansion,
+        )
+
+    return Layout(
+        event_files=(_by_day if is_by_day else raw_files.find)(source.events, what=what),
         day_pattern=source.events if is_by_day else None,
-        post_files=raw_files.find(source.posts, what=f"{where}.posts") if source.posts else (),
+        post_files=raw_files.find(source.posts, what=f"{_WHERE}.posts") if source.posts else (),
         event_columns=source.event_columns,
         post_columns=source.post_columns,
-        action_columns=action_columns,
+        actions=actions,
+        event_format=form(source.event_names),
+        post_format=form(source.post_names),
+        text_ids={str(name): end for name, end in source.text_ids.items()},
         time_unit=source.time_unit,
+        time_zone=source.time_zone,
         dwell_unit=source.dwell_unit,
         post_time_unit=source.time_unit,
-        duration_unit=source.dwell_unit,
         clock_skew_ms=round(config.validate_events.max_future_minutes * 60_000),
     )
+
+
+def _folder(path: Path, name: str) -> Path:
+    if not path.is_dir():
+        raise BadConfigurationError(
+            f"{_WHERE}.path: expected a folder in the {name} layout, {path} is none."
+        )
+    return path
+
+
+def _by_day(pattern: str, *, what: str) -> list[Path]:
+    """Returns the files in whose path a day stands at the place of `{day}`."""
+    found = raw_files.find(pattern.replace(DAY, "*"), what=what)
+    named = [file for file in found if _day_in(str(file), pattern)]
+    if not named:
+        raise BadConfigurationError(
+            f"{what}: expected a day like 2026-01-31 in the place of {DAY}, found {found[0]}."
+        )
+    return named
 
 
 def _day_in(path: str, pattern: str) -> datetime.date | None:
@@ -89,40 +282,6 @@ def _day_in(path: str, pattern: str) -> datetime.date | None:
         return None
 
 
-def _kuairand(folder: Path, action_columns: Sequence[str]) -> Layout:
-    if not folder.is_dir():
-        raise BadConfigurationError(
-            f"ingest_events.source.path: expected a folder in the KuaiRand layout, "
-            f"{folder} is none."
-        )
-    return Layout(
-        event_files=raw_files.find(f"{folder}/log_*.csv", what="ingest_events.source.path"),
-        post_files=raw_files.find(
-            f"{folder}/video_features_basic*.csv", what="ingest_events.source.path"
-        ),
-        event_columns={
-            "user_id": "user_id",
-            "post_id": "video_id",
-            "shown_at": "time_ms",
-            "surface": "tab",
-            "dwell_seconds": "play_time_ms",
-        },
-        post_columns={
-            "post_id": "video_id",
-            "author_id": "author_id",
-            "created_at": "upload_dt",
-            "duration_seconds": "video_duration",
-            "tag": "tag",
-        },
-        action_columns=action_columns,
-        time_unit="ms",
-        dwell_unit="ms",
-        post_time_unit="iso",
-        duration_unit="ms",
-        clock_skew_ms=0,
-    )
-
-
 _EVENT_COLUMNS = frozenset(
     ("user_id", "post_id", "author_id", "shown_at", "ingested_at", "surface", "dwell_seconds")
 )
@@ -134,7 +293,7 @@ def _check_mapping(source: ColumnsSource) -> None:
         ("event_columns", source.event_columns, _EVENT_COLUMNS, ("user_id", "post_id", "shown_at")),
         ("post_columns", source.post_columns, POSTS.names, ("post_id",) if source.posts else ()),
     ):
-        where = f"ingest_events.source.{name}"
+        where = f"{_WHERE}.{name}"
         for column in given:
             if column not in known:
                 raise BadConfigurationError(
@@ -145,5 +304,5 @@ def _check_mapping(source: ColumnsSource) -> None:
                 raise BadConfigurationError(f"{where}: {column!r} is missing.")
     if not has_author:
         raise BadConfigurationError(
-            "ingest_events.source: map `author_id` in `event_columns`, or in `post_columns`."
+            f"{_WHERE}: map `author_id` in `event_columns`, or in `post_columns`."
         )

@@ -13,6 +13,7 @@ _PLUMBING = frozenset(
     for name in (
         "artifacts",
         "config",  # its values are in the recipe
+        "config_base",
         "contract",
         "day_facts",
         "errors",
@@ -24,6 +25,7 @@ _PLUMBING = frozenset(
         "records",
         "report",
         "sections",
+        "source_config",
         "step",
         "storage",
     )

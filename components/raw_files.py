@@ -1,15 +1,15 @@
-"""Reads CSV and Parquet files as streams of raw rows that know their file and line.
+"""Reads files of every kind as streams of raw rows that know their file and line.
 
-Nothing is interpreted here: the cells of a CSV file stay text, those of a Parquet file keep their
+Nothing is interpreted here: the cells of a text file stay text, those of a Parquet file keep their
 type. A file that cannot be read at all is refused by name; a row that cannot is handed on.
 """
 
 # pyright: reportAttributeAccessIssue=false
 # (pyarrow.compute makes its functions when it is imported)
 
+import csv as plain_csv
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,15 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
+from components import byte_streams, line_files
 from components.errors import BadConfigurationError, BadDataError
+from components.raw_rows import FileFormat, RawRows, as_text
 
 _BLOCK_BYTES = 1 << 22  # what is in memory of a file at a time
 _BATCH_ROWS = 1 << 16
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
-
-
-@dataclass(frozen=True)
-class RawRows:
-    """Consecutive rows of one file."""
-
-    file: str  # its name
-    lines: np.ndarray  # [n] int64: line of a text file, row of a Parquet file
-    cells: dict[str, pa.Array]  # source column -> n cells
-    malformed: Sequence[tuple[int, str]] = ()  # line and text of rows with other columns
+_JSON = (".jsonl", ".ndjson", ".json")
+_TEXT = (".csv", ".tsv", ".txt", ".dat", ".data")
+KINDS = (".parquet", *_TEXT, *_JSON)
 
 
 def find(pattern: str, *, what: str) -> list[Path]:
@@ -48,9 +42,10 @@ def find(pattern: str, *, what: str) -> list[Path]:
     if not files:
         raise BadConfigurationError(f"{what}: expected at least one file at {pattern}, found none.")
     for file in files:
-        if not file.name.endswith(SUFFIXES):
+        if byte_streams.kind(file) not in KINDS:
             raise BadConfigurationError(
-                f"{what}: expected files ending in {', '.join(SUFFIXES)}, got {file}."
+                f"{what}: expected files ending in {', '.join(KINDS)}, of text also with .gz or "
+                f".zst after it, got {file}."
             )
     return files
 
@@ -58,6 +53,7 @@ def find(pattern: str, *, what: str) -> list[Path]:
 def fingerprint(file: Path) -> dict[str, Any]:
     """Returns name, size and SHA-256 of a file, which is how a recipe names it."""
     try:
+        byte_streams.check_regular(file)
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
@@ -65,24 +61,43 @@ def fingerprint(file: Path) -> dict[str, Any]:
     return {"name": file.name, "bytes": file.stat().st_size, "sha256": digest}
 
 
-def read(file: Path, columns: Sequence[str]) -> Iterator[RawRows]:
+def read(file: Path, columns: Sequence[str], form: FileFormat | None = None) -> Iterator[RawRows]:
     """Yields the rows of a file in order, with memory that does not depend on its size.
 
     Args:
-      file: A CSV or Parquet file.
-      columns: The source columns that are needed.
+      file: A text or Parquet file, of the kind that its name says.
+      columns: The source columns that are needed; `a.b` is the member b of a nested column a.
+      form: How text becomes columns.
 
     Raises:
       BadDataError: If the file is empty, damaged, of another format, or lacks a column.
     """
+    form = form or FileFormat()
     columns = list(dict.fromkeys(columns))
+    kind = byte_streams.kind(file)
     try:
-        yield from (_read_parquet if file.name.endswith(".parquet") else _read_csv)(file, columns)
+        byte_streams.check_regular(file)
+        if file.stat().st_size == 0:
+            raise BadDataError(f"{file}: expected a {_called(file)} file, got an empty file.")
+        if kind == ".parquet":
+            yield from _read_parquet(file, form, columns)
+        elif form.pace is not None:
+            yield from line_files.read_sequences(file, form, form.pace)
+        elif kind in _JSON:
+            yield from line_files.read_json(file, form, columns)
+        elif form.delimiter and len(form.delimiter) > 1:
+            _require(file, columns, form.names)
+            yield from line_files.read_split(file, form, columns)
+        else:
+            yield from _read_csv(file, form, columns)
     except (pa.ArrowException, OSError, UnicodeError) as error:
         raise _unreadable(file, error) from error
 
 
-def _read_csv(file: Path, columns: list[str]) -> Iterator[RawRows]:
+def _read_csv(file: Path, form: FileFormat, columns: list[str]) -> Iterator[RawRows]:
+    delimiter = form.delimiter or ("\t" if byte_streams.kind(file) == ".tsv" else ",")
+    start = byte_streams.head(file, form)
+    _require(file, columns, form.names or _header(start, delimiter))
     malformed: list[tuple[int, str]] = []
 
     def skip(row: csv.InvalidRow) -> str:
@@ -91,22 +106,26 @@ def _read_csv(file: Path, columns: list[str]) -> Iterator[RawRows]:
         return "skip"
 
     parsing = csv.ParseOptions(
-        invalid_row_handler=skip, newlines_in_values=True, ignore_empty_lines=False
+        delimiter=delimiter,
+        invalid_row_handler=skip,
+        newlines_in_values=True,
+        ignore_empty_lines=False,
     )
     # Line numbers are known only to the reader with one thread; it is as fast.
-    reading = csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False)
-    converting = csv.ConvertOptions(
-        include_columns=columns, column_types=dict.fromkeys(columns, pa.string())
+    reading = csv.ReadOptions(
+        block_size=_BLOCK_BYTES, use_threads=False, column_names=form.names or None
     )
-    line = 2  # the header is line 1
-    try:
-        reader = csv.open_csv(
-            file, read_options=reading, parse_options=parsing, convert_options=converting
-        )
-    except pa.ArrowKeyError:
-        with csv.open_csv(file, read_options=reading, parse_options=parsing) as peek:
-            _require(file, columns, peek.schema.names)
-        raise
+    # Bytes, because text that is no UTF-8 would end the reading of the whole file.
+    converting = csv.ConvertOptions(
+        include_columns=columns, column_types=dict.fromkeys(columns, pa.binary())
+    )
+    line = 1 if form.names else 2  # the header is line 1
+    reader = csv.open_csv(
+        byte_streams.opened(file, form),
+        read_options=reading,
+        parse_options=parsing,
+        convert_options=converting,
+    )
     with reader:
         for batch in reader:
             lines = _lines(line, batch.num_rows, [number for number, _ in malformed])
@@ -114,7 +133,7 @@ def _read_csv(file: Path, columns: list[str]) -> Iterator[RawRows]:
             # The parser may be ahead of us: what comes after this batch waits for its turn.
             passed = [row for row in malformed if row[0] < line]
             malformed[:] = [row for row in malformed if row[0] >= line]
-            cells = dict(zip(columns, batch.columns, strict=True))
+            cells = {n: as_text(c) for n, c in zip(columns, batch.columns, strict=True)}
             is_blank = np.logical_and.reduce([_is_empty(cell) for cell in cells.values()])
             if is_blank.any():
                 keep = pa.array(~is_blank)
@@ -125,18 +144,59 @@ def _read_csv(file: Path, columns: list[str]) -> Iterator[RawRows]:
         yield RawRows(file.name, np.empty(0, np.int64), _no_cells(columns), malformed)
 
 
-def _read_parquet(file: Path, columns: list[str]) -> Iterator[RawRows]:
+def _read_parquet(file: Path, form: FileFormat, columns: list[str]) -> Iterator[RawRows]:
     with pq.ParquetFile(file) as content:
-        _require(file, columns, content.schema_arrow.names)
+        size = file.stat().st_size
+        if content.metadata.num_rows > form.max_expansion * size:
+            raise BadDataError(
+                f"{file}: claims {content.metadata.num_rows:,} rows in {size:,} bytes. If that is "
+                "as it should be, raise `ingest_events.max_expansion`."
+            )
+        schema = content.schema_arrow
+        _require(file, columns, [*schema.names, *(n for n in columns if _is_member(schema, n))])
         row = 1
         for batch in content.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
             lines = np.arange(row, row + batch.num_rows)
             row += batch.num_rows
-            yield RawRows(file.name, lines, {name: _decoded(batch[name]) for name in columns})
+            yield RawRows(file.name, lines, {name: _decoded(batch, name) for name in columns})
 
 
-def _decoded(cell: pa.Array) -> pa.Array:
-    return cell.dictionary_decode() if pa.types.is_dictionary(cell.type) else cell
+def _is_member(schema: pa.Schema, name: str) -> bool:
+    """Whether `a.b` is a member of a column a of structures."""
+    first, *rest = name.split(".")
+    if name in schema.names or schema.names.count(first) != 1:
+        return False
+    kind = schema.field(first).type
+    for part in rest:
+        place = kind.get_field_index(part) if pa.types.is_struct(kind) else -1
+        if place < 0:
+            return False
+        kind = kind.field(place).type
+    return bool(rest)
+
+
+def _decoded(batch: pa.RecordBatch, name: str) -> pa.Array:
+    if name in batch.schema.names:
+        cell = batch[name]
+    else:
+        first, *rest = name.split(".")
+        cell = pc.struct_field(batch[first], rest)
+    if pa.types.is_dictionary(cell.type):
+        cell = cell.dictionary_decode()
+    if pa.types.is_binary(cell.type) or pa.types.is_large_binary(cell.type):
+        return as_text(cell)
+    if pa.types.is_large_string(cell.type) or pa.types.is_string_view(cell.type):
+        return cell.cast(pa.string())
+    return cell
+
+
+def _header(start: bytes, delimiter: str) -> list[str]:
+    lines = start.decode("utf-8", errors="replace").splitlines()
+    # The limit on a cell is that of Python's reader; our own is the size of a block.
+    try:
+        return next(plain_csv.reader(lines[:1], delimiter=delimiter), [])
+    except plain_csv.Error:
+        return lines[:1]
 
 
 def _lines(first: int, count: int, skipped: Sequence[int]) -> np.ndarray:
@@ -155,17 +215,25 @@ def _no_cells(columns: Sequence[str]) -> dict[str, pa.Array]:
 
 def _require(file: Path, columns: Sequence[str], present: Sequence[str]) -> None:
     for name in columns:
-        if name not in present:
+        count = present.count(name)
+        if count != 1:
+            shown = ", ".join(present)
+            wanted = f"a column {name!r}" if not count else f"one column {name!r}"
             raise BadDataError(
-                f"{file}: expected a column {name!r}, found the columns {', '.join(present)}. "
-                "Correct the file, or name the right column in the configuration."
+                f"{file}: expected {wanted}, found the columns {shown:.500}. "
+                "Correct the file, or name the right columns (or `delimiter`) in the configuration."
             )
 
 
+def _called(file: Path) -> str:
+    kind = byte_streams.kind(file)
+    return {".parquet": "Parquet", ".csv": "CSV", ".tsv": "TSV"}.get(
+        kind, "JSON lines" if kind in _JSON else "text"
+    )
+
+
 def _unreadable(file: Path, error: Exception) -> BadDataError:
-    kind = "Parquet" if file.name.endswith(".parquet") else "CSV"
-    if file.is_file() and file.stat().st_size == 0:
-        return BadDataError(f"{file}: expected a {kind} file, got an empty file.")
     return BadDataError(
-        f"{file}: expected a whole {kind} file, which cannot be read: {error}. Fetch it again."
+        f"{file}: expected a whole {_called(file)} file, which cannot be read: {error}. "
+        "Fetch it again, or take it out of the source."
     )

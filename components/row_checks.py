@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from components import cells
-from components.raw_files import RawRows
+from components.layouts import ActionRule
+from components.raw_rows import RawRows
 from schemas.events import REJECTED
 
 
@@ -60,15 +61,23 @@ class RowCheck:
         self._judge(is_good, "unreadable_number", rows, column, "a whole number")
         return values
 
+    def identifier(self, rows: RawRows, column: str, text_end: str | None) -> np.ndarray:
+        """Reads ids: whole numbers, or text that ends at `text_end`, unless that is None."""
+        if text_end is None:
+            return self.whole(rows, column)
+        values, is_good = cells.parse_text_id(rows.cells[column], text_end)
+        self._judge(is_good, "missing_value", rows, column, "an id")
+        return values
+
     def number(self, rows: RawRows, column: str) -> np.ndarray:
         """Reads finite numbers."""
         values, is_good = cells.parse_number(rows.cells[column])
         self._judge(is_good, "unreadable_number", rows, column, "a number")
         return values
 
-    def time(self, rows: RawRows, column: str, unit: str) -> np.ndarray:
+    def time(self, rows: RawRows, column: str, unit: str, zone: str = "UTC") -> np.ndarray:
         """Reads times."""
-        values, is_good = cells.parse_time(rows.cells[column], unit)
+        values, is_good = cells.parse_time(rows.cells[column], unit, zone)
         form = "ISO 8601" if unit == "iso" else f"{unit} since 1970"
         expected = f"a time from 1990 to 2099 as {form}"
         self._judge(is_good, "unreadable_time", rows, column, expected)
@@ -79,6 +88,17 @@ class RowCheck:
         values, is_good = cells.parse_flag(rows.cells[column])
         self._judge(is_good, "unreadable_flag", rows, column, "0 or 1")
         return values & is_good
+
+    def action(self, rows: RawRows, rule: ActionRule) -> np.ndarray:
+        """Reads whether the user did something."""
+        if rule.values:
+            return cells.parse_match(rows.cells[rule.column], rule.values)
+        if rule.at_least is None and rule.at_most is None:
+            return self.flag(rows, rule.column)
+        values = self.number(rows, rule.column)
+        low = -np.inf if rule.at_least is None else rule.at_least
+        high = np.inf if rule.at_most is None else rule.at_most
+        return (values >= low) & (values <= high)
 
     def mark(
         self, is_bad: np.ndarray, rule: str, rows: RawRows, column: str, expected: str

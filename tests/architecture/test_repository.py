@@ -13,6 +13,7 @@ FOREIGN = re.compile(r"/(?:home|Users|work|root|mnt)/\w|https?://[^\s/]*(?:pypi|
 LAYERS = ("components", "phoenix", "schemas")
 # Modules whose promises are those of something larger, and the test that holds them to it.
 TESTED_BY = {
+    "config_base": "test_config",
     "recommender": "test_baselines",
     "train_ranker": "test_training_window",
     "train_retrieval": "test_training_window",

@@ -9,8 +9,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.config import Config, KuaiRandSource, load
+from components.config import Config, load
 from components.errors import BadConfigurationError
+from components.source_config import KuaiRandSource
 from phoenix.scoring import PUBLISHED_WEIGHTS
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))

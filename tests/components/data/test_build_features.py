@@ -17,7 +17,7 @@ def run_days(deployment, days: tuple[str, ...] = DAYS) -> dict:
     for day in days:
         for name in STEPS:
             code, facts = deployment.run(name, day)
-            assert code == ExitCode.DONE, facts
+            assert code in (ExitCode.DONE, ExitCode.NOTHING_TO_DO), facts
     return facts
 
 

@@ -3,6 +3,7 @@ import datetime
 import numpy as np
 
 from components.known_posts import DAY_MS, KnownPosts
+from components.shown_posts import ShownPosts
 
 DAY = datetime.date(1970, 1, 11)
 
@@ -11,7 +12,7 @@ def shown(*rows: tuple[int, int, int]) -> KnownPosts:
     """Posts that were shown: post, author, time."""
     posts = KnownPosts(DAY)
     for row in rows:
-        posts.note_shown(*(np.array([value]) for value in row))
+        posts.note_shown(ShownPosts.of(*(np.array([value]) for value in row)))
     return posts
 
 

@@ -23,7 +23,9 @@ def test_all_logs_and_videos_of_a_kuairand_folder_are_read(tmp_path: Path) -> No
     found = layout(config.ingest_events.source, config)  # type: ignore[arg-type]
     assert [path.name for path in found.event_files] == ["log_2.csv", "log_random.csv"]
     assert [path.name for path in found.post_files] == ["video_features_basic_1k.csv"]
-    assert found.action_columns == ["is_like", "click"], "the name of an action is its column"
+    assert [rule.column for rule in found.actions] == ["is_like", "click"], (
+        "the name of an action is its column"
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,5 +51,5 @@ def test_files_by_day_are_found_by_the_day_in_their_path(
     config = load(tmp_path / "phoenix.yaml")
     found = layout(config.ingest_events.source, config)  # type: ignore[arg-type]
     assert len(found.event_files) == 2
-    files = found.files_of(datetime.date(2026, 1, 2))
+    files = found.files_by_day[datetime.date(2026, 1, 2)]
     assert [str(path.relative_to(tmp_path)) for path in files] == [name]

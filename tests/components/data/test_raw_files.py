@@ -68,7 +68,7 @@ def test_files_are_found_in_order_of_their_names(tmp_path: Path) -> None:
     with pytest.raises(BadConfigurationError, match="events: expected at least one file"):
         raw_files.find(f"{tmp_path}/none.csv", what="events")
     (tmp_path / "a.xlsx").touch()
-    with pytest.raises(BadConfigurationError, match=r"expected files ending in .csv"):
+    with pytest.raises(BadConfigurationError, match=r"expected files ending in .parquet"):
         raw_files.find(f"{tmp_path}/a.xlsx", what="events")
 
 

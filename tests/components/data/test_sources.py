@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from components import raw_files
-from components.layouts import Layout
-from components.sources import read_day
+from components.layouts import ActionRule, Layout
+from components.sources import DayRows, Source
 
 DAY = datetime.date(2026, 1, 2)
 START = 1_767_312_000_000
@@ -16,16 +16,15 @@ DAY_MS = 86_400_000
 def layout_of(*files: Path) -> Layout:
     return Layout(
         event_files=files,
-        post_files=(),
         event_columns={"user_id": "u", "post_id": "p", "author_id": "a", "shown_at": "t"},
-        post_columns={},
-        action_columns=["like"],
+        actions=[ActionRule(column="like")],
         time_unit="ms",
-        dwell_unit="s",
-        post_time_unit="ms",
-        duration_unit="s",
-        clock_skew_ms=0,
     )
+
+
+def read_day(layout: Layout, day: datetime.date, *, first_day: datetime.date = DAY) -> DayRows:
+    folder = layout.event_files[0].parent
+    return Source(layout, first_day=first_day, work=folder / "work").read_day(day)
 
 
 def write(path: Path, rows: list[str]) -> Path:
@@ -92,7 +91,7 @@ def test_a_row_that_arrived_a_day_later_is_late_on_the_day_of_its_arrival(tmp_pa
         read_day(layout, DAY + datetime.timedelta(days=n), first_day=DAY) for n in (0, 1)
     )
     assert first.events["user_id"].tolist() == [1, 3], "3 claims to be from the future"
-    assert (first.num_late, second.num_events) == (0, 0)
+    assert (first.late, second.events) == ({}, {})
     assert second.late["user_id"].tolist() == [2]
 
 

@@ -1,0 +1,117 @@
+"""On which UTC day each row of a source arrived, which is the day that accounts for it.
+
+Rows of files by day arrived on the day of their file. Other rows arrived on the day on which they
+were shown, unless the source says when they did: late rows, and rows from the future, belong to the
+day of their arrival. Of the latter the time is wrong; on the day that it names nobody would look
+for them yet.
+"""
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from components import cells, raw_files
+from components.layouts import DAY_MS, EPOCH, Layout
+from components.raw_rows import RawRows
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """Consecutive rows of one file with the days on which they arrived, counted from 1970."""
+
+    rows: RawRows
+    days: np.ndarray  # [n] int64
+    malformed_days: list[int]  # of `rows.malformed`
+
+
+def arrived(layout: Layout, file: Path, *, first_day: datetime.date) -> Iterator[Arrived]:
+    """Yields the rows of a file that holds many days.
+
+    A row without a readable time arrived on the day of the row before it, so that it is counted
+    once, on one day; at the head of a file, on that of the first row that has one.
+
+    Args:
+      layout: The columns.
+      file: An event file.
+      first_day: The day of rows at the head of a file if no row says one.
+
+    Raises:
+      BadDataError: If the file is damaged or lacks a column.
+    """
+    last: int | None = None
+    otherwise = (first_day - EPOCH).days
+    for rows in raw_files.read(file, layout.source_columns, layout.event_format):
+        days, is_known = _days(layout, rows)
+        days = _filled(days, is_known, before=last, otherwise=otherwise)
+        malformed_days = []
+        for line, _ in rows.malformed:
+            place = int(np.searchsorted(rows.lines, line)) - 1
+            before = last if place < 0 else int(days[place])
+            malformed_days.append(otherwise if before is None else before)
+        last = int(days[-1]) if len(days) else last
+        yield Arrived(rows, days, malformed_days)
+
+
+def impressions(layout: Layout, rows: RawRows, days: np.ndarray) -> np.ndarray:
+    """Returns what rows show by the end of the day on which they arrived.
+
+    Args:
+      layout: The columns, among them `author_id`.
+      rows: n rows.
+      days: `[n]` the days of their arrival.
+
+    Returns:
+      `[4, k]` int64: post, author, time in ms and day of arrival of the rows that can be read.
+    """
+    columns = layout.event_columns
+    shown_at, is_time = times(layout, rows, "shown_at")
+    post_ids, is_post = _ids(layout, rows, "post_id")
+    author_ids, is_author = post_ids, is_post
+    if columns["author_id"] != columns["post_id"]:
+        author_ids, is_author = _ids(layout, rows, "author_id")
+    good = is_time & (shown_at < (days + 1) * DAY_MS)
+    good &= is_post & is_author & (post_ids > 0) & (author_ids > 0)
+    return np.stack([post_ids, author_ids, shown_at, days])[:, good]
+
+
+def times(layout: Layout, rows: RawRows, name: str) -> cells.Parsed:
+    """Returns the times in the column that is mapped to `name`, and which are readable."""
+    return cells.parse_time(
+        rows.cells[layout.event_columns[name]], layout.time_unit, layout.time_zone
+    )
+
+
+def _ids(layout: Layout, rows: RawRows, name: str) -> cells.Parsed:
+    column = rows.cells[layout.event_columns[name]]
+    if name in layout.text_ids:
+        return cells.parse_text_id(column, layout.text_ids[name])
+    return cells.parse_whole(column)
+
+
+def _days(layout: Layout, rows: RawRows) -> tuple[np.ndarray, np.ndarray]:
+    shown_at, is_known = times(layout, rows, "shown_at")
+    days = shown_at // DAY_MS
+    if "ingested_at" not in layout.event_columns:
+        return days, is_known
+    arrived_at, has_arrival = times(layout, rows, "ingested_at")
+    arrival_days = arrived_at // DAY_MS
+    is_future = shown_at > arrived_at + layout.clock_skew_ms
+    is_elsewhere = has_arrival & (is_future | (arrival_days > days))
+    return np.where(is_elsewhere, arrival_days, days), is_known | has_arrival
+
+
+def _filled(
+    days: np.ndarray, is_known: np.ndarray, *, before: int | None, otherwise: int
+) -> np.ndarray:
+    """Gives rows without a day that of the row before them, or of the first row that has one."""
+    if is_known.all() or not len(days):
+        return days
+    rows = np.where(is_known, np.arange(len(days)), -1)
+    latest = np.maximum.accumulate(rows)
+    head = before
+    if head is None:
+        head = int(days[np.argmax(is_known)]) if is_known.any() else otherwise
+    return np.where(latest >= 0, days[np.maximum(latest, 0)], head)

@@ -1,0 +1,263 @@
+"""A file that holds many days, sorted by day once, so that a day costs what the day is worth.
+
+The rows are kept as they came, in a folder of the store that may be deleted at any time. It is made
+in one pass over the file and belongs to that very file: one that grew is sorted again.
+"""
+
+import datetime
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from components import arrivals
+from components.arrivals import Arrived
+from components.errors import BadDataError
+from components.layouts import Layout
+from components.raw_rows import RawRows
+from components.shown_posts import ShownPosts
+
+_RUN_BYTES = 1 << 26  # what is sorted in memory at a time
+_ROWS, _MALFORMED, _POSTS, _INDEX = "rows.arrow", "malformed.arrow", "posts.npy", "index.json"
+_LINE = ""  # column of the line numbers
+_MALFORMED_SCHEMA = pa.schema([("day", pa.int64()), ("line", pa.int64()), ("text", pa.string())])
+
+
+class DayArchive:
+    """The rows of one file by the day on which they arrived; days are counted from 1970."""
+
+    def __init__(self, file: Path, folder: Path) -> None:
+        """Opens what `opened` made."""
+        self._file = file
+        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        self._batch_days = np.array(index["batch_days"], np.int64)
+        self.days: list[int] = index["days"]  # sorted: those with at least one row
+        self._rows = pa.ipc.open_file(pa.memory_map(str(folder / _ROWS)))
+        self._malformed = pa.ipc.open_file(pa.memory_map(str(folder / _MALFORMED)))
+        self._posts = np.load(folder / _POSTS, allow_pickle=False)
+
+    def rows(self, day: int) -> Iterator[RawRows]:
+        """Yields the rows of a day in the order of the file, the malformed ones last."""
+        if day not in self.days:
+            return
+        for number in np.flatnonzero(self._batch_days == day):
+            batch = self._rows.get_batch(int(number))
+            cells = dict(zip(batch.schema.names[1:], batch.columns[1:], strict=True))
+            yield RawRows(self._file.name, batch.column(0).to_numpy(), cells)
+        table = self._malformed.read_all()
+        of_day = table.filter(pa.array(table["day"].to_numpy() == day))
+        if len(of_day):
+            malformed = list(
+                zip(of_day["line"].to_pylist(), of_day["text"].to_pylist(), strict=True)
+            )
+            empty = self._rows.schema.empty_table().combine_chunks()
+            cells = {
+                name: pa.array([], empty.schema.field(name).type) for name in empty.column_names[1:]
+            }
+            yield RawRows(self._file.name, np.empty(0, np.int64), cells, malformed)
+
+    def shown_through(self, day: int) -> ShownPosts:
+        """Returns the posts that the rows of this day and of those before it show."""
+        known = self._posts[:3, self._posts[3] <= day]
+        return ShownPosts.of(*known)
+
+
+def opened(file: Path, layout: Layout, *, first_day: datetime.date, work: Path) -> DayArchive:
+    """Opens the archive of a file, and makes it first if the file is new or has changed.
+
+    Args:
+      file: An event file.
+      layout: The columns.
+      first_day: See `arrivals.arrived`.
+      work: Folder of archives; one of the file's earlier contents is removed.
+
+    Raises:
+      BadDataError: If the file is missing, damaged or lacks a column.
+    """
+    try:
+        stat = file.stat()
+    except OSError as error:
+        raise BadDataError(f"{file}: expected a file, which cannot be read: {error}.") from error
+    seen: list[Any] = [stat.st_ino, stat.st_size, stat.st_mtime_ns, first_day.isoformat()]
+    owner = hashlib.sha256(str(file).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([*seen, layout.mapping]).encode()).hexdigest()[:16]
+    folder = work / f"archive-{owner}-{key}"
+    if not (folder / _INDEX).exists():
+        work.mkdir(parents=True, exist_ok=True)
+        with (work / f"archive-{owner}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # of two at a time, the other waits for this one
+            if not (folder / _INDEX).exists():
+                for old in work.glob(f"*archive-{owner}-*"):
+                    shutil.rmtree(old, ignore_errors=True)
+                _make(file, layout, first_day, folder)
+    return DayArchive(file, folder)
+
+
+def _make(file: Path, layout: Layout, first_day: datetime.date, folder: Path) -> None:
+    unfinished = folder.with_name(f"unfinished-{folder.name}")
+    unfinished.mkdir()
+    try:
+        with _Writer(unfinished, layout) as writer:
+            for part in arrivals.arrived(layout, file, first_day=first_day):
+                writer.add(part)
+        unfinished.rename(folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+class _Writer:
+    """Sorts rows by day, as many at a time as fit into memory."""
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        self._folder, self._layout = folder, layout
+        self._waiting: list[tuple[pa.RecordBatch, np.ndarray]] = []
+        self._rows: pa.RecordBatchFileWriter | None = None
+        self._malformed = _new_file(folder / _MALFORMED, _MALFORMED_SCHEMA)
+        self._batch_days: list[int] = []
+        self._days: set[int] = set()
+        self._posts = np.empty((4, 0), np.int64)  # post, author, time, day
+        self._new_posts: list[np.ndarray] = []
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            self._finish()
+        for writer in (self._rows, self._malformed):
+            if writer is not None:
+                writer.close()
+
+    def add(self, part: Arrived) -> None:
+        """Takes the next rows of the file."""
+        rows = part.rows
+        if rows.malformed:
+            lines, texts = zip(*rows.malformed, strict=True)
+            columns = [pa.array(part.malformed_days), pa.array(lines), pa.array(texts)]
+            self._malformed.write_batch(
+                pa.record_batch(columns, schema=_MALFORMED_SCHEMA)  # few, so not sorted
+            )
+            self._days.update(part.malformed_days)
+        batch = pa.record_batch([pa.array(rows.lines), *rows.cells.values()], [_LINE, *rows.cells])
+        self._rows = self._rows or _new_file(self._folder / _ROWS, batch.schema)
+        if not len(rows.lines):
+            return
+        self._waiting.append((batch, part.days))
+        if "author_id" in self._layout.event_columns:
+            found = arrivals.impressions(self._layout, rows, part.days)
+            self._new_posts.append(_improvements(found))
+            if sum(p.shape[1] for p in self._new_posts) > max(1 << 20, self._posts.shape[1]):
+                self._merge_posts()
+        if sum(batch.nbytes for batch, _ in self._waiting) >= _RUN_BYTES:
+            self._write_run()
+
+    def _merge_posts(self) -> None:
+        self._posts = _improvements(np.concatenate([self._posts, *self._new_posts], axis=1))
+        self._new_posts = []
+
+    def _write_run(self) -> None:
+        assert self._rows is not None
+        days = np.concatenate([days for _, days in self._waiting])
+        table = pa.Table.from_batches([batch for batch, _ in self._waiting])
+        self._waiting = []
+        if (days[1:] < days[:-1]).any():
+            order = np.argsort(days, kind="stable")
+            days, table = days[order], table.take(pa.array(order))
+        starts = np.flatnonzero(np.append(True, days[1:] != days[:-1]))
+        for start, end in zip(starts, [*starts[1:], len(days)], strict=True):
+            for batch in table.slice(start, end - start).combine_chunks().to_batches():
+                self._rows.write_batch(batch)
+                self._batch_days.append(int(days[start]))
+        self._days.update(days[starts].tolist())
+
+    def _finish(self) -> None:
+        if self._waiting:
+            self._write_run()
+        if self._rows is None:  # not even a header was there
+            self._rows = _new_file(self._folder / _ROWS, pa.schema([(_LINE, pa.int64())]))
+        self._merge_posts()
+        np.save(self._folder / _POSTS, self._posts, allow_pickle=False)
+        index = {"batch_days": self._batch_days, "days": sorted(self._days)}
+        (self._folder / _INDEX).write_text(json.dumps(index), encoding="utf-8")
+
+
+def _new_file(path: Path, schema: pa.Schema) -> pa.RecordBatchFileWriter:
+    return pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+
+
+def _improvements(posts: np.ndarray) -> np.ndarray:
+    """Keeps of every post the first impression, and with each later day only an earlier one.
+
+    Args:
+      posts: `[4, n]` post, author, time and day of arrival.
+
+    Returns:
+      Those from which the first impressions by the end of any day can be told.
+    """
+    author_ids, shown_at, days = posts[1], posts[2], posts[3]
+    posts = posts[:, np.lexsort((author_ids, shown_at, days, posts[0]))]
+    kept = []
+    while posts.shape[1]:
+        ids, times = posts[0], posts[2]
+        is_first = np.append(True, ids[1:] != ids[:-1])
+        kept.append(posts[:, is_first])
+        group = np.cumsum(is_first) - 1
+        posts = posts[:, times < times[is_first][group]]
+    return np.concatenate([posts, *kept], axis=1)
+
+
+def content_digest(rows: Sequence[RawRows] | Iterator[RawRows]) -> tuple[int, str]:
+    """Returns the number of rows and the SHA-256 of all that is in them, however they are cut."""
+    hashes: dict[str, Any] = {}
+    count = 0
+    for part in rows:
+        count += len(part.lines) + len(part.malformed)
+        for name, column in (("", pa.array(part.lines)), *part.cells.items()):
+            _hash(hashes.setdefault(name, (hashlib.sha256(), hashlib.sha256())), column)
+        for line, text in part.malformed:
+            bad = hashes.setdefault("malformed", (hashlib.sha256(),))
+            bad[0].update(json.dumps([line, text]).encode())
+    whole = hashlib.sha256()
+    for name in sorted(hashes):
+        whole.update(name.encode() + b"".join(each.digest() for each in hashes[name]))
+    return count, whole.hexdigest()
+
+
+def _hash(into: Sequence[Any], column: pa.Array) -> None:
+    """Adds lengths (or nulls) and values of a column to two hashes."""
+    is_text = pa.types.is_string(column.type)
+    if not is_text and not pa.types.is_integer(column.type):
+        column = (
+            column.cast(pa.string())
+            if _has_text(column.type)
+            else pa.array([repr(value) for value in column.to_pylist()], pa.string())
+        )
+        is_text = True
+    valid = np.asarray(column.is_valid())
+    if is_text:
+        offsets = np.frombuffer(column.buffers()[1] or bytes(4), np.int32)
+        offsets = offsets[column.offset : column.offset + len(column) + 1]
+        into[0].update(np.where(valid, np.diff(offsets), -1).tobytes())
+        if len(column):
+            data = np.frombuffer(column.buffers()[2] or b"", np.uint8)
+            into[1].update(data[offsets[0] : offsets[-1]].tobytes())
+    else:
+        into[0].update(valid.tobytes())
+        into[1].update(np.asarray(column.fill_null(0)).tobytes())
+
+
+def _has_text(kind: pa.DataType) -> bool:
+    """Whether Arrow can write values of a type as text."""
+    return (
+        pa.types.is_floating(kind)
+        or pa.types.is_temporal(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_decimal(kind)
+    )

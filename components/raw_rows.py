@@ -1,0 +1,54 @@
+"""What the readers of files hand on: rows of which nothing is interpreted yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class RawRows:
+    """Consecutive rows of one file."""
+
+    file: str  # its name
+    lines: np.ndarray  # [n] int64: line of a text file, row of a Parquet file
+    cells: dict[str, pa.Array]  # source column -> n cells
+    malformed: Sequence[tuple[int, str]] = ()  # line and text of rows with other columns
+
+    def taken(self, index: np.ndarray) -> "RawRows":
+        """Returns some of the rows, without the malformed ones."""
+        where = pa.array(index)
+        cells = {name: cell.take(where) for name, cell in self.cells.items()}
+        return RawRows(self.file, self.lines[index], cells)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """When the items of a sequence are shown, of which a file tells the order alone."""
+
+    starts_at: int  # ms since 1970: the first item of every user
+    step: int  # ms from item to item
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFormat:
+    """How the text of a file becomes columns; of Parquet, only `max_expansion` counts."""
+
+    delimiter: str | None = None  # None: a tab for .tsv, a comma else
+    names: tuple[str, ...] = ()  # of the columns, where there is no header
+    encoding: str = "utf-8"
+    pace: Pace | None = None  # lines are sequences: a user and items
+    max_expansion: int = 200  # bytes in a compressed file per byte of it
+
+
+def as_text(values: pa.Array) -> pa.Array:
+    """Returns bytes as text; what is no UTF-8 keeps its place with replacement characters."""
+    try:
+        return values.cast(pa.string())
+    except pa.ArrowInvalid:
+        texts = [
+            None if value is None else value.decode("utf-8", errors="replace")
+            for value in values.to_pylist()
+        ]
+        return pa.array(texts, pa.string())

@@ -1,0 +1,147 @@
+"""The sources that a deployment can read: what is configured of each layout."""
+
+import zoneinfo
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from components.config_base import Section
+
+
+class KuaiRandSource(Section):
+    """A folder in the layout of the KuaiRand downloads: Pure, 1K or 27K."""
+
+    layout: Literal["kuairand"] = Field(description="Says that it is this layout.")
+    path: Path = Field(description="The folder, with log_*.csv and video_features_basic*.csv.")
+    logs: Literal["all", "standard", "random"] = Field(
+        default="all", description="Of the recommender, of randomly chosen videos, or both."
+    )
+
+
+class MovieLensSource(Section):
+    """A folder in the layout of the MovieLens downloads: 100K, 1M, 10M, 20M, 25M, 32M or latest.
+
+    A rating is an impression; an action with `column: rating` and `at_least` says what it means.
+    A movie is its own author.
+    """
+
+    layout: Literal["movielens"] = Field(description="Says that it is this layout.")
+    path: Path = Field(description="The folder, with ratings.csv, ratings.dat or u.data.")
+
+
+class GHArchiveSource(Section):
+    """A folder with hours of GH Archive: an actor does something with a repository of an owner.
+
+    An action with `column: type` and `values` says what a type of event means. The owner is known
+    by name alone; a hash of it is the author.
+    """
+
+    layout: Literal["gharchive"] = Field(description="Says that it is this layout.")
+    path: Path = Field(description="The folder, with files like 2026-01-31-15.json.gz.")
+
+
+class SequencesSource(Section):
+    """Text files with one user per line: `user item item ...`, the oldest item first.
+
+    Every item is one impression with every action that has the column `item`. Nobody says when:
+    the n-th item of every user is shown at the same time. An item is its own author.
+    """
+
+    layout: Literal["sequences"] = Field(description="Says that it is this layout.")
+    events: str = Field(description="Path or glob of the files (.txt, .txt.gz, .txt.zst).")
+    items_per_day: int = Field(
+        default=10, ge=1, le=86_400, description="Items of a user that fall on one day."
+    )
+
+
+class ColumnsSource(Section):
+    """Any CSV, TSV, Parquet or JSON lines files whose columns are named here."""
+
+    layout: Literal["columns"] = Field(description="Says that it is this layout.")
+    events: str = Field(
+        description="Path or glob of the event files (.csv, .tsv, .txt, .jsonl, .json, .parquet; "
+        "text also as .gz or .zst). With `{day}` in it, as in `logs/{day}/*.parquet`, the files "
+        "of a day are what arrived on that UTC day."
+    )
+    posts: str | None = Field(default=None, description="Path or glob of the post files.")
+    event_columns: dict[str, str] = Field(
+        description="Canonical event column -> source column; of JSON, `a.b` is b in a."
+    )
+    post_columns: dict[str, str] = Field(
+        default={}, description="Canonical post column -> source column."
+    )
+    event_names: tuple[str, ...] = Field(
+        default=(), description="Names of the columns of event files without a header."
+    )
+    post_names: tuple[str, ...] = Field(
+        default=(), description="Names of the columns of post files without a header."
+    )
+    delimiter: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=8,
+        description="Between the columns of text; a tab for .tsv and a comma else, if empty.",
+    )
+    encoding: Literal["utf-8", "utf-16", "latin-1"] = Field(
+        default="utf-8", description="Of text files."
+    )
+    text_ids: dict[Literal["user_id", "post_id", "author_id"], str] = Field(
+        default={},
+        description="Ids that are text, for which a hash stands -> the character that ends the "
+        "id, or nothing if all of the text is the id.",
+    )
+    time_unit: Literal["s", "ms", "us", "ns", "iso"] = Field(
+        default="ms", description="Of times: numbers since 1970 UTC, or ISO 8601 text."
+    )
+    time_zone: str = Field(default="UTC", description="Of ISO 8601 text that names no zone.")
+    dwell_unit: Literal["s", "ms"] = Field(default="ms", description="Of dwell and duration.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_zone(cls, name: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{name!r} is no time zone like Europe/Paris") from error
+        return name
+
+
+class SyntheticSource(Section):
+    """The synthetic world, whose true affinities are known."""
+
+    layout: Literal["synthetic"] = Field(description="Says that it is this layout.")
+    num_users: int = Field(default=2_000, ge=10, description="Users of the world.")
+    num_authors: int = Field(default=200, ge=2, description="Authors of the posts.")
+    num_posts: int = Field(
+        default=3_000, ge=10, description="Posts that exist from the first day on."
+    )
+    num_posts_per_day: int = Field(default=100, ge=0, description="New posts every day.")
+    impressions_per_day: int = Field(default=20_000, ge=1, description="Rows of the log per day.")
+    seed: int = Field(default=20260721, description="Another seed is another world.")
+
+
+FileSource = KuaiRandSource | MovieLensSource | GHArchiveSource | SequencesSource | ColumnsSource
+Source = Annotated[
+    KuaiRandSource
+    | MovieLensSource
+    | GHArchiveSource
+    | SequencesSource
+    | ColumnsSource
+    | SyntheticSource,
+    Field(discriminator="layout"),
+]
+
+
+def anchored(source: Source, folder: Path) -> Source:
+    """Returns a source with its relative paths made absolute.
+
+    Raises:
+      ValueError: If a path cannot be one.
+    """
+    changes: dict[str, object] = {}
+    for name in ("path", "events", "posts"):
+        path = getattr(source, name, None)
+        if path is not None:
+            changes[name] = type(path)((folder / path).resolve())
+    return source.model_copy(update=changes)

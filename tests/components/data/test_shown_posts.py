@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.shown_posts import ShownCollector, ShownPosts
+
+impressions = st.lists(
+    st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 9)), max_size=30
+)
+
+
+def of(rows: list[tuple[int, int, int]]) -> ShownPosts:
+    return ShownPosts.of(*np.array(rows, np.int64).reshape(-1, 3).T)
+
+
+@given(impressions, impressions)
+def test_each_post_has_its_first_impression_however_they_come(
+    some: list[tuple[int, int, int]], others: list[tuple[int, int, int]]
+) -> None:
+    collector = ShownCollector()
+    collector.add(of(some))
+    collector.add(of(others))
+    found = collector.posts()
+    first = {}
+    for post, author, time in some + others:
+        first[post] = min(first.get(post, (time, author)), (time, author))
+    assert found.post_ids.tolist() == sorted(first)
+    assert found.shown_at.tolist() == [first[post][0] for post in sorted(first)]
+    assert found.author_ids.tolist() == [first[post][1] for post in sorted(first)]
+
+
+def test_posts_come_back_as_they_were_kept(tmp_path: Path) -> None:
+    posts = of([(3, 1, 5), (1, 2, 4)])
+    posts.save(tmp_path / "posts.npy")
+    assert ShownPosts.load(tmp_path / "posts.npy").digest() == posts.digest()
+    assert of([(3, 1, 6), (1, 2, 4)]).digest() != posts.digest()

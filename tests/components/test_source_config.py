@@ -1,0 +1,28 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from components.source_config import ColumnsSource, MovieLensSource, SequencesSource, anchored
+
+MAPPING = {"user_id": "u", "post_id": "p", "author_id": "a", "shown_at": "t"}
+
+
+def test_relative_paths_start_at_the_folder_and_patterns_stay(tmp_path: Path) -> None:
+    source = ColumnsSource(layout="columns", events="logs/{day}/*.csv", event_columns=MAPPING)
+    found = anchored(source, tmp_path)
+    assert isinstance(found, ColumnsSource)
+    assert (found.events, found.posts) == (f"{tmp_path}/logs/{{day}}/*.csv", None)
+    movies = anchored(MovieLensSource(layout="movielens", path=Path("/data/ml")), tmp_path)
+    assert getattr(movies, "path", None) == Path("/data/ml")
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd"])
+def test_a_time_zone_that_is_none_is_refused(zone: str) -> None:
+    with pytest.raises(ValidationError, match="no time zone"):
+        ColumnsSource(layout="columns", events="a.csv", event_columns=MAPPING, time_zone=zone)
+
+
+def test_sequences_have_at_least_one_item_a_day() -> None:
+    with pytest.raises(ValidationError):
+        SequencesSource(layout="sequences", events="a.txt", items_per_day=0)
