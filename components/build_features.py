@@ -6,7 +6,7 @@ Writes `windows.parquet`: what the models are trained and judged on, in fixed sh
 import sys
 from collections.abc import Sequence
 
-from components import contract, data_files, featurizer, step
+from components import contract, data_files, featurizer, row_account, step
 from components.artifacts import Artifact
 from components.step import Context
 
@@ -15,10 +15,13 @@ def run(context: Context) -> Artifact:
     """Writes the windows of the day.
 
     Raises:
-      BadDataError: If the accepted events of the day or of a day before it are missing.
+      BadDataError: If the accepted events of the day or of a day before it are missing, or their
+        account is wrong.
     """
     config = context.config
     partitions = featurizer.accepted_partitions(context)
+    for validated in partitions:
+        row_account.check_validated(validated)
     spec = featurizer.hash_spec(config.hashing)
     recipe = {"build_features": config.build_features.model_dump(), "hash_spec": spec.to_dict()}
     with context.write(inputs=[artifact.ref for artifact in partitions], config=recipe) as draft:

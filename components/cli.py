@@ -44,6 +44,16 @@ _commands.add_typer(
     epilog="Example: `phoenix releases list`",
 )
 
+_quarantine = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+_commands.add_typer(
+    _quarantine,
+    name="quarantine",
+    help="Look at rows that broke a rule, mend them, and put them through the rules again.",
+    epilog="Example: `phoenix quarantine list --day 2026-01-03`",
+)
+_erasure = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+_commands.add_typer(_erasure, name="erasure", help="Prove that forgotten users are gone.")
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
@@ -59,6 +69,7 @@ DayOption = Annotated[
     str | None,
     typer.Option("--day", metavar="YYYY-MM-DD", help="UTC day; by default the one that is live."),
 ]
+NamedDay = Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="UTC day.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 SourceOption = Annotated[
     Path | None,
@@ -270,6 +281,86 @@ def rollback(
     _show(as_json, result, lambda view: view.facts(result))
 
 
+@_quarantine.command("list", epilog="Example: `phoenix quarantine list --day 2026-01-03`")
+def list_quarantine(
+    day: NamedDay, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """List the rules that rows of a day break, by the configuration as it is now."""
+    from components import data_commands
+
+    settings, store = _opened(config)
+    found = data_commands.settled(store, settings, _named(day))
+    value = {"day": day, **found.account, "rules": data_commands.rules_of(found)}
+    _show(as_json, value, lambda view: view.quarantine(value))
+
+
+@_quarantine.command("show", epilog="Example: `phoenix quarantine show --day 2026-01-03`")
+def show_quarantine(
+    day: NamedDay,
+    rule: Annotated[str | None, typer.Option("--rule", help="Rows of this rule alone.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many rows.")] = 20,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show rows of a day that break a rule, users masked unless `report.show_user_ids`."""
+    from components import data_commands
+
+    settings, store = _opened(config)
+    found = data_commands.settled(store, settings, _named(day))
+    rows = data_commands.rows_of(found, settings, rule=rule, limit=limit)
+    _show(as_json, rows, lambda view: view.quarantined_rows(rows))
+
+
+@_quarantine.command(
+    epilog="Example: `phoenix quarantine export --day 2026-01-03 --to repairs/2026-01-03.csv`"
+)
+def export(
+    day: NamedDay,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The CSV file to write.")],
+    config: ConfigOption = None,
+) -> None:
+    """Write the rows of a day that break a rule as CSV, with what is wrong, to be mended."""
+    from components import data_commands
+
+    settings, store = _opened(config)
+    found = data_commands.settled(store, settings, _named(day))
+    count = data_commands.export(found, settings, to)
+    typer.echo(
+        f"{count} rows in {to}. Mend them, delete the others, put the file into "
+        f"`validate_events.repairs` as {day}.csv, then: phoenix quarantine replay --day {day}"
+    )
+
+
+@_quarantine.command(epilog="Example: `phoenix quarantine replay --day 2026-01-03`")
+def replay(day: NamedDay, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Put all rows of a day through the rules again, after a fix; the day gets a new version.
+
+    A fix is a changed rule of the configuration, or a file of corrected rows in
+    `validate_events.repairs`. Rows that still break a rule stay. A mended source is read by
+    `phoenix step ingest_events` first.
+    """
+    from components import data_commands
+
+    path = chosen_config(config)
+    _, store = _opened(path)
+    found = data_commands.replay(path, store, _named(day))
+    _show(as_json, found, lambda view: view.facts(found))
+
+
+@_erasure.command("report", epilog="Example: `phoenix erasure report --json`")
+def report_erasure(config: ConfigOption = None, as_json: JsonOption = False) -> int:
+    """Search every artifact, old versions included, for the users of the list.
+
+    Exit code 0: what is current holds none of them. 65: these days must be run again.
+    """
+    from components import data_commands
+
+    settings, store = _opened(config)
+    found = data_commands.erasure_report(store, settings)
+    _show(as_json, found, lambda view: view.erasure(found))
+    return int(ExitCode.BAD_DATA if found["rows_in_current_artifacts"] else ExitCode.DONE)
+
+
 @_commands.command(epilog="Example: `phoenix doctor --deep`")
 def doctor(
     config: ConfigOption = None,
@@ -347,8 +438,10 @@ def _opened(config: Path | None) -> "tuple[Config, Store]":
 
 
 def _parsed(day: str | None) -> datetime.date | None:
-    if day is None:
-        return None
+    return None if day is None else _named(day)
+
+
+def _named(day: str) -> datetime.date:
     try:
         return contract.parse_day(day)
     except ValueError as error:

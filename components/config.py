@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components import source_config
 from components.config_base import Section
 from components.errors import BadConfigurationError
 from components.source_config import Source
 from phoenix.scoring import PUBLISHED_WEIGHTS
+from schemas.rules import RULES
 
 
 class Action(Section):
@@ -94,6 +95,10 @@ class IngestConfig(Section):
         ge=2,
         description="Bytes in a compressed file per byte of it; one with more is refused.",
     )
+    erased_users: Path | None = Field(
+        default=None,
+        description="File with one user id per line; their rows leave everything that is made.",
+    )
 
 
 class ValidateConfig(Section):
@@ -107,6 +112,24 @@ class ValidateConfig(Section):
     )
     max_dwell_seconds: float = Field(default=86_400.0, gt=0, description="Longer is quarantined.")
     num_surfaces: int = Field(default=16, ge=1, description="Surfaces are 0 to this minus one.")
+    budgets: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default={}, description="Rule -> share of the rows in above which the day fails."
+    )
+    late_days: int = Field(
+        default=7, ge=0, description="Days after its own on which a row may still arrive."
+    )
+    repairs: Path | None = Field(
+        default=None,
+        description="Folder with `<day>.csv`: corrected rows of `phoenix quarantine export`.",
+    )
+
+    @field_validator("budgets")
+    @classmethod
+    def _rules_exist(cls, budgets: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(budgets.keys() - RULES.keys())
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no rule; the rules are {', '.join(RULES)}")
+        return budgets
 
 
 class FeaturesConfig(Section):
@@ -338,7 +361,8 @@ def load(path: Path) -> Config:
     except ValidationError as error:
         raise BadConfigurationError(f"{path}:\n{_explain(error, raw)}") from error
     try:
-        return _anchored(config, path.resolve().parent)
+        folder = path.resolve().parent
+        return _anchored(_with_lists(config, folder), folder)
     except (ValueError, OSError) as error:  # zero bytes, names that are too long
         raise BadConfigurationError(f"{path}: a path cannot be used: {error}") from error
 
@@ -381,9 +405,20 @@ def _field_path(location: tuple[int | str, ...], raw: object) -> list[str]:
     return path
 
 
+def _with_lists(config: Config, folder: Path) -> Config:
+    """Returns the configuration with the paths of lists and repairs made absolute."""
+    ingest, validate = config.ingest_events, config.validate_events
+    if ingest.erased_users is not None:
+        erased = (folder / ingest.erased_users).resolve()
+        ingest = ingest.model_copy(update={"erased_users": erased})
+    if validate.repairs is not None:
+        repairs = (folder / validate.repairs).resolve()
+        validate = validate.model_copy(update={"repairs": repairs})
+    return config.model_copy(update={"ingest_events": ingest, "validate_events": validate})
+
+
 def _anchored(config: Config, folder: Path) -> Config:
     """Returns the configuration with relative paths made absolute."""
-
     is_address = "://" in config.store
     store = config.store if is_address else str((folder / config.store).resolve())
     source = source_config.anchored(config.ingest_events.source, folder)

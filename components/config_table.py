@@ -85,7 +85,8 @@ def _type_name(option: object) -> str:
         return names[option]  # type: ignore[index]
     origin = get_origin(option)
     if origin is dict:
-        return "mapping of texts"
+        value = _flat(get_args(option)[1])[0]
+        return "mapping of numbers" if value is float else "mapping of texts"
     if origin is tuple:
         return "list"
     return {"date": "date", "Path": "path"}.get(getattr(option, "__name__", ""), str(option))

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.errors import BadDataError
-from schemas.columns import Table
+from schemas.columns import Column, Table
 
 EVENTS_FILE = "events.parquet"  # of ingest_events
 REJECTED_FILE = "rejected.parquet"  # of ingest_events
+LATE_FILE = "late.parquet"  # of ingest_events
 POSTS_FILE = "posts.parquet"  # of ingest_events, and of validate_events
 ACCEPTED_FILE = "accepted.parquet"  # of validate_events
 QUARANTINED_FILE = "quarantined.parquet"  # of validate_events
@@ -30,15 +31,16 @@ def arrow_table(table: Table, columns: Mapping[str, np.ndarray], **metadata: str
       columns: `[L]` each. NaN of a float and None of an object are null where null is allowed.
       **metadata: More entries for the metadata of the file.
     """
-    arrays = []
-    for column in table.columns:
-        values = pa.array(columns[column.name], from_pandas=column.is_nullable)
-        is_time = pa.types.is_timestamp(column.type)
-        arrays.append(values.cast(pa.int64()).view(column.type) if is_time else values)
-    schema = table.schema(**metadata)
-    return pa.Table.from_arrays(
-        [array.cast(f.type) for array, f in zip(arrays, schema, strict=True)], schema=schema
-    )
+    arrays = [arrow_array(column, columns[column.name]) for column in table.columns]
+    return pa.Table.from_arrays(arrays, schema=table.schema(**metadata))
+
+
+def arrow_array(column: Column, values: np.ndarray) -> pa.Array:
+    """Returns the NumPy values of one column, as `arrow_table` does with all of them."""
+    array = pa.array(values, from_pandas=column.is_nullable)
+    if pa.types.is_timestamp(column.type):
+        return array.cast(pa.int64()).view(column.type)
+    return array.cast(column.type)
 
 
 def write(path: Path, table: pa.Table) -> None:

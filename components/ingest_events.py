@@ -1,9 +1,13 @@
 """Reads one UTC day of the source into the canonical event schema.
 
-Writes `events.parquet` (no rule applied yet), `rejected.parquet` (rows that could not be read, with
-file, line and reason, for the quarantine of the next step) and `posts.parquet` (every post known by
-the end of the day). Rows are accounted for: rows in = events + rejected.
+Writes `events.parquet` (no rule applied yet), `late.parquet` (rows that arrived on the day and
+belong to earlier ones), `rejected.parquet` (rows that could not be read, with file, line and
+reason, for the quarantine of the next step) and `posts.parquet` (posts known by the day's end).
+Rows are accounted for, per day and file: rows in = events + rejected + late.
 """
+
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported)
 
 import datetime
 import sys
@@ -13,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from components import contract, data_files, sources, step
+from components import contract, data_files, erasure, row_account, sources, step
 from components.artifacts import Artifact
 from components.config import Config
 from components.errors import BadDataError
+from components.event_ids import event_ids
 from components.known_posts import Columns
 from components.row_checks import Rejections
 from components.source_config import SyntheticSource
@@ -26,8 +33,6 @@ from components.step import Context
 from phoenix.synthetic import World, WorldConfig
 from schemas.events import INGESTED
 from schemas.posts import POSTS
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def run(context: Context) -> Artifact:
@@ -39,14 +44,13 @@ def run(context: Context) -> Artifact:
     """
     config, day = context.config, context.day
     source = config.ingest_events.source
-    recipe: dict[str, Any] = {"first_day": config.first_day.isoformat()}
+    recipe: dict[str, Any] = {"first_day": config.first_day.isoformat(), **erasure.recipe(config)}
     if isinstance(source, SyntheticSource):
         inputs, recipe["world"] = [], source.model_dump()
         recipe["actions"] = config.action_names
         with context.write(inputs=inputs, config=recipe, seed=source.seed) as draft:
             rows = _synthetic_day(config, source, day)
-            _write(draft.folder, rows)
-            draft.facts |= _facts(rows, source.layout, inputs)
+            draft.facts |= _write(draft.folder, rows, config) | _source(rows, source.layout, inputs)
         return context.written()
     files = sources.opened(config, context.store)
     inputs = files.inputs(day)
@@ -54,42 +58,8 @@ def run(context: Context) -> Artifact:
         rows = files.read_day(day)
         if not rows.num_rows:
             raise _empty_day(rows, day)
-        _write(draft.folder, rows)
-        draft.facts |= _facts(rows, source.layout, inputs)
+        draft.facts |= _write(draft.folder, rows, config) | _source(rows, source.layout, inputs)
     return context.written()
-
-
-def event_ids(user_ids: np.ndarray, post_ids: np.ndarray, shown_at: np.ndarray) -> np.ndarray:
-    """Derives ids from what was shown to whom and when, so that every run gives the same.
-
-    Rows that agree in all three get different ids by their order.
-
-    Args:
-      user_ids: `[L]` int64.
-      post_ids: `[L]` int64.
-      shown_at: `[L]` int64 ms.
-
-    Returns:
-      `[L]` int64 > 0. With 10 million rows, the chance that two other rows collide is 1 in 180,000.
-    """
-    keys = np.zeros(len(user_ids), np.uint64)
-    for part in (user_ids, post_ids, shown_at):
-        keys = _mixed((keys ^ part.view(np.uint64)) + _GOLDEN)
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(keys)])
-    runs = np.diff(np.append(starts, len(keys)))
-    repetition = np.empty(len(keys), np.uint64)
-    repetition[order] = np.arange(len(keys)) - np.repeat(starts, runs)
-    keys = np.where(repetition > 0, _mixed(keys + repetition * _GOLDEN), keys)
-    return np.maximum(keys >> np.uint64(1), np.uint64(1)).astype(np.int64)
-
-
-def _mixed(keys: np.ndarray) -> np.ndarray:
-    """The finaliser of SplitMix64: every bit of the result depends on every bit of the key."""
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return keys ^ (keys >> np.uint64(31))
 
 
 def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) -> DayRows:
@@ -120,33 +90,48 @@ def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) 
     return DayRows(columns, {}, described, Rejections(), config.first_day, None)
 
 
-def _write(folder: Path, rows: DayRows) -> None:
-    if rows.events:
-        ids = event_ids(rows.events["user_id"], rows.events["post_id"], rows.events["shown_at"])
-        events = data_files.arrow_table(INGESTED, {**rows.events, "event_id": ids})
-    else:
-        events = INGESTED.schema().empty_table()
+def _write(folder: Path, rows: DayRows, config: Config) -> dict[str, Any]:
+    """Writes the four files and returns the account of their rows."""
+    forgotten = erasure.erased_ids(config)
+    events, of_events = erasure.forget_events(_table(rows.events), forgotten)
+    late, of_late = erasure.forget_events(_table(rows.late), forgotten)
+    rejected = erasure.forget_rejected(rows.rejections.table(), forgotten, config)
+    rejected = pa.concat_tables([rejected, of_events, of_late])
+    posts = data_files.arrow_table(POSTS, rows.posts)
     data_files.write(folder / data_files.EVENTS_FILE, events)
-    data_files.write(folder / data_files.REJECTED_FILE, rows.rejections.table())
-    data_files.write(folder / data_files.POSTS_FILE, data_files.arrow_table(POSTS, rows.posts))
-
-
-def _facts(rows: DayRows, layout_name: str, inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    rules = Counter(str(row["rule"]) for row in rows.rejections.rows if row["table"] == "events")
+    data_files.write(folder / data_files.LATE_FILE, late)
+    data_files.write(folder / data_files.REJECTED_FILE, rejected)
+    data_files.write(folder / data_files.POSTS_FILE, posts)
+    bad = rejected.filter(pc.field("table") == "events")
+    rules = Counter(bad["rule"].to_pylist())
     return {
-        "rows_in": rows.num_rows,
-        "events": len(rows.events.get("line", ())),
-        "late": len(rows.late.get("line", ())),
-        "rejected": rules.total(),
+        "rows_in": len(events) + len(bad) + len(late),
+        "events": len(events),
+        "rejected": len(bad),
+        "late": len(late),
+        "files": row_account.by_file({"events": events, "rejected": bad, "late": late}),
+        "late_by_day": row_account.by_day(late),
         "rejected_by_rule": dict(sorted(rules.items())),
-        "posts": len(rows.posts["post_id"]),
-        "posts_rejected": len(rows.rejections.rows) - rules.total(),
+        "posts": len(posts),
+        "posts_rejected": len(rejected) - len(bad),
+    }
+
+
+def _table(events: Columns) -> pa.Table:
+    if not events:
+        return INGESTED.schema().empty_table()
+    ids = event_ids(events["user_id"], events["post_id"], events["shown_at"])
+    return data_files.arrow_table(INGESTED, {**events, "event_id": ids})
+
+
+def _source(rows: DayRows, layout_name: str, inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
         "source": {
             "layout": layout_name,
             "files": [file["name"] for file in inputs],
             "first_day": rows.first_day and rows.first_day.isoformat(),
             "last_day": rows.last_day and rows.last_day.isoformat(),
-        },
+        }
     }
 
 

@@ -5,12 +5,14 @@ that it breaks.
 """
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from components.config import Config
-from components.known_posts import DAY_MS, EPOCH, Columns
+from components.known_posts import Columns
+from components.layouts import DAY_MS, EPOCH
 
 _IDS = ("user_id", "post_id", "author_id")
 _SIGNALS = ("author_id", "surface", "actions", "dwell_seconds")
@@ -30,7 +32,7 @@ class Broken:
 class Merged:
     """The rows that remain when repeated ones are one."""
 
-    events: Columns  # canonical columns
+    events: Columns  # the columns that came in
     num_exact: int  # rows removed because another says the same
     num_conflicting: int  # rows merged into another that says something else
     num_conflicts: int  # rows that others were merged into
@@ -73,6 +75,18 @@ def rules(events: Columns, config: Config, day: datetime.date) -> list[Broken]:
     return broken
 
 
+def judged(broken: Sequence[Broken]) -> np.ndarray:
+    """Returns for each row the number of the first rule that it breaks, from 1, or 0: `[L]` uint8.
+
+    Args:
+      broken: The rules in the order in which they are applied.
+    """
+    verdict = np.zeros(len(broken[0].is_broken), np.uint8)
+    for number in range(len(broken), 0, -1):
+        verdict[broken[number - 1].is_broken] = number
+    return verdict
+
+
 def merged(events: Columns) -> Merged:
     """Makes one row of those that share user, post and time.
 
@@ -81,34 +95,60 @@ def merged(events: Columns) -> Merged:
     all of it known. The result is sorted by user, time and event.
 
     Args:
-      events: Canonical columns, `[L]` each, in the order of the source.
+      events: Canonical columns and maybe more, `[L]` each, in the order of the source.
     """
-    keys = [events[name] for name in ("user_id", "post_id", "shown_at")]
-    order = np.lexsort(keys[::-1])  # stable: the order of the source within equal keys
-    is_first = _changes([key[order] for key in keys])
+    users, posts, times = (events[name] for name in ("user_id", "post_id", "shown_at"))
+    order = np.lexsort((posts, times, users))  # stable: the order of the source within equal keys
+    is_first = _changes([key[order] for key in (users, posts, times)])
     if is_first.all():
-        return Merged(_sorted(events), 0, 0, 0)
-    group = np.cumsum(is_first) - 1
-    says = [events[name][order] for name in _SIGNALS]
-    # Within a group, rows that say the same stand side by side after this second sort.
+        return Merged(_taken(events, _settled(events, order)), 0, 0, 0)
+    starts = np.flatnonzero(is_first)
+    sizes = np.diff(np.append(starts, len(order)))
+    firsts = order[starts]
+    kept = dict(events) | {name: events[name].copy() for name in ("actions", "dwell_seconds")}
+    kept["ingested_at"] = events["ingested_at"].copy()
+    # Few rows are repeated, so only their groups are looked into.
+    repeated = np.repeat(sizes > 1, sizes)
+    rows, sizes = order[repeated], sizes[sizes > 1]
+    num_versions = _merge_groups(events, rows, sizes, into=kept)
+    num_conflicting = int((num_versions - 1).sum())
+    return Merged(
+        _taken(kept, _settled(events, firsts)),
+        num_exact=len(rows) - len(sizes) - num_conflicting,
+        num_conflicting=num_conflicting,
+        num_conflicts=int((num_versions > 1).sum()),
+    )
+
+
+def _merge_groups(
+    events: Columns, rows: np.ndarray, sizes: np.ndarray, *, into: Columns
+) -> np.ndarray:
+    """Writes what a group of rows says together to the place of its first row.
+
+    Args:
+      events: The columns.
+      rows: Rows that share user, post and time, group after group, in the order of the source.
+      sizes: `[G]` rows per group, above 1.
+      into: Copies of the columns, to change.
+
+    Returns:
+      `[G]` how many different rows each group has.
+    """
+    starts = np.append(0, np.cumsum(sizes)[:-1])
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    says = [events[name][rows] for name in _SIGNALS]
+    # Within a group, rows that say the same stand side by side after this sort.
     inner = np.lexsort([*says[::-1], group])
     is_other = _changes([group[inner], *(values[inner] for values in says)])
-    versions = np.bincount(group[inner][is_other])  # how many different rows each group has
-    starts = np.flatnonzero(is_first)
-    kept = {name: values[order][starts] for name, values in events.items()}
+    num_versions = np.bincount(group[inner][is_other], minlength=len(sizes))
+    firsts = rows[starts]
     # In a group of equal rows the first arrival counts, otherwise the last one.
-    arrived = events["ingested_at"][order]
+    arrived = events["ingested_at"][rows]
     earliest, latest = np.minimum.reduceat(arrived, starts), np.maximum.reduceat(arrived, starts)
-    kept["ingested_at"] = np.where(versions > 1, latest, earliest)
-    kept["actions"] = np.bitwise_or.reduceat(events["actions"][order], starts)
-    kept["dwell_seconds"] = np.maximum.reduceat(events["dwell_seconds"][order], starts)
-    num_conflicting = int((versions - 1).sum())
-    return Merged(
-        _sorted(kept),
-        num_exact=len(order) - len(starts) - num_conflicting,
-        num_conflicting=num_conflicting,
-        num_conflicts=int((versions > 1).sum()),
-    )
+    into["ingested_at"][firsts] = np.where(num_versions > 1, latest, earliest)
+    into["actions"][firsts] = np.bitwise_or.reduceat(events["actions"][rows], starts)
+    into["dwell_seconds"][firsts] = np.maximum.reduceat(events["dwell_seconds"][rows], starts)
+    return num_versions
 
 
 def _changes(columns: list[np.ndarray]) -> np.ndarray:
@@ -119,6 +159,19 @@ def _changes(columns: list[np.ndarray]) -> np.ndarray:
     return np.append(True, differs)
 
 
-def _sorted(events: Columns) -> Columns:
-    order = np.lexsort([events[name] for name in ("event_id", "shown_at", "user_id")])
-    return {name: values[order] for name, values in events.items()}
+def _settled(events: Columns, rows: np.ndarray) -> np.ndarray:
+    """Sorts rows that are sorted by user and time by event as well, where these are equal."""
+    users, times = events["user_id"][rows], events["shown_at"][rows]
+    is_same = (users[1:] == users[:-1]) & (times[1:] == times[:-1])
+    if not is_same.any():
+        return rows
+    tied = np.append(is_same, False) | np.append(False, is_same)
+    places = np.flatnonzero(tied)
+    inner = np.lexsort((events["event_id"][rows[places]], times[places], users[places]))
+    settled = rows.copy()
+    settled[places] = rows[places[inner]]
+    return settled
+
+
+def _taken(events: Columns, rows: np.ndarray) -> Columns:
+    return {name: values[rows] for name, values in events.items()}

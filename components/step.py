@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -37,6 +37,10 @@ class Context:
     config: Config
     day: datetime.date
     store: Store
+    # What the run found out about other days: it depends on what else the store holds, so it is
+    # said at the end and kept in the record, and has no place in the artifact.
+    run_again: list[str] = field(default_factory=list)  # days that have news since they were run
+    also_changed: list[datetime.date] = field(default_factory=list)  # days whose pages have
 
     def head(self, kind: str, day: datetime.date) -> Ref | None:
         """Returns the current artifact of `kind` for a day, or None."""
@@ -116,6 +120,7 @@ def main(step: contract.Step, run: Run, argv: Sequence[str] | None = None) -> in
             code, outcome = _failure(step, error)
         cannot_be_stopped_any_more()
         if context is not None:
+            outcome |= {"run_again": context.run_again} if context.run_again else {}
             record = {
                 "step": step.name,
                 "day": context.day.isoformat(),
@@ -158,7 +163,8 @@ def _report(context: Context, record: Mapping[str, Any]) -> None:
     try:
         records.write(context.store, record)
         report = importlib.import_module("components.report")
-        report.refresh(context.store, context.config, context.day)
+        for day in (context.day, *context.also_changed):
+            report.refresh(context.store, context.config, day)
     except Exception:
         logger.exception("The result stands, but the page of %s could not be drawn.", context.day)
 

@@ -112,6 +112,52 @@ def findings(found: "Sequence[Finding]") -> None:
     out.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['fine']} fine.")
 
 
+def quarantine(found: Mapping[str, Any]) -> None:
+    """Shows the account of a day and the rules that rows of it break."""
+    parts = ", ".join(
+        f"{found[name]:,} {name}" for name in ("accepted", "duplicate", "quarantined", "late")
+    )
+    title = f"{found['day']}: {found['rows_in']:,} rows in, {parts}"
+    rows = [
+        (rule["rule"], f"{rule['rows']:,}", rule["expected"], ", ".join(rule["for_example"]))
+        for rule in found["rules"]
+    ]
+    columns = ("rule", "rows", "expected", "for example")
+    _table(columns, rows, title=title, numeric=2, first_numeric=1)
+
+
+def quarantined_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Shows quarantined rows, a line each."""
+    names = ("rule", "place", "detail", "user", "post_id", "surface", "dwell_seconds", "shown_at")
+    shown = [["—" if row[name] is None else str(row[name]) for name in names] for row in rows]
+    _table([name.replace("_", " ") for name in names], shown)
+
+
+def erasure(found: Mapping[str, Any]) -> None:
+    """Shows where forgotten users still are."""
+    rows = [
+        (
+            trace["kind"],
+            trace["partition"],
+            trace["key"][:12],
+            "current" if trace["is_current"] else "old version",
+            trace["file"],
+            f"{trace['rows']:,}",
+            f"{trace['users']:,}",
+        )
+        for trace in found["traces"]
+    ]
+    current, old = found["rows_in_current_artifacts"], found["rows_in_old_artifacts"]
+    title = (
+        f"{found['forgotten']:,} forgotten users: {current:,} rows in current artifacts, {old:,} "
+        "in old versions"
+    )
+    columns = ("kind", "partition", "version", "state", "file", "rows", "users")
+    _table(columns, rows, title=title, numeric=7, first_numeric=5)
+    if current:
+        console().print(f"Run these days again: {', '.join(found['days_to_run_again'])}.")
+
+
 def facts(values: Mapping[str, Any]) -> None:
     """Shows nested values, one indented line each."""
     out = console()

@@ -1,65 +1,83 @@
 """Accounts for every row of a day, quarantines what breaks a rule, checks expectations.
 
-Rows in = accepted + duplicate + quarantined + late, always. Writes `accepted.parquet`,
-`quarantined.parquet`, `posts.parquet` and `expectations.json`; the Data Docs page of the day lies
-beside the artifacts, because it must be there for a day that is refused, too.
+Rows in = accepted + duplicate + quarantined + late, always, per day and per file. Writes
+`accepted.parquet`, `quarantined.parquet`, `posts.parquet` and `expectations.json`; the Data Docs
+page of the day lies beside the artifacts, because it must be there for a day that is refused, too.
+Run again, a day takes the rows that arrived for it on later days.
 """
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from components import contract, data_docs, data_files, row_rules, step, suites
+from components import (
+    contract,
+    data_docs,
+    data_files,
+    erasure,
+    late_rows,
+    quarantine,
+    repairs,
+    row_account,
+    settlement,
+    step,
+    suites,
+)
 from components.artifacts import Artifact
 from components.config import Config
-from components.data_docs import RuleReport
 from components.errors import BadDataError
-from components.known_posts import DAY_MS, EPOCH, Columns
+from components.known_posts import Columns
+from components.late_rows import Holder
+from components.layouts import DAY_MS, EPOCH
 from components.step import Context
 from phoenix.windows import unpack_actions
-from schemas.events import EVENTS, INGESTED, QUARANTINED, REJECTED
+from schemas.events import EVENTS
 from schemas.expectations import expectations, pair_in_order
 from schemas.posts import POSTS
-
-_NUM_PLACES = 3  # examples per rule on the page
 
 
 def run(context: Context) -> Artifact:
     """Writes the accepted and the quarantined rows of the day.
 
     Raises:
-      BadDataError: If a limit of the configuration is passed or a critical expectation fails.
+      BadDataError: If the account of ingest_events is wrong, a limit of the configuration is
+        passed, or a critical expectation fails.
     """
-    ingested = context.read("ingest_events", context.day)
+    config, store, day = context.config, context.store, context.day
+    ingested = context.read("ingest_events", day)
+    row_account.check_ingested(ingested)
+    held = late_rows.holders(store, config, day)
+    context.run_again.extend(late_rows.days_to_run_again(store, config, day))
+    context.also_changed.extend(contract.parse_day(each.ref.partition) for each in held)
     recipe = {
-        "validate_events": context.config.validate_events.model_dump(),
-        "actions": context.config.action_names,
+        "validate_events": config.validate_events.model_dump(exclude={"repairs"}),
+        "actions": config.action_names,
+        "first_day": config.first_day.isoformat(),
+        **erasure.recipe(config),
     }
-    with context.write(inputs=[ingested.ref], config=recipe) as draft:
-        outcome = _Outcome(context, ingested)
+    inputs: list[Any] = [ingested.ref, *(each.ref for each in held)]
+    if (repaired := repairs.path(config, str(day))) is not None:
+        inputs.append(repairs.fingerprint(repaired))
+    with context.write(inputs=inputs, config=recipe) as draft:
+        outcome = _Outcome(context, ingested, held)
         reasons = outcome.reasons()
         address = data_docs.publish(
-            context.store,
-            context.day,
+            store,
+            day,
             account=outcome.account,
-            rules=outcome.rule_reports(),
+            rules=outcome.rules,
             checks=(outcome.results, outcome.sections),
             reasons=reasons,
         )
         if reasons:
             details = "".join(f"\n  - {reason}" for reason in reasons)
-            raise BadDataError(
-                f"{context.day} is refused:{details}\nWhat broke which rule: {address}"
-            )
+            raise BadDataError(f"{day} is refused:{details}\nWhat broke which rule: {address}")
         folder = draft.folder
         data_files.write(folder / data_files.ACCEPTED_FILE, outcome.accepted)
-        data_files.write(folder / data_files.QUARANTINED_FILE, outcome.quarantined)
+        data_files.write(folder / data_files.QUARANTINED_FILE, outcome.settled.quarantined)
         data_files.write(folder / data_files.POSTS_FILE, outcome.posts)
         text = json.dumps(outcome.results, indent=1, sort_keys=True)
         (folder / data_files.EXPECTATIONS_FILE).write_text(text, encoding="utf-8")
@@ -70,47 +88,15 @@ def run(context: Context) -> Artifact:
 class _Outcome:
     """What became of the rows of one day."""
 
-    def __init__(self, context: Context, ingested: Artifact) -> None:
-        self._config, self._day = context.config, context.day
-        events = data_files.columns(
-            data_files.read(ingested.path(data_files.EVENTS_FILE), INGESTED)
-        )
-        rejected = data_files.read(ingested.path(data_files.REJECTED_FILE), REJECTED)
-        rejected = rejected.filter(pc.field("table") == "events")
+    def __init__(self, context: Context, ingested: Artifact, held: Sequence[Holder]) -> None:
+        self._config, self._day, self._held = context.config, context.day, held
+        arrivals = settlement.arrivals(context, ingested, held)
+        self.settled = settlement.settle(arrivals, context.config, context.day)
+        self.account = self.settled.account
+        self.rules = quarantine.summary(self.settled.quarantined)
+        self.accepted = data_files.arrow_table(EVENTS, self.settled.merged.events)
         self.posts = data_files.read(ingested.path(data_files.POSTS_FILE), POSTS)
-        num_in = len(events["event_id"]) + len(rejected)
-        is_good, broken = self._judge(events)
-        self._merged = row_rules.merged({name: events[name][is_good] for name in EVENTS.names})
-        self.accepted = data_files.arrow_table(EVENTS, self._merged.events)
-        self.quarantined = pa.concat_tables([_rejected_rows(rejected), broken])
-        self.account = {
-            "rows_in": num_in,
-            "accepted": len(self.accepted),
-            "duplicate": self._merged.num_exact + self._merged.num_conflicting,
-            "quarantined": len(self.quarantined),
-            "late": 0,
-        }
-        if num_in != sum(self.account.values()) - num_in:
-            raise AssertionError(f"Rows were lost or invented: {self.account}.")
         self.results, self.sections = self._check()
-
-    def _judge(self, events: Columns) -> tuple[np.ndarray, pa.Table]:
-        """Returns a mask of the rows that keep all rules, and those that break one."""
-        rule_of = np.full(len(events["event_id"]), "", object)
-        detail_of = rule_of.copy()
-        for broken in row_rules.rules(events, self._config, self._day):
-            for row in np.flatnonzero(broken.is_broken & (rule_of == "")):
-                rule_of[row] = broken.rule
-                value = events[broken.column][row]
-                detail_of[row] = f"{broken.column}: expected {broken.expected}, got {value}"
-        is_broken = rule_of != ""
-        columns = {name: values[is_broken] for name, values in events.items()}
-        columns |= {
-            "rule": rule_of[is_broken],
-            "detail": detail_of[is_broken],
-            "raw": np.full(int(is_broken.sum()), None, object),
-        }
-        return ~is_broken, data_files.arrow_table(QUARANTINED, columns)
 
     def _check(self) -> tuple[list[dict[str, Any]], list[str]]:
         if not len(self.accepted):
@@ -128,23 +114,11 @@ class _Outcome:
 
     def reasons(self) -> list[str]:
         """Returns why the day is refused; nothing if it is not."""
-        limits, found = self._config.validate_events, []
-        rows_in = max(self.account["rows_in"], 1)
-        for name, limit in (
-            ("quarantined", limits.max_quarantined_share),
-            ("duplicate", limits.max_duplicate_share),
-        ):
-            number = self.account[name]
-            if number / rows_in > limit:
-                found.append(
-                    f"{number:,} of {rows_in:,} rows ({number / rows_in:.2%}) are {name}; "
-                    f"`validate_events.max_{name}_share` allows {limit:.2%}"
-                )
-        if found and self.account["quarantined"]:
-            found += [f"{r.name}: {r.count:,} rows, {r.expected}" for r in self.rule_reports()]
-        if self.account["accepted"] < limits.min_accepted_rows:
+        limits, account = self._config.validate_events, self.account
+        found = quarantine.breaches(account, self.rules, limits)
+        if account["accepted"] < limits.min_accepted_rows:
             found.append(
-                f"{self.account['accepted']:,} rows are accepted; "
+                f"{account['accepted']:,} rows are accepted; "
                 f"`validate_events.min_accepted_rows` asks for {limits.min_accepted_rows:,}"
             )
         return found + [
@@ -154,39 +128,24 @@ class _Outcome:
             if result["severity"] == "critical" and not result["success"]
         ]
 
-    def rule_reports(self) -> list[RuleReport]:
-        """Returns the broken rules, the most frequent first, without any value of a row."""
-        rules: dict[str, list[dict[str, Any]]] = {}
-        for row in self.quarantined.select(["rule", "detail", "file", "line"]).to_pylist():
-            rules.setdefault(row["rule"], []).append(row)
-        reports = [
-            RuleReport(
-                name=name,
-                count=len(rows),
-                expected=rows[0]["detail"].split(", got ")[0],
-                places=[
-                    f"{row['file']}:{row['line']}" for row in rows[:_NUM_PLACES] if row["file"]
-                ],
-            )
-            for name, rows in rules.items()
-        ]
-        return sorted(reports, key=lambda report: (-report.count, report.name))
-
     def facts(self) -> dict[str, Any]:
         """Returns the account and the statistics with which later days compare theirs."""
-        rules = Counter(self.quarantined["rule"].to_pylist())
+        merged = self.settled.merged
         return {
             **self.account,
-            "duplicate_exact": self._merged.num_exact,
-            "duplicate_conflicting": self._merged.num_conflicting,
-            "conflicts_resolved": self._merged.num_conflicts,
-            "quarantined_by_rule": dict(sorted(rules.items())),
+            "files": list(self.settled.files),
+            "duplicate_exact": merged.num_exact,
+            "duplicate_conflicting": merged.num_conflicting,
+            "conflicts_resolved": merged.num_conflicts,
+            "quarantined_by_rule": {rule.name: rule.count for rule in self.rules},
+            "late_by_day": dict(self.settled.late_by_day),
+            "arrived_late": {each.ref.partition: each.count for each in self._held},
             "posts": len(self.posts),
             "expectations": {
                 "checked": len(self.results),
                 "failed": [r["expectation"] for r in self.results if not r["success"]],
             },
-            "statistics": _statistics(self._merged.events, self._config),
+            "statistics": _statistics(merged.events, self._config),
         }
 
 
@@ -212,20 +171,6 @@ def _statistics(events: Columns, config: Config) -> dict[str, Any]:
         "hours": [int(count) for count in hours],
         "mean_dwell_seconds": round(float(events["dwell_seconds"].sum(dtype=float)) / num_rows, 4),
     }
-
-
-def _rejected_rows(rejected: pa.Table) -> pa.Table:
-    """Returns rows that could not be read as quarantined rows, of which nothing else is known."""
-    schema = QUARANTINED.schema()
-    return pa.Table.from_arrays(
-        [
-            rejected[f.name].combine_chunks()
-            if f.name in rejected.column_names
-            else pa.nulls(len(rejected), f.type)
-            for f in schema
-        ],
-        schema=schema,
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,13 +4,11 @@ import json
 import shutil
 from collections.abc import Callable
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from components.contract import ExitCode
-from components.ingest_events import event_ids
 from schemas.events import INGESTED
 from schemas.posts import POSTS
 
@@ -223,16 +221,6 @@ def test_the_place_of_the_source_does_not_matter(deployment, row: Row) -> None:
     deployment.configure("ingest_events: {source: {layout: kuairand, path: elsewhere}}\n")
     assert deployment.run("ingest_events")[0] == ExitCode.NOTHING_TO_DO
     assert deployment.artifact("ingest_events").ref == made
-
-
-def test_event_ids_are_unique_positive_and_depend_on_the_row_alone() -> None:
-    users, posts = np.array([1, 1, 2, 1]), np.array([5, 5, 5, 6])
-    times = np.array([9, 9, 9, 9])
-    ids = event_ids(users, posts, times)
-    assert len(set(ids.tolist())) == 4
-    assert (ids > 0).all()
-    assert event_ids(users[2:], posts[2:], times[2:]).tolist() == ids[2:].tolist()
-    assert event_ids(users[:1], posts[:1], times[:1])[0] == ids[0], "the first of equal rows"
 
 
 def test_the_synthetic_world_gives_its_day(deployment) -> None:

@@ -1,0 +1,202 @@
+"""Users who are to be forgotten: their rows leave every new artifact, and a search proves it.
+
+A row of such a user is counted as quarantined by the rule `erased`; of it nothing is kept but file
+and line. The ids are in a file that the configuration names, one a line; its digest is part of the
+recipe of the steps, so that every day that is run again is made anew without them.
+"""
+
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported)
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components import contract
+from components.artifacts import Store
+from components.config import Config
+from components.errors import BadConfigurationError
+from components.storage import MANIFEST
+from schemas.events import REJECTED
+from schemas.rules import ERASED
+
+_USER_COLUMNS = ("user_id", "user_ids")
+_NUMBER = re.compile(r"-?\d+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """Rows of forgotten users in one file of one artifact."""
+
+    kind: str
+    partition: str
+    key: str
+    is_current: bool
+    file: str
+    rows: int
+    users: int
+
+
+def erased_ids(config: Config) -> np.ndarray:
+    """Returns the ids of the users who are to be forgotten, `[N]` int64, sorted and distinct.
+
+    Raises:
+      BadConfigurationError: If the file cannot be read or a line is no id.
+    """
+    path = config.ingest_events.erased_users
+    if path is None:
+        return np.empty(0, np.int64)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfigurationError(
+            f"ingest_events.erased_users: {path} cannot be read: {error}"
+        ) from error
+    ids = []
+    for number, line in enumerate(lines, start=1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        if not re.fullmatch(r"\d{1,18}", text):
+            raise BadConfigurationError(
+                f"ingest_events.erased_users: {path}:{number}: expected one user id, a whole "
+                f"number above 0, got {len(text)} other characters."
+            )
+        ids.append(int(text))
+    return np.unique(np.array(ids, np.int64))
+
+
+def recipe(config: Config) -> dict[str, str]:
+    """Returns what a recipe holds of the list: its digest, or nothing where nobody is on it."""
+    ids = erased_ids(config)
+    return {"erased_users": hashlib.sha256(ids.tobytes()).hexdigest()} if len(ids) else {}
+
+
+def forget_events(events: pa.Table, ids: np.ndarray) -> tuple[pa.Table, pa.Table]:
+    """Returns the rows of other users, and the places of those of forgotten ones.
+
+    Args:
+      events: With the columns of `INGESTED`.
+      ids: Of the users to be forgotten.
+
+    Returns:
+      A table as it came in, and one in the schema `REJECTED`.
+    """
+    if not len(ids):
+        return events, REJECTED.schema().empty_table()
+    is_erased = np.isin(events["user_id"].to_numpy(), ids)
+    return events.filter(pa.array(~is_erased)), _places(events.filter(pa.array(is_erased)))
+
+
+def forget_rejected(rejected: pa.Table, ids: np.ndarray, config: Config) -> pa.Table:
+    """Returns rejected rows with nothing but the place where they are of a forgotten user.
+
+    A row that could not be read may hide whose it is: where its content names no user, every number
+    in it counts as one.
+    """
+    if not len(ids):
+        return rejected
+    known, column = set(ids.tolist()), _user_column(config)
+    rows = zip(rejected["table"].to_pylist(), rejected["raw"].to_pylist(), strict=True)
+    is_erased = np.array(
+        [table == "events" and bool(_names(raw, column, known)) for table, raw in rows], bool
+    )
+    kept, gone = rejected.filter(pa.array(~is_erased)), rejected.filter(pa.array(is_erased))
+    return pa.concat_tables([kept, _places(gone)])
+
+
+def traces(store: Store, config: Config) -> list[Trace]:
+    """Searches every artifact of the store, old versions included, for forgotten users.
+
+    Tables are searched by their column of user ids, rejected rows by what they hold. Models and
+    embeddings have no ids: users are hashed into shared rows of a table.
+
+    Raises:
+      BadConfigurationError: If no list is configured.
+    """
+    ids = erased_ids(config)
+    if not len(ids):
+        raise BadConfigurationError(
+            "`ingest_events.erased_users` names no user: there is nobody to search for."
+        )
+    return [
+        Trace(
+            kind=kind,
+            partition=partition,
+            key=key,
+            is_current=is_current,
+            file=name,
+            rows=len(found),
+            users=len(set(found)),
+        )
+        for kind, partition, key, is_current in _artifacts(store)
+        for name, path in _tables(store, f"{kind}/{partition}/{key}")
+        if (found := _found(path, ids, config))
+    ]
+
+
+def _artifacts(store: Store) -> Iterator[tuple[str, str, str, bool]]:
+    for kind in contract.STEPS:
+        for partition in store.storage.names(kind):
+            head = store.head(kind, partition)
+            for key in store.storage.names(f"{kind}/{partition}"):
+                yield kind, partition, key, head is not None and head.key == key
+
+
+def _tables(store: Store, artifact: str) -> Iterator[tuple[str, Path]]:
+    manifest = json.loads(store.storage.read(f"{artifact}/{MANIFEST}"))
+    for name in manifest["files"]:
+        if name.endswith(".parquet"):
+            yield name, store.storage.fetch(f"{artifact}/{name}")
+
+
+def _found(path: Path, ids: np.ndarray, config: Config) -> list[int]:
+    """Returns the forgotten user of every row that has one."""
+    names = pq.read_schema(path).names
+    found: list[int] = []
+    for name in _USER_COLUMNS:
+        if name in names:
+            users = pq.read_table(path, columns=[name])[name].drop_null().to_numpy()
+            found += users[np.isin(users, ids)].tolist()
+    if "raw" in names:
+        known, column = set(ids.tolist()), _user_column(config)
+        rows = pq.read_table(path, columns=["raw"])["raw"].to_pylist()
+        found += [user for raw in rows for user in _names(raw, column, known)[:1]]
+    return found
+
+
+def _places(rows: pa.Table) -> pa.Table:
+    count = len(rows)
+    return pa.table(
+        {
+            "table": pa.array(["events"] * count, pa.string()),
+            "file": rows["file"],
+            "line": rows["line"],
+            "rule": pa.array([ERASED] * count, pa.string()),
+            "detail": pa.array(["a row of a user who is to be forgotten"] * count, pa.string()),
+            "raw": pa.array([""] * count, pa.string()),
+        }
+    ).cast(REJECTED.schema())
+
+
+def _user_column(config: Config) -> str:
+    columns = getattr(config.ingest_events.source, "event_columns", {})
+    return columns.get("user_id", "user_id")
+
+
+def _names(raw: str | None, column: str, ids: set[int]) -> list[int]:
+    """Returns which of some users the content of a row names."""
+    try:
+        content = json.loads(raw or "")
+    except json.JSONDecodeError:
+        content = raw
+    if isinstance(content, dict) and column in content:
+        content = content[column]
+    return [int(text) for text in _NUMBER.findall(str(content)) if int(text) in ids]

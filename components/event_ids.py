@@ -1,0 +1,38 @@
+"""Ids of events, derived from what was shown to whom and when: every run gives the same."""
+
+import numpy as np
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def event_ids(user_ids: np.ndarray, post_ids: np.ndarray, shown_at: np.ndarray) -> np.ndarray:
+    """Derives ids from what was shown to whom and when, so that every run gives the same.
+
+    Rows that agree in all three get different ids by their order.
+
+    Args:
+      user_ids: `[L]` int64.
+      post_ids: `[L]` int64.
+      shown_at: `[L]` int64 ms.
+
+    Returns:
+      `[L]` int64 > 0. With 10 million rows, the chance that two other rows collide is 1 in 180,000.
+    """
+    keys = np.zeros(len(user_ids), np.uint64)
+    for part in (user_ids, post_ids, shown_at):
+        keys = _mixed((keys ^ part.view(np.uint64)) + _GOLDEN)
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(keys)])
+    runs = np.diff(np.append(starts, len(keys)))
+    repetition = np.empty(len(keys), np.uint64)
+    repetition[order] = np.arange(len(keys)) - np.repeat(starts, runs)
+    keys = np.where(repetition > 0, _mixed(keys + repetition * _GOLDEN), keys)
+    return np.maximum(keys >> np.uint64(1), np.uint64(1)).astype(np.int64)
+
+
+def _mixed(keys: np.ndarray) -> np.ndarray:
+    """The finaliser of SplitMix64: every bit of the result depends on every bit of the key."""
+    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return keys ^ (keys >> np.uint64(31))

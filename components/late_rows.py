@@ -1,0 +1,84 @@
+"""Rows that arrive after their day: who holds them, who takes them, and which days to run again.
+
+Events are immutable, so a late row changes no artifact. `ingest_events` of the day on which it
+arrived keeps it in `late.parquet`; `validate_events` of the day to which it belongs, run again,
+takes it from there, and that is a new version of its partition with one more input. A day that is
+not run again stays as it was.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from components import data_files
+from components.artifacts import Ref, Store
+from components.config import Config
+from components.layouts import DAY_MS, EPOCH
+from schemas.events import INGESTED
+
+
+@dataclass(frozen=True)
+class Holder:
+    """An artifact of ingest_events that holds late rows of one earlier day."""
+
+    ref: Ref
+    count: int
+
+
+def oldest_day(config: Config, day: datetime.date) -> datetime.date:
+    """Returns the earliest day to which a row may belong that arrives on `day`."""
+    reach = datetime.timedelta(days=config.validate_events.late_days)
+    return max(day - reach, config.first_day)
+
+
+def holders(store: Store, config: Config, day: datetime.date) -> list[Holder]:
+    """Returns who holds rows that belong to `day` and arrived later, in order of the arrival."""
+    found = []
+    for number in range(1, config.validate_events.late_days + 1):
+        ref = store.head("ingest_events", str(day + datetime.timedelta(days=number)))
+        if ref is not None:
+            count = _late_by_day(store, ref).get(str(day), 0)
+            found += [Holder(ref, count)] if count else []
+    return found
+
+
+def rows(store: Store, held: Sequence[Holder], day: datetime.date) -> pa.Table:
+    """Returns the rows of `day` that some artifacts hold, in the schema `INGESTED`.
+
+    Raises:
+      BadDataError: If a file is missing or damaged.
+    """
+    files: list[Path] = [store.read_file(each.ref, data_files.LATE_FILE) for each in held]
+    starts_at = (day - EPOCH).days * DAY_MS
+    parts = [INGESTED.schema().empty_table()]
+    for file in files:
+        table = data_files.read(file, INGESTED)
+        shown_at = table["shown_at"].cast(pa.int64()).to_numpy()
+        is_of_day = (shown_at >= starts_at) & (shown_at < starts_at + DAY_MS)
+        parts.append(table.filter(pa.array(is_of_day)))
+    return pa.concat_tables(parts)
+
+
+def days_to_run_again(store: Store, config: Config, day: datetime.date) -> list[str]:
+    """Returns the earlier days that were validated without the rows that arrived for them on `day`.
+
+    A day that was never validated is not among them: when it runs, it takes the rows.
+    """
+    ingested = store.head("ingest_events", str(day))
+    if ingested is None:
+        return []
+    oldest, found = str(oldest_day(config, day)), []
+    for other in sorted(_late_by_day(store, ingested)):
+        validated = store.head("validate_events", other) if other >= oldest else None
+        if validated is not None:
+            inputs = store.manifest(validated)["recipe"]["inputs"]
+            if all(each.get("digest") != ingested.digest for each in inputs):
+                found.append(other)
+    return found
+
+
+def _late_by_day(store: Store, ingested: Ref) -> Mapping[str, int]:
+    return store.manifest(ingested)["facts"].get("late_by_day", {})

@@ -1,0 +1,121 @@
+"""What is in quarantine and whether that is too much.
+
+A row is put there by the first rule that it breaks, and stays until the rule or the row is mended
+and the day is validated again.
+"""
+
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported)
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.config import Config, ValidateConfig
+from components.data_docs import RuleReport
+from schemas.rules import ERASED
+
+_NUM_PLACES = 3  # examples per rule
+
+
+def summary(quarantined: pa.Table) -> list[RuleReport]:
+    """Returns the broken rules, the most frequent first, without any value of a row.
+
+    Args:
+      quarantined: In the schema `QUARANTINED`.
+    """
+    reports = []
+    for counted in pc.value_counts(quarantined["rule"]).to_pylist():
+        rows = quarantined.filter(pc.field("rule") == counted["values"])
+        examples = rows.select(["detail", "file", "line"]).slice(0, _NUM_PLACES).to_pylist()
+        reports.append(
+            RuleReport(
+                name=counted["values"],
+                count=counted["counts"],
+                expected=examples[0]["detail"].split(", got ")[0],
+                places=[f"{row['file']}:{row['line']}" for row in examples if row["file"]],
+            )
+        )
+    return sorted(reports, key=lambda report: (-report.count, report.name))
+
+
+def breaches(
+    account: Mapping[str, int], rules: Sequence[RuleReport], limits: ValidateConfig
+) -> list[str]:
+    """Returns a sentence for each limit on shares that a day passes.
+
+    Args:
+      account: rows_in, duplicate, quarantined.
+      rules: What is in quarantine.
+      limits: The shares that are allowed.
+    """
+    rows_in, found = max(account["rows_in"], 1), []
+    # That users want to be forgotten says nothing about the quality of the log.
+    erased = sum(rule.count for rule in rules if rule.name == ERASED)
+    for name, number, limit in (
+        ("quarantined", account["quarantined"] - erased, limits.max_quarantined_share),
+        ("duplicate", account["duplicate"], limits.max_duplicate_share),
+    ):
+        if number / rows_in > limit:
+            found.append(
+                f"{number:,} of {rows_in:,} rows ({number / rows_in:.2%}) are {name}; "
+                f"`validate_events.max_{name}_share` allows {limit:.2%}"
+            )
+            if name == "quarantined":
+                found += [f"{rule.name}: {rule.count:,} rows, {rule.expected}" for rule in rules]
+    for rule in rules:
+        budget = limits.budgets.get(rule.name)
+        if budget is not None and rule.count / rows_in > budget:
+            example = f"; for example {', '.join(rule.places)}" if rule.places else ""
+            found.append(
+                f"{rule.count:,} of {rows_in:,} rows ({rule.count / rows_in:.2%}) break the rule "
+                f"{rule.name}; `validate_events.budgets` allows {budget:.2%}{example}"
+            )
+    return found
+
+
+def examples(quarantined: pa.Table, config: Config) -> list[dict[str, object]]:
+    """Returns rows for people to look at, with personal values masked.
+
+    The user is a short hash unless `report.show_user_ids` says otherwise. What a row holds as it
+    came is not shown, nor the wrong value of a column that may be the user's.
+
+    Args:
+      quarantined: A few rows in the schema `QUARANTINED`.
+      config: What to show.
+    """
+    shown = []
+    for row in quarantined.to_pylist():
+        user = row["user_id"]
+        shown.append(
+            {
+                "rule": row["rule"],
+                "place": f"{row['file']}:{row['line']}" if row["file"] else "—",
+                "detail": _masked(row["detail"], config),
+                "user": "—" if user is None else user_name(user, config),
+                "post_id": row["post_id"],
+                "surface": row["surface"],
+                "dwell_seconds": row["dwell_seconds"],
+                "shown_at": row["shown_at"] and row["shown_at"].isoformat(timespec="seconds"),
+            }
+        )
+    return shown
+
+
+def user_name(user_id: int, config: Config) -> str:
+    """Returns the id as it is if configured so, or else a short name that does not show it."""
+    if config.report.show_user_ids:
+        return str(user_id)
+    return hashlib.sha256(f"{config.seed}:{user_id}".encode()).hexdigest()[:8]
+
+
+def _masked(detail: str, config: Config) -> str:
+    """Returns what was expected, and what came only where it cannot be of a person."""
+    if config.report.show_user_ids:
+        return detail
+    column, _, rest = detail.partition(": ")
+    expected, got, _ = rest.partition(", got ")
+    is_harmless = column in ("post_id", "author_id", "surface", "dwell_seconds", "shown_at")
+    return detail if is_harmless or not got else f"{column}: {expected}, got •••"

@@ -1,0 +1,120 @@
+"""Rows that somebody corrected by hand: they take the place of the rows of the source.
+
+`phoenix quarantine export` writes the quarantined rows of a day as CSV: what is known of each, and
+what is wrong with it. Mended and put into the folder `validate_events.repairs` as `<day>.csv`, they
+are an input of the day like any other: named in its recipe, and held against every rule again.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as csv
+
+from components import data_files
+from components.config import Config
+from components.errors import BadDataError
+from components.event_ids import event_ids
+from schemas.columns import TIMESTAMP
+from schemas.events import EVENTS, INGESTED, QUARANTINED
+
+_PLACE = ("file", "line")
+_VALUES = tuple(name for name in EVENTS.names if name != "event_id")
+_INFORMATION = ("rule", "detail", "raw")
+
+
+def path(config: Config, day: str) -> Path | None:
+    """Returns the file with the corrected rows of a day, if there is one."""
+    folder = config.validate_events.repairs
+    file = folder / f"{day}.csv" if folder is not None else None
+    return file if file is not None and file.is_file() else None
+
+
+def fingerprint(file: Path) -> dict[str, Any]:
+    """Returns name, size and SHA-256 of a file of corrected rows, for the recipe."""
+    data = file.read_bytes()
+    return {"name": file.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def export(file: Path, quarantined: pa.Table, config: Config) -> None:
+    """Writes quarantined rows for a person to mend.
+
+    Args:
+      file: The CSV file to write.
+      quarantined: In the schema `QUARANTINED`.
+      config: The actions.
+    """
+    names = config.action_names
+    told = [
+        None if bits is None else " ".join(n for a, n in enumerate(names) if bits >> a & 1)
+        for bits in quarantined["actions"].to_pylist()
+    ]
+    index = quarantined.schema.get_field_index("actions")
+    table = quarantined.set_column(index, "actions", pa.array(told, pa.string()))
+    csv.write_csv(table.select([*_PLACE, *_VALUES, *_INFORMATION]), file)
+
+
+def read(file: Path, config: Config) -> pa.Table:
+    """Reads corrected rows, in the schema `INGESTED`.
+
+    Raises:
+      BadDataError: If the file cannot be read, a value is missing, or an action is unknown.
+    """
+    types: dict[str, pa.DataType] = {
+        name: QUARANTINED[name].type for name in (*_PLACE, *_VALUES) if name != "actions"
+    }
+    types |= {"shown_at": TIMESTAMP, "ingested_at": TIMESTAMP, "actions": pa.string()}
+    converting = csv.ConvertOptions(column_types=types, include_columns=list(types))
+    try:
+        table = csv.read_csv(file, convert_options=converting)
+    except (pa.ArrowException, OSError) as error:
+        raise BadDataError(
+            f"{file}: expected the columns of `phoenix quarantine export`: {error}"
+        ) from error
+    for name in types:
+        if name != "actions" and table[name].null_count:
+            row = int(np.flatnonzero(table[name].is_null().to_numpy())[0])
+            raise BadDataError(f"{file}:{row + 2}: expected a value of {name!r}, got none.")
+    bits = [
+        _bits(text or "", config, f"{file}:{row + 2}")
+        for row, text in enumerate(table["actions"].to_pylist())
+    ]
+    columns = data_files.columns(table.drop_columns(["actions"]))
+    columns["actions"] = np.array(bits, np.uint64)
+    ids = event_ids(columns["user_id"], columns["post_id"], columns["shown_at"])
+    return data_files.arrow_table(INGESTED, {**columns, "event_id": ids})
+
+
+def without_repaired(rows: pa.Table, repaired: pa.Table) -> pa.Table:
+    """Returns the rows that no corrected row takes the place of; both have `file` and `line`."""
+    places = repaired.select(list(_PLACE))
+    numbered = rows.append_column("_row", pa.array(np.arange(len(rows))))
+    kept = numbered.select([*_PLACE, "_row"]).join(places, list(_PLACE), join_type="left anti")
+    return rows.take(pa.array(np.sort(kept["_row"].to_numpy())))
+
+
+def refuse_unknown(file: Path, repaired: pa.Table, num_replaced: int) -> None:
+    """Refuses corrected rows that take no row's place, or the same one twice.
+
+    Raises:
+      BadDataError: Naming the file.
+    """
+    if num_replaced != len(repaired):
+        raise BadDataError(
+            f"{file}: its {len(repaired):,} rows take the place of {num_replaced:,} rows of the "
+            "day. Each must name file and line of one row, as `phoenix quarantine export` does."
+        )
+
+
+def _bits(text: str, config: Config, where: str) -> int:
+    bits = 0
+    for name in text.split():
+        if name not in config.action_names:
+            raise BadDataError(
+                f"{where}: {name!r} is no action; expected some of "
+                f"{', '.join(config.action_names)}, with spaces between them."
+            )
+        bits |= 1 << config.action_names.index(name)
+    return bits

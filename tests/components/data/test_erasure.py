@@ -1,0 +1,100 @@
+"""Forgotten users, through the real steps."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from components import cli
+from components.contract import ExitCode
+
+Row = Callable[..., dict]
+KUAIRAND = "ingest_events: {source: {layout: kuairand, path: source}%s}\n"
+LIMITS = "validate_events: {max_quarantined_share: 0.5}\n"
+FORGOTTEN = 424242
+CHAIN = ("ingest_events", "validate_events", "build_features")
+
+
+@pytest.fixture
+def day(deployment, row: Row):
+    """A day with two rows of the user in question, a third that cannot be read, and others."""
+    rows = [row(n, user_id=FORGOTTEN if n < 2 else n, video_id=1 + n % 3) for n in range(12)]
+    deployment.log([*rows, row(20, user_id=FORGOTTEN, play_time_ms="x"), row(21, tab="y")])
+    configure(deployment, "")
+    return deployment
+
+
+def configure(deployment, erased: str) -> None:
+    deployment.configure(KUAIRAND % erased + LIMITS)
+    path = deployment.root / "phoenix.yaml"
+    path.write_text(path.read_text().replace("2026-01-01", "2026-01-02"))
+
+
+def report(deployment) -> tuple[int, dict]:
+    path = str(deployment.root / "phoenix.yaml")
+    code = cli.app(["erasure", "report", "--json", "--config", path])
+    return code, json.loads(deployment.capsys.readouterr().out)
+
+
+def test_a_forgotten_user_leaves_everything_that_is_made_and_is_counted(day) -> None:
+    assert [day.run(step)[0] for step in CHAIN] == [0, 0, 0]
+    before = day.artifact("validate_events").facts
+    assert (before["rows_in"], before["accepted"], before["quarantined"]) == (14, 12, 2)
+    (day.root / "forget.txt").write_text(f"# asked on the phone\n\n{FORGOTTEN}\n")
+    configure(day, ", erased_users: forget.txt")
+    code, found = report(day)
+    assert code == ExitCode.BAD_DATA, "what is current holds them"
+    kinds = {trace["kind"] for trace in found["traces"]}
+    assert kinds == set(CHAIN)
+    assert found["days_to_run_again"] == ["2026-01-02"]
+    assert [day.run(step)[0] for step in CHAIN] == [0, 0, 0]
+    facts = day.artifact("validate_events").facts
+    assert (facts["rows_in"], facts["accepted"], facts["quarantined"]) == (14, 10, 4)
+    assert facts["quarantined_by_rule"] == {"erased": 3, "unreadable_number": 1}
+    code, found = report(day)
+    assert (code, found["rows_in_current_artifacts"]) == (ExitCode.DONE, 0)
+    assert found["rows_in_old_artifacts"] > 0
+    assert {trace["is_current"] for trace in found["traces"]} == {False}
+    for kind in CHAIN:
+        made = day.artifact(kind)
+        for name in made.manifest["files"]:
+            assert str(FORGOTTEN).encode() not in made.path(name).read_bytes()
+    erased = [
+        each
+        for each in day.table("validate_events", "quarantined.parquet").to_pylist()
+        if each["rule"] == "erased"
+    ]
+    assert [each["line"] for each in erased] == [14, 2, 3]
+    assert all(each["user_id"] is None and not each["raw"] for each in erased)
+
+
+def test_an_old_artifact_is_cleaned_by_the_step_that_reads_it(day) -> None:
+    day.run("ingest_events")
+    (day.root / "forget.txt").write_text(str(FORGOTTEN))
+    configure(day, ", erased_users: forget.txt")
+    assert day.run("validate_events")[0] == ExitCode.DONE
+    assert day.artifact("validate_events").facts["quarantined_by_rule"]["erased"] == 3
+
+
+def test_forgetting_many_users_does_not_refuse_the_day(day) -> None:
+    (day.root / "forget.txt").write_text("\n".join(map(str, [FORGOTTEN, *range(2, 11)])))
+    configure(day, ", erased_users: forget.txt")
+    day.run("ingest_events")
+    code, facts = day.run("validate_events")
+    assert (code, facts["quarantined_by_rule"]["erased"]) == (ExitCode.DONE, 13)
+
+
+@pytest.mark.parametrize(("content", "told"), [("12\nmary\n", "forget.txt:2"), (None, "cannot be")])
+def test_a_list_that_is_none_is_refused_without_repeating_it(day, content, told: str) -> None:
+    if content is not None:
+        (day.root / "forget.txt").write_text(content)
+    configure(day, ", erased_users: forget.txt")
+    code, outcome = day.run("ingest_events")
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert told in outcome["error"]
+    assert "mary" not in outcome["error"]
+
+
+def test_without_a_list_there_is_nobody_to_search_for(day) -> None:
+    path = str(day.root / "phoenix.yaml")
+    assert cli.app(["erasure", "report", "--config", path]) == ExitCode.BAD_CONFIGURATION

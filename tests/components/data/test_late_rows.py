@@ -1,0 +1,120 @@
+"""Rows that arrive after their day, through the real steps."""
+
+from collections.abc import Callable
+
+import pytest
+
+from components import late_rows
+from components.contract import ExitCode, parse_day
+
+Row = Callable[..., dict]
+MINUTES = 1440
+BY_DAY = """
+ingest_events:
+  source:
+    layout: columns
+    events: source/{day}.csv
+    posts: source/video_features_basic.csv
+    event_columns: {user_id: user_id, post_id: video_id, shown_at: time_ms}
+    post_columns: {post_id: video_id, author_id: author_id}
+build_features: {history_length: 4, num_candidates: 2}
+"""
+LIMIT = "validate_events: {late_days: %d, max_quarantined_share: 0.5}\n"
+
+
+@pytest.fixture
+def days(deployment, row: Row):
+    """The first days of January, each with its file; those of 3 and 4 hold rows of 2 as well."""
+    deployment.configure(BY_DAY + LIMIT % 7)
+    deployment.log([row(-MINUTES + n, user_id=1 + n) for n in range(4)], "2026-01-01.csv")
+    deployment.log([row(n, user_id=1 + n) for n in range(4)], "2026-01-02.csv")
+    third = [row(MINUTES + 10 + n, user_id=1 + n) for n in range(4)]
+    deployment.log([*third, row(100, user_id=1), row(0, user_id=1)], "2026-01-03.csv")
+    fourth = [row(2 * MINUTES + n, user_id=1 + n) for n in range(4)]
+    deployment.log([*fourth, row(MINUTES + 5, user_id=1), row(200, tab=99)], "2026-01-04.csv")
+    return deployment
+
+
+def run(deployment, *names: str) -> dict[str, list[int]]:
+    codes = {}
+    for name in names:
+        day = f"2026-01-0{name}"
+        steps = ("ingest_events", "validate_events", "build_features")
+        codes[name] = [deployment.run(step, day)[0] for step in steps]
+    return codes
+
+
+def test_late_rows_are_counted_where_they_arrive_and_taken_where_they_belong(days) -> None:
+    assert run(days, "1", "2", "3") == {name: [0, 0, 0] for name in "123"}
+    third = days.artifact("validate_events", "2026-01-03").facts
+    assert (third["rows_in"], third["accepted"], third["late"]) == (6, 4, 2)
+    assert third["late_by_day"] == {"2026-01-02": 2}
+    record = days.record("validate_events", "2026-01-03")
+    assert record["run_again"] == ["2026-01-02"]
+    before = days.artifact("validate_events", "2026-01-02")
+    assert days.run("ingest_events", "2026-01-02")[0] == ExitCode.NOTHING_TO_DO
+    assert days.run("validate_events", "2026-01-02")[0] == ExitCode.DONE
+    after = days.artifact("validate_events", "2026-01-02")
+    assert after.facts["arrived_late"] == {"2026-01-03": 2}
+    assert (before.facts["rows_in"], after.facts["rows_in"]) == (4, 6)
+    assert (after.facts["accepted"], after.facts["duplicate"]) == (5, 1)
+    assert {each["file"]: each["rows_in"] for each in after.facts["files"]} == {
+        "2026-01-02.csv": 4,
+        "2026-01-03.csv": 2,
+    }
+    taken = days.artifact("ingest_events", "2026-01-03").ref.digest
+    assert taken in [each["digest"] for each in after.manifest["recipe"]["inputs"]]
+    assert days.store.read(before.ref).facts == before.facts, "the old version is still there"
+
+
+def test_a_day_that_has_its_rows_is_not_listed_and_has_nothing_to_do(days) -> None:
+    run(days, "1", "2", "3", "2")
+    listed = late_rows.days_to_run_again(days.store, config_of(days), parse_day("2026-01-03"))
+    assert listed == []
+    assert run(days, "2", "3")["2"] == [ExitCode.NOTHING_TO_DO] * 3
+    assert "run_again" not in days.record("validate_events", "2026-01-03")
+
+
+def config_of(deployment):
+    from components.config import load
+
+    return load(deployment.root / "phoenix.yaml")
+
+
+def test_rows_of_several_days_and_from_several_days_find_their_place(days) -> None:
+    run(days, "1", "2", "3", "4")
+    record = days.record("validate_events", "2026-01-04")
+    assert record["run_again"] == ["2026-01-02", "2026-01-03"]
+    days.run("validate_events", "2026-01-02")
+    facts = days.artifact("validate_events", "2026-01-02").facts
+    assert facts["arrived_late"] == {"2026-01-03": 2, "2026-01-04": 1}
+    assert facts["rows_in"] == sum(facts[k] for k in ("accepted", "duplicate", "quarantined"))
+    listed = late_rows.days_to_run_again(days.store, config_of(days), parse_day("2026-01-04"))
+    assert listed == ["2026-01-03"]
+
+
+def test_a_row_that_comes_too_late_is_quarantined_where_it_arrives(days) -> None:
+    days.configure(BY_DAY + LIMIT % 1)
+    run(days, "1", "2", "3", "4")
+    facts = days.artifact("validate_events", "2026-01-04").facts
+    assert facts["quarantined_by_rule"] == {"too_late": 1}
+    assert facts["late_by_day"] == {"2026-01-03": 1}
+    assert days.record("validate_events", "2026-01-04")["run_again"] == ["2026-01-03"]
+    days.run("validate_events", "2026-01-02")
+    assert days.artifact("validate_events", "2026-01-02").facts["arrived_late"] == {"2026-01-03": 2}
+
+
+def test_a_late_row_changes_no_window_that_began_before_it_arrived(days) -> None:
+    run(days, "1", "2", "3")
+    read = [days.table("build_features", "windows.parquet", f"2026-01-0{n}") for n in (2, 3)]
+    assert days.run("validate_events", "2026-01-02")[0] == ExitCode.DONE
+    assert run(days, "2", "3")["3"][2] in (ExitCode.DONE, ExitCode.NOTHING_TO_DO)
+    corrected, third = (
+        days.table("build_features", "windows.parquet", f"2026-01-0{n}") for n in (2, 3)
+    )
+    assert third.equals(read[1]), "its windows began before the file of the day was complete"
+    assert len(corrected) == len(read[0]) + 1
+    run(days, "4")
+    fourth = days.table("build_features", "windows.parquet", "2026-01-04").to_pylist()
+    first = next(window for window in fourth if window["user_ids"] == 1)
+    assert sum(post != 0 for post in first["history_post_ids"]) == 4, "1, 2, 2 (late) and 3"

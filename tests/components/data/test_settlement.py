@@ -1,0 +1,113 @@
+"""The account of arbitrary days, held against counting row by row."""
+
+import datetime
+from collections import Counter
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.config import Config
+from components.row_account import FATES
+from components.settlement import Arrivals, settle
+from schemas.events import EVENTS, INGESTED, QUARANTINED, REJECTED
+
+DAY = datetime.date(2026, 1, 20)
+START = 1_768_867_200_000
+DAY_MS = 86_400_000
+CONFIG = Config.model_validate(
+    {
+        "store": "store",
+        "first_day": "2026-01-15",
+        "ingest_events": {"source": {"layout": "synthetic"}},
+        "actions": [{"name": "favorite", "is_positive": True}, {"name": "click"}],
+        "validate_events": {"num_surfaces": 3, "late_days": 7},
+    }
+)
+files = st.sampled_from(["a.csv", "b.csv", None])
+rows = st.lists(
+    st.tuples(files, st.integers(-1, 2), st.integers(0, 2), st.integers(0, 3), st.integers(0, 3)),
+    max_size=25,
+)  # file, user, time, surface, actions
+late = st.lists(st.tuples(files, st.integers(1, 9)), max_size=8)  # file, days too late
+rejected = st.lists(files, max_size=5)
+
+
+def ingested(values: list[tuple]) -> pa.Table:
+    """File, user, time, surface and actions as rows that came."""
+    columns = list(zip(*values, strict=True)) if values else [[]] * 5
+    count = len(values)
+    arrays = {
+        "event_id": range(1, count + 1),
+        "user_id": columns[1],
+        "post_id": [5] * count,
+        "author_id": [6] * count,
+        "shown_at": columns[2],
+        "ingested_at": columns[2],
+        "surface": columns[3],
+        "actions": columns[4],
+        "dwell_seconds": [1.0] * count,
+        "file": columns[0],
+        "line": range(2, count + 2),
+    }
+    return pa.Table.from_arrays(
+        [pa.array(list(arrays[f.name]), f.type) for f in INGESTED.schema()],
+        schema=INGESTED.schema(),
+    )
+
+
+def settled(events: list, late_rows: list, bad: list):
+    rejections = [
+        {"table": "events", "file": f, "line": n, "rule": "malformed_row", "detail": "?", "raw": ""}
+        for n, f in enumerate(bad)
+    ]
+    arrivals = Arrivals(
+        events=ingested([(f, u, START + t, s, a) for f, u, t, s, a in events]),
+        rejected=pa.Table.from_pylist(rejections, schema=REJECTED.schema()),
+        late=ingested([(f, 1, START - days * DAY_MS, 0, 0) for f, days in late_rows]),
+    )
+    return settle(arrivals, CONFIG, DAY)
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows, late, rejected)
+def test_the_account_matches_counting_row_by_row(events, late_rows, bad) -> None:
+    found = settled(events, late_rows, bad)
+    expected: dict[str, Counter] = {}
+
+    def count(file: str | None, fate: str) -> None:
+        expected.setdefault(file or "(no file)", Counter()).update(["rows_in", fate])
+
+    seen = set()
+    for file, user, time, surface, _ in events:
+        if user <= 0 or surface > 2:
+            count(file, "quarantined")
+        else:
+            count(file, "duplicate" if (user, time) in seen else "accepted")
+            seen.add((user, time))
+    for file, days in late_rows:
+        count(file, "late" if days <= 5 else "quarantined")  # the first day is five days before
+    for file in bad:
+        count(file, "quarantined")
+    got = {
+        each["file"]: {k: v for k, v in each.items() if k != "file" and v} for each in found.files
+    }
+    assert got == {file: dict(counter) for file, counter in expected.items()}
+    assert found.account["rows_in"] == sum(found.account[fate] for fate in FATES)
+    assert sum(found.late_by_day.values()) == found.account["late"]
+    assert QUARANTINED.problems(found.quarantined.schema) == []
+    assert set(found.merged.events) == set(EVENTS.names)
+
+
+def test_a_row_tells_which_rule_it_breaks_first_and_with_what() -> None:
+    found = settled([("a.csv", -4, 0, 9, 0), ("a.csv", 1, 86_400_000, 0, 0)], [("b.csv", 8)], [])
+    told = {row["rule"]: row for row in found.quarantined.to_pylist()}
+    assert told["negative_id"]["detail"] == "user_id: expected an id above 0, got -4"
+    assert told["negative_id"]["user_id"] == -4
+    assert told["wrong_day"]["detail"] == (
+        "shown_at: expected a time within 2026-01-20 UTC, got 2026-01-21 00:00:00.000Z"
+    )
+    assert told["too_late"]["detail"] == (
+        "shown_at: expected a time since 2026-01-15, got 2026-01-12 00:00:00.000Z"
+    )
+    assert (told["too_late"]["file"], told["too_late"]["line"]) == ("b.csv", 2)
