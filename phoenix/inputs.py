@@ -10,16 +10,16 @@ Glossary of shapes:
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Self
 
 import haiku as hk
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.config import JsonConfig, check_counts
+from phoenix.config import JsonConfig, check, check_counts, float_dtype
+from phoenix.grok import TransformerConfig
 
 POST_AGE_BUCKET_MINUTES = 60
 POST_AGE_LIMIT_MINUTES = 4800
@@ -75,38 +75,47 @@ class RecsysEmbeddings:
     candidate_author_embeddings: ArrayLike  # [B, C, na, D]
 
 
-class InputConfig(Protocol):
-    """The configuration fields that shape the input tokens."""
+class InputConfig(JsonConfig):
+    """What the configurations of both models share: fields that shape the tokens, and checks."""
 
-    @property
-    def emb_size(self) -> int:
-        """D."""
-        ...
+    model: TransformerConfig
+    emb_size: int
+    history_seq_len: int
+    candidate_seq_len: int
+    fprop_dtype: Any
+    hash_config: HashConfig | None
+    product_surface_vocab_size: int
+    has_post_age: bool
+    has_dwell: bool
+
+    _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {
+        "model": TransformerConfig,
+        "hash_config": HashConfig,
+    }
+
+    def __post_init__(self) -> None:
+        """Fills in the hash configuration, settles the dtype and checks the fields."""
+        if self.hash_config is None:
+            object.__setattr__(self, "hash_config", HashConfig())
+        object.__setattr__(self, "fprop_dtype", float_dtype(self, "fprop_dtype"))
+        check_counts(self, ("emb_size", "product_surface_vocab_size"))
+        check_counts(self, ("history_seq_len", "candidate_seq_len"), minimum=0)
+        check(
+            self.model.emb_size == self.emb_size,
+            f"{type(self).__name__}.emb_size",
+            expected=f"the width of the trunk, {self.model.emb_size}",
+            got=self.emb_size,
+        )
 
     @property
     def hashes(self) -> HashConfig:
-        """Hashes per id."""
-        ...
+        """The hash configuration, never None."""
+        return self.hash_config or HashConfig()
 
-    @property
-    def product_surface_vocab_size(self) -> int:
-        """Number of product surfaces."""
-        ...
-
-    @property
-    def fprop_dtype(self) -> np.dtype:
-        """Dtype of the computation."""
-        ...
-
-    @property
-    def has_post_age(self) -> bool:
-        """Whether the age of the posts is read."""
-        ...
-
-    @property
-    def has_dwell(self) -> bool:
-        """Whether the dwell time of the history is read."""
-        ...
+    def initialize(self) -> Self:
+        """Kept for the public interface: there is nothing to prepare."""
+        object.__setattr__(self, "_initialized", True)
+        return self
 
 
 def block_user_reduce(

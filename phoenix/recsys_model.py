@@ -7,7 +7,6 @@ Glossary of shapes:
 """
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
 import haiku as hk
@@ -15,10 +14,11 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.config import JsonConfig, check, check_counts, float_dtype
+from phoenix.config import check_counts, float_dtype
 from phoenix.grok import Context, RMSNorm, Transformer, TransformerConfig
 from phoenix.inputs import (
     HashConfig,
+    InputConfig,
     RecsysBatch,
     RecsysEmbeddings,
     block_candidate_reduce,
@@ -38,7 +38,6 @@ __all__ = [
     "block_candidate_reduce",
     "block_history_reduce",
     "block_user_reduce",
-    "candidate_block",
 ]
 
 
@@ -53,7 +52,7 @@ class RecsysModelOutput(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class PhoenixModelConfig(JsonConfig):
+class PhoenixModelConfig(InputConfig):
     """Sizes and options of the ranker. The fields up to the vocabulary size are the public ones.
 
     Attributes:
@@ -89,31 +88,14 @@ class PhoenixModelConfig(JsonConfig):
     num_continuous: int = 0
 
     _initialized: ClassVar[bool] = False
-    _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {
-        "model": TransformerConfig,
-        "hash_config": HashConfig,
-    }
 
     def __post_init__(self) -> None:
-        """Fills in the hash configuration, settles the dtypes and checks the fields."""
-        if self.hash_config is None:
-            object.__setattr__(self, "hash_config", HashConfig())
-        object.__setattr__(self, "fprop_dtype", float_dtype(self, "fprop_dtype"))
+        """Settles the dtypes and checks the fields."""
+        super().__post_init__()
         if self.output_dtype is not None:
             object.__setattr__(self, "output_dtype", float_dtype(self, "output_dtype"))
-        check_counts(self, ("emb_size", "num_actions", "product_surface_vocab_size"))
-        check_counts(self, ("history_seq_len", "candidate_seq_len", "num_continuous"), minimum=0)
-        check(
-            self.model.emb_size == self.emb_size,
-            "PhoenixModelConfig.emb_size",
-            expected=f"the width of the trunk, {self.model.emb_size}",
-            got=self.emb_size,
-        )
-
-    @property
-    def hashes(self) -> HashConfig:
-        """The hash configuration, never None."""
-        return self.hash_config or HashConfig()
+        check_counts(self, ("num_actions",))
+        check_counts(self, ("num_continuous",), minimum=0)
 
     @classmethod
     def public(  # noqa: PLR0913 - the public signature
@@ -141,11 +123,6 @@ class PhoenixModelConfig(JsonConfig):
             product_surface_vocab_size,
             output_dtype=None,
         )
-
-    def initialize(self) -> Self:
-        """Kept for the public interface: there is nothing to prepare."""
-        object.__setattr__(self, "_initialized", True)
-        return self
 
     def make(self) -> "PhoenixModel":
         """A ranker of this configuration, inside `hk.transform`."""
@@ -243,25 +220,3 @@ class PhoenixModel(hk.Module):
         initializer = hk.initializers.VarianceScaling(1.0, mode=mode)
         matrix = hk.get_parameter(name, [h.shape[-1], size], jnp.float32, init=initializer)
         return jnp.dot(h, matrix)
-
-
-def candidate_block(
-    batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings, start: int, stop: int
-) -> tuple[RecsysBatch, RecsysEmbeddings]:
-    """The same users with the candidates `start` to `stop` only.
-
-    Args:
-      batch: With C candidates.
-      recsys_embeddings: Of `batch`.
-      start: First candidate.
-      stop: End, exclusive; values above C mean C.
-    """
-    fields = ("candidate_post_hashes", "candidate_author_hashes", "candidate_product_surface")
-    if batch.candidate_post_age_minutes is not None:
-        fields = (*fields, "candidate_post_age_minutes")
-    hashes = {field: getattr(batch, field)[:, start:stop] for field in fields}
-    rows = {
-        field: getattr(recsys_embeddings, field)[:, start:stop]
-        for field in ("candidate_post_embeddings", "candidate_author_embeddings")
-    }
-    return batch._replace(**hashes), dataclasses.replace(recsys_embeddings, **rows)

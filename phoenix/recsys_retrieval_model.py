@@ -8,8 +8,7 @@ Glossary of shapes:
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import haiku as hk
 import jax
@@ -17,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.config import JsonConfig, check, check_choice, check_counts, float_dtype
+from phoenix.config import check_choice
 from phoenix.grok import Transformer, TransformerConfig
-from phoenix.inputs import HashConfig, RecsysBatch, RecsysEmbeddings, context_tokens
+from phoenix.inputs import HashConfig, InputConfig, RecsysBatch, RecsysEmbeddings, context_tokens
 from phoenix.layers import hk_rms_norm
 from phoenix.top_rows import INF, top_rows
 
@@ -57,7 +56,7 @@ class RetrievalOutput(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class PhoenixRetrievalModelConfig(JsonConfig):
+class PhoenixRetrievalModelConfig(InputConfig):
     """Sizes and options of the retrieval model; fields up to `_initialized` are the public ones.
 
     Attributes:
@@ -95,32 +94,12 @@ class PhoenixRetrievalModelConfig(JsonConfig):
     user_pooling: UserPooling = "mean"
     similarity: Similarity = "cosine"
 
-    _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {
-        "model": TransformerConfig,
-        "hash_config": HashConfig,
-    }
-
     def __post_init__(self) -> None:
-        """Fills in the hash configuration, settles the dtype and checks the fields."""
-        if self.hash_config is None:
-            object.__setattr__(self, "hash_config", HashConfig())
-        object.__setattr__(self, "fprop_dtype", float_dtype(self, "fprop_dtype"))
-        check_counts(self, ("emb_size", "product_surface_vocab_size"))
-        check_counts(self, ("history_seq_len", "candidate_seq_len"), minimum=0)
+        """Settles the dtype and checks the fields."""
+        super().__post_init__()
         check_choice(self, "candidate_tower", ("mlp", "mean"))
         check_choice(self, "user_pooling", ("mean", "last"))
         check_choice(self, "similarity", ("cosine", "product"))
-        check(
-            self.model.emb_size == self.emb_size,
-            "PhoenixRetrievalModelConfig.emb_size",
-            expected=f"the width of the trunk, {self.model.emb_size}",
-            got=self.emb_size,
-        )
-
-    @property
-    def hashes(self) -> HashConfig:
-        """The hash configuration, never None."""
-        return self.hash_config or HashConfig()
 
     @classmethod
     def public(  # noqa: PLR0913 - the public signature
@@ -145,11 +124,6 @@ class PhoenixRetrievalModelConfig(JsonConfig):
             hash_config,
             product_surface_vocab_size,
         )
-
-    def initialize(self) -> Self:
-        """Kept for the public interface: there is nothing to prepare."""
-        object.__setattr__(self, "_initialized", True)
-        return self
 
     def make(self) -> "PhoenixRetrievalModel":
         """A retrieval model of this configuration, inside `hk.transform`."""

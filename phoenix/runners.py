@@ -1,14 +1,14 @@
 """Runners: a model configuration, its parameters, and jitted functions to call with batches.
 
 A model runner makes the forward function and initial parameters, an inference runner ranks a slate
-or retrieves from a corpus. Post ids stay int64 in NumPy; JAX sees table rows only.
+or retrieves from a corpus. Users and candidates are padded to a few sizes, so that an odd number of
+them does not compile again. Post ids stay int64 in NumPy; JAX sees table rows only.
 
 Glossary of shapes:
   B: batch, C: candidates, D: model width, A: actions, N: corpus, k: retrieved rows.
 """
 
 import dataclasses
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -19,17 +19,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from phoenix import slates
+from phoenix.buckets import power_of_two
 from phoenix.example_data import (
     create_dummy_batch_from_config,
     create_dummy_embeddings_from_config,
     create_example_batch,
     create_example_corpus,
 )
-from phoenix.grok import Context, TrainingState
+from phoenix.grok import Context
 from phoenix.inputs import RecsysBatch, RecsysEmbeddings
+from phoenix.model_runners import BaseModelRunner, ModelRunner, RetrievalModelRunner
 from phoenix.ranking import ACTIONS, RankingOutput, ranking_output
-from phoenix.recsys_model import PhoenixModelConfig, RecsysModelOutput, candidate_block
-from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig, RetrievalOutput
+from phoenix.recsys_model import PhoenixModelConfig, RecsysModelOutput
+from phoenix.recsys_retrieval_model import RetrievalOutput
+from phoenix.search import ExactIndex
+from phoenix.top_rows import INF
 
 __all__ = [
     "ACTIONS",
@@ -47,54 +52,8 @@ __all__ = [
     "create_example_corpus",
 ]
 
-logger = logging.getLogger("rank")
-
-ModelConfig = PhoenixModelConfig | PhoenixRetrievalModelConfig
 INITIAL_CORPUS_SIZE = 10
 INITIAL_TOP_K = 5
-
-
-@dataclasses.dataclass
-class BaseModelRunner(ABC):
-    """Makes the forward function of a model and its initial parameters.
-
-    Attributes:
-      bs_per_device: Users per local device; below 1 for less than one user per device.
-      rng_seed: Of the initial parameters.
-      batch_size: Users per call, at least 1; set by `initialize`.
-      forward: The transformed model; set by `initialize`.
-    """
-
-    bs_per_device: float = 2.0
-    rng_seed: int = 42
-    batch_size: int = dataclasses.field(init=False, default=0)
-    forward: hk.Transformed = dataclasses.field(init=False)
-
-    @property
-    @abstractmethod
-    def model(self) -> ModelConfig:
-        """The model configuration."""
-
-    @property
-    def _model_name(self) -> str:
-        return "model"
-
-    @abstractmethod
-    def make_forward_fn(self) -> hk.Transformed:
-        """The transformed model."""
-
-    def initialize(self) -> None:
-        """Prepares the forward function; the dtypes of the configuration are kept."""
-        self.model.initialize()
-        devices = jax.local_devices()
-        self.batch_size = max(1, int(self.bs_per_device * len(devices)))
-        logger.info(
-            "Initializing %s: %d devices, batch size %d",
-            self._model_name,
-            len(devices),
-            self.batch_size,
-        )
-        self.forward = self.make_forward_fn()
 
 
 @dataclasses.dataclass
@@ -144,105 +103,6 @@ class BaseInferenceRunner(ABC):
     @abstractmethod
     def initialize(self) -> None:
         """Makes parameters and jitted functions."""
-
-
-class ModelRunner(BaseModelRunner):
-    """Model runner of the ranker."""
-
-    def __init__(
-        self, model: PhoenixModelConfig, bs_per_device: float = 2.0, rng_seed: int = 42
-    ) -> None:
-        """Args: `model` is the configuration; the others as in `BaseModelRunner`."""
-        super().__init__(bs_per_device, rng_seed)
-        self._model = model
-
-    @property
-    def model(self) -> PhoenixModelConfig:
-        """The ranker configuration."""
-        return self._model
-
-    @property
-    def _model_name(self) -> str:
-        return "ranking model"
-
-    def make_forward_fn(self) -> hk.Transformed:
-        """The ranker as `apply(params, rng, batch, embeddings) -> RecsysModelOutput`."""
-
-        def forward(batch: RecsysBatch, embeddings: RecsysEmbeddings) -> RecsysModelOutput:
-            return self.model.make()(batch, embeddings)
-
-        return hk.transform(forward)
-
-    def init(
-        self, rng: jax.Array, data: RecsysBatch, embeddings: RecsysEmbeddings
-    ) -> TrainingState:
-        """Initial parameters from `rng`, by the second half of its split."""
-        return TrainingState(_jitted_init(self.forward, rng, data, embeddings))
-
-    def load_or_init(
-        self, init_data: RecsysBatch, init_embeddings: RecsysEmbeddings
-    ) -> TrainingState:
-        """Initial parameters from `rng_seed`; loading is the checkpoint's business."""
-        return self.init(jax.random.PRNGKey(self.rng_seed), init_data, init_embeddings)
-
-
-class RetrievalModelRunner(BaseModelRunner):
-    """Model runner of the retrieval model."""
-
-    def __init__(
-        self, model: PhoenixRetrievalModelConfig, bs_per_device: float = 2.0, rng_seed: int = 42
-    ) -> None:
-        """Args: `model` is the configuration; the others as in `BaseModelRunner`."""
-        super().__init__(bs_per_device, rng_seed)
-        self._model = model
-
-    @property
-    def model(self) -> PhoenixRetrievalModelConfig:
-        """The retrieval model configuration."""
-        return self._model
-
-    @property
-    def _model_name(self) -> str:
-        return "retrieval model"
-
-    def make_forward_fn(self) -> hk.Transformed:
-        """Retrieval as `apply(params, rng, batch, embeddings, corpus, top_k)`; uses both towers."""
-
-        def forward(
-            batch: RecsysBatch,
-            embeddings: RecsysEmbeddings,
-            corpus_embeddings: ArrayLike,
-            top_k: int,
-        ) -> RetrievalOutput:
-            model = self.model.make()
-            output = model(batch, embeddings, corpus_embeddings, top_k)
-            model.build_candidate_representation(batch, embeddings)
-            return output
-
-        return hk.transform(forward)
-
-    def init(
-        self,
-        rng: jax.Array,
-        data: RecsysBatch,
-        embeddings: RecsysEmbeddings,
-        corpus_embeddings: ArrayLike,
-        top_k: int,
-    ) -> TrainingState:
-        """Initial parameters of both towers from `rng`, by the second half of its split."""
-        arguments = (data, embeddings, corpus_embeddings, top_k)
-        return TrainingState(_jitted_init(self.forward, rng, *arguments, static=(4,)))
-
-    def load_or_init(
-        self,
-        init_data: RecsysBatch,
-        init_embeddings: RecsysEmbeddings,
-        corpus_embeddings: ArrayLike,
-        top_k: int,
-    ) -> TrainingState:
-        """Initial parameters from `rng_seed`; loading is the checkpoint's business."""
-        rng = jax.random.PRNGKey(self.rng_seed)
-        return self.init(rng, init_data, init_embeddings, corpus_embeddings, top_k)
 
 
 class RecsysInferenceRunner(BaseInferenceRunner):
@@ -301,40 +161,64 @@ class RecsysInferenceRunner(BaseInferenceRunner):
         self,
         batch: RecsysBatch,
         recsys_embeddings: RecsysEmbeddings,
-        block_size: int | None = None,
+        block_size: int = slates.MAX_BLOCK,
     ) -> RankingOutput:
-        """Scores and orders the candidates of each user by the first action.
+        """Scores and orders the candidates of each user by the logit of the first action.
 
         Args:
           batch: With C candidates.
           recsys_embeddings: Of `batch`.
-          block_size: Candidates scored at once; None means all. A block bounds the memory of a long
-            slate and changes no score.
+          block_size: Candidates scored at once. A block bounds the memory of a long slate and
+            changes no score.
+
+        Returns:
+          The ranking, in NumPy arrays.
         """
-        if block_size is None:
-            return self.rank_candidates(self.params, batch, recsys_embeddings)
-        context = self.encode_context(self.params, batch, recsys_embeddings)
-        num_candidates = np.shape(batch.candidate_post_hashes)[1]
+        num_users, num_candidates = np.shape(batch.candidate_post_hashes)[:2]
+        users = power_of_two(num_users)
+        batch, recsys_embeddings = (
+            slates.padded_users(part, users) for part in (batch, recsys_embeddings)
+        )
+        every = slice(0, num_candidates)
+        size = slates.block_bucket(num_candidates)
+        if num_candidates <= block_size:
+            whole = (
+                slates.candidate_block(part, every, size) for part in (batch, recsys_embeddings)
+            )
+            output = self.rank_candidates(self.params, *whole)
+        else:
+            logits = self._logits_in_blocks(batch, recsys_embeddings, block_size)
+            hashes = slates.padded(batch.candidate_post_hashes, size, axis=1)[..., 0]
+            output = _ranking_output(slates.padded(logits, size, axis=1), hashes)
+        return jax.tree.map(lambda array: np.asarray(array)[:num_users, :num_candidates], output)
+
+    def _logits_in_blocks(
+        self, batch: RecsysBatch, embeddings: RecsysEmbeddings, block_size: int
+    ) -> np.ndarray:
+        users = (slates.candidate_block(part, slice(0, 0)) for part in (batch, embeddings))
+        context = self.encode_context(self.params, *users)
         logits = []
-        for start in range(0, num_candidates, block_size):
-            block = candidate_block(batch, recsys_embeddings, start, start + block_size)
-            logits.append(self.score_candidates(self.params, context, *block, start).logits)
-        hashes = jnp.asarray(batch.candidate_post_hashes)[..., 0]
-        return ranking_output(jnp.concatenate(logits, axis=1), hashes)
+        for block in slates.blocks(np.shape(batch.candidate_post_hashes)[1], block_size):
+            length = block.stop - block.start
+            size = slates.block_bucket(length)
+            part = (slates.candidate_block(inputs, block, size) for inputs in (batch, embeddings))
+            output = self.score_candidates(self.params, context, *part, block.start)
+            logits.append(np.asarray(output.logits)[:, :length])
+        return np.concatenate(logits, axis=1)
 
 
 class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
-    """Encodes users and posts, and retrieves from a corpus.
+    """Encodes users and posts, and retrieves from a corpus by `phoenix.search`.
 
     Attributes:
-      corpus_embeddings: `[N, D]`, None before `set_corpus`.
+      corpus_embeddings: `[N, D]` float32, None before `set_corpus`.
       corpus_post_ids: `[N]` int64, None before `set_corpus`.
       corpus_mask: `[N]` bool, true where a row may be retrieved; None means all.
       params: Parameters; initial ones after `initialize`, to be replaced by trained ones.
       encode_user_fn: `(params, batch, embeddings) -> [B, D]`, jitted.
       encode_candidates_fn: `(params, batch, embeddings) -> [B, C, D]`, jitted.
       retrieve_fn: `(params, batch, embeddings, corpus, top_k, corpus_mask) -> RetrievalOutput`,
-        jitted, `top_k` static.
+        jitted, `top_k` static: the whole model in one program, for use inside of a larger one.
     """
 
     params: hk.MutableParams
@@ -346,9 +230,10 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         """Args: `runner` of the retrieval model; `name` for logs."""
         super().__init__(name)
         self._runner = runner
-        self.corpus_embeddings: jax.Array | None = None
+        self.corpus_embeddings: np.ndarray | None = None
         self.corpus_post_ids: np.ndarray | None = None
         self.corpus_mask: np.ndarray | None = None
+        self._index: ExactIndex | None = None
 
     @property
     def runner(self) -> RetrievalModelRunner:
@@ -383,15 +268,27 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         self.encode_candidates_fn = _jitted_apply(encode_candidates)
         self.retrieve_fn = _jitted_apply(retrieve, static=(4,))
 
-    def encode_user(self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings) -> jax.Array:
+    def encode_user(self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings) -> np.ndarray:
         """The users as unit vectors `[B, D]`; zero for a user without any valid input."""
-        return self.encode_user_fn(self.params, batch, recsys_embeddings)
+        num_users = np.shape(batch.user_hashes)[0]
+        inputs = (
+            slates.padded_users(slates.candidate_block(part, slice(0, 0)), power_of_two(num_users))
+            for part in (batch, recsys_embeddings)
+        )
+        return np.asarray(self.encode_user_fn(self.params, *inputs))[:num_users]
 
     def encode_candidates(
         self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
-    ) -> jax.Array:
+    ) -> np.ndarray:
         """The candidates as unit vectors `[B, C, D]`."""
-        return self.encode_candidates_fn(self.params, batch, recsys_embeddings)
+        num_users, num_candidates = np.shape(batch.candidate_post_hashes)[:2]
+        every, size = slice(0, num_candidates), slates.block_bucket(num_candidates)
+        inputs = (
+            slates.padded_users(slates.candidate_block(part, every, size), power_of_two(num_users))
+            for part in (batch, recsys_embeddings)
+        )
+        vectors = np.asarray(self.encode_candidates_fn(self.params, *inputs))
+        return vectors[:num_users, :num_candidates]
 
     def set_corpus(
         self,
@@ -407,15 +304,18 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
           corpus_mask: `[N]`, nonzero where a row may be retrieved; None means all.
 
         Raises:
-          ValueError: If the lengths differ.
+          ValueError: If the lengths differ, or an eligible vector is not finite.
         """
+        vectors = np.asarray(corpus_embeddings, np.float32)
         post_ids = np.asarray(corpus_post_ids, np.int64)
         mask = None if corpus_mask is None else np.asarray(corpus_mask) != 0
-        num_rows = np.shape(corpus_embeddings)[0]
         for field, array in (("corpus_post_ids", post_ids), ("corpus_mask", mask)):
-            if array is not None and array.shape != (num_rows,):
-                raise ValueError(f"`{field}`: expected shape ({num_rows},), got {array.shape}.")
-        self.corpus_embeddings = jnp.asarray(corpus_embeddings)
+            if array is not None and array.shape != vectors.shape[:1]:
+                raise ValueError(
+                    f"`{field}`: expected shape {vectors.shape[:1]}, got {array.shape}."
+                )
+        self._index = _index(vectors, mask)
+        self.corpus_embeddings = vectors
         self.corpus_post_ids = post_ids
         self.corpus_mask = mask
 
@@ -434,45 +334,41 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
           recsys_embeddings: Likewise.
           top_k: Rows per user; fewer come back when fewer are eligible.
           corpus_embeddings: `[N, D]`; None means the corpus that was set, with its mask and ids.
-          corpus_mask: `[N]`, for `corpus_embeddings`.
+          corpus_mask: `[N]`, nonzero where a row may be retrieved; None means all, or the mask that
+            was set.
 
         Raises:
-          ValueError: If there is no corpus.
+          ValueError: If there is no corpus, or an eligible vector is not finite.
         """
-        post_ids = None
-        if corpus_embeddings is None:
-            if self.corpus_embeddings is None:
-                raise ValueError(
-                    "`corpus_embeddings`: expected an array or an earlier `set_corpus`, got None."
-                )
-            corpus_embeddings, post_ids = self.corpus_embeddings, self.corpus_post_ids
-            corpus_mask = self.corpus_mask if corpus_mask is None else corpus_mask
-        num_eligible = np.shape(corpus_embeddings)[0]
-        if corpus_mask is not None:
-            num_eligible = int(np.count_nonzero(corpus_mask))
-        output = self.retrieve_fn(
-            self.params,
-            batch,
-            recsys_embeddings,
-            corpus_embeddings,
-            min(top_k, num_eligible),
-            corpus_mask,
+        index, post_ids = self._index, self.corpus_post_ids
+        if corpus_embeddings is not None:
+            index, post_ids = _index(corpus_embeddings, corpus_mask), None
+        elif corpus_mask is not None and self.corpus_embeddings is not None:
+            index = _index(self.corpus_embeddings, corpus_mask)
+        if index is None:
+            raise ValueError(
+                "`corpus_embeddings`: expected an array or an earlier `set_corpus`, got None."
+            )
+        users = self.encode_user(batch, recsys_embeddings)
+        rows, scores = index.search(users, min(top_k, index.num_eligible))
+        found_ids = None if post_ids is None else np.where(rows >= 0, post_ids[rows], 0)
+        return RetrievalOutput(
+            jnp.asarray(users),
+            jnp.asarray(rows, jnp.int32),
+            jnp.where(rows >= 0, scores, -INF),
+            found_ids,
         )
-        if post_ids is None:
-            return output
-        rows = np.asarray(output.top_k_indices)
-        return output._replace(top_k_post_ids=np.where(rows >= 0, post_ids[rows], 0))
+
+
+def _index(vectors: ArrayLike, mask: ArrayLike | None) -> ExactIndex:
+    is_eligible = None if mask is None else np.asarray(mask) != 0
+    return ExactIndex(np.asarray(vectors, np.float32), is_eligible)
+
+
+_ranking_output = jax.jit(ranking_output)
 
 
 def _jitted_apply(function: Callable[..., Any], static: tuple[int, ...] = ()) -> Callable[..., Any]:
     """`function` as `(params, *arguments)`, jitted; `static` counts `params`."""
     apply = hk.without_apply_rng(hk.transform(function)).apply
     return jax.jit(apply, static_argnums=static)
-
-
-def _jitted_init(
-    forward: hk.Transformed, rng: jax.Array, *arguments: object, static: tuple[int, ...] = ()
-) -> hk.MutableParams:
-    """Initial parameters of `forward`, compiled: the forward values are never computed."""
-    _, rng = jax.random.split(rng)
-    return jax.jit(forward.init, static_argnums=static)(rng, *arguments)

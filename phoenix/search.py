@@ -76,6 +76,11 @@ class ExactIndex:
         self._backend = backend
         self._library: _Library | None = None  # Made by the first search that needs it.
 
+    @property
+    def num_eligible(self) -> int:
+        """Rows that can be found."""
+        return len(self._rows)
+
     def search(
         self,
         queries: np.ndarray,

@@ -21,7 +21,7 @@ from phoenix.inputs import RecsysBatch, RecsysEmbeddings
 MAX_BLOCK = 1024  # Candidates scored at once.
 _MIN_BLOCK = 8
 
-Inputs = TypeVar("Inputs", RecsysBatch, RecsysEmbeddings)
+Inputs = TypeVar("Inputs", RecsysBatch, RecsysEmbeddings, RecsysBatch | RecsysEmbeddings)
 
 
 def blocks(num_candidates: int, block_size: int = MAX_BLOCK) -> Iterator[slice]:

@@ -51,7 +51,7 @@ def example(config, *, users=3, history=6, candidates=5, num_actions=3):
     batch.user_hashes[1:] = 0
     batch.history_post_hashes[2:] = 0
     batch.candidate_post_hashes[1, -1] = 0
-    batch.history_actions[0, 1] = 0
+    batch.history_actions[0, history // 4] = 0
     generator = np.random.default_rng(7)
     ages = generator.uniform(-500, 6000, (users, history + candidates)).astype(np.float32)
     dwell = generator.uniform(-5, 60, (users, history)).astype(np.float32)

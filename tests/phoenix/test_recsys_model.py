@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 
 from phoenix.inputs import HashConfig
-from phoenix.recsys_model import PhoenixModelConfig, candidate_block
+from phoenix.recsys_model import PhoenixModelConfig
+from phoenix.slates import candidate_block
 from tests.phoenix import reference_model
 from tests.phoenix.golden_case import GoldenCase
 from tests.phoenix.model_inputs import (
@@ -107,6 +108,51 @@ def test_logits_equal_their_definition(config: PhoenixModelConfig) -> None:
     )
 
 
+@st.composite
+def configurations(draw: st.DrawFn) -> PhoenixModelConfig:
+    """Any small ranker: sizes, heads, hashes, vocabularies and options."""
+    num_kv_heads, emb_size = draw(st.integers(1, 3)), draw(st.integers(1, 20))
+    model = trunk(
+        emb_size=emb_size,
+        key_size=2 * draw(st.integers(1, 4)),
+        num_kv_heads=num_kv_heads,
+        num_q_heads=num_kv_heads * draw(st.integers(1, 3)),
+        num_layers=draw(st.integers(1, 3)),
+        widening_factor=draw(st.floats(0.5, 4)),
+        history_attention=draw(st.sampled_from(["causal", "full"])),
+        candidate_positions=draw(st.sampled_from(["shared", "slot"])),
+    )
+    return ranker(
+        model=model,
+        emb_size=emb_size,
+        num_actions=draw(st.integers(1, 20)),
+        hash_config=HashConfig(*(draw(st.integers(1, 4)) for _ in range(3))),
+        product_surface_vocab_size=draw(st.integers(1, 20)),
+        has_post_age=draw(st.booleans()),
+        has_dwell=draw(st.booleans()),
+    )
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=40)
+@given(config=configurations(), history=st.integers(1, 9), candidates=st.integers(1, 9))
+def test_any_configuration_equals_its_definition(
+    config: PhoenixModelConfig, history: int, candidates: int
+) -> None:
+    batch, embeddings = example(
+        config, history=history, candidates=candidates, num_actions=config.num_actions
+    )
+    beyond = batch.candidate_product_surface - 1  # -1 is outside of the vocabulary
+    batch = batch._replace(candidate_product_surface=beyond)
+    model = ranker_forward(config)
+    params = random_params(model.init, batch, embeddings)
+    expected = reference_model.ranker_logits(params, config, batch, embeddings)
+    logits = model.apply(params, batch, embeddings).logits
+    # What the definition gives for padding is as meaningless as what the model gives.
+    valid = batch.candidate_post_hashes[..., 0] != 0
+    np.testing.assert_allclose(logits[valid], expected[valid], atol=1e-4, rtol=1e-3)
+
+
 @PROMISE
 @given(kept=st.integers(0, 4), seed=st.integers(0, 999))
 def test_a_score_does_not_depend_on_the_other_candidates(kept: int, seed: int) -> None:
@@ -196,9 +242,11 @@ def test_scores_in_blocks_equal_the_plain_forward(cuts: list[int], positions: st
     config = dataclasses.replace(CONFIG, model=trunk(candidate_positions=positions))
     context, score = in_two_parts(config)
     known = context.apply(PARAMS, BATCH, EMBEDDINGS)
-    edges = [0, *cuts, 5]
+    edges, inputs = [0, *cuts, 5], (BATCH, EMBEDDINGS)
     blocks = [
-        score.apply(PARAMS, known, *candidate_block(BATCH, EMBEDDINGS, a, b), a).logits
+        score.apply(
+            PARAMS, known, *(candidate_block(part, slice(a, b)) for part in inputs), a
+        ).logits
         for a, b in itertools.pairwise(edges)
     ]
     whole = ranker_forward(config).apply(PARAMS, BATCH, EMBEDDINGS).logits

@@ -1,10 +1,9 @@
-"""Runners: public initial values, safe rankings and retrievals, 64-bit ids."""
+"""Runners: safe rankings and retrievals, few compilations, 64-bit ids."""
 
 import dataclasses
 import subprocess
 import sys
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -44,17 +43,6 @@ def retrieval_inputs():
     return example(ranker(), num_actions=len(ACTIONS))
 
 
-def test_initial_values_for_seed_42_are_the_public_ones(golden: GoldenCase) -> None:
-    sizes = golden.sizes
-    config = PhoenixModelConfig.public(golden.trunk(), sizes["D"], sizes["A"])
-    runner = ModelRunner(config)
-    runner.initialize()
-    params = runner.load_or_init(golden.batch, golden.embeddings).params
-    for module, weights in golden.params("rank.init|").items():
-        for name, expected in weights.items():
-            np.testing.assert_array_equal(params[module][name], expected, f"{module}/{name}")
-
-
 def test_a_public_ranker_orders_by_favourite_and_keeps_bfloat16(golden: GoldenCase) -> None:
     sizes = golden.sizes
     config = PhoenixModelConfig.public(golden.trunk(), sizes["D"], sizes["A"])
@@ -89,6 +77,19 @@ def test_ranking_in_blocks_changes_nothing(
     np.testing.assert_array_equal(blocks.ranked_indices, whole.ranked_indices)
 
 
+def test_odd_numbers_of_users_and_candidates_do_not_compile_again() -> None:
+    runner = RecsysInferenceRunner(ModelRunner(ranker()), "test")
+    runner.initialize()
+    compiled = (runner.rank_candidates, runner.encode_context, runner.score_candidates)
+    for users, candidates in ((3, 5), (4, 8), (3, 7), (4, 6)):
+        inputs = example(runner.runner.model, users=users, candidates=candidates)
+        whole = runner.rank(*inputs)
+        assert whole.scores.shape == (users, candidates, 3)
+        blocks = runner.rank(*inputs, block_size=4)
+        np.testing.assert_allclose(blocks.scores, whole.scores, atol=1e-6)
+    assert [function._cache_size() for function in compiled] == [1, 1, 1]
+
+
 def test_one_broken_candidate_leaves_the_rest_of_the_slate(
     ranking_runner: RecsysInferenceRunner,
 ) -> None:
@@ -100,12 +101,6 @@ def test_one_broken_candidate_leaves_the_rest_of_the_slate(
     broken = dataclasses.replace(embeddings, candidate_post_embeddings=posts)
     after = ranking_runner.rank(batch, broken)
     np.testing.assert_array_equal(after.ranking(0), [*before.ranking(0)[1:], best])
-
-
-def test_batch_size_is_at_least_one() -> None:
-    runner = ModelRunner(ranker(), bs_per_device=0.125)
-    runner.initialize()
-    assert runner.batch_size == max(1, int(0.125 * len(jax.local_devices())))
 
 
 def test_the_retrieval_runner_initialises_both_towers(
@@ -139,6 +134,47 @@ def test_a_corpus_smaller_than_top_k_comes_back_whole_without_masked_rows(
     output = retrieval_runner.retrieve(*retrieval_inputs())
     for row in np.asarray(output.top_k_indices):
         assert sorted(row) == [0, 3, 6, 9]
+
+
+def test_odd_numbers_of_users_and_posts_do_not_compile_again() -> None:
+    config = PhoenixRetrievalModelConfig(trunk(), 16, product_surface_vocab_size=4)
+    runner = RecsysRetrievalInferenceRunner(RetrievalModelRunner(config), "test")
+    runner.initialize()
+    for users, candidates, corpus_size in ((3, 5, 40), (4, 8, 37), (3, 7, 21)):
+        inputs = example(config, users=users, candidates=candidates, num_actions=len(ACTIONS))
+        runner.set_corpus(*create_example_corpus(corpus_size, 16))
+        assert runner.retrieve(*inputs, top_k=30).top_k_indices.shape == (
+            users,
+            min(30, corpus_size),
+        )
+        assert runner.encode_candidates(*inputs).shape == (users, candidates, 16)
+    assert runner.encode_user_fn._cache_size() == 1
+    assert runner.encode_candidates_fn._cache_size() == 1
+
+
+def test_retrieval_in_one_program_finds_the_same(
+    retrieval_runner: RecsysRetrievalInferenceRunner,
+) -> None:
+    vectors, post_ids = create_example_corpus(50, 16)
+    mask = post_ids % 4 != 0
+    whole = retrieval_runner.retrieve_fn(
+        retrieval_runner.params, *retrieval_inputs(), vectors, 9, mask
+    )
+    output = retrieval_runner.retrieve(*retrieval_inputs(), 9, vectors, mask)
+    np.testing.assert_array_equal(output.top_k_indices[:2], whole.top_k_indices[:2])
+    np.testing.assert_allclose(output.top_k_scores, whole.top_k_scores, atol=1e-6)
+    assert output.top_k_post_ids is None
+
+
+def test_a_corpus_vector_that_is_not_finite_is_refused_by_row(
+    retrieval_runner: RecsysRetrievalInferenceRunner,
+) -> None:
+    vectors, post_ids = create_example_corpus(5, 16)
+    vectors[3, 0] = np.nan
+    with pytest.raises(ValueError, match=r"rows \[3\] are not finite"):
+        retrieval_runner.set_corpus(vectors, post_ids)
+    retrieval_runner.set_corpus(vectors, post_ids, corpus_mask=post_ids != 3)
+    assert 3 not in retrieval_runner.retrieve(*retrieval_inputs()).top_k_post_ids
 
 
 def test_candidates_are_encoded_as_unit_vectors(
