@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from components.airflow_client import AirflowClient, RefusedError
-from components.contract import Dag
+from components.contract import LATE_DAG, Dag
 from components.errors import StepError, TryAgainError
 
 _STALL_SECONDS = 60.0  # without any active run, while days are not done: nothing will come any more
@@ -210,7 +210,7 @@ def error_in_log(log: Path) -> str:
 
 
 def _runs_in(client: AirflowClient, state: str) -> list[DagRun]:
-    ours = {str(dag) for dag in Dag}
+    ours = {*map(str, Dag), LATE_DAG}
     runs = client.every("dags/~/dagRuns", "dag_runs", state=state)
     return [_dag_run(run) for run in runs if run["dag_id"] in ours]
 

@@ -24,6 +24,9 @@ class ExitCode(IntEnum):
     NOTHING_TO_DO = 99
 
 
+LATE_DAG = "phoenix_late"  # runs the data steps of a day again for which rows arrived later
+
+
 class Dag(StrEnum):
     """The three DAGs, in the order in which their assets trigger one another."""
 

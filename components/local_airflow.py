@@ -29,6 +29,7 @@ from typing import Any
 from components import processes
 from components.airflow_client import AirflowClient, RefusedError
 from components.config import Config
+from components.contract import LATE_DAG, Dag
 from components.errors import BadConfigurationError, TryAgainError
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ logger = logging.getLogger(__name__)
 USER = "admin"
 DEFAULT_PORT = 8080
 PARALLEL_TASKS = 4  # data, release and feeds of neighbouring days, and one that is ending
-DAG_IDS = ("phoenix_data", "phoenix_release", "phoenix_feeds")
+DAG_IDS = (*(dag.value for dag in Dag), LATE_DAG)
 _DAGS = Path(__file__).parents[1] / "dags"
 _COMMANDS = {
     "api-server": ["api-server"],

@@ -5,13 +5,12 @@ the day's artifacts, or None while the step has not written any.
 """
 
 import base64
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from components import releases
+from components import account_panel, quarantine, releases
 from components.day_facts import DayFacts
 from components.errors import BadDataError
 
@@ -33,6 +32,7 @@ def all_panels(facts: DayFacts) -> dict[str, Any]:
     """Returns every panel by name; one that cannot be read says so instead of its content."""
     panels: dict[str, Callable[[DayFacts], Panel | None]] = {
         "data": data,
+        "account": account_panel.account,
         "training": training,
         "metrics": metrics,
         "decision": decision,
@@ -77,12 +77,6 @@ def data(facts: DayFacts) -> Panel | None:
             "equal": validated["duplicate_exact"],
             "merged": validated["duplicate_conflicting"],
         },
-        "rules": [
-            {"name": name, "count": count, "share": count / rows_in}
-            for name, count in sorted(
-                validated["quarantined_by_rule"].items(), key=lambda pair: -pair[1]
-            )
-        ],
         "expectations": results,
         "num_met": sum(result["success"] for result in results),
         "statistics": statistics,
@@ -235,10 +229,7 @@ def _examples(facts: DayFacts) -> list[Panel]:
 
 def _name_of(facts: DayFacts, user_id: int) -> str:
     """Returns the id as it is if configured so, or else a short name that does not show it."""
-    if facts.config.report.show_user_ids:
-        return str(user_id)
-    salted = f"{facts.config.seed}:{user_id}".encode()
-    return hashlib.sha256(salted).hexdigest()[:8]
+    return quarantine.user_name(user_id, facts.config)
 
 
 def _drawing(facts: DayFacts, step: str, name: str) -> str:

@@ -2,7 +2,8 @@
 
 Runs every midnight for the day that has just ended, and is the only DAG to backfill: its asset
 `features` starts `phoenix_release` for the same day, which in turn starts `phoenix_feeds`. Started
-by hand, it takes the day from the field Partition Key or from the form, and the rest follows.
+by hand, it takes the day from the field Partition Key or from the form, and the rest follows. Where
+rows arrived for earlier days, the asset `late_rows` starts `phoenix_late` for these.
 """
 
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 from airflow.sdk import DAG, CronPartitionTimetable
 
 from components import contract
-from wiring.steps import DEFAULTS, FEATURES, KEY_FORMAT, SETTINGS, form, task
+from wiring.late import LateDays
+from wiring.steps import DEFAULTS, FEATURES, KEY_FORMAT, LATE_ROWS, SETTINGS, form, task
 
 with DAG(
     dag_id=Path(__file__).stem,
@@ -29,5 +31,6 @@ with DAG(
     ingest = task(contract.INGEST_EVENTS)
     validate = task(contract.VALIDATE_EVENTS)
     features = task(contract.BUILD_FEATURES, outlets=[FEATURES])
+    late = LateDays(task_id="late_rows", after=contract.VALIDATE_EVENTS.name, outlets=[LATE_ROWS])
 
-    ingest >> validate >> features
+    ingest >> validate >> features >> late

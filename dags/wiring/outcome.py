@@ -33,6 +33,8 @@ def summary(lines: Sequence[str]) -> dict[str, Any]:
         raise AirflowFailException(f"The step ended well but not as agreed: {error}") from error
     facts = result.get("facts")
     small = {"status": result["status"], "artifact": result.get("artifact")}
+    if result.get("run_again"):
+        small["run_again"] = result["run_again"]
     if isinstance(facts, Mapping):
         small["facts"] = {
             name: value for name, value in facts.items() if len(json.dumps(value)) <= _MAX_BYTES

@@ -17,6 +17,7 @@ KEY_FORMAT = "%Y-%m-%d"  # of the partition keys; the same as contract.parse_day
 FEATURES = Asset(name="features", uri="x-phoenix://features")
 RELEASE = Asset(name="release", uri="x-phoenix://release")
 FEEDS = Asset(name="feeds", uri="x-phoenix://feeds")
+LATE_ROWS = Asset(name="late_rows", uri="x-phoenix://late_rows")
 
 DEFAULTS: dict[str, Any] = {
     "owner": "phoenix",

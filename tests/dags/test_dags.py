@@ -1,4 +1,4 @@
-"""The three DAGs as Airflow reads them, for every runner."""
+"""The DAGs as Airflow reads them, for every runner."""
 
 import json
 import os
@@ -33,7 +33,7 @@ dags = {
             for task in dag.tasks
         },
         "schedule": type(dag.timetable).__name__,
-        "starts_on": [name for name in ("features", "release") if name in str(
+        "starts_on": [name for name in ("features", "release", "late_rows") if name in str(
             getattr(dag.timetable, "asset_condition", ""))],
         "max_active_runs": dag.max_active_runs,
         "params": sorted(dag.params),
@@ -88,6 +88,7 @@ def test_the_dags_are_a_line_of_assets(bundle):
                 "ingest_events": task(),
                 "validate_events": task(["ingest_events"]),
                 "build_features": task(["validate_events"], assets=["features"]),
+                "late_rows": task(["build_features"], assets=["late_rows"], operator="LateDays"),
             },
             "schedule": "CronPartitionTimetable",
             "starts_on": [],
@@ -95,6 +96,18 @@ def test_the_dags_are_a_line_of_assets(bundle):
             "params": ["day"],
             "has_doc": True,
             "file": "phoenix_data",
+        },
+        "phoenix_late": {
+            "tasks": {
+                "validate_events": task(),
+                "build_features": task(["validate_events"]),
+            },
+            "schedule": "PartitionedAssetTimetable",
+            "starts_on": ["late_rows"],
+            "max_active_runs": 1,
+            "params": ["day"],
+            "has_doc": True,
+            "file": "phoenix_late",
         },
         "phoenix_release": {
             "tasks": {
@@ -152,5 +165,5 @@ def test_every_runner_has_the_same_tasks(read, bundle, runner, operator):
 
 def test_a_wrong_setting_is_an_import_error_with_its_name(read):
     errors = read(runner="podman")["errors"]
-    assert len(errors) == 3
+    assert len(errors) == 4
     assert all("runner" in text and "podman" in text for text in errors.values())

@@ -47,3 +47,9 @@ def test_large_facts_stay_in_the_manifest():
         "artifact": {"key": "k"},
         "facts": {"rows": 3},
     }
+
+
+def test_the_days_to_run_again_travel_to_the_next_task():
+    said = {"status": "done", "artifact": None, "facts": {}, "run_again": ["2026-01-02"]}
+    assert outcome.summary([json.dumps(said)])["run_again"] == ["2026-01-02"]
+    assert "run_again" not in outcome.summary([json.dumps(said | {"run_again": []})])

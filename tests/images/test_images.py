@@ -197,7 +197,7 @@ def test_airflow_image_imports_every_dag_and_the_plugin(run: Run) -> None:
     home = ["--env=AIRFLOW_HOME=/tmp/airflow", "--entrypoint=sh"]
     lines = run(*home, "phoenix-airflow", "-c", commands).stdout.splitlines()
     dags = {dag["dag_id"] for dag in json.loads(lines[-1])}
-    assert dags == {"phoenix_data", "phoenix_feeds", "phoenix_release"}, lines
+    assert dags == {"phoenix_data", "phoenix_feeds", "phoenix_late", "phoenix_release"}, lines
     assert "phoenix_pages" in lines, lines
     assert "[]" in lines, "import errors: " + "\n".join(lines)
 

@@ -1,0 +1,66 @@
+"""The part of a day's page that says where its rows went: by file, by rule, by day."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components import contract, data_files, late_rows, quarantine
+from components.day_facts import DayFacts
+from components.row_account import FATES
+from schemas.rules import RULES
+
+_NUM_FILES = 12  # shown at once; the others unfold
+_PER_RULE, _NUM_EXAMPLES = 2, 12
+
+
+def account(facts: DayFacts) -> Mapping[str, Any] | None:
+    """The account by file, the rules with their budgets, late rows, and examples of bad ones."""
+    validated = facts.facts("validate_events")
+    if "files" not in validated:
+        return None
+    rows_in = max(validated["rows_in"], 1)
+    budgets = facts.config.validate_events.budgets
+    rules = [
+        {
+            "name": name,
+            "meaning": RULES.get(name, ""),
+            "count": count,
+            "share": count / rows_in,
+            "budget": budgets.get(name),
+        }
+        for name, count in sorted(
+            validated["quarantined_by_rule"].items(), key=lambda pair: (-pair[1], pair[0])
+        )
+    ]
+    return {
+        "names": ["rows_in", *FATES],
+        "files": validated["files"],
+        "num_files": _NUM_FILES,
+        "rules": rules,
+        "has_budgets": any(rule["budget"] is not None for rule in rules),
+        "late": _late(facts, validated["late_by_day"]),
+        "arrived_late": validated["arrived_late"],
+        "examples": _examples(facts, [rule["name"] for rule in rules]),
+        "shows_ids": facts.config.report.show_user_ids,
+    }
+
+
+def _late(facts: DayFacts, late_by_day: Mapping[str, int]) -> list[Mapping[str, Any]]:
+    """Returns how many rows arrived for which earlier day, and whether that day has them."""
+    waiting = late_rows.days_to_run_again(facts.store, facts.config, contract.parse_day(facts.day))
+    return [
+        {"day": day, "count": count, "is_waiting": day in waiting}
+        for day, count in sorted(late_by_day.items())
+    ]
+
+
+def _examples(facts: DayFacts, rules: list[str]) -> list[dict[str, object]]:
+    if not rules:
+        return []
+    path = facts.file("validate_events", data_files.QUARANTINED_FILE)
+    table = pq.read_table(path)
+    names = table["rule"].to_numpy()
+    parts = [table.take(pa.array((names == rule).nonzero()[0][:_PER_RULE])) for rule in rules]
+    return quarantine.examples(pa.concat_tables(parts).slice(0, _NUM_EXAMPLES), facts.config)

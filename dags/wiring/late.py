@@ -1,0 +1,37 @@
+"""The days for which late rows arrived, as partitions of an asset."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Asset, BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from components import contract
+
+
+class LateDays(BaseOperator):
+    """Emits one partition for each day that `after` says is to be run again.
+
+    It is a task of its own, because a task that succeeds always emits its asset: without a late
+    row this one is skipped, and nothing starts.
+    """
+
+    def __init__(self, *, after: str, **options: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+        super().__init__(**options)
+        self.after = after
+
+    def execute(self, context: Any) -> Sequence[str]:  # noqa: ANN401 - Airflow's own signature
+        """Returns the days.
+
+        Raises:
+          AirflowSkipException: If there is none, or the runner returns nothing from a step.
+        """
+        result = context["ti"].xcom_pull(task_ids=self.after) or {}
+        days = [str(contract.parse_day(day)) for day in result.get("run_again", ())]
+        if not days:
+            raise AirflowSkipException("No row arrived for an earlier day.")
+        for asset in self.outlets:
+            if isinstance(asset, Asset):
+                context["outlet_events"][asset].add_partitions(days)
+        self.log.info("Rows arrived for %s: the data steps of these days start again.", days)
+        return days
