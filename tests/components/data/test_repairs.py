@@ -1,0 +1,66 @@
+import pyarrow as pa
+import pyarrow.csv as csv
+import pytest
+
+from components import repairs
+from components.config import Config
+from components.errors import BadDataError
+from schemas.events import INGESTED, QUARANTINED
+
+CONFIG = Config.model_validate(
+    {
+        "store": "store",
+        "first_day": "2026-01-01",
+        "ingest_events": {"source": {"layout": "synthetic"}},
+        "actions": [{"name": "favorite", "is_positive": True}, {"name": "click"}],
+    }
+)
+ROW = {
+    "event_id": 5,
+    "user_id": 7,
+    "post_id": 3,
+    "author_id": 9,
+    "shown_at": 1_767_312_000_000,
+    "ingested_at": 1_767_312_000_001,
+    "surface": 1,
+    "actions": 3,
+    "dwell_seconds": 2.5,
+    "file": "log.csv",
+    "line": 12,
+}
+REASON = {"rule": "bad_surface", "detail": "surface: expected 0 to 3, got 9", "raw": None}
+
+
+def table(rows: list[dict], contract) -> pa.Table:
+    return pa.Table.from_arrays(
+        [pa.array([row[f.name] for row in rows], f.type) for f in contract.schema()],
+        schema=contract.schema(),
+    )
+
+
+def test_what_was_exported_is_read_as_it_was(tmp_path) -> None:
+    file = tmp_path / "2026-01-02.csv"
+    repairs.export(file, table([ROW | REASON], QUARANTINED), CONFIG)
+    assert "favorite click" in file.read_text()
+    (row,) = repairs.read(file, CONFIG).to_pylist()
+    expected = table([ROW], INGESTED).to_pylist()[0]
+    assert {k: v for k, v in row.items() if k != "event_id"} == {
+        k: v for k, v in expected.items() if k != "event_id"
+    }
+
+
+def test_a_file_of_other_columns_is_refused_by_name(tmp_path) -> None:
+    file = tmp_path / "2026-01-02.csv"
+    csv.write_csv(pa.table({"file": ["log.csv"]}), file)
+    with pytest.raises(BadDataError, match=r"2026-01-02.csv: expected the columns of `phoenix"):
+        repairs.read(file, CONFIG)
+
+
+def test_only_the_row_at_the_place_is_replaced() -> None:
+    rows = table([ROW | {"line": n, "file": f} for f in ("a", None) for n in (1, 2)], INGESTED)
+    left = repairs.without_repaired(rows, table([ROW | {"line": 2, "file": "a"}], INGESTED))
+    assert left.select(["file", "line"]).to_pylist() == [
+        {"file": "a", "line": 1},
+        {"file": None, "line": 1},
+        {"file": None, "line": 2},
+    ]
