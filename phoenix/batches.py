@@ -4,7 +4,7 @@ Glossary of shapes:
   N: windows, B: batch, C: candidates, A: actions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -31,32 +31,48 @@ def to_batch(windows: Windows, num_actions: int) -> RecsysBatch:
 
 
 class WindowSource(Protocol):
-    """Random access to the windows of a training set, whatever holds them."""
+    """The windows of a training set in chunks that are read one at a time, whatever holds them."""
 
     @property
-    def num_windows(self) -> int:
-        """N."""
+    def chunk_sizes(self) -> Sequence[int]:
+        """The number of windows of each chunk; their sum is N."""
         ...
 
-    def take(self, index: np.ndarray) -> Windows:
-        """Returns the windows at `index` `[M]` int64, in its order."""
+    def read(self, chunk: int) -> Windows:
+        """Returns the windows of one chunk, the same at every call."""
         ...
 
 
 class InMemoryWindows:
-    """A source over windows that are already in memory."""
+    """A source over windows that are already in memory: one chunk."""
 
     def __init__(self, windows: Windows) -> None:
         self._windows = windows
 
     @property
-    def num_windows(self) -> int:
-        """N."""
-        return len(self._windows.user_ids)
+    def chunk_sizes(self) -> Sequence[int]:
+        """One chunk with all N."""
+        return [len(self._windows.user_ids)]
 
-    def take(self, index: np.ndarray) -> Windows:
-        """Returns the windows at `index`, in its order."""
-        return self._windows.rows(index)
+    def read(self, chunk: int) -> Windows:
+        """Returns all windows."""
+        del chunk
+        return self._windows
+
+
+def windows_between(
+    source: WindowSource, start: int, stop: int, *, limit: int
+) -> Iterator[Windows]:
+    """Yields the windows `start` to `stop` of a source in order, in parts of at most `limit`."""
+    first = 0
+    for chunk, size in enumerate(source.chunk_sizes):
+        low, high = max(start - first, 0), min(stop - first, size)
+        first += size
+        if low >= high:
+            continue
+        windows = source.read(chunk)
+        for at in range(low, high, limit):
+            yield windows.rows(slice(at, min(at + limit, high)))
 
 
 class TrainBatch(NamedTuple):
@@ -85,8 +101,7 @@ class PostFrequencies:
     def of(cls, source: WindowSource, num_windows: int) -> "PostFrequencies":
         """Counts the candidates of the first `num_windows` windows of `source`."""
         post_ids, counts = np.empty(0, np.int64), np.empty(0, np.int64)
-        for start in range(0, num_windows, _SCAN_ROWS):
-            part = source.take(np.arange(start, min(start + _SCAN_ROWS, num_windows)))
+        for part in windows_between(source, 0, num_windows, limit=_SCAN_ROWS):
             new_ids, new_counts = np.unique(part.candidate_post_ids, return_counts=True)
             post_ids, inverse = np.unique(np.concatenate([post_ids, new_ids]), return_inverse=True)
             counts = np.bincount(
@@ -102,15 +117,6 @@ class PostFrequencies:
         place = np.minimum(np.searchsorted(self._post_ids, post_ids), len(self._post_ids) - 1)
         found = self._post_ids[place] == post_ids
         return np.where(found, self._logarithms[place], self._unseen)
-
-
-def epoch_order(num_windows: int, seed: int, epoch: int) -> np.ndarray:
-    """Returns the order `[N]` int64 of the windows in one epoch: a function of its arguments.
-
-    A Philox generator with the key (seed, epoch) permutes them, so that no state needs to be kept
-    to continue in the middle of an epoch.
-    """
-    return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(num_windows)
 
 
 def padded(windows: Windows, num_rows: int) -> Windows:

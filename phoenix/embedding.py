@@ -25,12 +25,20 @@ _EPSILON = 1e-10
 _STREAM = 1 << 32
 
 
+class Decay(NamedTuple):
+    """How the accumulators of AdaGrad forget."""
+
+    half_life: float  # Steps after which half of a squared gradient is forgotten.
+    step: int | jax.Array  # Now.
+
+
 class EmbeddingTable(NamedTuple):
     """One table with the state of its optimizer. Row 0 is padding and always zero."""
 
     rows: jax.Array  # [R, D] float32
     accumulator: jax.Array  # [R] float32: sum over updates of the mean squared gradient of the row
     slots: jax.Array  # [R] int32: scratch of `update`, written before it is read, never saved
+    updated_at: jax.Array | None = None  # [R] int32 step of the last update; None without decay
 
 
 class EmbeddingTables(NamedTuple):
@@ -104,22 +112,45 @@ def update(
     gradients: RecsysEmbeddings,
     *,
     learning_rate: float | jax.Array,
+    decay: Decay | None = None,
     is_applied: bool | jax.Array = True,
 ) -> EmbeddingTables:
     """Applies row-wise AdaGrad to the rows that `batch` selected.
 
-    With g the sum of the gradients of all copies of row r:
-    a_r += mean(g ** 2); row_r -= learning_rate * g / (sqrt(a_r) + 1e-10).
+    With g the sum of the gradients of all copies of row r, d = 2 ** (-1 / half-life) or 1, and n
+    the steps since the last update of the row:
+    a_r = a_r * d ** n + mean(g ** 2); row_r -= learning_rate * g / (sqrt(a_r) + 1e-10).
     Source: Duchi, Hazan and Singer 2011, with one accumulator per row as in DLRM (Naumov et al.
-    2019).
+    2019), and the decay of the untouched rows put off until they are touched.
 
     Args:
       tables: Donate them, and nothing of size R is copied.
       batch: What `lookup` was called with.
       gradients: Of the loss with respect to the result of `lookup`.
       learning_rate: Root mean square of the first change of a row.
+      decay: With it, the tables must know their last updates, see `with_decay`.
       is_applied: False leaves every row and accumulator as it was.
     """
+    updated = []
+    for kind, (index, gradient) in zip(KINDS, row_gradients(batch, gradients), strict=True):
+        table = getattr(tables, kind)
+        updated.append(
+            updated_table(
+                table,
+                index,
+                gradient,
+                learning_rate=learning_rate,
+                decay=decay,
+                is_own=(index != 0) & jnp.asarray(is_applied),
+            )
+        )
+    return EmbeddingTables(*updated)
+
+
+def row_gradients(
+    batch: RecsysBatch, gradients: RecsysEmbeddings
+) -> list[tuple[jax.Array, jax.Array]]:
+    """For each of `KINDS`, the rows `[M]` that a batch read and their gradients `[M, D]`."""
     selected = {
         "user": [(batch.user_hashes, gradients.user_embeddings)],
         "post": [
@@ -131,41 +162,82 @@ def update(
             (batch.candidate_author_hashes, gradients.candidate_author_embeddings),
         ],
     }
-    updated = []
+    joined = []
     for kind in KINDS:
-        table = getattr(tables, kind)
-        emb_size = table.rows.shape[1]
-        index = jnp.concatenate([jnp.ravel(part) for part, _ in selected[kind]])
-        gradient = jnp.concatenate(
-            [jnp.reshape(part, (-1, emb_size)) for _, part in selected[kind]]
-        )
-        updated.append(
-            _updated_table(table, index, gradient, learning_rate, jnp.asarray(is_applied))
-        )
-    return EmbeddingTables(*updated)
+        parts = selected[kind]
+        emb_size = jnp.shape(parts[0][1])[-1]
+        index = jnp.concatenate([jnp.ravel(part) for part, _ in parts])
+        gradient = jnp.concatenate([jnp.reshape(part, (-1, emb_size)) for _, part in parts])
+        joined.append((index, gradient))
+    return joined
 
 
-def _updated_table(
+def updated_table(
     table: EmbeddingTable,
     index: jax.Array,
     gradient: jax.Array,
+    *,
     learning_rate: float | jax.Array,
-    is_applied: jax.Array,
+    decay: Decay | None,
+    is_own: jax.Array,
 ) -> EmbeddingTable:
+    """`update` of one table, or of one part of it.
+
+    Args:
+      table: R rows.
+      index: `[M]` rows to change, with duplicates; anything where not `is_own`.
+      gradient: `[M, D]`.
+      learning_rate: See `update`.
+      decay: See `update`.
+      is_own: `[M]` false where a row is padding, of another part of the table, or not to change.
+    """
     num_rows, num_read = len(table.accumulator), len(index)
+    position = jnp.arange(num_read, dtype=jnp.int32)
     # Every copy of a row writes its position into the row's slot and all of them read the winner
     # back: duplicates are found without a sort and without memory that depends on R.
-    position = jnp.arange(num_read, dtype=jnp.int32)
-    slots = table.slots.at[index].set(position)
-    winner = slots[index]  # [M]
+    place = jnp.where(is_own, index, num_rows)  # Beyond the end: dropped.
+    slots = table.slots.at[place].set(position, mode="drop")
+    winner = jnp.where(is_own, slots.at[place].get(mode="clip"), position)  # [M]
     summed = jax.ops.segment_sum(gradient.astype(jnp.float32), winner, num_read)  # [M, D]
 
-    is_written = (winner == position) & (index != 0) & is_applied
-    target = jnp.where(is_written, index, num_rows)  # Beyond the end: dropped.
-    accumulator = table.accumulator[index] + jnp.mean(jnp.square(summed), axis=1)  # [M]
-    step = learning_rate * summed / (jnp.sqrt(accumulator) + _EPSILON)[:, None]
+    target = jnp.where(winner == position, place, num_rows)
+    accumulator = table.accumulator.at[place].get(mode="clip")  # [M]
+    updated_at = table.updated_at
+    if decay is not None:
+        assert updated_at is not None
+        accumulator *= _kept_share(updated_at.at[place].get(mode="clip"), decay)
+        updated_at = updated_at.at[target].set(decay.step, mode="drop")
+    accumulator += jnp.mean(jnp.square(summed), axis=1)
+    change = learning_rate * summed / (jnp.sqrt(accumulator) + _EPSILON)[:, None]
     return EmbeddingTable(
-        rows=table.rows.at[target].add(-step, mode="drop"),
+        rows=table.rows.at[target].add(-change, mode="drop"),
         accumulator=table.accumulator.at[target].set(accumulator, mode="drop"),
         slots=slots,
+        updated_at=updated_at,
     )
+
+
+def with_decay(tables: EmbeddingTables, *, is_decaying: bool) -> EmbeddingTables:
+    """Returns tables with or without the times of their last updates, which start at 0."""
+    return EmbeddingTables(
+        *(
+            table._replace(updated_at=jnp.zeros_like(table.slots) if is_decaying else None)
+            for table in tables
+        )
+    )
+
+
+def settled(tables: EmbeddingTables, decay: Decay | None) -> EmbeddingTables:
+    """Returns tables whose put-off decay is done, without the times of updates."""
+    if decay is None:
+        return tables
+    done = []
+    for table in tables:
+        assert table.updated_at is not None
+        accumulator = table.accumulator * _kept_share(table.updated_at, decay)
+        done.append(table._replace(accumulator=accumulator, updated_at=None))
+    return EmbeddingTables(*done)
+
+
+def _kept_share(updated_at: jax.Array, decay: Decay) -> jax.Array:
+    return jnp.exp2((updated_at - decay.step).astype(jnp.float32) / decay.half_life)

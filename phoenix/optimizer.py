@@ -1,8 +1,11 @@
 """The optimizer of the dense parameters, and the rule that a non-finite step changes nothing."""
 
-from dataclasses import dataclass
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,71 +14,103 @@ import optax
 from phoenix.config import JsonConfig, check, check_choice, check_counts
 
 Tree = TypeVar("Tree")
+_AGE = 1000  # Steps after which the inverse square root has fallen to 0.7 of the peak.
+
+Schedule = Literal["constant", "cosine", "linear", "inverse_sqrt"]
+_SCHEDULES: tuple[Schedule, ...] = ("constant", "cosine", "linear", "inverse_sqrt")
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig(JsonConfig):
-    """AdamW with linear warm-up and a global-norm clip."""
+    """Any optimizer of optax with linear warm-up, a schedule and a global-norm clip."""
 
+    name: str = "adamw"  # A function of optax whose first argument is the learning rate.
+    options: Mapping[str, float | bool] = field(default_factory=dict)  # Its other arguments.
     learning_rate: float = 2e-3  # Peak, > 0.
     warmup_steps: int = 0  # Steps from 0 to the peak.
-    schedule: Literal["constant", "cosine"] = "constant"  # After the warm-up; cosine ends at 0.
-    clip_norm: float = 1.0  # > 0: largest global norm of the gradients.
-    weight_decay: float = 1e-3  # At least 0; matrices only, not norms and scalars.
-    b1: float = 0.9
+    schedule: Schedule = "constant"  # After the warm-up; cosine and linear end at 0.
+    clip_norm: float | None = 1.0  # > 0: largest global norm of the gradients; None clips nothing.
+    weight_decay: float = 1e-3  # At least 0; matrices only, not norms and scalars. AdamW's kind.
+    b1: float = 0.9  # Of AdamW; other optimizers take theirs from `options`.
     b2: float = 0.98
 
     def __post_init__(self) -> None:
         check_counts(self, ["warmup_steps"], minimum=0)
-        check_choice(self, "schedule", ["constant", "cosine"])
-        for field in ("learning_rate", "clip_norm"):
-            value = getattr(self, field)
-            check(value > 0, f"OptimizerConfig.{field}", expected="a number > 0", got=value)
-        for field in ("b1", "b2"):
-            value = getattr(self, field)
-            check(0 <= value < 1, f"OptimizerConfig.{field}", expected="in [0, 1)", got=value)
+        check_choice(self, "schedule", _SCHEDULES)
+        clip = self.clip_norm
+        for name, is_right, expected in (
+            ("learning_rate", self.learning_rate > 0, "a number > 0"),
+            ("clip_norm", clip is None or clip > 0, "None or a number > 0"),
+            ("b1", 0 <= self.b1 < 1, "in [0, 1)"),
+            ("b2", 0 <= self.b2 < 1, "in [0, 1)"),
+            ("weight_decay", self.weight_decay >= 0, "a number >= 0"),
+        ):
+            check(is_right, f"OptimizerConfig.{name}", expected=expected, got=getattr(self, name))
+        make = getattr(optax, self.name, None)
         check(
-            self.weight_decay >= 0,
-            "OptimizerConfig.weight_decay",
-            expected="a number >= 0",
-            got=self.weight_decay,
+            inspect.isfunction(make) and "learning_rate" in inspect.signature(make).parameters,
+            "OptimizerConfig.name",
+            expected="an optimizer of optax, e.g. adamw, adam, lion, sgd, adafactor",
+            got=self.name,
+        )
+        known = set(inspect.signature(getattr(optax, self.name)).parameters) - {"learning_rate"}
+        unknown = sorted(set(self.options) - known)
+        check(
+            not unknown,
+            "OptimizerConfig.options",
+            expected=f"arguments of optax.{self.name}: {', '.join(sorted(known))}",
+            got=unknown,
         )
 
     def make(self, num_steps: int) -> optax.GradientTransformation:
         """Returns the transformation for a run of `num_steps` steps.
 
         Args:
-          num_steps: At least 1; the cosine schedule reaches 0 there.
+          num_steps: At least 1; the cosine and the linear schedule reach 0 there.
         """
         # One object for equal arguments, so that what is compiled for it is found again.
-        return _transformation(self, num_steps if self.schedule == "cosine" else 0)
+        return _transformation(json.dumps(self.to_dict(), sort_keys=True), self._horizon(num_steps))
+
+    def rate(self, step: int, num_steps: int) -> float:
+        """The learning rate of a step, counted from 0, of a run of `num_steps` steps."""
+        return float(jnp.asarray(_schedule(self, self._horizon(num_steps))(step)))
+
+    def _horizon(self, num_steps: int) -> int:
+        return num_steps if self.schedule in ("cosine", "linear") else 0
 
 
 @lru_cache(maxsize=8)
-def _transformation(config: OptimizerConfig, num_steps: int) -> optax.GradientTransformation:
-    return optax.chain(
-        optax.clip_by_global_norm(config.clip_norm),
-        optax.adamw(
-            _schedule(config, num_steps),
-            b1=config.b1,
-            b2=config.b2,
-            weight_decay=config.weight_decay,
-            mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim >= 2, params),
-        ),
-    )
+def _transformation(description: str, num_steps: int) -> optax.GradientTransformation:
+    config = OptimizerConfig.from_dict(json.loads(description))
+    options: dict[str, Any] = dict(config.options)
+    if config.name == "adamw":
+        options = {"b1": config.b1, "b2": config.b2, **options}
+    if "weight_decay" in inspect.signature(getattr(optax, config.name)).parameters:
+        options = {"weight_decay": config.weight_decay, "mask": _matrices, **options}
+    optimizer = getattr(optax, config.name)(_schedule(config, num_steps), **options)
+    if config.clip_norm is None:
+        return optimizer
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
+
+
+def _matrices(params: Tree) -> Tree:
+    return jax.tree.map(lambda leaf: leaf.ndim >= 2, params)
 
 
 def _schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
     peak, warmup_steps = config.learning_rate, config.warmup_steps
-    if config.schedule == "cosine":
-        after = optax.cosine_decay_schedule(peak, max(num_steps - warmup_steps, 1))
-    else:
-        after = optax.constant_schedule(peak)
+    rest = max(num_steps - warmup_steps, 1)
+    after: dict[str, optax.Schedule] = {
+        "constant": optax.constant_schedule(peak),
+        "cosine": optax.cosine_decay_schedule(peak, rest),
+        "linear": optax.linear_schedule(peak, 0.0, rest),
+        "inverse_sqrt": lambda step: peak * jnp.sqrt(_AGE / (_AGE + step)),
+    }
     if not warmup_steps:
-        return after
+        return after[config.schedule]
     # Counts from 1, so that the first step already moves.
     warmup = optax.linear_schedule(peak / warmup_steps, peak, warmup_steps - 1)
-    return optax.join_schedules([warmup, after], [warmup_steps])
+    return optax.join_schedules([warmup, after[config.schedule]], [warmup_steps])
 
 
 class NonFiniteError(ArithmeticError):

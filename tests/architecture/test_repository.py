@@ -13,10 +13,14 @@ FOREIGN = re.compile(r"/(?:home|Users|work|root|mnt)/\w|https?://[^\s/]*(?:pypi|
 LAYERS = ("components", "phoenix", "schemas")
 # Modules whose promises are those of something larger, and the test that holds them to it.
 TESTED_BY = {
+    "spark": "test_suites",
     "config_base": "test_config",
+    "quality_config": "test_config",
     "recommender": "test_baselines",
+    "train_loop": "test_training",
     "train_ranker": "test_training_window",
     "train_retrieval": "test_training_window",
+    "training_config": "test_config",
 }
 
 

@@ -101,7 +101,8 @@ def untrained(config):
 
 def runner(config, windows, **options) -> TrainRunner:
     """A runner for `config`; `options` are fields of the runner or of its `TrainConfig`."""
-    fields = {"start", "checkpoint_directory", "on_progress", "hash_spec", "actions", "source"}
+    fields = {"start", "checkpoint_directory", "on_progress", "should_stop", "compute"}
+    fields |= {"hash_spec", "actions", "source"}
     own = {name: options.pop(name) for name in fields & options.keys()}
     defaults = {
         "batch_size": 64,

@@ -1,4 +1,4 @@
-"""Claims about sources, order, padding and post frequencies."""
+"""Claims about sources, padding and post frequencies."""
 
 import numpy as np
 import pytest
@@ -6,28 +6,29 @@ import pytest
 from phoenix.batches import (
     InMemoryWindows,
     PostFrequencies,
-    epoch_order,
     model_inputs,
     padded,
     train_batch,
+    windows_between,
 )
 from phoenix.windows import unpack_actions
 from tests.phoenix.planted import ACTIONS, RANKER, world
 
 WINDOWS = world(10).windows
-GOLDEN_ORDER = [0, 5, 4, 1, 2, 6, 3, 7]
 
 
-def test_order_is_a_permutation_and_a_function_of_seed_and_epoch():
-    order = epoch_order(1000, seed=3, epoch=5)
-    np.testing.assert_array_equal(np.sort(order), np.arange(1000))
-    np.testing.assert_array_equal(order, epoch_order(1000, seed=3, epoch=5))
-    assert not np.array_equal(order, epoch_order(1000, seed=3, epoch=6))
-    assert not np.array_equal(order, epoch_order(1000, seed=4, epoch=5))
+def test_parts_of_a_range_are_its_windows_in_order():
+    class Chunks(InMemoryWindows):
+        chunk_sizes = (4, 0, 6)
 
+        def read(self, chunk):
+            return WINDOWS.rows([slice(0, 4), slice(0, 0), slice(4, 10)][chunk])
 
-def test_order_is_the_same_on_every_machine():
-    assert epoch_order(8, seed=1, epoch=0).tolist() == GOLDEN_ORDER
+    for start, stop in ((0, 10), (2, 7), (4, 4), (5, 10)):
+        parts = list(windows_between(Chunks(WINDOWS), start, stop, limit=2))
+        assert all(0 < len(part.user_ids) <= 2 for part in parts)
+        found = [user for part in parts for user in part.user_ids]
+        assert found == WINDOWS.user_ids[start:stop].tolist()
 
 
 def test_padding_adds_windows_about_nobody():

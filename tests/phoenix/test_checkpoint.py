@@ -4,21 +4,16 @@ import json
 import pickle
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from phoenix import checkpoint
+from phoenix import verified_files
 from phoenix.checkpoint import (
-    CheckpointError,
     load_model,
-    load_training_progress,
-    load_training_state,
     save_model,
-    save_training_state,
 )
-from phoenix.embedding import initial_tables
 from phoenix.trained import RankingTransformer, TwoTower
+from phoenix.verified_files import CheckpointError
 from tests.phoenix.planted import RANKER, RETRIEVAL, SPEC, untrained, world
 
 WINDOWS = world(5).windows
@@ -125,7 +120,7 @@ def test_pickled_arrays_are_refused(saved):
     sums = json.loads((saved / "checksums.json").read_text())
     file = saved / "user_rows.npy"
     sums["files"]["user_rows.npy"] = {
-        "sha256": checkpoint._sha256(file),
+        "sha256": verified_files.sha256(file),
         "size": file.stat().st_size,
     }
     (saved / "checksums.json").write_text(json.dumps(sums))
@@ -152,61 +147,9 @@ def test_failed_save_leaves_nothing_visible(tmp_path, ranker, monkeypatch):
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "_sync", fail)
+        patch.setattr(verified_files, "_sync", fail)
         with pytest.raises(OSError, match="disk full"):
             save_model(tmp_path / "model", ranker)
     assert not (tmp_path / "model").exists()
     save_model(tmp_path / "model", ranker)
     load_model(tmp_path / "model")
-
-
-DENSE = {"params": {"m": {"w": jnp.arange(6.0).reshape(2, 3)}}, "count": jnp.array(7, jnp.int32)}
-
-
-def save_state(directory, step):
-    tables = initial_tables(SPEC, 4, seed=step)
-    save_training_state(
-        directory, step, dense=DENSE, tables=tables, progress={"step": step, "loss": 0.1 + step}
-    )
-    return tables
-
-
-def test_training_state_comes_back_bit_by_bit(tmp_path):
-    tables = save_state(tmp_path, 3)
-    state, progress = load_training_progress(tmp_path)
-    assert progress == {"step": 3, "loss": 3.1}
-    dense, restored = load_training_state(state, DENSE)
-    jax.tree.map(np.testing.assert_array_equal, dense, DENSE)
-    assert dense["count"].dtype == jnp.int32
-    np.testing.assert_array_equal(restored.post.rows, tables.post.rows)
-
-
-def test_newest_state_wins_and_old_ones_go(tmp_path):
-    assert load_training_progress(tmp_path / "none") is None
-    for step in (5, 10, 100):
-        save_state(tmp_path, step)
-    assert load_training_progress(tmp_path)[1]["step"] == 100
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "step_0000000010",
-        "step_0000000100",
-    ]
-
-
-def test_damaged_state_is_passed_over_for_the_one_before(tmp_path, caplog):
-    for step in (5, 10):
-        save_state(tmp_path, step)
-    data = next(path for path in (tmp_path / "step_0000000010/dense/d").iterdir() if path.is_file())
-    content = bytearray(data.read_bytes())
-    content[-1] ^= 1
-    data.write_bytes(content)
-    assert load_training_progress(tmp_path)[1]["step"] == 5
-    assert data.name in caplog.text
-    save_state(tmp_path, 10)
-    assert load_training_progress(tmp_path)[1]["step"] == 10
-
-
-def test_damage_of_all_states_is_an_error(tmp_path):
-    save_state(tmp_path, 5)
-    (tmp_path / "step_0000000005/state.json").unlink()
-    with pytest.raises(CheckpointError, match="all 1 training states are damaged"):
-        load_training_progress(tmp_path)

@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from phoenix.embedding import (
     INITIAL_STANDARD_DEVIATION,
+    Decay,
     initial_tables,
     lookup,
+    settled,
     tables_from_arrays,
     update,
+    with_decay,
 )
 from phoenix.hashing import HashSpec
 from phoenix.recsys_model import RecsysBatch
@@ -96,6 +99,28 @@ def test_update_sums_duplicates_and_matches_the_definition(seed, learning_rate):
     for kind, (rows, accumulator) in expected.items():
         np.testing.assert_allclose(getattr(updated, kind).rows, rows, atol=1e-5)
         np.testing.assert_allclose(getattr(updated, kind).accumulator, accumulator, rtol=1e-5)
+
+
+def test_put_off_decay_is_the_decay_of_every_step():
+    half_life, tables = 3.0, with_decay(initial_tables(SPEC, EMB_SIZE, 0), is_decaying=True)
+    expected = np.zeros(SPEC.post.num_rows)
+    for step in range(8):
+        batch = batch_of(step)
+        gradients = gradients_of(step, batch)
+        tables = update(
+            tables, batch, gradients, learning_rate=0.1, decay=Decay(half_life, jnp.array(step))
+        )
+        sums = np.zeros((SPEC.post.num_rows, EMB_SIZE))
+        for hashes, part in (
+            (batch.history_post_hashes, gradients.history_post_embeddings),
+            (batch.candidate_post_hashes, gradients.candidate_post_embeddings),
+        ):
+            np.add.at(sums, np.ravel(hashes), np.reshape(part, (-1, EMB_SIZE)))
+        sums[0] = 0
+        expected = expected * 2 ** (-1 / half_life) + np.mean(sums**2, axis=1)
+    done = settled(tables, Decay(half_life, 7))
+    np.testing.assert_allclose(done.post.accumulator, expected, rtol=1e-4)
+    assert done.post.updated_at is None
 
 
 def test_padding_row_stays_zero():

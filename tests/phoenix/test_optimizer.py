@@ -1,5 +1,7 @@
 """Claims about the dense optimizer and the detection of non-finite values."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,6 +40,27 @@ def test_constant_schedule_keeps_its_rate():
     np.testing.assert_allclose(rates, [0.1] * 3, rtol=1e-3)
 
 
+def test_any_optimizer_of_optax_and_any_schedule_can_be_configured():
+    ones = jax.tree.map(jnp.ones_like, PARAMS)
+    for name, options in (
+        ("sgd", {"momentum": 0.5}),
+        ("lion", {}),
+        ("adafactor", {}),
+        ("adam", {}),
+    ):
+        config = OptimizerConfig(name=name, options=options, learning_rate=0.1, clip_norm=None)
+        assert all(np.isfinite(changes_over(config, 3, ones)))
+    plain = OptimizerConfig(name="sgd", learning_rate=0.1, clip_norm=None)
+    for schedule, expected in (
+        ("linear", [0.1, 0.075, 0.05, 0.025]),
+        ("inverse_sqrt", [0.1 / np.sqrt(1 + step / 1000) for step in range(4)]),
+    ):
+        config = dataclasses.replace(plain, schedule=schedule)
+        np.testing.assert_allclose(changes_over(config, 4, ones), expected, rtol=1e-5)
+        rates = [config.rate(step, 4) for step in range(4)]
+        np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
 def test_gradients_are_clipped_by_their_global_norm():
     config = OptimizerConfig(clip_norm=1.0, weight_decay=0.0)
     gradients = jax.tree.map(lambda leaf: 100 * jnp.ones_like(leaf), PARAMS)
@@ -62,7 +85,10 @@ def test_weight_decay_spares_what_is_not_a_matrix():
         ("weight_decay", -1.0),
         ("b1", 1.0),
         ("warmup_steps", -1),
-        ("schedule", "linear"),
+        ("schedule", "stepwise"),
+        ("name", "adam_of_mine"),
+        ("name", "tree"),
+        ("options", {"beta9": 1.0}),
     ],
 )
 def test_field_out_of_range_is_refused_by_name(field, value):

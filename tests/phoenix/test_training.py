@@ -14,14 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from phoenix import metrics, training
-from phoenix.batches import InMemoryWindows
-from phoenix.checkpoint import load_training_progress
+from phoenix import metrics
 from phoenix.config import ConfigError
 from phoenix.hashing import HashSpec
 from phoenix.objectives import RankingObjective
 from phoenix.optimizer import NonFiniteError, OptimizerConfig
-from phoenix.training import Progress, TrainConfig
+from phoenix.train_states import TrainStates
+from phoenix.train_step import train_step
+from phoenix.training import Progress, StopTraining, TrainRunner
+from phoenix.verified_files import CheckpointError
 from tests.phoenix.planted import (
     ACTIONS,
     NUM_POSTS,
@@ -111,7 +112,7 @@ def test_interrupted_run_continues_to_the_same_bits(config, tmp_path):
         runner(
             config, SMALL, checkpoint_directory=tmp_path, on_progress=stop_at(9), **options
         ).run()
-    assert load_training_progress(tmp_path)[1]["step"] == 8
+    assert TrainStates(tmp_path).find().progress["step"] == 8
     resumed = runner(config, SMALL, checkpoint_directory=tmp_path, **options).run()
     assert_same_bits(resumed.model, whole.model)
     assert resumed.curve == whole.curve
@@ -119,10 +120,14 @@ def test_interrupted_run_continues_to_the_same_bits(config, tmp_path):
 
 
 def test_finished_run_is_not_trained_again(tmp_path):
-    first = runner(RANKER, SMALL, checkpoint_directory=tmp_path).run()
+    first = runner(RANKER, SMALL, checkpoint_directory=tmp_path, checkpoint_every=2).run()
     steps = []
     again = runner(
-        RANKER, SMALL, checkpoint_directory=tmp_path, on_progress=lambda p: steps.append(p.step)
+        RANKER,
+        SMALL,
+        checkpoint_directory=tmp_path,
+        checkpoint_every=2,
+        on_progress=lambda p: steps.append(p.step),
     ).run()
     assert steps == []
     assert again.curve == first.curve
@@ -130,12 +135,12 @@ def test_finished_run_is_not_trained_again(tmp_path):
 
 
 def test_training_state_of_another_run_is_refused(tmp_path):
-    runner(RANKER, SMALL, checkpoint_directory=tmp_path).run()
+    runner(RANKER, SMALL, checkpoint_directory=tmp_path, checkpoint_every=2).run()
     for changed in (
         runner(RANKER, SMALL, checkpoint_directory=tmp_path, seed=9),
         runner(RANKER, SMALL.rows(slice(150)), checkpoint_directory=tmp_path),
     ):
-        with pytest.raises(ValueError, match="another configuration, data or"):
+        with pytest.raises(ValueError, match="another configuration, data or starting model: "):
             changed.run()
 
 
@@ -185,9 +190,9 @@ def test_model_after_kills_is_byte_identical_to_one_without(tmp_path):
 @pytest.fixture
 def poison(monkeypatch):
     """Makes the loss of the steps for which `is_bad(first user hash)` holds not a number."""
-    training._train_step.cache_clear()
+    train_step.cache_clear()
     yield partial(_poison, monkeypatch)
-    training._train_step.cache_clear()
+    train_step.cache_clear()
 
 
 def _poison(monkeypatch, is_bad):
@@ -203,7 +208,7 @@ def _poison(monkeypatch, is_bad):
 
 def test_steps_that_are_not_finite_change_nothing_and_are_counted(poison):
     start = runner(RANKER, SMALL).run().model
-    training._train_step.cache_clear()
+    train_step.cache_clear()
     poison(lambda _: True)
     result = runner(RANKER, SMALL, start=start, max_skipped_steps=4).run()
     assert result.skipped_steps == result.steps == 4
@@ -238,19 +243,18 @@ def test_warm_start_continues_from_the_weights_and_leaves_them_alone():
 
 
 def test_last_windows_are_held_out_for_validation():
-    seen = []
+    held_out = []
 
-    class Recording(InMemoryWindows):
-        def take(self, index):
-            seen.append(index)
-            return super().take(index)
+    class Recording(TrainRunner):
+        def validate(self, held):
+            held_out.extend(window for part in held.windows() for window in part.user_ids)
+            return super().validate(held)
 
-    result = runner(
-        RANKER, SMALL, source=Recording(SMALL), validation_fraction=0.25, batch_size=64
-    ).run()
-    trained_on = np.sort(np.concatenate([index for index in seen if len(index) > 1][-4:-1]))
-    np.testing.assert_array_equal(trained_on, np.arange(150))
-    assert result.steps == 3
+    whole = runner(RANKER, SMALL, validation_fraction=0.25)
+    result = Recording(**vars(whole)).run()
+    assert held_out == SMALL.user_ids[150:].tolist()
+    first = runner(RANKER, SMALL.rows(slice(150))).run()
+    assert_same_bits(result.model, first.model)
 
 
 def test_progress_reports_reach_the_end():
@@ -272,26 +276,84 @@ def test_parts_that_do_not_fit_are_refused():
         runner(RANKER, SMALL, start=start, actions=ACTIONS[::-1]).run()
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("batch_size", 0),
-        ("epochs", 0),
-        ("seed", -1),
-        ("table_learning_rate", 0.0),
-        ("validation_fraction", 1.0),
-        ("action_weights", {"like": -1.0}),
-    ],
-)
-def test_field_out_of_range_is_refused_by_name(field, value):
-    with pytest.raises(ConfigError, match=f"TrainConfig.{field}"):
-        TrainConfig(**{field: value})
+class WithBias(TrainRunner):
+    """Adds a metric by overriding one method."""
+
+    def validate(self, held_out):
+        (windows,) = held_out.windows()
+        predicted = held_out.model().predict(windows)[..., 0]
+        return {**super().validate(held_out), "bias": float(predicted.mean())}
 
 
-def test_configuration_survives_json():
-    config = TrainConfig(
-        positive_actions=("like",),
-        action_weights={"like": 2.0},
-        optimizer=OptimizerConfig(warmup_steps=5),
+def test_a_subclass_adds_a_metric_that_can_be_monitored(tmp_path):
+    options = {"epochs": 3, "validation_fraction": 0.2, "monitor": "bias", "result": "best"}
+    whole = WithBias(**vars(runner(RANKER, SMALL, checkpoint_directory=tmp_path, **options)))
+    result = whole.run()
+    biases = [point["bias"] for point in result.curve if "bias" in point]
+    assert len(biases) == 3
+    best = WithBias(**vars(whole)).checkpoint("best")
+    assert_same_bits(best, result.model)
+    held_out = SMALL.rows(slice(160, None))
+    assert best.predict(held_out)[..., 0].mean() == pytest.approx(min(biases), rel=1e-5)
+    with pytest.raises(CheckpointError, match=r"expected a checkpoint 'epoch_2'; there are last"):
+        whole.checkpoint("epoch_2")
+
+
+def test_training_stops_when_nothing_gets_better():
+    options = {"epochs": 9, "validation_fraction": 0.2, "patience": 2, "min_change": 1e9}
+    result = runner(RANKER, SMALL, **options).run()
+    assert result.stopped_early
+    assert result.steps == 3 * 3  # The first validation is the best one; two more bring nothing.
+
+
+def test_a_stopped_run_is_saved_and_goes_on_to_the_same_bits(tmp_path):
+    options = {"epochs": 3, "checkpoint_epochs": True}
+    whole = runner(RANKER, SMALL, **options).run()
+    asked = iter([False, False, False, False, True])
+    stopped = runner(
+        RANKER, SMALL, checkpoint_directory=tmp_path, should_stop=lambda: next(asked), **options
     )
-    assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    with pytest.raises(StopTraining, match="after step 5 of 12"):
+        stopped.run()
+    again = runner(RANKER, SMALL, checkpoint_directory=tmp_path, **options)
+    assert_same_bits(again.run().model, whole.model)
+    first = runner(RANKER, SMALL, epochs=1).run().model
+    assert_same_bits(again.checkpoint("epoch_1"), first)
+
+
+def test_a_checkpoint_that_is_asked_for_needs_a_place():
+    with pytest.raises(ConfigError, match=r"TrainConfig\.result.*no checkpoint directory"):
+        runner(RANKER, SMALL, epochs=2, result="epoch_1").run()
+    with pytest.raises(CheckpointError, match="expected a checkpoint 'last'; there are none"):
+        runner(RANKER, SMALL).checkpoint("last")
+
+
+def test_a_split_without_data_is_refused():
+    with pytest.raises(ValueError, match="no window to validate on"):
+        runner(RANKER, SMALL, validation_fraction=0.001).run()
+
+
+def test_batches_by_length_train_on_every_window(tmp_path):
+    result = runner(RANKER, world(600).windows, length_buckets=[2, 4], epochs=2).run()
+    assert result.skipped_steps == 0
+    assert np.isfinite(result.curve[-1]["loss"])
+
+
+@pytest.mark.slow
+def test_ten_kills_at_random_moments_leave_no_trace(tmp_path):
+    draw = np.random.default_rng()
+    states, kills = tmp_path / "states", 0
+    while kills < 10:
+        process = train_in_a_process(states, tmp_path / "resumed")
+        started = newest_state(states)
+        # At least one more state, or ten kills could be ten starts; then anywhere.
+        wait_for(process, lambda started=started: newest_state(states) > started)
+        time.sleep(draw.uniform(0, 0.3))
+        process.send_signal(signal.SIGKILL)
+        if process.wait() == 0:
+            break  # The run was over.
+        kills += 1
+    assert kills > 3
+    assert train_in_a_process(states, tmp_path / "resumed").wait(240) == 0
+    assert train_in_a_process("none", tmp_path / "whole").wait(240) == 0
+    assert file_contents(tmp_path / "resumed") == file_contents(tmp_path / "whole")

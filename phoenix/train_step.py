@@ -1,0 +1,143 @@
+"""One step of training: look up, differentiate, update; a step that is not finite changes nothing.
+
+Glossary of shapes:
+  B: batch, k: parts into which a batch is cut to save memory.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import optax
+
+from phoenix.batches import TrainBatch
+from phoenix.embedding import Decay, EmbeddingTables
+from phoenix.mesh import Placement
+from phoenix.objectives import Objective
+from phoenix.optimizer import non_finite_flags, select
+from phoenix.recsys_model import RecsysEmbeddings
+
+
+class State(NamedTuple):
+    """What a step changes; it is donated to the step."""
+
+    params: hk.Params
+    opt_state: optax.OptState
+    tables: EmbeddingTables
+    step: jax.Array  # int32 steps done, skipped ones included
+
+
+class Report(NamedTuple):
+    """What a step says about itself."""
+
+    loss: jax.Array
+    is_non_finite: jax.Array  # [leaves of Checked] bool
+    scalars: dict[str, jax.Array]
+
+
+class Checked(NamedTuple):
+    """What must be finite, in the order and by the names of an error message."""
+
+    loss: Any
+    params: Any
+    rows: Any
+
+
+@dataclass(frozen=True)
+class StepRule:
+    """How a step learns; hashable, so that runs of one rule in one process compile once."""
+
+    objective: Objective
+    optimizer: optax.GradientTransformation
+    table_learning_rate: float
+    table_half_life: float | None
+    accumulation_steps: int  # k
+    placement: Placement
+
+    def decay(self, step: int | jax.Array) -> Decay | None:
+        """The decay of the tables' accumulators at `step`, if there is one."""
+        return None if self.table_half_life is None else Decay(self.table_half_life, step)
+
+
+Step = Callable[[State, TrainBatch], tuple[State, Report]]
+_Gradients = tuple[hk.Params, RecsysEmbeddings]
+
+
+@lru_cache(maxsize=8)
+def train_step(rule: StepRule) -> Step:
+    """Returns the compiled step."""
+    placement = rule.placement
+
+    def step(state: State, batch: TrainBatch) -> tuple[State, Report]:
+        differentiate = _differentiated if rule.accumulation_steps == 1 else _accumulated
+        loss, scalars, gradients = differentiate(rule, state, batch)
+        flags = non_finite_flags(Checked(loss, *gradients))
+        is_finite = ~jnp.any(flags)
+        changes, opt_state = rule.optimizer.update(gradients[0], state.opt_state, state.params)
+        params = jax.tree.map(jnp.add, state.params, changes)
+        params, opt_state = select(is_finite, (params, opt_state), (state.params, state.opt_state))
+        tables = placement.update(
+            state.tables,
+            batch.inputs,
+            gradients[1],
+            learning_rate=rule.table_learning_rate,
+            decay=rule.decay(state.step),
+            is_applied=is_finite,
+        )
+        report = Report(loss, flags, scalars)
+        return State(params, opt_state, tables, state.step + 1), report
+
+    return jax.jit(step, donate_argnums=0)
+
+
+@lru_cache(maxsize=8)
+def loss_of(
+    objective: Objective, placement: Placement
+) -> Callable[[hk.Params, EmbeddingTables, TrainBatch], jax.Array]:
+    """Returns the compiled loss of a batch, to validate by."""
+
+    def loss(params: hk.Params, tables: EmbeddingTables, batch: TrainBatch) -> jax.Array:
+        return objective.loss(params, placement.lookup(tables, batch.inputs), batch)[0]
+
+    return jax.jit(loss)
+
+
+def _differentiated(
+    rule: StepRule, state: State, batch: TrainBatch
+) -> tuple[jax.Array, dict[str, jax.Array], _Gradients]:
+    rows = rule.placement.lookup(state.tables, batch.inputs)
+    differentiate = jax.value_and_grad(rule.objective.loss, argnums=(0, 1), has_aux=True)
+    (loss, scalars), gradients = differentiate(state.params, rows, batch)
+    return loss, scalars, gradients
+
+
+def _accumulated(
+    rule: StepRule, state: State, batch: TrainBatch
+) -> tuple[jax.Array, dict[str, jax.Array], _Gradients]:
+    """The mean over k parts of a batch, one part in memory at a time.
+
+    Part i takes every k-th row from i on, so that each device keeps its own rows.
+    """
+    k = rule.accumulation_steps
+    parts = jax.tree.map(lambda x: jnp.reshape(x, (-1, k, *x.shape[1:])).swapaxes(0, 1), batch)
+
+    def add(
+        total: tuple[jax.Array, hk.Params], part: TrainBatch
+    ) -> tuple[tuple[jax.Array, hk.Params], tuple[dict[str, jax.Array], RecsysEmbeddings]]:
+        loss, scalars, (params, rows) = _differentiated(rule, state, part)
+        total = jax.tree.map(lambda a, b: a + b / k, total, (loss, params))
+        return total, (scalars, jax.tree.map(lambda x: x / k, rows))
+
+    zeros = jax.tree.map(jnp.zeros_like, (jnp.zeros(()), state.params))
+    (loss, params), (scalars, rows) = jax.lax.scan(add, zeros, parts)
+    mean_scalars = jax.tree.map(lambda x: jnp.mean(x, axis=0), scalars)
+
+    def joined(x: jax.Array) -> jax.Array:
+        return jnp.reshape(x.swapaxes(0, 1), (-1, *x.shape[2:]))
+
+    whole: RecsysEmbeddings = jax.tree.map(joined, rows)
+    return loss, mean_scalars, (params, whole)

@@ -1,0 +1,152 @@
+"""Folders of files that are verified before use, and appear whole or not at all.
+
+Every folder carries `checksums.json` with the SHA-256 and size of each file, checked before
+anything is restored: neither NumPy nor orbax notices a flipped bit.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_CHECKSUMS = "checksums.json"
+_CHUNK_BYTES = 1 << 22
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is missing, damaged or of another kind; the message names the file."""
+
+
+class FolderWriter:
+    """Writes files into a folder and knows their checksums, so that nothing is read again."""
+
+    def __init__(self, folder: Path) -> None:
+        """Takes the folder, which must exist."""
+        self.folder = folder
+        self._checksums: dict[str, dict[str, Any]] = {}
+
+    def write_array(self, name: str, array: np.ndarray) -> None:
+        """Writes an array as NumPy's `save` does, hashed and synced on the way."""
+        header, digest = io.BytesIO(), hashlib.sha256()
+        description = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(header, description)
+        flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        content = memoryview(flat.data)
+        with (self.folder / name).open("wb", buffering=0) as file:
+            # Piece by piece: what was just hashed is still in the processor's cache.
+            starts = range(0, len(content), _CHUNK_BYTES)
+            pieces = [content[start : start + _CHUNK_BYTES] for start in starts]
+            for piece in [memoryview(header.getvalue()), *pieces]:
+                digest.update(piece)
+                written = 0
+                while written < len(piece):
+                    written += file.write(piece[written:])
+            os.fsync(file.fileno())
+        size = header.tell() + len(content)
+        self._checksums[name] = {"sha256": digest.hexdigest(), "size": size}
+
+    def write_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Writes arrays side by side: one is hashed while the disk is busy with another."""
+        with ThreadPoolExecutor(max(len(arrays), 1)) as pool:
+            list(pool.map(self.write_array, arrays.keys(), arrays.values()))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a text file, hashed and synced."""
+        (self.folder / name).write_text(text, encoding="utf-8")
+        self.add(self.folder / name)
+
+    def add(self, path: Path) -> None:
+        """Hashes and syncs a file that another library wrote into the folder."""
+        name = path.relative_to(self.folder).as_posix()
+        self._checksums[name] = {"sha256": sha256(path), "size": path.stat().st_size}
+        _sync(path)
+
+    def finish(self) -> None:
+        """Writes the checksums and syncs the folders."""
+        text = canonical_json({"files": self._checksums})
+        (self.folder / _CHECKSUMS).write_text(text, encoding="utf-8")
+        folders = [path for path in self.folder.rglob("*") if path.is_dir()]
+        for path in [self.folder / _CHECKSUMS, *folders, self.folder]:
+            _sync(path)
+
+
+def publish(directory: Path, write: Callable[[FolderWriter], None]) -> None:
+    """Calls `write` on a hidden sibling, adds checksums, syncs, and renames it to `directory`.
+
+    Raises:
+      FileExistsError: If something is there already.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise FileExistsError(f"{directory} exists already.")
+    partial = directory.parent / f".{directory.name}.partial"
+    if partial.exists():
+        shutil.rmtree(partial)
+    partial.mkdir()
+    try:
+        writer = FolderWriter(partial)
+        write(writer)
+        writer.finish()
+    except OSError:  # A full disk: what is there is of no use and takes room.
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    partial.rename(directory)
+    _sync(directory.parent)
+
+
+def verify(directory: Path, *, required: tuple[str, ...] = ()) -> None:
+    """Compares every file with the checksum that was written with it.
+
+    Args:
+      directory: Written by `publish`.
+      required: Names that the checksums must cover.
+
+    Raises:
+      CheckpointError: Naming the first file that is missing, damaged or not covered.
+    """
+    path = directory / _CHECKSUMS
+    if not path.is_file():
+        raise CheckpointError(f"{path}: missing; there is no complete checkpoint here.")
+    try:
+        files = json.loads(path.read_text(encoding="utf-8"))["files"]
+        expected = {name: (entry["sha256"], entry["size"]) for name, entry in files.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: damaged, {error!r}.") from error
+    for name in required:
+        if name not in expected:
+            raise CheckpointError(f"{path}: does not cover {name}; another kind of checkpoint?")
+    for name, (digest, size) in expected.items():
+        file = directory / name
+        if not file.is_file():
+            raise CheckpointError(f"{file}: missing.")
+        if file.stat().st_size != size:
+            raise CheckpointError(
+                f"{file}: damaged, expected {size} bytes, got {file.stat().st_size}."
+            )
+        if (actual := sha256(file)) != digest:
+            raise CheckpointError(f"{file}: damaged, expected SHA-256 {digest}, got {actual}.")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def canonical_json(value: Mapping[str, Any]) -> str:
+    """Equal values as equal text."""
+    return json.dumps(value, sort_keys=True, indent=1, allow_nan=False) + "\n"
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
