@@ -155,6 +155,79 @@ def calibration(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(np.sum(probabilities) / positives) if positives else float("nan")
 
 
+def accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Share of examples whose probability is on the right side of 0.5; NaN without an example.
+
+    >>> accuracy(np.array([1, 0]), np.array([0.5, 0.5]))
+    0.5
+    """
+    labels, probabilities = _checked(labels, probabilities)
+    return _mean(((probabilities >= 0.5) == (labels > 0)).astype(np.float64), None)
+
+
+def mean_absolute_error(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Mean of abs(prediction - target); NaN without an example.
+
+    >>> mean_absolute_error(np.array([1.0, 0.0]), np.array([0.5, 1.0]))
+    0.75
+    """
+    targets, predictions = _checked(targets, predictions)
+    return _mean(np.abs(predictions - targets), None)
+
+
+def mean_squared_error(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Mean of (prediction - target) ** 2; NaN without an example.
+
+    >>> mean_squared_error(np.array([1.0, 0.0]), np.array([0.5, 1.0]))
+    0.625
+    """
+    targets, predictions = _checked(targets, predictions)
+    return _mean(np.square(predictions - targets), None)
+
+
+def xauc(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Probability that two examples with different targets are predicted in the right order.
+
+    The AUC of a continuous target, e.g. of seconds watched; equal predictions count half. Over all
+    pairs, not a sample of them. NaN where all targets are equal.
+    Source: Zhan et al. 2022, "Deconfounding Duration Bias in Watch-time Prediction".
+
+    Args:
+      targets: `[N]`.
+      predictions: `[N]`.
+
+    >>> xauc(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.3, 0.2])) == 2 / 3
+    True
+    """
+    targets, predictions = _checked(targets, predictions)
+    pairs = _num_pairs(np.array([len(targets)])) - _num_pairs(_counts(targets))
+    if not pairs:
+        return float("nan")
+    # Within equal targets by falling prediction, so that no such pair counts as in order.
+    ordered = predictions[np.lexsort((-predictions, targets))]
+    both = np.unique(np.stack([targets, predictions]), axis=1, return_counts=True)[1]
+    ties = _num_pairs(_counts(predictions)) - _num_pairs(both)
+    return (_num_ascending(ordered) + ties / 2) / pairs
+
+
+def _counts(values: np.ndarray) -> np.ndarray:
+    return np.unique(values, return_counts=True)[1]
+
+
+def _num_pairs(counts: np.ndarray) -> int:
+    return int(np.sum(counts * (counts - 1) // 2))
+
+
+def _num_ascending(values: np.ndarray) -> int:
+    """The number of pairs i < j with values[i] < values[j], by halves."""
+    if len(values) < 2:
+        return 0
+    half = len(values) // 2
+    left, right = values[:half], values[half:]
+    across = int(np.searchsorted(np.sort(left), right, side="left").sum())
+    return across + _num_ascending(left) + _num_ascending(right)
+
+
 def ndcg_at_k(
     scores: np.ndarray, relevance: np.ndarray, k: int, *, where: np.ndarray | None = None
 ) -> float:

@@ -260,9 +260,9 @@ class PhoenixRetrievalModel(hk.Module):
 
     @hk.name_like("__call__")
     def build_position_representation(
-        self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings, positions: ArrayLike
+        self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
     ) -> jax.Array:
-        """The users as they were after the first events of their history, in one pass.
+        """The users as they were before each event of their history, in one pass.
 
         The state at a position is what "last" pooling gives for the history that ends there, so a
         history of n events trains n queries for the price of one forward pass.
@@ -270,10 +270,10 @@ class PhoenixRetrievalModel(hk.Module):
         Args:
           batch: Its candidate fields are not read.
           recsys_embeddings: Likewise.
-          positions: `[B, P]` int in [0, S]: how many events of the history are known.
 
         Returns:
-          Vectors `[B, P, D]` float32, scaled as in `build_user_representation`.
+          Vectors `[B, S, D]` float32, scaled as in `build_user_representation`; number j knows the
+          user and the j events before event j.
 
         Raises:
           ValueError: Unless the model pools the "last" position of a "causal" history.
@@ -285,8 +285,7 @@ class PhoenixRetrievalModel(hk.Module):
                 f"'causal', got {pooling!r} and {attention!r}."
             )
         h, _ = self._states(batch, recsys_embeddings)
-        chosen = jnp.take_along_axis(h, jnp.asarray(positions)[..., None], axis=1)  # [B, P, D]
-        return self._user_vectors(chosen)[0]
+        return self._user_vectors(h[:, :-1])[0]
 
     def build_candidate_representation(
         self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings

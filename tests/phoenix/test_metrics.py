@@ -184,3 +184,19 @@ def test_missing_posts_are_neither_retrieved_nor_relevant():
 
 def test_calibration_is_predicted_over_observed():
     assert metrics.calibration(np.array([1, 1, 0, 0]), np.full(4, 0.25)) == 0.5
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=15))
+def test_xauc_counts_every_pair(rows):
+    targets, predictions = np.array(rows, float).T
+    wins, pairs = 0.0, 0
+    for i in range(len(rows)):
+        for j in range(i):
+            if targets[i] == targets[j]:
+                continue
+            pairs += 1
+            agreement = (targets[i] - targets[j]) * (predictions[i] - predictions[j])
+            wins += 0.5 if agreement == 0 else float(agreement > 0)
+    expected = wins / pairs if pairs else float("nan")
+    assert metrics.xauc(targets, predictions) == pytest.approx(expected, nan_ok=True)
