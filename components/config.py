@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from components import source_config
 from components.config_base import Section
 from components.errors import BadConfigurationError
+from components.quality_config import BaselineConfig, SeveritiesConfig
 from components.source_config import Source
 from phoenix.scoring import PUBLISHED_WEIGHTS
 from schemas.rules import RULES
@@ -112,6 +113,11 @@ class ValidateConfig(Section):
     )
     max_dwell_seconds: float = Field(default=86_400.0, gt=0, description="Longer is quarantined.")
     num_surfaces: int = Field(default=16, ge=1, description="Surfaces are 0 to this minus one.")
+    engine: Literal["pandas", "spark"] = Field(
+        default="pandas", description="Where expectations are checked; the verdicts are the same."
+    )
+    spark_master: str = Field(default="local[*]", description="With `engine: spark`: which Spark.")
+    severities: SeveritiesConfig = SeveritiesConfig()
     budgets: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         default={}, description="Rule -> share of the rows in above which the day fails."
     )
@@ -322,6 +328,7 @@ class Config(Section):
     publish_release: ReleaseConfig = ReleaseConfig()
     materialize_feeds: FeedsConfig = FeedsConfig()
     publish_feeds: PublishFeedsConfig = PublishFeedsConfig()
+    baseline: BaselineConfig = BaselineConfig()
     report: ReportConfig = ReportConfig()
 
     @model_validator(mode="after")

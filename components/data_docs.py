@@ -1,11 +1,13 @@
-"""The Data Docs page of a day: one HTML file that needs nothing from the web.
+"""Data Docs: a page per day and an index, HTML files that need nothing from the web.
 
-It shows the row account, the quarantine by rule and the rendered expectations. It is published at
+A page shows the row account, the quarantine by rule, the expectations and the drift. It is at
 `docs/<day>/index.html` of the store, beside the artifacts, also when the day fails. Values of rows
 are never shown, places are.
 """
 
+import base64
 import datetime
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,73 +15,9 @@ from typing import Any
 import jinja2
 
 from components.artifacts import Store
+from components.day_checks import DayChecks, described
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Data of {{ day }}</title>
-<style>
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #18794e; --bad: #c62a2f; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1.5rem; }
-h1 { margin: 0; } h2 { margin: 2rem 0 .5rem; font-size: 1.25rem; }
-h5 { margin: 0; font-size: 1rem; } h6 { margin: 0; }
-.lead { margin-top: .25rem; opacity: .8; }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0 1rem; }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left;
-  vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 600; } td.number, th.number { text-align: right; }
-th.number, .name { white-space: nowrap; }
-td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
-.alert { background: var(--soft); border-radius: .4rem; padding: .4rem .6rem; margin-top: 1rem; }
-.badge { background: var(--soft); border: 1px solid var(--line); border-radius: .3rem;
-  padding: 0 .3rem; }
-.verdict { font-weight: 600; } .passed, .text-success { color: var(--good); }
-.failed, .text-danger { color: var(--bad); }
-i.fas { font-style: normal; font-weight: 700; }
-i.fa-check-circle::before { content: "\\2713  holds"; }
-i.fa-times::before { content: "\\2717  fails"; }
-i.fa-exclamation-triangle::before { content: "!  error"; }
-td i.fas { white-space: nowrap; }
-</style>
-</head>
-<body>
-<h1>Data of {{ day }}</h1>
-<p class="lead">
-{% if reasons %}<span class="verdict failed">Refused.</span>
-{% else %}<span class="verdict passed">Accepted.</span>{% endif %}
-{{ "{:,}".format(account.rows_in) }} rows in, {{ "{:,}".format(account.accepted) }} accepted.</p>
-{% if reasons %}<ul>{% for reason in reasons %}<li>{{ reason }}</li>{% endfor %}</ul>{% endif %}
-<h2>Where every row went</h2>
-<table>
-<tr><th>rows</th><th class="number">number</th><th class="number">share</th></tr>
-{% for name, label in labels %}
-<tr><td>{{ label }}</td><td class="number">{{ "{:,}".format(account[name]) }}</td>
-<td class="number">{{ "{:.2%}".format(account[name] / account.rows_in if account.rows_in else 0) }}
-</td></tr>
-{% endfor %}
-</table>
-<h2>Quarantine</h2>
-{% if rules %}
-<table>
-<tr><th>rule</th><th class="number">rows</th><th>expected</th><th>for example</th></tr>
-{% for rule in rules %}
-<tr><td class="name">{{ rule.name }}</td><td class="number">{{ "{:,}".format(rule.count) }}</td>
-<td>{{ rule.expected }}</td><td>{{ rule.places | join(", ") }}</td></tr>
-{% endfor %}
-</table>
-{% else %}<p>No row broke a rule.</p>{% endif %}
-<h2>Expectations</h2>
-{% if sections %}
-<p>{{ num_met }} of {{ num_expectations }} expectations of the accepted rows hold.</p>
-{% for section in sections %}{{ section | safe }}{% endfor %}
-{% else %}<p>Not checked: no row was accepted.</p>{% endif %}
-</body>
-</html>
-"""
-
+_CLASSES = {"critical": "failed", "warning": "warning", "info": "info"}
 _LABELS = (
     ("rows_in", "in"),
     ("accepted", "accepted"),
@@ -110,30 +48,67 @@ def publish(
     *,
     account: Mapping[str, Any],
     rules: Sequence[RuleReport],
-    checks: tuple[Sequence[Mapping[str, Any]], Sequence[str]],
+    checks: DayChecks,
     reasons: Sequence[str],
 ) -> str:
-    """Writes the page of a day, replacing an earlier one, and returns its address.
+    """Writes the page of a day and the index of all days; returns the address of the day's page.
 
     Args:
       store: Where to.
       day: The UTC day.
       account: rows_in, accepted, duplicate, quarantined, late.
       rules: The broken ones.
-      checks: Results and HTML sections of `suites.check`.
+      checks: What was expected of the accepted rows, and what came.
       reasons: Why the day is refused; empty if it is not.
     """
-    results, sections = checks
-    environment = jinja2.Environment(autoescape=True)
-    page = environment.from_string(_PAGE).render(
+    page = _template("docs_day.html").render(
         day=day,
         account=account,
         labels=_LABELS,
         rules=rules,
-        sections=sections,
-        num_met=sum(result["success"] for result in results),
-        num_expectations=len(results),
+        results=checks.results,
+        failed=checks.failed,
+        num_met=len(checks.results) - len(checks.failed),
+        numbers=[each for each in checks.results if "observed_value" in each and each["column"]],
+        not_judged=checks.not_judged,
+        sections=checks.sections,
+        drawing=checks.drawing and base64.b64encode(checks.drawing).decode(),
         reasons=reasons,
     )
     store.storage.replace(path(day), page.encode())
+    summary = {
+        "day": str(day),
+        "refused": bool(reasons),
+        **{name: account[name] for name in ("rows_in", "accepted", "quarantined")},
+        "expectations": len(checks.results),
+        "failed": {
+            severity: sum(each["severity"] == severity for each in checks.failed)
+            for severity in ("critical", "warning", "info")
+        },
+    }
+    text = json.dumps(summary, sort_keys=True)
+    store.storage.replace(f"docs/{day}/summary.json", text.encode())
+    _draw_index(store)
     return store.storage.uri(path(day))
+
+
+def _draw_index(store: Store) -> None:
+    paths = [f"docs/{name}/summary.json" for name in store.storage.names("docs")]
+    days = [json.loads(store.storage.read(each)) for each in paths if store.storage.exists(each)]
+    days.sort(key=lambda summary: summary["day"], reverse=True)
+    store.storage.replace(
+        "docs/index.html", _template("docs_index.html").render(days=days).encode()
+    )
+
+
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("components"),
+        autoescape=True,  # names come from the source
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["words"] = lambda name: name.replace("_", " ").replace("/", ": ")
+    environment.globals |= {"described": described, "classes": _CLASSES}
+    return environment.get_template(name)

@@ -1,5 +1,6 @@
 """Drawings for artifacts and pages: SVG, the same bytes for the same numbers."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ def learning_curve(path: Path, curve: Sequence[Mapping[str, float]], *, title: s
       curve: Points with `step` and `loss`.
       title: Of the drawing.
     """
-    figure = _figure(5.2, 2.6)
+    figure = new_figure(5.2, 2.6)
     axes = figure.add_subplot()
     steps, losses = [point["step"] for point in curve], [point["loss"] for point in curve]
     is_short = len(curve) < _FEW_POINTS  # a single point has no line
@@ -35,7 +36,7 @@ def learning_curve(path: Path, curve: Sequence[Mapping[str, float]], *, title: s
     axes.set_ylabel("loss")
     axes.set_title(title)
     axes.grid(alpha=0.3)
-    _save(figure, path)
+    path.write_bytes(svg(figure))
 
 
 def model_bars(path: Path, panels: Mapping[str, Mapping[str, float | None]]) -> None:
@@ -45,7 +46,7 @@ def model_bars(path: Path, panels: Mapping[str, Mapping[str, float | None]]) -> 
       path: The SVG file.
       panels: Title of the metric -> name of the model -> value; None is left out.
     """
-    figure = _figure(2.6 * max(1, len(panels)), 2.6)
+    figure = new_figure(2.6 * max(1, len(panels)), 2.6)
     for number, (title, values) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), number)
         known = {name: value for name, value in values.items() if value is not None}
@@ -53,7 +54,7 @@ def model_bars(path: Path, panels: Mapping[str, Mapping[str, float | None]]) -> 
         axes.bar(range(len(known)), list(known.values()), color=colors)
         axes.set_xticks(range(len(known)), [name.replace("_", "\n") for name in known])
         axes.set_title(title)
-    _save(figure, path)
+    path.write_bytes(svg(figure))
 
 
 def calibration(path: Path, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
@@ -63,7 +64,7 @@ def calibration(path: Path, curves: Mapping[str, tuple[Sequence[float], Sequence
       path: The SVG file.
       curves: Name of the action -> mean prediction and observed rate, bin by bin.
     """
-    figure = _figure(3.6, 3.2)
+    figure = new_figure(3.6, 3.2)
     axes = figure.add_subplot()
     points = [value for pair in curves.values() for part in pair for value in part if value > 0]
     lowest = min(points, default=1e-3)
@@ -79,20 +80,24 @@ def calibration(path: Path, curves: Mapping[str, tuple[Sequence[float], Sequence
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=7)
     axes.set_title("calibration of the candidate" if curves else "nothing to calibrate")
-    _save(figure, path)
+    path.write_bytes(svg(figure))
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
+    """Returns an empty figure of some inches."""
     # The object interface needs no display and no global state.
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure: "Figure", path: Path) -> None:
+def svg(figure: "Figure") -> bytes:
+    """Returns a figure as SVG."""
     import matplotlib as mpl
 
+    content = io.BytesIO()
     with mpl.rc_context(_STYLE):
         figure.savefig(
-            path, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
+            content, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
         )
+    return content.getvalue()

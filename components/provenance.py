@@ -22,6 +22,7 @@ _PLUMBING = frozenset(
         "pointers",
         "processes",
         "provenance",
+        "quality_config",
         "records",
         "report",
         "sections",

@@ -1,4 +1,4 @@
-"""Runs the expectations of a table with Great Expectations.
+"""Runs the expectations of a table with Great Expectations, on pandas or on Spark.
 
 The context lives in memory and the suite is built in code, so that parallel runs cannot disturb one
 another, and no value of a row leaves this module.
@@ -7,10 +7,12 @@ another, and no value of a row leaves this module.
 import os
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from components import spark
+from components.config import ValidateConfig
 from schemas.expectations import Expectation
 
 if TYPE_CHECKING:
@@ -20,11 +22,37 @@ if TYPE_CHECKING:
     )
 
 _SUCCESS_KEYS = ("element_count", "unexpected_count", "missing_count", "observed_value")
+_SEVERITIES = ("critical", "warning", "info")
+
+
+class Checked(NamedTuple):
+    """What came of the expectations of a table."""
+
+    results: list[dict[str, Any]]  # worst first; arguments, severity, success, counts, no clock
+    validation: "ExpectationSuiteValidationResult"  # without any value of a row
+
+    def sections(self) -> list[str]:
+        """Returns the sections of a page of Data Docs, as HTML."""
+        from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+        from great_expectations.render.view.view import DefaultJinjaSectionView
+
+        page = ValidationResultsPageRenderer(run_info_at_end=True).render(self.validation)
+        view = DefaultJinjaSectionView()
+        # The first section repeats our own summary, the last one tells the time of the run.
+        return [
+            view.render({"section": section.to_json_dict(), "section_loop": {"index": number}})
+            for number, section in enumerate(page.sections[1:-1], start=1)
+        ]
 
 
 def check(
-    table: pa.Table, expectations: Sequence[Expectation], *, name: str, day: str
-) -> tuple[list[dict[str, Any]], list[str]]:
+    table: pa.Table,
+    expectations: Sequence[Expectation],
+    *,
+    name: str,
+    day: str,
+    limits: ValidateConfig,
+) -> Checked:
     """Holds a table against its expectations.
 
     Args:
@@ -32,12 +60,10 @@ def check(
       expectations: What should hold.
       name: Name of the suite.
       day: Name of the run.
-
-    Returns:
-      One JSON object per expectation (name, arguments, severity, success, counts), free of the
-      clock; and the sections of the Data Docs page as HTML.
+      limits: Says on which engine.
 
     Raises:
+      BadConfigurationError: If the engine is not there.
       RuntimeError: If an expectation cannot be checked at all.
     """
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read when it is imported
@@ -48,21 +74,29 @@ def check(
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    frames = context.data_sources.add_pandas("day").add_dataframe_asset(name)
+    if limits.engine == "spark":
+        frame: Any = spark.session(limits.spark_master).createDataFrame(_comparable(table))
+        source = context.data_sources.add_spark("day")
+    else:
+        frame = _comparable(table).to_pandas()
+        source = context.data_sources.add_pandas("day")
     suite = gx.ExpectationSuite(
         name=name,
-        expectations=[getattr(gxe, e.type)(**e.kwargs, severity=e.severity) for e in expectations],
+        expectations=[
+            getattr(gxe, e.type)(**e.kwargs, severity=e.severity, meta={"kind": e.kind})
+            for e in expectations
+        ],
     )
     definition = gx.ValidationDefinition(
         name=name,
-        data=frames.add_batch_definition_whole_dataframe("whole"),
+        data=source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole"),
         suite=context.suites.add(suite),
     )
     with warnings.catch_warnings():
         # Great Expectations calls what pandas is about to drop; its results are not affected.
         warnings.simplefilter("ignore", DeprecationWarning)
         result = context.validation_definitions.add(definition).run(
-            batch_parameters={"dataframe": table.to_pandas()},
+            batch_parameters={"dataframe": frame},
             result_format="BASIC",
             run_id=RunIdentifier(run_name=day),
         )
@@ -70,7 +104,30 @@ def check(
         _refuse_exception(one)
         # Examples of wrong values are personal data; their place is the quarantine.
         one.result.pop("partial_unexpected_list", None)
-    return sorted((_plain(one) for one in result.results), key=_order), _sections(result)
+    return Checked(sorted((_plain(one) for one in result.results), key=order), result)
+
+
+def order(result: dict[str, Any]) -> tuple[bool, int, str, str]:
+    """Sorts results, the worst first."""
+    severity = _SEVERITIES.index(result["severity"])
+    return (result["success"], severity, result["column"] or "", result["expectation"])
+
+
+def _comparable(table: pa.Table) -> pa.Table:
+    """Returns the same values in the widest types, which both engines compare without a detour.
+
+    A bit set with its highest bit becomes a negative number, which no range of bits allows.
+    """
+    columns = []
+    for column in table.columns:
+        if pa.types.is_uint64(column.type):
+            column = pa.chunked_array([chunk.view(pa.int64()) for chunk in column.chunks])
+        elif pa.types.is_integer(column.type):
+            column = column.cast(pa.int64())
+        elif pa.types.is_floating(column.type):
+            column = column.cast(pa.float64())
+        columns.append(column)
+    return pa.table(columns, names=table.column_names)
 
 
 def _refuse_exception(result: "ExpectationValidationResult") -> None:
@@ -84,31 +141,16 @@ def _refuse_exception(result: "ExpectationValidationResult") -> None:
 
 def _plain(result: "ExpectationValidationResult") -> dict[str, Any]:
     outcome: Any = result.to_json_dict()
-    kwargs = dict(outcome["expectation_config"]["kwargs"])
+    config = outcome["expectation_config"]
+    kwargs = dict(config["kwargs"])
     kwargs.pop("batch_id", None)
     found = outcome["result"]
     return {
-        "expectation": outcome["expectation_config"]["type"],
+        "expectation": config["type"],
+        "kind": config["meta"]["kind"],
         "column": kwargs.get("column"),
         "arguments": kwargs,
-        "severity": outcome["expectation_config"]["severity"],
+        "severity": config["severity"],
         "success": bool(result.success),
         **{key: found[key] for key in _SUCCESS_KEYS if key in found},
     }
-
-
-def _order(result: dict[str, Any]) -> tuple[bool, str, str]:
-    return (result["success"], result["column"] or "", result["expectation"])
-
-
-def _sections(result: "ExpectationSuiteValidationResult") -> list[str]:
-    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view.view import DefaultJinjaSectionView
-
-    page = ValidationResultsPageRenderer(run_info_at_end=True).render(result)
-    view = DefaultJinjaSectionView()
-    # The first section repeats our own summary, the last one tells the time of the run.
-    return [
-        view.render({"section": section.to_json_dict(), "section_loop": {"index": number}})
-        for number, section in enumerate(page.sections[1:-1], start=1)
-    ]

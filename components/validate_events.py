@@ -1,22 +1,22 @@
 """Accounts for every row of a day, quarantines what breaks a rule, checks expectations.
 
 Rows in = accepted + duplicate + quarantined + late, always, per day and per file. Writes
-`accepted.parquet`, `quarantined.parquet`, `posts.parquet` and `expectations.json`; the Data Docs
-page of the day lies beside the artifacts, because it must be there for a day that is refused, too.
+`accepted.parquet`, `quarantined.parquet`, `posts.parquet`, `expectations.json`, `statistics.json`
+and `drift.svg`; the Data Docs page of the day lies beside the artifacts, because it must be there
+for a day that is refused, too.
 Run again, a day takes the rows that arrived for it on later days.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from components import (
     contract,
     data_docs,
     data_files,
+    day_checks,
+    day_statistics,
     erasure,
     late_rows,
     quarantine,
@@ -24,18 +24,12 @@ from components import (
     row_account,
     settlement,
     step,
-    suites,
 )
 from components.artifacts import Artifact
-from components.config import Config
 from components.errors import BadDataError
-from components.known_posts import Columns
 from components.late_rows import Holder
-from components.layouts import DAY_MS, EPOCH
 from components.step import Context
-from phoenix.windows import unpack_actions
 from schemas.events import EVENTS
-from schemas.expectations import expectations, pair_in_order
 from schemas.posts import POSTS
 
 
@@ -56,20 +50,24 @@ def run(context: Context) -> Artifact:
         "validate_events": config.validate_events.model_dump(exclude={"repairs"}),
         "actions": config.action_names,
         "first_day": config.first_day.isoformat(),
+        "baseline": config.baseline.model_dump(),
         **erasure.recipe(config),
     }
-    inputs: list[Any] = [ingested.ref, *(each.ref for each in held)]
+    past = day_statistics.past(context)
+    inputs: list[Any] = [ingested.ref, *(each.ref for each in held), *(each.ref for each in past)]
     if (repaired := repairs.path(config, str(day))) is not None:
         inputs.append(repairs.fingerprint(repaired))
     with context.write(inputs=inputs, config=recipe) as draft:
         outcome = _Outcome(context, ingested, held)
-        reasons = outcome.reasons()
+        known = day_statistics.known_posts(context, past)
+        checks = day_checks.check(outcome.accepted, known, past, config, day)
+        reasons = outcome.reasons() + checks.reasons()
         address = data_docs.publish(
             store,
             day,
             account=outcome.account,
             rules=outcome.rules,
-            checks=(outcome.results, outcome.sections),
+            checks=checks,
             reasons=reasons,
         )
         if reasons:
@@ -79,9 +77,8 @@ def run(context: Context) -> Artifact:
         data_files.write(folder / data_files.ACCEPTED_FILE, outcome.accepted)
         data_files.write(folder / data_files.QUARANTINED_FILE, outcome.settled.quarantined)
         data_files.write(folder / data_files.POSTS_FILE, outcome.posts)
-        text = json.dumps(outcome.results, indent=1, sort_keys=True)
-        (folder / data_files.EXPECTATIONS_FILE).write_text(text, encoding="utf-8")
-        draft.facts |= outcome.facts()
+        checks.save(folder)
+        draft.facts |= outcome.facts() | checks.facts()
     return context.written()
 
 
@@ -96,21 +93,6 @@ class _Outcome:
         self.rules = quarantine.summary(self.settled.quarantined)
         self.accepted = data_files.arrow_table(EVENTS, self.settled.merged.events)
         self.posts = data_files.read(ingested.path(data_files.POSTS_FILE), POSTS)
-        self.results, self.sections = self._check()
-
-    def _check(self) -> tuple[list[dict[str, Any]], list[str]]:
-        if not len(self.accepted):
-            return [], []
-        limits, start = self._config.validate_events, (self._day - EPOCH).days * DAY_MS
-        table = EVENTS.bounded(
-            shown_at=(start, start + DAY_MS - 1),
-            surface=(0, limits.num_surfaces - 1),
-            actions=(0, 2 ** len(self._config.actions) - 1),
-            dwell_seconds=(0.0, limits.max_dwell_seconds),
-        )
-        wanted = expectations(table, min_rows=limits.min_accepted_rows)
-        wanted.append(pair_in_order("shown_at", "ingested_at"))
-        return suites.check(self.accepted, wanted, name="events", day=str(self._day))
 
     def reasons(self) -> list[str]:
         """Returns why the day is refused; nothing if it is not."""
@@ -121,15 +103,10 @@ class _Outcome:
                 f"{account['accepted']:,} rows are accepted; "
                 f"`validate_events.min_accepted_rows` asks for {limits.min_accepted_rows:,}"
             )
-        return found + [
-            f"the critical expectation {result['expectation']} of "
-            f"{result['column'] or 'the table'} fails"
-            for result in self.results
-            if result["severity"] == "critical" and not result["success"]
-        ]
+        return found
 
     def facts(self) -> dict[str, Any]:
-        """Returns the account and the statistics with which later days compare theirs."""
+        """Returns the account."""
         merged = self.settled.merged
         return {
             **self.account,
@@ -141,36 +118,7 @@ class _Outcome:
             "late_by_day": dict(self.settled.late_by_day),
             "arrived_late": {each.ref.partition: each.count for each in self._held},
             "posts": len(self.posts),
-            "expectations": {
-                "checked": len(self.results),
-                "failed": [r["expectation"] for r in self.results if not r["success"]],
-            },
-            "statistics": _statistics(merged.events, self._config),
         }
-
-
-def _statistics(events: Columns, config: Config) -> dict[str, Any]:
-    actions = unpack_actions(events["actions"], len(config.actions))
-    surfaces, counts = np.unique(events["surface"], return_counts=True)
-    hours = np.bincount(events["shown_at"] % DAY_MS // 3_600_000, minlength=24)
-    num_rows = max(len(actions), 1)
-    return {
-        "rows": len(actions),
-        "users": len(np.unique(events["user_id"])),
-        "posts": len(np.unique(events["post_id"])),
-        "authors": len(np.unique(events["author_id"])),
-        "action_rates": {
-            name: round(float(rate), 6)
-            for name, rate in zip(
-                config.action_names, actions.sum(axis=0, dtype=np.float64) / num_rows, strict=True
-            )
-        },
-        "surfaces": {
-            str(surface): int(count) for surface, count in zip(surfaces, counts, strict=True)
-        },
-        "hours": [int(count) for count in hours],
-        "mean_dwell_seconds": round(float(events["dwell_seconds"].sum(dtype=float)) / num_rows, 4),
-    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,7 +5,8 @@ turns the list into a suite.
 """
 
 import datetime
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ class Expectation:
     type: str  # class name in Great Expectations
     kwargs: dict[str, Any] = field(default_factory=dict)
     severity: Severity = "critical"  # a critical one that fails stops the day
+    kind: str = "contract"  # the name under which a deployment sets the severity
 
 
 def expectations(table: Table, *, min_rows: int = 0) -> list[Expectation]:
@@ -42,7 +44,44 @@ def pair_in_order(earlier: str, later: str) -> Expectation:
         "ExpectColumnPairValuesAToBeGreaterThanB",
         {"column_A": later, "column_B": earlier, "or_equal": True},
         "warning",
+        "arrival_order",
     )
+
+
+def measured_between(
+    metric: str, low: float | None, high: float | None, *, kind: str
+) -> Expectation:
+    """Returns the expectation that a number measured of a day lies between two limits.
+
+    Args:
+      metric: Column of the table of one row that holds the numbers of a day.
+      low: Smallest good value; None is no limit.
+      high: Largest good value; None is no limit.
+      kind: The name under which a deployment sets the severity.
+    """
+    # The maximum of one row is that row, and the result shows it.
+    return Expectation(
+        "ExpectColumnMaxToBeBetween",
+        {"column": metric, "min_value": low, "max_value": high},
+        "warning",
+        kind,
+    )
+
+
+def with_severities(
+    wanted: Sequence[Expectation], severities: Mapping[str, str]
+) -> list[Expectation]:
+    """Returns the expectations with the severities of a deployment, without those to ignore.
+
+    Args:
+      wanted: Expectations.
+      severities: Kind -> critical, warning, info or ignore.
+    """
+    return [
+        replace(each, severity=severities[each.kind])
+        for each in wanted
+        if severities[each.kind] != "ignore"
+    ]
 
 
 def _of_column(column: Column) -> list[Expectation]:

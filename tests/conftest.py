@@ -1,6 +1,7 @@
 """What all tests share: a deterministic process without a network, and where things are."""
 
 import atexit
+import importlib.util
 import ipaddress
 import os
 import shutil
@@ -20,7 +21,8 @@ os.environ.update(
         "AIRFLOW_HOME": _airflow_home,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "GX_ANALYTICS_ENABLED": "false",
-        "JAX_PLATFORMS": "cpu",
+        "JAX_PLATFORMS": os.environ.get("PHOENIX_TEST_PLATFORM", "cpu"),
+        "JAX_DEFAULT_MATMUL_PRECISION": "highest",  # an accelerator would round float32 factors
         "MPLBACKEND": "agg",
         "TZ": "UTC",
     }
@@ -68,6 +70,18 @@ def require_program() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def require_spark(require_program: Callable[[str], str]) -> None:
+    """Skips a test, or fails it in CI, where Java or pyspark is missing."""
+    require_program("java")
+    if importlib.util.find_spec("pyspark") is None:
+        missing = "needs the extra 'spark'"
+        if os.environ.get("PHOENIX_REQUIRE_SYSTEM"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 
 
 @pytest.fixture(scope="session", autouse=True)

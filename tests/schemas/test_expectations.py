@@ -1,7 +1,13 @@
 import datetime
 
 from schemas.events import EVENTS
-from schemas.expectations import Expectation, expectations
+from schemas.expectations import (
+    Expectation,
+    expectations,
+    measured_between,
+    pair_in_order,
+    with_severities,
+)
 
 
 def of_column(name: str, found: list[Expectation]) -> dict[str, dict]:
@@ -31,3 +37,15 @@ def test_bounds_of_times_are_times() -> None:
 def test_too_few_rows_are_a_critical_failure() -> None:
     wanted = Expectation("ExpectTableRowCountToBeBetween", {"min_value": 5}, "critical")
     assert wanted in expectations(EVENTS, min_rows=5)
+
+
+def test_severities_are_those_of_the_deployment_and_some_are_ignored() -> None:
+    wanted = [pair_in_order("shown_at", "ingested_at"), *expectations(EVENTS)]
+    found = with_severities(wanted, {"arrival_order": "ignore", "contract": "info"})
+    assert len(found) == len(wanted) - 1
+    assert {each.severity for each in found} == {"info"}
+
+
+def test_a_measured_number_may_have_one_limit_alone() -> None:
+    found = measured_between("volume", 5, None, kind="volume")
+    assert (found.kwargs["min_value"], found.kwargs["max_value"], found.kind) == (5, None, "volume")

@@ -1,0 +1,213 @@
+"""What is measured of the accepted rows of a day: numbers, and histograms that add up over days.
+
+Later days read both from the artifact of the day, which is all that they ever know of it: what a
+day is compared with was known before it.
+"""
+
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported)
+
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from components import data_files
+from components.artifacts import Ref
+from components.config import Config
+from components.known_posts import DAY_MS, EPOCH
+from components.step import Context
+from phoenix import histograms
+from phoenix.histograms import Histogram
+
+STATISTICS_FILE = "statistics.json"  # of validate_events
+NO_ACTION = "(none)"
+_MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True)
+class DayStatistics:
+    """What was measured of one day."""
+
+    summary: Mapping[str, Any]  # for people: counts, rates, hours
+    metrics: Mapping[str, float]  # by `kind` or `kind/detail`; kinds as in `severities`
+    histograms: Mapping[str, Histogram]
+
+
+@dataclass(frozen=True)
+class PastDay:
+    """What is known of an earlier day."""
+
+    ref: Ref  # of its validate_events
+    metrics: Mapping[str, float]
+    histograms: Mapping[str, Histogram]
+    distances: Mapping[str, Any]  # see `drift.Comparison`, by name
+
+
+def measure(
+    accepted: pa.Table, known: pa.Table | None, config: Config, day: datetime.date
+) -> DayStatistics:
+    """Measures a day, in one pass over each column.
+
+    Args:
+      accepted: Rows in the schema `EVENTS`.
+      known: The posts known by the end of the day before; None if there was none.
+      config: The actions.
+      day: The UTC day.
+    """
+    if not len(accepted):
+        return _nothing(config)
+    users = accepted.group_by("user_id").aggregate([([], "count_all")])
+    posts = accepted.group_by("post_id").aggregate(
+        [([], "count_all"), ("author_id", "min"), ("author_id", "max")]
+    )
+    shown_at = accepted["shown_at"].cast(pa.int64()).to_numpy()
+    waited = accepted["ingested_at"].cast(pa.int64()).to_numpy() - shown_at  # [L] ms
+    start = (day - EPOCH).days * DAY_MS
+    hours = np.bincount((shown_at - start) // (60 * _MINUTE_MS), minlength=24)
+    dwell = accepted["dwell_seconds"].to_numpy()
+    surfaces = _counted(accepted["surface"])
+    actions = _actions(accepted["actions"].to_numpy(), config.action_names)
+    count = len(accepted)
+    rates = {name: actions[name] / count for name in config.action_names}
+    summary = {
+        "rows": count,
+        "users": len(users),
+        "posts": len(posts),
+        "authors": pc.count_distinct(posts["author_id_min"]).as_py(),
+        "action_rates": {name: round(rate, 6) for name, rate in rates.items()},
+        "surfaces": surfaces,
+        "hours": hours.tolist(),
+        "mean_dwell_seconds": round(float(dwell.sum(dtype=float)) / count, 4),
+    }
+    metrics: dict[str, float] = {
+        "volume": count,
+        "users": len(users),
+        "posts": len(posts),
+        **{f"action_rates/{name}": rate for name, rate in rates.items()},
+        **{f"surfaces/{name}": number / count for name, number in surfaces.items()},
+        "freshness/quiet_minutes": (start + DAY_MS - 1 - int(shown_at.max())) / _MINUTE_MS,
+        "freshness/delay_minutes": max(0.0, float(waited.mean()) / _MINUTE_MS),
+        **_about_posts(posts, known),
+    }
+    return DayStatistics(
+        summary,
+        {name: float(f"{value:.9g}") for name, value in metrics.items()},
+        {
+            "action": histograms.of_categories(actions),
+            "surface": histograms.of_categories(surfaces),
+            "hour": histograms.of_categories({f"{h:02d}": int(n) for h, n in enumerate(hours)}),
+            "dwell_seconds": histograms.of_numbers(dwell),
+            "delay_seconds": histograms.of_numbers(waited / 1_000),
+            "rows_per_user": histograms.of_numbers(users["count_all"].to_numpy()),
+        },
+    )
+
+
+def _nothing(config: Config) -> DayStatistics:
+    """Returns the statistics of a day without accepted rows."""
+    summary = {
+        **dict.fromkeys(("rows", "users", "posts", "authors"), 0),
+        "action_rates": dict.fromkeys(config.action_names, 0.0),
+        "surfaces": {},
+        "hours": [0] * 24,
+        "mean_dwell_seconds": 0.0,
+    }
+    return DayStatistics(summary, dict.fromkeys(("volume", "users", "posts"), 0.0), {})
+
+
+def write(path: Path, measured: DayStatistics, distances: Mapping[str, Any]) -> None:
+    """Writes what later days will read.
+
+    Args:
+      path: The file.
+      measured: Of the day.
+      distances: How far the day is from the days before it; see `drift`.
+    """
+    content = {
+        "metrics": measured.metrics,
+        "histograms": {name: each.to_dict() for name, each in measured.histograms.items()},
+        "distances": distances,
+    }
+    path.write_text(json.dumps(content, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def past(context: Context) -> list[PastDay]:
+    """Returns what is known of the days before, oldest first, as far as a baseline reaches.
+
+    A day without an artifact, or without any accepted row, is left out.
+
+    Raises:
+      BadDataError: If a file is damaged.
+    """
+    reach = range(context.config.baseline.days, 0, -1)
+    days = [context.day - datetime.timedelta(days=back) for back in reach]
+    refs = [context.head("validate_events", day) for day in days if day >= context.config.first_day]
+    found = [read(context, ref) for ref in refs if ref is not None]
+    return [each for each in found if each.histograms]
+
+
+def read(context: Context, ref: Ref) -> PastDay:
+    """Reads what was measured of one day.
+
+    Raises:
+      BadDataError: If the file is missing or damaged.
+    """
+    content = json.loads(context.store.read_file(ref, STATISTICS_FILE).read_bytes())
+    return PastDay(
+        ref,
+        content["metrics"],
+        {name: Histogram.from_dict(each) for name, each in content["histograms"].items()},
+        content["distances"],
+    )
+
+
+def known_posts(context: Context, past_days: Sequence[PastDay]) -> pa.Table | None:
+    """Returns the posts that were known by the end of the newest of the days before, if any.
+
+    Raises:
+      BadDataError: If the file is damaged.
+    """
+    if not past_days:
+        return None
+    path = context.store.read_file(past_days[-1].ref, data_files.POSTS_FILE)
+    return pq.read_table(path, columns=["post_id", "author_id"])
+
+
+def _about_posts(posts: pa.Table, known: pa.Table | None) -> dict[str, float]:
+    """Returns the share of rows of posts that are new, and the number of posts with two authors."""
+    lowest, highest = posts["author_id_min"].to_numpy(), posts["author_id_max"].to_numpy()
+    is_changed = lowest != highest
+    if known is None:
+        return {"author_stable/changed_posts": int(is_changed.sum())}
+    ids, counts = posts["post_id"].to_numpy(), posts["count_all"].to_numpy()
+    known_ids, known_authors = known["post_id"].to_numpy(), known["author_id"].to_numpy()
+    place = np.minimum(np.searchsorted(known_ids, ids), max(len(known_ids) - 1, 0))
+    is_known = known_ids[place] == ids if len(known_ids) else np.zeros(len(ids), bool)
+    if len(known_ids):
+        is_changed |= is_known & (known_authors[place] != lowest)
+    return {
+        "author_stable/changed_posts": int(is_changed.sum()),
+        "unseen_posts": float(counts[~is_known].sum() / counts.sum()),
+    }
+
+
+def _actions(bits: np.ndarray, names: Sequence[str]) -> dict[str, int]:
+    """Returns how many rows have each action, and how many have none."""
+    counts = {
+        name: int(np.count_nonzero(bits & np.uint64(1 << number)))
+        for number, name in enumerate(names)
+    }
+    return counts | {NO_ACTION: int(len(bits) - np.count_nonzero(bits))}
+
+
+def _counted(column: pa.ChunkedArray) -> dict[str, int]:
+    counts = {str(each["values"]): each["counts"] for each in pc.value_counts(column).to_pylist()}
+    return dict(sorted(counts.items(), key=lambda pair: int(pair[0])))

@@ -1,0 +1,88 @@
+"""How far the distributions of a day are from others, and from where on somebody should be told.
+
+The limits are calibrated on history: the distance of a day is compared with the distances that
+earlier days had, each measured on its day and kept in its artifact. A floor keeps changes that are
+too small to matter from being reported, however quiet the history was.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from components.quality_config import BaselineConfig
+from phoenix import histograms, prediction
+from phoenix.histograms import DISTANCES, Histogram
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One distance of one variable."""
+
+    variable: str
+    measure: str  # psi, jensen_shannon or l_infinity
+    value: float
+    limit: float | None  # None while there is too little history
+
+    @property
+    def name(self) -> str:
+        """`variable/measure`."""
+        return f"{self.variable}/{self.measure}"
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether the distance is above the limit."""
+        return self.limit is not None and self.value > self.limit
+
+
+def compare(
+    reference: Mapping[str, Histogram],
+    current: Mapping[str, Histogram],
+    history: Sequence[Mapping[str, Any]],
+    baseline: BaselineConfig,
+) -> list[Comparison]:
+    """Measures the distances of all variables that both sides have.
+
+    Args:
+      reference: What is usual, by variable.
+      current: The day, by variable.
+      history: What `recorded` returned for earlier days.
+      baseline: Floors, bins and the share of false alarms.
+    """
+    floors = {
+        "psi": baseline.min_psi,
+        "jensen_shannon": baseline.min_jensen_shannon,
+        "l_infinity": baseline.min_l_infinity,
+    }
+    found = []
+    for variable in sorted(reference.keys() & current.keys()):
+        before, now = reference[variable], current[variable]
+        if not before.total or not now.total:
+            continue
+        both = histograms.aligned(before, now, num_bins=baseline.num_bins)
+        for measure, distance in DISTANCES.items():
+            name = f"{variable}/{measure}"
+            earlier = [day[name]["value"] for day in history if name in day]
+            value = float(f"{distance(both.reference, both.current):.6g}")
+            limit = _limit(earlier, floors[measure], baseline)
+            found.append(Comparison(variable, measure, value, limit))
+    return found
+
+
+def recorded(comparisons: Sequence[Comparison]) -> dict[str, Any]:
+    """Returns what is kept of comparisons for later days, by name."""
+    return {each.name: asdict(each) for each in comparisons}
+
+
+def merged(days: Sequence[Mapping[str, Histogram]]) -> dict[str, Histogram]:
+    """Returns the histograms of several days together, by variable."""
+    names = sorted({name for day in days for name in day})
+    return {name: histograms.merged(day[name] for day in days if name in day) for name in names}
+
+
+def _limit(earlier: Sequence[float], floor: float, baseline: BaselineConfig) -> float | None:
+    """Returns the one-sided limit of the next distance, if there is history enough."""
+    if len(earlier) < baseline.min_days:
+        return None
+    both_sides = 2 * baseline.false_alarm_rate  # only the upper one counts
+    _, high = prediction.interval(earlier, prediction.DISTANCE, false_alarms=both_sides)
+    return float(f"{max(floor, high):.6g}")

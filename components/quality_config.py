@@ -1,0 +1,69 @@
+"""The settings of the checks: how bad what is, and with what a day is compared."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from components.config_base import Section
+
+Severity = Literal["critical", "warning", "info", "ignore"]
+
+
+class SeveritiesConfig(Section):
+    """How bad a failure is: `critical` fails the day (exit 65), `ignore` is not checked."""
+
+    contract: Severity = Field(
+        default="critical", description="Columns, nulls, ranges and unique ids, from `schemas/`."
+    )
+    arrival_order: Severity = Field(default="warning", description="Nothing arrives before it is.")
+    author_stable: Severity = Field(
+        default="warning", description="No post changes its author, within the day or since."
+    )
+    volume: Severity = Field(default="warning", description="Accepted rows.")
+    users: Severity = Field(default="warning", description="Distinct users.")
+    posts: Severity = Field(default="warning", description="Distinct posts.")
+    action_rates: Severity = Field(default="warning", description="Share of rows, per action.")
+    surfaces: Severity = Field(default="warning", description="Share of rows, per surface.")
+    unseen_posts: Severity = Field(
+        default="info", description="Share of rows whose post was not known the day before."
+    )
+    freshness: Severity = Field(
+        default="warning", description="Minutes without rows before midnight, mean delay of rows."
+    )
+    drift: Severity = Field(
+        default="warning", description="Distances of distributions to the days before."
+    )
+
+
+class BaselineConfig(Section):
+    """With what a day is compared, and how much it may differ before somebody is told."""
+
+    days: int = Field(default=14, ge=2, description="Days before a day that say what is usual.")
+    min_days: int = Field(
+        default=3, ge=2, description="With fewer of them nothing is judged by them."
+    )
+    false_alarm_rate: float = Field(
+        default=0.001,
+        gt=0,
+        lt=0.5,
+        description="Share of comparisons that may fail although nothing changed.",
+    )
+    min_count_change: float = Field(
+        default=0.2, ge=0, description="Relative change of a count that never fails."
+    )
+    min_share_change: float = Field(
+        default=0.02, ge=0, le=1, description="Absolute change of a share that never fails."
+    )
+    min_freshness_minutes: float = Field(
+        default=30.0, ge=0, description="Minutes of quiet or of delay that never fail."
+    )
+    num_bins: int = Field(default=10, ge=2, description="Quantile bins of numbers.")
+    min_psi: float = Field(
+        default=0.1, ge=0, description="Population stability index that never fails."
+    )
+    min_jensen_shannon: float = Field(
+        default=0.02, ge=0, le=1, description="Jensen-Shannon divergence, in bits, likewise."
+    )
+    min_l_infinity: float = Field(
+        default=0.05, ge=0, le=1, description="Change of the share of any bin, likewise."
+    )

@@ -1,0 +1,104 @@
+import datetime
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from components import data_files, day_statistics
+from components.config import Config
+from phoenix import histograms
+from schemas.events import EVENTS
+
+DAY = datetime.date(2026, 1, 2)
+START = 1_767_312_000_000
+CONFIG = Config.model_validate(
+    {
+        "store": "store",
+        "first_day": "2026-01-01",
+        "actions": [{"name": "favorite", "is_positive": True}, {"name": "click"}],
+        "ingest_events": {"source": {"layout": "synthetic"}},
+    }
+)
+
+
+def day_of_rows(number: int, seed: int = 0) -> pa.Table:
+    generator = np.random.default_rng(seed)
+    shown_at = START + np.sort(generator.integers(0, 80_000_000, number))
+    posts = generator.integers(1, 30, number)
+    columns = {
+        "event_id": np.arange(1, number + 1),
+        "user_id": generator.integers(1, 40, number),
+        "post_id": posts,
+        "author_id": posts % 5 + 1,
+        "shown_at": shown_at,
+        "ingested_at": shown_at + generator.integers(0, 9_000, number),
+        "surface": generator.choice([0, 3, 12], number).astype(np.int32),
+        "actions": generator.integers(0, 4, number).astype(np.uint64),
+        "dwell_seconds": generator.exponential(5, number).astype(np.float32),
+    }
+    return data_files.arrow_table(EVENTS, columns)
+
+
+def test_numbers_are_those_that_one_counts_row_by_row() -> None:
+    table = day_of_rows(500)
+    rows = table.to_pylist()
+    known = pa.table({"post_id": [2, 3, 5], "author_id": [3, 9, 1]})  # 3 was by another author
+    measured = day_statistics.measure(table, known, CONFIG, DAY)
+    posts = {row["post_id"] for row in rows}
+    surfaces = Counter(str(row["surface"]) for row in rows)
+    last = max(row["shown_at"] for row in rows)
+    waited = [(row["ingested_at"] - row["shown_at"]).total_seconds() / 60 for row in rows]
+    midnight = datetime.datetime(2026, 1, 3, tzinfo=datetime.UTC)
+    expected = {
+        "volume": 500,
+        "users": len({row["user_id"] for row in rows}),
+        "posts": len(posts),
+        "action_rates/favorite": sum(row["actions"] & 1 for row in rows) / 500,
+        "action_rates/click": sum(row["actions"] >> 1 for row in rows) / 500,
+        **{f"surfaces/{name}": count / 500 for name, count in surfaces.items()},
+        "freshness/quiet_minutes": (midnight - last).total_seconds() / 60,
+        "freshness/delay_minutes": sum(waited) / 500,
+        "author_stable/changed_posts": 1,
+        "unseen_posts": sum(row["post_id"] not in (2, 3, 5) for row in rows) / 500,
+    }
+    assert measured.metrics == pytest.approx(expected, rel=1e-4)
+    per_user = Counter(row["user_id"] for row in rows)
+    assert measured.histograms["rows_per_user"] == histograms.of_numbers(
+        np.array(list(per_user.values()))
+    )
+    actions = measured.histograms["action"].counts
+    assert actions["(none)"] == sum(row["actions"] == 0 for row in rows)
+    assert measured.summary["hours"][5] == sum(row["shown_at"].hour == 5 for row in rows)
+
+
+def test_two_authors_of_a_post_within_the_day_are_noticed_without_history() -> None:
+    table = day_of_rows(2)
+    both = table.set_column(2, "post_id", pa.array([7, 7])).set_column(
+        3, "author_id", pa.array([1, 2])
+    )
+    measured = day_statistics.measure(both, None, CONFIG, DAY)
+    assert measured.metrics["author_stable/changed_posts"] == 1
+    assert "unseen_posts" not in measured.metrics
+
+
+def test_everything_is_unseen_after_a_day_without_posts() -> None:
+    nothing = pa.table({"post_id": pa.array([], pa.int64()), "author_id": pa.array([], pa.int64())})
+    measured = day_statistics.measure(day_of_rows(5), nothing, CONFIG, DAY)
+    assert measured.metrics["unseen_posts"] == 1
+
+
+def test_a_day_without_rows_is_counted_and_not_compared() -> None:
+    measured = day_statistics.measure(EVENTS.schema().empty_table(), None, CONFIG, DAY)
+    assert measured.metrics == {"volume": 0, "users": 0, "posts": 0}
+    assert measured.histograms == {}
+    assert measured.summary["action_rates"] == {"favorite": 0, "click": 0}
+
+
+def test_days_add_up_to_the_histograms_of_all_their_rows() -> None:
+    parts = [day_of_rows(300, seed) for seed in (1, 2)]
+    whole = day_statistics.measure(pa.concat_tables(parts), None, CONFIG, DAY).histograms
+    days = [day_statistics.measure(part, None, CONFIG, DAY).histograms for part in parts]
+    for name in whole.keys() - {"rows_per_user"}:  # the same user comes on both days
+        merged = histograms.merged(day[name] for day in days)
+        assert merged.counts == whole[name].counts

@@ -1,0 +1,33 @@
+from components import drift_drawings
+from components.drift import Comparison, recorded
+
+
+def days() -> list[tuple[str, dict]]:
+    return [
+        (f"2026-01-{number:02d}", recorded(comparisons))
+        for number, comparisons in enumerate(
+            (
+                [],
+                [Comparison("surface", "psi", 0.01, None)],
+                [Comparison("surface", "psi", 0.9, 0.1), Comparison("hour", "psi", 0.0, 0.1)],
+            ),
+            start=1,
+        )
+    ]
+
+
+def test_equal_numbers_give_equal_bytes_and_alarms_are_red() -> None:
+    drawing = drift_drawings.over_time(days())
+    assert drawing is not None
+    assert drawing == drift_drawings.over_time(days())
+    text = drawing.decode()
+    assert "surface" in text
+    assert "01-03" in text
+    assert "#c62a2f" in text
+    quiet = drift_drawings.over_time(days()[:2])
+    assert quiet is not None
+    assert quiet.count(b"#c62a2f") < drawing.count(b"#c62a2f")
+
+
+def test_without_a_comparison_there_is_nothing_to_draw() -> None:
+    assert drift_drawings.over_time(days()[:1]) is None
