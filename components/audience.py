@@ -57,13 +57,9 @@ def event_partitions(context: Context, days: int) -> list[Ref]:
     return [ref for ref in refs if ref is not None]
 
 
-def users_of(partitions: Sequence[Artifact]) -> np.ndarray:
-    """`[N]` int64 sorted distinct users with an accepted impression in any partition."""
-    columns = [
-        pq.read_table(each.path(ACCEPTED_FILE), columns=["user_id"])["user_id"]
-        for each in partitions
-    ]
-    return np.unique(np.concatenate([column.to_numpy() for column in columns]))
+def users_of(impressions: Path) -> np.ndarray:
+    """`[N]` int64 sorted distinct users of a file of impressions."""
+    return np.unique(pq.read_table(impressions, columns=["user_id"])["user_id"].to_numpy())
 
 
 def shard_suffix(shard: int, num_shards: int) -> str:

@@ -1,44 +1,52 @@
-"""Cuts a day into windows, each with the history strictly before it, hashed.
+"""Cuts a day into windows, each with the history strictly before it.
 
-Writes `windows.parquet`: what the models are trained and judged on, in fixed shapes.
+Reads the state that the day before left and the accepted events of the day. Writes the windows and
+the log to which they refer, which is the state that the next day starts from.
 """
 
 import sys
 from collections.abc import Sequence
 
-from components import contract, data_files, featurizer, row_account, step
+import numpy as np
+
+from components import contract, erasure, feature_state, featurizer, row_account, step
 from components.artifacts import Artifact
+from components.data_files import ACCEPTED_FILE
 from components.step import Context
+from components.windows_files import FeaturesWriter
 
 
 def run(context: Context) -> Artifact:
     """Writes the windows of the day.
 
     Raises:
-      BadDataError: If the accepted events of the day or of a day before it are missing, or their
-        account is wrong.
+      BadDataError: If the accepted events of the day are missing, or the days before it are, or
+        their account is wrong.
     """
-    config = context.config
-    partitions = featurizer.accepted_partitions(context)
-    for validated in partitions:
-        row_account.check_validated(validated)
-    spec = featurizer.hash_spec(config.hashing)
-    recipe = {"build_features": config.build_features.model_dump(), "hash_spec": spec.to_dict()}
-    with context.write(inputs=[artifact.ref for artifact in partitions], config=recipe) as draft:
-        files = featurizer.accepted_files(partitions)
-        ids, windows = featurizer.day_windows(files, config, day=context.day)
-        path = draft.folder / data_files.WINDOWS_FILE
-        featurizer.write_windows(path, windows, ids=ids, spec=spec)
-        history = windows.history_post_ids != 0
+    config = context.config.build_features
+    state = feature_state.before(context)
+    accepted = context.read("validate_events", context.day)
+    row_account.check_validated(accepted)
+    recipe = {"build_features": config.model_dump(exclude={"engine"})}  # same rows
+    with context.write(
+        inputs=[*state.inputs, accepted.ref], config=recipe | erasure.recipe(context.config)
+    ) as draft:
+        counts = dict.fromkeys(("windows", "impressions", "users", "state_users", "state_rows"), 0)
+        files = [accepted.path(ACCEPTED_FILE)]
+        with FeaturesWriter(draft.folder, featurizer.shape_metadata(config)) as writer:
+            for block in featurizer.day_blocks(state, files, config):
+                writer.write(block)
+                counts["windows"] += len(block.window_ids)
+                counts["impressions"] += int((block.window_of_row >= 0).sum())
+                counts["users"] += len(np.unique(block.refs.user_ids))
+                counts["state_users"] += len(np.unique(block.log.user_ids))
+                counts["state_rows"] += len(block.log.user_ids)
         draft.facts |= {
-            "windows": len(ids),
-            "impressions": int(windows.candidate_mask.sum()),
-            "users": len(set(windows.user_ids.tolist())),
-            "windows_with_history": int(history.any(axis=1).sum()),
-            "mean_history_length": round(float(history.sum()) / max(len(ids), 1), 4),
-            "history_first_day": partitions[0].ref.partition,
-            "hash_spec_digest": spec.digest(),
-            "shape": vars(featurizer.window_shape(config)),
+            **counts,
+            "started_from": [ref.partition for ref in state.inputs],
+            "is_replayed": state.is_replayed,
+            "reach": feature_state.reach(config),
+            "shape": featurizer.shape_metadata(config),
         }
     return context.written()
 

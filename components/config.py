@@ -151,6 +151,22 @@ class FeaturesConfig(Section):
     window_minutes: int = Field(
         default=60, ge=1, description="Longest time between first and last candidate."
     )
+    engine: Literal["duckdb", "spark"] = Field(
+        default="duckdb",
+        description="Which engine puts the events in order; both give the same rows.",
+    )
+    gap_minutes: int = Field(
+        default=0,
+        ge=0,
+        description="Between the end of a history and the window, as long as feeds wait to be "
+        "seen.",
+    )
+    attribution_minutes: int | None = Field(
+        default=None,
+        ge=0,
+        description="What arrives later than this after it was shown is history and no candidate: "
+        "its labels came too late. Empty: whenever it arrives.",
+    )
 
 
 class ModelConfig(Section):
@@ -233,7 +249,7 @@ class FeedsConfig(Section):
     """`materialize_feeds`: for whom, how many, by which rules."""
 
     users: Literal["active", "all"] = Field(
-        default="active", description="Of the day, or ever seen."
+        default="active", description="Of the day, or with a history."
     )
     num_shards: int = Field(
         default=1, ge=1, le=999, description="Tasks over which users are spread."

@@ -113,8 +113,8 @@ VALIDATE_EVENTS = Step(
 BUILD_FEATURES = Step(
     name="build_features",
     dag=Dag.DATA,
-    summary="Cut the day into windows, each with the history strictly before it, hashed.",
-    reads=("validate_events",),
+    summary="Cut the day into windows, each with the history strictly before it.",
+    reads=("validate_events", "build_features"),
 )
 TRAIN_RETRIEVAL = Step(
     name="train_retrieval",
@@ -168,7 +168,7 @@ MATERIALIZE_FEEDS = Step(
     name="materialize_feeds",
     dag=Dag.FEEDS,
     summary="Retrieve, filter, rank and explain a feed for every user of one shard.",
-    reads=("publish_release", "validate_events"),
+    reads=("publish_release", "validate_events", "build_features"),
     options=_SHARDING,
     is_sharded=True,
 )

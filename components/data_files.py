@@ -21,6 +21,7 @@ ACCEPTED_FILE = "accepted.parquet"  # of validate_events
 QUARANTINED_FILE = "quarantined.parquet"  # of validate_events
 EXPECTATIONS_FILE = "expectations.json"  # of validate_events
 WINDOWS_FILE = "windows.parquet"  # of build_features
+IMPRESSIONS_FILE = "impressions.parquet"  # of build_features; the state of the day, too
 
 
 def arrow_table(table: Table, columns: Mapping[str, np.ndarray], **metadata: str) -> pa.Table:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from components import (
     audience,
@@ -23,6 +22,7 @@ from components import (
     releases,
     step,
     training_window,
+    windows_files,
 )
 from components.artifacts import Artifact, Ref
 from components.contest import RankingContest, Result, RetrievalContest
@@ -94,7 +94,8 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
         popular = _most_popular(context, past) if past else None
         fallback = _most_popular(context, [*past[-(BASELINE_DAYS - 1) :], features.ref])
         models.save(draft.folder / decisions.FALLBACK, fallback)
-        windows = featurizer.read_windows(features.path(data_files.WINDOWS_FILE))
+        spec = featurizer.hash_spec(config.hashing)
+        windows = windows_files.read_windows(features.folder, spec=spec)
         posts = validated.path(data_files.POSTS_FILE)
         contests = {
             "retrieval": RetrievalContest(
@@ -119,15 +120,11 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
 
 
 def _most_popular(context: Context, refs: Sequence[Ref]) -> MostPopular:
-    posts, labels = [], []
-    for ref in refs:
-        path = context.store.read_file(ref, data_files.WINDOWS_FILE)
-        table = pq.read_table(path, columns=["candidate_post_ids", "labels"])
-        posts.append(table["candidate_post_ids"].combine_chunks().flatten().to_numpy())
-        labels.append(table["labels"].combine_chunks().flatten().to_numpy())
+    paths = [context.store.read_file(ref, data_files.IMPRESSIONS_FILE) for ref in refs]
+    parts = [windows_files.read_candidates(path) for path in paths]
     return MostPopular.fit(
-        np.concatenate(posts),
-        np.concatenate(labels),
+        np.concatenate([posts for posts, _ in parts]),
+        np.concatenate([actions for _, actions in parts]),
         actions=context.config.action_names,
         positive_actions=[action.name for action in context.config.actions if action.is_positive],
     )

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from components import audience, compilation, contract, featurizer, feed_files, step
 from components.artifacts import Artifact
+from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from components.errors import BadConfigurationError
 from components.serving import Server
 from components.step import Context
@@ -34,22 +35,26 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
         )
     config, section = context.config, context.config.materialize_feeds
     release = context.read("publish_release", context.day)
-    history = featurizer.accepted_partitions(context)
+    features = context.read("build_features", context.day)
+    accepted = context.read("validate_events", context.day)
     seen_refs = audience.event_partitions(context, section.seen_days)
     settings = {
         "materialize_feeds": section.model_dump(mode="json", exclude={"num_shards"}),
         "build_features": config.build_features.model_dump(mode="json"),
         "shard": [shard, num_shards],
     }
-    inputs = [release.ref, *(each.ref for each in history), *seen_refs]
+    inputs = [release.ref, features.ref, accepted.ref, *seen_refs]
     suffix = audience.shard_suffix(shard, num_shards)
     with context.write(inputs=inputs, config=settings, suffix=suffix) as draft:
         compilation.use_cache(context.store)
         server = Server.open(release.folder, config)
-        users = audience.users_of(history[-1:] if section.users == "active" else history)
+        is_active = section.users == "active"
+        users = audience.users_of(
+            accepted.path(ACCEPTED_FILE) if is_active else features.path(IMPRESSIONS_FILE)
+        )
         users = users[audience.in_shard(users, shard, num_shards)]
         windows = featurizer.request_windows(
-            featurizer.accepted_files(history),
+            features.path(IMPRESSIONS_FILE),
             config,
             user_ids=users,
             at=audience.feed_moment(context.day),

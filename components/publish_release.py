@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from components import compilation, contract, data_files, decisions, featurizer, step
+from components import compilation, contract, decisions, featurizer, step
 from components.artifacts import Artifact
 from components.config import Config
 from components.corpus import Corpus
@@ -21,6 +21,7 @@ from components.models import ModelFolder
 from components.releases import ROLES
 from components.serving import RELEASE_FILE, Server
 from components.step import Context
+from components.windows_files import WindowsFiles
 from phoenix.windows import Windows
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,9 @@ def _probe(context: Context, folder: Path) -> dict[str, int]:
     """Loads the release from its files as a server would, and lets it answer a few users."""
     server = Server.open(folder, context.config)
     features = context.read("build_features", context.day)
-    windows = featurizer.read_windows(features.path(data_files.WINDOWS_FILE))
+    spec = featurizer.hash_spec(context.config.hashing)
+    files = WindowsFiles(features.folder, spec=spec)
+    windows = files.read(int(np.argmax(files.chunk_sizes)))
     _, first = np.unique(windows.user_ids, return_index=True)
     asked: Windows = windows.rows(np.sort(first)[: context.config.publish_release.num_probe_users])
     nothing = (np.empty(0, np.int64), np.empty(0, np.int64))

@@ -13,6 +13,7 @@ import numpy as np
 from components import audience, compilation, contract, featurizer, releases
 from components.artifacts import Store
 from components.config import Config
+from components.data_files import IMPRESSIONS_FILE
 from components.serving import Candidates, Server
 from components.step import Context
 
@@ -78,7 +79,7 @@ def retrace(
     context = Context(contract.MATERIALIZE_FEEDS, config, day, store)
     users = np.array([user_id])
     windows = featurizer.request_windows(
-        featurizer.accepted_files(featurizer.accepted_partitions(context)),
+        context.read("build_features", day).path(IMPRESSIONS_FILE),
         config,
         user_ids=users,
         at=audience.feed_moment(day),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from components import compilation, data_files, drawings, featurizer, models, releases
+from components import compilation, drawings, featurizer, models, releases, windows_files
 from components.artifacts import Artifact, Draft, Ref
 from components.config import Config, TrainingConfig
 from components.errors import BadDataError
@@ -75,16 +75,14 @@ def read_features(context: Context, refs: Sequence[Ref]) -> Windows:
     """Reads the windows of some partitions, verified, in order.
 
     Raises:
-      BadDataError: If one is damaged, or was built with other shapes or hashes than configured.
+      BadDataError: If one is damaged, or was built with other shapes than configured.
     """
     spec = featurizer.hash_spec(context.config.hashing)
     parts = []
     for ref in refs:
-        windows = featurizer.read_windows(
-            context.store.read(ref).path(data_files.WINDOWS_FILE), spec=spec
-        )
+        windows = windows_files.read_windows(context.store.read(ref).folder, spec=spec)
         shape = windows.history_post_ids.shape[1], windows.candidate_post_ids.shape[1]
-        expected = featurizer.window_shape(context.config)
+        expected = context.config.build_features
         if shape != (expected.history_length, expected.num_candidates):
             raise BadDataError(
                 f"{ref}: expected windows of {expected.history_length} history posts and "

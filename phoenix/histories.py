@@ -14,7 +14,6 @@ import numpy as np
 class Log(NamedTuple):
     """L impressions, sorted by user, then time, then event; every array has L rows."""
 
-    event_ids: np.ndarray  # int64
     user_ids: np.ndarray  # int64
     post_ids: np.ndarray  # int64
     author_ids: np.ndarray  # int64
@@ -24,8 +23,12 @@ class Log(NamedTuple):
     actions: np.ndarray  # uint64
     dwell_seconds: np.ndarray  # float32
 
+    def rows(self, index: np.ndarray | slice) -> "Log":
+        """Returns the impressions at `index`, in its order."""
+        return Log(*(array[index] for array in self))
 
-def window_rows(
+
+def window_numbers(
     user_ids: np.ndarray, shown_at: np.ndarray, *, num_candidates: int, window_ms: int
 ) -> np.ndarray:
     """Groups consecutive impressions of a user into windows.
@@ -40,32 +43,55 @@ def window_rows(
       window_ms: Longest time between the first and the last impression of a window.
 
     Returns:
-      `[N, C]` int64: rows of each window in order of time, padded with -1; in order of users, then
-      time.
+      `[L]` int64: the window of each impression, numbered from 0 in order of users, then time.
 
-    >>> window_rows(np.array([1, 1, 1, 2]), np.array([0, 5, 6, 0]), num_candidates=2, window_ms=5)
-    array([[ 0,  1],
-           [ 2, -1],
-           [ 3, -1]])
+    >>> users, times = np.array([1, 1, 1, 2]), np.array([0, 5, 6, 0])
+    >>> window_numbers(users, times, num_candidates=2, window_ms=5)
+    array([0, 0, 1, 2])
     """
-    users, firsts = np.unique(user_ids, return_index=True)
-    user_ends = np.append(firsts[1:], len(user_ids)).astype(np.int64)
-    owner = np.searchsorted(users, user_ids)
+    firsts, counts = _stretches(user_ids)
     rows = np.arange(len(user_ids))
-    too_late = first_rows_at(
-        shown_at, rows, user_ends[owner], shown_at.astype(np.int64) + window_ms + 1
-    )
+    ends = firsts + counts
+    too_late = first_rows_at(shown_at, rows, np.repeat(ends, counts), shown_at + window_ms + 1)
     following = np.minimum(too_late, rows + num_candidates)
     is_start = np.zeros(len(user_ids), bool)
-    current, ends = firsts.astype(np.int64), user_ends
+    current = firsts
     while current.size:  # one round per window of the busiest user, all users side by side
         is_start[current] = True
         current = following[current]
         more = current < ends
         current, ends = current[more], ends[more]
-    starts = np.flatnonzero(is_start)
-    grid = starts[:, None] + np.arange(num_candidates)
-    return np.where(grid < following[starts, None], grid, -1)
+    return np.cumsum(is_start) - 1
+
+
+def rows_still_needed(log: Log, *, known_at: int, oldest: int, length: int) -> np.ndarray:
+    """Finds the impressions that may enter a history at `known_at` or any later moment.
+
+    Of what is over and known by then only the latest can; what is not known yet, or not over, will
+    be one day.
+
+    Args:
+      log: The impressions.
+      known_at: ms. The earliest cutoff to come.
+      oldest: ms. Nothing shown before may enter a history any more.
+      length: S.
+
+    Returns:
+      `[K]` int64: rows of the log, ascending.
+    """
+    is_known = (log.shown_at < known_at) & (log.ingested_at <= known_at)
+    firsts, counts = _stretches(log.user_ids)
+    through = np.cumsum(is_known)  # known rows from the start of the log through each row
+    at_end = np.repeat(through[firsts + counts - 1], counts)
+    is_late_enough = at_end - through + is_known <= length
+    return np.flatnonzero((is_late_enough | ~is_known) & (log.shown_at >= oldest))
+
+
+def _stretches(user_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the first row and the number of rows of each user of a sorted log."""
+    is_first = np.append(True, user_ids[1:] != user_ids[:-1])[: len(user_ids)]
+    firsts = np.flatnonzero(is_first)
+    return firsts, np.diff(np.append(firsts, len(user_ids)))
 
 
 def history_rows(log: Log, user_ids: np.ndarray, cutoffs: np.ndarray, *, length: int) -> np.ndarray:

@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pytest
 
-from components import audience, featurizer
+from components import audience, featurizer, windows_files
 from components.contest import RankingContest, RetrievalContest
 from phoenix.windows import Windows, unpack_actions
 
@@ -43,8 +43,8 @@ class Favourite:
 
 @pytest.fixture
 def windows(three_days) -> Windows:
-    path = three_days.artifact("build_features", LAST).path("windows.parquet")
-    return featurizer.read_windows(path)
+    path = three_days.artifact("build_features", LAST).folder
+    return windows_files.read_windows(path, spec=featurizer.hash_spec(three_days.config.hashing))
 
 
 def test_who_knows_the_labels_ranks_perfectly_and_who_errs_ranks_worst(three_days, windows) -> None:

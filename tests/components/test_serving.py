@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components import featurizer
+from components import featurizer, windows_files
 from components.errors import BadDataError
 from components.serving import Server
 from phoenix.windows import Windows
@@ -50,8 +50,8 @@ def server(three_days) -> Server:
 
 @pytest.fixture
 def requests(three_days) -> Windows:
-    path = three_days.artifact("build_features", LAST).path("windows.parquet")
-    windows = featurizer.read_windows(path)
+    path = three_days.artifact("build_features", LAST).folder
+    windows = windows_files.read_windows(path, spec=featurizer.hash_spec(three_days.config.hashing))
     _, first = np.unique(windows.user_ids, return_index=True)
     return windows.rows(first[:3])
 

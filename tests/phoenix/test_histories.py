@@ -2,7 +2,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix.histories import Log, first_rows_at, history_rows, window_rows
+from phoenix.histories import (
+    Log,
+    first_rows_at,
+    history_rows,
+    rows_still_needed,
+    window_numbers,
+)
 
 # Few users and times, so that ties, repeated arrivals and long histories are common.
 impressions = st.tuples(
@@ -12,14 +18,14 @@ logs = st.lists(impressions, max_size=40, unique_by=lambda row: row[3])
 
 
 def log_of(rows: list[tuple[int, int, int, int]]) -> Log:
-    """User, time, delay of arrival, event."""
+    """User, time, delay of arrival, event (which is the post, too)."""
     rows = sorted(rows, key=lambda row: (row[0], row[1], row[3]))
     users, times, delays, events = np.array(rows, np.int64).reshape(-1, 4).T
     zeros = np.zeros(len(rows), np.int64)
-    return Log(events, users, events, events, times, times + delays, zeros, zeros, zeros)
+    return Log(users, events, events, times, times + delays, zeros, zeros, zeros)
 
 
-def plain_windows(users: np.ndarray, times: np.ndarray, size: int, reach: int) -> list[list[int]]:
+def plain_windows(users: np.ndarray, times: np.ndarray, size: int, reach: int) -> list[int]:
     windows: list[list[int]] = []
     for row, (user, time) in enumerate(zip(users, times, strict=True)):
         last = windows[-1] if windows else None
@@ -32,7 +38,7 @@ def plain_windows(users: np.ndarray, times: np.ndarray, size: int, reach: int) -
             windows.append([row])
         else:
             last.append(row)
-    return [window + [-1] * (size - len(window)) for window in windows]
+    return [number for number, window in enumerate(windows) for _ in window]
 
 
 def plain_history(log: Log, user: int, cutoff: int, length: int) -> list[int]:
@@ -53,7 +59,7 @@ def test_windows_match_their_definition(
     rows: list[tuple[int, int, int, int]], size: int, reach: int
 ) -> None:
     log = log_of(rows)
-    found = window_rows(log.user_ids, log.shown_at, num_candidates=size, window_ms=reach)
+    found = window_numbers(log.user_ids, log.shown_at, num_candidates=size, window_ms=reach)
     assert found.tolist() == plain_windows(log.user_ids, log.shown_at, size, reach)
 
 
@@ -82,6 +88,33 @@ def test_an_impression_that_arrived_later_is_not_history() -> None:
     log = log_of([(1, 1, 0, 1), (1, 2, 10, 2), (1, 3, 1, 3), (1, 4, 1, 4)])
     found = history_rows(log, np.array([1]), np.array([4]), length=2)
     assert found.tolist() == [[0, 2]], "the row of time 2 arrives at 12"
+
+
+@settings(deadline=None)
+@given(
+    logs,
+    st.lists(st.tuples(st.integers(1, 4), st.integers(6, 25)), max_size=10),
+    st.integers(1, 5),
+)
+def test_no_history_to_come_misses_what_is_not_kept(
+    rows: list[tuple[int, int, int, int]], requests: list[tuple[int, int]], length: int
+) -> None:
+    log = log_of(rows)
+    users, cutoffs = np.array(requests, np.int64).reshape(-1, 2).T
+    kept = log.rows(rows_still_needed(log, known_at=6, oldest=0, length=length))
+
+    def posts(log: Log) -> list[list[int]]:
+        found = history_rows(log, users, cutoffs, length=length)
+        return np.append(log.post_ids, 0)[found].tolist()
+
+    assert posts(kept) == posts(log)
+
+
+def test_only_what_may_enter_a_history_is_kept() -> None:
+    rows = [(1, 0, 0, 1), (1, 2, 9, 2), (1, 3, 0, 3), (1, 4, 0, 4), (1, 5, 0, 5), (2, 1, 0, 6)]
+    log = log_of(rows)
+    kept = rows_still_needed(log, known_at=5, oldest=2, length=1)
+    assert log.post_ids[kept].tolist() == [2, 4, 5], "not known yet, the latest, not over yet"
 
 
 def test_bisection_finds_what_searchsorted_finds_in_each_stretch() -> None:

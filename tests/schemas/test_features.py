@@ -1,17 +1,16 @@
-from phoenix.windows import Windows
-from schemas.features import WindowShape, features_table
-
-SHAPE = WindowShape(
-    history_length=5, num_candidates=3, num_user_hashes=1, num_post_hashes=2, num_author_hashes=4
-)
+from phoenix.histories import Log
+from phoenix.window_log import WindowRefs
+from schemas.events import EVENTS
+from schemas.features import IMPRESSIONS, WINDOWS
 
 
-def test_columns_are_the_fields_of_windows_in_their_order() -> None:
-    assert features_table(SHAPE).names == ["window_id", *Windows._fields]
+def test_impressions_are_events_with_their_window() -> None:
+    assert IMPRESSIONS.names == [*EVENTS.names[1:], "window"]
+    assert len(IMPRESSIONS.names) == len(Log._fields) + 1
+    for column in EVENTS.columns[1:]:
+        assert IMPRESSIONS[column.name] is column
 
 
-def test_sizes_of_the_lists_follow_the_shape() -> None:
-    table = features_table(SHAPE)
-    assert table["history_author_hashes"].type.list_size == 5 * 4
-    assert table["candidate_post_hashes"].type.list_size == 3 * 2
-    assert table["user_hashes"].type.list_size == 1
+def test_windows_say_whose_they_are_and_what_was_known() -> None:
+    assert WINDOWS.names == ["window_id", "user_id", "starts_at", "known_until"]
+    assert len(WINDOWS.names) == len(WindowRefs._fields) + 1

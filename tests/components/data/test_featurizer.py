@@ -7,167 +7,150 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import data_files, featurizer
+from components import event_log, featurizer, windows_files
 from components.config import Config
-from components.errors import BadDataError
+from components.data_files import IMPRESSIONS_FILE
+from components.feature_state import State
+from components.windows_files import FeaturesWriter
 from phoenix.windows import Windows
-from schemas.events import EVENTS
+from tests.components.data.event_rows import STEPS_PER_DAY, Row, config_of, day_of, ms, write_day
 
-DAY = datetime.date(2026, 1, 2)
-MIDNIGHT = 1_767_312_000_000
-CONFIG = Config.model_validate(
-    {
-        "store": "store",
-        "first_day": "2026-01-01",
-        "ingest_events": {"source": {"layout": "synthetic"}},
-        "actions": [{"name": "favorite", "is_positive": True}],
-        "hashing": {"num_user_hashes": 1, "num_author_hashes": 3},
-        "build_features": {"history_length": 3, "num_candidates": 2, "window_minutes": 1},
-        "materialize_feeds": {"surface": 4},
-    }
+NUM_DAYS = 4
+SETTINGS = (
+    {},
+    {"history_days": 2, "gap_minutes": 240},
+    {"history_days": 3, "history_length": 5, "attribution_minutes": 360},
 )
-SPEC = featurizer.hash_spec(CONFIG.hashing)
-# Two days of few users in steps of 20 seconds around midnight: ties and full windows are common.
-events = st.lists(
-    st.tuples(st.integers(1, 3), st.integers(-9, 9), st.integers(0, 4), st.integers(1, 9)),
-    max_size=30,
+# Few users over four days: ties, full windows and arrivals days later are common.
+logs = st.lists(
+    st.tuples(
+        st.integers(1, 3),
+        st.integers(0, NUM_DAYS * STEPS_PER_DAY - 1),
+        st.sampled_from([0, 0, 0, 1, 2, 3, 7, 14, 30]),
+        st.integers(1, 9),
+    ),
+    max_size=60,
 )
 
 
-def write_events(folder: Path, rows: list[tuple[int, int, int, int]]) -> list[Path]:
-    """User, time in steps, delay in steps, post."""
-    users, steps, delays, posts = np.array(rows, np.int64).reshape(-1, 4).T
-    shown_at = MIDNIGHT + steps * 20_000
-    columns = {
-        "event_id": np.arange(1, len(rows) + 1)[::-1],
-        "user_id": users,
-        "post_id": posts,
-        "author_id": posts + 100,
-        "shown_at": shown_at,
-        "ingested_at": shown_at + delays * 20_000,
-        "surface": (posts % 3).astype(np.int32),
-        "actions": (posts % 2).astype(np.uint64),
-        "dwell_seconds": posts.astype(np.float32),
-    }
-    files = []
-    for name, part in (("before", shown_at < MIDNIGHT), ("day", shown_at >= MIDNIGHT)):
-        files.append(folder / f"{name}.parquet")
-        table = {column: values[part] for column, values in columns.items()}
-        data_files.write(files[-1], data_files.arrow_table(EVENTS, table))
-    return files
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block for every user or two, as a day of millions has."""
+    monkeypatch.setattr(event_log, "BLOCK_ROWS", 4)
 
 
-def plain_windows(rows: list[tuple[int, int, int, int]]) -> list[tuple]:
-    """The definition, one impression at a time: user, start, history, candidates."""
-    log = sorted(
-        (user, step, len(rows) - place, step + delay, post)
+def build(folder: Path, rows: list[Row], config: Config) -> list[Path]:
+    """Builds every day from the state of the day before and its own events alone."""
+    folders: list[Path] = []
+    section = config.build_features
+    for number in range(NUM_DAYS):
+        events = write_day(folder / f"events{number}", rows, number)
+        before = (folders[-1] / IMPRESSIONS_FILE,) if folders else ()
+        state = State((), before, not before, day_of(number), section)
+        folders.append(folder / str(number))
+        folders[-1].mkdir()
+        with FeaturesWriter(folders[-1], featurizer.shape_metadata(section)) as writer:
+            for block in featurizer.day_blocks(state, [events], section):
+                writer.write(block)
+    return folders
+
+
+def plain_history(rows: list[Row], config: Config, user: int, cutoff: int, day: int) -> list[int]:
+    """The definition: of what was over and had arrived, the latest."""
+    section = config.build_features
+    oldest = (day - section.history_days) * STEPS_PER_DAY
+    known = sorted(
+        (step, place, post)
+        for place, (owner, step, delay, post) in enumerate(rows)
+        if owner == user and oldest <= step < cutoff and step + delay <= cutoff
+    )
+    return [post for _, _, post in known][-section.history_length :]
+
+
+def plain_windows(rows: list[Row], config: Config, day: int) -> list[tuple]:
+    """The definition over the whole log: user, start, history, candidates."""
+    section = config.build_features
+    in_time = (section.attribution_minutes or 10**6) // 120
+    shown = sorted(
+        (user, step, place, post)
         for place, (user, step, delay, post) in enumerate(rows)
+        if step // STEPS_PER_DAY == day and delay <= in_time
     )
     windows: list[list[tuple]] = []
-    for event in (event for event in log if event[1] >= 0):
+    for event in shown:
         last = windows[-1] if windows else None
-        if last and last[0][0] == event[0] and len(last) < 2 and event[1] - last[0][1] <= 3:
+        if last and last[0][0] == event[0] and len(last) < 2 and event[1] - last[0][1] <= 2:
             last.append(event)
         else:
             windows.append([event])
     found = []
     for window in windows:
         user, start = window[0][:2]
-        known = [e[4] for e in log if e[0] == user and e[1] < start and e[3] <= start]
-        found.append((user, start, known[-3:], [e[4] for e in window], window[0][2]))
+        cutoff = start - section.gap_minutes // 120
+        history = plain_history(rows, config, user, cutoff, day)
+        found.append((user, ms(start), history, [event[3] for event in window]))
     return found
 
 
-@settings(deadline=None, max_examples=25)
-@given(events)
-def test_features_match_their_definition(rows: list[tuple[int, int, int, int]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        ids, windows = featurizer.day_windows(write_events(Path(folder), rows), CONFIG, day=DAY)
-    found = [
+def listed(windows: Windows) -> list[tuple]:
+    histories, candidates = windows.history_post_ids, windows.candidate_post_ids
+    return [
         (
             windows.user_ids[n],
-            (windows.starts_at[n] - MIDNIGHT) // 20_000,
-            [post for post in windows.history_post_ids[n].tolist() if post],
-            [post for post in windows.candidate_post_ids[n].tolist() if post],
-            ids[n],
+            windows.starts_at[n],
+            [post for post in histories[n].tolist() if post],
+            [post for post in candidates[n].tolist() if post],
         )
-        for n in range(len(ids))
+        for n in range(len(windows.user_ids))
     ]
-    assert found == plain_windows(rows)
 
 
-def example(folder: Path) -> tuple[np.ndarray, Windows]:
-    rows = [(1, -3, 0, 5), (1, -2, 0, 6), (1, 0, 0, 7), (1, 1, 0, 8), (1, 2, 0, 9), (2, 5, 0, 5)]
-    return featurizer.day_windows(write_events(folder, rows), CONFIG, day=DAY)
-
-
-def test_everything_of_an_impression_stays_together(tmp_path: Path) -> None:
-    _, windows = example(tmp_path)
-    posts = windows.history_post_ids
-    is_real = posts != 0
-    assert posts.tolist() == [[5, 6, 0], [6, 7, 8], [0, 0, 0]]
-    np.testing.assert_array_equal(windows.history_author_ids, np.where(is_real, posts + 100, 0))
-    np.testing.assert_array_equal(windows.history_surfaces, posts % 3)
-    np.testing.assert_array_equal(windows.history_actions, posts % 2)
-    np.testing.assert_array_equal(windows.history_dwell_seconds, posts)
-    np.testing.assert_array_equal(windows.labels, windows.candidate_post_ids % 2)
-    np.testing.assert_array_equal(windows.history_post_hashes, SPEC.post.hash_ids(posts))
-    np.testing.assert_array_equal(
-        windows.candidate_author_hashes, SPEC.author.hash_ids(windows.candidate_author_ids)
-    )
-    np.testing.assert_array_equal(windows.user_hashes, SPEC.user.hash_ids(windows.user_ids))
-    assert windows.history_author_hashes.shape == (3, 3, 3)
-
-
-def test_windows_survive_the_file(tmp_path: Path) -> None:
-    ids, windows = example(tmp_path)
-    path = tmp_path / "windows.parquet"
-    featurizer.write_windows(path, windows, ids=ids, spec=SPEC)
-    for name, one, other in zip(
-        Windows._fields, windows, featurizer.read_windows(path, spec=SPEC), strict=True
-    ):
-        np.testing.assert_array_equal(one, other, name)
-        assert one.dtype == other.dtype, name
-
-
-def test_no_windows_survive_the_file_either(tmp_path: Path) -> None:
-    ids, windows = example(tmp_path)
-    path = tmp_path / "windows.parquet"
-    featurizer.write_windows(path, windows.rows(slice(0, 0)), ids=ids[:0], spec=SPEC)
-    again = featurizer.read_windows(path)
-    assert again.history_post_hashes.shape == (0, 3, 2)
-
-
-def test_windows_of_another_hashing_are_refused(tmp_path: Path) -> None:
-    ids, windows = example(tmp_path)
-    path = tmp_path / "windows.parquet"
-    featurizer.write_windows(path, windows, ids=ids, spec=SPEC)
-    other = featurizer.hash_spec(CONFIG.hashing.model_copy(update={"post_rows": 77}))
-    with pytest.raises(BadDataError, match="build the features again"):
-        featurizer.read_windows(path, spec=other)
-
-
-def test_a_request_at_a_window_s_start_sees_the_window_s_history(tmp_path: Path) -> None:
-    _, windows = example(tmp_path)
-    files = [tmp_path / "before.parquet", tmp_path / "day.parquet"]
-    for n in range(len(windows.user_ids)):
-        at = datetime.datetime.fromtimestamp(windows.starts_at[n] / 1000, datetime.UTC)
-        asked = featurizer.request_windows(
-            files, CONFIG, user_ids=windows.user_ids[n : n + 1], at=at
-        )
-        for name in Windows._fields[:11]:
-            np.testing.assert_array_equal(
-                getattr(asked, name)[0],
-                getattr(windows, name)[n],
-                f"training is not serving: {name}",
+@pytest.mark.parametrize("features", SETTINGS)
+@settings(deadline=None, max_examples=8)
+@given(rows=logs)
+def test_every_day_is_what_the_definition_makes_of_the_whole_log(
+    features: dict, rows: list[Row]
+) -> None:
+    config = config_of(**features)
+    spec = featurizer.hash_spec(config.hashing)
+    with tempfile.TemporaryDirectory() as name:
+        folders = build(Path(name), rows, config)
+        for day, folder in enumerate(folders):
+            found = listed(windows_files.read_windows(folder, spec=spec))
+            assert found == plain_windows(rows, config, day)
+            moment = day_of(day + 1)
+            asked = featurizer.request_windows(
+                folder / IMPRESSIONS_FILE,
+                config,
+                user_ids=np.array([9, 3, 1]),
+                at=datetime.datetime.combine(moment, datetime.time(), datetime.UTC),
             )
+            end = (day + 1) * STEPS_PER_DAY
+            assert [history for _, _, history, _ in listed(asked)] == [
+                plain_history(rows, config, user, end, day + 1) for user in (9, 3, 1)
+            ], "the feeds know more or less than the windows of the next day"
+
+
+def test_a_state_is_bounded_by_the_length_of_histories_and_by_their_days(tmp_path: Path) -> None:
+    rows = [(1, step, 0, 5) for step in range(48)] + [(2, 0, 0, 5), (3, 0, 40, 5)]
+    folders = build(tmp_path, rows, config_of(history_length=3, history_days=1))
+    kept = [
+        np.concatenate([log.user_ids for log in windows_files.read_logs(folder / IMPRESSIONS_FILE)])
+        for folder in folders
+    ]
+    assert kept[0].tolist() == [1] * STEPS_PER_DAY + [2, 3]
+    assert kept[1].tolist() == [1] * (3 + STEPS_PER_DAY) + [2, 3], "a day later they may count"
+    assert kept[2].tolist() == kept[3].tolist() == [1] * (3 + STEPS_PER_DAY)
 
 
 def test_candidates_of_a_request_are_hashed_like_those_of_training(tmp_path: Path) -> None:
-    _, windows = example(tmp_path)
+    config = config_of()
+    spec = featurizer.hash_spec(config.hashing)
+    build(tmp_path, [(1, 0, 0, 5), (2, 1, 0, 6), (3, 2, 0, 7)], config)
+    windows = windows_files.read_windows(tmp_path / "0", spec=spec)
     posts, authors = np.array([[5, 6, 0], [7, 0, 0], [8, 9, 1]]), np.array([[1, 2, 0]] * 3)
-    asked = featurizer.with_candidates(windows, CONFIG, post_ids=posts, author_ids=authors)
-    np.testing.assert_array_equal(asked.candidate_post_hashes, SPEC.post.hash_ids(posts))
+    asked = featurizer.with_candidates(windows, config, post_ids=posts, author_ids=authors)
+    np.testing.assert_array_equal(asked.candidate_post_hashes, spec.post.hash_ids(posts))
     assert asked.candidate_surfaces.tolist() == [[4, 4, 0], [4, 0, 0], [4, 4, 4]]
     assert not asked.labels.any()
     np.testing.assert_array_equal(asked.history_post_ids, windows.history_post_ids)

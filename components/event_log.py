@@ -1,0 +1,130 @@
+"""Accepted events as a stream in order of user and time, whichever engine puts them in order.
+
+The one expression here is written in Ibis: DuckDB evaluates it on one machine, Spark on many.
+`UserStream` then hands the rows out by whole users, so that what is computed for a user needs no
+more memory than a block of users.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from components import data_files
+from phoenix.histories import Log
+from schemas.events import EVENTS
+
+if TYPE_CHECKING:
+    from ibis.backends import BaseBackend
+
+Engine = Literal["duckdb", "spark"]
+Arrays = tuple[np.ndarray, ...]
+
+BLOCK_ROWS = 1 << 17  # of the state and of the day each; some 10 MB
+# The columns of a log in its order, then the id.
+_COLUMNS = [*(name for name in EVENTS.names if name != "event_id"), "event_id"]
+
+
+class UserStream:
+    """Rows sorted by user that come in parts of any size and leave by whole users."""
+
+    def __init__(self, parts: Iterable[Arrays], *, empty: Arrays) -> None:
+        """Takes the parts, the users first in each, and what no rows look like."""
+        self._parts = iter(parts)
+        self._held = empty
+        self._is_over = False
+
+    def fill(self, num_rows: int) -> None:
+        """Reads on until it holds this many rows and more than one user, or all there are."""
+        waiting = [self._held]
+        while not self._is_over and not self._is_enough(waiting, num_rows):
+            part = next(self._parts, None)
+            self._is_over = part is None
+            waiting += [] if part is None else [part]
+        if len(waiting) > 1:
+            self._held = tuple(np.concatenate(arrays) for arrays in zip(*waiting, strict=True))
+
+    def end_of_block(self, num_rows: int) -> int | None:
+        """The first user that is not in a block of this many rows, or of one user with more.
+
+        None if the block takes all that is left.
+        """
+        users = self._held[0]
+        if self._is_over and len(users) <= num_rows:
+            return None
+        place = min(num_rows, len(users) - 1)  # of the last user more rows may come
+        if users[place] == users[0]:
+            place = int(np.searchsorted(users, users[0], "right"))
+        return int(users[place]) if place < len(users) else None
+
+    def take_before(self, user: int | None) -> Arrays:
+        """Hands out the rows of all users below `user`; all rows if it is None."""
+        users = self._held[0]
+        end = len(users) if user is None else int(np.searchsorted(users, user))
+        taken = tuple(array[:end] for array in self._held)
+        self._held = tuple(array[end:] for array in self._held)
+        return taken
+
+    @staticmethod
+    def _is_enough(parts: Sequence[Arrays], num_rows: int) -> bool:
+        users = [part[0] for part in parts if len(part[0])]
+        return sum(map(len, users)) >= num_rows and users[0][0] != users[-1][-1]
+
+
+def side_by_side(
+    first: UserStream, second: UserStream, *, block_rows: int
+) -> Iterator[tuple[Arrays, Arrays]]:
+    """Goes through two streams together: every pair holds all rows of its users in both."""
+    while True:
+        for stream in (first, second):
+            stream.fill(block_rows)
+        ends = [stream.end_of_block(block_rows) for stream in (first, second)]
+        user = min((end for end in ends if end is not None), default=None)
+        yield first.take_before(user), second.take_before(user)
+        if user is None:
+            return
+
+
+def in_order(files: Sequence[Path], *, engine: Engine) -> Iterator[Arrays]:
+    """Streams events sorted by user, time and event.
+
+    Args:
+      files: Parquet files of accepted events.
+      engine: Who sorts.
+
+    Yields:
+      The arrays of a `Log` and the ids of the events.
+    """
+    paths: Any = [str(path) for path in files]  # both engines take a list, the base type does not
+    table = _connection(engine).read_parquet(paths)
+    ordered = table.select(*_COLUMNS).order_by("user_id", "shown_at", "event_id").to_pyarrow()
+    # Engines have their own resolution of time; the contract has its own.
+    schema = pa.schema([EVENTS[name].field() for name in _COLUMNS])
+    for batch in ordered.to_batches(max_chunksize=BLOCK_ROWS):
+        columns = data_files.columns(pa.Table.from_batches([batch]).cast(schema))
+        yield tuple(columns.values())
+
+
+def by_users(files: Sequence[Path], *, engine: Engine) -> Iterator[tuple[Log, np.ndarray]]:
+    """Streams the same by whole users: logs, each with the ids of its events."""
+    stream = UserStream(in_order(files, engine=engine), empty=NO_EVENTS)
+    for rows, _ in side_by_side(stream, UserStream([], empty=NO_EVENTS), block_rows=BLOCK_ROWS):
+        yield Log(*rows[:-1]), rows[-1]
+
+
+def _empty(name: str) -> np.ndarray:
+    column = EVENTS[name]
+    kind = "int64" if pa.types.is_timestamp(column.type) else column.type.to_pandas_dtype()
+    return np.empty(0, kind)
+
+
+NO_EVENTS: Arrays = tuple(_empty(name) for name in _COLUMNS)
+
+
+def _connection(engine: Engine) -> "BaseBackend":
+    import ibis
+
+    del engine
+    return ibis.duckdb.connect()

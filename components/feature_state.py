@@ -1,0 +1,115 @@
+"""What is known of users when a day begins: the state that the day before left behind.
+
+The features of a day hold every impression that may still enter a history, so a day reads those of
+the day before and its own events, nothing older. Where there is no such state - features were never
+built, or with another reach - it is made from the accepted events of the days that histories reach.
+"""
+
+import datetime
+import logging
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components import erasure, event_log, row_account, windows_files
+from components.artifacts import Ref
+from components.config import FeaturesConfig
+from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
+from components.errors import BadDataError
+from components.step import Context
+from phoenix.histories import Log, rows_still_needed
+from schemas.features import IMPRESSIONS
+
+logger = logging.getLogger(__name__)
+
+DAY_MS = 86_400_000
+_EPOCH = datetime.date(1970, 1, 1)
+
+
+def midnight_ms(day: datetime.date) -> int:
+    """Returns the first millisecond of a UTC day."""
+    return (day - _EPOCH).days * DAY_MS
+
+
+def reach(config: FeaturesConfig) -> dict[str, Any]:
+    """Returns what a state holds; one of another reach is no start for a day."""
+    return {
+        "history_length": config.history_length,
+        "history_days": config.history_days,
+        "gap_minutes": config.gap_minutes,
+        "schema": IMPRESSIONS.digest(),
+    }
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the history of a day comes from."""
+
+    inputs: tuple[Ref, ...]  # features of the day before, or accepted events
+    files: tuple[Path, ...]
+    is_replayed: bool
+    day: datetime.date
+    config: FeaturesConfig
+    erased: Collection[int] = ()  # users who are to be forgotten
+
+    def logs(self) -> Iterator[Log]:
+        """Streams the impressions that may enter a history of the day, by whole users."""
+        known_at = midnight_ms(self.day) - self.config.gap_minutes * 60_000
+        oldest = midnight_ms(self.day) - self.config.history_days * DAY_MS
+        for log in self._stored():
+            rows = rows_still_needed(
+                log, known_at=known_at, oldest=oldest, length=self.config.history_length
+            )
+            if self.erased:
+                rows = rows[~np.isin(log.user_ids[rows], list(self.erased))]
+            yield log.rows(rows)
+
+    def _stored(self) -> Iterator[Log]:
+        if not self.is_replayed:
+            for file in self.files:
+                yield from windows_files.read_logs(file)
+        elif self.files:
+            for log, _ in event_log.by_users(self.files, engine=self.config.engine):
+                yield log
+
+
+def before(context: Context) -> State:
+    """Finds the state with which a day begins.
+
+    Raises:
+      BadDataError: If it must be made from accepted events and a day of them is missing: a history
+        with a hole is a wrong history.
+    """
+    config, day = context.config.build_features, context.day
+    erased = tuple(erasure.erased_ids(context.config).tolist())
+    yesterday = day - datetime.timedelta(days=1)
+    if day > context.config.first_day:
+        ref = context.head("build_features", yesterday)
+        if ref is not None and context.store.manifest(ref)["facts"].get("reach") == reach(config):
+            file = context.store.read_file(ref, IMPRESSIONS_FILE)
+            return State((ref,), (file,), False, day, config, erased)
+        logger.info("There is no state of %s to start from: its events are read again.", yesterday)
+    oldest = max(context.config.first_day, day - datetime.timedelta(days=config.history_days))
+    refs = _accepted(context, oldest)
+    artifacts = [context.store.read(ref) for ref in refs]
+    for artifact in artifacts:
+        row_account.check_validated(artifact)
+    files = tuple(artifact.path(ACCEPTED_FILE) for artifact in artifacts)
+    return State(tuple(refs), files, True, day, config, erased)
+
+
+def _accepted(context: Context, oldest: datetime.date) -> list[Ref]:
+    days = [oldest + datetime.timedelta(days=n) for n in range((context.day - oldest).days)]
+    refs = {day: context.head("validate_events", day) for day in days}
+    missing = [str(day) for day, ref in refs.items() if ref is None]
+    if missing:
+        names = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
+        raise BadDataError(
+            f"{context.step.name} of {context.day} needs the features of the day before, or "
+            f"validate_events of every day since {oldest}; missing: {names}. Run the data steps of "
+            "these days first, in order."
+        )
+    return [ref for ref in refs.values() if ref is not None]

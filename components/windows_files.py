@@ -1,0 +1,156 @@
+"""The files of a day's features: written and read in blocks of users, so that memory stays flat.
+
+See `schemas.features` for what is in them. Nothing in them is hashed: a reader says which hash
+functions its model has.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components import data_files
+from components.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
+from components.errors import BadDataError
+from phoenix.hashing import HashSpec
+from phoenix.histories import Log
+from phoenix.window_log import WindowLog, WindowRefs, candidate_rows
+from phoenix.windows import Windows, concatenate
+from schemas.columns import Table
+from schemas.features import IMPRESSIONS, WINDOWS
+
+# Ids and times hardly repeat, but their high bytes do; numbers of few values have a dictionary.
+_SPLIT = ("post_id", "author_id", "shown_at", "ingested_at", "dwell_seconds")
+_REPEATING = ["user_id", "surface", "actions", "window"]
+
+
+class Block(NamedTuple):
+    """The windows of some users, and all their impressions."""
+
+    window_ids: np.ndarray  # [N] int64
+    refs: WindowRefs
+    log: Log
+    window_of_row: np.ndarray  # [L] int32, -1 for history
+
+
+class FeaturesWriter:
+    """Writes both files of a day, block by block in order of users; a context manager."""
+
+    def __init__(self, folder: Path, metadata: Mapping[str, str]) -> None:
+        """Takes the folder, and `history_length` and `num_candidates`."""
+        self._windows = pq.ParquetWriter(
+            folder / WINDOWS_FILE, WINDOWS.schema(**metadata), compression="zstd"
+        )
+        self._impressions = pq.ParquetWriter(
+            folder / IMPRESSIONS_FILE,
+            IMPRESSIONS.schema(**metadata),
+            compression="lz4",
+            use_dictionary=_REPEATING,  # pyright: ignore[reportArgumentType] - its stub is wrong
+            column_encoding=dict.fromkeys(_SPLIT, "BYTE_STREAM_SPLIT"),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._windows.close()
+        self._impressions.close()
+
+    def write(self, block: Block) -> None:
+        """Appends a block as one row group of each file."""
+        windows = _arrow(WINDOWS, (block.window_ids, *block.refs), self._windows.schema)
+        self._windows.write_table(windows, row_group_size=max(len(windows), 1))
+        rows = _arrow(IMPRESSIONS, (*block.log, block.window_of_row), self._impressions.schema)
+        self._impressions.write_table(rows, row_group_size=max(len(rows), 1))
+
+
+class WindowsFiles:
+    """The windows of a day, read in chunks of some users; a `phoenix.batches.WindowSource`."""
+
+    def __init__(self, folder: Path, *, spec: HashSpec) -> None:
+        """Opens both files of a folder.
+
+        Args:
+          folder: With the features of a day.
+          spec: The hash functions of the model that will read the windows.
+
+        Raises:
+          BadDataError: If a file is not there or has other columns than the contract.
+        """
+        self._spec = spec
+        self._windows = _opened(folder / WINDOWS_FILE, WINDOWS)
+        self._impressions = _opened(folder / IMPRESSIONS_FILE, IMPRESSIONS)
+
+    @property
+    def chunk_sizes(self) -> list[int]:
+        """The number of windows of each chunk."""
+        data = self._windows.metadata
+        return [data.row_group(number).num_rows for number in range(data.num_row_groups)]
+
+    def read(self, chunk: int) -> Windows:
+        """Returns the windows of one chunk, in order of users and time."""
+        refs = _arrays(self._windows.read_row_group(chunk, WINDOWS.names[1:]))
+        *log, window_of_row = _arrays(self._impressions.read_row_group(chunk, IMPRESSIONS.names))
+        num_windows, shape = len(refs[0]), self._windows.schema_arrow.metadata
+        windows = WindowLog(
+            Log(*log),
+            WindowRefs(*refs),
+            candidates=candidate_rows(
+                window_of_row, num_windows=num_windows, length=int(shape[b"num_candidates"])
+            ),
+            spec=self._spec,
+            history_length=int(shape[b"history_length"]),
+        )
+        return windows.take(np.arange(num_windows))
+
+
+def read_windows(folder: Path, *, spec: HashSpec) -> Windows:
+    """Reads all windows of a day's features at once; see `WindowsFiles` for less at a time."""
+    files = WindowsFiles(folder, spec=spec)
+    return concatenate([files.read(chunk) for chunk in range(len(files.chunk_sizes))])
+
+
+def read_logs(path: Path) -> Iterator[Log]:
+    """Reads the impressions of a day's features group by group, as state: without the windows."""
+    file = _opened(path, IMPRESSIONS)
+    for number in range(file.num_row_groups):
+        yield Log(*_arrays(file.read_row_group(number, IMPRESSIONS.names[:-1])))
+
+
+def read_candidates(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Reads the posts `[E]` and the actions `[E]` of all impressions that are in a window."""
+    file = _opened(path, IMPRESSIONS)
+    table = file.read(["post_id", "actions", "window"])
+    posts, actions, window = _arrays(table)
+    return posts[window >= 0], actions[window >= 0]
+
+
+def _opened(path: Path, table: Table) -> pq.ParquetFile:
+    if not path.is_file():
+        raise BadDataError(f"{path}: expected the {table.name} of a day, found no file.")
+    file = pq.ParquetFile(path)
+    problems = table.problems(file.schema_arrow)
+    if problems:
+        raise BadDataError(f"{path}: {'; '.join(problems)}: build these features again.")
+    return file
+
+
+def _arrow(table: Table, arrays: tuple[np.ndarray, ...], schema: pa.Schema) -> pa.Table:
+    columns = []
+    for column, values in zip(table.columns, arrays, strict=True):
+        array = pa.array(values)
+        columns.append(array if array.type == column.type else array.view(column.type))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _arrays(content: pa.Table) -> list[np.ndarray]:
+    return list(data_files.columns(content).values())

@@ -1,0 +1,63 @@
+"""Logs written down in steps of two hours, for what is about days and arrivals."""
+
+import datetime
+from pathlib import Path
+
+import numpy as np
+
+from components import data_files
+from components.config import Config
+from components.feature_state import midnight_ms
+from schemas.events import EVENTS
+
+FIRST = datetime.date(2026, 1, 1)
+STEP_MS = 7_200_000
+STEPS_PER_DAY = 12
+
+# User, step, arrives so many steps later, post.
+Row = tuple[int, int, int, int]
+
+
+def config_of(**features: object) -> Config:
+    """A configuration with other settings of the features."""
+    small = {"history_length": 3, "num_candidates": 2, "window_minutes": 240, "history_days": 1}
+    return Config.model_validate(
+        {
+            "store": "store",
+            "first_day": FIRST.isoformat(),
+            "ingest_events": {"source": {"layout": "synthetic"}},
+            "actions": [{"name": "favorite", "is_positive": True}],
+            "build_features": small | features,
+            "materialize_feeds": {"surface": 4},
+        }
+    )
+
+
+def day_of(number: int) -> datetime.date:
+    """The day with this number, the first being 0."""
+    return FIRST + datetime.timedelta(days=number)
+
+
+def ms(step: int) -> int:
+    """The time of a step."""
+    return midnight_ms(FIRST) + step * STEP_MS
+
+
+def write_day(path: Path, rows: list[Row], number: int | None = None) -> Path:
+    """Writes the rows of a day, or all rows, as accepted events; an event's id is its place."""
+    users, steps, delays, posts = np.array(rows, np.int64).reshape(-1, 4).T
+    columns = {
+        "event_id": np.arange(1, len(rows) + 1),
+        "user_id": users,
+        "post_id": posts,
+        "author_id": posts + 100,
+        "shown_at": ms(0) + steps * STEP_MS,
+        "ingested_at": ms(0) + (steps + delays) * STEP_MS,
+        "surface": (posts % 3).astype(np.int32),
+        "actions": (posts % 2).astype(np.uint64),
+        "dwell_seconds": posts.astype(np.float32),
+    }
+    is_wanted = slice(None) if number is None else steps // STEPS_PER_DAY == number
+    table = {name: values[is_wanted] for name, values in columns.items()}
+    data_files.write(path, data_files.arrow_table(EVENTS, table))
+    return path

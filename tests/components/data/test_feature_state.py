@@ -1,0 +1,50 @@
+import datetime
+from pathlib import Path
+
+import numpy as np
+
+from components import feature_state
+from components.feature_state import State
+from tests.components.data.event_rows import config_of, day_of, write_day
+
+
+def test_midnight_is_the_first_millisecond_of_the_day() -> None:
+    moment = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+    assert feature_state.midnight_ms(moment.date()) == moment.timestamp() * 1000
+
+
+def test_the_first_day_begins_with_nothing() -> None:
+    assert list(State((), (), True, day_of(0), config_of().build_features).logs()) == []
+
+
+def test_a_state_holds_what_a_history_of_the_day_may_need(tmp_path: Path) -> None:
+    config = config_of(history_length=2, history_days=1, gap_minutes=240).build_features
+    # The gap ends at step 10: the steps from there on are not history yet, step 9 has to arrive.
+    rows = [(1, step, 5 if step == 9 else 0, step + 1) for step in range(12)]
+    state = State((), (write_day(tmp_path / "events", rows),), True, day_of(1), config)
+    kept = np.concatenate([log.post_ids for log in state.logs()])
+    assert kept.tolist() == [8, 9, 10, 11, 12]
+    tomorrow = State((), state.files, True, day_of(2), config)
+    assert sum(len(log.user_ids) for log in tomorrow.logs()) == 0
+
+
+def test_what_shapes_a_state_is_in_its_reach() -> None:
+    reaches = [
+        feature_state.reach(config_of(**change).build_features)
+        for change in (
+            {},
+            {"history_length": 4},
+            {"history_days": 4},
+            {"gap_minutes": 4},
+        )
+    ]
+    assert all(reach not in reaches[:place] for place, reach in enumerate(reaches))
+    same = config_of(num_candidates=7, window_minutes=9).build_features
+    assert feature_state.reach(same) == reaches[0]
+
+
+def test_forgotten_users_leave_the_state(tmp_path: Path) -> None:
+    config = config_of().build_features
+    events = write_day(tmp_path / "events", [(1, 9, 0, 5), (2, 9, 0, 6), (3, 9, 0, 7)])
+    state = State((), (events,), True, day_of(1), config, erased=(2, 9))
+    assert np.concatenate([log.user_ids for log in state.logs()]).tolist() == [1, 3]

@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components import data_files, windows_files
+from components.errors import BadDataError
+from components.windows_files import Block, FeaturesWriter, WindowsFiles
+from phoenix.hashing import HashSpec
+from phoenix.histories import Log
+from phoenix.window_log import WindowRefs
+
+SPEC = HashSpec.documented()
+SHAPE = {"history_length": "2", "num_candidates": "3"}
+
+
+def block(user: int, windows: list[int]) -> Block:
+    """Impressions of one user, with the window of each."""
+    count = len(windows)
+    numbers = np.arange(1, count + 1)
+    log = Log(
+        np.full(count, user),
+        numbers + 10 * user,
+        numbers,
+        numbers * 1000,
+        numbers * 1000,
+        numbers.astype(np.int32),
+        numbers.astype(np.uint64),
+        numbers.astype(np.float32),
+    )
+    firsts = [windows.index(window) for window in sorted({w for w in windows if w >= 0})]
+    starts = log.shown_at[firsts]
+    refs = WindowRefs(log.user_ids[firsts], starts, starts)
+    return Block(numbers[firsts] + 100 * user, refs, log, np.array(windows, np.int32))
+
+
+def write(folder: Path, *blocks: Block) -> Path:
+    with FeaturesWriter(folder, SHAPE) as writer:
+        for each in blocks:
+            writer.write(each)
+    return folder
+
+
+def test_blocks_are_read_as_they_were_written(tmp_path: Path) -> None:
+    blocks = [block(1, [-1, 0, 0, 1]), block(2, [-1, -1]), block(3, [0])]
+    files = WindowsFiles(write(tmp_path, *blocks), spec=SPEC)
+    assert files.chunk_sizes == [2, 0, 1]
+    windows = files.read(0)
+    assert windows.history_post_ids.tolist() == [[11, 0], [12, 13]]
+    assert windows.candidate_post_ids.tolist() == [[12, 13, 0], [14, 0, 0]]
+    logs = list(windows_files.read_logs(tmp_path / data_files.IMPRESSIONS_FILE))
+    for written, read in zip(blocks, logs, strict=True):
+        for name, one, other in zip(Log._fields, written.log, read, strict=True):
+            np.testing.assert_array_equal(one, other, name)
+
+
+def test_all_windows_come_in_the_order_of_the_chunks(tmp_path: Path) -> None:
+    write(tmp_path, block(1, [-1, 0]), block(2, [-1]), block(3, [0, 1]))
+    windows = windows_files.read_windows(tmp_path, spec=SPEC)
+    assert windows.user_ids.tolist() == [1, 3, 3]
+    assert windows.candidate_post_ids[:, 0].tolist() == [12, 31, 32]
+
+
+def test_a_day_without_windows_has_none(tmp_path: Path) -> None:
+    windows = windows_files.read_windows(write(tmp_path, block(1, [])), spec=SPEC)
+    assert windows.history_post_hashes.shape == (0, 2, 2)
+    assert windows.labels.shape == (0, 3)
+
+
+def test_candidates_are_the_impressions_of_the_day(tmp_path: Path) -> None:
+    write(tmp_path, block(1, [-1, 0, -1, 0]), block(2, [0]))
+    posts, actions = windows_files.read_candidates(tmp_path / data_files.IMPRESSIONS_FILE)
+    assert (posts.tolist(), actions.tolist()) == ([12, 14, 21], [2, 4, 1])
+
+
+def test_equal_blocks_give_equal_bytes(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, block(1, [-1, 0, 0, 1]))
+    for name in (data_files.WINDOWS_FILE, data_files.IMPRESSIONS_FILE):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_a_file_of_another_kind_is_refused_by_its_columns(tmp_path: Path) -> None:
+    write(tmp_path, block(1, [0]))
+    (tmp_path / data_files.IMPRESSIONS_FILE).rename(tmp_path / data_files.WINDOWS_FILE)
+    with pytest.raises(BadDataError, match=r"expected a column 'window_id' .*build these features"):
+        WindowsFiles(tmp_path, spec=SPEC)
+    (tmp_path / data_files.WINDOWS_FILE).unlink()
+    with pytest.raises(BadDataError, match=r"windows.parquet: expected the windows of a day"):
+        WindowsFiles(tmp_path, spec=SPEC)

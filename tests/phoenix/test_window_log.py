@@ -1,0 +1,59 @@
+import numpy as np
+
+from phoenix.hashing import HashSpec
+from phoenix.histories import Log
+from phoenix.window_log import WindowLog, WindowRefs, candidate_rows
+from phoenix.windows import Windows
+
+SPEC = HashSpec.documented(user_rows=50, post_rows=60, author_rows=70, num_hashes=3)
+
+
+def example() -> WindowLog:
+    users, posts = np.array([1, 1, 1, 1, 2]), np.array([5, 6, 7, 8, 9])
+    times = np.array([10, 20, 30, 40, 30])
+    log = Log(
+        users,
+        posts,
+        posts + 100,
+        times,
+        times,
+        (posts % 3).astype(np.int32),
+        (posts % 2).astype(np.uint64),
+        posts.astype(np.float32),
+    )
+    starts = np.array([30, 40, 30])
+    refs = WindowRefs(np.array([1, 1, 2]), starts, starts)
+    candidates = candidate_rows(np.array([-1, -1, 0, 1, 2]), num_windows=3, length=2)
+    return WindowLog(log, refs, candidates=candidates, spec=SPEC, history_length=4)
+
+
+def test_everything_of_an_impression_stays_together() -> None:
+    windows = example().take(np.arange(3))
+    posts, candidates = windows.history_post_ids, windows.candidate_post_ids
+    assert posts.tolist() == [[5, 6, 0, 0], [5, 6, 7, 0], [0, 0, 0, 0]]
+    assert candidates.tolist() == [[7, 0], [8, 0], [9, 0]]
+    assert windows.history_shown_at.tolist() == [[10, 20, 0, 0], [10, 20, 30, 0], [0] * 4]
+    np.testing.assert_array_equal(windows.history_author_ids, np.where(posts, posts + 100, 0))
+    np.testing.assert_array_equal(windows.history_surfaces, posts % 3)
+    np.testing.assert_array_equal(windows.history_actions, posts % 2)
+    np.testing.assert_array_equal(windows.history_dwell_seconds, posts)
+    np.testing.assert_array_equal(windows.labels, candidates % 2)
+    np.testing.assert_array_equal(windows.label_dwell_seconds, candidates)
+    np.testing.assert_array_equal(windows.candidate_surfaces, candidates % 3)
+
+
+def test_ids_are_hashed_by_the_functions_of_the_model() -> None:
+    windows = example().take(np.arange(3))
+    for name, table in (("post", SPEC.post), ("author", SPEC.author)):
+        for side in ("history", "candidate"):
+            ids = getattr(windows, f"{side}_{name}_ids")
+            hashes = getattr(windows, f"{side}_{name}_hashes")
+            np.testing.assert_array_equal(hashes, table.hash_ids(ids), f"{side} {name}")
+    np.testing.assert_array_equal(windows.user_hashes, SPEC.user.hash_ids(windows.user_ids))
+
+
+def test_windows_are_taken_in_any_order() -> None:
+    log = example()
+    whole, some = log.take(np.arange(3)), log.take(np.array([2, 0, 2]))
+    for name, one, other in zip(Windows._fields, whole, some, strict=True):
+        np.testing.assert_array_equal(one[[2, 0, 2]], other, name)
