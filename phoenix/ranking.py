@@ -75,7 +75,7 @@ class RankingOutput(NamedTuple):
 
 
 def ranking_output(logits: jax.Array, candidate_hashes: ArrayLike) -> RankingOutput:
-    """Ranks candidates by the first action.
+    """Ranks candidates by the logit of the first action, which ties less than its probability.
 
     Args:
       logits: `[B, C, A]`.
