@@ -24,6 +24,7 @@ from components.raw_rows import RawRows
 from components.shown_posts import ShownPosts
 
 _RUN_BYTES = 1 << 26  # what is sorted in memory at a time
+_NUM_POSTS = 1 << 18  # impressions of posts that may wait to be merged
 _ROWS, _MALFORMED, _POSTS, _INDEX = "rows.arrow", "malformed.arrow", "posts.npy", "index.json"
 _LINE = ""  # column of the line numbers
 _MALFORMED_SCHEMA = pa.schema([("day", pa.int64()), ("line", pa.int64()), ("text", pa.string())])
@@ -153,7 +154,7 @@ class _Writer:
         if "author_id" in self._layout.event_columns:
             found = arrivals.impressions(self._layout, rows, part.days)
             self._new_posts.append(_improvements(found))
-            if sum(p.shape[1] for p in self._new_posts) > max(1 << 20, self._posts.shape[1]):
+            if sum(p.shape[1] for p in self._new_posts) > max(_NUM_POSTS, self._posts.shape[1]):
                 self._merge_posts()
         if sum(batch.nbytes for batch, _ in self._waiting) >= _RUN_BYTES:
             self._write_run()

@@ -202,6 +202,8 @@ def _header(start: bytes, delimiter: str) -> list[str]:
 def _lines(first: int, count: int, skipped: Sequence[int]) -> np.ndarray:
     """Returns the numbers of `count` rows from `first` on, leaving out the skipped ones."""
     numbers = np.arange(first, first + count + len(skipped))
+    if not skipped:
+        return numbers
     return np.setdiff1d(numbers, np.array(skipped, np.int64))[:count]
 
 

@@ -31,7 +31,7 @@ class Rejections:
 
     def add_malformed(self, table: str, file: str, line: int, text: str) -> None:
         """Takes a row that has not the columns of its file."""
-        self._append(table, (file, line), "malformed_row", text, text)
+        self._append(table, (file, line), "malformed_row", f"{text:.200}", text)
 
     def _append(self, table: str, place: tuple[str, int], rule: str, detail: str, raw: str) -> None:
         row = {"table": table, "file": place[0], "line": place[1], "rule": rule}
@@ -108,7 +108,7 @@ class RowCheck:
             value = _json_value(rows.cells[column][row])
             came = "nothing" if value in (None, "") else repr(value)
             self.rules[row] = rule
-            self.details[int(row)] = f"{column}: expected {expected}, got {came}"
+            self.details[int(row)] = f"{column}: expected {expected}, got {came:.200}"
 
     def _judge(
         self, is_good: np.ndarray, rule: str, rows: RawRows, column: str, expected: str

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,15 @@ class ShownPosts:
     @classmethod
     def of(cls, post_ids: np.ndarray, author_ids: np.ndarray, shown_at: np.ndarray) -> "ShownPosts":
         """Returns the posts of some impressions, `[n]` each; of equal times the lowest author."""
-        order = np.lexsort((author_ids, shown_at, post_ids))
-        ids = post_ids[order]
-        firsts = order[np.append(True, ids[1:] != ids[:-1])[: len(ids)]]
-        return cls(post_ids[firsts], author_ids[firsts], shown_at[firsts])
+        encoded = pa.array(post_ids).dictionary_encode()
+        ids, codes = np.asarray(encoded.dictionary), np.asarray(encoded.indices)
+        latest = np.iinfo(np.int64).max
+        times, authors = np.full(len(ids), latest), np.full(len(ids), latest)
+        np.minimum.at(times, codes, shown_at)
+        is_first = shown_at == times[codes]
+        np.minimum.at(authors, codes[is_first], author_ids[is_first])
+        order = np.argsort(ids)
+        return cls(ids[order], authors[order], times[order])
 
     @classmethod
     def merged(cls, parts: Sequence["ShownPosts"]) -> "ShownPosts":

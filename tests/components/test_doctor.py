@@ -64,7 +64,7 @@ def test_a_missing_source_is_a_configuration_error(tmp_path: Path) -> None:
     )
     findings = doctor.examine(load(path))
     assert doctor.exit_code(findings) == ExitCode.BAD_CONFIGURATION
-    assert "nowhere, which is not there" in by_check(findings, "source")[0].message
+    assert "nowhere is none" in by_check(findings, "source")[0].message
 
 
 def test_a_store_that_cannot_be_written_is_a_configuration_error(config: Config) -> None:

@@ -1,4 +1,7 @@
 import datetime
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,3 +106,80 @@ def test_absurd_numbers_are_read_without_a_warning(tmp_path: Path) -> None:
         **{**vars(layout), "event_columns": {**layout.event_columns, "dwell_seconds": "d"}}
     )
     assert read_day(with_dwell, DAY, first_day=DAY).events["dwell_seconds"][0] > 1e29
+
+
+READING = """
+import datetime, resource, sys
+from pathlib import Path
+from components import day_archive, line_files, raw_files
+from components.layouts import ActionRule, Layout
+from components.sources import Source
+day_archive._NUM_POSTS = 1 << 12
+day_archive._RUN_BYTES, raw_files._BLOCK_BYTES, line_files._BLOCK_BYTES = 1 << 21, 1 << 18, 1 << 18
+file, day = Path(sys.argv[1]), datetime.date(2026, 1, 2)
+columns = {"user_id": "u", "post_id": "p", "author_id": "a", "shown_at": "t"}
+layout = Layout(
+    event_files=[file], event_columns=columns, actions=[ActionRule(column="like")], time_unit="ms"
+)
+rows = Source(layout, first_day=day, work=file.parent / file.stem).read_day(day)
+print(rows.num_rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize("kind", ["csv", pytest.param("jsonl", marks=pytest.mark.slow)])
+def test_memory_depends_on_the_day_and_not_on_the_file(tmp_path: Path, kind: str) -> None:
+    most = []
+    for num_days in (16, 64):
+        path = tmp_path / f"{num_days}.{kind}"
+        with path.open("w") as file:
+            file.write("" if kind == "jsonl" else "u,p,a,t,like\n")
+            for n in range(num_days * 20_000):
+                time = START + n // 20_000 * DAY_MS
+                file.write(
+                    f"{n},{n % 999 + 1},8,{time},1\n"
+                    if kind == "csv"
+                    else f'{{"u": {n}, "p": {n % 999 + 1}, "a": 8, "t": {time}, "like": 1}}\n'
+                )
+        run = subprocess.run(
+            [sys.executable, "-c", READING, str(path)],
+            env={**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"},  # keeps no spare memory
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        num_rows, kilobytes = map(int, run.stdout.split())
+        assert num_rows == 20_000
+        most.append(kilobytes)
+    assert most[1] < most[0] + 10_000, "the file has 35,000 more"
+
+
+def test_a_day_depends_on_its_own_rows_and_on_the_posts_before_it(tmp_path: Path) -> None:
+    def inputs(rows: list[str], number: int = 0) -> list[dict]:
+        layout = layout_of(write(tmp_path / "log.csv", rows))
+        source = Source(layout, first_day=DAY, work=tmp_path / "work")
+        return source.inputs(DAY + datetime.timedelta(days=number))
+
+    rows = [f"{n},7,8,{START + n * DAY_MS // 2},1" for n in range(1, 5)]
+    first = inputs(rows)
+    assert inputs([*rows, f"9,7,8,{START + 5 * DAY_MS},1"]) == first, "the file grew"
+    assert inputs([rows[0].replace(",1", ",0"), *rows[1:]]) != first
+    second = inputs(rows, 1)
+    assert inputs([f"1,6,8,{START},1", *rows], 1) != second, "one more post is known"
+
+
+def test_posts_of_earlier_file_days_are_read_once(tmp_path: Path) -> None:
+    for n in range(4):
+        day = DAY + datetime.timedelta(days=n)
+        write(tmp_path / f"{day}.csv", [f"1,{n + 1},8,{START + n * DAY_MS},1"])
+    files = sorted(tmp_path.glob("*.csv"))
+    layout = replace(layout_of(*files), day_pattern=f"{tmp_path}/{{day}}.csv")
+    last = DAY + datetime.timedelta(days=3)
+    whole = Source(layout, first_day=DAY, work=tmp_path / "none").read_day(last).posts
+    assert whole["post_id"].tolist() == [1, 2, 3, 4]
+    for n in range(3):
+        read_day(layout, DAY + datetime.timedelta(days=n))
+    content = files[0].read_bytes()
+    stat = files[0].stat()
+    files[0].write_bytes(bytes(len(content)))  # nobody may look into it again
+    os.utime(files[0], ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert read_day(layout, last).posts["post_id"].tolist() == [1, 2, 3, 4]
