@@ -1,6 +1,7 @@
 """Runs all benchmarks, or those named, and prints one JSON object per line.
 
-usage: python -m benchmarks [store] [ingest] [hashing] [ranker] [tables] [search] [memory]
+usage: python -m benchmarks [store] [ingest] [accounting] [hashing] [ranker] [tables] [search]
+                            [memory]
 """
 
 import importlib
@@ -8,7 +9,7 @@ import json
 import os
 import sys
 
-NAMES = ("store", "ingest", "hashing", "ranker", "tables", "search", "memory")
+NAMES = ("store", "ingest", "accounting", "hashing", "ranker", "tables", "search", "memory")
 
 
 def main(chosen: list[str]) -> int:

@@ -87,7 +87,7 @@ def judged(broken: Sequence[Broken]) -> np.ndarray:
     return verdict
 
 
-def merged(events: Columns) -> Merged:
+def merged(events: Columns, rows: np.ndarray) -> Merged:
     """Makes one row of those that share user, post and time.
 
     A row that says the same as another is removed. Rows that differ are merged into the first of
@@ -96,28 +96,64 @@ def merged(events: Columns) -> Merged:
 
     Args:
       events: Canonical columns and maybe more, `[L]` each, in the order of the source.
+      rows: Which of them to take, ascending.
     """
-    users, posts, times = (events[name] for name in ("user_id", "post_id", "shown_at"))
-    order = np.lexsort((posts, times, users))  # stable: the order of the source within equal keys
-    is_first = _changes([key[order] for key in (users, posts, times)])
+    order, is_first = _grouped(events, rows)
     if is_first.all():
         return Merged(_taken(events, _settled(events, order)), 0, 0, 0)
     starts = np.flatnonzero(is_first)
     sizes = np.diff(np.append(starts, len(order)))
     firsts = order[starts]
-    kept = dict(events) | {name: events[name].copy() for name in ("actions", "dwell_seconds")}
-    kept["ingested_at"] = events["ingested_at"].copy()
+    changed = ("ingested_at", "actions", "dwell_seconds")
+    kept = dict(events) | {name: events[name].copy() for name in changed}
     # Few rows are repeated, so only their groups are looked into.
-    repeated = np.repeat(sizes > 1, sizes)
-    rows, sizes = order[repeated], sizes[sizes > 1]
-    num_versions = _merge_groups(events, rows, sizes, into=kept)
+    repeated = order[np.repeat(sizes > 1, sizes)]
+    sizes = sizes[sizes > 1]
+    num_versions = _merge_groups(events, repeated, sizes, into=kept)
     num_conflicting = int((num_versions - 1).sum())
     return Merged(
         _taken(kept, _settled(events, firsts)),
-        num_exact=len(rows) - len(sizes) - num_conflicting,
+        num_exact=len(repeated) - len(sizes) - num_conflicting,
         num_conflicting=num_conflicting,
         num_conflicts=int((num_versions > 1).sum()),
     )
+
+
+def _grouped(events: Columns, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sorts rows by user, time and post, and equal ones in the order of the source.
+
+    Returns:
+      The rows in that order, and a mask of the first of each group.
+    """
+    order = rows[_by_user_and_time(events["user_id"][rows], events["shown_at"][rows])]
+    users, times = events["user_id"][order], events["shown_at"][order]
+    is_first = _changes([users, times])
+    places = _tied(is_first)
+    if len(places):
+        tied = order[places]
+        keys = (events["post_id"][tied], times[places], users[places])
+        order[places] = tied[np.lexsort(keys)]
+        # Runs of equal users and times stay where they were; their posts begin groups of their own.
+        posts = events["post_id"][order[places]]
+        is_first[places[1:]] |= posts[1:] != posts[:-1]
+    return order, is_first
+
+
+def _by_user_and_time(users: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Returns the stable order of rows by user and time: one sort where both fit a number."""
+    if not len(users):
+        return np.empty(0, np.int64)
+    first_user, first_time = int(users.min()), int(times.min())
+    span = int(times.max()) - first_time + 1
+    if (int(users.max()) - first_user + 1) * span >= 2**63:
+        return np.lexsort((times, users))
+    return np.argsort((users - first_user) * span + (times - first_time), kind="stable")
+
+
+def _tied(is_first: np.ndarray) -> np.ndarray:
+    """Returns the places of the rows that share their key with a neighbour."""
+    is_same = ~is_first
+    return np.flatnonzero(is_same | np.append(is_same[1:], False))
 
 
 def _merge_groups(
@@ -162,14 +198,12 @@ def _changes(columns: list[np.ndarray]) -> np.ndarray:
 def _settled(events: Columns, rows: np.ndarray) -> np.ndarray:
     """Sorts rows that are sorted by user and time by event as well, where these are equal."""
     users, times = events["user_id"][rows], events["shown_at"][rows]
-    is_same = (users[1:] == users[:-1]) & (times[1:] == times[:-1])
-    if not is_same.any():
+    places = _tied(_changes([users, times]))
+    if not len(places):
         return rows
-    tied = np.append(is_same, False) | np.append(False, is_same)
-    places = np.flatnonzero(tied)
-    inner = np.lexsort((events["event_id"][rows[places]], times[places], users[places]))
-    settled = rows.copy()
-    settled[places] = rows[places[inner]]
+    settled, tied = rows.copy(), rows[places]
+    keys = (events["event_id"][tied], times[places], users[places])
+    settled[places] = tied[np.lexsort(keys)]
     return settled
 
 

@@ -103,10 +103,9 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settled:
     verdict = row_rules.judged(broken)
     parts = [_of_rejected(arrivals.rejected), _of_broken(events, (names, codes), broken, verdict)]
     kept = {name: events[name] for name in EVENTS.names} | {"file": codes}
-    if verdict.any():
-        kept = {name: values[verdict == 0] for name, values in kept.items()}
-    good = Counter(_counts(names, kept["file"]))
-    merged = row_rules.merged(kept)
+    good_rows = np.flatnonzero(verdict == 0)
+    good = Counter(_counts(names, codes[good_rows]))
+    merged = row_rules.merged(kept, good_rows)
     accepted = Counter(_counts(names, merged.events.pop("file")))
     late, too_late = _split_late(arrivals.late, config, day)
     parts.append(too_late)

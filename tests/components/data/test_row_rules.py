@@ -47,7 +47,7 @@ def columns(rows: list[tuple]) -> dict[str, np.ndarray]:
 @settings(deadline=None)
 @given(events)
 def test_merging_matches_its_definition(rows: list[tuple]) -> None:
-    result = merged(columns(rows))
+    result = merged(columns(rows), np.arange(len(rows)))
     groups: dict[tuple, list[tuple[int, tuple]]] = {}
     for event_id, row in enumerate(rows, start=1):
         groups.setdefault(row[:3], []).append((event_id, row))
@@ -71,6 +71,22 @@ def test_merging_matches_its_definition(rows: list[tuple]) -> None:
     assert list(found) == sorted(expected)
     assert (result.num_exact, result.num_conflicting) == (exact, conflicting)
     assert len(rows) == len(kept["event_id"]) + exact + conflicting
+
+
+@settings(deadline=None)
+@given(events, st.integers(0, 2**20 - 1))
+def test_rows_that_are_left_out_change_nothing(rows: list[tuple], chosen: int) -> None:
+    taken = np.flatnonzero([chosen >> number & 1 for number in range(len(rows))])
+    whole = columns(rows)
+    # Ids that need all 63 bits are sorted another way, to the same order.
+    for shift in (0, 2**62):
+        shifted = whole | {"user_id": np.where(whole["user_id"] > 1, shift + 2, 1)}
+        some = {name: values[taken] for name, values in shifted.items()}
+        expected = merged(some, np.arange(len(taken)))
+        found = merged(shifted, taken)
+        assert found.num_exact == expected.num_exact
+        for name, values in expected.events.items():
+            np.testing.assert_array_equal(found.events[name], values, err_msg=name)
 
 
 def broken_by(**values: float) -> list[str]:
