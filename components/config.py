@@ -17,6 +17,7 @@ from components.config_base import Section
 from components.errors import BadConfigurationError
 from components.quality_config import BaselineConfig, SeveritiesConfig
 from components.source_config import Source
+from components.transformer_config import ModelConfig, RetrievalModelConfig
 from phoenix.scoring import PUBLISHED_WEIGHTS
 from schemas.rules import RULES
 
@@ -169,16 +170,6 @@ class FeaturesConfig(Section):
     )
 
 
-class ModelConfig(Section):
-    """Sizes of one transformer."""
-
-    emb_size: int = Field(default=64, ge=8, description="D: width of the residual stream.")
-    num_layers: int = Field(default=2, ge=1, description="Blocks of attention and feed-forward.")
-    num_heads: int = Field(default=2, ge=1, description="Heads of attention.")
-    key_size: int = Field(default=32, ge=2, multiple_of=2, description="Width of one head.")
-    widening_factor: float = Field(default=2.0, gt=0, description="Feed-forward width over D.")
-
-
 class TrainingConfig(Section):
     """`train_retrieval` and `train_ranker`: what to train on, how long, how fast."""
 
@@ -207,6 +198,15 @@ class TrainingConfig(Section):
     )
     max_skipped_steps: int = Field(
         default=20, ge=0, description="Non-finite steps before training stops."
+    )
+
+
+class RetrievalTrainingConfig(TrainingConfig):
+    """`train_retrieval`: the same with the options of the two towers."""
+
+    # A section is frozen, so a narrower field is safe.
+    model: RetrievalModelConfig = Field(  # pyright: ignore[reportIncompatibleVariableOverride]
+        default=RetrievalModelConfig(), description="Sizes and options of the two towers."
     )
 
 
@@ -337,7 +337,7 @@ class Config(Section):
     ingest_events: IngestConfig
     validate_events: ValidateConfig = ValidateConfig()
     build_features: FeaturesConfig = FeaturesConfig()
-    train_retrieval: TrainingConfig = TrainingConfig()
+    train_retrieval: RetrievalTrainingConfig = RetrievalTrainingConfig()
     train_ranker: TrainingConfig = TrainingConfig()
     evaluate_models: EvaluateConfig = EvaluateConfig()
     export_corpus: CorpusConfig = CorpusConfig()

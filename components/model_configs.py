@@ -1,6 +1,7 @@
 """The models that a configuration asks for, in the terms of `phoenix`."""
 
-from components.config import Config, ModelConfig
+from components.config import Config
+from components.transformer_config import ModelConfig
 from phoenix.grok import TransformerConfig
 from phoenix.inputs import HashConfig
 from phoenix.recsys_model import PhoenixModelConfig
@@ -18,6 +19,8 @@ def ranker(config: Config) -> PhoenixModelConfig:
         candidate_seq_len=config.build_features.num_candidates,
         hash_config=_hashes(config),
         product_surface_vocab_size=config.validate_events.num_surfaces,
+        fprop_dtype=sizes.compute_dtype,
+        has_dwell=sizes.reads_dwell,
     )
 
 
@@ -31,6 +34,10 @@ def retrieval(config: Config) -> PhoenixRetrievalModelConfig:
         candidate_seq_len=config.build_features.num_candidates,
         hash_config=_hashes(config),
         product_surface_vocab_size=config.validate_events.num_surfaces,
+        fprop_dtype=sizes.compute_dtype,
+        has_dwell=sizes.reads_dwell,
+        candidate_tower=sizes.candidate_tower,
+        user_pooling=sizes.user_pooling,
     )
 
 
@@ -39,10 +46,11 @@ def _trunk(sizes: ModelConfig) -> TransformerConfig:
         emb_size=sizes.emb_size,
         key_size=sizes.key_size,
         num_q_heads=sizes.num_heads,
-        num_kv_heads=sizes.num_heads,
+        num_kv_heads=sizes.num_kv_heads or sizes.num_heads,
         num_layers=sizes.num_layers,
         widening_factor=sizes.widening_factor,
         attn_output_multiplier=sizes.key_size**-0.5,
+        history_attention=sizes.history_attention,
     )
 
 

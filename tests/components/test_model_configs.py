@@ -1,8 +1,9 @@
 """The models are those that the configuration asks for."""
 
+import pytest
+
 from components import featurizer, model_configs
-from components.config import Config, ModelConfig
-from phoenix.grok import TransformerConfig
+from components.config import Config
 
 CONFIG = Config.model_validate(
     {
@@ -35,7 +36,27 @@ def test_models_read_the_hashes_that_features_hold() -> None:
         assert config.hashes.num_author_hashes == spec.author.num_hashes
 
 
-def test_every_size_of_the_configuration_is_one_of_the_trunk() -> None:
-    trunk = TransformerConfig.__dataclass_fields__
-    renamed = {"num_heads": "num_q_heads"}
-    assert all(renamed.get(name, name) in trunk for name in ModelConfig.model_fields)
+# One value other than the default for every option.
+OTHER = {
+    "emb_size": 24,
+    "num_layers": 3,
+    "num_heads": 4,
+    "num_kv_heads": 1,
+    "key_size": 8,
+    "widening_factor": 3.0,
+    "history_attention": "full",
+    "reads_dwell": True,
+    "compute_dtype": "bfloat16",
+    "candidate_tower": "mean",
+    "user_pooling": "last",
+}
+
+
+@pytest.mark.parametrize("role", ["ranker", "retrieval"])
+def test_every_option_of_a_model_changes_it(role: str) -> None:
+    make, section = getattr(model_configs, role), f"train_{role}"
+    values = CONFIG.model_dump(mode="json", exclude={section})
+    plain = Config.model_validate(values)
+    for field in type(getattr(plain, section).model).model_fields:
+        changed = Config.model_validate({**values, section: {"model": {field: OTHER[field]}}})
+        assert make(changed) != make(plain), field

@@ -1,0 +1,58 @@
+"""What a user may choose about the two transformers."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from components.config_base import Section
+
+
+class ModelConfig(Section):
+    """Sizes and options of one transformer."""
+
+    emb_size: int = Field(default=64, ge=8, description="D: width of the residual stream.")
+    num_layers: int = Field(default=2, ge=1, description="Blocks of attention and feed-forward.")
+    num_heads: int = Field(default=2, ge=1, description="Heads of attention.")
+    num_kv_heads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Heads of keys and values, a divisor of `num_heads`, by default as many: fewer "
+        "make users cheaper to keep while their candidates are scored.",
+    )
+    key_size: int = Field(default=32, ge=2, multiple_of=2, description="Width of one head.")
+    widening_factor: float = Field(default=2.0, gt=0, description="Feed-forward width over D.")
+    compute_dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="Of the computation; parameters are float32."
+    )
+    history_attention: Literal["causal", "full"] = Field(
+        default="causal",
+        description="`full` lets older events see newer ones: for short histories without order.",
+    )
+    reads_dwell: bool = Field(
+        default=False,
+        description="Read how long the user stayed on each post of the history, where the log "
+        "says so.",
+    )
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.num_heads % (self.num_kv_heads or 1):
+            raise ValueError(
+                f"`num_kv_heads` must divide `num_heads` ({self.num_heads}), "
+                f"got {self.num_kv_heads}"
+            )
+        return self
+
+
+class RetrievalModelConfig(ModelConfig):
+    """Sizes and options of the two towers."""
+
+    candidate_tower: Literal["mlp", "mean"] = Field(
+        default="mlp",
+        description="How rows of a post and its author become its vector; `mean` has no weights, "
+        "for many posts and little data.",
+    )
+    user_pooling: Literal["mean", "last"] = Field(
+        default="mean",
+        description="`last` describes a user by the newest event, `mean` by all of them.",
+    )
