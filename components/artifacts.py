@@ -244,6 +244,7 @@ class Store:
             path.relative_to(draft.folder).as_posix(): {
                 "bytes": path.stat().st_size,
                 "sha256": _file_digest(path),
+                **_schema(path),
             }
             for path in sorted(draft.folder.rglob("*"))
             if path.is_file()
@@ -289,6 +290,17 @@ def _damaged(ref: Ref, uri: str, expected: str, data: bytes) -> BadDataError:
         f"{ref}: the manifest {uri} is damaged: expected SHA-256 {expected[:16]}…, found "
         f"{_digest(data)[:16]}…. Run the step {ref.kind} for this day again to rebuild it."
     )
+
+
+def _schema(path: Path) -> dict[str, str]:
+    """Returns the digest of the contract by which a table was written; nothing for other files."""
+    if path.suffix != ".parquet":
+        return {}
+    import pyarrow.parquet as pq  # takes long, and not every step writes tables
+
+    notes = pq.read_schema(path).metadata or {}
+    digest = notes.get(b"schema_digest")
+    return {"schema": digest.decode()} if digest else {}
 
 
 def _canonical(value: Mapping[str, Any]) -> bytes:

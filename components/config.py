@@ -101,6 +101,10 @@ class IngestConfig(Section):
         default=None,
         description="File with one user id per line; their rows leave everything that is made.",
     )
+    schema_since: datetime.date | None = Field(
+        default=None,
+        description="Columns of the source are compared with those of days from this one on.",
+    )
 
 
 class ValidateConfig(Section):

@@ -20,12 +20,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components import contract, data_files, erasure, row_account, sources, step
+from components import contract, data_files, erasure, row_account, schema_changes, sources, step
 from components.artifacts import Artifact
 from components.config import Config
 from components.errors import BadDataError
 from components.event_ids import event_ids
 from components.known_posts import Columns
+from components.layouts import layout
 from components.row_checks import Rejections
 from components.source_config import SyntheticSource
 from components.sources import DayRows
@@ -52,6 +53,7 @@ def run(context: Context) -> Artifact:
             rows = _synthetic_day(config, source, day)
             draft.facts |= _write(draft.folder, rows, config) | _source(rows, source.layout, inputs)
         return context.written()
+    recipe["columns"] = columns = schema_changes.check(context, layout(source, config))
     files = sources.opened(config, context.store)
     inputs = files.inputs(day)
     with context.write(inputs=inputs, config=recipe | files.mapping) as draft:
@@ -59,6 +61,7 @@ def run(context: Context) -> Artifact:
         if not rows.num_rows:
             raise _empty_day(rows, day)
         draft.facts |= _write(draft.folder, rows, config) | _source(rows, source.layout, inputs)
+        draft.facts["source"]["columns"] = columns
     return context.written()
 
 

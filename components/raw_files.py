@@ -94,6 +94,33 @@ def read(file: Path, columns: Sequence[str], form: FileFormat | None = None) -> 
         raise _unreadable(file, error) from error
 
 
+def columns(file: Path, form: FileFormat) -> dict[str, str] | None:
+    """Returns the columns of a file with their Arrow types, `text` where text is read.
+
+    Returns:
+      None where columns are known row by row only, as in JSON lines, or there is nothing.
+
+    Raises:
+      BadDataError: If the file is damaged.
+    """
+    kind = byte_streams.kind(file)
+    try:
+        byte_streams.check_regular(file)
+        if file.stat().st_size == 0:
+            return None  # the reader says so
+        if kind == ".parquet":
+            schema = pq.read_schema(file)
+            return {field.name: str(field.type) for field in schema}
+        if kind in _JSON or form.pace is not None:
+            return None
+        if form.names:
+            return dict.fromkeys(form.names, "text")
+        delimiter = form.delimiter or ("\t" if kind == ".tsv" else ",")
+        return dict.fromkeys(_header(byte_streams.head(file, form), delimiter), "text")
+    except (pa.ArrowException, OSError, UnicodeError) as error:
+        raise _unreadable(file, error) from error
+
+
 def _read_csv(file: Path, form: FileFormat, columns: list[str]) -> Iterator[RawRows]:
     delimiter = form.delimiter or ("\t" if byte_streams.kind(file) == ".tsv" else ",")
     start = byte_streams.head(file, form)

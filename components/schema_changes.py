@@ -1,0 +1,114 @@
+"""Changes of a source's columns from one day to the next: what passes, and what is refused.
+
+New columns pass, and so do wider types. A column that the configuration names and that is gone,
+was renamed, or has a narrower or another type is refused by name, before a row is read.
+"""
+
+import datetime
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from components import raw_files
+from components.errors import BadDataError
+from components.layouts import Layout
+from components.step import Context
+
+_REACH_DAYS = 31  # how far back to look for a day to compare with
+_INTEGER = re.compile(r"(u?)int(\d+)")
+_FLOATS = {"halffloat": 16, "float": 32, "double": 64}
+_TIME = re.compile(r"timestamp\[(s|ms|us|ns)(.*)\]")
+_UNITS = ("s", "ms", "us", "ns")
+_TEXT = ("string", "large_string", "string_view", "dictionary<values=string")
+
+
+def check(context: Context, layout: Layout) -> dict[str, str]:
+    """Returns the types of the columns that are read, having compared them with the day before.
+
+    Args:
+      context: The day and the store.
+      layout: Files and columns. Of text, the names are compared; what is in it is for the rules.
+
+    Raises:
+      BadDataError: If a file is damaged, or its columns changed in a way that loses something.
+    """
+    previous, before = _newest_before(context)
+    files = layout.event_files
+    if layout.day_pattern is not None:
+        files = layout.files_by_day.get(context.day, ())
+    seen: dict[str, str] = {}
+    for file in files:
+        present = raw_files.columns(file, layout.event_format)
+        if present is not None:
+            _refuse(_problems(before, present, layout, previous), file, context.day)
+            seen |= {name: present[name] for name in layout.source_columns if name in present}
+    return dict(sorted(seen.items()))
+
+
+def change(old: str, new: str) -> str | None:
+    """Returns `narrowed` or `retyped` for a type that cannot hold what the old one could, or None.
+
+    Args:
+      old: An Arrow type as text, or `text` of a file that has no types.
+      new: The same.
+
+    >>> change("int64", "int32"), change("int32", "int64"), change("int64", "string")
+    ('narrowed', None, 'retyped')
+    """
+    if old == new or "text" in (old, new) or (old.startswith(_TEXT) and new.startswith(_TEXT)):
+        return None
+    integers = _INTEGER.fullmatch(old), _INTEGER.fullmatch(new)
+    if integers[0] and integers[1]:
+        (unsigned, bits), (new_unsigned, new_bits) = integers[0].groups(), integers[1].groups()
+        spare = int(new_bits) - int(bits)
+        fits = spare >= 0 if unsigned == new_unsigned else not new_unsigned and spare > 0
+        return None if fits else "narrowed"
+    if old in _FLOATS and new in _FLOATS:
+        return None if _FLOATS[new] >= _FLOATS[old] else "narrowed"
+    times = _TIME.fullmatch(old), _TIME.fullmatch(new)
+    if times[0] and times[1] and times[0][2] == times[1][2]:
+        return None if _UNITS.index(times[1][1]) >= _UNITS.index(times[0][1]) else "narrowed"
+    return "retyped"
+
+
+def _newest_before(context: Context) -> tuple[datetime.date | None, Mapping[str, str]]:
+    """Returns the newest earlier day that counts and its columns."""
+    since = context.config.ingest_events.schema_since or context.config.first_day
+    for back in range(1, _REACH_DAYS + 1):
+        day = context.day - datetime.timedelta(days=back)
+        ref = context.head("ingest_events", day) if day >= since else None
+        if ref is not None:
+            return day, context.store.manifest(ref)["facts"]["source"].get("columns", {})
+    return None, {}
+
+
+def _problems(
+    before: Mapping[str, str],
+    present: Mapping[str, str],
+    layout: Layout,
+    previous: datetime.date | None,
+) -> list[str]:
+    """Returns a sentence for each column that is gone or holds less than on the day before."""
+    used = layout.source_columns
+    free = sorted(present.keys() - set(used))
+    found = []
+    for name, old in before.items():
+        if name not in used:
+            continue  # the configuration reads another column now
+        if name not in present:
+            like = difflib.get_close_matches(name, free, n=1, cutoff=0.6)
+            guess = f"; {like[0]!r} looks like it: map it, if it is the same" if like else ""
+            found.append(f"the column {name!r} of {previous} is gone{guess}")
+        elif (what := change(old, present[name])) is not None:
+            found.append(f"the column {name!r} is {what}: {old} on {previous}, now {present[name]}")
+    return found
+
+
+def _refuse(problems: list[str], file: Path, day: datetime.date) -> None:
+    if problems:
+        raise BadDataError(
+            f"{file}: {'; '.join(problems)}. Restore the file, or name the right column in "
+            "`ingest_events.source` or in `actions`; where the new columns are right as they are, "
+            f"set `ingest_events.schema_since: {day}`."
+        )
