@@ -17,6 +17,14 @@ from components.config_base import Section
 from components.errors import BadConfigurationError
 from components.quality_config import BaselineConfig, SeveritiesConfig
 from components.source_config import Source
+from components.training_config import (
+    CheckpointsSection,
+    DevicesSection,
+    InputSection,
+    OptimizerSection,
+    TrackingSection,
+    ValidationSection,
+)
 from components.transformer_config import ModelConfig, RetrievalModelConfig
 from phoenix.scoring import PUBLISHED_WEIGHTS
 from schemas.rules import RULES
@@ -196,13 +204,21 @@ class TrainingConfig(Section):
         default=0.05, gt=0, description="Of AdaGrad, for the tables."
     )
     weight_decay: float = Field(default=1e-4, ge=0, description="Of AdamW.")
-    clip_norm: float = Field(default=1.0, gt=0, description="Largest global norm of a gradient.")
+    clip_norm: float | None = Field(
+        default=1.0, gt=0, description="Largest global norm of a gradient; null clips nothing."
+    )
     checkpoint_every_steps: int = Field(
         default=200, ge=1, description="A kill loses at most these."
     )
     max_skipped_steps: int = Field(
         default=20, ge=0, description="Non-finite steps before training stops."
     )
+    optimizer: OptimizerSection = OptimizerSection()
+    input: InputSection = InputSection()
+    validation: ValidationSection = ValidationSection()
+    checkpoints: CheckpointsSection = CheckpointsSection()
+    devices: DevicesSection = DevicesSection()
+    tracking: TrackingSection | None = Field(default=None, description="Report to MLflow, or not.")
 
 
 class RetrievalTrainingConfig(TrainingConfig):

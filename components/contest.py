@@ -13,7 +13,6 @@ Glossary of shapes:
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,8 @@ import numpy as np
 from components.config import Config
 from phoenix import metrics, scoring, user_metrics
 from phoenix.baselines import Collection
+from phoenix.embedding_runner import NotFiniteError
+from phoenix.predict_runner import PredictRunner
 from phoenix.recommender import Ranker, Retriever
 from phoenix.search import ExactIndex
 from phoenix.user_metrics import UserValues
@@ -60,10 +61,11 @@ class RankingContest:
     def judge(self, ranker: Ranker) -> Result:
         """Returns the metrics of one ranker, per action and per slice."""
         is_real = self.windows.candidate_mask
-        predicted = ranker.predict(self.windows)[is_real]  # [E, A]
-        if not np.isfinite(predicted).all():
-            count = int((~np.isfinite(predicted)).sum())
-            return Result({"not_finite": count}, None)
+        runner = PredictRunner(ranker=ranker, splits={"day": self.windows})
+        try:
+            predicted = runner.predict("day")  # [E, A]
+        except NotFiniteError as error:
+            return Result({"not_finite": error.count}, None)
         done = unpack_actions(self.windows.labels[is_real], len(self.config.actions))
         weights = [action.score_weight for action in self.config.actions]
         scores = scoring.weighted_scores(predicted, weights).scores
@@ -82,10 +84,7 @@ class RankingContest:
         }
         report = {
             "impressions": len(users),
-            "actions": {
-                action: _action_metrics(done[:, a], predicted[:, a])
-                for a, action in enumerate(self.config.action_names)
-            },
+            "actions": runner.metrics("day", predicted),
             "calibration": {
                 action: _calibration_curve(done[:, a], predicted[:, a])
                 for a, action in enumerate(self.config.action_names)
@@ -183,17 +182,6 @@ def _slices(windows: Windows) -> dict[str, np.ndarray]:
         "no_history": users[lengths == 0],
         "short_history": users[(lengths > 0) & (lengths < SHORT_HISTORY)],
         "long_history": users[lengths >= SHORT_HISTORY],
-    }
-
-
-def _action_metrics(labels: np.ndarray, predicted: np.ndarray) -> Mapping[str, float | None]:
-    probabilities = np.clip(predicted.astype(np.float64), 0, 1)
-    return {
-        "positives": float(labels.sum()),
-        "auc": _finite(metrics.auc(labels, probabilities)),
-        "log_loss": _finite(metrics.log_loss(labels, probabilities)),
-        "rce": _finite(metrics.relative_cross_entropy(labels, probabilities)),
-        "calibration": _finite(metrics.calibration(labels, probabilities)),
     }
 
 

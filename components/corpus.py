@@ -10,15 +10,14 @@ and corpus.json.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from components.errors import BadDataError
+from phoenix.array_files import read_array, write_array
 from phoenix.search import ExactIndex
 
 _DESCRIPTION = "corpus.json"
-_CHUNK_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Corpus:
     def write(self, folder: Path) -> None:
         """Writes the corpus into `folder`, which must exist; equal content gives equal bytes."""
         for name in ("post_ids", "author_ids", "is_eligible", "vectors"):
-            _write_array(folder / name, getattr(self, name))
+            write_array(folder / name, getattr(self, name), "tensorstore")
         description = {
             "model_digest": self.model_digest,
             "num_posts": len(self.post_ids),
@@ -49,7 +48,7 @@ class Corpus:
         """Reads a corpus from a folder of a verified artifact."""
         description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
         names = ("post_ids", "author_ids", "is_eligible", "vectors")
-        arrays = [_read_array(folder / name) for name in names]
+        arrays = [read_array(folder / name) for name in names]
         return cls(description["model_digest"], *arrays)
 
     def index_for(self, model_digest: str) -> ExactIndex:
@@ -72,28 +71,3 @@ class Corpus:
             return np.full(post_ids.shape, -1, np.int64)
         place = np.minimum(np.searchsorted(self.post_ids, post_ids), len(self.post_ids) - 1)
         return np.where(self.post_ids[place] == post_ids, place, -1)
-
-
-def _write_array(path: Path, values: np.ndarray) -> None:
-    import tensorstore as ts
-
-    chunk = [max(1, min(_CHUNK_ROWS, len(values))), *(max(1, size) for size in values.shape[1:])]
-    spec: dict[str, Any] = {
-        "driver": "zarr3",
-        "kvstore": {"driver": "file", "path": str(path.resolve())},
-        "metadata": {
-            "shape": list(values.shape),
-            "data_type": values.dtype.name,
-            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
-        },
-    }
-    array = ts.open(spec, create=True).result()
-    array[...] = values
-
-
-def _read_array(path: Path) -> np.ndarray:
-    import tensorstore as ts
-
-    kvstore = {"driver": "file", "path": str(path.resolve())}
-    array = ts.open({"driver": "zarr3", "kvstore": kvstore}, open=True, read=True).result()
-    return np.ascontiguousarray(array.read().result())

@@ -11,6 +11,7 @@ from components.artifacts import Artifact
 from components.corpus import Corpus
 from components.errors import BadDataError
 from components.step import Context
+from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError, Posts
 
 logger = logging.getLogger(__name__)
 
@@ -36,15 +37,11 @@ def run(context: Context) -> Artifact:
         collection = audience.collection_of(posts, context.config, context.day)
         retriever = model.retriever()
         eligible = np.flatnonzero(collection.is_eligible)
-        embedded = retriever.encode_posts(
-            collection.post_ids[eligible], collection.author_ids[eligible]
-        )
-        broken = ~np.isfinite(embedded).all(axis=1)
-        if broken.any():
-            raise BadDataError(
-                f"{model.artifact.ref}: the vectors of {int(broken.sum())} posts are not finite, "
-                f"e.g. of post {collection.post_ids[eligible][broken][0]}."
-            )
+        wanted = Posts(collection.post_ids[eligible], collection.author_ids[eligible])
+        try:
+            embedded = EmbeddingRunner(retriever=retriever, splits={"posts": wanted}).embed("posts")
+        except NotFiniteError as error:
+            raise BadDataError(f"{model.artifact.ref}: {error}") from error
         vectors = np.zeros((len(collection.post_ids), embedded.shape[1]), np.float32)
         vectors[eligible] = embedded
         Corpus(

@@ -202,6 +202,28 @@ def _stoppable() -> Iterator[Callable[[], None]]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def stop_between_steps() -> Iterator[Callable[[], bool]]:
+    """For work that must not be torn apart: yields what says whether somebody asked to stop.
+
+    Meanwhile SIGTERM and Ctrl-C interrupt nothing; the work asks, saves, and raises StoppedError.
+    Work that ended without asking is interrupted then.
+    """
+    asked: list[int] = []
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = {
+        number: signal.signal(number, lambda number, frame: asked.append(number))  # noqa: ARG005
+        for number in signals
+    }
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked:
+        signal.raise_signal(asked[0])
+
+
 def _day(text: str, config: Config) -> datetime.date:
     try:
         day = contract.parse_day(text)

@@ -15,22 +15,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from components import compilation, drawings, featurizer, models, releases, windows_files
-from components.artifacts import Artifact, Draft, Ref
+from components import compilation, drawings, featurizer, hosts, models, releases, step, tracking
+from components.artifacts import Artifact, Draft, Ref, Unchanged
 from components.config import Config, TrainingConfig
-from components.errors import BadDataError
+from components.errors import BadConfigurationError, BadDataError, StoppedError
+from components.feature_source import FeatureWindows, feature_windows
 from components.models import ModelFolder
 from components.step import Context
-from phoenix.windows import Windows, concatenate
 
 if TYPE_CHECKING:
     from phoenix.objectives import ModelConfig
+    from phoenix.train_config import ComputeConfig, TrainConfig
     from phoenix.trained import TrainedModel
-    from phoenix.training import Progress, TrainConfig, TrainingResult
+    from phoenix.training import Progress, TrainingResult
 
 logger = logging.getLogger(__name__)
 
 MODEL = "model"  # folder of a training artifact
+_NOTHING, _WRITTEN = "nothing", "written"  # what the leader says, beside the key of the draft
+# What no number depends on.
+_NOT_IN_THE_RECIPE = {"tracking": True, "input": {"prefetch"}}
 
 
 @dataclass(frozen=True)
@@ -71,28 +75,6 @@ def features_of(context: Context, days: Sequence[datetime.date]) -> list[Ref]:
     return [ref for ref in refs if ref is not None]
 
 
-def read_features(context: Context, refs: Sequence[Ref]) -> Windows:
-    """Reads the windows of some partitions, verified, in order.
-
-    Raises:
-      BadDataError: If one is damaged, or was built with other shapes than configured.
-    """
-    spec = featurizer.hash_spec(context.config.hashing)
-    parts = []
-    for ref in refs:
-        windows = windows_files.read_windows(context.store.read(ref).folder, spec=spec)
-        shape = windows.history_post_ids.shape[1], windows.candidate_post_ids.shape[1]
-        expected = context.config.build_features
-        if shape != (expected.history_length, expected.num_candidates):
-            raise BadDataError(
-                f"{ref}: expected windows of {expected.history_length} history posts and "
-                f"{expected.num_candidates} candidates, got {shape[0]} and {shape[1]}: build "
-                "these features again."
-            )
-        parts.append(windows)
-    return concatenate(parts)
-
-
 def plan(context: Context, role: str, *, retrain: str, model_config: "ModelConfig") -> Plan:
     """Decides on which days to train and from which model to start."""
     section = _section(context.config, role)
@@ -126,7 +108,7 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
     if plan.champion is not None:
         inputs.append(plan.champion.ref)
     settings = {
-        plan.section_name: section.model_dump(mode="json"),
+        plan.section_name: section.model_dump(mode="json", exclude=_NOT_IN_THE_RECIPE),
         "model": model_config.to_dict(),
         "hashing": config.hashing.model_dump(mode="json"),
         "actions": [
@@ -135,24 +117,34 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
         "min_windows": section.min_windows,
         "reason": plan.reason,
     }
-    with context.write(inputs=inputs, config=settings, seed=config.seed) as draft:
-        facts: dict[str, Any] = {"trained": False, "reason": plan.reason}
-        if plan.reason is None:
-            windows = read_features(context, inputs[: len(plan.days)])
-            if len(windows.user_ids) < section.min_windows:
-                facts["reason"] = (
-                    f"{len(windows.user_ids)} windows, fewer than min_windows, "
-                    f"{section.min_windows}"
-                )
-            else:
-                facts = _train(context, plan, model_config, windows=windows, draft=draft)
-        draft.facts.update(
-            facts,
-            partitions=[day.isoformat() for day in plan.days],
-            started_from=plan.champion and plan.champion.ref.partition,
-        )
-        if not facts["trained"]:
-            logger.info("Nothing is trained: %s.", facts["reason"])
+    hosts.join()
+    if not hosts.is_leader():
+        return _follow(context, plan, model_config, refs=inputs[: len(plan.days)])
+    try:
+        with context.write(inputs=inputs, config=settings, seed=config.seed) as draft:
+            facts: dict[str, Any] = {"trained": False, "reason": plan.reason}
+            if plan.reason is None:
+                source = feature_windows(context, inputs[: len(plan.days)])
+                if source.num_windows < section.min_windows:
+                    facts["reason"] = (
+                        f"{source.num_windows} windows, fewer than min_windows, "
+                        f"{section.min_windows}"
+                    )
+                else:
+                    facts = _train(context, plan, model_config, source=source, draft=draft)
+            draft.facts.update(
+                facts,
+                partitions=[day.isoformat() for day in plan.days],
+                started_from=plan.champion and plan.champion.ref.partition,
+            )
+            if not facts["trained"]:
+                hosts.agree(_NOTHING)
+                logger.info("Nothing is trained: %s.", facts["reason"])
+    except Unchanged:
+        hosts.agree(_NOTHING)
+        hosts.agree(_WRITTEN)
+        raise
+    hosts.agree(_WRITTEN)
     return context.written()
 
 
@@ -161,62 +153,102 @@ def _train(
     plan: Plan,
     model_config: "ModelConfig",
     *,
-    windows: Windows,
+    source: FeatureWindows,
     draft: Draft,
 ) -> dict[str, Any]:
-    compilation.use_cache(context.store)
-    from phoenix.batches import InMemoryWindows
-    from phoenix.optimizer import NonFiniteError
-    from phoenix.training import TrainRunner
-
-    config, section = context.config, _section(context.config, plan.role)
-    work = work_folder(context, draft)
-    train_config = _train_config(config, section)
-    num_steps = section.epochs * -(-len(windows.user_ids) // section.batch_size)
-    is_short = num_steps <= section.checkpoint_every_steps  # done again sooner than saved
-    champion = models.load(plan.champion.path(plan.role)) if plan.champion is not None else None
-    logger.info(
-        "Training %s on %d windows of %s to %s, %d steps, from %s.",
-        plan.role,
-        len(windows.user_ids),
-        plan.days[0],
-        plan.days[-1],
-        num_steps,
-        plan.champion.ref if plan.champion else "scratch",
-    )
-    runner = TrainRunner(
-        model_config=model_config,
-        train_config=train_config,
-        hash_spec=featurizer.hash_spec(config.hashing),
-        actions=config.action_names,
-        source=InMemoryWindows(windows),
-        start=cast("TrainedModel | None", champion),  # a trained one: see plan
-        checkpoint_directory=None if is_short else work,
-        on_progress=_log_progress,
-    )
-    try:
-        result = runner.run()
-    except NonFiniteError as error:
-        raise BadDataError(f"{context.step.name} of {context.day}: {error}") from error
-    models.save(draft.folder / MODEL, result.model)
-    _keep_curve(draft.folder, result, title=f"{plan.section_name} of {context.day}")
+    section = _section(context.config, plan.role)
+    hosts.agree(draft.key)
+    work = work_folder(context, draft.key)
+    title = f"{plan.section_name} of {context.day}"
+    parameters = section.model_dump(mode="json")
+    with tracking.tracked(section.tracking, name=title, parameters=parameters) as tracker:
+        result = _result(context, plan, model_config, source=source, work=work, tracker=tracker)
+        models.save(draft.folder / MODEL, result.model)
+        _keep_curve(draft.folder, result, title=title)
+        if tracker is not None:
+            tracker.log_files(draft.folder)
     shutil.rmtree(work, ignore_errors=True)
     return {
         "trained": True,
-        "windows": len(windows.user_ids),
+        "windows": source.num_windows,
         "steps": result.steps,
         "skipped_steps": result.skipped_steps,
+        "stopped_early": result.stopped_early,
         "first_loss": result.curve[0]["loss"] if result.curve else None,
         "last_loss": result.curve[-1]["loss"] if result.curve else None,
     }
 
 
-def work_folder(context: Context, draft: Draft) -> Path:
+def _follow(
+    context: Context, plan: Plan, model_config: "ModelConfig", *, refs: Sequence[Ref]
+) -> Artifact:
+    """Trains with the leader, if it trains, and returns what the leader wrote."""
+    key = hosts.agree("")
+    if key != _NOTHING:
+        source = feature_windows(context, refs)
+        _result(context, plan, model_config, source=source, work=work_folder(context, key))
+    hosts.agree("")  # Waits until the leader has written.
+    return context.written()
+
+
+def _result(
+    context: Context,
+    plan: Plan,
+    model_config: "ModelConfig",
+    *,
+    source: FeatureWindows,
+    work: Path,
+    tracker: tracking.Tracker | None = None,
+) -> "TrainingResult":
+    compilation.use_cache(context.store)
+    from phoenix.config import ConfigError
+    from phoenix.optimizer import NonFiniteError
+    from phoenix.training import StopTraining, TrainRunner
+
+    section = _section(context.config, plan.role)
+    logger.info(
+        "Training %s on %d windows of %s to %s, from %s.",
+        plan.role,
+        source.num_windows,
+        plan.days[0],
+        plan.days[-1],
+        plan.champion.ref if plan.champion else "scratch",
+    )
+    champion = models.load(plan.champion.path(plan.role)) if plan.champion is not None else None
+
+    def on_progress(progress: "Progress") -> None:
+        _log_progress(progress)
+        if tracker is not None:
+            tracker.log_point(progress.metrics)
+
+    try:
+        with step.stop_between_steps() as should_stop:
+            return TrainRunner(
+                model_config=model_config,
+                train_config=_train_config(context.config, section),
+                compute=_compute_config(section),
+                hash_spec=featurizer.hash_spec(context.config.hashing),
+                actions=context.config.action_names,
+                source=source,
+                start=cast("TrainedModel | None", champion),  # a trained one: see plan
+                checkpoint_directory=work,
+                on_progress=on_progress,
+                should_stop=should_stop,
+            ).run()
+    except NonFiniteError as error:
+        raise BadDataError(f"{context.step.name} of {context.day}: {error}") from error
+    except ConfigError as error:
+        raise BadConfigurationError(f"`{plan.section_name}`: {error}") from error
+    except StopTraining as stop:
+        raise StoppedError(f"{stop} The next run goes on from there.") from stop
+
+
+def work_folder(context: Context, key: str) -> Path:
     """Where the states of this very training run are kept between a kill and the rerun.
 
     It depends on the recipe, so another run never finds it, and it is removed after success.
     """
-    name = f"work/{context.step.name}-{draft.key}"
+    name = f"work/{context.step.name}-{key}"
     storage = context.store.storage
     if storage.is_local:
         return Path(storage.uri(name))
@@ -250,24 +282,47 @@ def _compatible_champion(
 
 def _train_config(config: Config, section: TrainingConfig) -> "TrainConfig":
     from phoenix.optimizer import OptimizerConfig
-    from phoenix.training import TrainConfig
+    from phoenix.train_config import TrainConfig
 
+    chosen, validation, checkpoints = section.optimizer, section.validation, section.checkpoints
     return TrainConfig(
         seed=config.seed,
         batch_size=section.batch_size,
         epochs=section.epochs,
+        shuffle_windows=section.input.shuffle_windows,
+        length_buckets=section.input.length_buckets,
+        validation_fraction=validation.fraction,
         optimizer=OptimizerConfig(
+            name=chosen.name,
+            options=chosen.options,
             learning_rate=section.learning_rate,
+            warmup_steps=chosen.warmup_steps,
+            schedule=chosen.schedule,
             clip_norm=section.clip_norm,
             weight_decay=section.weight_decay,
         ),
         table_learning_rate=section.table_learning_rate,
+        table_half_life=chosen.table_half_life,
+        accumulation_steps=chosen.accumulation_steps,
+        max_skipped_steps=section.max_skipped_steps,
         action_weights={action.name: action.loss_weight for action in config.actions},
         positive_actions=[action.name for action in config.actions if action.is_positive],
-        log_every=10,
+        validate_every_epochs=validation.every_epochs,
+        validate_every_steps=validation.every_steps,
+        patience=validation.patience,
+        min_change=validation.min_change,
         checkpoint_every=section.checkpoint_every_steps,
-        max_skipped_steps=section.max_skipped_steps,
+        checkpoint_epochs=checkpoints.every_epoch,
+        keep_checkpoints=checkpoints.keep,
+        result=checkpoints.result,
+        log_every=10,
     )
+
+
+def _compute_config(section: TrainingConfig) -> "ComputeConfig":
+    from phoenix.train_config import ComputeConfig
+
+    return ComputeConfig(**section.devices.model_dump(), prefetch=section.input.prefetch)
 
 
 def _log_progress(progress: "Progress") -> None:

@@ -1,12 +1,10 @@
 """Training reads the days it should, starts where it should, and survives a kill."""
 
 import datetime
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -99,27 +97,56 @@ def test_training_happens_when_it_was_asked_for(
     assert reason is None or reason in facts["reason"]
 
 
-def test_a_killed_training_goes_on_and_ends_with_the_same_weights(world) -> None:
-    world.edit("epochs: 2", "epochs: 2\n  checkpoint_every_steps: 5")
+def start_training(world) -> subprocess.Popen:
+    argv = contract.TRAIN_RANKER.argv(config=str(world.path), day=DAYS[2])
+    return subprocess.Popen(
+        [sys.executable, "-m", "components.train_ranker", *argv],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, int(ExitCode.TRY_AGAIN))],
+)
+def test_a_killed_or_stopped_training_goes_on_and_ends_with_the_same_weights(
+    number: signal.Signals, code: int, world
+) -> None:
+    # Only a kill needs a state on the way; who is asked to stop saves one.
+    every = 5 if number == signal.SIGKILL else 100_000
+    world.edit("epochs: 2", f"epochs: 2\n  checkpoint_every_steps: {every}")
     assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
     undisturbed = world.artifact("train_ranker", DAYS[2]).ref.digest
     shutil.rmtree(Path(world.config.store) / "train_ranker" / DAYS[2])
 
-    argv = contract.TRAIN_RANKER.argv(config=str(world.path), day=DAYS[2])
     work = Path(world.config.store) / "work"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "components.train_ranker", *argv],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=Path(__file__).parents[2],
-    )
-    deadline = time.monotonic() + 300
-    while process.poll() is None and not list(work.glob("train_ranker-*/step_*")):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "the training was over before it could be killed"
+    process = start_training(world)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Step 10 of" in line:
+            break
+    process.send_signal(number)
+    process.stderr.read()
+    assert process.wait() == code, "the training was over before it could be stopped"
+    assert list(work.glob("train_ranker-*/step_*"))
 
     assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
     assert world.artifact("train_ranker", DAYS[2]).ref.digest == undisturbed
     assert not list(work.glob("train_ranker-*"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("devices: {device: tpu}", "`train_ranker`: `ComputeConfig.device`"),
+        ("checkpoints: {result: best}", "`train_ranker`: `TrainConfig.result`"),
+        ("optimizer: {name: adamx}", "`train_ranker`: `OptimizerConfig.name`"),
+    ],
+)
+def test_what_training_cannot_do_is_bad_configuration(setting, message, world, capfd) -> None:
+    world.edit("epochs: 2", f"epochs: 2\n  {setting}")
+    assert world.run("train_ranker", DAYS[2]) == ExitCode.BAD_CONFIGURATION
+    assert message in capfd.readouterr().out

@@ -1,0 +1,68 @@
+"""Partitions of features as one source of training windows: verified once, read block by block."""
+
+import threading
+from collections.abc import Sequence
+
+from components import featurizer
+from components.artifacts import Ref
+from components.errors import BadDataError
+from components.step import Context
+from components.windows_files import WindowsFiles
+from phoenix.windows import Windows
+
+
+class FeatureWindows:
+    """The windows of an explicit list of partitions, in order; a `phoenix.batches.WindowSource`.
+
+    The list is in the recipe of the artifact that is trained, by digest: what was read is frozen
+    there. A chunk is a block of users of one partition.
+    """
+
+    def __init__(self, partitions: Sequence[WindowsFiles]) -> None:
+        """Takes the opened files of each partition."""
+        sizes = [files.chunk_sizes for files in partitions]
+        self._places = [
+            (files, number)
+            for files, own in zip(partitions, sizes, strict=True)
+            for number in range(len(own))
+        ]
+        self._sizes = [size for own in sizes for size in own]
+        # Batches are made in one thread while another validates; a file has one position.
+        self._lock = threading.Lock()
+
+    @property
+    def chunk_sizes(self) -> Sequence[int]:
+        """The number of windows of each block."""
+        return self._sizes
+
+    @property
+    def num_windows(self) -> int:
+        """Windows of all partitions."""
+        return sum(self._sizes)
+
+    def read(self, chunk: int) -> Windows:
+        """Returns the windows of one block."""
+        files, number = self._places[chunk]
+        with self._lock:
+            return files.read(number)
+
+
+def feature_windows(context: Context, refs: Sequence[Ref]) -> FeatureWindows:
+    """Opens the features of some partitions, in order; no window is read yet.
+
+    Raises:
+      BadDataError: If one is damaged, or was built with other shapes than configured.
+    """
+    spec = featurizer.hash_spec(context.config.hashing)
+    expected = featurizer.shape_metadata(context.config.build_features)
+    partitions = []
+    for ref in refs:
+        artifact = context.store.read(ref)
+        if (shape := artifact.facts["shape"]) != expected:
+            raise BadDataError(
+                f"{ref}: expected windows of {expected['history_length']} history posts and "
+                f"{expected['num_candidates']} candidates, got {shape['history_length']} and "
+                f"{shape['num_candidates']}: build these features again."
+            )
+        partitions.append(WindowsFiles(artifact.folder, spec=spec))
+    return FeatureWindows(partitions)

@@ -1,0 +1,36 @@
+"""Several processes that train one model: the first one leads and writes, the others follow.
+
+All are started by the same command; `JAX_COORDINATOR_ADDRESS`, `JAX_NUM_PROCESSES` and the index of
+the process, as an indexed Job of Kubernetes sets it, make them one. Without these variables there
+is one process, which leads. They say where to train and nothing about what.
+"""
+
+import os
+
+
+def join() -> None:
+    """Joins the processes that the environment names, if it names any."""
+    if os.environ.get("JAX_COORDINATOR_ADDRESS"):  # Else JAX need not be imported yet.
+        from phoenix.mesh import join_hosts
+
+        join_hosts()
+
+
+def is_leader() -> bool:
+    """Whether this process writes the artifact."""
+    if not os.environ.get("JAX_COORDINATOR_ADDRESS"):
+        return True
+    from phoenix.mesh import is_writer
+
+    return is_writer()
+
+
+def agree(text: str) -> str:
+    """Returns what the leader says, in every process; waits until all have asked."""
+    if not os.environ.get("JAX_COORDINATOR_ADDRESS"):
+        return text
+    import numpy as np
+    from jax.experimental import multihost_utils
+
+    said = np.frombuffer(text.encode().ljust(64), np.uint8)
+    return bytes(multihost_utils.broadcast_one_to_all(said)).decode().strip()

@@ -1,0 +1,46 @@
+"""Arrays on disk in two open formats: `.npy`, or TensorStore (zarr v3) for what is large.
+
+Equal content gives equal bytes. Neither format can hold a pickle here.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+FileFormat = Literal["npy", "tensorstore"]
+_CHUNK_ROWS = 65_536
+
+
+def write_array(path: Path, values: np.ndarray, file_format: FileFormat = "npy") -> Path:
+    """Writes `values` and returns the path: with `.npy` added, or a folder of TensorStore."""
+    if file_format == "npy":
+        target = path.with_name(path.name + ".npy")
+        np.save(target, values, allow_pickle=False)
+        return target
+    import tensorstore as ts
+
+    chunk = [max(1, min(_CHUNK_ROWS, len(values))), *(max(1, size) for size in values.shape[1:])]
+    spec: dict[str, Any] = {
+        "driver": "zarr3",
+        "kvstore": {"driver": "file", "path": str(path.resolve())},
+        "metadata": {
+            "shape": list(values.shape),
+            "data_type": values.dtype.name,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
+        },
+    }
+    array = ts.open(spec, create=True).result()
+    array[...] = values
+    return path
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Reads what `write_array` wrote; `path` is what it returned."""
+    if path.is_file():
+        return np.load(path, allow_pickle=False)
+    import tensorstore as ts
+
+    kvstore = {"driver": "file", "path": str(path.resolve())}
+    array = ts.open({"driver": "zarr3", "kvstore": kvstore}, open=True, read=True).result()
+    return np.ascontiguousarray(array.read().result())

@@ -1,0 +1,53 @@
+"""MLflow hears of a run and changes nothing."""
+
+import sys
+from contextlib import nullcontext
+
+import pytest
+
+from components import tracking
+from components.errors import BadConfigurationError
+from components.training_config import TrackingSection
+
+
+def test_nothing_is_tracked_unless_asked_for() -> None:
+    with tracking.tracked(None, name="run", parameters={}) as tracker:
+        assert tracker is None
+
+
+def test_a_run_is_tracked_with_parameters_curve_and_files(tmp_path) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    section = TrackingSection(uri=uri, experiment="test")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "curve.json").write_text("[]")
+    parameters = {"model": {"emb_size": 8}, "epochs": 2}
+    for code in (0, 1):
+        with (
+            pytest.raises(ZeroDivisionError) if code else nullcontext(),
+            tracking.tracked(section, name=f"run {code}", parameters=parameters) as tracker,
+        ):
+            assert tracker is not None
+            tracker.log_point({"step": 3, "loss": 0.5, "validation_loss": 0.6, "epoch": 1})
+            tracker.log_files(tmp_path / "files")
+            1 / (1 - code)
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("test")
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.run_name: run.info.status for run in runs} == {
+        "run 0": "FINISHED",
+        "run 1": "FAILED",
+    }
+    data = runs[0].data
+    assert data.params == {"model.emb_size": "8", "epochs": "2"}
+    assert data.metrics == {"train_loss": 0.5, "val_loss": 0.6, "epoch": 1}
+    assert [file.path for file in client.list_artifacts(runs[0].info.run_id)] == ["curve.json"]
+
+
+def test_a_missing_mlflow_is_named(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with (
+        pytest.raises(BadConfigurationError, match="install the extra `tracking`"),
+        tracking.tracked(TrackingSection(uri="x"), name="run", parameters={}),
+    ):
+        pass
