@@ -1,7 +1,7 @@
 """Runs all benchmarks, or those named, and prints one JSON object per line.
 
-usage: python -m benchmarks [store] [ingest] [accounting] [hashing] [ranker] [tables] [search]
-                            [memory]
+usage: python -m benchmarks [store] [ingest] [accounting] [hashing] [ranker] [training] [tables]
+                            [search] [memory]
 """
 
 import importlib
@@ -9,7 +9,17 @@ import json
 import os
 import sys
 
-NAMES = ("store", "ingest", "accounting", "hashing", "ranker", "tables", "search", "memory")
+NAMES = (
+    "store",
+    "ingest",
+    "accounting",
+    "hashing",
+    "ranker",
+    "training",
+    "tables",
+    "search",
+    "memory",
+)
 
 
 def main(chosen: list[str]) -> int:

@@ -13,7 +13,7 @@ from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.runners import create_example_batch
 
 _NUM_HISTORY, _NUM_ACTIONS = 128, 19
-_MODEL = PhoenixModelConfig(
+MODEL = PhoenixModelConfig(
     model=TransformerConfig(
         emb_size=128,
         key_size=32,
@@ -39,10 +39,10 @@ def _result(num_users: int, num_candidates: int) -> Result:
     batch, rows = create_example_batch(
         num_users, 128, _NUM_HISTORY, num_candidates, _NUM_ACTIONS, 2, 2, 2, 16
     )
-    model = hk.without_apply_rng(hk.transform(lambda *inputs: _MODEL.make()(*inputs).logits))
+    model = hk.without_apply_rng(hk.transform(lambda *inputs: MODEL.make()(*inputs).logits))
     params = model.init(jax.random.key(0), batch, rows)
     ours = jax.jit(model.apply)
-    plain = jax.jit(lambda params, batch, rows: plain_ranker.logits(params, _MODEL, batch, rows))
+    plain = jax.jit(lambda params, batch, rows: plain_ranker.logits(params, MODEL, batch, rows))
     inputs = jax.device_put((params, batch, rows))
     np.testing.assert_allclose(ours(*inputs), plain(*inputs), atol=2e-4)
     ours_rate, plain_rate = rates(
