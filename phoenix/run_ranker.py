@@ -40,14 +40,15 @@ def demonstration_trunk() -> TransformerConfig:
 def report(output: RankingOutput, user: int = 0) -> str:
     """The ranking of one user as text: per candidate, one bar of 20 characters per action."""
     scores = np.asarray(output.scores[user], np.float32)
-    lines = []
-    for rank, candidate in enumerate(output.ranking(user), start=1):
-        lines.append(f"Rank {rank}: candidate {candidate}")
+    ranking = output.ranking(user)
+    lines = [f"{len(ranking)} candidates, best first; probability of each action"]
+    for rank, candidate in enumerate(ranking, start=1):
+        lines += ["", f"Rank {rank}: candidate {candidate}"]
         for action, probability in zip(ACTIONS, scores[candidate], strict=True):
             filled = round(float(np.nan_to_num(probability)) * BAR_WIDTH)
-            bar = "#" * filled + "." * (BAR_WIDTH - filled)
-            label = action.replace("_", " ").capitalize()
-            lines.append(f"  {label:<28} {bar} {probability:.3f}")
+            bar = "█" * filled + "░" * (BAR_WIDTH - filled)
+            label = action.removesuffix("_score").replace("_", " ")
+            lines.append(f"  {label:<20} {bar} {probability:6.1%}")
     return "\n".join(lines)
 
 

@@ -31,9 +31,12 @@ def report(output: RetrievalOutput) -> str:
     scores = np.asarray(output.top_k_scores)
     lines = []
     for user, post_ids in enumerate(output.top_k_post_ids):
-        lines.append(f"User {user}")
+        lines += [
+            f"User {user}: {len(post_ids)} posts, best first",
+            "  rank  post                   score",
+        ]
         for rank, post_id in enumerate(post_ids, start=1):
-            lines.append(f"  {rank:>3}. post {post_id:<20} score {scores[user, rank - 1]:+.4f}")
+            lines.append(f"  {rank:>4}  {post_id:<20} {scores[user, rank - 1]:+.4f}")
     return "\n".join(lines)
 
 

@@ -11,8 +11,10 @@ def test_the_demonstration_ranks_every_candidate(capsys: pytest.CaptureFixture[s
     lines = capsys.readouterr().out.splitlines()
     ranks = [line for line in lines if line.startswith("Rank ")]
     assert len(ranks) == run_ranker.NUM_CANDIDATES
-    assert len(lines) == len(ranks) * (1 + len(ACTIONS))
-    probabilities = [float(line.split()[-1]) for line in lines if line.startswith("  Favorite")]
+    assert len(lines) == 1 + len(ranks) * (2 + len(ACTIONS))
+    probabilities = [
+        float(line.split()[-1].rstrip("%")) for line in lines if line.startswith("  favorite")
+    ]
     assert probabilities == sorted(probabilities, reverse=True)
     assert len(set(probabilities)) > 1
     bars = [line.split()[-2] for line in lines if line.startswith("  ")]
