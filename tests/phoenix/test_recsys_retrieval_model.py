@@ -5,7 +5,9 @@ import functools
 
 import hypothesis.strategies as st
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from hypothesis import given, settings
 
@@ -17,7 +19,7 @@ from phoenix.recsys_retrieval_model import (
 )
 from tests.phoenix import reference_model
 from tests.phoenix.golden_case import GoldenCase
-from tests.phoenix.model_inputs import example, random_params, transformed, trunk
+from tests.phoenix.model_inputs import example, random_params, transformed, trunk, with_users
 
 
 @functools.cache
@@ -129,6 +131,60 @@ def test_the_content_of_padding_changes_no_user(value: float, pooling: str) -> N
     changed = dataclasses.replace(EMBEDDINGS, history_post_embeddings=posts)
     expected = model.apply(PARAMS, BATCH, EMBEDDINGS)[0]
     np.testing.assert_array_equal(model.apply(PARAMS, BATCH, changed)[0], expected)
+
+
+def test_more_padding_after_the_history_changes_no_user() -> None:
+    def longer(array: np.ndarray) -> np.ndarray:
+        return np.concatenate([array, np.zeros_like(array[:, :3])], axis=1)
+
+    def padded(fields: dict) -> dict:
+        return {
+            name: longer(value)
+            for name, value in fields.items()
+            if name.startswith("history") and value is not None
+        }
+
+    users = MODEL.apply(
+        PARAMS,
+        BATCH._replace(**padded(BATCH._asdict())),
+        dataclasses.replace(EMBEDDINGS, **padded(vars(EMBEDDINGS))),
+    )[0]
+    np.testing.assert_allclose(users, MODEL.apply(PARAMS, BATCH, EMBEDDINGS)[0], atol=1e-6)
+
+
+@settings(deadline=None, max_examples=5)
+@given(order=st.permutations(range(3)).map(np.array))
+def test_users_do_not_depend_on_each_other(order: np.ndarray) -> None:
+    permuted = MODEL.apply(PARAMS, *with_users(BATCH, EMBEDDINGS, order))
+    expected = MODEL.apply(PARAMS, BATCH, EMBEDDINGS)
+    for actual, plain in zip(permuted, expected, strict=True):
+        np.testing.assert_allclose(actual, plain[order], atol=1e-6)
+
+
+def test_fifty_steps_move_every_weight_and_lower_the_loss() -> None:
+    optimizer = optax.adam(3e-3)
+
+    def loss(params: dict) -> jax.Array:
+        users, _, posts, _ = MODEL.apply(params, BATCH, EMBEDDINGS)
+        # Planted: each known user likes the first of its candidates.
+        scores = 5 * jnp.einsum("bd,bcd->bc", users[:2], posts[:2])
+        return -jnp.mean(jax.nn.log_softmax(scores)[:, 0])
+
+    @jax.jit
+    def step(params: dict, state: object) -> tuple:
+        value, gradients = jax.value_and_grad(loss)(params)
+        updates, state = optimizer.update(gradients, state)
+        return optax.apply_updates(params, updates), state, value
+
+    first = params = MODEL.init(jax.random.key(0), BATCH, EMBEDDINGS)
+    state, losses = optimizer.init(params), []
+    for _ in range(50):
+        params, state, value = step(params, state)
+        losses.append(float(value))
+    for module, weights in first.items():
+        for name, before in weights.items():
+            assert np.any(before != params[module][name]), f"{module}/{name} did not move"
+    assert losses[-1] < 0.2 * losses[0]
 
 
 @pytest.mark.parametrize("rank", [3, 4])
