@@ -17,6 +17,7 @@ Array = jax.Array | np.ndarray
 _MASKED = -1e30
 # Below this temperature float32 probabilities of unit vectors saturate.
 _MIN_TEMPERATURE = 0.01
+_BLOCK_QUERIES = 512  # Times a few thousand posts: about a second-level cache.
 
 
 def weighted_mean(
@@ -101,6 +102,46 @@ def sigmoid_focal(
     return weighted_mean(values, where=where, weights=weights)
 
 
+def joint_ranking_and_calibration(
+    logits: Array,
+    labels: Array,
+    *,
+    alpha: float = 0.5,
+    where: Array | None = None,
+    weights: Array | None = None,
+) -> jax.Array:
+    """JRC: alpha * cross entropy + (1 - alpha) * softmax against the others of the list.
+
+    With f_1 = x / 2 and f_0 = -x / 2, the two logits of an example whose sigmoid is that of x, the
+    second term is log(sum over j of the list of exp(f_y(j))) - f_y(i) with y the label of i: it
+    orders the posts of one user, while the first keeps the probabilities right.
+    Source: Sheng et al. 2023, "Joint Optimization of Ranking and Calibration with Contextualized
+    Hybrid Model", equations 7 to 10; the list is the context.
+
+    Args:
+      logits: `[..., C]` x of the C posts of each list.
+      labels: `[..., C]` 0 or 1.
+      alpha: In [0, 1]; 1 is the cross entropy alone.
+      where: Broadcasts against `logits`; see `weighted_mean`.
+      weights: Broadcasts against `logits`; see `weighted_mean`.
+
+    >>> x, y = jnp.zeros((1, 2)), jnp.array([[1.0, 0.0]])
+    >>> print(f"{joint_ranking_and_calibration(x, y):.4f}")
+    0.6931
+    """
+    logits = jnp.asarray(logits, jnp.float32)
+    exists = jnp.broadcast_to(True if where is None else where, logits.shape)
+    half = jnp.where(exists, logits / 2, 0.0)
+
+    def against_list(own: jax.Array) -> jax.Array:
+        listed = jnp.where(exists, own, _MASKED)
+        return jax.nn.logsumexp(listed, axis=-1, keepdims=True) - own
+
+    listwise = jnp.where(labels > 0.5, against_list(half), against_list(-half))
+    values = alpha * _binary_cross_entropy(logits, labels) + (1 - alpha) * listwise
+    return weighted_mean(values, where=exists, weights=weights)
+
+
 def softmax_cross_entropy(
     logits: Array,
     labels: Array,
@@ -173,8 +214,12 @@ def corrected_logits(scores: Array, *, log_frequencies: Array, log_temperature: 
     Returns:
       `[B, P]` float32.
     """
-    temperature = jnp.maximum(jnp.exp(log_temperature), _MIN_TEMPERATURE)
-    return jnp.asarray(scores, jnp.float32) / temperature - log_frequencies
+    return jnp.asarray(scores, jnp.float32) / temperature(log_temperature) - log_frequencies
+
+
+def temperature(log_temperature: Array) -> jax.Array:
+    """The learned temperature exp(t), at least 0.01."""
+    return jnp.maximum(jnp.exp(log_temperature), _MIN_TEMPERATURE)
 
 
 def sampled_softmax(
@@ -183,14 +228,18 @@ def sampled_softmax(
     *,
     is_positive: Array,
     where: Array,
+    is_negative: Array | None = None,
     weights: Array | None = None,
 ) -> jax.Array:
-    """Softmax of each positive against the posts of the other rows of the batch.
+    """Softmax of each positive against the posts of the other rows and the row's own negatives.
 
-    With x the logits and N(b) the real posts of other rows that are none of the posts of row b:
+    With x the logits and N(b) the real posts of other rows that are none of the posts of row b,
+    and those posts of row b that are said to be negatives:
     loss(b, c) = log(exp(x_bc) + sum over p in N(b) of exp(x_bp)) - x_bc,
     averaged over the positives of a row, then over the rows that have one. A post of row b met
     again in another row is the same post and never its negative; nor are the other posts of row b.
+    Hard negatives are posts that the user rejected; global ones, posts drawn from the corpus and
+    added to the row: they are among the negatives of the other rows, too.
     Source: Yi et al. 2019, "Sampling-Bias-Corrected Neural Modeling", equations 3 and 5.
 
     Args:
@@ -198,6 +247,8 @@ def sampled_softmax(
       post_keys: `[B, C, k]` int: posts with k equal values are one post.
       is_positive: `[B, C]` bool.
       where: `[B, C]` bool: true where a candidate is real.
+      is_negative: `[B, C]` bool: hard and global negatives of their own row; None means none. A
+        post that is also a positive of the row is none.
       weights: `[B]` weight of each row; None means 1.
 
     >>> keys, yes = jnp.arange(2).reshape(2, 1, 1), jnp.ones((2, 1), bool)
@@ -206,18 +257,123 @@ def sampled_softmax(
     """
     num_rows, num_candidates, num_hashes = post_keys.shape
     flat_keys = post_keys.reshape(1, -1, num_hashes)  # [1, P, k]
-    is_negative = jnp.broadcast_to(where.reshape(1, -1), logits.shape)
+    counted = is_positive & where
+    is_other = jnp.broadcast_to(where.reshape(1, -1), logits.shape)
     for c in range(num_candidates):
         # The key of a padded slot meets padding only, which `where` has excluded already.
-        is_negative &= ~jnp.all(post_keys[:, c, None, :] == flat_keys, axis=-1)  # [B, P]
-    negative_mass = jax.nn.logsumexp(jnp.where(is_negative, logits, _MASKED), axis=1)  # [B]
+        is_other &= ~jnp.all(post_keys[:, c, None, :] == flat_keys, axis=-1)  # [B, P]
+    masses = [jax.nn.logsumexp(jnp.where(is_other, logits, _MASKED), axis=1)]  # [B]
 
     own = jnp.einsum("bbc->bc", logits.reshape(num_rows, num_rows, num_candidates))  # [B, C]
+    if is_negative is not None:
+        is_same = jnp.all(post_keys[:, :, None] == post_keys[:, None], axis=-1)  # [B, C, C]
+        is_liked = jnp.any(is_same & counted[:, None], axis=-1)
+        is_own = is_negative & where & ~is_liked
+        masses.append(jax.nn.logsumexp(jnp.where(is_own, own, _MASKED), axis=1))
+    negative_mass = jax.nn.logsumexp(jnp.stack(masses), axis=0)
     values = jnp.logaddexp(own, negative_mass[:, None]) - own
-    counted = is_positive & where
     num_positives = jnp.sum(counted, axis=1)
     per_row = jnp.sum(jnp.where(counted, values, 0.0), axis=1) / jnp.maximum(num_positives, 1)
     return weighted_mean(per_row, where=num_positives > 0, weights=weights)
+
+
+def listed_softmax(
+    queries: Array,
+    posts: Array,
+    targets: Array,
+    *,
+    offsets: Array,
+    weights: Array | None = None,
+) -> jax.Array:
+    """Softmax of the target of each query against one list of posts that all queries share.
+
+    With x_nk = query_n . post_k + offset_k: loss_n = log(sum_k exp(x_nk)) - x_n,target, averaged
+    over the queries that have a target. The list names a post once, so a post is never its own
+    negative. With the whole catalogue and offsets 0 this is the softmax cross entropy; with a
+    sample and offsets -log(expected draws of post k) it estimates that.
+    Source: Bengio and Senecal 2008, "Adaptive Importance Sampling", section III; Klenitskiy and
+    Vasilev 2023, "Turning Dross Into Gold Loss", for next items.
+
+    Logits are made a few hundred queries at a time and turned into gradients at once: `[N, K]`
+    never exists, and what is worked on fits the caches.
+
+    Args:
+      queries: `[N, D]`, scaled by the inverse temperature if there is one.
+      posts: `[K, D]`.
+      targets: `[N]` int in [0, K), or -1 for a query that has none and does not count.
+      offsets: `[K]` added to the logits, not differentiated; minus infinity where the list has a
+        gap.
+      weights: `[N]` at least 0; None means 1.
+
+    >>> zeros = jnp.zeros((1, 2))
+    >>> loss = listed_softmax(zeros, jnp.zeros((4, 2)), jnp.array([2]), offsets=jnp.zeros(4))
+    >>> print(f"{loss:.4f}")
+    1.3863
+    """
+    queries, posts = jnp.asarray(queries, jnp.float32), jnp.asarray(posts, jnp.float32)
+    targets = jnp.asarray(targets)
+    offsets = jnp.maximum(jnp.asarray(offsets, jnp.float32), _MASKED)
+    counts = (targets >= 0).astype(jnp.float32)
+    if weights is not None:
+        counts = counts * weights
+    # The logits of the targets from their own rows: picked from all logits, they would be scattered
+    # back into them.
+    place = jnp.maximum(targets, 0)
+    of_targets = jnp.sum(queries * posts[place], axis=-1) + offsets[place]
+    total = jnp.sum(counts)
+    values = _log_masses(queries, posts, offsets, counts) - jnp.sum(counts * of_targets)
+    return values / jnp.where(total > 0, total, 1.0)
+
+
+@jax.custom_vjp
+def _log_masses(
+    queries: jax.Array, posts: jax.Array, offsets: jax.Array, counts: jax.Array
+) -> jax.Array:
+    """Sum over n of counts_n * log(sum_k exp(query_n . post_k + offset_k))."""
+    return _log_masses_and_gradients(queries, posts, offsets, counts)[0]
+
+
+def _log_masses_and_gradients(
+    queries: jax.Array, posts: jax.Array, offsets: jax.Array, counts: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    size = min(_BLOCK_QUERIES, len(queries))
+    # Queries that do not count come last, so that whole blocks of them cost nothing.
+    order = jnp.argsort(counts == 0, stable=True)
+    missing = -len(queries) % size
+    ordered = jnp.pad(queries[order], ((0, missing), (0, 0)))
+    ordered_counts = jnp.pad(counts[order], (0, missing))
+    num_blocks = (jnp.sum(counts > 0) + size - 1) // size
+
+    def add(
+        index: jax.Array, totals: tuple[jax.Array, jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        value, of_queries, of_posts = totals
+        query = jax.lax.dynamic_slice_in_dim(ordered, index * size, size)
+        count = jax.lax.dynamic_slice_in_dim(ordered_counts, index * size, size)[:, None]
+        logits = query @ posts.T + offsets
+        largest = jnp.max(logits, axis=-1, keepdims=True)
+        masses = jnp.exp(logits - largest)
+        mass = jnp.sum(masses, axis=-1, keepdims=True)
+        shares = masses * (count / mass)
+        of_queries = jax.lax.dynamic_update_slice_in_dim(
+            of_queries, shares @ posts, index * size, 0
+        )
+        value += jnp.sum(count * (jnp.log(mass) + largest))
+        return value, of_queries, of_posts + shares.T @ query
+
+    start = jnp.float32(0), jnp.zeros_like(ordered), jnp.zeros_like(posts)
+    value, of_queries, of_posts = jax.lax.fori_loop(0, num_blocks, add, start)
+    of_queries = jnp.zeros_like(queries).at[order].set(of_queries[: len(queries)])
+    return value, (of_queries, of_posts)
+
+
+def _scaled_gradients(
+    gradients: tuple[jax.Array, jax.Array], by: jax.Array
+) -> tuple[jax.Array, jax.Array, None, None]:
+    return gradients[0] * by, gradients[1] * by, None, None
+
+
+_log_masses.defvjp(_log_masses_and_gradients, _scaled_gradients)
 
 
 def _binary_cross_entropy(logits: Array, labels: Array) -> jax.Array:

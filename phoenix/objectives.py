@@ -6,7 +6,7 @@ Glossary of shapes:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import haiku as hk
 import jax
@@ -31,9 +31,12 @@ class Objective(Protocol):
         ...
 
     def loss(
-        self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
+        self,
+        params: hk.Params,
+        rows: RecsysEmbeddings,
+        batch: Any,  # noqa: ANN401 - every objective has batches of its own kind
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """Returns the float32 loss of a batch, and scalars to log."""
+        """Returns the float32 loss of a batch of the objective's kind, and scalars to log."""
         ...
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from phoenix.config import JsonConfig, check, check_choice, check_counts
+from phoenix.next_item import NextItemConfig
 from phoenix.optimizer import OptimizerConfig
 
 VALIDATION_LOSS = "validation_loss"
@@ -30,6 +31,7 @@ class TrainConfig(JsonConfig):
     # Losses.
     action_weights: Mapping[str, float] = field(default_factory=dict)  # Ranker; others have 1.
     positive_actions: Sequence[str] = ()  # Retrieval; empty means any action.
+    next_item: NextItemConfig | None = None  # Retrieval: learn sequences, from every position.
     # Validation and early stopping.
     validate_every_epochs: int = 1
     validate_every_steps: int | None = None  # Beside the ends of epochs.
@@ -44,7 +46,10 @@ class TrainConfig(JsonConfig):
     result: str = "last"  # The checkpoint that becomes the model: last, best or epoch_<number>.
     log_every: int = 50  # Steps between points of the curve.
 
-    _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {"optimizer": OptimizerConfig}
+    _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {
+        "optimizer": OptimizerConfig,
+        "next_item": NextItemConfig,
+    }
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "positive_actions", list(self.positive_actions))

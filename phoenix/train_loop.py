@@ -13,11 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phoenix.batches import (
-    PostFrequencies,
-    TrainBatch,
-    model_inputs,
     padded,
-    train_batch,
     windows_between,
 )
 from phoenix.checkpoint import described
@@ -26,11 +22,10 @@ from phoenix.embedding import initial_tables, lookup, settled, with_decay
 from phoenix.hashing import KINDS
 from phoenix.input_pipeline import BatchOrder, Prefetched
 from phoenix.mesh import Placement, is_writer
-from phoenix.objectives import objective_of
 from phoenix.optimizer import NonFiniteError, leaf_names
-from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_states import StateEntry, TrainStates, restore
 from phoenix.train_step import Checked, Report, State, StepRule, loss_of, train_step
+from phoenix.train_task import Batch, task_of
 from phoenix.trained import TrainedModel, trained_model
 from phoenix.windows import Windows
 
@@ -71,18 +66,16 @@ class TrainLoop:
         per_epoch = [self.order.num_batches(epoch) for epoch in range(self.config.epochs)]
         self.epoch_ends = np.cumsum(per_epoch)  # [epochs] steps done at the end of each
         self.total_steps = int(self.epoch_ends[-1])
-        self.objective = objective_of(
+        self.task = task_of(
             runner.model_config,
-            runner.actions,
-            action_weights=self.config.action_weights,
-            positive_actions=self.config.positive_actions,
-        )
-        is_retrieval = isinstance(runner.model_config, PhoenixRetrievalModelConfig)
-        self.frequencies = (
-            PostFrequencies.of(runner.source, self.num_train) if is_retrieval else None
+            self.config,
+            hash_spec=runner.hash_spec,
+            actions=tuple(runner.actions),
+            source=runner.source,
+            num_train=self.num_train,
         )
         self.rule = StepRule(
-            objective=self.objective,
+            objective=self.task.objective,
             optimizer=self.config.optimizer.make(self.total_steps),
             table_learning_rate=self.config.table_learning_rate,
             table_half_life=self.config.table_half_life,
@@ -101,7 +94,7 @@ class TrainLoop:
         self.is_new_best = False
         self.waited = 0  # Validations since the best one.
         self.reports: deque[tuple[int, Report]] = deque()
-        self.batches: Prefetched[TrainBatch] | None = None
+        self.batches: Prefetched[Batch] | None = None
         self.point_time, self.point_step = time.monotonic(), 0
 
     def __enter__(self) -> "TrainLoop":
@@ -255,21 +248,25 @@ class TrainLoop:
             seed=self.config.seed,
         )
 
-    def batch(self, windows: Windows, num_rows: int) -> TrainBatch:
-        """What the step takes of some windows, padded to `num_rows`, on the devices."""
-        full = padded(windows, num_rows)
-        inputs = model_inputs(full, self.runner.actions, self.runner.model_config)
-        made = train_batch(full, inputs, len(self.runner.actions), self.frequencies)
-        return self.placement.batch(made)
+    def batch(self, windows: Windows, num_rows: int, step: int | None) -> Batch:
+        """What the step takes of some windows, padded to `num_rows`, on the devices.
 
-    def made_batches(self) -> Iterator[TrainBatch]:
+        Args:
+          windows: At most `num_rows`.
+          num_rows: B.
+          step: What is random depends on it; None, in a validation, leaves nothing to chance.
+        """
+        return self.placement.batch(self.task.batch(padded(windows, num_rows), step))
+
+    def made_batches(self) -> Iterator[Batch]:
         """The batches from the current step to the end."""
         starts = [0, *self.epoch_ends]
         current = int(np.searchsorted(self.epoch_ends, self.step, side="right"))
         first = self.step - int(starts[current])
         for epoch in range(current, self.config.epochs):
-            for item in self.order.batches(self.runner.source, epoch, first):
-                yield self.batch(*item)
+            items = self.order.batches(self.runner.source, epoch, first)
+            for step, item in enumerate(items, start=int(starts[epoch]) + first):
+                yield self.batch(*item, step)
             first = 0
 
     def _read_reports(self) -> None:
@@ -298,13 +295,13 @@ class TrainLoop:
     def _initial_state(self) -> tuple[State, Checked]:
         first = next(windows_between(self.runner.source, 0, 1, limit=1))
         full = padded(first, self.config.batch_size)
-        inputs = model_inputs(full, self.runner.actions, self.runner.model_config)
+        inputs = self.task.batch(full, None).inputs
         start = self.runner.start
         if start is None:
             spec, emb_size = self.runner.hash_spec, self.runner.model_config.emb_size
             tables = initial_tables(spec, emb_size, self.config.seed)
             rows = lookup(tables, inputs)
-            params = self.objective.initial_params(self.config.seed, inputs, rows)
+            params = self.task.objective.initial_params(self.config.seed, inputs, rows)
         else:
             params, tables = start.params, start.tables
             rows = lookup(tables, inputs)
@@ -386,9 +383,9 @@ class HeldOut:
     def loss(self) -> float:
         """The mean loss over all windows."""
         loop, losses, counts = self.loop, [], []
-        loss = loss_of(loop.objective, loop.placement)
+        loss = loss_of(loop.task.objective, loop.placement)
         for windows in self.windows():
-            batch = loop.batch(windows, loop.config.batch_size)
+            batch = loop.batch(windows, loop.config.batch_size, None)
             losses.append(float(loss(loop.state.params, loop.state.tables, batch)))
             counts.append(len(windows.user_ids))
         return float(np.average(losses, weights=counts))

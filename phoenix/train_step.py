@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from phoenix.batches import TrainBatch
 from phoenix.embedding import Decay, EmbeddingTables
 from phoenix.mesh import Placement
 from phoenix.objectives import Objective
 from phoenix.optimizer import non_finite_flags, select
 from phoenix.recsys_model import RecsysEmbeddings
+from phoenix.train_task import Batch
 
 
 class State(NamedTuple):
@@ -63,7 +63,7 @@ class StepRule:
         return None if self.table_half_life is None else Decay(self.table_half_life, step)
 
 
-Step = Callable[[State, TrainBatch], tuple[State, Report]]
+Step = Callable[[State, Batch], tuple[State, Report]]
 _Gradients = tuple[hk.Params, RecsysEmbeddings]
 
 
@@ -72,7 +72,7 @@ def train_step(rule: StepRule) -> Step:
     """Returns the compiled step."""
     placement = rule.placement
 
-    def step(state: State, batch: TrainBatch) -> tuple[State, Report]:
+    def step(state: State, batch: Batch) -> tuple[State, Report]:
         differentiate = _differentiated if rule.accumulation_steps == 1 else _accumulated
         loss, scalars, gradients = differentiate(rule, state, batch)
         flags = non_finite_flags(Checked(loss, *gradients))
@@ -97,17 +97,17 @@ def train_step(rule: StepRule) -> Step:
 @lru_cache(maxsize=8)
 def loss_of(
     objective: Objective, placement: Placement
-) -> Callable[[hk.Params, EmbeddingTables, TrainBatch], jax.Array]:
+) -> Callable[[hk.Params, EmbeddingTables, Batch], jax.Array]:
     """Returns the compiled loss of a batch, to validate by."""
 
-    def loss(params: hk.Params, tables: EmbeddingTables, batch: TrainBatch) -> jax.Array:
+    def loss(params: hk.Params, tables: EmbeddingTables, batch: Batch) -> jax.Array:
         return objective.loss(params, placement.lookup(tables, batch.inputs), batch)[0]
 
     return jax.jit(loss)
 
 
 def _differentiated(
-    rule: StepRule, state: State, batch: TrainBatch
+    rule: StepRule, state: State, batch: Batch
 ) -> tuple[jax.Array, dict[str, jax.Array], _Gradients]:
     rows = rule.placement.lookup(state.tables, batch.inputs)
     differentiate = jax.value_and_grad(rule.objective.loss, argnums=(0, 1), has_aux=True)
@@ -116,7 +116,7 @@ def _differentiated(
 
 
 def _accumulated(
-    rule: StepRule, state: State, batch: TrainBatch
+    rule: StepRule, state: State, batch: Batch
 ) -> tuple[jax.Array, dict[str, jax.Array], _Gradients]:
     """The mean over k parts of a batch, one part in memory at a time.
 
@@ -126,7 +126,7 @@ def _accumulated(
     parts = jax.tree.map(lambda x: jnp.reshape(x, (-1, k, *x.shape[1:])).swapaxes(0, 1), batch)
 
     def add(
-        total: tuple[jax.Array, hk.Params], part: TrainBatch
+        total: tuple[jax.Array, hk.Params], part: Batch
     ) -> tuple[tuple[jax.Array, hk.Params], tuple[dict[str, jax.Array], RecsysEmbeddings]]:
         loss, scalars, (params, rows) = _differentiated(rule, state, part)
         total = jax.tree.map(lambda a, b: a + b / k, total, (loss, params))

@@ -163,3 +163,81 @@ def test_temperature_divides_the_scores_down_to_its_floor():
 
     assert logit(0.5) == pytest.approx(2)
     assert logit(1e-6) == pytest.approx(100)
+
+
+def slow_listed_softmax(queries, posts, targets, offsets, weights):
+    total = weight = 0.0
+    for query, target, w in zip(queries, targets, weights, strict=True):
+        if target < 0:
+            continue
+        logits = [float(query @ post) + offset for post, offset in zip(posts, offsets, strict=True)]
+        total += w * (math.log(sum(math.exp(x) for x in logits)) - logits[target])
+        weight += w
+    return total / weight if weight else 0.0
+
+
+@pytest.mark.parametrize("num_queries", [1, 7, 600])  # 600: more than one block.
+def test_listed_softmax_matches_its_formula_and_its_gradients(num_queries):
+    draw = np.random.default_rng(num_queries)
+    queries, posts = draw.normal(size=(num_queries, 3)), draw.normal(size=(5, 3))
+    targets = draw.integers(-1, 5, num_queries)
+    weights, offsets = draw.uniform(0, 2, num_queries), draw.normal(size=5)
+
+    def value(queries, posts):
+        return losses.listed_softmax(queries, posts, targets, offsets=offsets, weights=weights)
+
+    expected = slow_listed_softmax(queries, posts, targets, offsets, weights)
+    np.testing.assert_allclose(value(queries, posts), expected, rtol=1e-5)
+
+    def plain(queries, posts):
+        logits = queries @ posts.T + offsets
+        own = jnp.take_along_axis(logits, jnp.maximum(targets, 0)[:, None], axis=1)[:, 0]
+        counts = weights * (targets >= 0)
+        values = jax.nn.logsumexp(logits, axis=1) - own
+        return jnp.sum(counts * values) / jnp.maximum(jnp.sum(counts), 1e-9)
+
+    for ours, theirs in zip(
+        jax.grad(value, (0, 1))(queries, posts),
+        jax.grad(plain, (0, 1))(queries, posts),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_a_gap_in_the_list_is_no_post():
+    queries, posts = jnp.ones((2, 1)), jnp.array([[1.0], [0.0], [90.0]])
+    targets = jnp.array([0, 1])
+    gap = losses.listed_softmax(queries, posts, targets, offsets=jnp.array([0, 0, -np.inf]))
+    without = losses.listed_softmax(queries, posts[:2], targets, offsets=jnp.zeros(2))
+    np.testing.assert_allclose(gap, without, rtol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+def test_jrc_matches_its_formula(alpha):
+    draw = np.random.default_rng(1)
+    x, y = draw.normal(size=(3, 4)), draw.integers(0, 2, (3, 4))
+    where, weights = draw.random((3, 4)) < 0.8, draw.uniform(0, 2, (3, 1))
+    total = weight = 0.0
+    for b, c in zip(*np.nonzero(where), strict=True):
+        sign = 1 if y[b, c] else -1
+        mass = sum(math.exp(sign * x[b, j] / 2) for j in range(4) if where[b, j])
+        listwise = math.log(mass) - sign * x[b, c] / 2
+        entropy = -math.log(sigmoid(sign * x[b, c]))
+        total += weights[b, 0] * (alpha * entropy + (1 - alpha) * listwise)
+        weight += weights[b, 0]
+    value = losses.joint_ranking_and_calibration(x, y, alpha=alpha, where=where, weights=weights)
+    np.testing.assert_allclose(value, total / weight, rtol=1e-5)
+
+
+def test_own_negatives_count_unless_they_are_liked_posts():
+    logits = jnp.array([[1.0, 2.0, 3.0, 0.5, 0.7, 0.1], [0.0] * 6])
+    keys = jnp.array([[[1], [2], [1]], [[4], [5], [6]]])
+    real = jnp.array([[True, True, True], [True, True, False]])
+    positive = jnp.array([[True, False, False], [False, False, False]])
+    negative = jnp.array([[False, True, True], [False, False, False]])
+    value = losses.sampled_softmax(
+        logits, keys, is_positive=positive, where=real, is_negative=negative
+    )
+    # Post 2 is rejected, post 1 again is the liked post itself, posts 4 and 5 are of others.
+    mass = sum(math.exp(x) for x in (1.0, 2.0, 0.5, 0.7))
+    np.testing.assert_allclose(value, math.log(mass) - 1.0, rtol=1e-6)

@@ -1,0 +1,224 @@
+"""Trains the retrieval model on next items and reports how it ranks the whole catalogue.
+
+usage: python -m benchmarks.next_item --data FILE --format movielens|sequences
+
+Trains on all but the last two posts of each user, stops when NDCG@10 of the last but one gets no
+better, and reports how the last one ranks: with the posts that the user had before left out, and,
+under names that end in `_with_seen`, with them. Ties count against the model. Progress goes to
+standard error; standard output is one JSON object.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.sequence_files import FORMATS, DataError, Log, read
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from phoenix.leave_one_out import LeaveOneOut, Targets
+    from phoenix.recommender import Retriever
+    from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+    from phoenix.train_config import TrainConfig
+
+_LENGTHS = (12, 25, 50, 100)  # Batches hold sequences of about one length.
+_LONG_LOG = 25  # Events per user from which on sequences are long.
+_DENSE_LOG = 50  # Events per post from which on a post says what it is.
+_NEVER = 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How the model is trained."""
+
+    emb_size: int = 64
+    num_layers: int = 2
+    num_heads: int = 2
+    max_length: int = 200  # Events that the model sees at once.
+    dropout_rate: float = 0.2
+    batch_size: int = 64  # Sequences of `max_length`; of shorter ones, as many more.
+    learning_rate: float = 2e-3
+    table_learning_rate: float = 0.05
+    epochs: int = 200
+    patience: int = 10  # Epochs without a better NDCG@10 before training stops.
+    seed: int = 0
+
+    @classmethod
+    def for_log(cls, log: Log) -> "Recipe":
+        """What suits a log: short sequences and more dropout where each post is rare."""
+        is_long = log.num_events >= _LONG_LOG * len(log.users)
+        is_dense = log.num_events >= _DENSE_LOG * log.num_posts
+        return cls(
+            max_length=200 if is_long else 50,
+            batch_size=64 if is_long else 256,
+            dropout_rate=0.2 if is_dense else 0.4,
+        )
+
+
+def run(log: Log, recipe: Recipe) -> dict[str, float]:
+    """Trains, tests the model of the best epoch, and returns what is reported."""
+    from phoenix.batches import InMemoryWindows
+    from phoenix.leave_one_out import catalogue_hashes, hit_rate, ndcg, split
+    from phoenix.train_loop import HeldOut
+    from phoenix.training import Progress, TrainRunner
+    from phoenix.windows import concatenate
+
+    spec = catalogue_hashes(log.num_posts)
+    parts = split(log.users, max_length=recipe.max_length, hash_spec=spec)
+    started = time.monotonic()
+    judging, curve = [0.0], []
+
+    class Runner(TrainRunner):
+        """Judges an epoch by the validation targets."""
+
+        def validate(self, held_out: HeldOut) -> dict[str, float]:
+            begun = time.monotonic()
+            ranks = _ranks(held_out.model(), parts.validation, log, masks_seen=True)
+            judging[0] += time.monotonic() - begun
+            return {"ndcg_at_10": ndcg(ranks, 10)}
+
+    def report(progress: Progress) -> None:
+        curve.append(progress.metrics["ndcg_at_10"])
+        print(
+            f"epoch {progress.metrics['epoch'] + 1:.0f}: loss {progress.loss:.4f}, validation "
+            f"NDCG@10 {progress.metrics['ndcg_at_10']:.4f}, {time.monotonic() - started:.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    with tempfile.TemporaryDirectory() as folder:
+        result = Runner(
+            model_config=_model_config(recipe),
+            train_config=_train_config(recipe, parts),
+            hash_spec=spec,
+            actions=log.actions,
+            source=InMemoryWindows(concatenate([parts.train, parts.validation.windows])),
+            checkpoint_directory=Path(folder),
+            on_progress=report,
+        ).run()
+    seconds = time.monotonic() - started
+    found: dict[str, float] = {}
+    for suffix, masks_seen in (("", True), ("_with_seen", False)):
+        ranks = _ranks(result.model, parts.test, log, masks_seen=masks_seen)
+        found[f"hr_at_10{suffix}"] = hit_rate(ranks, 10)
+        found[f"ndcg_at_10{suffix}"] = ndcg(ranks, 10)
+        found[f"hr_at_50{suffix}"] = hit_rate(ranks, 50)
+        found[f"hr_at_200{suffix}"] = hit_rate(ranks, 200)
+    num_sequences = len(parts.train.user_ids) * len(curve)
+    return {
+        **{name: float(f"{value:.5f}") for name, value in found.items()},
+        "validation_ndcg_at_10": float(f"{max(curve):.5f}"),
+        "users": len(parts.test.seen),
+        "posts": log.num_posts,
+        "epochs": len(curve),
+        "best_epoch": curve.index(max(curve)) + 1,
+        "seconds": round(seconds, 1),
+        "sequences_per_second": round(num_sequences / (seconds - judging[0]), 1),
+    }
+
+
+def _ranks(model: "Retriever", targets: "Targets", log: Log, *, masks_seen: bool) -> "np.ndarray":
+    from phoenix.leave_one_out import target_ranks
+
+    return target_ranks(
+        model,
+        targets.windows,
+        num_posts=log.num_posts,
+        seen=targets.seen if masks_seen else None,
+        lengths=_LENGTHS,
+    )
+
+
+def _model_config(recipe: Recipe) -> "PhoenixRetrievalModelConfig":
+    from phoenix.grok import TransformerConfig
+    from phoenix.inputs import HashConfig
+    from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+
+    key_size = recipe.emb_size // recipe.num_heads
+    trunk = TransformerConfig(
+        emb_size=recipe.emb_size,
+        key_size=key_size,
+        num_q_heads=recipe.num_heads,
+        num_kv_heads=recipe.num_heads,
+        num_layers=recipe.num_layers,
+        attn_output_multiplier=key_size**-0.5,
+        dropout_rate=recipe.dropout_rate,
+    )
+    return PhoenixRetrievalModelConfig(
+        trunk,
+        recipe.emb_size,
+        hash_config=HashConfig(1, 1, 1),
+        candidate_tower="mean",
+        user_pooling="last",
+        similarity="product",
+    )
+
+
+def _train_config(recipe: Recipe, parts: "LeaveOneOut") -> "TrainConfig":
+    from phoenix.next_item import NextItemConfig
+    from phoenix.optimizer import OptimizerConfig
+    from phoenix.train_config import TrainConfig
+
+    num_train, num_users = len(parts.train.user_ids), len(parts.validation.seen)
+    return TrainConfig(
+        seed=recipe.seed,
+        batch_size=recipe.batch_size,
+        epochs=recipe.epochs,
+        length_buckets=[length for length in _LENGTHS if length < recipe.max_length],
+        # The windows of validation are the last ones; half a window against rounding.
+        validation_fraction=(num_users + 0.5) / (num_train + num_users),
+        optimizer=OptimizerConfig(learning_rate=recipe.learning_rate, warmup_steps=100),
+        table_learning_rate=recipe.table_learning_rate,
+        next_item=NextItemConfig(),
+        monitor="ndcg_at_10",
+        monitor_mode="max",
+        patience=recipe.patience,
+        result="best",
+        keep_checkpoints=1,
+        checkpoint_every=_NEVER,
+        log_every=_NEVER,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line: 0 done, 65 damaged data, 78 a wrong command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.next_item", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--format", choices=FORMATS, required=True)
+    parser.add_argument("--split", choices=["leave-one-out"], default="leave-one-out")
+    fields = dataclasses.fields(Recipe)
+    for field in fields:
+        kind = float if isinstance(field.default, float) else int
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind)
+    try:
+        arguments = vars(parser.parse_args(argv))
+    except SystemExit as end:
+        return 78 if end.code else 0
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    try:
+        log = read(arguments["data"], arguments["format"])
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 65
+    chosen = {field.name: arguments[field.name] for field in fields}
+    changes = {name: value for name, value in chosen.items() if value is not None}
+    recipe = dataclasses.replace(Recipe.for_log(log), **changes)
+    print(
+        f"{len(log.users)} users, {log.num_posts} posts, {log.num_events} events; {recipe}",
+        file=sys.stderr,
+    )
+    print(json.dumps(run(log, recipe)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

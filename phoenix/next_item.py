@@ -1,0 +1,271 @@
+"""Next-item training: the retrieval model learns from every position of a history in one pass.
+
+For logs with positives only, and for those in which order says much. The state of the causal trunk
+before an event is the query, the post of the event is the target, and one list of posts serves all
+queries of a batch: the whole catalogue where it is small, else the posts of the batch and a sample
+of the others. A sequence costs one forward pass, not one per prefix.
+
+Glossary of shapes:
+  N: windows, B: batch, S: events of a sequence, K: posts of the list, C: K / B rounded up,
+  M: posts of the catalogue, ni / na: hashes per post and author.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from phoenix import losses
+from phoenix.batches import model_inputs
+from phoenix.config import JsonConfig, check_counts
+from phoenix.hashing import HashSpec
+from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
+from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from phoenix.windows import Windows
+
+TEMPERATURE_MODULE = "sampled_softmax"
+INITIAL_TEMPERATURE = 0.1
+_NO_TARGET = -1
+_VALIDATION = 1 << 40  # Far from the number of any step.
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextItemConfig(JsonConfig):
+    """How many posts a batch is compared with."""
+
+    max_listed_posts: int = 16_384  # A catalogue of at most so many is listed whole.
+
+    def __post_init__(self) -> None:
+        check_counts(self, ["max_listed_posts"])
+
+
+class NextItemBatch(NamedTuple):
+    """What one step takes; all arrays have B rows, weight 0 marks padding.
+
+    The candidates of `inputs` are the list, cut into rows of C: post k is in row k // C.
+    """
+
+    inputs: RecsysBatch
+    targets: np.ndarray  # [B, S] int32: number in the list, -1 where there is none
+    offsets: np.ndarray  # [B, C] float32: added to the logits of the list
+    weights: np.ndarray  # [B] float32
+    seeds: np.ndarray | None  # [B] uint32, all equal: of what is dropped; None drops nothing
+
+
+class Catalogue(NamedTuple):
+    """The posts of a training set, and how often each is a target."""
+
+    post_ids: np.ndarray  # [M] int64, ascending, none 0
+    post_hashes: np.ndarray  # [M, ni] int32
+    author_hashes: np.ndarray  # [M, na] int32
+    counts: np.ndarray  # [M] int64
+
+    @classmethod
+    def of(
+        cls, parts: Iterable[Windows], hash_spec: HashSpec, *, positive_bits: int
+    ) -> "Catalogue":
+        """Returns the posts of all events in the histories of `parts`.
+
+        Args:
+          parts: Windows of sequences, see `sequences`.
+          hash_spec: Of the windows.
+          positive_bits: The actions of which a target has at least one, as a bit set.
+
+        Raises:
+          ValueError: If there is no post.
+        """
+        posts = np.empty(0, np.int64)
+        authors, counts = posts, posts
+        for part in parts:
+            exists = part.history_post_ids != 0
+            is_target = (part.history_actions[exists] & np.uint64(positive_bits)) != 0
+            posts, first, inverse = np.unique(
+                np.concatenate([posts, part.history_post_ids[exists]]),
+                return_index=True,
+                return_inverse=True,
+            )
+            authors = np.concatenate([authors, part.history_author_ids[exists]])[first]
+            counts = np.bincount(
+                inverse, np.concatenate([counts, is_target]), minlength=len(posts)
+            ).astype(np.int64)
+        if not len(posts):
+            raise ValueError("There is no event to learn from.")
+        return cls(
+            posts, hash_spec.post.hash_ids(posts), hash_spec.author.hash_ids(authors), counts
+        )
+
+
+def positive_bits(actions: Sequence[str], positive_actions: Sequence[str]) -> int:
+    """The bit set of the actions that make a target; none named means any.
+
+    Raises:
+      ValueError: If an action is unknown.
+
+    >>> positive_bits(["like", "hide", "share"], ["like", "share"])
+    5
+    """
+    unknown = sorted(set(positive_actions) - set(actions))
+    if unknown:
+        raise ValueError(f"Unknown actions {unknown}; the action list is {list(actions)}.")
+    chosen = set(positive_actions) or set(actions)
+    return sum(1 << bit for bit, action in enumerate(actions) if action in chosen)
+
+
+def sequences(windows: Windows) -> Windows:
+    """Returns one window per user, whose history is all that is known of the user.
+
+    Of each user the last window counts; its candidates follow its history as events of their own.
+    Earlier windows of the user are in that history, so that nothing is learned twice.
+
+    Args:
+      windows: N windows with histories of S' posts and C' candidates.
+
+    Returns:
+      Windows with histories of S' + C' posts and without candidates, in order of users.
+    """
+    newest = np.lexsort((windows.starts_at, windows.user_ids))
+    is_last = np.append(np.diff(windows.user_ids[newest]) != 0, True)[: len(newest)]
+    chosen = windows.rows(newest[is_last])
+    exists = np.concatenate([chosen.history_post_ids != 0, chosen.candidate_mask], axis=1)
+    order = np.argsort(~exists, axis=1, kind="stable")  # padding last
+    joined = {}
+    for field, of_candidates in _EVENT_FIELDS.items():
+        values = [getattr(chosen, field), getattr(chosen, of_candidates)]
+        together = np.concatenate(values, axis=1)
+        place = order.reshape(*order.shape, *[1] * (together.ndim - 2))
+        joined[field] = np.take_along_axis(together, place, axis=1)
+        joined[of_candidates] = getattr(chosen, of_candidates)[:, :0]
+    return chosen._replace(**joined)
+
+
+_EVENT_FIELDS = {
+    "history_post_ids": "candidate_post_ids",
+    "history_author_ids": "candidate_author_ids",
+    "history_post_hashes": "candidate_post_hashes",
+    "history_author_hashes": "candidate_author_hashes",
+    "history_shown_at": "candidate_shown_at",
+    "history_actions": "labels",
+    "history_surfaces": "candidate_surfaces",
+    "history_dwell_seconds": "label_dwell_seconds",
+}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NextItemBatches:
+    """Makes batches of sequences; a function of its fields and the arguments."""
+
+    model_config: PhoenixRetrievalModelConfig
+    config: NextItemConfig
+    actions: Sequence[str]
+    catalogue: Catalogue
+    positive_bits: int
+    seed: int
+
+    def __call__(self, windows: Windows, step: int | None) -> NextItemBatch:
+        """Returns the batch of B padded `windows` of sequences at `step`, None to validate."""
+        stream = _VALIDATION if step is None else step
+        generator = np.random.Generator(np.random.Philox(key=[self.seed, stream]))
+        wanted = self._wanted(windows)  # [B, S]
+        listed, offsets = self._list(wanted, generator)
+        num_rows = len(wanted)
+        width = -(-self._num_listed // num_rows)
+
+        def rows(values: np.ndarray, fill: float) -> np.ndarray:
+            padded = np.full((num_rows * width, *values.shape[1:]), fill, values.dtype)
+            padded[: len(values)] = values
+            return padded.reshape(num_rows, width, *values.shape[1:])
+
+        inputs = model_inputs(windows, self.actions, self.model_config)._replace(
+            candidate_post_hashes=rows(self.catalogue.post_hashes[listed], 0),
+            candidate_author_hashes=rows(self.catalogue.author_hashes[listed], 0),
+            candidate_product_surface=np.zeros((num_rows, width), np.int32),
+        )
+        place = np.searchsorted(listed, wanted).clip(max=len(listed) - 1)
+        is_listed = (listed[place] == wanted) & (wanted != _NO_TARGET)
+        return NextItemBatch(
+            inputs=inputs,
+            targets=np.where(is_listed, place, _NO_TARGET).astype(np.int32),
+            offsets=rows(offsets, -np.inf),
+            weights=np.any(is_listed, axis=1).astype(np.float32),
+            seeds=None if step is None else np.full(num_rows, generator.integers(2**32), np.uint32),
+        )
+
+    @property
+    def _num_listed(self) -> int:
+        return min(len(self.catalogue.post_ids), self.config.max_listed_posts)
+
+    def _wanted(self, windows: Windows) -> np.ndarray:
+        """`[B, S]` the post of each event in the catalogue, -1 where it is no target."""
+        posts = windows.history_post_ids
+        place = np.searchsorted(self.catalogue.post_ids, posts)
+        place = place.clip(max=len(self.catalogue.post_ids) - 1)
+        is_target = (self.catalogue.post_ids[place] == posts) & (posts != 0)
+        is_target &= (windows.history_actions & np.uint64(self.positive_bits)) != 0
+        # Before the first event there is a query only for a user whom the model knows.
+        is_target[:, 0] &= windows.user_hashes[:, 0] != 0
+        return np.where(is_target, place, _NO_TARGET)
+
+    def _list(
+        self, wanted: np.ndarray, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Ascending numbers of the listed posts, and minus the logarithm of their expected draws.
+
+        A catalogue that does not fit gives the distinct targets of the batch, as many as fit, and
+        others drawn uniformly: popular posts are listed more often, which the offsets undo.
+        """
+        num_posts, size = len(self.catalogue.post_ids), self._num_listed
+        if size == num_posts:
+            return np.arange(num_posts), np.zeros(num_posts, np.float32)
+        targets = wanted[wanted != _NO_TARGET]
+        distinct = generator.permutation(np.unique(targets))[:size]
+        others = generator.permutation(num_posts)
+        others = others[np.isin(others, distinct, invert=True)][: size - len(distinct)]
+        listed = np.sort(np.concatenate([distinct, others]))
+        share = self.catalogue.counts[listed] / max(self.catalogue.counts.sum(), 1)
+        draws = len(targets) * share + len(others) / num_posts
+        return listed, -np.log(-np.expm1(-np.maximum(draws, 1e-9))).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class NextItemObjective:
+    """Softmax of every next post of a sequence against the list of the batch."""
+
+    config: PhoenixRetrievalModelConfig
+
+    def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
+        """Returns the initial parameters of both towers, and of the temperature of a cosine."""
+        params = jax.jit(hk.transform(self._vectors).init)(jax.random.key(seed), batch, rows)
+        if self.config.similarity == "product":
+            return params
+        initial = jnp.log(jnp.asarray(INITIAL_TEMPERATURE, jnp.float32))
+        return {**params, TEMPERATURE_MODULE: {"log_temperature": initial}}
+
+    def loss(
+        self, params: hk.Params, rows: RecsysEmbeddings, batch: NextItemBatch
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """See `losses.listed_softmax`; features are dropped as the trunk is configured."""
+        key = None if batch.seeds is None else jax.random.key(batch.seeds[0])
+        queries, posts = hk.transform(self._vectors).apply(params, key, batch.inputs, rows)
+        scalars = {}
+        if self.config.similarity == "cosine":
+            log_temperature = params[TEMPERATURE_MODULE]["log_temperature"]
+            queries = queries / losses.temperature(log_temperature)
+            scalars["temperature"] = jnp.exp(log_temperature)
+        value = losses.listed_softmax(
+            queries.reshape(-1, queries.shape[-1]),
+            posts.reshape(-1, posts.shape[-1]),
+            batch.targets.reshape(-1),
+            offsets=batch.offsets.reshape(-1),
+            weights=jnp.repeat(batch.weights, queries.shape[1]),
+        )
+        return value, scalars
+
+    def _vectors(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> tuple[jax.Array, jax.Array]:
+        model = self.config.make()
+        queries = model.build_position_representation(batch, rows)
+        posts, _ = model.build_candidate_representation(batch, rows)
+        return queries, posts
