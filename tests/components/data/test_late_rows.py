@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
-from components import late_rows
+from components import late_rows, windows_files
 from components.contract import ExitCode, parse_day
+from phoenix.hashing import HashSpec
+from phoenix.windows import Windows
 
 Row = Callable[..., dict]
 MINUTES = 1440
@@ -104,17 +107,20 @@ def test_a_row_that_comes_too_late_is_quarantined_where_it_arrives(days) -> None
     assert days.artifact("validate_events", "2026-01-02").facts["arrived_late"] == {"2026-01-03": 2}
 
 
+def windows_of(deployment, number: int) -> Windows:
+    folder = deployment.artifact("build_features", f"2026-01-0{number}").folder
+    return windows_files.read_windows(folder, spec=HashSpec.documented())
+
+
 def test_a_late_row_changes_no_window_that_began_before_it_arrived(days) -> None:
     run(days, "1", "2", "3")
-    read = [days.table("build_features", "windows.parquet", f"2026-01-0{n}") for n in (2, 3)]
+    second, third = windows_of(days, 2), windows_of(days, 3)
     assert days.run("validate_events", "2026-01-02")[0] == ExitCode.DONE
     assert run(days, "2", "3")["3"][2] in (ExitCode.DONE, ExitCode.NOTHING_TO_DO)
-    corrected, third = (
-        days.table("build_features", "windows.parquet", f"2026-01-0{n}") for n in (2, 3)
-    )
-    assert third.equals(read[1]), "its windows began before the file of the day was complete"
-    assert len(corrected) == len(read[0]) + 1
+    for name, before, after in zip(Windows._fields, third, windows_of(days, 3), strict=True):
+        assert np.array_equal(before, after), f"{name}: a window saw what had not arrived"
+    assert len(windows_of(days, 2).user_ids) == len(second.user_ids) + 1
     run(days, "4")
-    fourth = days.table("build_features", "windows.parquet", "2026-01-04").to_pylist()
-    first = next(window for window in fourth if window["user_ids"] == 1)
-    assert sum(post != 0 for post in first["history_post_ids"]) == 4, "1, 2, 2 (late) and 3"
+    fourth = windows_of(days, 4)
+    history = fourth.history_post_ids[fourth.user_ids == 1][0]
+    assert sum(history != 0) == 4, "1, 2, 2 (late) and 3"
