@@ -176,9 +176,8 @@ class RecsysInferenceRunner(BaseInferenceRunner):
         """
         num_users, num_candidates = np.shape(batch.candidate_post_hashes)[:2]
         users = power_of_two(num_users)
-        batch, recsys_embeddings = (
-            slates.padded_users(part, users) for part in (batch, recsys_embeddings)
-        )
+        batch = slates.padded_users(batch, users)
+        recsys_embeddings = slates.padded_users(recsys_embeddings, users)
         every = slice(0, num_candidates)
         size = slates.block_bucket(num_candidates)
         if num_candidates <= block_size:
