@@ -1,7 +1,7 @@
 """Runs all benchmarks, or those named, and prints one JSON object per line.
 
-usage: python -m benchmarks [store] [ingest] [accounting] [hashing] [ranker] [training]
-                            [next_item_peer] [tables] [search] [memory]
+usage: python -m benchmarks [store] [ingest] [accounting] [features] [hashing] [ranker]
+                            [training] [next_item_peer] [tables] [search] [memory]
 """
 
 import importlib
@@ -13,6 +13,7 @@ NAMES = (
     "store",
     "ingest",
     "accounting",
+    "features",
     "hashing",
     "ranker",
     "training",

@@ -1,0 +1,150 @@
+"""Features of a day from the state of the day before: at size, late in a log, and against Polars.
+
+A day is read, cut and written as by the step, without the checksums of the store.
+"""
+
+import datetime
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measurement import Result
+from components import data_files, feature_state, featurizer
+from components.config import FeaturesConfig
+from components.data_files import IMPRESSIONS_FILE
+from components.feature_state import State
+from components.windows_files import FeaturesWriter
+from schemas.events import EVENTS
+
+_FIRST = datetime.date(2026, 1, 1)
+_CONFIG = FeaturesConfig(history_length=128, num_candidates=32, history_days=30)
+_SESSION = 5  # impressions within a quarter of an hour, at the start of one of the day's hours
+_PER_DAY = 25  # impressions per user
+_USERS, _SMALL_USERS = 200_000, 10_000
+
+
+def results() -> Iterator[Result]:
+    """Measures one day of two sizes, day 100 against day 5, and day 30 against Polars."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _sizes(Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _long_log(Path(folder))
+
+
+def _sizes(root: Path) -> Iterator[Result]:
+    # The day before brings every user to a full history.
+    _write_events(root, 0, num_users=_USERS, per_user=_CONFIG.history_length)
+    _measured(root, 0)
+    million, found = _USERS * _PER_DAY / 1e6, {}
+    for times in (1, 2):
+        _write_events(root, 1, num_users=_USERS, per_user=times * _PER_DAY)
+        found[times] = _measured(root, 1)
+    (once, gigabytes), (twice, more_gigabytes) = found[1], found[2]
+    note = (
+        f"{million:.0f} M impressions of {_USERS:,} users, S {_CONFIG.history_length}: "
+        f"{once:.1f} s and {gigabytes:.2f} GB; peer: half of the minute that ingesting, validating "
+        "and building may take"
+    )
+    yield Result(name="features_day", ours=million / once, peer=million / 30, unit="M/s", note=note)
+    note = (
+        f"{2 * million:.0f} M impressions: {twice:.1f} s and {more_gigabytes:.2f} GB; peer: "
+        f"{million:.0f} M; the goal is 2 / 2.2"
+    )
+    yield Result(
+        name="features_day_twice_the_size",
+        ours=2 * million / twice,
+        peer=million / once,
+        unit="M/s",
+        note=note,
+    )
+
+
+def _long_log(folder: Path) -> Iterator[Result]:
+    thousands, seconds = _SMALL_USERS * _PER_DAY / 1e3, {}
+    for day in range(1, 101):
+        _write_events(folder, day - 1, num_users=_SMALL_USERS, per_user=_PER_DAY)
+        repeats = 3 if day in (5, 30, 100) else 1
+        seconds[day] = min(build(folder, day - 1)["seconds"] for _ in range(repeats))
+        if day == 30:
+            yield _against_polars(folder, seconds[30])
+    yield Result(
+        name="features_day_100",
+        ours=thousands / seconds[100],
+        peer=thousands / seconds[5],
+        unit="k/s",
+        note=f"{thousands:.0f} k impressions a day; ours: day 100, {seconds[100]:.2f} s; peer: day "
+        f"5, {seconds[5]:.2f} s; the goal for ingesting, validating and building is 1 / 1.2",
+    )
+
+
+def _against_polars(folder: Path, ours: float) -> Result:
+    script = [sys.executable, "-m", "benchmarks.plain_features", str(folder), "29"]
+    report = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    peer = json.loads(report)["seconds"]
+    thousands = _SMALL_USERS * _PER_DAY / 1e3
+    note = (
+        f"day 30, {thousands:.0f} k impressions a day: {ours:.2f} s; peer: Polars over the whole "
+        f"log, {peer:.2f} s; the goal is 3"
+    )
+    return Result(
+        name="features_polars", ours=thousands / ours, peer=thousands / peer, unit="k/s", note=note
+    )
+
+
+def _write_events(root: Path, day: int, *, num_users: int, per_user: int) -> None:
+    """Writes accepted events in sessions, in the order in which they arrive."""
+    generator = np.random.default_rng(day)
+    sessions = -(-per_user // _SESSION)
+    hours = generator.permuted(np.tile(np.arange(24), (num_users, 2)), axis=1)[:, :sessions]
+    starts = np.repeat(hours, _SESSION, axis=1)[:, :per_user] * 3_600_000
+    within = generator.integers(0, 900_000, starts.shape)
+    midnight = feature_state.midnight_ms(_FIRST + datetime.timedelta(days=day))
+    shown_at = (midnight + starts + within).reshape(-1)
+    order = np.argsort(shown_at)
+    posts = generator.zipf(1.3, len(order)) % 1_000_000 + 1
+    columns = {
+        "event_id": generator.permutation(len(order)) + 1,
+        "user_id": np.repeat(np.arange(1, num_users + 1) * 7919, per_user)[order],
+        "post_id": posts,
+        "author_id": posts % 50_000 + 1,
+        "shown_at": shown_at[order],
+        "ingested_at": shown_at[order],
+        "surface": generator.integers(0, 5, len(order)).astype(np.int32),
+        "actions": (generator.random(len(order)) < 0.1).astype(np.uint64),
+        "dwell_seconds": generator.exponential(10, len(order)).astype(np.float32),
+    }
+    root.mkdir(exist_ok=True)
+    data_files.write(root / f"events{day}.parquet", data_files.arrow_table(EVENTS, columns))
+
+
+def _measured(root: Path, day: int) -> tuple[float, float]:
+    script = [sys.executable, "-m", "benchmarks.features", str(root), str(day)]
+    report = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    found = json.loads(report)
+    return found["seconds"], found["gigabytes"]
+
+
+def build(root: Path, day: int) -> dict[str, float]:
+    """Builds one day in this process; returns its seconds and its peak memory in GB."""
+    start = time.perf_counter()
+    files = (root / str(day - 1) / IMPRESSIONS_FILE,) if day else ()
+    state = State((), files, not files, _FIRST + datetime.timedelta(days=day), _CONFIG)
+    (root / str(day)).mkdir(exist_ok=True)
+    with FeaturesWriter(root / str(day), featurizer.shape_metadata(_CONFIG)) as writer:
+        for block in featurizer.day_blocks(state, [root / f"events{day}.parquet"], _CONFIG):
+            writer.write(block)
+    seconds = time.perf_counter() - start
+    # Not `ru_maxrss`, which a process inherits from the one that started it.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    kilobytes = next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]
+    return {"seconds": seconds, "gigabytes": int(kilobytes) * 1024 / 1e9}
+
+
+if __name__ == "__main__":
+    print(json.dumps(build(Path(sys.argv[1]), int(sys.argv[2]))))
