@@ -131,7 +131,7 @@ def _source(rows: DayRows, layout_name: str, inputs: Sequence[Mapping[str, Any]]
     return {
         "source": {
             "layout": layout_name,
-            "files": [file["name"] for file in inputs],
+            "files": [file["name"] for file in inputs if "bytes" in file or "rows" in file],
             "first_day": rows.first_day and rows.first_day.isoformat(),
             "last_day": rows.last_day and rows.last_day.isoformat(),
         }

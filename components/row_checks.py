@@ -27,7 +27,7 @@ class Rejections:
             raw = {name: _json_value(cell[row]) for name, cell in rows.cells.items()}
             place = (rows.file, int(rows.lines[row]))
             text = json.dumps(raw, ensure_ascii=False)
-            self._append(table, place, str(check.rules[row]), check.details[int(row)], text)
+            self._append(table, place, check.rules[int(row)], check.details[int(row)], text)
 
     def add_malformed(self, table: str, file: str, line: int, text: str) -> None:
         """Takes a row that has not the columns of its file."""
@@ -46,13 +46,9 @@ class RowCheck:
     """Parses columns of raw rows and remembers the first thing wrong with each row."""
 
     def __init__(self, count: int) -> None:
-        self.rules = np.full(count, "", object)  # [n]
+        self.is_good = np.ones(count, bool)  # [n]: nothing is wrong with the row so far
+        self.rules: dict[int, str] = {}  # by row
         self.details: dict[int, str] = {}  # by row
-
-    @property
-    def is_good(self) -> np.ndarray:
-        """`[n]` bool: nothing is wrong with the row so far."""
-        return self.rules == ""
 
     def whole(self, rows: RawRows, column: str, *, limit: int = 2**63) -> np.ndarray:
         """Reads whole numbers below `limit`, of either sign."""
@@ -107,7 +103,8 @@ class RowCheck:
         for row in np.flatnonzero(is_bad & self.is_good):
             value = _json_value(rows.cells[column][row])
             came = "nothing" if value in (None, "") else repr(value)
-            self.rules[row] = rule
+            self.rules[int(row)] = rule
+            self.is_good[row] = False
             self.details[int(row)] = f"{column}: expected {expected}, got {came:.200}"
 
     def _judge(

@@ -20,6 +20,7 @@ class ShownPosts:
     @classmethod
     def of(cls, post_ids: np.ndarray, author_ids: np.ndarray, shown_at: np.ndarray) -> "ShownPosts":
         """Returns the posts of some impressions, `[n]` each; of equal times the lowest author."""
+        # By a table of hashes instead of a sort: a log shows the same posts again and again.
         encoded = pa.array(post_ids).dictionary_encode()
         ids, codes = np.asarray(encoded.dictionary), np.asarray(encoded.indices)
         latest = np.iinfo(np.int64).max

@@ -17,7 +17,11 @@ def test_a_row_is_rejected_for_the_first_thing_that_is_wrong_with_it() -> None:
     check = RowCheck(3)
     assert check.whole(ROWS, "n").tolist() == [1, 0, 0]
     check.number(ROWS, "m")
-    assert check.rules.tolist() == ["unreadable_number", "unreadable_number", "missing_value"]
+    assert [check.rules[row] for row in range(3)] == [
+        "unreadable_number",
+        "unreadable_number",
+        "missing_value",
+    ]
     assert check.details == {
         0: "m: expected a number, got '?'",
         1: "n: expected a whole number, got 'x'",
