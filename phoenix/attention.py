@@ -229,31 +229,28 @@ class MultiHeadAttention(hk.Module):
         if mask.ndim != 4 or mask.shape[1] != 1:
             raise ValueError(f"`mask`: expected [B or 1, 1, Q or 1, T or 1], got {mask.shape}.")
         keys = rotate(self._heads(key, "key"), self._places(key))
-        known = KeysValues(_heads_first(keys), _heads_first(self._heads(value, "value")))
+        known = heads_first(KeysValues(keys, self._heads(value, "value")))
         queries = self.queries(query, self._places(query))
         return self.attend(queries, known, attention_bias(mask[:, :, None]))
 
     @hk.name_like("__call__")
     def keys_values(self, x: jax.Array, places: Rotation) -> KeysValues:
-        """Keys and values of `x` `[B, T, D]`, rotated to their places."""
-        keys = rotate(self._heads(x, "key"), places)
-        return KeysValues(_heads_first(keys), _heads_first(self._heads(x, "value")))
+        """Keys and values of `x` `[B, T, D]`, rotated to their places, `[B, T, H, ...]`."""
+        return KeysValues(rotate(self._heads(x, "key"), places), self._heads(x, "value"))
 
     @hk.name_like("__call__")
     def queries(self, x: jax.Array, places: Rotation) -> jax.Array:
-        """Queries `[B, H, G, Q, K]` of `x` `[B, Q, D]`, rotated to their places."""
+        """Queries `[B, Q, H, G, K]` of `x` `[B, Q, D]`, rotated to their places."""
         heads = rotate(self._heads(x, "query"), places)  # [B, Q, H*G, K]
-        batch, length = heads.shape[:2]
-        grouped = heads.reshape(batch, length, self.num_kv_heads, self.group_size, self.key_size)
-        return grouped.transpose(0, 2, 3, 1, 4)
+        return heads.reshape(*x.shape[:2], self.num_kv_heads, self.group_size, self.key_size)
 
     @hk.name_like("__call__")
     def attend(self, queries: jax.Array, known: KeysValues, bias: jax.Array) -> jax.Array:
         """Attention of `queries` to the `known` sequence.
 
         Args:
-          queries: `[B, H, G, Q, K]`.
-          known: The sequence attended to, of length T.
+          queries: `[B, Q, H, G, K]`.
+          known: The sequence attended to, of length T, heads first.
           bias: `[B or 1, 1, 1, Q or 1, T or 1]`, from `attention_bias`.
 
         Returns:
@@ -274,19 +271,20 @@ class MultiHeadAttention(hk.Module):
         """Attention of each query to the `known` sequence and to its own key, not to the others'.
 
         Args:
-          queries: `[B, H, G, C, K]`.
-          known: The sequence attended to, of length T.
+          queries: `[B, C, H, G, K]`.
+          known: The sequence attended to, of length T, heads first.
           bias: `[B or 1, 1, 1, C or 1, T or 1]`, from `attention_bias`.
-          own: Keys and values of the queries themselves, `[B, H, C, ...]`.
+          own: Keys and values of the queries themselves, `[B, C, H, ...]`.
           is_valid: `[B, C]`; an invalid candidate does not see itself.
 
         Returns:
           `[B, C, model_size]`.
         """
         total, weight = self._weighted_values(queries, known, bias)
-        product = jnp.sum(queries * own.keys[:, :, None], axis=-1, dtype=jnp.float32)
-        self_weight = self._weights(product, attention_bias(is_valid)[:, None, None])[..., None]
-        total = total + self_weight * own.values[:, :, None].astype(jnp.float32)
+        product = _sum_last((queries * own.keys[:, :, :, None]).astype(jnp.float32))
+        self_bias = attention_bias(is_valid)[:, :, None, None, None]
+        self_weight = self._weights(product, self_bias)  # [B, C, H, G, 1]
+        total = total + self_weight * own.values[:, :, :, None].astype(jnp.float32)
         return self._output(total, weight + self_weight, queries.dtype)
 
     def _places(self, x: jax.Array) -> Rotation:
@@ -309,9 +307,12 @@ class MultiHeadAttention(hk.Module):
     def _weighted_values(
         self, queries: jax.Array, known: KeysValues, bias: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """Softmax numerator `[B, H, G, Q, V]` and denominator `[B, H, G, Q, 1]`, float32."""
+        """Softmax numerator `[B, Q, H, G, V]` and denominator `[B, Q, H, G, 1]`, float32."""
         products = jnp.einsum(
-            "bhgqk,bhtk->bhgqt", queries, known.keys, preferred_element_type=jnp.float32
+            "bhgqk,bhtk->bhgqt",
+            queries.transpose(0, 2, 3, 1, 4),
+            known.keys,
+            preferred_element_type=jnp.float32,
         )
         weights = self._weights(products, bias)
         total = jnp.einsum(
@@ -320,17 +321,35 @@ class MultiHeadAttention(hk.Module):
             known.values,
             preferred_element_type=jnp.float32,
         )
-        return total, jnp.sum(weights, axis=-1, keepdims=True)
+        heads_last = (0, 3, 1, 2, 4)
+        return total.transpose(heads_last), _sum_last(weights).transpose(heads_last)
 
     @hk.transparent
     def _output(self, total: jax.Array, weight: jax.Array, dtype: DTypeLike) -> jax.Array:
         """Normalises, joins the heads to `[B, Q, H*G*V]` and maps them to the model width."""
-        mean = total / jnp.where(weight > 0, weight, 1.0)
-        joined = mean.astype(dtype).transpose(0, 3, 1, 2, 4)  # [B, Q, H, G, V]
-        flat = joined.reshape(*joined.shape[:2], -1)
+        mean = (total / jnp.where(weight > 0, weight, 1.0)).astype(dtype)
+        flat = mean.reshape(*mean.shape[:2], -1)
         return Linear(self.model_size, with_bias=False, init=self.init, name="linear")(flat)
 
 
-def _heads_first(x: jax.Array) -> jax.Array:
-    """`[B, T, H, K]` as `[B, H, T, K]`, the layout of batched matrix products."""
-    return x.transpose(0, 2, 1, 3)
+def heads_first(known: KeysValues) -> KeysValues:
+    """`[B, T, H, ...]` as `[B, H, T, ...]`, the layout of batched matrix products."""
+    return KeysValues(known.keys.transpose(0, 2, 1, 3), known.values.transpose(0, 2, 1, 3))
+
+
+@jax.custom_jvp
+def _sum_last(x: jax.Array) -> jax.Array:
+    """Sums the last axis and keeps it: a product with ones, twice as fast as a reduction on a CPU.
+
+    Derivatives see the reduction, whose transpose is a broadcast.
+    """
+    ones = jnp.ones((x.shape[-1], 1), x.dtype)
+    flat = jnp.dot(x.reshape(-1, x.shape[-1]), ones, precision=jax.lax.Precision.HIGHEST)
+    return flat.reshape(*x.shape[:-1], 1)
+
+
+@_sum_last.defjvp
+def _sum_last_jvp(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    return _sum_last(*primals), jnp.sum(*tangents, axis=-1, keepdims=True)

@@ -28,6 +28,7 @@ from phoenix.attention import (
     RotaryEmbedding,
     Rotation,
     attention_bias,
+    heads_first,
     make_recsys_attn_mask,
     rotate_half,
     rotation,
@@ -200,14 +201,15 @@ class DecoderLayer(hk.Module):
         """
         attention = self._attention(h)
         normed = self._norm(h, "rms_norm")
-        known = attention.keys_values(normed, places)
+        known = heads_first(attention.keys_values(normed, places))
         attended = attention.attend(attention.queries(normed, places), known, bias)
         return self._after_attention(h, attended), known
 
     @hk.name_like("__call__")
     def keys_values(self, h: jax.Array, places: Rotation) -> KeysValues:
         """Only the keys and values of a context: all that a last layer needs of it."""
-        return self._attention(h).keys_values(self._norm(h, "rms_norm"), places)
+        known = self._attention(h).keys_values(self._norm(h, "rms_norm"), places)
+        return heads_first(known)
 
     @hk.name_like("__call__")
     def candidates(

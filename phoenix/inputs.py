@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import haiku as hk
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
 from phoenix.config import JsonConfig, check, check_counts, float_dtype
@@ -131,7 +132,7 @@ def block_user_reduce(
     """
     rows = jnp.asarray(user_embeddings)
     flat = rows.reshape(rows.shape[0], 1, num_user_hashes * emb_size)
-    token = _projection(flat, "proj_mat_1", emb_size, embed_init_scale)
+    token = _projection([flat], "proj_mat_1", emb_size, embed_init_scale)
     return token, jnp.asarray(user_hashes)[:, :1] != 0
 
 
@@ -158,8 +159,7 @@ def block_history_reduce(  # noqa: PLR0913 - the public signature
         jnp.asarray(history_actions_embeddings),
         jnp.asarray(history_product_surface_embeddings),
     ]
-    flat = jnp.concatenate(parts, axis=-1)  # [B, S, (ni+na+2)*D]
-    tokens = _projection(flat, "proj_mat_3", size, embed_init_scale)
+    tokens = _projection(parts, "proj_mat_3", size, embed_init_scale)
     return tokens, jnp.asarray(history_post_hashes)[:, :, 0] != 0
 
 
@@ -183,8 +183,7 @@ def block_candidate_reduce(  # noqa: PLR0913 - the public signature
         _joined_rows(jnp.asarray(candidate_author_embeddings), num_author_hashes),
         jnp.asarray(candidate_product_surface_embeddings),
     ]
-    flat = jnp.concatenate(parts, axis=-1)  # [B, C, (ni+na+1)*D]
-    tokens = _projection(flat, "proj_mat_2", size, embed_init_scale)
+    tokens = _projection(parts, "proj_mat_2", size, embed_init_scale)
     return tokens, jnp.asarray(candidate_post_hashes)[:, :, 0] != 0
 
 
@@ -274,16 +273,25 @@ def _fan_out(scale: float = 1.0) -> hk.initializers.VarianceScaling:
     return hk.initializers.VarianceScaling(scale, mode="fan_out")
 
 
-def _projection(x: jax.Array, name: str, size: int, scale: float) -> jax.Array:
-    """`x` `[..., in]` times the matrix `name` `[in, size]`, in float32, in the dtype of `x`."""
+def _projection(parts: Sequence[jax.Array], name: str, size: int, scale: float) -> jax.Array:
+    """The concatenated `parts` `[..., in_i]` times the matrix `name` `[in, size]`, in float32.
+
+    Computed as a sum of products, so that the concatenation is never written. The dtype of the
+    result is that of the parts.
+    """
     initializer = _fan_out(scale)
 
     def transposed(shape: Sequence[int], dtype: DTypeLike) -> jax.Array:
         """The fan-out of the reversed shape is the width of the input."""
         return initializer(shape[::-1], dtype).T
 
-    matrix = hk.get_parameter(name, [x.shape[-1], size], jnp.float32, init=transposed)
-    return jnp.dot(x.astype(jnp.float32), matrix).astype(x.dtype)
+    widths = [part.shape[-1] for part in parts]
+    matrix = hk.get_parameter(name, [sum(widths), size], jnp.float32, init=transposed)
+    blocks = jnp.split(matrix, np.cumsum(widths)[:-1])
+    products = [
+        jnp.dot(part.astype(jnp.float32), block) for part, block in zip(parts, blocks, strict=True)
+    ]
+    return sum(products[1:], products[0]).astype(jnp.result_type(*parts))
 
 
 def _surface_embeddings(config: InputConfig, surface: ArrayLike) -> jax.Array:

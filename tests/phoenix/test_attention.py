@@ -12,6 +12,7 @@ from phoenix.attention import (
     MultiHeadAttention,
     RotaryEmbedding,
     attention_bias,
+    heads_first,
     make_recsys_attn_mask,
     rotate,
     rotate_half,
@@ -89,7 +90,7 @@ def attention_in_parts(x: jax.Array, num_context: int, mask: jax.Array) -> jax.A
     places = rotation(np.arange(num_context), 6)
     own_places = rotation(np.arange(num_context, x.shape[1]), 6)
     context, candidates = x[:, :num_context], x[:, num_context:]
-    known = module.keys_values(context, places)
+    known = heads_first(module.keys_values(context, places))
     own = module.keys_values(candidates, own_places)
     queries = module.queries(candidates, own_places)
     bias = attention_bias(mask[:, :num_context])[:, None, None, None]
