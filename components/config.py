@@ -241,6 +241,9 @@ class EvaluateConfig(Section):
         default=0.0, description="Gain over the champion that promotes."
     )
     retrieval_k: int = Field(default=100, ge=1, description="k of recall@k.")
+    popularity_days: int = Field(
+        default=7, ge=1, description="Days of impressions that the most popular recommender counts."
+    )
     retrieval_min_gain: float = Field(
         default=0.0, description="Gain over the champion that promotes."
     )

@@ -35,8 +35,6 @@ from phoenix.baselines import MostPopular, Random
 
 logger = logging.getLogger(__name__)
 
-BASELINE_DAYS = 7  # window of the most popular recommender
-
 
 @dataclass(frozen=True)
 class Entrants:
@@ -76,7 +74,8 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
     champion_ref = releases.champion_as_of(context.store, day)
     features = context.read("build_features", day)
     validated = context.read("validate_events", day)
-    past_days = training_window.days_before(config, day, BASELINE_DAYS)
+    popularity_days = config.evaluate_models.popularity_days
+    past_days = training_window.days_before(config, day, popularity_days)
     past = training_window.features_of(context, past_days)
     inputs = [features.ref, validated.ref, *past, *(each.ref for each in candidates.values())]
     inputs += [champion_ref] if champion_ref is not None else []
@@ -92,7 +91,9 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
         compilation.use_cache(context.store)
         champion = None if champion_ref is None else context.store.read(champion_ref)
         popular = _most_popular(context, past) if past else None
-        fallback = _most_popular(context, [*past[-(BASELINE_DAYS - 1) :], features.ref])
+        fallback = _most_popular(
+            context, [*past[max(0, len(past) + 1 - popularity_days) :], features.ref]
+        )
         models.save(draft.folder / decisions.FALLBACK, fallback)
         spec = featurizer.hash_spec(config.hashing)
         windows = windows_files.read_windows(features.folder, spec=spec)
