@@ -1,5 +1,6 @@
 """How everything here is measured, and what is said about it."""
 
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,17 +31,16 @@ class Result:
 
 
 def rates(ours: Work, peer: Work, *, amount: float, repeats: int = 7) -> tuple[float, float]:
-    """Returns `amount` per second of both, each at its best of `repeats` runs after a warm-up.
+    """Returns `amount` per second of both, each at its median of `repeats` runs after a warm-up.
 
-    The two take turns, so that what else the machine does meets both; the best run is the one
-    that was disturbed least.
+    The two take turns, so that what else the machine does meets both.
     """
     ours()
     peer()
-    best = [float("inf"), float("inf")]
+    seconds: tuple[list[float], list[float]] = ([], [])
     for _ in range(repeats):
-        for index, work in enumerate((ours, peer)):
+        for work, taken in zip((ours, peer), seconds, strict=True):
             start = time.perf_counter()
             work()
-            best[index] = min(best[index], time.perf_counter() - start)
-    return amount / best[0], amount / best[1]
+            taken.append(time.perf_counter() - start)
+    return amount / statistics.median(seconds[0]), amount / statistics.median(seconds[1])

@@ -1,18 +1,25 @@
-"""The ranker's forward pass against the plain one, at a few and at many candidates."""
+"""The ranker, forward and backward, against the plain model and against the machine's matrix peak.
 
-from collections.abc import Iterator
+Glossary of shapes:
+  B: batch, S: history, C: candidates, D: model width, L: layers, F: feed-forward width.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import haiku as hk
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import plain_ranker
 from benchmarks.measurement import Result, rates
 from phoenix.grok import TransformerConfig
-from phoenix.recsys_model import PhoenixModelConfig
+from phoenix.layers import ffn_size
+from phoenix.recsys_model import PhoenixModelConfig, RecsysBatch, RecsysEmbeddings
 from phoenix.runners import create_example_batch
 
-_NUM_HISTORY, _NUM_ACTIONS = 128, 19
+_NUM_HISTORY, _NUM_ACTIONS, _NUM_HASHES = 128, 19, 2
 MODEL = PhoenixModelConfig(
     model=TransformerConfig(
         emb_size=128,
@@ -27,35 +34,130 @@ MODEL = PhoenixModelConfig(
     emb_size=128,
     num_actions=_NUM_ACTIONS,
 )
+_PEAK_SIZE = 2048
+
+Inputs = tuple[hk.Params, RecsysBatch, RecsysEmbeddings]
+Logits = Callable[[hk.Params, RecsysBatch, RecsysEmbeddings], jax.Array]
 
 
 def results() -> Iterator[Result]:
-    """Measures slates of the public size, and ones of the size of a retrieval."""
-    for num_users, num_candidates in ((16, 32), (2, 512)):
-        yield _result(num_users, num_candidates)
+    """Measures slates from the public size to that of a retrieval, then the gradient."""
+    yield from _forward(16, 32, goal=1.5, share_goal=0.4)
+    yield from _forward(16, 256, goal=2.0)
+    yield from _forward(1, 1024, goal=4.0)
+    yield from _gradient(16, 32)
 
 
-def _result(num_users: int, num_candidates: int) -> Result:
-    batch, rows = create_example_batch(
-        num_users, 128, _NUM_HISTORY, num_candidates, _NUM_ACTIONS, 2, 2, 2, 16
-    )
-    model = hk.without_apply_rng(hk.transform(lambda *inputs: MODEL.make()(*inputs).logits))
-    params = model.init(jax.random.key(0), batch, rows)
-    ours = jax.jit(model.apply)
-    plain = jax.jit(lambda params, batch, rows: plain_ranker.logits(params, MODEL, batch, rows))
-    inputs = jax.device_put((params, batch, rows))
+def useful_operations(num_candidates: int) -> float:
+    """Multiplications and additions that one user's logits need, matrix products alone.
+
+    Of the last layer the context needs keys and values only; of causal attention, half the square.
+    """
+    trunk, size = MODEL.model, MODEL.emb_size
+    context, num_heads = 1 + _NUM_HISTORY, trunk.num_q_heads
+    inner = num_heads * trunk.key_size
+    projections = 2 * 3 * size * inner  # of queries, keys and values, per token
+    layer = projections + 2 * inner * size + 2 * 3 * size * ffn_size(size, trunk.widening_factor)
+    pair = 2 * 2 * inner  # logit and weighted value
+    encode = (trunk.num_layers - 1) * (context * layer + pair * context * (context + 1) / 2)
+    encode += context * projections * 2 / 3
+    score = trunk.num_layers * num_candidates * (layer + pair * (context + 1))
+    history_token = 2 * size * (size * (2 * _NUM_HASHES + 2) + _NUM_ACTIONS)
+    candidate_token = 2 * size * size * (2 * _NUM_HASHES + 1)
+    inputs = _NUM_HISTORY * history_token + num_candidates * candidate_token
+    return encode + score + inputs + 2 * num_candidates * size * _NUM_ACTIONS
+
+
+def _forward(
+    num_users: int, num_candidates: int, *, goal: float, share_goal: float | None = None
+) -> Iterator[Result]:
+    inputs = _inputs(num_users, num_candidates)
+    ours, plain = jax.jit(_logits), jax.jit(_plain_logits)
     np.testing.assert_allclose(ours(*inputs), plain(*inputs), atol=2e-4)
-    ours_rate, plain_rate = rates(
-        lambda: ours(*inputs).block_until_ready(),
-        lambda: plain(*inputs).block_until_ready(),
-        amount=num_users,
-        repeats=15,
+    name = f"ranker_forward_{num_candidates}_candidates"
+    result = _against_plain(name, ours, plain, inputs, goal=goal)
+    yield result
+    if share_goal is not None:
+        operations = useful_operations(num_candidates)
+        yield _against_peak(name, result.ours * operations, goal=share_goal)
+
+
+def _gradient(num_users: int, num_candidates: int) -> Iterator[Result]:
+    inputs = _inputs(num_users, num_candidates)
+    shape = (num_users, num_candidates, _NUM_ACTIONS)
+    labels = jnp.asarray(np.random.default_rng(0).random(shape) < 0.1, jnp.float32)
+
+    def differentiated(logits: Logits) -> Callable[..., Any]:
+        def loss(params: hk.Params, batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
+            values = logits(params, batch, rows)
+            return jnp.mean(jax.nn.softplus(values) - labels * values)
+
+        return jax.jit(jax.value_and_grad(loss, argnums=(0, 2)))
+
+    ours, plain = differentiated(_logits), differentiated(_plain_logits)
+    np.testing.assert_allclose(ours(*inputs)[0], plain(*inputs)[0], rtol=1e-5)
+    name = f"ranker_gradient_{num_candidates}_candidates"
+    result = _against_plain(name, ours, plain, inputs, goal=1.8)
+    yield result
+    # The gradients of both factors of a product cost a product each.
+    yield _against_peak(name, result.ours * 3 * useful_operations(num_candidates), goal=0.3)
+
+
+def _inputs(num_users: int, num_candidates: int) -> Inputs:
+    batch, rows = create_example_batch(
+        num_users,
+        MODEL.emb_size,
+        _NUM_HISTORY,
+        num_candidates,
+        _NUM_ACTIONS,
+        *(_NUM_HASHES, _NUM_HASHES, _NUM_HASHES),
+        product_surface_vocab_size=MODEL.product_surface_vocab_size,
     )
+    params = hk.transform(_apply).init(jax.random.key(0), batch, rows)
+    return jax.device_put((params, batch, rows))
+
+
+def _apply(batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
+    return MODEL.make()(batch, rows).logits
+
+
+def _logits(params: hk.Params, batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
+    return hk.without_apply_rng(hk.transform(_apply)).apply(params, batch, rows)
+
+
+def _plain_logits(params: hk.Params, batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
+    return plain_ranker.logits(params, MODEL, batch, rows)
+
+
+def _against_plain(
+    name: str, ours: Callable[..., Any], plain: Callable[..., Any], inputs: Inputs, *, goal: float
+) -> Result:
+    num_users = len(inputs[1].user_hashes)
+    ours_rate, plain_rate = rates(
+        lambda: jax.block_until_ready(ours(*inputs)),
+        lambda: jax.block_until_ready(plain(*inputs)),
+        amount=num_users,
+    )
+    note = (
+        f"peer: the public model with a square mask; D {MODEL.emb_size}, "
+        f"{MODEL.model.num_layers} layers, S {_NUM_HISTORY}, B {num_users}; the goal is {goal}"
+    )
+    return Result(name=name, ours=ours_rate, peer=plain_rate, unit="users/s", note=note)
+
+
+def _against_peak(name: str, operations_per_second: float, *, goal: float) -> Result:
+    square = jnp.ones((_PEAK_SIZE, _PEAK_SIZE))
+    product = jax.jit(jnp.dot)
+    peak, _ = rates(
+        lambda: product(square, square).block_until_ready(),
+        lambda: None,
+        amount=2 * _PEAK_SIZE**3,
+    )
+    note = f"peer: a float32 product of {_PEAK_SIZE} x {_PEAK_SIZE} matrices; the goal is {goal}"
     return Result(
-        name=f"ranker_forward_{num_candidates}_candidates",
-        ours=ours_rate,
-        peer=plain_rate,
-        unit="users/s",
-        note=f"peer: the public forward with a square mask; D 128, 4 layers, S {_NUM_HISTORY}, "
-        f"B {num_users}",
+        name=f"{name}_share_of_peak",
+        ours=operations_per_second / 1e9,
+        peer=peak / 1e9,
+        unit="G useful operations/s",
+        note=note,
     )
