@@ -1,6 +1,6 @@
 """Runs all benchmarks, or those named, and prints one JSON object per line.
 
-usage: python -m benchmarks [store] [ingest] [accounting] [features] [hashing] [ranker]
+usage: python -m benchmarks [store] [ingest] [accounting] [validation] [features] [hashing] [ranker]
                             [training] [next_item_peer] [tables] [search] [memory]
 """
 
@@ -13,6 +13,7 @@ NAMES = (
     "store",
     "ingest",
     "accounting",
+    "validation",
     "features",
     "hashing",
     "ranker",

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from components import contract, erasure, feature_state, featurizer, row_account, step
+from components import (
+    contract,
+    drift,
+    erasure,
+    feature_state,
+    feature_statistics,
+    featurizer,
+    row_account,
+    step,
+)
 from components.artifacts import Artifact
 from components.data_files import ACCEPTED_FILE
 from components.step import Context
@@ -27,20 +36,28 @@ def run(context: Context) -> Artifact:
     state = feature_state.before(context)
     accepted = context.read("validate_events", context.day)
     row_account.check_validated(accepted)
-    recipe = {"build_features": config.model_dump(exclude={"engine"})}  # same rows
+    recipe = {
+        "build_features": config.model_dump(exclude={"engine"}),  # same rows
+        "feature_users": context.config.baseline.feature_users,
+        "actions": context.config.action_names,
+    }
     with context.write(
         inputs=[*state.inputs, accepted.ref], config=recipe | erasure.recipe(context.config)
     ) as draft:
         counts = dict.fromkeys(("windows", "impressions", "users", "state_users", "state_rows"), 0)
+        measured = []
         files = [accepted.path(ACCEPTED_FILE)]
         with FeaturesWriter(draft.folder, featurizer.shape_metadata(config)) as writer:
             for block in featurizer.day_blocks(state, files, config):
                 writer.write(block)
+                measured.append(feature_statistics.of_block(block, context.config))
                 counts["windows"] += len(block.window_ids)
                 counts["impressions"] += int((block.window_of_row >= 0).sum())
                 counts["users"] += len(np.unique(block.refs.user_ids))
                 counts["state_users"] += len(np.unique(block.log.user_ids))
                 counts["state_rows"] += len(block.log.user_ids)
+        path = draft.folder / feature_statistics.FEATURES_FILE
+        feature_statistics.write(path, drift.merged(measured))
         draft.facts |= {
             **counts,
             "started_from": [ref.partition for ref in state.inputs],

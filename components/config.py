@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from components import source_config
 from components.config_base import Section
 from components.errors import BadConfigurationError
-from components.quality_config import BaselineConfig, SeveritiesConfig
+from components.quality_config import BaselineConfig, SeveritiesConfig, Severity
 from components.source_config import Source
 from components.training_config import (
     CheckpointsSection,
@@ -325,6 +325,12 @@ class PublishFeedsConfig(Section):
     )
     max_fallback_share: float = Field(
         default=1.0, ge=0, le=1, description="Users with popular posts only."
+    )
+    training_drift: Severity = Field(
+        default="warning", description="Distances of the day's events to those of the training."
+    )
+    serving_skew: Severity = Field(
+        default="warning", description="Distances of the feeds' features to those of the training."
     )
     sinks: tuple[Annotated[PostgresSink | RedisSink, Field(discriminator="kind")], ...] = Field(
         default=(), description="Where feeds go beside the artifact; see the sinks below."

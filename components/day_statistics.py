@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components import data_files
-from components.artifacts import Ref
+from components.artifacts import Ref, Store
 from components.config import Config
 from components.known_posts import DAY_MS, EPOCH
 from components.step import Context
@@ -150,17 +150,17 @@ def past(context: Context) -> list[PastDay]:
     reach = range(context.config.baseline.days, 0, -1)
     days = [context.day - datetime.timedelta(days=back) for back in reach]
     refs = [context.head("validate_events", day) for day in days if day >= context.config.first_day]
-    found = [read(context, ref) for ref in refs if ref is not None]
+    found = [read(context.store, ref) for ref in refs if ref is not None]
     return [each for each in found if each.histograms]
 
 
-def read(context: Context, ref: Ref) -> PastDay:
+def read(store: Store, ref: Ref) -> PastDay:
     """Reads what was measured of one day.
 
     Raises:
       BadDataError: If the file is missing or damaged.
     """
-    content = json.loads(context.store.read_file(ref, STATISTICS_FILE).read_bytes())
+    content = json.loads(store.read_file(ref, STATISTICS_FILE).read_bytes())
     return PastDay(
         ref,
         content["metrics"],

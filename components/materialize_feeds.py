@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from components import audience, compilation, contract, featurizer, feed_files, step
+from components import (
+    audience,
+    compilation,
+    contract,
+    feature_statistics,
+    featurizer,
+    feed_files,
+    step,
+)
 from components.artifacts import Artifact
 from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from components.errors import BadConfigurationError
@@ -41,6 +49,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
     settings = {
         "materialize_feeds": section.model_dump(mode="json", exclude={"num_shards"}),
         "build_features": config.build_features.model_dump(mode="json"),
+        "feature_users": config.baseline.feature_users,
         "shard": [shard, num_shards],
     }
     inputs = [release.ref, features.ref, accepted.ref, *seen_refs]
@@ -59,6 +68,8 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
             user_ids=users,
             at=audience.feed_moment(context.day),
         )
+        measured = feature_statistics.of_windows(windows, config)
+        feature_statistics.write(draft.folder / feature_statistics.FEATURES_FILE, measured)
         seen = audience.seen_posts([context.store.read(ref) for ref in seen_refs]).of_users(users)
         schema = feed_files.schema(config.action_names, release.ref.digest)
         parts, unscored = [], 0

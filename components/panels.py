@@ -10,8 +10,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from components import account_panel, quarantine, releases
+from components import account_panel, day_checks, quarantine, releases, skew
 from components.day_facts import DayFacts
+from components.day_statistics import STATISTICS_FILE
 from components.errors import BadDataError
 
 logger = logging.getLogger(__name__)
@@ -26,12 +27,21 @@ _SLICES = {
     "long_history": "long history",
 }
 _NUM_PLACES = 5
+_DRIFTS = (
+    ("Events against the days before", "Distributions of the accepted rows."),
+    ("Events against the training", "The day's rows and those the released models learned from."),
+    (
+        "Features against the training",
+        "Histories from which the feeds were made, and those of the training windows.",
+    ),
+)
 
 
 def all_panels(facts: DayFacts) -> dict[str, Any]:
     """Returns every panel by name; one that cannot be read says so instead of its content."""
     panels: dict[str, Callable[[DayFacts], Panel | None]] = {
         "data": data,
+        "drift": drift,
         "account": account_panel.account,
         "training": training,
         "metrics": metrics,
@@ -79,10 +89,46 @@ def data(facts: DayFacts) -> Panel | None:
         },
         "expectations": results,
         "num_met": sum(result["success"] for result in results),
+        "failures": [
+            {"severity": result["severity"], "text": day_checks.described(result)}
+            for result in results
+            if not result["success"]
+        ][:_NUM_PLACES],
         "statistics": statistics,
         "rates": _bars(statistics["action_rates"]),
         "hours": _bars({f"{hour:02d}": n for hour, n in enumerate(statistics["hours"])}),
     }
+
+
+def drift(facts: DayFacts) -> Panel | None:
+    """How far the day is from the days before it, and from what the live model was trained on."""
+    found = []
+    if facts.facts("validate_events"):
+        kept = json.loads(facts.file("validate_events", STATISTICS_FILE).read_text())
+        found.append((_DRIFTS[0], "validate_events", day_checks.DRAWING_FILE, kept["distances"]))
+    if facts.facts(releases.FEEDS):
+        kept = json.loads(facts.file(releases.FEEDS, skew.SKEW_FILE).read_text())
+        found += [
+            (about, releases.FEEDS, f"{kind}.svg", kept[kind])
+            for kind, about in zip(skew.KINDS, _DRIFTS[1:], strict=True)
+            if kind in kept
+        ]
+    parts = [
+        {
+            "title": title,
+            "about": about,
+            "drawing": _drawing(facts, step, name),
+            "judged": sum(each["limit"] is not None for each in distances.values()),
+            "alarms": [
+                each
+                for each in distances.values()
+                if each["limit"] is not None and each["value"] > each["limit"]
+            ],
+        }
+        for (title, about), step, name, distances in found
+        if distances
+    ]
+    return {"parts": parts} if parts else None
 
 
 def training(facts: DayFacts) -> Panel | None:

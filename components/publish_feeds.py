@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import audience, contract, feed_files, feed_quality, releases, sinks, step
+from components import audience, contract, feed_files, feed_quality, releases, sinks, skew, step
 from components.artifacts import Artifact, Ref, Unchanged
 from components.corpus import Corpus
 from components.errors import BadDataError
@@ -41,7 +41,9 @@ def run(context: Context, *, num_shards: int = 1) -> Artifact:
         "publish_feeds": context.config.publish_feeds.model_dump(mode="json", exclude={"sinks"}),
         "feed_length": context.config.materialize_feeds.feed_length,
     }
-    inputs = [release.ref, *(shard.ref for shard in shards), *seen_refs]
+    settings["baseline"] = context.config.baseline.model_dump(mode="json")
+    watch = skew.watch(context, release, shards)
+    inputs = [release.ref, *(shard.ref for shard in shards), *seen_refs, *watch.refs]
     try:
         with context.write(inputs=inputs, config=settings) as draft:
             # Every user is in one shard, so sorting the whole merges the sorted shards.
@@ -55,15 +57,23 @@ def run(context: Context, *, num_shards: int = 1) -> Artifact:
                 seen=audience.seen_posts([context.store.read(ref) for ref in seen_refs]),
                 config=context.config,
             )
-            if quality.breaches:
+            found = watch.compare()
+            breaches = [*quality.breaches, *found.breaches()]
+            if breaches:
                 raise BadDataError(
                     f"The feeds of {context.day} are not published: "
-                    f"{'; '.join(quality.breaches)}. What was live stays live."
+                    f"{'; '.join(breaches)}. What was live stays live."
                 )
             feed_files.write(draft.folder / feed_files.FEEDS_FILE, table.combine_chunks())
             text = json.dumps(quality.report, indent=1, sort_keys=True)
             (draft.folder / QUALITY_FILE).write_text(text + "\n", encoding="utf-8")
-            draft.facts.update(quality.report, release=release.ref.digest, num_shards=num_shards)
+            found.save(draft.folder)
+            draft.facts.update(
+                quality.report,
+                skew=found.facts(),
+                release=release.ref.digest,
+                num_shards=num_shards,
+            )
     except Unchanged as unchanged:
         _go_live(context, release.ref, unchanged.artifact)
         raise

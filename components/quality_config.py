@@ -57,6 +57,9 @@ class BaselineConfig(Section):
     min_freshness_minutes: float = Field(
         default=30.0, ge=0, description="Minutes of quiet or of delay that never fail."
     )
+    feature_users: float = Field(
+        default=0.2, gt=0, le=1, description="Share of users whose histories are measured."
+    )
     num_bins: int = Field(default=10, ge=2, description="Quantile bins of numbers.")
     min_psi: float = Field(
         default=0.1, ge=0, description="Population stability index that never fails."

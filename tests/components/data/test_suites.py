@@ -127,6 +127,7 @@ def test_pandas_and_spark_come_to_the_same_verdicts(require_spark: None) -> None
         "dwell_seconds": generator.exponential(5, 200).astype(np.float32),
     }
     good = data_files.arrow_table(EVENTS, columns)
+    columns = {name: values.copy() for name, values in columns.items()}
     columns["event_id"][3] = columns["event_id"][5]
     columns["user_id"][:2] = [-7, 0]
     columns["shown_at"][0], columns["ingested_at"][7] = 5, start

@@ -1,0 +1,118 @@
+"""What models read of the histories of users, as histograms that add up over days and shards.
+
+Training and feeds are measured by the same code, so that what differs between them differs in the
+data. A share of the users is measured, the same ones everywhere.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from components.config import Config
+from components.windows_files import Block
+from phoenix import histograms
+from phoenix.histograms import Histogram
+from phoenix.histories import history_rows
+from phoenix.windows import Windows
+
+FEATURES_FILE = "feature_statistics.json"  # of build_features and materialize_feeds
+_NONE = "(none)"
+_HOUR_MS = 3_600_000
+_STEPS = 20  # of the share of impressions with an action
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Histories(NamedTuple):
+    """The histories of N windows, oldest impression first, left-aligned."""
+
+    starts_at: np.ndarray  # [N] int64, ms
+    is_there: np.ndarray  # [N, S] bool
+    shown_at: np.ndarray  # [N, S] int64, ms
+    surfaces: np.ndarray  # [N, S]
+    actions: np.ndarray  # [N, S] uint64
+
+
+def of_block(block: Block, config: Config) -> dict[str, Histogram]:
+    """Measures the histories of the windows of some users; see `measure`."""
+    chosen = np.flatnonzero(_is_measured(block.refs.user_ids, config))
+    refs, log = block.refs, block.log
+    length = config.build_features.history_length
+    rows = history_rows(log, refs.user_ids[chosen], refs.known_until[chosen], length=length)
+    padded = [np.append(each, each.dtype.type(0)) for each in (log.shown_at, log.surfaces)]
+    actions = np.append(log.actions, np.uint64(0))
+    histories = Histories(
+        refs.starts_at[chosen], rows >= 0, padded[0][rows], padded[1][rows], actions[rows]
+    )
+    return measure(histories, config.action_names)
+
+
+def of_windows(windows: Windows, config: Config) -> dict[str, Histogram]:
+    """Measures the histories of windows; see `measure`."""
+    chosen = windows.rows(np.flatnonzero(_is_measured(windows.user_ids, config)))
+    histories = Histories(
+        chosen.starts_at,
+        chosen.history_post_ids != 0,
+        chosen.history_shown_at,
+        chosen.history_surfaces,
+        chosen.history_actions,
+    )
+    return measure(histories, config.action_names)
+
+
+def measure(histories: Histories, actions: Sequence[str]) -> dict[str, Histogram]:
+    """Measures histories.
+
+    Args:
+      histories: Of N windows.
+      actions: Names, in the order of their bits.
+
+    Returns:
+      Histograms of N values each (of actions: one for each that was done): the length of the
+      history, the share of it with any action, and of its newest impression the age in hours when
+      the window starts, the surface and the actions. A history without impressions has a length
+      alone.
+    """
+    length = np.count_nonzero(histories.is_there, axis=1)  # [N]
+    rows = np.flatnonzero(length)
+    newest = length[rows] - 1
+    age = (histories.starts_at[rows] - histories.shown_at[rows, newest]) / _HOUR_MS
+    active = np.count_nonzero(histories.actions[rows], axis=1) / length[rows]
+    bits = histories.actions[rows, newest]
+    done = {
+        name: int(np.count_nonzero(bits & np.uint64(1 << number)))
+        for number, name in enumerate(actions)
+    }
+    done[_NONE] = int(len(bits) - np.count_nonzero(bits))
+    return {
+        "history_length": _whole(length),
+        "active_share": _whole(np.floor(active * _STEPS).astype(np.int64)),
+        "newest_age_hours": histograms.of_numbers(age),
+        "newest_surface": _whole(histories.surfaces[rows, newest]),
+        "newest_action": histograms.of_categories(done),
+    }
+
+
+def write(path: Path, measured: Mapping[str, Histogram]) -> None:
+    """Writes histograms as JSON."""
+    content = {name: histogram.to_dict() for name, histogram in measured.items()}
+    path.write_text(json.dumps(content, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> dict[str, Histogram]:
+    """Reads what `write` wrote."""
+    content = json.loads(path.read_bytes())
+    return {name: Histogram.from_dict(each) for name, each in content.items()}
+
+
+def _is_measured(user_ids: np.ndarray, config: Config) -> np.ndarray:
+    bits = (user_ids.astype(np.uint64) * _GOLDEN) >> np.uint64(32)
+    return bits < np.uint64(round(config.baseline.feature_users * 2**32))
+
+
+def _whole(values: np.ndarray) -> Histogram:
+    names, counts = np.unique(values, return_counts=True)
+    pairs = zip(names.tolist(), counts.tolist(), strict=True)
+    return histograms.of_categories({str(name): count for name, count in pairs})
