@@ -62,6 +62,7 @@ def run(context: Context) -> Artifact:
             **counts,
             "started_from": [ref.partition for ref in state.inputs],
             "is_replayed": state.is_replayed,
+            "accepted": {**state.accepted, accepted.ref.partition: accepted.ref.digest},
             "reach": feature_state.reach(config),
             "shape": featurizer.shape_metadata(config),
         }

@@ -2,13 +2,14 @@
 
 The features of a day hold every impression that may still enter a history, so a day reads those of
 the day before and its own events, nothing older. Where there is no such state - features were never
-built, or with another reach - it is made from the accepted events of the days that histories reach.
+built, with another reach, or before rows came late for a day that they hold - it is made from the
+accepted events of the days that histories reach.
 """
 
 import datetime
 import logging
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ class State:
     day: datetime.date
     config: FeaturesConfig
     erased: Collection[int] = ()  # users who are to be forgotten
+    accepted: Mapping[str, str] = field(default_factory=dict)  # the events in it: day -> digest
 
     def logs(self) -> Iterator[Log]:
         """Streams the impressions that may enter a history of the day, by whole users."""
@@ -88,9 +90,12 @@ def before(context: Context) -> State:
     yesterday = day - datetime.timedelta(days=1)
     if day > context.config.first_day:
         ref = context.head("build_features", yesterday)
-        if ref is not None and context.store.manifest(ref)["facts"].get("reach") == reach(config):
+        facts = {} if ref is None else context.store.manifest(ref)["facts"]
+        accepted = _in_reach(facts.get("accepted", {}), context)
+        is_current = facts.get("reach") == reach(config) and _is_current(accepted, context)
+        if ref is not None and is_current:
             file = context.store.read_file(ref, IMPRESSIONS_FILE)
-            return State((ref,), (file,), False, day, config, erased)
+            return State((ref,), (file,), False, day, config, erased, accepted)
         logger.info("There is no state of %s to start from: its events are read again.", yesterday)
     oldest = max(context.config.first_day, day - datetime.timedelta(days=config.history_days))
     refs = _accepted(context, oldest)
@@ -98,7 +103,23 @@ def before(context: Context) -> State:
     for artifact in artifacts:
         row_account.check_validated(artifact)
     files = tuple(artifact.path(ACCEPTED_FILE) for artifact in artifacts)
-    return State(tuple(refs), files, True, day, config, erased)
+    digests = {ref.partition: ref.digest for ref in refs}
+    return State(tuple(refs), files, True, day, config, erased, digests)
+
+
+def _in_reach(accepted: Mapping[str, str], context: Context) -> dict[str, str]:
+    """Returns the days of a state that may still enter a history of the day."""
+    back = datetime.timedelta(days=context.config.build_features.history_days)
+    oldest = str(context.day - back)
+    return {day: digest for day, digest in accepted.items() if day >= oldest}
+
+
+def _is_current(accepted: Mapping[str, str], context: Context) -> bool:
+    """Whether no day in a state has other events by now: late rows, or rows that were mended."""
+    return all(
+        (ref := context.store.head("validate_events", day)) is None or ref.digest == digest
+        for day, digest in accepted.items()
+    )
 
 
 def _accepted(context: Context, oldest: datetime.date) -> list[Ref]:

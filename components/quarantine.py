@@ -98,7 +98,7 @@ def examples(quarantined: pa.Table, config: Config) -> list[dict[str, object]]:
                 "post_id": row["post_id"],
                 "surface": row["surface"],
                 "dwell_seconds": row["dwell_seconds"],
-                "shown_at": row["shown_at"] and row["shown_at"].isoformat(timespec="seconds"),
+                "shown_at": row["shown_at"] and f"{row['shown_at']:%Y-%m-%d %H:%M:%S}",
             }
         )
     return shown
