@@ -79,6 +79,11 @@ def recipe(config: Config) -> dict[str, str]:
     return {"erased_users": hashlib.sha256(ids.tobytes()).hexdigest()} if len(ids) else {}
 
 
+def remaining(user_ids: np.ndarray, config: Config) -> np.ndarray:
+    """Returns the users who are not to be forgotten, `[N]` int64, in their order."""
+    return user_ids[~np.isin(user_ids, erased_ids(config))]
+
+
 def forget_events(events: pa.Table, ids: np.ndarray) -> tuple[pa.Table, pa.Table]:
     """Returns the rows of other users, and the places of those of forgotten ones.
 

@@ -10,6 +10,7 @@ from components import (
     audience,
     compilation,
     contract,
+    erasure,
     feature_statistics,
     featurizer,
     feed_files,
@@ -51,6 +52,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
         "build_features": config.build_features.model_dump(mode="json"),
         "feature_users": config.baseline.feature_users,
         "shard": [shard, num_shards],
+        **erasure.recipe(config),
     }
     inputs = [release.ref, features.ref, accepted.ref, *seen_refs]
     suffix = audience.shard_suffix(shard, num_shards)
@@ -61,6 +63,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
         users = audience.users_of(
             accepted.path(ACCEPTED_FILE) if is_active else features.path(IMPRESSIONS_FILE)
         )
+        users = erasure.remaining(users, config)
         users = users[audience.in_shard(users, shard, num_shards)]
         windows = featurizer.request_windows(
             features.path(IMPRESSIONS_FILE),

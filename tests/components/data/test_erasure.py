@@ -3,9 +3,11 @@
 import json
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
-from components import cli
+from components import cli, erasure
+from components.config import load
 from components.contract import ExitCode
 
 Row = Callable[..., dict]
@@ -93,6 +95,13 @@ def test_a_list_that_is_none_is_refused_without_repeating_it(day, content, told:
     assert code == ExitCode.BAD_CONFIGURATION
     assert told in outcome["error"]
     assert "mary" not in outcome["error"]
+
+
+def test_users_who_remain_keep_their_order(day) -> None:
+    (day.root / "forget.txt").write_text("7")
+    configure(day, ", erased_users: forget.txt")
+    config = load(day.root / "phoenix.yaml")
+    assert erasure.remaining(np.array([9, 7, 3]), config).tolist() == [9, 3]
 
 
 def test_without_a_list_there_is_nobody_to_search_for(day) -> None:
