@@ -124,3 +124,12 @@ def test_a_late_row_changes_no_window_that_began_before_it_arrived(days) -> None
     fourth = windows_of(days, 4)
     history = fourth.history_post_ids[fourth.user_ids == 1][0]
     assert sum(history != 0) == 4, "1, 2, 2 (late) and 3"
+
+
+def test_a_state_from_before_a_correction_is_not_where_a_day_starts(days) -> None:
+    run(days, "1", "2", "3")
+    days.run("validate_events", "2026-01-02")  # and the features of 2 and 3 are not built again
+    run(days, "4")
+    assert days.artifact("build_features", "2026-01-04").facts["is_replayed"] is True
+    fourth = windows_of(days, 4)
+    assert sum(fourth.history_post_ids[fourth.user_ids == 1][0] != 0) == 4
