@@ -15,8 +15,9 @@ def test_nothing_is_tracked_unless_asked_for() -> None:
         assert tracker is None
 
 
-def test_a_run_is_tracked_with_parameters_curve_and_files(tmp_path) -> None:
+def test_a_run_is_tracked_with_parameters_curve_and_files(tmp_path, monkeypatch) -> None:
     mlflow = pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)  # Where MLflow puts artifacts of a local database.
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     section = TrackingSection(uri=uri, experiment="test")
     (tmp_path / "files").mkdir()
