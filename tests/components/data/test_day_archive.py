@@ -3,12 +3,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components import day_archive
 from components.day_archive import DayArchive
 from components.errors import BadDataError
 from components.layouts import ActionRule, Layout
+from components.shown_posts import ShownPosts
 
 DAY = datetime.date(2026, 1, 2)
 NUMBER, START, DAY_MS = 20_455, 1_767_312_000_000, 86_400_000
@@ -103,3 +107,27 @@ def test_a_damaged_file_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "a.csv").unlink()
     with pytest.raises(BadDataError, match=r"a.csv: expected a file"):
         opened(layout)
+
+
+rows_of_posts = st.lists(
+    st.tuples(st.integers(1, 3), st.integers(1, 2), st.integers(1, 6), st.integers(0, 4)),
+    max_size=25,
+)
+
+
+@given(rows_of_posts)
+def test_what_is_kept_of_posts_tells_the_first_impression_by_the_end_of_any_day(
+    rows: list[tuple[int, int, int, int]],
+) -> None:
+    kept = day_archive._improvements(np.array(rows, np.int64).reshape(-1, 4).T)
+    assert kept.shape[1] <= len(set(rows))
+    for day in range(5):
+        first: dict[int, tuple[int, int]] = {}
+        for post, _, time, arrival in rows:
+            if arrival <= day:
+                first[post] = min(first.get(post, (time, arrival)), (time, arrival))
+        found = ShownPosts.of(*kept[:3, kept[3] <= day])
+        assert found.post_ids.tolist() == sorted(first)
+        assert found.shown_at.tolist() == [first[post][0] for post in sorted(first)]
+        told = set(zip(found.post_ids.tolist(), found.author_ids.tolist(), strict=True))
+        assert told <= {(row[0], row[1]) for row in rows}
