@@ -228,6 +228,28 @@ class RetrievalTrainingConfig(TrainingConfig):
     model: RetrievalModelConfig = Field(  # pyright: ignore[reportIncompatibleVariableOverride]
         default=RetrievalModelConfig(), description="Sizes and options of the two towers."
     )
+    objective: Literal["engagement", "next_item"] = Field(
+        default="engagement",
+        description="Learn which candidates are engaged with, or, for logs with positives only, "
+        "from every event what comes next.",
+    )
+    max_listed_posts: int = Field(
+        default=16_384,
+        ge=1,
+        description="`next_item`: posts that a batch is compared with; all, or a sample of more.",
+    )
+
+    @model_validator(mode="after")
+    def _queries_are_causal(self) -> Self:
+        model = self.model
+        if self.objective == "next_item" and (
+            model.user_pooling != "last" or model.history_attention != "causal"
+        ):
+            raise ValueError(
+                "`objective` next_item needs `model.user_pooling` last and "
+                "`model.history_attention` causal"
+            )
+        return self
 
 
 class EvaluateConfig(Section):

@@ -1,5 +1,7 @@
 """The models that a configuration asks for, in the terms of `phoenix`."""
 
+import dataclasses
+
 from components.config import Config
 from components.transformer_config import ModelConfig
 from phoenix.grok import TransformerConfig
@@ -28,7 +30,7 @@ def retrieval(config: Config) -> PhoenixRetrievalModelConfig:
     """Returns the two-tower model of a deployment."""
     sizes = config.train_retrieval.model
     return PhoenixRetrievalModelConfig(
-        model=_trunk(sizes),
+        model=dataclasses.replace(_trunk(sizes), dropout_rate=sizes.dropout_rate),
         emb_size=sizes.emb_size,
         history_seq_len=config.build_features.history_length,
         candidate_seq_len=config.build_features.num_candidates,
@@ -38,6 +40,7 @@ def retrieval(config: Config) -> PhoenixRetrievalModelConfig:
         has_dwell=sizes.reads_dwell,
         candidate_tower=sizes.candidate_tower,
         user_pooling=sizes.user_pooling,
+        similarity=sizes.similarity,
     )
 
 

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from components import compilation, drawings, featurizer, hosts, models, releases, step, tracking
 from components.artifacts import Artifact, Draft, Ref, Unchanged
-from components.config import Config, TrainingConfig
+from components.config import Config, RetrievalTrainingConfig, TrainingConfig
 from components.errors import BadConfigurationError, BadDataError, StoppedError
 from components.feature_source import FeatureWindows, feature_windows
 from components.models import ModelFolder
 from components.step import Context
 
 if TYPE_CHECKING:
+    from phoenix.next_item import NextItemConfig
     from phoenix.objectives import ModelConfig
     from phoenix.train_config import ComputeConfig, TrainConfig
     from phoenix.trained import TrainedModel
@@ -202,10 +203,13 @@ def _result(
 ) -> "TrainingResult":
     compilation.use_cache(context.store)
     from phoenix.config import ConfigError
+    from phoenix.next_item import SequenceSource
     from phoenix.optimizer import NonFiniteError
     from phoenix.training import StopTraining, TrainRunner
 
     section = _section(context.config, plan.role)
+    train_config = _train_config(context.config, section)
+    learned = source if train_config.next_item is None else SequenceSource(source)
     logger.info(
         "Training %s on %d windows of %s to %s, from %s.",
         plan.role,
@@ -225,11 +229,11 @@ def _result(
         with step.stop_between_steps() as should_stop:
             return TrainRunner(
                 model_config=model_config,
-                train_config=_train_config(context.config, section),
+                train_config=train_config,
                 compute=_compute_config(section),
                 hash_spec=featurizer.hash_spec(context.config.hashing),
                 actions=context.config.action_names,
-                source=source,
+                source=learned,
                 start=cast("TrainedModel | None", champion),  # a trained one: see plan
                 checkpoint_directory=work,
                 on_progress=on_progress,
@@ -316,7 +320,16 @@ def _train_config(config: Config, section: TrainingConfig) -> "TrainConfig":
         keep_checkpoints=checkpoints.keep,
         result=checkpoints.result,
         log_every=10,
+        next_item=_next_item(section),
     )
+
+
+def _next_item(section: TrainingConfig) -> "NextItemConfig | None":
+    from phoenix.next_item import NextItemConfig
+
+    if not isinstance(section, RetrievalTrainingConfig) or section.objective != "next_item":
+        return None
+    return NextItemConfig(max_listed_posts=section.max_listed_posts)
 
 
 def _compute_config(section: TrainingConfig) -> "ComputeConfig":

@@ -56,3 +56,10 @@ class RetrievalModelConfig(ModelConfig):
         default="mean",
         description="`last` describes a user by the newest event, `mean` by all of them.",
     )
+    similarity: Literal["cosine", "product"] = Field(
+        default="cosine",
+        description="`product` lets the length of a post's vector say how popular it is.",
+    )
+    dropout_rate: float = Field(
+        default=0.0, ge=0, lt=1, description="Features dropped by `objective: next_item`."
+    )

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phoenix import losses
-from phoenix.batches import model_inputs
+from phoenix.batches import WindowSource, model_inputs
 from phoenix.config import JsonConfig, check_counts
 from phoenix.hashing import HashSpec
 from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
@@ -140,6 +140,28 @@ def sequences(windows: Windows) -> Windows:
         joined[field] = np.take_along_axis(together, place, axis=1)
         joined[of_candidates] = getattr(chosen, of_candidates)[:, :0]
     return chosen._replace(**joined)
+
+
+class SequenceSource:
+    """The sequences of a source of windows, chunk by chunk.
+
+    A chunk, such as a day, gives one sequence for each of its users.
+    """
+
+    def __init__(self, source: WindowSource) -> None:
+        """Reads `source` once, to count the users of its chunks."""
+        self._source = source
+        chunks = range(len(source.chunk_sizes))
+        self._chunk_sizes = [len(np.unique(source.read(chunk).user_ids)) for chunk in chunks]
+
+    @property
+    def chunk_sizes(self) -> Sequence[int]:
+        """The number of sequences of each chunk."""
+        return self._chunk_sizes
+
+    def read(self, chunk: int) -> Windows:
+        """Returns the sequences of one chunk; see `sequences`."""
+        return sequences(self._source.read(chunk))
 
 
 _EVENT_FIELDS = {
