@@ -5,7 +5,7 @@ import jax
 import numpy as np
 import pytest
 
-from phoenix.batches import model_inputs
+from phoenix.batches import InMemoryWindows, model_inputs
 from phoenix.embedding import initial_tables, lookup
 from phoenix.grok import TransformerConfig
 from phoenix.next_item import (
@@ -13,6 +13,7 @@ from phoenix.next_item import (
     NextItemBatches,
     NextItemConfig,
     NextItemObjective,
+    SequenceSource,
     positive_bits,
     sequences,
 )
@@ -141,3 +142,11 @@ def test_queries_need_a_causal_history_and_the_last_state():
 def test_an_unknown_action_is_refused_by_name():
     with pytest.raises(ValueError, match="clap"):
         positive_bits(ACTIONS, ["clap"])
+
+
+def test_a_source_gives_the_sequences_of_each_chunk():
+    source = SequenceSource(InMemoryWindows(WINDOWS))
+    expected = sequences(WINDOWS)
+    assert list(source.chunk_sizes) == [len(expected.user_ids)]
+    for one, other in zip(source.read(0), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
