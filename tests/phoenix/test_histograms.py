@@ -124,3 +124,29 @@ def test_a_histogram_survives_json(values: list[float]) -> None:
     histogram = histograms.of_numbers(np.array(values))
     assert Histogram.from_dict(histogram.to_dict()) == histogram
     assert histogram.total == len(values)
+
+
+@given(NUMBERS, NUMBERS, st.integers(1, 12))
+def test_a_bin_holds_what_is_not_below_its_lower_edge_and_below_the_next(
+    before: list[float], now: list[float], num_bins: int
+) -> None:
+    reference, current = (histograms.of_numbers(np.array(values)) for values in (before, now))
+    edges = [
+        min(float(np.int32(cell << 20).view(np.float32)) for cell in map(int, part))
+        for part in _cells_by_bin(reference, num_bins)
+    ]
+    both = histograms.aligned(reference, current, num_bins=num_bins)
+    expected = [sum(value >= edge for value in now) for edge in [0.0, *edges[1:]]]
+    counts = [low - high for low, high in zip(expected, [*expected[1:], 0], strict=True)]
+    assert both.current.tolist() == counts
+
+
+def _cells_by_bin(reference: Histogram, num_bins: int) -> list[list[str]]:
+    """The cells of the reference by the quantile in which their middle lies."""
+    total, below = reference.total, 0
+    found: dict[int, list[str]] = {}
+    for cell in sorted(reference.counts, key=int):
+        middle = (below + reference.counts[cell] / 2) / total
+        found.setdefault(math.floor(middle * num_bins), []).append(cell)
+        below += reference.counts[cell]
+    return list(found.values())
