@@ -15,6 +15,7 @@ import numpy as np
 from phoenix import metrics
 from phoenix.array_files import FileFormat, write_array
 from phoenix.embedding_runner import NotFiniteError, chosen_split
+from phoenix.mergeable_metrics import Sums
 from phoenix.recommender import Ranker
 from phoenix.windows import Windows, unpack_actions
 
@@ -77,11 +78,12 @@ class PredictRunner:
 
 def _action_metrics(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float | None]:
     probabilities = np.clip(predicted.astype(np.float64), 0, 1)
+    sums = Sums.of(labels, probabilities).values()
     values = {
         "positives": float(labels.sum()),
         "auc": metrics.auc(labels, probabilities),
-        "log_loss": metrics.log_loss(labels, probabilities),
-        "rce": metrics.relative_cross_entropy(labels, probabilities),
-        "calibration": metrics.calibration(labels, probabilities),
+        "pr_auc": metrics.pr_auc(labels, probabilities),
+        "rce": sums.pop("relative_cross_entropy"),
+        **sums,
     }
     return {name: float(v) if math.isfinite(v) else None for name, v in values.items()}
