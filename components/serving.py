@@ -21,10 +21,9 @@ from components import decisions, featurizer, models
 from components.config import Config
 from components.corpus import Corpus
 from components.errors import BadDataError
-from phoenix import scoring
-from phoenix.baselines import MostPopular
+from phoenix import baselines, scoring
+from phoenix.baselines import Collection, MostPopular
 from phoenix.recommender import Ranker, Retriever
-from phoenix.search import ExactIndex
 from phoenix.windows import Windows
 
 logger = logging.getLogger(__name__)
@@ -213,9 +212,10 @@ class Server:
     def _popular_rows(
         self, windows: Windows, excluded: tuple[np.ndarray, np.ndarray], count: int
     ) -> np.ndarray:
-        vectors = self.fallback.encode_posts(self.corpus.post_ids, self.corpus.author_ids)
-        index = ExactIndex(vectors, self.corpus.is_eligible)
-        return index.search(self.fallback.encode_users(windows), count, excluded=excluded).rows
+        corpus = self.corpus
+        collection = Collection(corpus.post_ids, corpus.author_ids, corpus.is_eligible)
+        found = baselines.serve(self.fallback, collection, windows, count, excluded=excluded)
+        return corpus.rows_of(found)
 
 
 def _taken(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
