@@ -78,7 +78,8 @@ def test_ranking_in_blocks_changes_nothing(
 
 
 def test_odd_numbers_of_users_and_candidates_do_not_compile_again() -> None:
-    runner = RecsysInferenceRunner(ModelRunner(ranker()), "test")
+    config = ranker(model=trunk(candidate_positions="slot"))  # blocks go on counting the slots
+    runner = RecsysInferenceRunner(ModelRunner(config), "test")
     runner.initialize()
     compiled = (runner.rank_candidates, runner.encode_context, runner.score_candidates)
     for users, candidates in ((3, 5), (4, 8), (3, 7), (4, 6)):
