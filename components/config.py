@@ -164,10 +164,6 @@ class FeaturesConfig(Section):
     window_minutes: int = Field(
         default=60, ge=1, description="Longest time between first and last candidate."
     )
-    engine: Literal["duckdb", "spark"] = Field(
-        default="duckdb",
-        description="Which engine puts the events in order; both give the same rows.",
-    )
     gap_minutes: int = Field(
         default=0,
         ge=0,

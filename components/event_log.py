@@ -1,13 +1,12 @@
-"""Accepted events as a stream in order of user and time, whichever engine puts them in order.
+"""Accepted events as a stream in order of user and time.
 
-The one expression here is written in Ibis: DuckDB evaluates it on one machine, Spark on many.
-`UserStream` then hands the rows out by whole users, so that what is computed for a user needs no
-more memory than a block of users.
+The one expression here is written in Ibis and evaluated by DuckDB. `UserStream` then hands the rows
+out by whole users, so that what is computed for a user needs no more memory than a block of users.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +15,6 @@ from components import data_files
 from phoenix.histories import Log
 from schemas.events import EVENTS
 
-if TYPE_CHECKING:
-    from ibis.backends import BaseBackend
-
-Engine = Literal["duckdb", "spark"]
 Arrays = tuple[np.ndarray, ...]
 
 BLOCK_ROWS = 1 << 17  # of the state and of the day each; some 10 MB
@@ -87,18 +82,19 @@ def side_by_side(
             return
 
 
-def in_order(files: Sequence[Path], *, engine: Engine) -> Iterator[Arrays]:
+def in_order(files: Sequence[Path]) -> Iterator[Arrays]:
     """Streams events sorted by user, time and event.
 
     Args:
       files: Parquet files of accepted events.
-      engine: Who sorts.
 
     Yields:
       The arrays of a `Log` and the ids of the events.
     """
+    import ibis
+
     paths: Any = [str(path) for path in files]  # both engines take a list, the base type does not
-    table = _connection(engine).read_parquet(paths)
+    table = ibis.duckdb.connect().read_parquet(paths)
     ordered = table.select(*_COLUMNS).order_by("user_id", "shown_at", "event_id").to_pyarrow()
     # Engines have their own resolution of time; the contract has its own.
     schema = pa.schema([EVENTS[name].field() for name in _COLUMNS])
@@ -107,9 +103,9 @@ def in_order(files: Sequence[Path], *, engine: Engine) -> Iterator[Arrays]:
         yield tuple(columns.values())
 
 
-def by_users(files: Sequence[Path], *, engine: Engine) -> Iterator[tuple[Log, np.ndarray]]:
+def by_users(files: Sequence[Path]) -> Iterator[tuple[Log, np.ndarray]]:
     """Streams the same by whole users: logs, each with the ids of its events."""
-    stream = UserStream(in_order(files, engine=engine), empty=NO_EVENTS)
+    stream = UserStream(in_order(files), empty=NO_EVENTS)
     for rows, _ in side_by_side(stream, UserStream([], empty=NO_EVENTS), block_rows=BLOCK_ROWS):
         yield Log(*rows[:-1]), rows[-1]
 
@@ -121,10 +117,3 @@ def _empty(name: str) -> np.ndarray:
 
 
 NO_EVENTS: Arrays = tuple(_empty(name) for name in _COLUMNS)
-
-
-def _connection(engine: Engine) -> "BaseBackend":
-    import ibis
-
-    del engine
-    return ibis.duckdb.connect()

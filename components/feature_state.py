@@ -74,7 +74,7 @@ class State:
             for file in self.files:
                 yield from windows_files.read_logs(file)
         elif self.files:
-            for log, _ in event_log.by_users(self.files, engine=self.config.engine):
+            for log, _ in event_log.by_users(self.files):
                 yield log
 
 

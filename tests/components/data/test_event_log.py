@@ -40,7 +40,7 @@ def test_a_block_holds_little_more_than_asked_for() -> None:
 def test_events_come_in_order_of_user_time_and_event(tmp_path: Path) -> None:
     log = [(2, 5, 0, 7), (1, 9, 0, 8), (1, 3, 0, 9), (1, 3, 0, 6)]
     files = [write_day(tmp_path / "a", log[:2]), write_day(tmp_path / "b", log)]
-    parts = list(event_log.in_order(files, engine="duckdb"))
+    parts = list(event_log.in_order(files))
     users, posts, _, times, *_, ids = (
         np.concatenate(arrays) for arrays in zip(*parts, strict=True)
     )
