@@ -37,7 +37,7 @@ def run(context: Context) -> Artifact:
     accepted = context.read("validate_events", context.day)
     row_account.check_validated(accepted)
     recipe = {
-        "build_features": config.model_dump(exclude={"engine"}),  # same rows
+        "build_features": config.model_dump(),
         "feature_users": context.config.baseline.feature_users,
         "actions": context.config.action_names,
     }
