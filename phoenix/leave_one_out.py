@@ -111,8 +111,9 @@ def target_ranks(
             if seen is not None:
                 for row, user in enumerate(rows[start:stop]):
                     scores[row, seen[user] - 1] = -np.inf
-            np.put_along_axis(scores, targets - 1, own, axis=1)
-            ranks[rows[start:stop]] = np.sum(~(scores < own), axis=1)
+            np.put_along_axis(scores, targets - 1, -np.inf, axis=1)
+            is_before = ~(scores < own) & (scores != -np.inf)
+            ranks[rows[start:stop]] = 1 + np.sum(is_before, axis=1)
     return ranks
 
 
