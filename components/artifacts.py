@@ -147,6 +147,10 @@ class Store:
             return None
         return Ref(kind, partition, entry.value["key"], entry.value["digest"])
 
+    def holds(self, ref: Ref) -> bool:
+        """Whether the artifact is still in the store; what is old may have been removed."""
+        return self.storage.exists(f"{ref.path}/{MANIFEST}")
+
     def manifest(self, ref: Ref) -> Mapping[str, Any]:
         """Returns the verified manifest of an artifact, without looking at its files.
 

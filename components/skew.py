@@ -151,19 +151,23 @@ def training_features(store: Store, release: Ref, config: Config) -> list[Ref]:
 
     They are followed through the recipes: of the release, of the training, of the release from
     which that training started, as far back as the training window of the configuration reaches.
+    A release works without what it was made of, so what was removed since is left out.
     """
     reach = max(config.train_retrieval.window_days, config.train_ranker.window_days)
     found: dict[str, Ref] = {}
     waiting, known = [release], {release}
     while waiting:
         ref = waiting.pop()
-        for each in store.manifest(ref)["recipe"]["inputs"]:
-            kind = each.get("kind")
-            if kind == "build_features" and ref.kind in _TRAININGS:
-                found[each["partition"]] = Ref(**each)
-            elif kind in (*_TRAININGS, "publish_release") and Ref(**each) not in known:
-                known.add(Ref(**each))
-                waiting.append(Ref(**each))
+        inputs = [each for each in store.manifest(ref)["recipe"]["inputs"] if "kind" in each]
+        for made_of in (Ref(**each) for each in inputs):
+            if made_of in known or not store.holds(made_of):
+                continue
+            if made_of.kind == "build_features" and ref.kind in _TRAININGS:
+                if store.holds(_accepted_of(store, made_of)):
+                    found[made_of.partition] = made_of
+            elif made_of.kind in (*_TRAININGS, "publish_release"):
+                known.add(made_of)
+                waiting.append(made_of)
     return [found[day] for day in sorted(found)[-reach:]]
 
 

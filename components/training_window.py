@@ -208,8 +208,6 @@ def _result(
     from phoenix.training import StopTraining, TrainRunner
 
     section = _section(context.config, plan.role)
-    train_config = _train_config(context.config, section)
-    learned = source if train_config.next_item is None else SequenceSource(source)
     logger.info(
         "Training %s on %d windows of %s to %s, from %s.",
         plan.role,
@@ -226,6 +224,8 @@ def _result(
             tracker.log_point(progress.metrics)
 
     try:
+        train_config = _train_config(context.config, section)
+        learned = source if train_config.next_item is None else SequenceSource(source)
         with step.stop_between_steps() as should_stop:
             return TrainRunner(
                 model_config=model_config,

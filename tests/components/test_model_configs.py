@@ -49,6 +49,8 @@ OTHER = {
     "compute_dtype": "bfloat16",
     "candidate_tower": "mean",
     "user_pooling": "last",
+    "similarity": "product",
+    "dropout_rate": 0.5,
 }
 
 

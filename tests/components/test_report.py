@@ -82,7 +82,7 @@ def test_a_finished_day_shows_every_part(three_days) -> None:
     text = draw(three_days)
     assert "cannot be shown" not in text
     assert "1,500 rows in" in text
-    assert text.count("data:image/svg+xml") == 3  # two learning curves and the calibration
+    assert text.count("data:image/svg+xml") == 6  # learning curves, calibration, drift
     for word in ("ndcg@5", "recall@20", "most popular", "random", "most frequent post"):
         assert word in text.lower()
     assert three_days.artifact("publish_release", LAST).ref.digest in text

@@ -117,20 +117,21 @@ def test_a_killed_or_stopped_training_goes_on_and_ends_with_the_same_weights(
 ) -> None:
     # Only a kill needs a state on the way; who is asked to stop saves one.
     every = 5 if number == signal.SIGKILL else 100_000
-    world.edit("epochs: 2", f"epochs: 2\n  checkpoint_every_steps: {every}")
+    world.edit("epochs: 2", f"epochs: 20\n  checkpoint_every_steps: {every}")
     assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
     undisturbed = world.artifact("train_ranker", DAYS[2]).ref.digest
     shutil.rmtree(Path(world.config.store) / "train_ranker" / DAYS[2])
 
     work = Path(world.config.store) / "work"
-    process = start_training(world)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "Step 10 of" in line:
-            break
-    process.send_signal(number)
-    process.stderr.read()
-    assert process.wait() == code, "the training was over before it could be stopped"
+    with start_training(world) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            is_saved = number == signal.SIGTERM or list(work.glob("train_ranker-*/step_*"))
+            if " of 640: loss" in line and is_saved:
+                break
+        process.send_signal(number)
+        process.stderr.read()
+        assert process.wait() == code, "the training was over before it could be stopped"
     assert list(work.glob("train_ranker-*/step_*"))
 
     assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE

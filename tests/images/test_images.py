@@ -253,7 +253,9 @@ def test_docker_runner_of_airflow_runs_the_data_steps(
     result = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
     )
-    states = "build_features=success ingest_events=success validate_events=success"
+    states = (
+        "build_features=success ingest_events=success late_rows=skipped validate_events=success"
+    )
     assert result.stdout.splitlines()[-1:] == [states], (
         result.stdout[-4000:] + result.stderr[-4000:]
     )

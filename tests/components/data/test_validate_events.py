@@ -145,4 +145,5 @@ def test_kuairand_is_accounted_for_to_the_last_row(deployment, shared_data) -> N
         totals["conflicting"] += facts["duplicate_conflicting"]
     assert totals["read"] == totals["rows_in"] == 187_173
     assert (totals["accepted"], totals["quarantined"]) == (182_080, 16)
-    assert (totals["duplicate_exact"], totals["conflicting"]) == (5_069, 8)
+    # One pair differs only in an action that this deployment does not read: 5,069 and 8 with it.
+    assert (totals["duplicate_exact"], totals["conflicting"]) == (5_070, 7)
