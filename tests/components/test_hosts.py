@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from components import contract, hosts, models
+
+pytestmark = pytest.mark.slow  # the step in two processes, twice
 
 LAST = "2026-01-03"
 

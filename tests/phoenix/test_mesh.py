@@ -16,6 +16,8 @@ from phoenix.train_config import ComputeConfig
 from phoenix.train_states import TrainStates
 from tests.phoenix.sharded_training import flat, train
 
+pytestmark = pytest.mark.slow  # whole trainings in processes with other devices
+
 ROOT = Path(__file__).parents[2]
 STEPS = 100
 
