@@ -44,7 +44,7 @@ class BatchOrder:
     seed: int
     batch_size: int  # B for windows with the longest histories.
     shuffle_windows: int  # Windows that are permuted together.
-    lengths: Sequence[int]  # Ascending history lengths of the buckets; the last one is S.
+    lengths: Sequence[int]  # Ascending history lengths of the buckets, the last one S; 0: all.
     counts: np.ndarray  # [chunks, buckets] int64 windows
 
     @classmethod
@@ -138,7 +138,8 @@ class BatchOrder:
         if len(self.lengths) > 1:
             cut = [cut[index] for index in generator.permutation(len(cut))]
         for bucket, rows in cut[first:]:
-            batch = _cut_histories(windows.rows(rows), self.lengths[bucket])
+            batch, length = windows.rows(rows), self.lengths[bucket]
+            batch = batch.with_history(length) if length else batch
             yield BatchWindows(batch, self.batch_sizes[bucket])
 
 
@@ -211,14 +212,3 @@ def _bucket_of(windows: Windows, lengths: Sequence[int]) -> np.ndarray:
         return np.zeros(len(windows.user_ids), np.int64)
     used = np.count_nonzero(windows.history_post_ids, axis=1)  # Left-aligned: this is the length.
     return np.searchsorted(lengths, used)
-
-
-def _cut_histories(windows: Windows, length: int) -> Windows:
-    if not length:
-        return windows
-    cut = {
-        name: array[:, :length]
-        for name, array in windows._asdict().items()
-        if name.startswith("history_")
-    }
-    return windows._replace(**cut)

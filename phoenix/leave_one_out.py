@@ -193,9 +193,4 @@ def _by_length(windows: Windows, lengths: Sequence[int]) -> Iterator[tuple[np.nd
     bucket = np.searchsorted(sizes, np.count_nonzero(windows.history_post_ids, axis=1))
     for number in np.unique(bucket):
         rows = np.flatnonzero(bucket == number)
-        cut = {
-            field: values[:, : sizes[number]]
-            for field, values in windows.rows(rows)._asdict().items()
-            if field.startswith("history_")
-        }
-        yield rows, windows.rows(rows)._replace(**cut)
+        yield rows, windows.rows(rows).with_history(sizes[number])

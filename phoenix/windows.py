@@ -49,6 +49,15 @@ class Windows(NamedTuple):
         """Returns the windows at `index`, in its order."""
         return Windows(*(array[index] for array in self))
 
+    def with_history(self, length: int) -> "Windows":
+        """Returns the windows with the first `length` places of their histories."""
+        cut = {
+            name: array[:, :length]
+            for name, array in self._asdict().items()
+            if name.startswith("history_")
+        }
+        return self._replace(**cut)
+
 
 def concatenate(parts: Sequence[Windows]) -> Windows:
     """Returns the windows of all `parts`, in order.

@@ -70,3 +70,11 @@ def test_a_candidate_is_real_unless_its_id_is_padding() -> None:
     some = windows()
     some.candidate_post_ids[1, 1] = 0
     assert some.candidate_mask.tolist() == [[True, True], [True, False], [True, True]]
+
+
+def test_a_cut_history_leaves_what_is_known_of_candidates_alone() -> None:
+    whole = windows()
+    cut = whole.with_history(2)
+    for name, array in whole._asdict().items():
+        expected = array[:, :2] if name.startswith("history_") else array
+        assert np.array_equal(getattr(cut, name), expected), name
