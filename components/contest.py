@@ -26,7 +26,7 @@ from phoenix.predict_runner import PredictRunner
 from phoenix.recommender import Ranker, Retriever
 from phoenix.search import ExactIndex
 from phoenix.user_metrics import UserValues
-from phoenix.windows import Windows, unpack_actions
+from phoenix.windows import Windows, positive_bits, unpack_actions
 
 SHORT_HISTORY = 8  # posts: fewer make a history short
 _BINS = 10
@@ -159,9 +159,8 @@ class RetrievalContest:
 
     def _relevant(self) -> tuple[np.ndarray, np.ndarray]:
         """Users and the eligible posts that they liked on the day without having seen them."""
-        positive = np.uint64(
-            sum(1 << bit for bit, action in enumerate(self.config.actions) if action.is_positive)
-        )
+        positive_actions = [action.name for action in self.config.actions if action.is_positive]
+        positive = positive_bits(self.config.action_names, positive_actions)
         is_liked = self.windows.candidate_mask & ((self.windows.labels & positive) != 0)
         window, place = np.nonzero(is_liked)
         users, posts = self.windows.user_ids[window], self.windows.candidate_post_ids[window, place]

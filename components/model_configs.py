@@ -1,6 +1,7 @@
 """The models that a configuration asks for, in the terms of `phoenix`."""
 
 import dataclasses
+from typing import Any
 
 from components.config import Config
 from components.transformer_config import ModelConfig
@@ -14,15 +15,7 @@ def ranker(config: Config) -> PhoenixModelConfig:
     """Returns the ranking transformer of a deployment."""
     sizes = config.train_ranker.model
     return PhoenixModelConfig(
-        model=_trunk(sizes),
-        emb_size=sizes.emb_size,
-        num_actions=len(config.actions),
-        history_seq_len=config.build_features.history_length,
-        candidate_seq_len=config.build_features.num_candidates,
-        hash_config=_hashes(config),
-        product_surface_vocab_size=config.validate_events.num_surfaces,
-        fprop_dtype=sizes.compute_dtype,
-        has_dwell=sizes.reads_dwell,
+        model=_trunk(sizes), num_actions=len(config.actions), **_inputs(config, sizes)
     )
 
 
@@ -31,13 +24,7 @@ def retrieval(config: Config) -> PhoenixRetrievalModelConfig:
     sizes = config.train_retrieval.model
     return PhoenixRetrievalModelConfig(
         model=dataclasses.replace(_trunk(sizes), dropout_rate=sizes.dropout_rate),
-        emb_size=sizes.emb_size,
-        history_seq_len=config.build_features.history_length,
-        candidate_seq_len=config.build_features.num_candidates,
-        hash_config=_hashes(config),
-        product_surface_vocab_size=config.validate_events.num_surfaces,
-        fprop_dtype=sizes.compute_dtype,
-        has_dwell=sizes.reads_dwell,
+        **_inputs(config, sizes),
         candidate_tower=sizes.candidate_tower,
         user_pooling=sizes.user_pooling,
         similarity=sizes.similarity,
@@ -57,9 +44,18 @@ def _trunk(sizes: ModelConfig) -> TransformerConfig:
     )
 
 
-def _hashes(config: Config) -> HashConfig:
-    return HashConfig(
-        num_user_hashes=config.hashing.num_user_hashes,
-        num_item_hashes=config.hashing.num_post_hashes,
-        num_author_hashes=config.hashing.num_author_hashes,
-    )
+def _inputs(config: Config, sizes: ModelConfig) -> dict[str, Any]:
+    """What both models read, and how wide and precise they are."""
+    return {
+        "emb_size": sizes.emb_size,
+        "history_seq_len": config.build_features.history_length,
+        "candidate_seq_len": config.build_features.num_candidates,
+        "hash_config": HashConfig(
+            num_user_hashes=config.hashing.num_user_hashes,
+            num_item_hashes=config.hashing.num_post_hashes,
+            num_author_hashes=config.hashing.num_author_hashes,
+        ),
+        "product_surface_vocab_size": config.validate_events.num_surfaces,
+        "fprop_dtype": sizes.compute_dtype,
+        "has_dwell": sizes.reads_dwell,
+    }

@@ -24,8 +24,8 @@ from components.models import ModelFolder
 from components.step import Context
 
 if TYPE_CHECKING:
+    from phoenix.model_runners import ModelConfig
     from phoenix.next_item import NextItemConfig
-    from phoenix.objectives import ModelConfig
     from phoenix.train_config import ComputeConfig, TrainConfig
     from phoenix.trained import TrainedModel
     from phoenix.training import Progress, TrainingResult

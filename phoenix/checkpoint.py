@@ -21,7 +21,7 @@ import numpy as np
 
 from phoenix.embedding import EmbeddingTables, tables_from_arrays
 from phoenix.hashing import KINDS, HashSpec
-from phoenix.objectives import ModelConfig
+from phoenix.model_runners import ModelConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.trained import RankingTransformer, TrainedModel, TwoTower, trained_model

@@ -23,12 +23,11 @@ from phoenix import losses
 from phoenix.batches import WindowSource, model_inputs
 from phoenix.config import JsonConfig, check_counts
 from phoenix.hashing import HashSpec
+from phoenix.objectives import log_temperature_of, with_temperature
 from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.windows import Windows
 
-TEMPERATURE_MODULE = "sampled_softmax"
-INITIAL_TEMPERATURE = 0.1
 _NO_TARGET = -1
 _VALIDATION = 1 << 40  # Far from the number of any step.
 
@@ -66,7 +65,7 @@ class Catalogue(NamedTuple):
 
     @classmethod
     def of(
-        cls, parts: Iterable[Windows], hash_spec: HashSpec, *, positive_bits: int
+        cls, parts: Iterable[Windows], hash_spec: HashSpec, *, positive_bits: np.uint64
     ) -> "Catalogue":
         """Returns the posts of all events in the histories of `parts`.
 
@@ -82,7 +81,7 @@ class Catalogue(NamedTuple):
         authors, counts = posts, posts
         for part in parts:
             exists = part.history_post_ids != 0
-            is_target = (part.history_actions[exists] & np.uint64(positive_bits)) != 0
+            is_target = (part.history_actions[exists] & positive_bits) != 0
             posts, first, inverse = np.unique(
                 np.concatenate([posts, part.history_post_ids[exists]]),
                 return_index=True,
@@ -97,22 +96,6 @@ class Catalogue(NamedTuple):
         return cls(
             posts, hash_spec.post.hash_ids(posts), hash_spec.author.hash_ids(authors), counts
         )
-
-
-def positive_bits(actions: Sequence[str], positive_actions: Sequence[str]) -> int:
-    """The bit set of the actions that make a target; none named means any.
-
-    Raises:
-      ValueError: If an action is unknown.
-
-    >>> positive_bits(["like", "hide", "share"], ["like", "share"])
-    5
-    """
-    unknown = sorted(set(positive_actions) - set(actions))
-    if unknown:
-        raise ValueError(f"Unknown actions {unknown}; the action list is {list(actions)}.")
-    chosen = set(positive_actions) or set(actions)
-    return sum(1 << bit for bit, action in enumerate(actions) if action in chosen)
 
 
 def sequences(windows: Windows) -> Windows:
@@ -184,7 +167,7 @@ class NextItemBatches:
     config: NextItemConfig
     actions: Sequence[str]
     catalogue: Catalogue
-    positive_bits: int
+    positive_bits: np.uint64
     seed: int
 
     def __call__(self, windows: Windows, step: int | None) -> NextItemBatch:
@@ -226,7 +209,7 @@ class NextItemBatches:
         place = np.searchsorted(self.catalogue.post_ids, posts)
         place = place.clip(max=len(self.catalogue.post_ids) - 1)
         is_target = (self.catalogue.post_ids[place] == posts) & (posts != 0)
-        is_target &= (windows.history_actions & np.uint64(self.positive_bits)) != 0
+        is_target &= (windows.history_actions & self.positive_bits) != 0
         # Before the first event there is a query only for a user whom the model knows.
         is_target[:, 0] &= windows.user_hashes[:, 0] != 0
         return np.where(is_target, place, _NO_TARGET)
@@ -263,8 +246,7 @@ class NextItemObjective:
         params = jax.jit(hk.transform(self._vectors).init)(jax.random.key(seed), batch, rows)
         if self.config.similarity == "product":
             return params
-        initial = jnp.log(jnp.asarray(INITIAL_TEMPERATURE, jnp.float32))
-        return {**params, TEMPERATURE_MODULE: {"log_temperature": initial}}
+        return with_temperature(params)
 
     def loss(
         self, params: hk.Params, rows: RecsysEmbeddings, batch: NextItemBatch
@@ -274,7 +256,7 @@ class NextItemObjective:
         queries, posts = hk.transform(self._vectors).apply(params, key, batch.inputs, rows)
         scalars = {}
         if self.config.similarity == "cosine":
-            log_temperature = params[TEMPERATURE_MODULE]["log_temperature"]
+            log_temperature = log_temperature_of(params)
             queries = queries / losses.temperature(log_temperature)
             scalars["temperature"] = jnp.exp(log_temperature)
         value = losses.listed_softmax(

@@ -15,11 +15,12 @@ import numpy as np
 
 from phoenix import losses
 from phoenix.batches import TrainBatch
+from phoenix.model_runners import ModelConfig
 from phoenix.recsys_model import PhoenixModelConfig, RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from phoenix.windows import check_actions, positive_bits, unpack_actions
 
-ModelConfig = PhoenixModelConfig | PhoenixRetrievalModelConfig
-TEMPERATURE_MODULE = "sampled_softmax"
+_TEMPERATURE_MODULE = "sampled_softmax"
 _INITIAL_TEMPERATURE = 0.1
 
 
@@ -78,8 +79,7 @@ class RetrievalObjective:
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns the initial parameters of both towers and of the temperature."""
         params = jax.jit(hk.transform(self._vectors).init)(jax.random.key(seed), batch, rows)
-        initial = jnp.log(jnp.asarray(_INITIAL_TEMPERATURE, jnp.float32))
-        return {**params, TEMPERATURE_MODULE: {"log_temperature": initial}}
+        return with_temperature(params)
 
     def loss(
         self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
@@ -87,7 +87,7 @@ class RetrievalObjective:
         """See `losses.sampled_softmax`; posts are the same when all their hashes are."""
         transformed = hk.without_apply_rng(hk.transform(self._vectors))
         users, posts = transformed.apply(params, batch.inputs, rows)
-        log_temperature = params[TEMPERATURE_MODULE]["log_temperature"]
+        log_temperature = log_temperature_of(params)
         flat_posts = posts.reshape(-1, posts.shape[-1]).astype(jnp.float32)
         logits = losses.corrected_logits(
             users.astype(jnp.float32) @ flat_posts.T,
@@ -128,9 +128,7 @@ def objective_of(
     Raises:
       ValueError: If an action is unknown, or the ranker's number of actions differs.
     """
-    unknown = sorted((set(action_weights) | set(positive_actions)) - set(actions))
-    if unknown:
-        raise ValueError(f"Unknown actions {unknown}; the action list is {list(actions)}.")
+    check_actions(action_weights, actions)
     if isinstance(config, PhoenixModelConfig):
         if config.num_actions != len(actions):
             raise ValueError(
@@ -139,8 +137,20 @@ def objective_of(
             )
         weights = tuple(action_weights.get(action, 1.0) for action in actions)
         return RankingObjective(config, weights)
-    chosen = set(positive_actions) or set(actions)
-    return RetrievalObjective(config, tuple(action in chosen for action in actions))
+    bits = positive_bits(actions, positive_actions)
+    is_positive = unpack_actions(np.array(bits), len(actions)) > 0
+    return RetrievalObjective(config, tuple(is_positive.tolist()))
+
+
+def with_temperature(params: hk.Params) -> hk.Params:
+    """Returns `params` with the learned temperature of a softmax over cosines, at its start."""
+    initial = jnp.log(jnp.asarray(_INITIAL_TEMPERATURE, jnp.float32))
+    return {**params, _TEMPERATURE_MODULE: {"log_temperature": initial}}
+
+
+def log_temperature_of(params: hk.Params) -> jax.Array:
+    """Returns the logarithm of the temperature that `with_temperature` added."""
+    return jnp.asarray(params[_TEMPERATURE_MODULE]["log_temperature"])
 
 
 def _candidate_mask(batch: TrainBatch) -> jax.Array:

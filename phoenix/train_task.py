@@ -13,17 +13,17 @@ from phoenix.batches import (
 )
 from phoenix.config import check
 from phoenix.hashing import HashSpec
+from phoenix.model_runners import ModelConfig
 from phoenix.next_item import (
     Catalogue,
     NextItemBatch,
     NextItemBatches,
     NextItemObjective,
-    positive_bits,
 )
-from phoenix.objectives import ModelConfig, Objective, objective_of
+from phoenix.objectives import Objective, objective_of
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import TrainConfig
-from phoenix.windows import Windows
+from phoenix.windows import Windows, positive_bits
 
 _SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.
 

@@ -24,6 +24,7 @@ from phoenix.batches import model_inputs
 from phoenix.embedding import EmbeddingTables, lookup
 from phoenix.grok import Context
 from phoenix.hashing import HashSpec
+from phoenix.model_runners import ModelConfig
 from phoenix.recsys_model import PhoenixModelConfig, RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.windows import Windows
@@ -43,7 +44,7 @@ class _Trained:
     actions: tuple[str, ...]  # [A]
     hash_spec: HashSpec
     seed: int  # Of the training run.
-    config: PhoenixModelConfig | PhoenixRetrievalModelConfig
+    config: ModelConfig
 
     def _inputs(self, windows: Windows) -> RecsysBatch:
         num_rows = next(size for size in _ROW_BUCKETS if size >= len(windows.user_ids))
@@ -153,7 +154,7 @@ TrainedModel = TwoTower | RankingTransformer
 
 
 def trained_model(
-    config: PhoenixModelConfig | PhoenixRetrievalModelConfig,
+    config: ModelConfig,
     params: hk.Params,
     tables: EmbeddingTables,
     *,

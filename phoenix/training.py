@@ -18,7 +18,7 @@ from phoenix.batches import WindowSource
 from phoenix.config import ConfigError
 from phoenix.hashing import HashSpec
 from phoenix.mesh import is_writer
-from phoenix.objectives import ModelConfig
+from phoenix.model_runners import ModelConfig
 from phoenix.train_config import VALIDATION_LOSS, ComputeConfig, TrainConfig
 from phoenix.train_loop import HeldOut, Progress, TrainLoop
 from phoenix.train_states import StateEntry, TrainStates

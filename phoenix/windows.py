@@ -11,7 +11,7 @@ Glossary of shapes:
 History is oldest first, left-aligned, padded on the right. Padding has id 0 and hash 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -83,3 +83,28 @@ def unpack_actions(bits: np.ndarray, num_actions: int) -> np.ndarray:
     """
     positions = np.arange(num_actions, dtype=np.uint64)
     return ((bits[..., None] >> positions) & np.uint64(1)).astype(np.float32)
+
+
+def check_actions(named: Iterable[str], actions: Sequence[str]) -> None:
+    """Checks that all `named` actions are in the action list.
+
+    Raises:
+      ValueError: If some are not.
+    """
+    unknown = sorted(set(named) - set(actions))
+    if unknown:
+        raise ValueError(f"Unknown actions {unknown}; the action list is {list(actions)}.")
+
+
+def positive_bits(actions: Sequence[str], positive_actions: Sequence[str]) -> np.uint64:
+    """The bit set of the actions of which a positive has at least one; none named means any.
+
+    Raises:
+      ValueError: If an action is unknown.
+
+    >>> int(positive_bits(["like", "hide", "share"], ["like", "share"]))
+    5
+    """
+    check_actions(positive_actions, actions)
+    chosen = set(positive_actions) or set(actions)
+    return np.uint64(sum(1 << bit for bit, action in enumerate(actions) if action in chosen))

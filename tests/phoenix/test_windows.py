@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phoenix.windows import Windows, concatenate, unpack_actions
+from phoenix.windows import Windows, concatenate, positive_bits, unpack_actions
 
 N, S, C = 3, 4, 2
 
@@ -78,3 +78,13 @@ def test_a_cut_history_leaves_what_is_known_of_candidates_alone() -> None:
     for name, array in whole._asdict().items():
         expected = array[:, :2] if name.startswith("history_") else array
         assert np.array_equal(getattr(cut, name), expected), name
+
+
+def test_an_unknown_action_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"\['clap'\]; the action list is \['like', 'hide'\]"):
+        positive_bits(["like", "hide"], ["clap", "like"])
+
+
+def test_any_action_makes_a_positive_where_none_is_named() -> None:
+    assert positive_bits(["like", "hide"], []) == 0b11
+    assert positive_bits(["like", "hide"], ["hide"]) == 0b10
