@@ -20,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from components import processes
 from components.errors import BadConfigurationError
+from phoenix.verified_files import sync
 
 MANIFEST = "manifest.json"
 
@@ -92,7 +93,7 @@ class Storage:
             except FileExistsError:
                 return False
             finally:
-                _sync_folder(Path(target).parent)
+                sync(Path(target).parent)
         return True
 
     def replace(self, path: str, data: bytes) -> None:
@@ -103,7 +104,7 @@ class Storage:
             return
         with self._synced_temporary(target, data) as temporary:
             temporary.replace(target)
-            _sync_folder(Path(target).parent)
+            sync(Path(target).parent)
 
     @contextmanager
     def _synced_temporary(self, target: str, data: bytes) -> Iterator[Path]:
@@ -141,11 +142,11 @@ class Storage:
             self._fs.put_file(str(folder / MANIFEST), self._full(f"{path}/{MANIFEST}"))
             return
         for entry in [*sorted(folder.rglob("*")), folder]:
-            _sync_folder(entry) if entry.is_dir() else _sync_file(entry)
+            sync(entry)
         target = Path(self._full(path))
         target.parent.mkdir(parents=True, exist_ok=True)
         folder.rename(target)
-        _sync_folder(target.parent)
+        sync(target.parent)
 
     def fetch(self, path: str) -> Path:
         """Returns a local path with the content of the file or folder `path`.
@@ -190,16 +191,3 @@ class Storage:
             (folder, processes.started(int(folder.name.split("-")[-2])) is not None)
             for folder in sorted(folders)
         ]
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

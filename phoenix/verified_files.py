@@ -66,7 +66,7 @@ class FolderWriter:
         """Hashes and syncs a file that another library wrote into the folder."""
         name = path.relative_to(self.folder).as_posix()
         self._checksums[name] = {"sha256": sha256(path), "size": path.stat().st_size}
-        _sync(path)
+        sync(path)
 
     def finish(self) -> None:
         """Writes the checksums and syncs the folders."""
@@ -74,7 +74,7 @@ class FolderWriter:
         (self.folder / _CHECKSUMS).write_text(text, encoding="utf-8")
         folders = [path for path in self.folder.rglob("*") if path.is_dir()]
         for path in [self.folder / _CHECKSUMS, *folders, self.folder]:
-            _sync(path)
+            sync(path)
 
 
 def publish(directory: Path, write: Callable[[FolderWriter], None]) -> None:
@@ -97,7 +97,7 @@ def publish(directory: Path, write: Callable[[FolderWriter], None]) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     partial.rename(directory)
-    _sync(directory.parent)
+    sync(directory.parent)
 
 
 def verify(directory: Path, *, required: tuple[str, ...] = ()) -> None:
@@ -144,7 +144,8 @@ def canonical_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, sort_keys=True, indent=1, allow_nan=False) + "\n"
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Waits until a file, or the names in a folder, would outlive a loss of power."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
