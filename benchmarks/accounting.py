@@ -15,7 +15,7 @@ from components.config import Config
 from components.contract import parse_day
 from components.event_ids import event_ids
 from components.layouts import DAY_MS, EPOCH
-from schemas.events import EVENTS, INGESTED, REJECTED
+from schemas.events import INGESTED, REJECTED
 
 _NUM_ROWS, _NUM_USERS, _NUM_POSTS = 5_000_000, 200_000, 500_000
 _LIMIT_SECONDS, _LIMIT_BYTES = 10.0, 3 * 2**30
@@ -42,8 +42,7 @@ def results() -> Iterator[Result]:
             late=INGESTED.schema().empty_table(),
         )
         settled = settlement.settle(arrivals, _CONFIG, _DAY)
-        accepted = data_files.arrow_table(EVENTS, settled.merged.events)
-        data_files.write(Path(folder) / data_files.ACCEPTED_FILE, accepted)
+        data_files.write(Path(folder) / data_files.ACCEPTED_FILE, settled.accepted)
         data_files.write(Path(folder) / data_files.QUARANTINED_FILE, settled.quarantined)
         seconds = time.perf_counter() - started
     scale = 1 if sys.platform == "darwin" else 1024

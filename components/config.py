@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components import source_config
 from components.config_base import Section
+from components.engine_config import EngineConfig
 from components.errors import BadConfigurationError
 from components.quality_config import BaselineConfig, SeveritiesConfig, Severity
 from components.source_config import Source
@@ -126,10 +127,6 @@ class ValidateConfig(Section):
     )
     max_dwell_seconds: float = Field(default=86_400.0, gt=0, description="Longer is quarantined.")
     num_surfaces: int = Field(default=16, ge=1, description="Surfaces are 0 to this minus one.")
-    engine: Literal["pandas", "spark"] = Field(
-        default="pandas", description="Where expectations are checked; the verdicts are the same."
-    )
-    spark_master: str = Field(default="local[*]", description="With `engine: spark`: which Spark.")
     severities: SeveritiesConfig = SeveritiesConfig()
     budgets: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         default={}, description="Rule -> share of the rows in above which the day fails."
@@ -380,6 +377,7 @@ class Config(Section):
     actions: tuple[Action, ...] = Field(
         min_length=1, max_length=64, description="What users do; the order is fixed for ever."
     )
+    engine: EngineConfig = EngineConfig()
     hashing: HashingConfig = HashingConfig()
     ingest_events: IngestConfig
     validate_events: ValidateConfig = ValidateConfig()

@@ -93,7 +93,7 @@ def check(
     Raises:
       BadConfigurationError: If the engine is not there.
     """
-    limits, severities = config.validate_events, config.validate_events.severities.model_dump()
+    engine, severities = config.engine, config.validate_events.severities.model_dump()
     measured = day_statistics.measure(accepted, known, config, day)
     comparisons = []
     if past:
@@ -103,13 +103,13 @@ def check(
     results, sections = [], []
     wanted = with_severities(_of_rows(config, day), severities) if len(accepted) else []
     if wanted:
-        rows = suites.check(accepted, wanted, name="events", day=str(day), limits=limits)
+        rows = suites.check(accepted, wanted, name="events", day=str(day), engine=engine)
         results, sections = rows.results, rows.sections()
     wanted, values = usual_day.expectations(measured, past, comparisons, config.baseline)
     wanted = with_severities(wanted, severities)
     if wanted:
         numbers = pa.table({name: [float(value)] for name, value in values.items()})
-        of_day = suites.check(numbers, wanted, name="day", day=str(day), limits=limits)
+        of_day = suites.check(numbers, wanted, name="day", day=str(day), engine=engine)
         results = sorted([*results, *of_day.results], key=suites.order)
     distances = drift.recorded(comparisons)
     curves = [(each.ref.partition, each.distances) for each in past] + [(str(day), distances)]

@@ -1,17 +1,18 @@
 """Accepted events as a stream in order of user and time.
 
-The one expression here is written in Ibis and evaluated by DuckDB. `UserStream` then hands the rows
-out by whole users, so that what is computed for a user needs no more memory than a block of users.
+The one expression here is written in Ibis; any of the `engines` evaluates it. `UserStream` then
+hands the rows out by whole users, so that what is computed for a user needs no more memory than a
+block of users.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from components import data_files
+from components import data_files, engines
+from components.engine_config import EngineConfig
 from phoenix.histories import Log
 from schemas.events import EVENTS
 
@@ -82,30 +83,31 @@ def side_by_side(
             return
 
 
-def in_order(files: Sequence[Path]) -> Iterator[Arrays]:
+def in_order(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
     """Streams events sorted by user, time and event.
 
     Args:
-      files: Parquet files of accepted events.
+      files: Parquet files of accepted events, at least one.
+      engine: What reads and sorts them.
 
     Yields:
       The arrays of a `Log` and the ids of the events.
-    """
-    import ibis
 
-    paths: Any = [str(path) for path in files]  # both engines take a list, the base type does not
-    table = ibis.duckdb.connect().read_parquet(paths)
-    ordered = table.select(*_COLUMNS).order_by("user_id", "shown_at", "event_id").to_pyarrow()
+    Raises:
+      BadConfigurationError: If the engine is not there.
+    """
+    where = engines.opened(engine)
+    ordered = where.files(files).select(*_COLUMNS).order_by("user_id", "shown_at", "event_id")
     # Engines have their own resolution of time; the contract has its own.
     schema = pa.schema([EVENTS[name].field() for name in _COLUMNS])
-    for batch in ordered.to_batches(max_chunksize=BLOCK_ROWS):
+    for batch in where.batches(ordered):
         columns = data_files.columns(pa.Table.from_batches([batch]).cast(schema))
         yield tuple(columns.values())
 
 
-def by_users(files: Sequence[Path]) -> Iterator[tuple[Log, np.ndarray]]:
+def by_users(files: Sequence[Path], engine: EngineConfig) -> Iterator[tuple[Log, np.ndarray]]:
     """Streams the same by whole users: logs, each with the ids of its events."""
-    stream = UserStream(in_order(files), empty=NO_EVENTS)
+    stream = UserStream(in_order(files, engine), empty=NO_EVENTS)
     for rows, _ in side_by_side(stream, UserStream([], empty=NO_EVENTS), block_rows=BLOCK_ROWS):
         yield Log(*rows[:-1]), rows[-1]
 

@@ -19,6 +19,7 @@ from components import erasure, event_log, row_account, windows_files
 from components.artifacts import Ref
 from components.config import FeaturesConfig
 from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
+from components.engine_config import EngineConfig
 from components.errors import BadDataError
 from components.step import Context
 from phoenix.histories import Log, rows_still_needed
@@ -56,6 +57,7 @@ class State:
     config: FeaturesConfig
     erased: Collection[int] = ()  # users who are to be forgotten
     accepted: Mapping[str, str] = field(default_factory=dict)  # the events in it: day -> digest
+    engine: EngineConfig = field(default_factory=EngineConfig)  # reads the events
 
     def logs(self) -> Iterator[Log]:
         """Streams the impressions that may enter a history of the day, by whole users."""
@@ -74,7 +76,7 @@ class State:
             for file in self.files:
                 yield from windows_files.read_logs(file)
         elif self.files:
-            for log, _ in event_log.by_users(self.files):
+            for log, _ in event_log.by_users(self.files, self.engine):
                 yield log
 
 
@@ -85,7 +87,7 @@ def before(context: Context) -> State:
       BadDataError: If it must be made from accepted events and a day of them is missing: a history
         with a hole is a wrong history.
     """
-    config, day = context.config.build_features, context.day
+    config, day, engine = context.config.build_features, context.day, context.config.engine
     erased = tuple(erasure.erased_ids(context.config).tolist())
     yesterday = day - datetime.timedelta(days=1)
     if day > context.config.first_day:
@@ -95,7 +97,7 @@ def before(context: Context) -> State:
         is_current = facts.get("reach") == reach(config) and _is_current(accepted, context)
         if ref is not None and is_current:
             file = context.store.read_file(ref, IMPRESSIONS_FILE)
-            return State((ref,), (file,), False, day, config, erased, accepted)
+            return State((ref,), (file,), False, day, config, erased, accepted, engine)
         logger.info("There is no state of %s to start from: its events are read again.", yesterday)
     oldest = max(context.config.first_day, day - datetime.timedelta(days=config.history_days))
     refs = _accepted(context, oldest)
@@ -104,7 +106,7 @@ def before(context: Context) -> State:
         row_account.check_validated(artifact)
     files = tuple(artifact.path(ACCEPTED_FILE) for artifact in artifacts)
     digests = {ref.partition: ref.digest for ref in refs}
-    return State(tuple(refs), files, True, day, config, erased, digests)
+    return State(tuple(refs), files, True, day, config, erased, digests, engine)
 
 
 def _in_reach(accepted: Mapping[str, str], context: Context) -> dict[str, str]:

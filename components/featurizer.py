@@ -62,7 +62,7 @@ def day_blocks(state: State, events: Sequence[Path], config: FeaturesConfig) -> 
       At least one block; together they hold every user of the state and of the day.
     """
     earlier = UserStream(state.logs(), empty=NO_EVENTS[:-1])
-    today = UserStream(event_log.in_order(events), empty=NO_EVENTS)
+    today = UserStream(event_log.in_order(events, state.engine), empty=NO_EVENTS)
     blocks = event_log.side_by_side(earlier, today, block_rows=event_log.BLOCK_ROWS)
     for past, (*shown, event_ids) in blocks:
         yield _block(Log(*past), Log(*shown), event_ids, config)

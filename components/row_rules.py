@@ -1,48 +1,48 @@
 """The rules that every event must keep, and what becomes of rows that come more than once.
 
 Every row of a day ends in exactly one place: accepted, duplicate or quarantined by the first rule
-that it breaks.
+that it breaks. All of it are expressions, which any of the `engines` evaluates; events are tables
+with the columns of `EVENTS` as `settlement.numbered` makes them: times in ms and sets of bits as
+int64, with `place`, the order of the source, and maybe more.
 """
 
+# pyright: reportOperatorIssue=false, reportAttributeAccessIssue=false
+# (a column of Ibis has its type when an expression is made)
+
 import datetime
+import functools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from components.config import Config
-from components.known_posts import Columns
 from components.layouts import DAY_MS, EPOCH
 
+if TYPE_CHECKING:
+    import ibis
+
 _IDS = ("user_id", "post_id", "author_id")
+_KEY = ("user_id", "shown_at", "post_id")
 _SIGNALS = ("author_id", "surface", "actions", "dwell_seconds")
+ORDER = ("user_id", "shown_at", "event_id", "place")
 
 
 @dataclass(frozen=True)
 class Broken:
-    """A rule and the rows that break it."""
+    """A rule and what says that a row breaks it."""
 
     rule: str
-    is_broken: np.ndarray  # [L] bool
+    is_broken: "ibis.expr.types.BooleanValue"
     column: str  # where to look
     expected: str
 
 
-@dataclass(frozen=True)
-class Merged:
-    """The rows that remain when repeated ones are one."""
-
-    events: Columns  # the columns that came in
-    num_exact: int  # rows removed because another says the same
-    num_conflicting: int  # rows merged into another that says something else
-    num_conflicts: int  # rows that others were merged into
-
-
-def rules(events: Columns, config: Config, day: datetime.date) -> list[Broken]:
+def rules(events: "ibis.Table", config: Config, day: datetime.date) -> list[Broken]:
     """Holds every event against every rule.
 
     Args:
-      events: Canonical columns, `[L]` each, times in ms.
+      events: The rows.
       config: Limits of validate_events and the actions.
       day: The UTC day to which the rows should belong.
 
@@ -65,147 +65,89 @@ def rules(events: Columns, config: Config, day: datetime.date) -> list[Broken]:
     what = f"0 to {limits.num_surfaces - 1}"
     broken.append(Broken("bad_surface", is_bad, "surface", what))
     dwell = events["dwell_seconds"]
-    is_good = (dwell >= 0) & (dwell <= limits.max_dwell_seconds)  # NaN is neither
+    # Both engines put NaN above every number.
+    is_bad = (dwell < 0) | (dwell > limits.max_dwell_seconds)
     what = f"0 to {limits.max_dwell_seconds:g} seconds"
-    broken.append(Broken("bad_dwell", ~is_good, "dwell_seconds", what))
+    broken.append(Broken("bad_dwell", is_bad, "dwell_seconds", what))
     if len(config.actions) < 64:
-        is_unknown = (events["actions"] >> np.uint64(len(config.actions))) != 0
+        # With the highest bit set, a number is negative.
+        is_unknown = (events["actions"] < 0) | (events["actions"] >= 2 ** len(config.actions))
         what = f"the bits of {len(config.actions)} actions"
         broken.append(Broken("unknown_action", is_unknown, "actions", what))
     return broken
 
 
-def judged(broken: Sequence[Broken]) -> np.ndarray:
-    """Returns for each row the number of the first rule that it breaks, from 1, or 0: `[L]` uint8.
+def judged(events: "ibis.Table", broken: Sequence[Broken]) -> "ibis.Table":
+    """Adds `verdict`: the number of the first rule that a row breaks, from 1, or 0.
 
     Args:
+      events: The rows.
       broken: The rules in the order in which they are applied.
     """
-    verdict = np.zeros(len(broken[0].is_broken), np.uint8)
-    for number in range(len(broken), 0, -1):
-        verdict[broken[number - 1].is_broken] = number
-    return verdict
+    import ibis
+
+    cases = [(rule.is_broken, number) for number, rule in enumerate(broken, start=1)]
+    return events.mutate(verdict=ibis.cases(*cases, else_=0).cast("int64"))
 
 
-def merged(events: Columns, rows: np.ndarray) -> Merged:
-    """Makes one row of those that share user, post and time.
-
-    A row that says the same as another is removed. Rows that differ are merged into the first of
-    them: the union of the actions, the longest dwell, and the latest arrival, because only then was
-    all of it known. The result is sorted by user, time and event.
+def repetitions(events: "ibis.Table", num_actions: int) -> "ibis.Table":
+    """Returns one row for each group of rows that share user, post and time.
 
     Args:
-      events: Canonical columns and maybe more, `[L]` each, in the order of the source.
-      rows: Which of them to take, ascending.
+      events: The rows; one that shares its key with no other is in no group.
+      num_actions: How many bits of `actions` are used.
+
+    Returns:
+      The key, `place` of the first row of the group, what its rows say together - the union of the
+      actions, the longest dwell, and the latest arrival, because only then was all of it known;
+      the first arrival if all rows say the same -, `num_rows` and `num_versions`, which say how
+      many rows the group has, and how many of them are different.
     """
-    order, is_first = _grouped(events, rows)
-    if is_first.all():
-        return Merged(_taken(events, _settled(events, order)), 0, 0, 0)
-    starts = np.flatnonzero(is_first)
-    sizes = np.diff(np.append(starts, len(order)))
-    firsts = order[starts]
-    changed = ("ingested_at", "actions", "dwell_seconds")
-    kept = dict(events) | {name: events[name].copy() for name in changed}
-    # Few rows are repeated, so only their groups are looked into.
-    repeated = order[np.repeat(sizes > 1, sizes)]
-    sizes = sizes[sizes > 1]
-    num_versions = _merge_groups(events, repeated, sizes, into=kept)
-    num_conflicting = int((num_versions - 1).sum())
-    return Merged(
-        _taken(kept, _settled(events, firsts)),
-        num_exact=len(repeated) - len(sizes) - num_conflicting,
-        num_conflicting=num_conflicting,
-        num_conflicts=int((num_versions > 1).sum()),
+    import ibis
+
+    keys = events.group_by(*_KEY).agg(num_rows=events.count())
+    rows = events.semi_join(keys.filter(keys["num_rows"] > 1), _KEY)
+    versions = rows.group_by(*_KEY, *_SIGNALS).agg(
+        place=rows["place"].min(),
+        num_rows=rows.count(),
+        first=rows["ingested_at"].min(),
+        last=rows["ingested_at"].max(),
     )
+    groups = versions.group_by(*_KEY).agg(
+        place=versions["place"].min(),
+        actions=_union(versions["actions"], num_actions),
+        dwell_seconds=versions["dwell_seconds"].max(),
+        first=versions["first"].min(),
+        last=versions["last"].max(),
+        num_rows=versions["num_rows"].sum().cast("int64"),
+        num_versions=versions.count(),
+    )
+    arrival = ibis.ifelse(groups["num_versions"] > 1, groups["last"], groups["first"])
+    return groups.mutate(ingested_at=arrival).drop("first", "last").order_by("place")
 
 
-def _grouped(events: Columns, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sorts rows by user, time and post, and equal ones in the order of the source.
-
-    Returns:
-      The rows in that order, and a mask of the first of each group.
-    """
-    order = rows[_by_user_and_time(events["user_id"][rows], events["shown_at"][rows])]
-    users, times = events["user_id"][order], events["shown_at"][order]
-    is_first = _changes([users, times])
-    places = _tied(is_first)
-    if len(places):
-        tied = order[places]
-        keys = (events["post_id"][tied], times[places], users[places])
-        order[places] = tied[np.lexsort(keys)]
-        # Runs of equal users and times stay where they were; their posts begin groups of their own.
-        posts = events["post_id"][order[places]]
-        is_first[places[1:]] |= posts[1:] != posts[:-1]
-    return order, is_first
-
-
-def _by_user_and_time(users: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Returns the stable order of rows by user and time: one sort where both fit a number."""
-    if not len(users):
-        return np.empty(0, np.int64)
-    first_user, first_time = int(users.min()), int(times.min())
-    span = int(times.max()) - first_time + 1
-    if (int(users.max()) - first_user + 1) * span >= 2**63:
-        return np.lexsort((times, users))
-    return np.argsort((users - first_user) * span + (times - first_time), kind="stable")
-
-
-def _tied(is_first: np.ndarray) -> np.ndarray:
-    """Returns the places of the rows that share their key with a neighbour."""
-    is_same = ~is_first
-    return np.flatnonzero(is_same | np.append(is_same[1:], False))
-
-
-def _merge_groups(
-    events: Columns, rows: np.ndarray, sizes: np.ndarray, *, into: Columns
-) -> np.ndarray:
-    """Writes what a group of rows says together to the place of its first row.
+def merged(events: "ibis.Table", groups: "ibis.Table") -> "ibis.Table":
+    """Makes one row of those that share user, post and time: the first, with what all of them say.
 
     Args:
-      events: The columns.
-      rows: Rows that share user, post and time, group after group, in the order of the source.
-      sizes: `[G]` rows per group, above 1.
-      into: Copies of the columns, to change.
+      events: The rows.
+      groups: Their `repetitions`.
 
     Returns:
-      `[G]` how many different rows each group has.
+      The columns that came in, sorted by user, time and event.
     """
-    starts = np.append(0, np.cumsum(sizes)[:-1])
-    group = np.repeat(np.arange(len(sizes)), sizes)
-    says = [events[name][rows] for name in _SIGNALS]
-    # Within a group, rows that say the same stand side by side after this sort.
-    inner = np.lexsort([*says[::-1], group])
-    is_other = _changes([group[inner], *(values[inner] for values in says)])
-    num_versions = np.bincount(group[inner][is_other], minlength=len(sizes))
-    firsts = rows[starts]
-    # In a group of equal rows the first arrival counts, otherwise the last one.
-    arrived = events["ingested_at"][rows]
-    earliest, latest = np.minimum.reduceat(arrived, starts), np.maximum.reduceat(arrived, starts)
-    into["ingested_at"][firsts] = np.where(num_versions > 1, latest, earliest)
-    into["actions"][firsts] = np.bitwise_or.reduceat(events["actions"][rows], starts)
-    into["dwell_seconds"][firsts] = np.maximum.reduceat(events["dwell_seconds"][rows], starts)
-    return num_versions
+    alone = events.anti_join(groups, _KEY)
+    said = ("actions", "dwell_seconds", "ingested_at")
+    firsts = events.drop(*said).inner_join(groups.select("place", *said), "place")
+    return alone.union(firsts.select(*events.columns)).order_by(*ORDER)
 
 
-def _changes(columns: list[np.ndarray]) -> np.ndarray:
-    """Returns a mask of the rows that differ from the row before in any column."""
-    if not len(columns[0]):
-        return np.empty(0, bool)
-    differs = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
-    return np.append(True, differs)
+def _union(actions: "ibis.Column", num_actions: int) -> "ibis.Value":
+    """Returns the union of sets of bits: Ibis has no such aggregate for Spark."""
+    import ibis
 
-
-def _settled(events: Columns, rows: np.ndarray) -> np.ndarray:
-    """Sorts rows that are sorted by user and time by event as well, where these are equal."""
-    users, times = events["user_id"][rows], events["shown_at"][rows]
-    places = _tied(_changes([users, times]))
-    if not len(places):
-        return rows
-    settled, tied = rows.copy(), rows[places]
-    keys = (events["event_id"][tied], times[places], users[places])
-    settled[places] = tied[np.lexsort(keys)]
-    return settled
-
-
-def _taken(events: Columns, rows: np.ndarray) -> Columns:
-    return {name: values[rows] for name, values in events.items()}
+    bits = [actions & ibis.literal(1 << number, "int64") for number in range(min(num_actions, 63))]
+    found = [bit.max() for bit in bits]
+    if num_actions == 64:  # the sign of the number, so that having it is less
+        found.append((actions & ibis.literal(-(2**63), "int64")).min())
+    return functools.reduce(operator.or_, found)

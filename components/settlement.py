@@ -13,14 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components import data_files, erasure, late_rows, repairs, row_account, row_rules
+from components import data_files, engines, erasure, late_rows, repairs, row_account, row_rules
 from components.artifacts import Artifact
 from components.config import Config
-from components.known_posts import Columns
 from components.late_rows import Holder
 from components.layouts import DAY_MS, EPOCH
 from components.row_account import FATES, NO_FILE
-from components.row_rules import Broken, Merged
+from components.row_rules import Broken
 from components.step import Context
 from schemas.events import EVENTS, INGESTED, QUARANTINED, REJECTED
 from schemas.rules import TOO_LATE
@@ -36,10 +35,20 @@ class Arrivals:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Repeated:
+    """What became of rows that share user, post and time."""
+
+    num_exact: int  # rows removed because another says the same
+    num_conflicting: int  # rows merged into another that says something else
+    num_conflicts: int  # rows that others were merged into
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settled:
     """What became of the rows of one day."""
 
-    merged: Merged  # the accepted rows
+    accepted: pa.Table  # `EVENTS`, sorted by user, time and event
+    repeated: Repeated
     quarantined: pa.Table  # `QUARANTINED`
     late_by_day: Mapping[str, int]  # rows that arrived on this day, by the day they belong to
     files: Sequence[Mapping[str, Any]]  # file, rows_in and the fates, in order of the names
@@ -95,27 +104,45 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settled:
 
     Args:
       arrivals: All rows.
-      config: The limits of validate_events, and the actions.
+      config: The limits of validate_events, the actions and the engine.
       day: The UTC day.
+
+    Raises:
+      BadConfigurationError: If the engine is not there.
     """
-    events, names, codes = _columns(arrivals.events)
+    engine = engines.opened(config.engine)
+    rows, names = numbered(arrivals.events)
+    events = engine.table(rows)
     broken = row_rules.rules(events, config, day)
-    verdict = row_rules.judged(broken)
-    parts = [_of_rejected(arrivals.rejected), _of_broken(events, (names, codes), broken, verdict)]
-    kept = {name: events[name] for name in EVENTS.names} | {"file": codes}
-    good_rows = np.flatnonzero(verdict == 0)
-    good = Counter(_counts(names, codes[good_rows]))
-    merged = row_rules.merged(kept, good_rows)
-    accepted = Counter(_counts(names, merged.events.pop("file")))
+    judged = row_rules.judged(events, broken)
+    verdict: Any = judged["verdict"]
+    bad = judged.filter(verdict > 0).select("place", "verdict").order_by("place")
+    good = judged.filter(verdict == 0).drop("verdict")
+    groups = engines.rows(engine, row_rules.repetitions(good, len(config.actions)))
+    merged = engines.rows(engine, row_rules.merged(good, engine.table(groups)))
+    by_file = judged.group_by("file").agg(
+        rows_in=judged.count(), good=(verdict == 0).sum().cast("int64")
+    )
+    counted = engines.rows(engine, by_file).to_pylist()
+    came, kept = (
+        Counter({str(names[each["file"]]): each[name] for each in counted})
+        for name in ("rows_in", "good")
+    )
+    accepted = Counter(_counts(names, merged["file"].to_numpy()))
     late, too_late = _split_late(arrivals.late, config, day)
-    parts.append(too_late)
-    quarantined = pa.concat_tables(parts)
+    quarantined = pa.concat_tables(
+        [
+            _of_rejected(arrivals.rejected),
+            _of_broken(arrivals.events, engines.rows(engine, bad), broken),
+            too_late,
+        ]
+    )
     counts = {
-        "rows_in": Counter(_counts(names, codes))
+        "rows_in": came
         + row_account.count_by_file(arrivals.rejected)
         + row_account.count_by_file(arrivals.late),
         "accepted": accepted,
-        "duplicate": good - accepted,
+        "duplicate": kept - accepted,
         "quarantined": row_account.count_by_file(quarantined),
         "late": row_account.count_by_file(late),
     }
@@ -124,7 +151,11 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settled:
         for file in sorted(counts["rows_in"])
     ]
     settled = Settled(
-        merged=merged, quarantined=quarantined, late_by_day=row_account.by_day(late), files=files
+        accepted=_canonical(merged),
+        repeated=_repeated(groups),
+        quarantined=quarantined,
+        late_by_day=row_account.by_day(late),
+        files=files,
     )
     problems = row_account.problems(settled.account, files, FATES)
     if problems:
@@ -132,43 +163,73 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settled:
     return settled
 
 
-def _columns(table: pa.Table) -> tuple[Columns, np.ndarray, np.ndarray]:
-    """Returns the columns without `file`, the names of the files, and the file of each row."""
-    encoded = table["file"].fill_null(NO_FILE).dictionary_encode().combine_chunks()
+def numbered(events: pa.Table) -> tuple[pa.Table, np.ndarray]:
+    """Makes rows what an engine takes: see `engines` and `row_rules`.
+
+    Args:
+      events: In the schema `INGESTED`, in the order of the source.
+
+    Returns:
+      The columns of `EVENTS` in the types of all engines, `file` as a number and `place`; and the
+      names of the files by their numbers.
+    """
+    encoded = events["file"].fill_null(NO_FILE).dictionary_encode().combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):  # no row at all
         encoded = pa.array([], pa.string()).dictionary_encode()
-    names = np.array(encoded.dictionary.to_pylist(), object)
-    codes = encoded.indices.to_numpy(zero_copy_only=False)
-    return data_files.columns(table.drop_columns(["file"])), names, codes
+    columns = {name: _plain(events[name]) for name in EVENTS.names}
+    # There are two zeros, and which of them is the greater, engines do not agree on.
+    columns["dwell_seconds"] = pc.add(columns["dwell_seconds"], pa.scalar(0, pa.float32()))
+    columns |= {"file": encoded.indices, "place": pa.array(np.arange(len(events)))}
+    return pa.table(columns), np.array(encoded.dictionary.to_pylist(), object)
 
 
-def _of_broken(
-    events: Columns,
-    files: tuple[np.ndarray, np.ndarray],
-    broken: Sequence[Broken],
-    verdict: np.ndarray,
-) -> pa.Table:
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_timestamp(column.type) and not pa.types.is_uint64(column.type):
+        return column
+    return pa.chunked_array([chunk.view(pa.int64()) for chunk in column.chunks], pa.int64())
+
+
+def _canonical(rows: pa.Table) -> pa.Table:
+    """Returns rows of an engine in the schema `EVENTS`."""
+    arrays = [
+        pa.chunked_array(
+            [chunk.view(column.type) for chunk in rows[column.name].chunks], column.type
+        )
+        for column in EVENTS.columns
+    ]
+    return pa.Table.from_arrays(arrays, schema=EVENTS.schema()).combine_chunks()
+
+
+def _repeated(groups: pa.Table) -> Repeated:
+    num_rows, num_versions = (groups[name].to_numpy() for name in ("num_rows", "num_versions"))
+    return Repeated(
+        num_exact=int((num_rows - num_versions).sum()),
+        num_conflicting=int((num_versions - 1).sum()),
+        num_conflicts=int((num_versions > 1).sum()),
+    )
+
+
+def _of_broken(events: pa.Table, bad: pa.Table, broken: Sequence[Broken]) -> pa.Table:
     """Returns the rows that break a rule, in their order, with the first rule that they break."""
-    names, codes = files
-    rows = np.flatnonzero(verdict)
-    columns = {name: values[rows] for name, values in events.items()}
+    rows, verdict = events.take(bad["place"]), bad["verdict"].to_numpy()
     details = np.full(len(rows), "", object)
     for number, rule in enumerate(broken, start=1):
-        of_rule = np.flatnonzero(verdict[rows] == number)
+        of_rule = np.flatnonzero(verdict == number)
         if len(of_rule):
-            came = data_files.arrow_array(EVENTS[rule.column], columns[rule.column][of_rule])
+            came = rows[rule.column].take(pa.array(of_rule)).cast(pa.string())
             told = pc.binary_join_element_wise(
-                f"{rule.column}: expected {rule.expected}, got", came.cast(pa.string()), " "
+                f"{rule.column}: expected {rule.expected}, got", came, " "
             )
-            details[of_rule] = told.to_numpy(zero_copy_only=False)
-    rules = np.array([""] + [rule.rule for rule in broken], object)
-    columns |= {
-        "rule": rules[verdict[rows]],
-        "detail": details,
-        "file": _files(names[codes[rows]]),
-        "raw": np.full(len(rows), None, object),
+            details[of_rule] = told.to_numpy()
+    names = np.array([""] + [rule.rule for rule in broken], object)
+    columns = {
+        "rule": pa.array(names[verdict], pa.string()),
+        "detail": pa.array(details, pa.string()),
+        "raw": pa.nulls(len(rows), pa.string()),
     }
-    return data_files.arrow_table(QUARANTINED, columns)
+    schema = QUARANTINED.schema()
+    arrays = [columns[name] if name in columns else rows[name] for name in schema.names]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _of_rejected(rejected: pa.Table) -> pa.Table:
@@ -206,7 +267,3 @@ def _split_late(late: pa.Table, config: Config, day: datetime.date) -> tuple[pa.
 def _counts(names: np.ndarray, codes: np.ndarray) -> dict[str, int]:
     counts = np.bincount(codes, minlength=len(names)).tolist()
     return dict(zip(names.tolist(), counts, strict=True))
-
-
-def _files(names: np.ndarray) -> np.ndarray:
-    return np.where(names == NO_FILE, np.array(None, object), names)

@@ -31,7 +31,7 @@ def session(master: str) -> "SparkSession":
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise BadConfigurationError(
-            "`validate_events.engine: spark` needs the extra `spark`: pip install "
+            "`engine.name: spark` needs the extra `spark`: pip install "
             "'phoenix-pipeline[spark]', in a checkout `make setup EXTRAS=airflow,sinks,spark,dev`."
         ) from error
     builder = SparkSession.builder.appName("phoenix").master(master)

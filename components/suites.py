@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from components import spark
-from components.config import ValidateConfig
+from components.engine_config import EngineConfig
 from schemas.expectations import Expectation
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def check(
     *,
     name: str,
     day: str,
-    limits: ValidateConfig,
+    engine: EngineConfig,
 ) -> Checked:
     """Holds a table against its expectations.
 
@@ -60,7 +60,7 @@ def check(
       expectations: What should hold.
       name: Name of the suite.
       day: Name of the run.
-      limits: Says on which engine.
+      engine: Where they are checked; pandas does it beside DuckDB.
 
     Raises:
       BadConfigurationError: If the engine is not there.
@@ -74,8 +74,8 @@ def check(
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    if limits.engine == "spark":
-        frame: Any = spark.session(limits.spark_master).createDataFrame(_comparable(table))
+    if engine.name == "spark":
+        frame: Any = spark.session(engine.spark_master).createDataFrame(_comparable(table))
         source = context.data_sources.add_spark("day")
     else:
         frame = _comparable(table).to_pandas()

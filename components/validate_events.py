@@ -29,7 +29,6 @@ from components.artifacts import Artifact
 from components.errors import BadDataError
 from components.late_rows import Holder
 from components.step import Context
-from schemas.events import EVENTS
 from schemas.posts import POSTS
 
 
@@ -91,7 +90,7 @@ class _Outcome:
         self.settled = settlement.settle(arrivals, context.config, context.day)
         self.account = self.settled.account
         self.rules = quarantine.summary(self.settled.quarantined)
-        self.accepted = data_files.arrow_table(EVENTS, self.settled.merged.events)
+        self.accepted = self.settled.accepted
         self.posts = data_files.read(ingested.path(data_files.POSTS_FILE), POSTS)
 
     def reasons(self) -> list[str]:
@@ -107,13 +106,13 @@ class _Outcome:
 
     def facts(self) -> dict[str, Any]:
         """Returns the account."""
-        merged = self.settled.merged
+        repeated = self.settled.repeated
         return {
             **self.account,
             "files": list(self.settled.files),
-            "duplicate_exact": merged.num_exact,
-            "duplicate_conflicting": merged.num_conflicting,
-            "conflicts_resolved": merged.num_conflicts,
+            "duplicate_exact": repeated.num_exact,
+            "duplicate_conflicting": repeated.num_conflicting,
+            "conflicts_resolved": repeated.num_conflicts,
             "quarantined_by_rule": {rule.name: rule.count for rule in self.rules},
             "late_by_day": dict(self.settled.late_by_day),
             "arrived_late": {each.ref.partition: each.count for each in self._held},

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components import event_log
+from components.engine_config import EngineConfig
 from components.event_log import UserStream, side_by_side
 from tests.components.data.event_rows import ms, write_day
 
@@ -40,7 +41,7 @@ def test_a_block_holds_little_more_than_asked_for() -> None:
 def test_events_come_in_order_of_user_time_and_event(tmp_path: Path) -> None:
     log = [(2, 5, 0, 7), (1, 9, 0, 8), (1, 3, 0, 9), (1, 3, 0, 6)]
     files = [write_day(tmp_path / "a", log[:2]), write_day(tmp_path / "b", log)]
-    parts = list(event_log.in_order(files))
+    parts = list(event_log.in_order(files, EngineConfig()))
     users, posts, _, times, *_, ids = (
         np.concatenate(arrays) for arrays in zip(*parts, strict=True)
     )

@@ -1,11 +1,19 @@
+"""The rules and the merging of repeated rows, held against their definitions on DuckDB.
+
+`test_engines` holds Spark against DuckDB.
+"""
+
 import datetime
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components import data_files, engines, row_rules, settlement
 from components.config import Config
-from components.row_rules import merged, rules
+from components.engine_config import EngineConfig
+from schemas.events import INGESTED
 
 DAY = datetime.date(2026, 1, 2)
 START = 1_767_312_000_000
@@ -18,6 +26,7 @@ CONFIG = Config.model_validate(
         "validate_events": {"num_surfaces": 3, "max_dwell_seconds": 60, "max_future_minutes": 1},
     }
 )
+ENGINE = engines.opened(EngineConfig())
 # Two users, posts and times, so that most rows share their key with another.
 events = st.lists(
     st.tuples(
@@ -41,17 +50,31 @@ def columns(rows: list[tuple]) -> dict[str, np.ndarray]:
         "surface": surface.astype(np.int32),
         "actions": actions.astype(np.uint64),
         "dwell_seconds": dwell.astype(np.float32),
+        "file": np.full(len(rows), "a", object),
+        "line": np.arange(len(rows)),
     }
 
 
-@settings(deadline=None)
+def arrow(values: dict[str, np.ndarray]) -> pa.Table:
+    """The columns as an engine takes them."""
+    return settlement.numbered(data_files.arrow_table(INGESTED, values))[0]
+
+
+def merged(rows: pa.Table, num_actions: int = 2) -> tuple[pa.Table, pa.Table]:
+    """The groups of repeated rows, and what is left when they are one."""
+    table = ENGINE.table(rows)
+    groups = engines.rows(ENGINE, row_rules.repetitions(table, num_actions))
+    return groups, engines.rows(ENGINE, row_rules.merged(table, ENGINE.table(groups)))
+
+
+@settings(deadline=None, max_examples=50)
 @given(events)
 def test_merging_matches_its_definition(rows: list[tuple]) -> None:
-    result = merged(columns(rows), np.arange(len(rows)))
+    repeated, kept = merged(arrow(columns(rows)))
     groups: dict[tuple, list[tuple[int, tuple]]] = {}
     for event_id, row in enumerate(rows, start=1):
         groups.setdefault(row[:3], []).append((event_id, row))
-    expected, exact, conflicting = [], 0, 0
+    expected, counts = [], []
     for (user, _, time), group in groups.items():
         versions = {row[3:6] for _, row in group}
         arrivals = [time + row[6] for _, row in group]
@@ -61,32 +84,32 @@ def test_merging_matches_its_definition(rows: list[tuple]) -> None:
         arrival = max(arrivals) if len(versions) > 1 else min(arrivals)
         dwell = max(row[4] for _, row in group)
         expected.append((user, time, group[0][0], actions, dwell, group[0][1][5], arrival))
-        exact += len(group) - len(versions)
-        conflicting += len(versions) - 1
-    kept = result.events
+        if len(group) > 1:
+            counts.append((group[0][0] - 1, len(group), len(versions)))
+    names = ("user_id", "shown_at", "event_id", "actions", "dwell_seconds", "surface")
     found = zip(
-        kept["user_id"], kept["shown_at"] - START, kept["event_id"], kept["actions"],
-        kept["dwell_seconds"], kept["surface"], kept["ingested_at"] - START, strict=True,
-    )  # fmt: skip
+        *(kept[name].to_numpy() - START * (name == "shown_at") for name in names),
+        kept["ingested_at"].to_numpy() - START,
+        strict=True,
+    )
     assert list(found) == sorted(expected)
-    assert (result.num_exact, result.num_conflicting) == (exact, conflicting)
-    assert len(rows) == len(kept["event_id"]) + exact + conflicting
+    told = [repeated[name].to_pylist() for name in ("place", "num_rows", "num_versions")]
+    assert list(zip(*told, strict=True)) == sorted(counts)
 
 
-@settings(deadline=None)
-@given(events, st.integers(0, 2**20 - 1))
-def test_rows_that_are_left_out_change_nothing(rows: list[tuple], chosen: int) -> None:
-    taken = np.flatnonzero([chosen >> number & 1 for number in range(len(rows))])
-    whole = columns(rows)
-    # Ids that need all 63 bits are sorted another way, to the same order.
-    for shift in (0, 2**62):
-        shifted = whole | {"user_id": np.where(whole["user_id"] > 1, shift + 2, 1)}
-        some = {name: values[taken] for name, values in shifted.items()}
-        expected = merged(some, np.arange(len(taken)))
-        found = merged(shifted, taken)
-        assert found.num_exact == expected.num_exact
-        for name, values in expected.events.items():
-            np.testing.assert_array_equal(found.events[name], values, err_msg=name)
+def test_the_union_of_actions_holds_all_64_bits() -> None:
+    values = columns([(1, 1, 0, 0, 0, 0, 0)] * 3)
+    values["actions"] = np.array([2**63 + 1, 2**62 + 1, 4], np.uint64)
+    _, kept = merged(arrow(values), num_actions=64)
+    assert kept["actions"].to_numpy().view(np.uint64).tolist() == [2**63 + 2**62 + 5]
+
+
+def test_the_two_zeros_are_one() -> None:
+    values = columns([(1, 1, 0, 0, 0, 0, 0)] * 2)
+    values["dwell_seconds"] = np.array([-0.0, 0.0], np.float32)
+    repeated, kept = merged(arrow(values))
+    assert repeated["num_versions"].to_pylist() == [1]
+    assert not np.signbit(kept["dwell_seconds"].to_numpy()).any()
 
 
 def broken_by(**values: float) -> list[str]:
@@ -95,7 +118,14 @@ def broken_by(**values: float) -> list[str]:
         name: np.array([values[name]]).astype(array.dtype) if name in values else array
         for name, array in good.items()
     }
-    return [broken.rule for broken in rules(changed, CONFIG, DAY) if broken.is_broken.any()]
+    table = ENGINE.table(arrow(changed))
+    broken = row_rules.rules(table, CONFIG, DAY)
+    told = table.select(**{f"{n}": rule.is_broken for n, rule in enumerate(broken)})
+    found = engines.rows(ENGINE, told).to_pylist()[0]
+    rules = [rule.rule for n, rule in enumerate(broken) if found[f"{n}"]]
+    verdict = engines.rows(ENGINE, row_rules.judged(table, broken))["verdict"].to_pylist()
+    assert (verdict == [0]) == (rules == [])
+    return rules
 
 
 def test_each_rule_breaks_where_it_says() -> None:
@@ -105,7 +135,7 @@ def test_each_rule_breaks_where_it_says() -> None:
         "negative_id": [{"user_id": -1}, {"post_id": -1}, {"author_id": -1}],
         "bad_surface": [{"surface": -1}, {"surface": 3}],
         "bad_dwell": [{"dwell_seconds": v} for v in (-0.5, 60.5, np.nan, np.inf)],
-        "unknown_action": [{"actions": 4}],
+        "unknown_action": [{"actions": 4}, {"actions": 2**63}],
         "future_timestamp": [{"shown_at": late, "ingested_at": START}],
         "wrong_day": [
             {"shown_at": START - 1},
@@ -129,3 +159,13 @@ def test_values_at_the_limits_keep_the_rules() -> None:
         for value in values:
             assert broken_by(**{name: value}) == [], (name, value)
     assert broken_by() == []
+
+
+def test_the_first_broken_rule_is_the_verdict() -> None:
+    values = columns([(1, 1, 0, 1, 1, 1, 0)] * 2)
+    values["surface"][1], values["user_id"][1] = 9, -4
+    table = ENGINE.table(arrow(values))
+    broken = row_rules.rules(table, CONFIG, DAY)
+    verdict = engines.rows(ENGINE, row_rules.judged(table, broken))["verdict"].to_pylist()
+    assert verdict[0] == 0
+    assert broken[verdict[1] - 1].rule == "negative_id"

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from components import data_files, suites
-from components.config import ValidateConfig
+from components.engine_config import EngineConfig
 from components.errors import BadConfigurationError
 from schemas.events import EVENTS
 from schemas.expectations import (
@@ -35,9 +35,9 @@ def table(**values: list) -> object:
     return data_files.arrow_table(EVENTS, columns | {k: np.array(v) for k, v in values.items()})
 
 
-def checked(rows: object, wanted: list[Expectation], engine: str = "pandas") -> suites.Checked:
-    limits = ValidateConfig(engine=engine, spark_master="local[2]")  # type: ignore[arg-type]
-    return suites.check(rows, wanted, name="events", day="2026-01-02", limits=limits)  # type: ignore
+def checked(rows: object, wanted: list[Expectation], engine: str = "duckdb") -> suites.Checked:
+    where = EngineConfig(name=engine, spark_master="local[2]")  # type: ignore[arg-type]
+    return suites.check(rows, wanted, name="events", day="2026-01-02", engine=where)  # type: ignore
 
 
 def failures(rows: object, wanted: list[Expectation]) -> list[tuple]:
@@ -142,7 +142,7 @@ def test_pandas_and_spark_come_to_the_same_verdicts(require_spark: None) -> None
     )
     wanted = [*expectations(narrowed, min_rows=1), pair_in_order("shown_at", "ingested_at")]
     for rows, num_failed in ((good, 0), (bad, 7)):
-        both = [checked(rows, wanted, engine).results for engine in ("pandas", "spark")]
+        both = [checked(rows, wanted, engine).results for engine in ("duckdb", "spark")]
         assert json.dumps(both[0], default=str) == json.dumps(both[1], default=str)
         assert sum(not result["success"] for result in both[0]) == num_failed
     numbers = pa.table({"volume": [100.0], "drift/surface/psi": [0.25]})
@@ -150,6 +150,6 @@ def test_pandas_and_spark_come_to_the_same_verdicts(require_spark: None) -> None
         measured_between("volume", 101.0, None, kind="volume"),
         measured_between("drift/surface/psi", None, 0.25, kind="drift"),
     ]
-    both = [checked(numbers, wanted, engine).results for engine in ("pandas", "spark")]
+    both = [checked(numbers, wanted, engine).results for engine in ("duckdb", "spark")]
     assert json.dumps(both[0], default=str) == json.dumps(both[1], default=str)
     assert [result["success"] for result in both[0]] == [False, True]

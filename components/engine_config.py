@@ -1,0 +1,16 @@
+"""The setting of the engine that computes the data steps."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from components.config_base import Section
+
+
+class EngineConfig(Section):
+    """Where rows are ordered, counted, merged and checked; what comes out is the same."""
+
+    name: Literal["duckdb", "spark"] = Field(
+        default="duckdb", description="DuckDB in the process of the step, or a Spark."
+    )
+    spark_master: str = Field(default="local[*]", description="With `name: spark`: which Spark.")

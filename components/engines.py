@@ -1,0 +1,107 @@
+"""Engines that evaluate the expressions of the data steps: DuckDB in this process, or Spark.
+
+What is relational in a data step - rules, repeated rows, counts, order - is written once, in Ibis.
+An engine takes rows in and hands Arrow out; nothing else of a step knows which one it is. The same
+rows come out, in the same order, because every result is ordered by columns that tell rows apart.
+
+Times are int64 milliseconds and sets of bits are int64 inside of an engine: Spark has neither
+milliseconds nor unsigned numbers.
+"""
+
+# pyright: reportMissingImports=false
+# (pyspark is an extra)
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
+
+from components import spark
+from components.engine_config import EngineConfig
+
+if TYPE_CHECKING:
+    import ibis
+
+BATCH_ROWS = 1 << 17
+_numbers = itertools.count()  # of the tables of this process: a session of Spark is shared
+
+
+class Engine(Protocol):
+    """Where expressions are evaluated."""
+
+    def table(self, rows: pa.Table) -> "ibis.Table":
+        """Returns rows that this process holds, as a table of the engine."""
+        ...
+
+    def files(self, paths: Sequence[Path]) -> "ibis.Table":
+        """Returns the rows of Parquet files of one schema, at least one, read by the engine.
+
+        A cluster must see the files under the same paths.
+        """
+        ...
+
+    def batches(self, expression: "ibis.Table") -> Iterator[pa.RecordBatch]:
+        """Evaluates an expression; yields its rows in their order."""
+        ...
+
+
+def opened(config: EngineConfig) -> Engine:
+    """Returns the configured engine.
+
+    Raises:
+      BadConfigurationError: If it is not there.
+    """
+    return _Spark(config.spark_master) if config.name == "spark" else _DuckDB()
+
+
+def rows(engine: Engine, expression: "ibis.Table") -> pa.Table:
+    """Evaluates an expression; returns its rows in their order, in the types of the expression."""
+    schema = expression.schema().to_pyarrow()
+    found = list(engine.batches(expression))
+    return pa.Table.from_batches(found).cast(schema) if found else schema.empty_table()
+
+
+class _DuckDB:
+    def __init__(self) -> None:
+        import ibis
+
+        self._ibis: Any = ibis.duckdb.connect()
+        self._raw: Any = self._ibis.con
+
+    def table(self, rows: pa.Table) -> "ibis.Table":
+        name = f"rows_{next(_numbers)}"
+        self._raw.register(name, rows)
+        return self._ibis.table(name)
+
+    def files(self, paths: Sequence[Path]) -> "ibis.Table":
+        return self._ibis.read_parquet([str(path) for path in paths])
+
+    def batches(self, expression: "ibis.Table") -> Iterator[pa.RecordBatch]:
+        yield from self._raw.sql(self._ibis.compile(expression)).to_arrow_reader(BATCH_ROWS)
+
+
+class _Spark:
+    def __init__(self, master: str) -> None:
+        import ibis
+
+        self._session = spark.session(master)
+        self._ibis: Any = ibis.pyspark.connect(self._session)
+
+    def table(self, rows: pa.Table) -> "ibis.Table":
+        return self._named(self._session.createDataFrame(rows))
+
+    def files(self, paths: Sequence[Path]) -> "ibis.Table":
+        plain = (re.sub(r"([\\*?\[\]{}])", r"\\\1", str(path)) for path in paths)  # no patterns
+        return self._named(self._session.read.parquet(*(f"file://{path}" for path in plain)))
+
+    def batches(self, expression: "ibis.Table") -> Iterator[pa.RecordBatch]:
+        found = self._session.sql(self._ibis.compile(expression)).toArrow()
+        yield from found.to_batches(max_chunksize=BATCH_ROWS)
+
+    def _named(self, frame: Any) -> "ibis.Table":  # noqa: ANN401 - a DataFrame of an extra
+        name = f"rows_{next(_numbers)}"
+        frame.createOrReplaceTempView(name)
+        return self._ibis.table(name)

@@ -1,0 +1,122 @@
+"""DuckDB and Spark, a real one with two threads, come to the same rows, files and digests."""
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from components import data_files, engines, event_log, settlement
+from components.artifacts import Store
+from components.config import Config
+from components.contract import ExitCode
+from components.engine_config import EngineConfig
+from components.settlement import Arrivals
+from schemas.events import INGESTED, REJECTED
+from tests.components.data.event_rows import config_of, write_day
+
+Row = Callable[..., dict]
+DUCKDB, SPARK = EngineConfig(), EngineConfig(name="spark", spark_master="local[2]")
+STEPS = ("ingest_events", "validate_events", "build_features")
+DAYS = ("2026-01-01", "2026-01-02")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Spark's own Python
+
+
+def test_rows_come_back_in_the_types_of_the_expression() -> None:
+    engine = engines.opened(DUCKDB)
+    rows = pa.table({"a": pa.array([3, 1, 2]), "b": pa.array([1, 2, 3], pa.int32())})
+    table = engine.table(rows)
+    found = engines.rows(engine, table.order_by("a").select("b", twice=table["a"].cast("int8")))
+    assert found.to_pydict() == {"b": [2, 3, 1], "twice": [1, 2, 3]}
+    assert found.schema.types == [pa.int32(), pa.int8()]
+    none = engines.rows(engine, table.filter(table["b"] > 3))
+    assert (len(none), none.schema.types) == (0, [pa.int64(), pa.int32()])
+
+
+def messy(config: Config, day: datetime.date) -> Arrivals:
+    """A day of few users, posts and times, with rows that break every rule, and two zeros."""
+    chance, count = np.random.default_rng(3), 600
+    start = (day - datetime.date(1970, 1, 1)).days * 86_400_000
+    shown_at = start + chance.integers(-1, 6, count)
+    columns = {
+        "event_id": chance.permutation(count) + 1,
+        "user_id": chance.integers(-1, 6, count),
+        "post_id": chance.integers(0, 3, count),
+        "author_id": chance.integers(1, 3, count),
+        "shown_at": shown_at,
+        "ingested_at": shown_at + chance.integers(0, 4, count),
+        "surface": chance.choice(np.array([0, 1, 16], np.int32), count),
+        "actions": chance.choice(np.array([0, 1, 2, 2**63], np.uint64), count),
+        "dwell_seconds": chance.choice(np.array([-0.0, 0.0, 1.5, np.nan], np.float32), count),
+        "file": chance.choice(np.array(["a", "b", None], object), count),
+        "line": np.arange(count),
+    }
+    events = data_files.arrow_table(INGESTED, columns)
+    events = pa.concat_tables([events, events.slice(0, 200)])
+    empty = REJECTED.schema().empty_table()
+    return Arrivals(events=events, rejected=empty, late=events.slice(0, 0))
+
+
+@pytest.mark.parametrize("num_actions", [1, 64])
+def test_the_account_of_a_messy_day_is_the_same(
+    require_spark: None, tmp_path: Path, num_actions: int
+) -> None:
+    actions = [{"name": f"a{n}", "weight": 1.0, "is_positive": True} for n in range(num_actions)]
+    day = datetime.date(2026, 1, 3)
+    found = []
+    for engine in (DUCKDB, SPARK):
+        config = Config.model_validate(
+            {**config_of().model_dump(), "actions": actions, "engine": engine.model_dump()}
+        )
+        found.append(settlement.settle(messy(config, day), config, day))
+    ours, theirs = found
+    for name in ("accepted", "quarantined"):
+        files = [tmp_path / "ours", tmp_path / "theirs"]
+        for file, one in zip(files, found, strict=True):
+            data_files.write(file, getattr(one, name))
+        assert files[0].read_bytes() == files[1].read_bytes(), name
+    assert (ours.files, ours.repeated) == (theirs.files, theirs.repeated)
+    assert min(ours.repeated.num_exact, ours.repeated.num_conflicting) > 0
+
+
+def test_a_log_of_several_files_comes_in_the_same_order(
+    require_spark: None, tmp_path: Path
+) -> None:
+    chance = np.random.default_rng(5)
+    rows = np.stack([chance.integers(1, high, 300) for high in (9, 24, 3, 9)], axis=1).tolist()
+    folder = tmp_path / "a [b] {c} *"
+    folder.mkdir()
+    files = [write_day(folder / f"{n}.parquet", rows, n) for n in range(2)]
+    ours, theirs = (list(event_log.in_order(files, engine)) for engine in (DUCKDB, SPARK))
+    for one, other in zip(zip(*ours, strict=True), zip(*theirs, strict=True), strict=True):
+        first, second = np.concatenate(one), np.concatenate(other)
+        np.testing.assert_array_equal(first, second)
+        assert first.dtype == second.dtype
+    assert sum(len(part[0]) for part in ours) == len(rows)
+
+
+def test_both_engines_make_artifacts_of_the_same_digest(
+    require_spark: None, deployment, row: Row
+) -> None:
+    rows = [row(n * 97, user_id=1 + n % 3, video_id=1 + n % 8) for n in range(-14, 28)]
+    rows += [rows[3], rows[4] | {"is_like": 1}, row(5, user_id=0), row(6, tab=99), row(7, tab="x")]
+    deployment.log(rows)
+    found = []
+    path = deployment.root / "phoenix.yaml"
+    text = path.read_text() + "validate_events: {max_quarantined_share: 1}\n"
+    for engine in (DUCKDB, SPARK):
+        store, refs = Store(str(deployment.root / engine.name)), []
+        path.write_text(
+            text.replace("store: store", f"store: {engine.name}")
+            + f"engine: {{name: {engine.name}, spark_master: '{engine.spark_master}'}}\n"
+        )
+        for day in DAYS:
+            for step in STEPS:
+                code, outcome = deployment.run(step, day)
+                assert code == ExitCode.DONE, outcome
+                refs.append(store.head(step, day))
+        found.append(refs)
+    assert found[0] == found[1]
