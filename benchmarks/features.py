@@ -19,8 +19,10 @@ from components import data_files, feature_state, featurizer
 from components.config import FeaturesConfig
 from components.data_files import IMPRESSIONS_FILE
 from components.feature_state import State
+from components.post_facts import DatedPostFacts
 from components.windows_files import FeaturesWriter
 from schemas.events import EVENTS
+from schemas.posts import POSTS
 
 _FIRST = datetime.date(2026, 1, 1)
 _CONFIG = FeaturesConfig(history_length=128, num_candidates=32, history_days=30)
@@ -123,6 +125,22 @@ def _write_events(root: Path, day: int, *, num_users: int, per_user: int) -> Non
     data_files.write(root / f"events{day}.parquet", data_files.arrow_table(EVENTS, columns))
 
 
+def _write_posts(root: Path) -> Path:
+    """Writes every post of the log as a day knows it, unless they are there."""
+    path, post_ids = root / "posts.parquet", np.arange(1, 1_000_001)
+    if not path.exists():
+        columns = {
+            "post_id": post_ids,
+            "author_id": post_ids % 50_000 + 1,
+            "created_at": np.full(len(post_ids), feature_state.midnight_ms(_FIRST)) - post_ids,
+            "eligible": np.ones(len(post_ids), bool),
+            "duration_seconds": np.full(len(post_ids), np.nan, np.float32),
+            "tag": np.full(len(post_ids), None, object),
+        }
+        data_files.write(path, data_files.arrow_table(POSTS, columns))
+    return path
+
+
 def _measured(root: Path, day: int) -> tuple[float, float]:
     script = [sys.executable, "-m", "benchmarks.features", str(root), str(day)]
     report = subprocess.run(script, capture_output=True, text=True, check=True).stdout
@@ -135,9 +153,11 @@ def build(root: Path, day: int) -> dict[str, float]:
     start = time.perf_counter()
     files = (root / str(day - 1) / IMPRESSIONS_FILE,) if day else ()
     state = State((), files, not files, _FIRST + datetime.timedelta(days=day), _CONFIG)
+    posts = DatedPostFacts({state.day: _write_posts(root)})
     (root / str(day)).mkdir(exist_ok=True)
     with FeaturesWriter(root / str(day), featurizer.shape_metadata(_CONFIG)) as writer:
-        for block in featurizer.day_blocks(state, [root / f"events{day}.parquet"], _CONFIG):
+        events = [root / f"events{day}.parquet"]
+        for block in featurizer.day_blocks(state, events, _CONFIG, posts):
             writer.write(block)
     seconds = time.perf_counter() - start
     # Not `ru_maxrss`, which a process inherits from the one that started it.

@@ -20,7 +20,8 @@ from components import (
     step,
 )
 from components.artifacts import Artifact
-from components.data_files import ACCEPTED_FILE
+from components.data_files import ACCEPTED_FILE, POSTS_FILE
+from components.post_facts import DatedPostFacts
 from components.step import Context
 from components.windows_files import FeaturesWriter
 
@@ -47,8 +48,9 @@ def run(context: Context) -> Artifact:
         counts = dict.fromkeys(("windows", "impressions", "users", "state_users", "state_rows"), 0)
         measured = []
         files = [accepted.path(ACCEPTED_FILE)]
+        posts = DatedPostFacts({context.day: accepted.path(POSTS_FILE)})
         with FeaturesWriter(draft.folder, featurizer.shape_metadata(config)) as writer:
-            for block in featurizer.day_blocks(state, files, config):
+            for block in featurizer.day_blocks(state, files, config, posts):
                 writer.write(block)
                 measured.append(feature_statistics.of_block(block, context.config))
                 counts["windows"] += len(block.window_ids)

@@ -3,8 +3,8 @@
 Queries of one model against the vectors of another give numbers that look like scores and mean
 nothing. So a corpus carries the digest of its model, and refuses queries of any other.
 
-Layout: post_ids, author_ids, is_eligible, vectors (zarr v3, one row per post, sorted by post id)
-and corpus.json.
+Layout: post_ids, author_ids, is_eligible, created_at, vectors (zarr v3, one row per post, sorted by
+post id) and corpus.json.
 """
 
 import json
@@ -18,6 +18,7 @@ from phoenix.array_files import read_array, write_array
 from phoenix.search import ExactIndex
 
 _DESCRIPTION = "corpus.json"
+_ARRAYS = ("post_ids", "author_ids", "is_eligible", "created_at", "vectors")
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,12 @@ class Corpus:
     post_ids: np.ndarray  # [M] int64, sorted
     author_ids: np.ndarray  # [M] int64
     is_eligible: np.ndarray  # [M] bool
+    created_at: np.ndarray  # [M] int64, ms UTC, 0 = unknown
     vectors: np.ndarray  # [M, D] float32; zero where the post is not eligible
 
     def write(self, folder: Path) -> None:
         """Writes the corpus into `folder`, which must exist; equal content gives equal bytes."""
-        for name in ("post_ids", "author_ids", "is_eligible", "vectors"):
+        for name in _ARRAYS:
             write_array(folder / name, getattr(self, name), "tensorstore")
         description = {
             "model_digest": self.model_digest,
@@ -45,10 +47,19 @@ class Corpus:
 
     @classmethod
     def read(cls, folder: Path) -> "Corpus":
-        """Reads a corpus from a folder of a verified artifact."""
+        """Reads a corpus from a folder of a verified artifact.
+
+        Raises:
+          BadDataError: If an array is missing.
+        """
         description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
-        names = ("post_ids", "author_ids", "is_eligible", "vectors")
-        arrays = [read_array(folder / name) for name in names]
+        missing = [name for name in _ARRAYS if not (folder / name).exists()]
+        if missing:
+            raise BadDataError(
+                f"{folder}: expected {', '.join(_ARRAYS)}, found no {missing[0]}: export this "
+                "corpus again."
+            )
+        arrays = [read_array(folder / name) for name in _ARRAYS]
         return cls(description["model_digest"], *arrays)
 
     def index_for(self, model_digest: str) -> ExactIndex:

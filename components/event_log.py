@@ -91,7 +91,7 @@ def in_order(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
       engine: What reads and sorts them.
 
     Yields:
-      The arrays of a `Log` and the ids of the events.
+      The arrays of a `Log` without `created_at`, and the ids of the events.
 
     Raises:
       BadConfigurationError: If the engine is not there.
@@ -105,11 +105,11 @@ def in_order(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
         yield tuple(columns.values())
 
 
-def by_users(files: Sequence[Path], engine: EngineConfig) -> Iterator[tuple[Log, np.ndarray]]:
-    """Streams the same by whole users: logs, each with the ids of its events."""
+def by_users(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
+    """Streams the same by whole users."""
     stream = UserStream(in_order(files, engine), empty=NO_EVENTS)
     for rows, _ in side_by_side(stream, UserStream([], empty=NO_EVENTS), block_rows=BLOCK_ROWS):
-        yield Log(*rows[:-1]), rows[-1]
+        yield rows
 
 
 def _empty(name: str) -> np.ndarray:
@@ -119,3 +119,4 @@ def _empty(name: str) -> np.ndarray:
 
 
 NO_EVENTS: Arrays = tuple(_empty(name) for name in _COLUMNS)
+NO_LOG = Log(*NO_EVENTS[:-1], created_at=np.empty(0, np.int64))

@@ -10,6 +10,7 @@ from components import audience, compilation, contract, data_files, decisions, s
 from components.artifacts import Artifact
 from components.corpus import Corpus
 from components.errors import BadDataError
+from components.post_facts import PostFacts
 from components.step import Context
 from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError, Posts
 
@@ -49,6 +50,7 @@ def run(context: Context) -> Artifact:
             collection.post_ids,
             collection.author_ids,
             collection.is_eligible,
+            PostFacts.read(posts).created_at(collection.post_ids),
             vectors,
         ).write(draft.folder)
         draft.facts.update(

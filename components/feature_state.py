@@ -15,19 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from components import erasure, event_log, row_account, windows_files
+from components import contract, erasure, event_log, row_account, windows_files
 from components.artifacts import Ref
 from components.config import FeaturesConfig
-from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
+from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE, POSTS_FILE
 from components.engine_config import EngineConfig
 from components.errors import BadDataError
+from components.post_facts import DAY_MS, DatedPostFacts
 from components.step import Context
 from phoenix.histories import Log, rows_still_needed
 from schemas.features import IMPRESSIONS
 
 logger = logging.getLogger(__name__)
 
-DAY_MS = 86_400_000
 _EPOCH = datetime.date(1970, 1, 1)
 
 
@@ -58,6 +58,7 @@ class State:
     erased: Collection[int] = ()  # users who are to be forgotten
     accepted: Mapping[str, str] = field(default_factory=dict)  # the events in it: day -> digest
     engine: EngineConfig = field(default_factory=EngineConfig)  # reads the events
+    posts: DatedPostFacts = field(default_factory=lambda: DatedPostFacts({}))  # if it is replayed
 
     def logs(self) -> Iterator[Log]:
         """Streams the impressions that may enter a history of the day, by whole users."""
@@ -76,8 +77,8 @@ class State:
             for file in self.files:
                 yield from windows_files.read_logs(file)
         elif self.files:
-            for log, _ in event_log.by_users(self.files, self.engine):
-                yield log
+            for *columns, _ in event_log.by_users(self.files, self.engine):
+                yield self.posts.completed(columns)
 
 
 def before(context: Context) -> State:
@@ -106,7 +107,11 @@ def before(context: Context) -> State:
         row_account.check_validated(artifact)
     files = tuple(artifact.path(ACCEPTED_FILE) for artifact in artifacts)
     digests = {ref.partition: ref.digest for ref in refs}
-    return State(tuple(refs), files, True, day, config, erased, digests, engine)
+    days = [contract.parse_day(ref.partition) for ref in refs]
+    posts = DatedPostFacts(
+        {day: artifact.path(POSTS_FILE) for day, artifact in zip(days, artifacts, strict=True)}
+    )
+    return State(tuple(refs), files, True, day, config, erased, digests, engine, posts)
 
 
 def _in_reach(accepted: Mapping[str, str], context: Context) -> dict[str, str]:

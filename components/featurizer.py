@@ -13,8 +13,9 @@ import numpy as np
 
 from components import event_log, windows_files
 from components.config import Config, FeaturesConfig, HashingConfig
-from components.event_log import NO_EVENTS, UserStream
-from components.feature_state import DAY_MS, State
+from components.event_log import NO_EVENTS, NO_LOG, UserStream
+from components.feature_state import State
+from components.post_facts import DAY_MS, DatedPostFacts
 from components.windows_files import Block
 from phoenix.hashing import HashSpec
 from phoenix.histories import Log, window_numbers
@@ -50,22 +51,25 @@ def shape_metadata(config: FeaturesConfig) -> dict[str, str]:
     }
 
 
-def day_blocks(state: State, events: Sequence[Path], config: FeaturesConfig) -> Iterator[Block]:
+def day_blocks(
+    state: State, events: Sequence[Path], config: FeaturesConfig, posts: DatedPostFacts
+) -> Iterator[Block]:
     """Cuts a day into windows, block by block in order of users.
 
     Args:
       state: What the day begins with.
       events: Parquet files of the accepted events of the day, and of no other.
       config: Fixed shapes and reach of a window.
+      posts: Of the day.
 
     Yields:
       At least one block; together they hold every user of the state and of the day.
     """
-    earlier = UserStream(state.logs(), empty=NO_EVENTS[:-1])
+    earlier = UserStream(state.logs(), empty=NO_LOG)
     today = UserStream(event_log.in_order(events, state.engine), empty=NO_EVENTS)
     blocks = event_log.side_by_side(earlier, today, block_rows=event_log.BLOCK_ROWS)
     for past, (*shown, event_ids) in blocks:
-        yield _block(Log(*past), Log(*shown), event_ids, config)
+        yield _block(Log(*past), posts.completed(shown), event_ids, config)
 
 
 def _block(past: Log, today: Log, event_ids: np.ndarray, config: FeaturesConfig) -> Block:
@@ -109,7 +113,7 @@ def request_windows(
     moment = (at - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // _MILLISECOND
     oldest = moment - config.build_features.history_days * DAY_MS
     asked = np.unique(user_ids)
-    parts = [Log(*NO_EVENTS[:-1])]
+    parts = [NO_LOG]
     for log in windows_files.read_logs(impressions):
         is_wanted = np.isin(log.user_ids, asked) & (log.shown_at >= oldest)
         parts.append(log.rows(np.flatnonzero(is_wanted)))
@@ -125,7 +129,12 @@ def request_windows(
 
 
 def with_candidates(
-    windows: Windows, config: Config, *, post_ids: np.ndarray, author_ids: np.ndarray
+    windows: Windows,
+    config: Config,
+    *,
+    post_ids: np.ndarray,
+    author_ids: np.ndarray,
+    created_at: np.ndarray,
 ) -> Windows:
     """Returns the windows with other candidates: posts that might be shown at `starts_at`.
 
@@ -134,6 +143,7 @@ def with_candidates(
       config: Hashing, and the surface for which feeds are made.
       post_ids: `[N, C]` int64, 0 is padding; any C.
       author_ids: `[N, C]` int64.
+      created_at: `[N, C]` int64 ms, 0 = unknown.
     """
     spec = hash_spec(config.hashing)
     is_real = post_ids != 0
@@ -144,6 +154,7 @@ def with_candidates(
         candidate_author_hashes=spec.author.hash_ids(author_ids),
         candidate_shown_at=np.where(is_real, windows.starts_at[:, None], 0),
         candidate_surfaces=np.where(is_real, config.materialize_feeds.surface, 0).astype(np.int32),
+        candidate_created_at=np.where(is_real, created_at, 0),
         labels=np.zeros(post_ids.shape, np.uint64),
         label_dwell_seconds=np.zeros(post_ids.shape, np.float32),
     )

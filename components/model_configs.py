@@ -57,5 +57,6 @@ def _inputs(config: Config, sizes: ModelConfig) -> dict[str, Any]:
         ),
         "product_surface_vocab_size": config.validate_events.num_surfaces,
         "fprop_dtype": sizes.compute_dtype,
+        "has_post_age": sizes.reads_post_age,
         "has_dwell": sizes.reads_dwell,
     }

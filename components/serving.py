@@ -168,8 +168,13 @@ class Server:
 
     def rank(self, windows: Windows, candidates: Candidates) -> Ranked:
         """Predicts all actions and combines them with the weights of the release."""
+        rows = self.corpus.rows_of(candidates.post_ids)
         asked = featurizer.with_candidates(
-            windows, self.config, post_ids=candidates.post_ids, author_ids=candidates.author_ids
+            windows,
+            self.config,
+            post_ids=candidates.post_ids,
+            author_ids=candidates.author_ids,
+            created_at=np.where(rows < 0, 0, _taken(self.corpus.created_at, rows)),
         )
         probabilities = self.ranker.predict(asked)
         unscored = np.flatnonzero(candidates.is_unscored)

@@ -33,6 +33,11 @@ class ModelConfig(Section):
         description="Read how long the user stayed on each post of the history, where the log "
         "says so.",
     )
+    reads_post_age: bool = Field(
+        default=False,
+        description="Read how old each post was when it was shown, and how old a candidate is at "
+        "the time of the feed: where posts age fast and the source says when they were written.",
+    )
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:

@@ -24,7 +24,7 @@ from schemas.columns import Table
 from schemas.features import IMPRESSIONS, WINDOWS
 
 # Ids and times hardly repeat, but their high bytes do; numbers of few values have a dictionary.
-_SPLIT = ("post_id", "author_id", "shown_at", "ingested_at", "dwell_seconds")
+_SPLIT = ("post_id", "author_id", "shown_at", "ingested_at", "dwell_seconds", "created_at")
 _REPEATING = ["user_id", "surface", "actions", "window"]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from phoenix.config import JsonConfig
 from phoenix.recsys_model import RecsysBatch
-from phoenix.windows import Windows, unpack_actions
+from phoenix.windows import Windows, age_minutes, unpack_actions
 
 _SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.
 
@@ -149,6 +149,15 @@ def model_inputs(windows: Windows, actions: Sequence[str], config: JsonConfig) -
     batch = to_batch(windows, len(actions))
     if getattr(config, "has_dwell", False):
         batch = batch._replace(history_dwell_seconds=windows.history_dwell_seconds)
+    if getattr(config, "has_post_age", False):
+        batch = batch._replace(
+            history_post_age_minutes=age_minutes(
+                windows.history_shown_at, windows.history_created_at
+            ),
+            candidate_post_age_minutes=age_minutes(
+                windows.candidate_shown_at, windows.candidate_created_at
+            ),
+        )
     return batch
 
 

@@ -22,6 +22,7 @@ class Log(NamedTuple):
     surfaces: np.ndarray  # int32
     actions: np.ndarray  # uint64
     dwell_seconds: np.ndarray  # float32
+    created_at: np.ndarray  # int64, ms UTC: of the post, as known on the day; 0 = unknown
 
     def rows(self, index: np.ndarray | slice) -> "Log":
         """Returns the impressions at `index`, in its order."""

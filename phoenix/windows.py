@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+_MINUTE_MS = 60_000
+
 
 class Windows(NamedTuple):
     """N windows; every array has N rows. Ids are int64 and never reach JAX."""
@@ -31,12 +33,14 @@ class Windows(NamedTuple):
     history_actions: np.ndarray  # [N, S] uint64, bit a = action a
     history_surfaces: np.ndarray  # [N, S] int32
     history_dwell_seconds: np.ndarray  # [N, S] float32
+    history_created_at: np.ndarray  # [N, S] int64, ms UTC: of the post, 0 = unknown
     candidate_post_ids: np.ndarray  # [N, C] int64, 0 = padding
     candidate_author_ids: np.ndarray  # [N, C] int64
     candidate_post_hashes: np.ndarray  # [N, C, ni] int32
     candidate_author_hashes: np.ndarray  # [N, C, na] int32
     candidate_shown_at: np.ndarray  # [N, C] int64, ms UTC, 0 = padding
     candidate_surfaces: np.ndarray  # [N, C] int32
+    candidate_created_at: np.ndarray  # [N, C] int64, ms UTC: of the post, 0 = unknown
     labels: np.ndarray  # [N, C] uint64, bit a = action a; 0 where there is none
     label_dwell_seconds: np.ndarray  # [N, C] float32
 
@@ -66,6 +70,24 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
       ValueError: If `parts` is empty or the fixed shapes differ.
     """
     return Windows(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def age_minutes(shown_at: np.ndarray, created_at: np.ndarray) -> np.ndarray:
+    """How old posts were when they were shown.
+
+    Args:
+      shown_at: `[...]` int64 ms.
+      created_at: `[...]` int64 ms, 0 = unknown.
+
+    Returns:
+      `[...]` float32 minutes; NaN where the creation is unknown, and below 0 where it is said to be
+      after the impression.
+
+    >>> age_minutes(np.array([120_000, 60_000, 5]), np.array([30_000, 90_000, 0]))
+    array([ 1.5, -0.5,  nan], dtype=float32)
+    """
+    age = np.where(created_at > 0, shown_at - created_at, np.nan)
+    return (age / _MINUTE_MS).astype(np.float32)
 
 
 def unpack_actions(bits: np.ndarray, num_actions: int) -> np.ndarray:

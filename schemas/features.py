@@ -42,6 +42,12 @@ IMPRESSIONS = Table(
     (
         *(column for column in EVENTS.columns if column.name != "event_id"),
         Column(
+            name="created_at",
+            type=TIMESTAMP,
+            description="When the post was written, as known on the day; 1970 where nobody says.",
+            unit="ms since 1970",
+        ),
+        Column(
             name="window",
             type=pa.int32(),
             description="Row, in its row group, of the window with this candidate; -1 for history.",

@@ -33,12 +33,16 @@ actions:
   - {{name: not_interested}}
 hashing: {{user_rows: 500, post_rows: 500, author_rows: 100}}
 build_features: {{history_length: 8, num_candidates: 4}}
-train_retrieval: &training
+train_retrieval:
   model: {{emb_size: 16, num_layers: 1, num_heads: 1, key_size: 8}}
   min_windows: 10
   batch_size: 32
   epochs: 2
-train_ranker: *training
+train_ranker:
+  min_windows: 10
+  batch_size: 32
+  epochs: 2
+  model: {{emb_size: 16, num_layers: 1, num_heads: 1, key_size: 8, reads_post_age: true}}
 evaluate_models: {{retrieval_k: 20}}
 materialize_feeds: {{num_retrieved: 30, feed_length: 5, seen_days: 2, num_shards: 2}}
 publish_feeds: {{min_coverage: 0.5}}

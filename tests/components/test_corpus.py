@@ -1,5 +1,6 @@
 """A corpus comes back as it was written, and answers queries of its own model only."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ def _corpus(num_posts: int) -> Corpus:
         np.arange(1, num_posts + 1) * (1 << 40),
         np.arange(num_posts) + 1,
         np.arange(num_posts) % 3 != 0,
+        np.arange(num_posts) + 1_000,
         generator.normal(size=(num_posts, 4)).astype(np.float32),
     )
 
@@ -26,8 +28,15 @@ def test_a_corpus_survives_a_round_trip_with_64_bit_ids(num_posts: int, tmp_path
     corpus.write(tmp_path)
     again = Corpus.read(tmp_path)
     assert again.model_digest == corpus.model_digest
-    for name in ("post_ids", "author_ids", "is_eligible", "vectors"):
+    for name in ("post_ids", "author_ids", "is_eligible", "created_at", "vectors"):
         np.testing.assert_array_equal(getattr(again, name), getattr(corpus, name))
+
+
+def test_a_corpus_without_creation_times_is_refused_by_name(tmp_path: Path) -> None:
+    _corpus(2).write(tmp_path)
+    shutil.rmtree(tmp_path / "created_at")
+    with pytest.raises(BadDataError, match=r"found no created_at: export this corpus again"):
+        Corpus.read(tmp_path)
 
 
 def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:

@@ -10,7 +10,12 @@ from components.corpus import Corpus
 from components.serving import Feeds
 
 CORPUS = Corpus(
-    "a", np.arange(1, 11), np.arange(1, 11), np.arange(1, 11) != 10, np.ones((10, 1), np.float32)
+    "a",
+    np.arange(1, 11),
+    np.arange(1, 11),
+    np.arange(1, 11) != 10,
+    np.zeros(10, np.int64),
+    np.ones((10, 1), np.float32),
 )
 NOTHING_SEEN = SeenPosts(np.empty(0, np.int64), np.empty(0, np.int64))
 

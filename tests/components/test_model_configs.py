@@ -46,6 +46,7 @@ OTHER = {
     "widening_factor": 3.0,
     "history_attention": "full",
     "reads_dwell": True,
+    "reads_post_age": True,
     "compute_dtype": "bfloat16",
     "candidate_tower": "mean",
     "user_pooling": "last",

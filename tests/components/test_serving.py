@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from components import featurizer, windows_files
+from components import featurizer, model_configs, windows_files
 from components.errors import BadDataError
 from components.serving import Server
+from phoenix.batches import model_inputs
 from phoenix.windows import Windows
 
 LAST = "2026-01-03"
@@ -99,3 +102,32 @@ def test_a_release_of_other_actions_is_refused(world) -> None:
     world.edit("{name: click}", "{name: vqv}")
     with pytest.raises(BadDataError, match="the release has `actions`"):
         Server.open(world.artifact("publish_release", LAST).folder, world.config)
+
+
+def test_a_candidate_is_as_old_as_it_is_at_the_time_of_the_feed(
+    three_days, server, requests
+) -> None:
+    asked = []
+
+    class Recording:
+        name = "recording"
+
+        def predict(self, windows: Windows) -> np.ndarray:
+            asked.append(windows)
+            return server.ranker.predict(windows)
+
+    recording = replace(server, ranker=Recording())
+    candidates = recording.retrieve(requests, NOTHING, count=200)
+    recording.rank(requests, candidates)
+    posts = pq.read_table(three_days.artifact("validate_events", LAST).path("posts.parquet"))
+    created_at = posts["created_at"].cast(pa.int64()).to_pylist()
+    written = dict(zip(posts["post_id"].to_pylist(), created_at, strict=True))
+    expected = [[written.get(post, 0) for post in row] for row in candidates.post_ids.tolist()]
+    assert asked[0].candidate_created_at.tolist() == expected
+    assert len({post for row in expected for post in row}) > 10
+    config = model_configs.ranker(three_days.config)
+    ages = model_inputs(asked[0], server.config.action_names, config)
+    minutes = (requests.starts_at[:, None] - np.array(expected)) / 60_000
+    np.testing.assert_allclose(
+        ages.candidate_post_age_minutes, np.where(candidates.post_ids, minutes, np.nan), rtol=1e-6
+    )

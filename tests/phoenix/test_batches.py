@@ -1,5 +1,7 @@
 """Claims about sources, padding and post frequencies."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -69,3 +71,20 @@ def test_frequencies_do_not_depend_on_how_the_source_is_read(monkeypatch):
 def test_frequencies_of_nothing_are_finite():
     nothing = PostFrequencies(np.empty(0, np.int64), np.empty(0, np.int64))
     np.testing.assert_array_equal(nothing.logarithms(np.array([[5, 0]])), [[0, 0]])
+
+
+def test_ages_are_those_at_the_impressions_and_only_read_where_asked():
+    minute = 60_000
+    windows = WINDOWS._replace(
+        history_shown_at=np.full_like(WINDOWS.history_shown_at, 500 * minute),
+        history_created_at=np.full_like(WINDOWS.history_created_at, 440 * minute),
+        candidate_created_at=WINDOWS.candidate_shown_at * 0 + np.array([0, 4, 12, 1] * 2),
+    )
+    assert model_inputs(windows, ACTIONS, RANKER).history_post_age_minutes is None
+    aged = dataclasses.replace(RANKER, has_post_age=True)
+    inputs = model_inputs(windows, ACTIONS, aged)
+    assert np.unique(inputs.history_post_age_minutes).tolist() == [60.0]
+    ages = np.float32([np.nan, 6 / minute, -2 / minute, 9 / minute] * 2)  # shown at 10
+    np.testing.assert_array_equal(
+        inputs.candidate_post_age_minutes, np.broadcast_to(ages, windows.candidate_post_ids.shape)
+    )

@@ -20,6 +20,7 @@ def example() -> WindowLog:
         (posts % 3).astype(np.int32),
         (posts % 2).astype(np.uint64),
         posts.astype(np.float32),
+        times - posts,
     )
     starts = np.array([30, 40, 30])
     refs = WindowRefs(np.array([1, 1, 2]), starts, starts)
@@ -40,6 +41,11 @@ def test_everything_of_an_impression_stays_together() -> None:
     np.testing.assert_array_equal(windows.labels, candidates % 2)
     np.testing.assert_array_equal(windows.label_dwell_seconds, candidates)
     np.testing.assert_array_equal(windows.candidate_surfaces, candidates % 3)
+    for side, ids in (("history", posts), ("candidate", candidates)):
+        shown_at, created_at = (
+            getattr(windows, f"{side}_{name}") for name in ("shown_at", "created_at")
+        )
+        np.testing.assert_array_equal(shown_at - created_at, ids)
 
 
 def test_ids_are_hashed_by_the_functions_of_the_model() -> None:

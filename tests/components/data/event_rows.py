@@ -8,7 +8,9 @@ import numpy as np
 from components import data_files
 from components.config import Config
 from components.feature_state import midnight_ms
+from components.post_facts import DAY_MS
 from schemas.events import EVENTS
+from schemas.posts import POSTS
 
 FIRST = datetime.date(2026, 1, 1)
 STEP_MS = 7_200_000
@@ -60,4 +62,28 @@ def write_day(path: Path, rows: list[Row], number: int | None = None) -> Path:
     is_wanted = slice(None) if number is None else steps // STEPS_PER_DAY == number
     table = {name: values[is_wanted] for name, values in columns.items()}
     data_files.write(path, data_files.arrow_table(EVENTS, table))
+    return path
+
+
+def created_at(post_ids: np.ndarray, shown_at: np.ndarray) -> np.ndarray:
+    """When posts were written, as known on the day of an impression; of every fourth nobody says.
+
+    A later day knows better, so that a lookup on a wrong day is seen.
+    """
+    day = shown_at // DAY_MS
+    return np.where(post_ids % 4, ms(0) - 60_000 * (10_000 * post_ids + day), 0)
+
+
+def write_posts(path: Path, number: int) -> Path:
+    """Writes the posts 1 to 9 as a day knows them; post 4 is unknown, of post 8 the creation is."""
+    post_ids = np.array([post for post in range(9, 0, -1) if post != 4])
+    columns = {
+        "post_id": post_ids,
+        "author_id": post_ids + 100,
+        "created_at": created_at(post_ids, np.full(8, ms(number * STEPS_PER_DAY))),
+        "eligible": np.ones(8, bool),
+        "duration_seconds": np.full(8, np.nan, np.float32),
+        "tag": np.full(8, None, object),
+    }
+    data_files.write(path, data_files.arrow_table(POSTS, columns))
     return path

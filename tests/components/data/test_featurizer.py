@@ -9,11 +9,21 @@ from hypothesis import strategies as st
 
 from components import event_log, featurizer, windows_files
 from components.config import Config
-from components.data_files import IMPRESSIONS_FILE
+from components.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
 from components.feature_state import State
+from components.post_facts import DatedPostFacts
 from components.windows_files import FeaturesWriter
 from phoenix.windows import Windows
-from tests.components.data.event_rows import STEPS_PER_DAY, Row, config_of, day_of, ms, write_day
+from tests.components.data.event_rows import (
+    STEPS_PER_DAY,
+    Row,
+    config_of,
+    created_at,
+    day_of,
+    ms,
+    write_day,
+    write_posts,
+)
 
 NUM_DAYS = 4
 SETTINGS = (
@@ -49,10 +59,17 @@ def build(folder: Path, rows: list[Row], config: Config) -> list[Path]:
         state = State((), before, not before, day_of(number), section)
         folders.append(folder / str(number))
         folders[-1].mkdir()
-        with FeaturesWriter(folders[-1], featurizer.shape_metadata(section)) as writer:
-            for block in featurizer.day_blocks(state, [events], section):
-                writer.write(block)
+        write_block(state, events, folders[-1])
     return folders
+
+
+def write_block(state: State, events: Path, folder: Path) -> None:
+    """Builds one day from a state."""
+    number = (state.day - day_of(0)).days
+    posts = DatedPostFacts({state.day: write_posts(folder / "posts", number)})
+    with FeaturesWriter(folder, featurizer.shape_metadata(state.config)) as writer:
+        for block in featurizer.day_blocks(state, [events], state.config, posts):
+            writer.write(block)
 
 
 def plain_history(rows: list[Row], config: Config, user: int, cutoff: int, day: int) -> list[int]:
@@ -116,8 +133,15 @@ def test_every_day_is_what_the_definition_makes_of_the_whole_log(
     with tempfile.TemporaryDirectory() as name:
         folders = build(Path(name), rows, config)
         for day, folder in enumerate(folders):
-            found = listed(windows_files.read_windows(folder, spec=spec))
-            assert found == plain_windows(rows, config, day)
+            windows = windows_files.read_windows(folder, spec=spec)
+            assert listed(windows) == plain_windows(rows, config, day)
+            for side in ("history", "candidate"):
+                posts, shown_at, found = (
+                    getattr(windows, f"{side}_{name}")
+                    for name in ("post_ids", "shown_at", "created_at")
+                )
+                expected = np.where(posts, created_at(posts, shown_at), 0)
+                np.testing.assert_array_equal(found, expected, side)
             moment = day_of(day + 1)
             asked = featurizer.request_windows(
                 folder / IMPRESSIONS_FILE,
@@ -129,6 +153,22 @@ def test_every_day_is_what_the_definition_makes_of_the_whole_log(
             assert [history for _, _, history, _ in listed(asked)] == [
                 plain_history(rows, config, user, end, day + 1) for user in (9, 3, 1)
             ], "the feeds know more or less than the windows of the next day"
+
+
+@settings(deadline=None, max_examples=5)
+@given(rows=logs)
+def test_a_state_made_from_events_knows_of_posts_what_their_days_knew(rows: list[Row]) -> None:
+    section = config_of(history_days=3).build_features
+    with tempfile.TemporaryDirectory() as name:
+        folders = build(Path(name), rows, config_of(history_days=3))
+        events = tuple(Path(name) / f"events{number}" for number in range(NUM_DAYS - 1))
+        posts = {day_of(number): folders[number] / "posts" for number in range(NUM_DAYS - 1)}
+        state = State((), events, True, day_of(NUM_DAYS - 1), section, posts=DatedPostFacts(posts))
+        again = Path(name) / "again"
+        again.mkdir()
+        write_block(state, Path(name) / f"events{NUM_DAYS - 1}", again)
+        for file in (IMPRESSIONS_FILE, WINDOWS_FILE):
+            assert (again / file).read_bytes() == (folders[-1] / file).read_bytes()
 
 
 def test_a_state_is_bounded_by_the_length_of_histories_and_by_their_days(tmp_path: Path) -> None:
@@ -149,8 +189,11 @@ def test_candidates_of_a_request_are_hashed_like_those_of_training(tmp_path: Pat
     build(tmp_path, [(1, 0, 0, 5), (2, 1, 0, 6), (3, 2, 0, 7)], config)
     windows = windows_files.read_windows(tmp_path / "0", spec=spec)
     posts, authors = np.array([[5, 6, 0], [7, 0, 0], [8, 9, 1]]), np.array([[1, 2, 0]] * 3)
-    asked = featurizer.with_candidates(windows, config, post_ids=posts, author_ids=authors)
+    asked = featurizer.with_candidates(
+        windows, config, post_ids=posts, author_ids=authors, created_at=authors * 1000
+    )
     np.testing.assert_array_equal(asked.candidate_post_hashes, spec.post.hash_ids(posts))
     assert asked.candidate_surfaces.tolist() == [[4, 4, 0], [4, 0, 0], [4, 4, 4]]
+    assert asked.candidate_created_at.tolist() == [[1000, 2000, 0], [1000, 0, 0], [1000, 2000, 0]]
     assert not asked.labels.any()
     np.testing.assert_array_equal(asked.history_post_ids, windows.history_post_ids)

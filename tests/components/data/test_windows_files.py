@@ -27,6 +27,7 @@ def block(user: int, windows: list[int]) -> Block:
         numbers.astype(np.int32),
         numbers.astype(np.uint64),
         numbers.astype(np.float32),
+        numbers * 100,
     )
     firsts = [windows.index(window) for window in sorted({w for w in windows if w >= 0})]
     starts = log.shown_at[firsts]
