@@ -51,7 +51,7 @@ def run(context: Context) -> Artifact:
         recipe["actions"] = config.action_names
         with context.write(inputs=inputs, config=recipe, seed=source.seed) as draft:
             rows = _synthetic_day(config, source, day)
-            draft.facts |= _write(draft.folder, rows, config) | _source(rows, source.layout, inputs)
+            draft.facts |= _write(draft.folder, rows, config) | _source(source.layout, inputs)
         return context.written()
     recipe["columns"] = columns = schema_changes.check(context, layout(source, config))
     files = sources.opened(config, context.store)
@@ -60,7 +60,7 @@ def run(context: Context) -> Artifact:
         rows = files.read_day(day)
         if not rows.num_rows:
             raise _empty_day(rows, day)
-        draft.facts |= _write(draft.folder, rows, config) | _source(rows, source.layout, inputs)
+        draft.facts |= _write(draft.folder, rows, config) | _source(source.layout, inputs)
         draft.facts["source"]["columns"] = columns
     return context.written()
 
@@ -127,15 +127,10 @@ def _table(events: Columns) -> pa.Table:
     return data_files.arrow_table(INGESTED, {**events, "event_id": ids})
 
 
-def _source(rows: DayRows, layout_name: str, inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        "source": {
-            "layout": layout_name,
-            "files": [file["name"] for file in inputs if "bytes" in file or "rows" in file],
-            "first_day": rows.first_day and rows.first_day.isoformat(),
-            "last_day": rows.last_day and rows.last_day.isoformat(),
-        }
-    }
+def _source(layout_name: str, inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    # Not which days the source covers: a day is the same when days are added.
+    files = [file["name"] for file in inputs if "bytes" in file or "rows" in file]
+    return {"source": {"layout": layout_name, "files": files}}
 
 
 def _empty_day(rows: DayRows, day: datetime.date) -> BadDataError:
