@@ -18,15 +18,7 @@ from components.engine_config import EngineConfig
 from components.errors import BadConfigurationError
 from components.quality_config import BaselineConfig, SeveritiesConfig, Severity
 from components.source_config import Source
-from components.training_config import (
-    CheckpointsSection,
-    DevicesSection,
-    InputSection,
-    OptimizerSection,
-    TrackingSection,
-    ValidationSection,
-)
-from components.transformer_config import ModelConfig, RetrievalModelConfig
+from components.training_config import RankerTrainingConfig, RetrievalTrainingConfig
 from phoenix.scoring import PUBLISHED_WEIGHTS
 from schemas.rules import RULES
 
@@ -58,6 +50,18 @@ class Action(Section):
     )
     loss_weight: float = Field(
         default=1.0, ge=0, description="Weight of this action's loss in training."
+    )
+    focal_gamma: float = Field(
+        default=0.0,
+        ge=0,
+        description="Focal loss: the higher, the less counts in training what is already right.",
+    )
+    jrc_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="JRC: share of the loss that asks for the order within a user's candidates, "
+        "not for the probability.",
     )
     is_positive: bool = Field(
         default=False, description="Whether it makes an impression a retrieval positive."
@@ -173,76 +177,6 @@ class FeaturesConfig(Section):
         description="What arrives later than this after it was shown is history and no candidate: "
         "its labels came too late. Empty: whenever it arrives.",
     )
-
-
-class TrainingConfig(Section):
-    """`train_retrieval` and `train_ranker`: what to train on, how long, how fast."""
-
-    model: ModelConfig = Field(default=ModelConfig(), description="Sizes of the transformer.")
-    window_days: int = Field(default=7, ge=1, description="Days before this one to train on.")
-    warm_start: bool = Field(
-        default=True,
-        description="Start from the champion, with the days of the window it has not seen.",
-    )
-    every_days: int = Field(
-        default=1, ge=1, description="Train on every n-th day since `first_day`."
-    )
-    min_windows: int = Field(
-        default=1_000, ge=1, description="Do not train on fewer windows than this."
-    )
-    epochs: int = Field(default=1, ge=1, description="Passes over the windows.")
-    batch_size: int = Field(default=256, ge=1, description="Windows per step.")
-    learning_rate: float = Field(default=1e-3, gt=0, description="Of AdamW, for the dense part.")
-    table_learning_rate: float = Field(
-        default=0.05, gt=0, description="Of AdaGrad, for the tables."
-    )
-    weight_decay: float = Field(default=1e-4, ge=0, description="Of AdamW.")
-    clip_norm: float | None = Field(
-        default=1.0, gt=0, description="Largest global norm of a gradient; null clips nothing."
-    )
-    checkpoint_every_steps: int = Field(
-        default=200, ge=1, description="A kill loses at most these."
-    )
-    max_skipped_steps: int = Field(
-        default=20, ge=0, description="Non-finite steps before training stops."
-    )
-    optimizer: OptimizerSection = OptimizerSection()
-    input: InputSection = InputSection()
-    validation: ValidationSection = ValidationSection()
-    checkpoints: CheckpointsSection = CheckpointsSection()
-    devices: DevicesSection = DevicesSection()
-    tracking: TrackingSection | None = Field(default=None, description="Report to MLflow, or not.")
-
-
-class RetrievalTrainingConfig(TrainingConfig):
-    """`train_retrieval`: the same with the options of the two towers."""
-
-    # A section is frozen, so a narrower field is safe.
-    model: RetrievalModelConfig = Field(  # pyright: ignore[reportIncompatibleVariableOverride]
-        default=RetrievalModelConfig(), description="Sizes and options of the two towers."
-    )
-    objective: Literal["engagement", "next_item"] = Field(
-        default="engagement",
-        description="Learn which candidates are engaged with, or, for logs with positives only, "
-        "from every event what comes next.",
-    )
-    max_listed_posts: int = Field(
-        default=16_384,
-        ge=1,
-        description="`next_item`: posts that a batch is compared with; all, or a sample of more.",
-    )
-
-    @model_validator(mode="after")
-    def _queries_are_causal(self) -> Self:
-        model = self.model
-        if self.objective == "next_item" and (
-            model.user_pooling != "last" or model.history_attention != "causal"
-        ):
-            raise ValueError(
-                "`objective` next_item needs `model.user_pooling` last and "
-                "`model.history_attention` causal"
-            )
-        return self
 
 
 class EvaluateConfig(Section):
@@ -383,7 +317,7 @@ class Config(Section):
     validate_events: ValidateConfig = ValidateConfig()
     build_features: FeaturesConfig = FeaturesConfig()
     train_retrieval: RetrievalTrainingConfig = RetrievalTrainingConfig()
-    train_ranker: TrainingConfig = TrainingConfig()
+    train_ranker: RankerTrainingConfig = RankerTrainingConfig()
     evaluate_models: EvaluateConfig = EvaluateConfig()
     export_corpus: CorpusConfig = CorpusConfig()
     publish_release: ReleaseConfig = ReleaseConfig()

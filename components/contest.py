@@ -93,6 +93,7 @@ class RankingContest:
             "ndcg_users": len(ndcg.values),
             "gauc": _finite(gauc.mean),
             "gauc_users": len(gauc.values),
+            **{f"dwell_{name}": value for name, value in runner.dwell_metrics("day").items()},
             "slices": slices,
         }
         is_gauc = self.config.evaluate_models.ranking_metric == "gauc"

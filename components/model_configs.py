@@ -15,7 +15,10 @@ def ranker(config: Config) -> PhoenixModelConfig:
     """Returns the ranking transformer of a deployment."""
     sizes = config.train_ranker.model
     return PhoenixModelConfig(
-        model=_trunk(sizes), num_actions=len(config.actions), **_inputs(config, sizes)
+        model=_trunk(sizes),
+        num_actions=len(config.actions),
+        num_continuous=int(config.train_ranker.losses.dwell != "none"),
+        **_inputs(config, sizes),
     )
 
 

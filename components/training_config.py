@@ -1,10 +1,11 @@
-"""How a model is trained, beyond the few settings that everybody looks at first."""
+"""How the two models are trained: on what, how long, how fast, with which losses."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.config_base import Section
+from components.transformer_config import ModelConfig, RetrievalModelConfig
 
 
 class OptimizerSection(Section):
@@ -79,3 +80,99 @@ class TrackingSection(Section):
 
     uri: str = Field(description="Tracking URI of MLflow, e.g. sqlite:///mlflow.db or https://...")
     experiment: str = Field(default="phoenix", description="Name of the experiment.")
+
+
+class TrainingConfig(Section):
+    """`train_retrieval` and `train_ranker`: what to train on, how long, how fast."""
+
+    model: ModelConfig = Field(default=ModelConfig(), description="Sizes of the transformer.")
+    window_days: int = Field(default=7, ge=1, description="Days before this one to train on.")
+    warm_start: bool = Field(
+        default=True,
+        description="Start from the champion, with the days of the window it has not seen.",
+    )
+    every_days: int = Field(
+        default=1, ge=1, description="Train on every n-th day since `first_day`."
+    )
+    min_windows: int = Field(
+        default=1_000, ge=1, description="Do not train on fewer windows than this."
+    )
+    epochs: int = Field(default=1, ge=1, description="Passes over the windows.")
+    batch_size: int = Field(default=256, ge=1, description="Windows per step.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Of AdamW, for the dense part.")
+    table_learning_rate: float = Field(
+        default=0.05, gt=0, description="Of AdaGrad, for the tables."
+    )
+    weight_decay: float = Field(default=1e-4, ge=0, description="Of AdamW.")
+    clip_norm: float | None = Field(
+        default=1.0, gt=0, description="Largest global norm of a gradient; null clips nothing."
+    )
+    checkpoint_every_steps: int = Field(
+        default=200, ge=1, description="A kill loses at most these."
+    )
+    max_skipped_steps: int = Field(
+        default=20, ge=0, description="Non-finite steps before training stops."
+    )
+    optimizer: OptimizerSection = OptimizerSection()
+    input: InputSection = InputSection()
+    validation: ValidationSection = ValidationSection()
+    checkpoints: CheckpointsSection = CheckpointsSection()
+    devices: DevicesSection = DevicesSection()
+    tracking: TrackingSection | None = Field(default=None, description="Report to MLflow, or not.")
+
+
+class RankerLossesSection(Section):
+    """The loss of the ranker, beside what `actions` say: loss_weight, focal_gamma, jrc_share."""
+
+    popularity_power: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="An impression counts q^-power, q the share of its post in the log: 0 counts "
+        "impressions, 1 posts.",
+    )
+    dwell: Literal["none", "squared_error", "absolute_error"] = Field(
+        default="none",
+        description="Also predict how long a user stays on a post, up to 30 seconds, where the "
+        "log says so: its mean, or its median.",
+    )
+    dwell_weight: float = Field(
+        default=1.0, gt=0, description="Of the loss of the dwell time, beside that of the actions."
+    )
+
+
+class RankerTrainingConfig(TrainingConfig):
+    """`train_ranker`: the same with the losses of the ranker."""
+
+    losses: RankerLossesSection = RankerLossesSection()
+
+
+class RetrievalTrainingConfig(TrainingConfig):
+    """`train_retrieval`: the same with the options of the two towers."""
+
+    # A section is frozen, so a narrower field is safe.
+    model: RetrievalModelConfig = Field(  # pyright: ignore[reportIncompatibleVariableOverride]
+        default=RetrievalModelConfig(), description="Sizes and options of the two towers."
+    )
+    objective: Literal["engagement", "next_item"] = Field(
+        default="engagement",
+        description="Learn which candidates are engaged with, or, for logs with positives only, "
+        "from every event what comes next.",
+    )
+    max_listed_posts: int = Field(
+        default=16_384,
+        ge=1,
+        description="`next_item`: posts that a batch is compared with; all, or a sample of more.",
+    )
+
+    @model_validator(mode="after")
+    def _queries_are_causal(self) -> Self:
+        model = self.model
+        if self.objective == "next_item" and (
+            model.user_pooling != "last" or model.history_attention != "causal"
+        ):
+            raise ValueError(
+                "`objective` next_item needs `model.user_pooling` last and "
+                "`model.history_attention` causal"
+            )
+        return self

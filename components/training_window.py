@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from components import compilation, drawings, featurizer, hosts, models, releases, step, tracking
 from components.artifacts import Artifact, Draft, Ref, Unchanged
-from components.config import Config, RetrievalTrainingConfig, TrainingConfig
+from components.config import Config
 from components.errors import BadConfigurationError, BadDataError, StoppedError
 from components.feature_source import FeatureWindows, feature_windows
 from components.models import ModelFolder
 from components.step import Context
+from components.training_config import RetrievalTrainingConfig, TrainingConfig
 
 if TYPE_CHECKING:
+    from phoenix.loss_config import RankingLossConfig
     from phoenix.model_runners import ModelConfig
     from phoenix.next_item import NextItemConfig
     from phoenix.train_config import ComputeConfig, TrainConfig
@@ -113,7 +115,14 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
         "model": model_config.to_dict(),
         "hashing": config.hashing.model_dump(mode="json"),
         "actions": [
-            [action.name, action.loss_weight, action.is_positive] for action in config.actions
+            [
+                action.name,
+                action.loss_weight,
+                action.focal_gamma,
+                action.jrc_share,
+                action.is_positive,
+            ]
+            for action in config.actions
         ],
         "min_windows": section.min_windows,
         "reason": plan.reason,
@@ -224,12 +233,12 @@ def _result(
             tracker.log_point(progress.metrics)
 
     try:
-        train_config = _train_config(context.config, section)
-        learned = source if train_config.next_item is None else SequenceSource(source)
+        how = train_config(context.config, plan.role)
+        learned = source if how.next_item is None else SequenceSource(source)
         with step.stop_between_steps() as should_stop:
             return TrainRunner(
                 model_config=model_config,
-                train_config=train_config,
+                train_config=how,
                 compute=_compute_config(section),
                 hash_spec=featurizer.hash_spec(context.config.hashing),
                 actions=context.config.action_names,
@@ -284,10 +293,12 @@ def _compatible_champion(
     return release
 
 
-def _train_config(config: Config, section: TrainingConfig) -> "TrainConfig":
+def train_config(config: Config, role: str) -> "TrainConfig":
+    """Returns how the trainer is to train the model of a role."""
     from phoenix.optimizer import OptimizerConfig
     from phoenix.train_config import TrainConfig
 
+    section = _section(config, role)
     chosen, validation, checkpoints = section.optimizer, section.validation, section.checkpoints
     return TrainConfig(
         seed=config.seed,
@@ -309,7 +320,7 @@ def _train_config(config: Config, section: TrainingConfig) -> "TrainConfig":
         table_half_life=chosen.table_half_life,
         accumulation_steps=chosen.accumulation_steps,
         max_skipped_steps=section.max_skipped_steps,
-        action_weights={action.name: action.loss_weight for action in config.actions},
+        ranking=_ranking(config),
         positive_actions=[action.name for action in config.actions if action.is_positive],
         validate_every_epochs=validation.every_epochs,
         validate_every_steps=validation.every_steps,
@@ -321,6 +332,17 @@ def _train_config(config: Config, section: TrainingConfig) -> "TrainConfig":
         result=checkpoints.result,
         log_every=10,
         next_item=_next_item(section),
+    )
+
+
+def _ranking(config: Config) -> "RankingLossConfig":
+    from phoenix.loss_config import RankingLossConfig
+
+    return RankingLossConfig(
+        action_weights={action.name: action.loss_weight for action in config.actions},
+        focal_gammas={action.name: action.focal_gamma for action in config.actions},
+        jrc_shares={action.name: action.jrc_share for action in config.actions},
+        **config.train_ranker.losses.model_dump(),
     )
 
 

@@ -141,6 +141,10 @@ class MostPopular:
         known_rates = _at(self.rates, place) if len(self.rates) else self.global_rates
         return np.where(is_known[..., None], known_rates, self.global_rates).astype(np.float32)
 
+    def predict_dwell(self, windows: Windows) -> None:
+        """It has no idea how long anybody stays."""
+        del windows
+
     def _find(self, post_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The place of each id among the fitted posts, and whether it is there."""
         if not len(self.post_ids):
@@ -174,6 +178,10 @@ class Random:
         """`[N, C, A]` float32: uniform in (0, 1) by user, post and action."""
         pairs = _mixed(windows.user_ids)[:, None] ^ _mixed(windows.candidate_post_ids + 1)
         return self._uniform(pairs, len(self.actions), salt=3).astype(np.float32)
+
+    def predict_dwell(self, windows: Windows) -> None:
+        """It has no idea how long anybody stays."""
+        del windows
 
     def _gaussian(self, ids: np.ndarray, *, salt: int) -> np.ndarray:
         half = _RANDOM_SIZE // 2

@@ -80,6 +80,7 @@ class TrainBatch(NamedTuple):
 
     inputs: RecsysBatch
     labels: np.ndarray  # [B, C, A] float32, 0 or 1
+    dwell_seconds: np.ndarray  # [B, C] float32
     log_frequencies: np.ndarray  # [B, C] float32: logarithm of the share of training impressions
     weights: np.ndarray  # [B] float32
 
@@ -179,6 +180,7 @@ def train_batch(
     return TrainBatch(
         inputs=inputs,
         labels=unpack_actions(windows.labels, num_actions),
+        dwell_seconds=windows.label_dwell_seconds,
         log_frequencies=np.zeros(ids.shape, np.float32)
         if frequencies is None
         else frequencies.logarithms(ids),

@@ -21,11 +21,11 @@ from jax.typing import ArrayLike, DTypeLike
 
 from phoenix.config import JsonConfig, check, check_counts, float_dtype
 from phoenix.grok import TransformerConfig
+from phoenix.windows import DWELL_SCALE_SECONDS
 
 POST_AGE_BUCKET_MINUTES = 60
 POST_AGE_LIMIT_MINUTES = 4800
 NUM_POST_AGE_BUCKETS = POST_AGE_LIMIT_MINUTES // POST_AGE_BUCKET_MINUTES + 2
-DWELL_SCALE_SECONDS = 30.0
 DWELL_HIDDEN_SIZE = 64
 
 

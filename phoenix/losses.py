@@ -4,7 +4,8 @@
 losses are computed in float32, and are 0 when nothing counts.
 
 Glossary of shapes:
-  B: rows, C: posts of a row, P = B * C: posts of the batch, D: vector size, k: hash functions.
+  B: rows, C: posts of a row, A: actions, P = B * C: posts of the batch, D: vector size,
+  k: hash functions.
 """
 
 import jax
@@ -45,126 +46,60 @@ def weighted_mean(
     return jnp.sum(values * total) / jnp.where(denominator > 0, denominator, 1.0)
 
 
-def sigmoid_binary_cross_entropy(
+def multi_label(
     logits: Array,
     labels: Array,
     *,
+    focal_gammas: np.ndarray | float = 0.0,
+    jrc_shares: np.ndarray | float = 0.0,
     where: Array | None = None,
     weights: Array | None = None,
 ) -> jax.Array:
-    """Weighted mean of -y * log(sigmoid(x)) - (1 - y) * log(1 - sigmoid(x)).
+    """Binary cross entropy per action, focused on what is wrong, and ranked within the slate.
 
-    Computed as max(x, 0) - x * y + log(1 + exp(-abs(x))), which does not overflow. One label per
-    action and one weight per action make it the multi-label loss of the ranker.
+    With x the logit, y the label, q the probability of the true label, g the gamma and s the share
+    of the action: (1 - s) * (1 - q) ** g * (-log q) + s * r, averaged.
+
+    g = s = 0 is the cross entropy -y * log(sigmoid(x)) - (1 - y) * log(1 - sigmoid(x)), computed as
+    max(x, 0) - x * y + log(1 + exp(-abs(x))), which does not overflow.
     Source: Goodfellow, Bengio and Courville 2016, section 6.2.2.2.
 
+    g > 0 looks away from what is already right.
+    Source: Lin et al. 2017, "Focal Loss for Dense Object Detection", equation 4.
+
+    s > 0 is JRC with alpha = 1 - s. With f_1 = x / 2 and f_0 = -x / 2, the two logits of an example
+    whose sigmoid is that of x, r = log(sum over j of the slate of exp(f_y(j))) - f_y(i), y being
+    the label of i: it orders the posts of one user, while the rest keeps the probabilities right.
+    Source: Sheng et al. 2023, "Joint Optimization of Ranking and Calibration with Contextualized
+    Hybrid Model", equations 7 to 10; the slate is the context.
+
     Args:
-      logits: `[...]` x.
-      labels: `[...]` y in [0, 1].
+      logits: `[..., C, A]` x.
+      labels: `[..., C, A]` 0 or 1.
+      focal_gammas: At least 0, per action or one for all; known when compiled.
+      jrc_shares: In [0, 1], likewise.
       where: See `weighted_mean`.
       weights: See `weighted_mean`.
 
-    >>> loss = sigmoid_binary_cross_entropy(jnp.array([0.0, 0.0]), jnp.array([0.0, 1.0]))
+    >>> loss = multi_label(jnp.zeros((2, 1)), jnp.array([[0.0], [1.0]]))
     >>> print(f"{loss:.4f}")
     0.6931
     """
-    values = _binary_cross_entropy(logits, labels)
-    return weighted_mean(values, where=where, weights=weights)
+    x, y = jnp.asarray(logits, jnp.float32), jnp.asarray(labels)
+    values = jnp.maximum(x, 0) - x * y + jnp.log1p(jnp.exp(-jnp.abs(x)))
+    if np.any(focal_gammas):
+        # 1 - q = sigmoid(-x) where y = 1, else sigmoid(x); the logarithm keeps gradients finite.
+        values *= jnp.exp(focal_gammas * jax.nn.log_sigmoid(jnp.where(y > 0.5, -x, x)))
+    if np.any(jrc_shares):
+        exists = jnp.broadcast_to(True if where is None else where, x.shape)
+        half = jnp.where(exists, x / 2, 0.0)
 
+        def against_slate(own: jax.Array) -> jax.Array:
+            listed = jnp.where(exists, own, _MASKED)
+            return jax.nn.logsumexp(listed, axis=-2, keepdims=True) - own
 
-def sigmoid_focal(
-    logits: Array,
-    labels: Array,
-    *,
-    gamma: float = 2.0,
-    where: Array | None = None,
-    weights: Array | None = None,
-) -> jax.Array:
-    """Weighted mean of (1 - q) ** gamma * cross entropy, q the probability of the true label.
-
-    q = y * p + (1 - y) * (1 - p) with p = sigmoid(x); gamma 0 is the plain cross entropy.
-    Source: Lin et al. 2017, "Focal Loss for Dense Object Detection", equation 4.
-
-    Args:
-      logits: `[...]` x.
-      labels: `[...]` y, 0 or 1.
-      gamma: At least 0; larger values look away from what is already right.
-      where: See `weighted_mean`.
-      weights: See `weighted_mean`.
-
-    >>> print(f"{sigmoid_focal(jnp.array([0.0]), jnp.array([1.0])):.4f}")
-    0.1733
-    """
-    logits = jnp.asarray(logits, jnp.float32)
-    # 1 - q = sigmoid(-x) for y = 1, sigmoid(x) for y = 0; the logarithm keeps its gradient finite.
-    log_wrong = jax.nn.log_sigmoid(jnp.where(labels > 0.5, -logits, logits))
-    values = jnp.exp(gamma * log_wrong) * _binary_cross_entropy(logits, labels)
-    return weighted_mean(values, where=where, weights=weights)
-
-
-def joint_ranking_and_calibration(
-    logits: Array,
-    labels: Array,
-    *,
-    alpha: float = 0.5,
-    where: Array | None = None,
-    weights: Array | None = None,
-) -> jax.Array:
-    """JRC: alpha * cross entropy + (1 - alpha) * softmax against the others of the list.
-
-    With f_1 = x / 2 and f_0 = -x / 2, the two logits of an example whose sigmoid is that of x, the
-    second term is log(sum over j of the list of exp(f_y(j))) - f_y(i) with y the label of i: it
-    orders the posts of one user, while the first keeps the probabilities right.
-    Source: Sheng et al. 2023, "Joint Optimization of Ranking and Calibration with Contextualized
-    Hybrid Model", equations 7 to 10; the list is the context.
-
-    Args:
-      logits: `[..., C]` x of the C posts of each list.
-      labels: `[..., C]` 0 or 1.
-      alpha: In [0, 1]; 1 is the cross entropy alone.
-      where: Broadcasts against `logits`; see `weighted_mean`.
-      weights: Broadcasts against `logits`; see `weighted_mean`.
-
-    >>> x, y = jnp.zeros((1, 2)), jnp.array([[1.0, 0.0]])
-    >>> print(f"{joint_ranking_and_calibration(x, y):.4f}")
-    0.6931
-    """
-    logits = jnp.asarray(logits, jnp.float32)
-    exists = jnp.broadcast_to(True if where is None else where, logits.shape)
-    half = jnp.where(exists, logits / 2, 0.0)
-
-    def against_list(own: jax.Array) -> jax.Array:
-        listed = jnp.where(exists, own, _MASKED)
-        return jax.nn.logsumexp(listed, axis=-1, keepdims=True) - own
-
-    listwise = jnp.where(labels > 0.5, against_list(half), against_list(-half))
-    values = alpha * _binary_cross_entropy(logits, labels) + (1 - alpha) * listwise
-    return weighted_mean(values, where=exists, weights=weights)
-
-
-def softmax_cross_entropy(
-    logits: Array,
-    labels: Array,
-    *,
-    where: Array | None = None,
-    weights: Array | None = None,
-) -> jax.Array:
-    """Weighted mean of log(sum_j exp(x_j)) - x_label.
-
-    Source: Goodfellow, Bengio and Courville 2016, section 6.2.2.3.
-
-    Args:
-      logits: `[..., K]` x.
-      labels: `[...]` int in [0, K).
-      where: Broadcasts against `labels`; see `weighted_mean`.
-      weights: Broadcasts against `labels`; see `weighted_mean`.
-
-    >>> print(f"{softmax_cross_entropy(jnp.zeros((1, 4)), jnp.array([2])):.4f}")
-    1.3863
-    """
-    logits = jnp.asarray(logits, jnp.float32)
-    of_label = jnp.take_along_axis(logits, jnp.asarray(labels)[..., None], axis=-1)[..., 0]
-    values = jax.nn.logsumexp(logits, axis=-1) - of_label
+        ranked = jnp.where(y > 0.5, against_slate(half), against_slate(-half))
+        values = (1 - jrc_shares) * values + jrc_shares * ranked
     return weighted_mean(values, where=where, weights=weights)
 
 
@@ -374,8 +309,3 @@ def _scaled_gradients(
 
 
 _log_masses.defvjp(_log_masses_and_gradients, _scaled_gradients)
-
-
-def _binary_cross_entropy(logits: Array, labels: Array) -> jax.Array:
-    logits = jnp.asarray(logits, jnp.float32)
-    return jnp.maximum(logits, 0) - logits * labels + jnp.log1p(jnp.exp(-jnp.abs(logits)))

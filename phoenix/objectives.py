@@ -4,7 +4,7 @@ Glossary of shapes:
   B: batch, C: candidates, A: actions, D: vector size.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,8 +15,16 @@ import numpy as np
 
 from phoenix import losses
 from phoenix.batches import TrainBatch
+from phoenix.config import check
+from phoenix.inputs import scaled_dwell
+from phoenix.loss_config import DwellLoss, RankingLossConfig
 from phoenix.model_runners import ModelConfig
-from phoenix.recsys_model import PhoenixModelConfig, RecsysBatch, RecsysEmbeddings
+from phoenix.recsys_model import (
+    PhoenixModelConfig,
+    RecsysBatch,
+    RecsysEmbeddings,
+    RecsysModelOutput,
+)
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.windows import check_actions, positive_bits, unpack_actions
 
@@ -43,30 +51,56 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class RankingObjective:
-    """Multi-label cross entropy of the ranker, over real candidates and all actions."""
+    """What users do with real candidates, per action, and how long they stay."""
 
     config: PhoenixModelConfig
     action_weights: tuple[float, ...]  # [A] at least 0
+    focal_gammas: tuple[float, ...]  # [A] at least 0
+    jrc_shares: tuple[float, ...]  # [A] in [0, 1]
+    popularity_power: float = 0.0
+    dwell: DwellLoss = "none"
+    dwell_weight: float = 1.0
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns the initial parameters of the ranker."""
-        return jax.jit(hk.transform(self._logits).init)(jax.random.key(seed), batch, rows)
+        return jax.jit(hk.transform(self._output).init)(jax.random.key(seed), batch, rows)
 
     def loss(
         self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """See `losses.sigmoid_binary_cross_entropy`; padded candidates do not count."""
-        logits = hk.without_apply_rng(hk.transform(self._logits)).apply(params, batch.inputs, rows)
-        value = losses.sigmoid_binary_cross_entropy(
-            logits,
-            batch.labels,
-            where=_candidate_mask(batch)[..., None],
-            weights=batch.weights[:, None, None] * np.array(self.action_weights, np.float32),
-        )
-        return value, {}
+        """See `losses.multi_label`; padded candidates do not count.
 
-    def _logits(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
-        return self.config.make()(batch, rows).logits
+        An impression is weighted by q ** -popularity_power, with q the share of its post in the
+        log: a log shows popular posts most, and a feed must rank the others, too.
+        Source: Yang et al. 2018, "Unbiased Offline Recommender Evaluation for Missing-Not-At-Random
+        Implicit Feedback", section 3.2, with the observed share as the propensity.
+
+        The dwell time is learned in units of 30 s, clipped to [0, 1].
+        """
+        output = hk.without_apply_rng(hk.transform(self._output)).apply(params, batch.inputs, rows)
+        exists = _candidate_mask(batch)
+        weights = jnp.broadcast_to(batch.weights[:, None], exists.shape)
+        if self.popularity_power:
+            # Means are weighted, so a common factor is free: no weight of a real post overflows.
+            logarithms = jnp.where(exists, batch.log_frequencies, 0.0)
+            weights *= jnp.exp(self.popularity_power * (jnp.min(logarithms) - logarithms))
+        value = losses.multi_label(
+            output.logits,
+            batch.labels,
+            focal_gammas=np.array(self.focal_gammas, np.float32),
+            jrc_shares=np.array(self.jrc_shares, np.float32),
+            where=exists[..., None],
+            weights=weights[..., None] * np.array(self.action_weights, np.float32),
+        )
+        if self.dwell == "none":
+            return value, {}
+        error = losses.absolute_error if self.dwell == "absolute_error" else losses.squared_error
+        targets = scaled_dwell(batch.dwell_seconds)
+        dwell = error(output.continuous[..., 0], targets, where=exists, weights=weights)
+        return value + self.dwell_weight * dwell, {"dwell_loss": dwell}
+
+    def _output(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> RecsysModelOutput:
+        return self.config.make()(batch, rows)
 
 
 @dataclass(frozen=True)
@@ -114,7 +148,7 @@ def objective_of(
     config: ModelConfig,
     actions: Sequence[str],
     *,
-    action_weights: Mapping[str, float],
+    ranking: RankingLossConfig,
     positive_actions: Sequence[str],
 ) -> Objective:
     """Returns the objective that belongs to the model of `config`.
@@ -122,21 +156,37 @@ def objective_of(
     Args:
       config: Of the ranker or the retrieval model.
       actions: The names of the A actions, in the order of the bits.
-      action_weights: Loss weight by action for the ranker; an action that is not named has 1.
+      ranking: The loss of the ranker.
       positive_actions: What makes a post a positive for retrieval; empty means any action.
 
     Raises:
+      ConfigError: If the ranker has another number of continuous heads than its loss needs.
       ValueError: If an action is unknown, or the ranker's number of actions differs.
     """
-    check_actions(action_weights, actions)
+    named = (ranking.action_weights, ranking.focal_gammas, ranking.jrc_shares)
+    check_actions(set().union(*named), actions)
     if isinstance(config, PhoenixModelConfig):
         if config.num_actions != len(actions):
             raise ValueError(
                 f"The ranker predicts {config.num_actions} actions, but the action list has "
                 f"{len(actions)}: {list(actions)}."
             )
-        weights = tuple(action_weights.get(action, 1.0) for action in actions)
-        return RankingObjective(config, weights)
+        num_heads = int(ranking.dwell != "none")
+        check(
+            config.num_continuous == num_heads,
+            "PhoenixModelConfig.num_continuous",
+            expected=f"{num_heads} where `RankingLossConfig.dwell` is {ranking.dwell!r}",
+            got=config.num_continuous,
+        )
+        return RankingObjective(
+            config,
+            action_weights=tuple(ranking.action_weights.get(action, 1.0) for action in actions),
+            focal_gammas=tuple(ranking.focal_gammas.get(action, 0.0) for action in actions),
+            jrc_shares=tuple(ranking.jrc_shares.get(action, 0.0) for action in actions),
+            popularity_power=ranking.popularity_power,
+            dwell=ranking.dwell,
+            dwell_weight=ranking.dwell_weight,
+        )
     bits = positive_bits(actions, positive_actions)
     is_positive = unpack_actions(np.array(bits), len(actions)) > 0
     return RetrievalObjective(config, tuple(is_positive.tolist()))

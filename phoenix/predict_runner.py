@@ -17,7 +17,7 @@ from phoenix.array_files import FileFormat, write_array
 from phoenix.embedding_runner import NotFiniteError, chosen_split
 from phoenix.mergeable_metrics import Sums
 from phoenix.recommender import Ranker
-from phoenix.windows import Windows, unpack_actions
+from phoenix.windows import DWELL_SCALE_SECONDS, Windows, unpack_actions
 
 Metrics = dict[str, dict[str, float | None]]  # action -> name -> value; None is undefined
 
@@ -56,6 +56,22 @@ class PredictRunner:
             for a, action in enumerate(self.ranker.actions)
         }
 
+    def dwell_metrics(self, split: str) -> dict[str, float | None]:
+        """Returns MAE and MSE in seconds and XAUC of the dwell time; empty if it is not predicted.
+
+        Longer times count as the longest that the head can say: it learned no others.
+        """
+        windows = self.splits[split]
+        seconds = self.ranker.predict_dwell(windows)
+        if seconds is None:
+            return {}
+        is_real = windows.candidate_mask
+        targets = np.minimum(windows.label_dwell_seconds[is_real], DWELL_SCALE_SECONDS)
+        sums = Sums.of(targets, seconds[is_real]).values()
+        values = {name: sums[name] for name in ("mean_absolute_error", "mean_squared_error")}
+        values["xauc"] = metrics.xauc(targets, seconds[is_real])
+        return {name: _finite(value) for name, value in values.items()}
+
     def run(self, folder: Path, file_format: FileFormat = "npy") -> dict[str, Metrics]:
         """Writes predictions and `metrics.json` below `folder`, which must exist.
 
@@ -86,4 +102,8 @@ def _action_metrics(labels: np.ndarray, predicted: np.ndarray) -> dict[str, floa
         "rce": sums.pop("relative_cross_entropy"),
         **sums,
     }
-    return {name: float(v) if math.isfinite(v) else None for name, v in values.items()}
+    return {name: _finite(value) for name, value in values.items()}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

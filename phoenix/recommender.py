@@ -45,3 +45,7 @@ class Ranker(Protocol):
         candidates are finite and meaningless.
         """
         ...
+
+    def predict_dwell(self, windows: Windows) -> np.ndarray | None:
+        """`[N, C]` float32: seconds that the user will stay; None where it predicts none."""
+        ...

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from phoenix.config import JsonConfig, check, check_choice, check_counts
+from phoenix.loss_config import RankingLossConfig
 from phoenix.next_item import NextItemConfig
 from phoenix.optimizer import OptimizerConfig
 
@@ -29,7 +30,7 @@ class TrainConfig(JsonConfig):
     accumulation_steps: int = 1  # Parts into which a batch is cut to save memory.
     max_skipped_steps: int = 10  # In a row; one more stops the run.
     # Losses.
-    action_weights: Mapping[str, float] = field(default_factory=dict)  # Ranker; others have 1.
+    ranking: RankingLossConfig = field(default_factory=RankingLossConfig)
     positive_actions: Sequence[str] = ()  # Retrieval; empty means any action.
     next_item: NextItemConfig | None = None  # Retrieval: learn sequences, from every position.
     # Validation and early stopping.
@@ -48,6 +49,7 @@ class TrainConfig(JsonConfig):
 
     _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {
         "optimizer": OptimizerConfig,
+        "ranking": RankingLossConfig,
         "next_item": NextItemConfig,
     }
 
@@ -67,7 +69,6 @@ class TrainConfig(JsonConfig):
             ("table_half_life", half_life is None or half_life > 0, "None or a number > 0"),
             ("min_change", self.min_change >= 0, "a number >= 0"),
             ("validation_fraction", 0 <= self.validation_fraction < 1, "in [0, 1)"),
-            ("action_weights", min(self.action_weights.values(), default=0) >= 0, "weights >= 0"),
             ("length_buckets", min(self.length_buckets, default=1) >= 1, "lengths >= 1"),
             (
                 "accumulation_steps",

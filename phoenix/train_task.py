@@ -62,7 +62,8 @@ def task_of(
     """
     is_retrieval = isinstance(model_config, PhoenixRetrievalModelConfig)
     if config.next_item is None:
-        frequencies = PostFrequencies.of(source, num_train) if is_retrieval else None
+        is_corrected = is_retrieval or config.ranking.popularity_power > 0
+        frequencies = PostFrequencies.of(source, num_train) if is_corrected else None
 
         def batch(windows: Windows, step: int | None) -> TrainBatch:
             del step  # nothing is random
@@ -72,7 +73,7 @@ def task_of(
         objective = objective_of(
             model_config,
             actions,
-            action_weights=config.action_weights,
+            ranking=config.ranking,
             positive_actions=config.positive_actions,
         )
         return Task(objective, batch)

@@ -25,9 +25,14 @@ from phoenix.embedding import EmbeddingTables, lookup
 from phoenix.grok import Context
 from phoenix.hashing import HashSpec
 from phoenix.model_runners import ModelConfig
-from phoenix.recsys_model import PhoenixModelConfig, RecsysBatch, RecsysEmbeddings
+from phoenix.recsys_model import (
+    PhoenixModelConfig,
+    RecsysBatch,
+    RecsysEmbeddings,
+    RecsysModelOutput,
+)
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.windows import Windows
+from phoenix.windows import DWELL_SCALE_SECONDS, Windows
 
 _ROW_BUCKETS = (1, 16, 64, 256)  # Windows per call.
 _TOKENS_PER_CALL = 1 << 16  # Bounds the memory of a call: fewer windows when slates are long.
@@ -132,10 +137,27 @@ class RankingTransformer(_Trained):
         Raises:
           ValueError: If the windows have another number of hashes than the model.
         """
+        return self._scored(windows, _ranker(self.config).probabilities, len(self.actions))
+
+    def predict_dwell(self, windows: Windows) -> np.ndarray | None:
+        """`[N, C]` float32: seconds that the user will stay, at most 30; None without such a head.
+
+        Values of padded candidates are finite and meaningless.
+
+        Raises:
+          ValueError: If the windows have another number of hashes than the model.
+        """
+        if not self.config.num_continuous:
+            return None
+        times = self._scored(windows, _ranker(self.config).times, self.config.num_continuous)
+        return times[..., 0] * DWELL_SCALE_SECONDS
+
+    def _scored(self, windows: Windows, score: _Compiled, width: int) -> np.ndarray:
+        """`[N, C, width]` float32: what `score` says of all candidates."""
         self._check(windows)
         ranker = _ranker(self.config)
         num_windows, num_candidates = windows.candidate_post_ids.shape
-        values = np.empty((num_windows, num_candidates, len(self.actions)), np.float32)
+        values = np.empty((num_windows, num_candidates, width), np.float32)
         for rows in _row_slices(windows, min(num_candidates, slates.MAX_BLOCK)):
             batch = self._inputs(windows.rows(rows))
             users = slates.candidate_block(batch, _NO_CANDIDATES)
@@ -143,9 +165,7 @@ class RankingTransformer(_Trained):
             for block in slates.blocks(num_candidates):
                 size = slates.block_bucket(block.stop - block.start)
                 part = slates.candidate_block(batch, block, size)
-                scored = np.asarray(
-                    ranker.probabilities(self.params, self.tables, part, context, block.start)
-                )
+                scored = np.asarray(score(self.params, self.tables, part, context, block.start))
                 values[rows, block] = scored[: rows.stop - rows.start, : block.stop - block.start]
         return values
 
@@ -185,6 +205,7 @@ def trained_model(
 class _Ranker(NamedTuple):
     encode_context: _Compiled
     probabilities: _Compiled
+    times: _Compiled
 
 
 @lru_cache(maxsize=8)
@@ -208,13 +229,18 @@ def _ranker(config: PhoenixModelConfig) -> _Ranker:
     def encode(batch: RecsysBatch, rows: RecsysEmbeddings) -> Context:
         return config.make().encode_context(batch, rows)
 
-    def probabilities(
+    def scores(
         batch: RecsysBatch, rows: RecsysEmbeddings, context: Context, first_slot: ArrayLike
-    ) -> jax.Array:
-        output = config.make().score_candidates(context, batch, rows, first_slot)
-        return jax.nn.sigmoid(output.logits.astype(jnp.float32))
+    ) -> RecsysModelOutput:
+        return config.make().score_candidates(context, batch, rows, first_slot)
 
-    return _Ranker(_compiled(encode), _compiled(probabilities))
+    def probabilities(*arguments: Any) -> jax.Array:  # noqa: ANN401 - those of `scores`
+        return jax.nn.sigmoid(scores(*arguments).logits.astype(jnp.float32))
+
+    def times(*arguments: Any) -> jax.Array | None:  # noqa: ANN401 - those of `scores`
+        return scores(*arguments).continuous
+
+    return _Ranker(_compiled(encode), _compiled(probabilities), _compiled(times))
 
 
 def _compiled(function: Callable[..., Any]) -> _Compiled:

@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 _MINUTE_MS = 60_000
+# Models read and predict dwell times as shares of this, and know no longer ones.
+DWELL_SCALE_SECONDS = 30.0
 
 
 class Windows(NamedTuple):

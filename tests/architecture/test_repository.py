@@ -21,7 +21,6 @@ TESTED_BY = {
     "train_loop": "test_training",
     "train_ranker": "test_training_window",
     "train_retrieval": "test_training_window",
-    "training_config": "test_config",
 }
 
 

@@ -25,6 +25,9 @@ class Oracle:
         values = {"right": done, "wrong": 1 - done, "broken": done * np.nan}
         return np.clip(values[self.mode], 0.01, 0.99)
 
+    def predict_dwell(self, windows: Windows) -> None:
+        del windows  # knows actions alone
+
 
 class Favourite:
     """Retrieves one given post first for everybody."""

@@ -1,6 +1,7 @@
 """Training reads the days it should, starts where it should, and survives a kill."""
 
 import datetime
+import json
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,10 @@ from components import contract, training_window
 from components.contract import ExitCode
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
+SMALL = (
+    "model: {emb_size: 16, num_layers: 1, num_heads: 1, key_size: 8}, min_windows: 10, "
+    "batch_size: 32, epochs: 2"
+)
 DATA_STEPS = ("ingest_events", "validate_events", "build_features")
 
 
@@ -151,3 +156,39 @@ def test_what_training_cannot_do_is_bad_configuration(setting, message, world, c
     world.edit("epochs: 2", f"epochs: 2\n  {setting}")
     assert world.run("train_ranker", DAYS[2]) == ExitCode.BAD_CONFIGURATION
     assert message in capfd.readouterr().out
+
+
+def test_a_ranker_with_other_losses_is_trained_judged_and_told_apart(world) -> None:
+    plain = world.artifact("train_ranker", DAYS[2]).ref.key
+    world.edit(
+        "train_ranker: *training",
+        f"train_ranker: {{{SMALL}, losses: {{dwell: absolute_error, popularity_power: 0.5}}}}",
+    ).edit("{name: click}", "{name: click, focal_gamma: 1.0, jrc_share: 0.5}")
+    assert world.run_day(DAYS[2], ("train_ranker", "evaluate_models")) == [0, 0]
+    trained = world.artifact("train_ranker", DAYS[2])
+    assert trained.ref.key != plain
+    assert trained.facts["trained"]
+    evaluated = world.artifact("evaluate_models", DAYS[2])
+    metrics = json.loads(evaluated.path("metrics.json").read_text())["ranker"]
+    for name in ("mean_absolute_error", "mean_squared_error", "xauc"):
+        assert metrics["candidate"][f"dwell_{name}"] > 0
+        assert f"dwell_{name}" not in metrics["random"]
+
+
+def test_retrieval_that_learns_next_items_is_trained_judged_and_exported(world) -> None:
+    small = SMALL.replace("key_size: 8", "key_size: 8, user_pooling: last")
+    world.edit("train_retrieval: &training", "train_ranker: &training").edit(
+        "train_ranker: *training",
+        f"train_retrieval: {{{small}, objective: next_item, max_listed_posts: 50}}",
+    )
+    steps = ("train_retrieval", "evaluate_models")
+    assert world.run_day(DAYS[2], steps) == [0, 0]
+    trained = world.artifact("train_retrieval", DAYS[2])
+    assert trained.facts["trained"]
+    assert trained.facts["last_loss"] < trained.facts["first_loss"]
+    evaluated = world.artifact("evaluate_models", DAYS[2])
+    metrics = json.loads(evaluated.path("metrics.json").read_text())["retrieval"]
+    assert metrics["candidate"]["recall@20"] > 0
+    _force_promotion(world, DAYS[2])
+    corpus = world.artifact("export_corpus", DAYS[2])
+    assert (corpus.facts["model"], corpus.facts["emb_size"]) == ("two_tower", 16)

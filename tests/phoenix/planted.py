@@ -15,6 +15,7 @@ from phoenix.checkpoint import save_model
 from phoenix.embedding import initial_tables, lookup
 from phoenix.grok import TransformerConfig
 from phoenix.hashing import HashSpec
+from phoenix.loss_config import RankingLossConfig
 from phoenix.objectives import objective_of
 from phoenix.optimizer import OptimizerConfig
 from phoenix.recsys_model import PhoenixModelConfig
@@ -96,7 +97,10 @@ def untrained(config):
     """A model of `config` with its initial weights."""
     tables = initial_tables(SPEC, config.emb_size, 0)
     inputs = model_inputs(world(2).windows, ACTIONS, config)
-    objective = objective_of(config, ACTIONS, action_weights={}, positive_actions=[])
+    ranking = RankingLossConfig(
+        dwell="squared_error" if getattr(config, "num_continuous", 0) else "none"
+    )
+    objective = objective_of(config, ACTIONS, ranking=ranking, positive_actions=[])
     params = objective.initial_params(0, inputs, lookup(tables, inputs))
     return trained_model(config, params, tables, actions=ACTIONS, hash_spec=SPEC, seed=0)
 

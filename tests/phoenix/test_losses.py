@@ -1,6 +1,7 @@
 """Losses equal their formulas, ignore what is masked, and keep finite gradients."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -40,9 +41,9 @@ def test_binary_losses_match_their_formulas(rows, gamma):
         return np.sum(np.array(values) * weights * where) / total if total else 0.0
 
     options = {"where": jnp.asarray(where), "weights": jnp.asarray(weights)}
-    actual = losses.sigmoid_binary_cross_entropy(jnp.asarray(x), jnp.asarray(y), **options)
+    actual = losses.multi_label(jnp.asarray(x), jnp.asarray(y), **options)
     np.testing.assert_allclose(actual, mean(cross_entropy), rtol=2e-4, atol=1e-6)
-    actual = losses.sigmoid_focal(jnp.asarray(x), jnp.asarray(y), gamma=gamma, **options)
+    actual = losses.multi_label(jnp.asarray(x), jnp.asarray(y), focal_gammas=gamma, **options)
     np.testing.assert_allclose(actual, mean(focal), rtol=2e-4, atol=1e-6)
 
 
@@ -50,14 +51,15 @@ def test_action_weights_scale_the_share_of_an_action():
     logits, labels = jnp.zeros((1, 2, 2)), jnp.array([[[1.0, 0], [0, 0]]])
     logits = logits.at[..., 1].set(3.0)
     plain, heavy = math.log(2), math.log1p(math.exp(3))
-    actual = losses.sigmoid_binary_cross_entropy(logits, labels, weights=jnp.array([1.0, 3.0]))
+    actual = losses.multi_label(logits, labels, weights=jnp.array([1.0, 3.0]))
     np.testing.assert_allclose(actual, (plain + 3 * heavy) / 4, rtol=1e-6)
 
 
 def test_large_logits_do_not_overflow():
     logits, labels = jnp.array([1e4, -1e4]), jnp.array([0.0, 1.0])
-    for loss in (losses.sigmoid_binary_cross_entropy, losses.sigmoid_focal):
-        value, gradient = jax.value_and_grad(loss)(logits, labels)
+    for gamma in (0.0, 2.0):
+        loss = partial(losses.multi_label, labels=labels, focal_gammas=gamma)
+        value, gradient = jax.value_and_grad(loss)(logits)
         assert value == pytest.approx(1e4)
         assert np.all(np.isfinite(gradient))
 
@@ -65,21 +67,9 @@ def test_large_logits_do_not_overflow():
 def test_what_is_masked_has_no_value_and_no_gradient():
     logits = jnp.array([0.0, jnp.nan, jnp.inf])
     where = jnp.array([True, False, False])
-    for loss in (losses.sigmoid_binary_cross_entropy, losses.squared_error, losses.absolute_error):
+    for loss in (losses.multi_label, losses.squared_error, losses.absolute_error):
         assert np.isfinite(loss(logits, jnp.zeros(3), where=where))
     assert losses.squared_error(logits, logits, where=jnp.zeros(3, bool)) == 0
-
-
-def test_softmax_cross_entropy_is_the_negative_log_likelihood():
-    logits, labels = np.array([[1.0, 2, 3], [0, 0, 5]]), np.array([2, 0])
-    expected = [
-        math.log(sum(math.exp(v) for v in row)) - row[k]
-        for row, k in zip(logits, labels, strict=True)
-    ]
-    actual = losses.softmax_cross_entropy(logits, labels)
-    np.testing.assert_allclose(actual, np.mean(expected), rtol=1e-6)
-    actual = losses.softmax_cross_entropy(logits, labels, where=np.array([False, True]))
-    np.testing.assert_allclose(actual, expected[1], rtol=1e-6)
 
 
 def slow_sampled_softmax(logits, keys, is_positive, where, weights):
@@ -212,8 +202,8 @@ def test_a_gap_in_the_list_is_no_post():
     np.testing.assert_allclose(gap, without, rtol=1e-6)
 
 
-@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
-def test_jrc_matches_its_formula(alpha):
+@pytest.mark.parametrize("share", [0.0, 0.7, 1.0])
+def test_jrc_matches_its_formula(share):
     draw = np.random.default_rng(1)
     x, y = draw.normal(size=(3, 4)), draw.integers(0, 2, (3, 4))
     where, weights = draw.random((3, 4)) < 0.8, draw.uniform(0, 2, (3, 1))
@@ -223,10 +213,29 @@ def test_jrc_matches_its_formula(alpha):
         mass = sum(math.exp(sign * x[b, j] / 2) for j in range(4) if where[b, j])
         listwise = math.log(mass) - sign * x[b, c] / 2
         entropy = -math.log(sigmoid(sign * x[b, c]))
-        total += weights[b, 0] * (alpha * entropy + (1 - alpha) * listwise)
+        total += weights[b, 0] * ((1 - share) * entropy + share * listwise)
         weight += weights[b, 0]
-    value = losses.joint_ranking_and_calibration(x, y, alpha=alpha, where=where, weights=weights)
+    # One action: the slate is the last axis but one.
+    value = losses.multi_label(
+        x[..., None],
+        y[..., None],
+        jrc_shares=share,
+        where=where[..., None],
+        weights=weights[..., None],
+    )
     np.testing.assert_allclose(value, total / weight, rtol=1e-5)
+
+
+def test_every_action_has_its_own_gamma_and_share():
+    draw = np.random.default_rng(2)
+    x, y = draw.normal(size=(2, 3, 3)), draw.integers(0, 2, (2, 3, 3))
+    gammas, shares = np.array([0.0, 2.0, 1.0]), np.array([0.0, 0.0, 0.5])
+    whole = losses.multi_label(x, y, focal_gammas=gammas, jrc_shares=shares)
+    alone = [
+        losses.multi_label(x[..., [a]], y[..., [a]], focal_gammas=gammas[a], jrc_shares=shares[a])
+        for a in range(3)
+    ]
+    np.testing.assert_allclose(whole, np.mean(alone), rtol=1e-6)
 
 
 def test_own_negatives_count_unless_they_are_liked_posts():

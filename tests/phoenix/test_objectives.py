@@ -1,14 +1,20 @@
 """Claims about what the two models are trained for."""
 
+import dataclasses
 from functools import lru_cache
 
+import haiku as hk
 import jax
 import numpy as np
 import pytest
 
+from phoenix import losses
 from phoenix.batches import PostFrequencies, model_inputs, padded, train_batch
+from phoenix.config import ConfigError
 from phoenix.embedding import initial_tables, lookup
+from phoenix.loss_config import RankingLossConfig
 from phoenix.objectives import objective_of
+from phoenix.windows import unpack_actions
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, SPEC, InMemoryWindows, world
 
 WINDOWS = world(6).windows
@@ -18,13 +24,14 @@ TABLES = initial_tables(SPEC, 32, 0)
 
 def make(config, **options):
     return objective_of(
-        config, ACTIONS, **{"action_weights": {}, "positive_actions": ["like"], **options}
+        config, ACTIONS, **{"ranking": RankingLossConfig(), "positive_actions": ["like"], **options}
     )
 
 
 @lru_cache
 def params_of(config):
-    objective = make(config)
+    kind = "squared_error" if getattr(config, "num_continuous", 0) else "none"
+    objective = make(config, ranking=RankingLossConfig(dwell=kind))
     inputs = model_inputs(WINDOWS, ACTIONS, config)
     return objective.initial_params(0, inputs, lookup(TABLES, inputs))
 
@@ -77,7 +84,7 @@ def test_padded_candidates_do_not_count():
 
 
 def test_action_without_weight_has_no_gradient():
-    objective = make(RANKER, action_weights={"hide": 0.0})
+    objective = make(RANKER, ranking=RankingLossConfig(action_weights={"hide": 0.0}))
     gradient = loss_of(objective, WINDOWS)[2][0]["phoenix_model"]["unembeddings"]
     assert np.any(gradient[:, 0])
     assert not np.any(gradient[:, 1])
@@ -93,7 +100,69 @@ def test_only_the_chosen_actions_make_a_positive():
 
 
 def test_foreign_actions_are_refused_by_name():
-    with pytest.raises(ValueError, match="share"):
-        make(RANKER, action_weights={"share": 2.0})
+    for ranking in (
+        RankingLossConfig(action_weights={"share": 2.0}),
+        RankingLossConfig(focal_gammas={"share": 2.0}),
+        RankingLossConfig(jrc_shares={"share": 0.5}),
+    ):
+        with pytest.raises(ValueError, match="share"):
+            make(RANKER, ranking=ranking)
     with pytest.raises(ValueError, match="2 actions, but the action list has 1"):
-        objective_of(RANKER, ["like"], action_weights={}, positive_actions=[])
+        objective_of(RANKER, ["like"], ranking=RankingLossConfig(), positive_actions=[])
+
+
+WITH_DWELL = dataclasses.replace(RANKER, num_continuous=1)
+SECONDS = np.random.default_rng(0).exponential(20, WINDOWS.labels.shape).astype(np.float32)
+
+
+def output_of(objective):
+    inputs = model_inputs(WINDOWS, ACTIONS, objective.config)
+    rows = lookup(TABLES, inputs)
+    apply = hk.without_apply_rng(hk.transform(lambda *parts: objective.config.make()(*parts))).apply
+    return jax.jit(apply)(params_of(objective.config), inputs, rows)
+
+
+def test_options_of_an_action_reach_its_loss():
+    options = RankingLossConfig(focal_gammas={"like": 2.0}, jrc_shares={"hide": 0.25})
+    objective = make(RANKER, ranking=options)
+    labels = unpack_actions(WINDOWS.labels, 2)
+    expected = losses.multi_label(
+        output_of(objective).logits,
+        labels,
+        focal_gammas=np.array([2.0, 0.0]),
+        jrc_shares=np.array([0.0, 0.25]),
+    )
+    np.testing.assert_allclose(loss_of(objective, WINDOWS)[0], expected, rtol=1e-5)
+
+
+def test_popular_posts_count_less_by_the_power_of_their_share():
+    objective = make(RANKER, ranking=RankingLossConfig(popularity_power=0.5))
+    ids = WINDOWS.candidate_post_ids
+    shares = np.array([[np.sum(ids == post) / ids.size for post in row] for row in ids])
+    expected = losses.multi_label(
+        output_of(objective).logits,
+        unpack_actions(WINDOWS.labels, 2),
+        weights=shares[..., None] ** -0.5,
+    )
+    np.testing.assert_allclose(loss_of(objective, WINDOWS)[0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["squared_error", "absolute_error"])
+def test_dwell_is_learned_in_units_of_thirty_seconds(kind):
+    ranking = RankingLossConfig(dwell=kind, dwell_weight=3.0)
+    objective = make(WITH_DWELL, ranking=ranking)
+    value, scalars, (dense, _) = loss_of(objective, WINDOWS._replace(label_dwell_seconds=SECONDS))
+    output = output_of(objective)
+    difference = output.continuous[..., 0] - np.minimum(SECONDS / 30, 1)
+    expected = np.mean(difference**2 if kind == "squared_error" else abs(difference))
+    actions = losses.multi_label(output.logits, unpack_actions(WINDOWS.labels, 2))
+    np.testing.assert_allclose(scalars["dwell_loss"], expected, rtol=1e-5)
+    np.testing.assert_allclose(value, actions + 3 * expected, rtol=1e-5)
+    assert np.any(dense["phoenix_model"]["continuous_unembeddings"])
+
+
+def test_a_head_without_a_loss_and_a_loss_without_a_head_are_refused():
+    with pytest.raises(ConfigError, match="num_continuous`: expected 0 where"):
+        make(WITH_DWELL)
+    with pytest.raises(ConfigError, match="num_continuous`: expected 1 where"):
+        make(RANKER, ranking=RankingLossConfig(dwell="squared_error"))

@@ -52,3 +52,20 @@ def test_predictions_that_are_no_numbers_are_refused(monkeypatch):
     monkeypatch.setattr(Random, "predict", lambda *_: np.full((50, 8, 2), np.nan))
     with pytest.raises(NotFiniteError, match="800 predictions are not finite"):
         runner(test=WINDOWS).predict("test")
+
+
+def test_dwell_is_judged_on_real_candidates_up_to_what_the_head_can_say():
+    class Knowing(Random):
+        def predict_dwell(self, windows):
+            return np.minimum(windows.label_dwell_seconds, 30) + 1
+
+    seconds = np.arange(50 * 8, dtype=np.float32).reshape(50, 8)
+    windows = WINDOWS._replace(label_dwell_seconds=seconds)
+    windows.candidate_post_ids[:, -1] = 0
+    knowing = PredictRunner(ranker=Knowing(actions=ACTIONS, seed=0), splits={"test": windows})
+    assert knowing.dwell_metrics("test") == {
+        "mean_absolute_error": 1.0,
+        "mean_squared_error": 1.0,
+        "xauc": 1.0,
+    }
+    assert runner(test=WINDOWS).dwell_metrics("test") == {}

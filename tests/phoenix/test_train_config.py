@@ -5,6 +5,7 @@ import json
 import pytest
 
 from phoenix.config import ConfigError
+from phoenix.loss_config import RankingLossConfig
 from phoenix.optimizer import OptimizerConfig
 from phoenix.train_config import ComputeConfig, TrainConfig
 
@@ -18,7 +19,6 @@ from phoenix.train_config import ComputeConfig, TrainConfig
         ("table_learning_rate", 0.0),
         ("table_half_life", 0.0),
         ("validation_fraction", 1.0),
-        ("action_weights", {"like": -1.0}),
         ("accumulation_steps", 3),
         ("length_buckets", [0]),
         ("patience", 2),
@@ -42,7 +42,7 @@ def test_shards_are_counts():
 def test_a_configuration_survives_json():
     config = TrainConfig(
         positive_actions=("like",),
-        action_weights={"like": 2.0},
+        ranking=RankingLossConfig(action_weights={"like": 2.0}, dwell="absolute_error"),
         length_buckets=(2, 4),
         validation_fraction=0.1,
         patience=3,

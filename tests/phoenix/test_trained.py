@@ -1,5 +1,7 @@
 """Claims about trained models: fixed shapes, padding, unknown users, and what they refuse."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from phoenix import trained
 from phoenix.batches import model_inputs
 from phoenix.embedding import lookup
+from phoenix.loss_config import RankingLossConfig
 from phoenix.objectives import objective_of
 from phoenix.recommender import Ranker, Retriever
 from tests.phoenix.planted import (
@@ -59,7 +62,16 @@ def test_batches_of_any_size_compile_for_a_few_shapes_only(ranker):
     for num_windows in (1, 3, 16, 2, 15, 33, 40, 64):
         for num_candidates in (5, 8):
             ranker.predict(world(num_windows, num_candidates=num_candidates).windows)
-    assert [part._cache_size() for part in parts] == [3, 3]
+    assert [part._cache_size() for part in parts] == [3, 3, 0]  # this model predicts no times
+
+
+def test_dwell_is_predicted_where_there_is_a_head_for_it(ranker):
+    assert ranker.predict_dwell(WINDOWS) is None
+    model = untrained(dataclasses.replace(RANKER, num_continuous=1))
+    seconds = model.predict_dwell(WINDOWS)
+    assert seconds.shape == WINDOWS.candidate_post_ids.shape
+    assert np.all((seconds > 0) & (seconds < 30))
+    np.testing.assert_allclose(model.predict_dwell(WINDOWS.rows(slice(3))), seconds[:3], rtol=1e-5)
 
 
 def test_user_vectors_have_unit_length_and_ignore_the_candidates(retriever):
@@ -83,7 +95,7 @@ def test_user_of_whom_nothing_is_known_gets_the_zero_vector(retriever):
 
 def test_post_vectors_equal_those_of_training(retriever):
     inputs = model_inputs(WINDOWS, ACTIONS, RETRIEVAL)
-    objective = objective_of(RETRIEVAL, ACTIONS, action_weights={}, positive_actions=[])
+    objective = objective_of(RETRIEVAL, ACTIONS, ranking=RankingLossConfig(), positive_actions=[])
     rows = lookup(retriever.tables, inputs)
     _, posts = trained.hk.without_apply_rng(trained.hk.transform(objective._vectors)).apply(
         retriever.params, inputs, rows

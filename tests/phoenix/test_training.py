@@ -1,5 +1,6 @@
 """Claims about training: it learns, repeats bit by bit, survives kills, and skips bad steps."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -17,8 +18,10 @@ import pytest
 from phoenix import metrics
 from phoenix.config import ConfigError
 from phoenix.hashing import HashSpec
+from phoenix.loss_config import RankingLossConfig
 from phoenix.objectives import RankingObjective
 from phoenix.optimizer import NonFiniteError, OptimizerConfig
+from phoenix.predict_runner import PredictRunner
 from phoenix.train_states import TrainStates
 from phoenix.train_step import train_step
 from phoenix.training import Progress, StopTraining, TrainRunner
@@ -58,6 +61,25 @@ def test_ranker_learns_who_likes_what():
     assert metrics.auc(labels, predicted) > best - 0.02
     assert metrics.calibration(labels, predicted) == pytest.approx(1, abs=0.1)
     assert metrics.relative_cross_entropy(labels, predicted) > 15
+
+
+def test_ranker_learns_how_long_users_stay():
+    draw = np.random.default_rng(0)
+
+    def with_dwell(made):
+        is_long = made.post_topics[made.windows.candidate_post_ids] < 2
+        seconds = np.where(is_long, 20, 5) * draw.uniform(0.5, 1.5, is_long.shape)
+        return made.windows._replace(label_dwell_seconds=seconds.astype(np.float32))
+
+    config = dataclasses.replace(RANKER, num_continuous=1)
+    ranking = RankingLossConfig(dwell="squared_error")
+    model = runner(config, with_dwell(world(1500)), epochs=2, ranking=ranking).run().model
+    windows = with_dwell(HELD_OUT)
+    measured = PredictRunner(ranker=model, splits={"test": windows}).dwell_metrics("test")
+    seconds = windows.label_dwell_seconds
+    assert measured["xauc"] > 0.7  # 0.75 is best: half of the pairs differ by noise alone.
+    assert measured["mean_squared_error"] < 0.5 * np.var(seconds)
+    assert measured["mean_absolute_error"] < 0.5 * np.mean(abs(seconds - np.median(seconds)))
 
 
 def test_retrieval_finds_more_than_the_most_popular():

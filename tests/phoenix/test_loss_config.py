@@ -1,0 +1,22 @@
+"""Options of losses that are out of range are refused by name."""
+
+import pytest
+
+from phoenix.config import ConfigError
+from phoenix.loss_config import RankingLossConfig
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("action_weights", {"like": -1.0}),
+        ("focal_gammas", {"like": 1.0, "hide": -0.5}),
+        ("jrc_shares", {"like": 1.5}),
+        ("popularity_power", 1.5),
+        ("dwell", "huber"),
+        ("dwell_weight", 0.0),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_refused_by_name(field, value):
+    with pytest.raises(ConfigError, match=f"RankingLossConfig.{field}"):
+        RankingLossConfig(**{field: value})
