@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from components.config import Config
-from phoenix import metrics, scoring, user_metrics
+from phoenix import scoring, user_metrics
 from phoenix.baselines import Collection
 from phoenix.embedding_runner import NotFiniteError
+from phoenix.mergeable_metrics import Coverage
 from phoenix.predict_runner import PredictRunner
 from phoenix.recommender import Ranker, Retriever
 from phoenix.search import ExactIndex
@@ -131,11 +132,12 @@ class RetrievalContest:
         rows = index.search(queries, k, excluded=self._known(asked)).rows
         ids = np.append(posts.post_ids, 0)  # row -1 is no post
         retrieved = ids[rows]
+        corpus = posts.post_ids[posts.is_eligible]
         recall = user_metrics.recall(asked.user_ids, retrieved, self._relevant())
         report = {
             "users": len(recall.values),
             self.metric: _finite(recall.mean),
-            "coverage": _finite(metrics.coverage(retrieved, posts.post_ids[posts.is_eligible])),
+            "coverage": _finite(Coverage.of(retrieved, corpus).values()["coverage"]),
             "slices": {
                 name: {"users": len(members), "recall": _finite(recall.of(members).mean)}
                 for name, members in _slices(self.windows).items()

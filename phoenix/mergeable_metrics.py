@@ -1,210 +1,254 @@
 """Metrics that are counted in pieces and merged: the pieces equal the whole.
 
-A state is a tree of sums. `+` merges two states, in any order; `value` is the metric of all that
-was counted, NaN where it is not defined. Rank metrics count scores in bins of equal width on the
-logit scale, because the exact ones of `phoenix.metrics` need all scores at once. Where scores fall
-into distinct bins, the two agree exactly; else a pair in one bin counts half.
+A state is a tuple of sums over the first axis of what was counted. Sums of states are states, in
+any order, and so is a state times a number: that is how older steps of training count less.
+`values` are the metrics of all that was counted, NaN where one is not defined. NumPy arrays are
+counted in float64, arrays of JAX in float32 and inside of what is compiled.
+
+Rank metrics count scores in bins, because the exact ones of `phoenix.metrics` need all scores at
+once. Where scores fall into distinct bins, the two agree exactly; else a pair in one bin counts
+half.
 
 Glossary of shapes:
-  N: examples, R: bins, U: groups.
+  N: examples, R: bins, U: groups; a state of [N, A] examples has a last axis A everywhere.
 """
 
-from dataclasses import dataclass, field
-from typing import Self
+import operator
+from functools import reduce
+from types import ModuleType
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from phoenix import metrics
-
-_NUM_BINS = 8192
+# An array of NumPy or of JAX: this module does not import JAX, which the light steps do not need.
+Array = Any
+_NUM_BINS = 2048
+_NUM_PAIR_BINS = 128  # R of both axes
 _LARGEST_LOGIT = 16.0  # Beyond it, probabilities differ by less than 1e-6.
 _SMALLEST_PROBABILITY = 1e-12
 
 
-@dataclass(frozen=True)
-class Sums:
-    """Sums over examples, from which the means below follow."""
+class State(Protocol):
+    """What can be added up; a tuple of arrays."""
 
-    weight: float = 0.0
-    label: float = 0.0  # weighted, as are all below
-    prediction: float = 0.0
-    log_loss: float = 0.0
-    correct: float = 0.0
-    absolute_error: float = 0.0
-    squared_error: float = 0.0
+    def values(self) -> dict[str, Array]:
+        """The metrics by name, each with the last axes of what was counted."""
+        ...
+
+
+States = TypeVar("States", bound=tuple)
+
+
+def merged(first: States, *others: States) -> States:
+    """Returns the state of all that was counted in several states of one kind."""
+    return type(first)(*(reduce(operator.add, parts) for parts in zip(first, *others, strict=True)))
+
+
+class Sums(NamedTuple):
+    """Sums over examples with labels of 0 and 1, from which means follow."""
+
+    weight: Array
+    label: Array  # weighted, as are all below
+    prediction: Array
+    log_loss: Array
+    correct: Array
+    absolute_error: Array
+    squared_error: Array
 
     @classmethod
-    def of(
-        cls, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
-    ) -> Self:
-        """Counts `[N]` labels and predictions; log loss and accuracy are those of probabilities.
+    def of(cls, labels: Array, predictions: Array, weights: Array | None = None) -> "Sums":
+        """Counts `[N, ...]` labels and probabilities.
 
         Raises:
-          ValueError: If the shapes differ or a prediction is not a number.
+          ValueError: If the shapes differ, or a prediction of NumPy is not a number.
         """
-        if labels.shape != predictions.shape or labels.ndim != 1:
-            raise ValueError(f"Expected two [N] arrays, got {labels.shape}, {predictions.shape}.")
-        y, p = labels.astype(np.float64), predictions.astype(np.float64)
-        if np.isnan(p).any():
-            raise ValueError(f"{int(np.isnan(p).sum())} of {len(p)} predictions are NaN.")
-        w = np.ones_like(y) if weights is None else weights.astype(np.float64)
-        q = np.clip(p, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
+        xp, y, p, w = _checked(labels, predictions, weights)
+        smallest = max(_SMALLEST_PROBABILITY, float(xp.finfo(p.dtype).eps))
+        q = xp.clip(p, smallest, 1 - smallest)
         return cls(
             *(
-                float(np.sum(w * value))
+                xp.sum(w * value, axis=0)
                 for value in (
-                    np.ones_like(y),
+                    xp.ones_like(y),
                     y,
                     p,
-                    -y * np.log(q) - (1 - y) * np.log1p(-q),
+                    -y * xp.log(q) - (1 - y) * xp.log1p(-q),
                     (p >= 0.5) == (y > 0),
-                    np.abs(p - y),
-                    np.square(p - y),
+                    xp.abs(p - y),
+                    xp.square(p - y),
                 )
             )
         )
 
-    def __add__(self, other: "Sums") -> "Sums":
-        pairs = zip(self.__dict__.values(), other.__dict__.values(), strict=True)
-        return Sums(*(a + b for a, b in pairs))
+    def values(self) -> dict[str, Array]:
+        """Log loss, RCE, calibration, accuracy, MAE and MSE.
 
-    def values(self) -> dict[str, float]:
-        """Log loss, RCE, calibration, accuracy, MAE and MSE, by the names of `phoenix.metrics`."""
-        w, rate = self.weight, _ratio(self.label, self.weight)
-        entropy = float("nan")
-        if 0 < rate < 1:
+        RCE is the log loss saved against always predicting the base rate, in percent: 100 is
+        perfect, 0 no better, negative worse. Calibration is the sum of predictions over the number
+        of positives: 1 is calibrated, 2 predicts twice too much.
+        """
+        weight, rate = np.asarray(self.weight), _ratio(self.label, self.weight)
+        with np.errstate(divide="ignore", invalid="ignore"):
             entropy = -rate * np.log(rate) - (1 - rate) * np.log1p(-rate)
-        log_loss = _ratio(self.log_loss, w)
+        entropy = np.where((rate > 0) & (rate < 1), entropy, np.nan)
+        log_loss = _ratio(self.log_loss, weight)
         return {
             "log_loss": log_loss,
-            "relative_cross_entropy": float(100 * (entropy - log_loss) / entropy),
+            "relative_cross_entropy": 100 * (entropy - log_loss) / entropy,
             "calibration": _ratio(self.prediction, self.label),
-            "accuracy": _ratio(self.correct, w),
-            "mean_absolute_error": _ratio(self.absolute_error, w),
-            "mean_squared_error": _ratio(self.squared_error, w),
+            "accuracy": _ratio(self.correct, weight),
+            "mean_absolute_error": _ratio(self.absolute_error, weight),
+            "mean_squared_error": _ratio(self.squared_error, weight),
         }
 
 
-@dataclass(frozen=True)
-class ScoreBins:
-    """Weights of negatives and positives by score, from which AUC and PR-AUC follow."""
+class ScoreBins(NamedTuple):
+    """Weights of negatives and positives by score, on the logit scale."""
 
-    negatives: np.ndarray = field(default_factory=lambda: np.zeros(_NUM_BINS))  # [R]
-    positives: np.ndarray = field(default_factory=lambda: np.zeros(_NUM_BINS))  # [R]
+    negatives: Array  # [R, ...]
+    positives: Array  # [R, ...]
+
+    @classmethod
+    def of(cls, labels: Array, probabilities: Array, weights: Array | None = None) -> "ScoreBins":
+        """Counts `[N, ...]` labels, 0 or 1, and probabilities."""
+        xp, y, p, w = _checked(labels, probabilities, weights)
+        p = xp.clip(p, 1e-7, 1 - 2e-7)  # float32 knows no number closer to 1
+        place = ((xp.log(p) - xp.log1p(-p)) / _LARGEST_LOGIT + 1) / 2
+        bins = _bins(xp, place, _NUM_BINS)
+        return cls(*(_counted(xp, bins, w * is_own, _NUM_BINS) for is_own in (y <= 0, y > 0)))
+
+    def values(self) -> dict[str, Array]:
+        """AUC and PR-AUC, see `phoenix.metrics`; two scores in one bin tie."""
+        negatives, positives = np.asarray(self.negatives), np.asarray(self.positives)
+        wins = np.sum(positives * _at_most_half(negatives), axis=0)
+        found = np.cumsum(positives[::-1], axis=0)
+        precision = _ratio(found, found + np.cumsum(negatives[::-1], axis=0))
+        gained = np.sum(np.where(found > 0, positives[::-1] * precision, 0), axis=0)
+        return {
+            "auc": _ratio(wins, positives.sum(axis=0) * negatives.sum(axis=0)),
+            "pr_auc": _ratio(gained, found[-1]),
+        }
+
+
+class Deviations(NamedTuple):
+    """How far predictions of a number are from it, and whether their order is the right one."""
+
+    weight: Array
+    absolute_error: Array  # weighted, as are all below
+    squared_error: Array
+    pairs: Array  # [R, R] by target and by prediction
 
     @classmethod
     def of(
-        cls, labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
-    ) -> Self:
-        """Counts `[N]` labels, 0 or 1, and probabilities."""
-        p = np.clip(probabilities.astype(np.float64), 1e-9, 1 - 1e-9)
-        logits = np.log(p) - np.log1p(-p)
-        place = (logits / _LARGEST_LOGIT + 1) / 2 * _NUM_BINS
-        bins = np.clip(place.astype(np.int64), 0, _NUM_BINS - 1)
-        w = np.ones(len(bins)) if weights is None else weights.astype(np.float64)
-        is_positive = labels > 0
+        cls, targets: Array, predictions: Array, weights: Array | None = None, *, largest: float
+    ) -> "Deviations":
+        """Counts `[N]` targets and predictions from 0 to `largest`.
+
+        Raises:
+          ValueError: If the shapes differ, or a prediction of NumPy is not a number.
+        """
+        xp, y, p, w = _checked(targets, predictions, weights)
+        row, column = (_bins(xp, x / largest, _NUM_PAIR_BINS) for x in (y, p))
+        cells = _counted(xp, row * _NUM_PAIR_BINS + column, w, _NUM_PAIR_BINS**2)
         return cls(
-            np.bincount(bins, w * ~is_positive, minlength=_NUM_BINS),
-            np.bincount(bins, w * is_positive, minlength=_NUM_BINS),
+            xp.sum(w),
+            xp.sum(w * xp.abs(p - y)),
+            xp.sum(w * xp.square(p - y)),
+            cells.reshape(_NUM_PAIR_BINS, _NUM_PAIR_BINS),
         )
 
-    def __add__(self, other: "ScoreBins") -> "ScoreBins":
-        return ScoreBins(self.negatives + other.negatives, self.positives + other.positives)
-
-    def decayed(self, share: float) -> "ScoreBins":
-        """What is left of old counts when newer ones are to count more."""
-        return ScoreBins(self.negatives * share, self.positives * share)
-
-    @property
-    def auc(self) -> float:
-        """See `metrics.auc`; two scores in one bin tie."""
-        below = np.cumsum(self.negatives) - self.negatives
-        wins = float(np.sum(self.positives * (below + self.negatives / 2)))
-        return _ratio(wins, float(self.positives.sum() * self.negatives.sum()))
-
-    @property
-    def pr_auc(self) -> float:
-        """See `metrics.pr_auc`; two scores in one bin share a threshold."""
-        positives, negatives = self.positives[::-1], self.negatives[::-1]
-        found = np.cumsum(positives)
-        retrieved = found + np.cumsum(negatives)
-        precision = np.divide(found, retrieved, out=np.zeros_like(found), where=retrieved > 0)
-        return _ratio(float(np.sum(positives * precision)), float(found[-1]))
+    def values(self) -> dict[str, Array]:
+        """MAE, MSE, and XAUC as in `metrics.xauc`; two predictions in one bin tie."""
+        pairs = np.asarray(self.pairs)
+        lower = np.cumsum(pairs, axis=0) - pairs  # of smaller targets, by prediction
+        return {
+            "mean_absolute_error": _ratio(self.absolute_error, self.weight),
+            "mean_squared_error": _ratio(self.squared_error, self.weight),
+            "xauc": _ratio(
+                np.sum(pairs * _at_most_half(lower.T).T),
+                np.sum(pairs.sum(axis=1) * lower.sum(axis=1)),
+            ),
+        }
 
 
-@dataclass(frozen=True)
-class WeightedMean:
+class WeightedMean(NamedTuple):
     """The mean of a metric that has one value per group: NDCG, recall, MRR, grouped AUC.
 
     Groups must not be split over pieces: all examples of a user are counted in one.
     """
 
-    total: float = 0.0
-    weight: float = 0.0
+    total: Array
+    weight: Array
 
     @classmethod
-    def of(cls, values: np.ndarray, weights: np.ndarray | None = None) -> Self:
+    def of(cls, values: Array, weights: Array | None = None) -> "WeightedMean":
         """Counts `[U]` values, of which those that are NaN are not defined and left out."""
-        w = np.ones(len(values)) if weights is None else weights.astype(np.float64)
-        defined = ~np.isnan(values)
-        return cls(float(np.sum((values * w)[defined])), float(np.sum(w[defined])))
+        xp = values.__array_namespace__()
+        w = xp.where(xp.isnan(values), 0, 1 if weights is None else weights)
+        return cls(xp.sum(xp.where(w > 0, values, 0) * w), xp.sum(w))
 
-    def __add__(self, other: "WeightedMean") -> "WeightedMean":
-        return WeightedMean(self.total + other.total, self.weight + other.weight)
-
-    @property
-    def value(self) -> float:
+    def values(self) -> dict[str, Array]:
         """The weighted mean."""
-        return _ratio(self.total, self.weight)
+        return {"mean": _ratio(self.total, self.weight)}
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Which posts somebody got to see, from which the coverage of a corpus follows."""
+class Coverage(NamedTuple):
+    """How often each post of a corpus was shown."""
 
-    posts: frozenset[int] = frozenset()
+    shown: Array  # [M]
 
     @classmethod
-    def of(cls, retrieved: np.ndarray) -> Self:
-        """Counts `[...]` int64 post ids; 0 is none."""
-        return cls(frozenset(np.unique(retrieved[retrieved != 0]).tolist()))
+    def of(cls, retrieved: np.ndarray, corpus: np.ndarray) -> "Coverage":
+        """Counts `[...]` int64 post ids, 0 being none, of a corpus of `[M]` distinct ones."""
+        order = np.argsort(corpus)
+        posts = np.append(corpus[order], 0)  # past the end is no post
+        place = np.searchsorted(posts[:-1], retrieved)
+        is_there = (posts[place] == retrieved) & (retrieved != 0)
+        counts = np.bincount(order[place[is_there]], minlength=len(corpus))
+        return cls(counts.astype(np.float64))
 
-    def __add__(self, other: "Seen") -> "Seen":
-        return Seen(self.posts | other.posts)
-
-    def coverage(self, corpus: np.ndarray) -> float:
-        """See `metrics.coverage`."""
-        return metrics.coverage(np.fromiter(self.posts, np.int64, len(self.posts)), corpus)
-
-
-class Decayed:
-    """AUC and recall of the last steps of training: a step counts half after `half_life` more."""
-
-    def __init__(self, half_life: float) -> None:
-        """Takes the number of steps, > 0, after which a step counts half."""
-        if not half_life > 0:
-            raise ValueError(f"`half_life` must be > 0, got {half_life}.")
-        self._share = 0.5 ** (1 / half_life)
-        self._bins: dict[str, ScoreBins] = {}
-        self._means: dict[str, WeightedMean] = {}
-
-    def add_scores(self, name: str, labels: np.ndarray, probabilities: np.ndarray) -> None:
-        """Counts the `[N]` examples of one step for the AUC called `name`."""
-        old = self._bins.get(name, ScoreBins()).decayed(self._share)
-        self._bins[name] = old + ScoreBins.of(labels, probabilities)
-
-    def add_values(self, name: str, values: np.ndarray) -> None:
-        """Counts the `[U]` values of one step, e.g. recall of each user, for the mean `name`."""
-        old = self._means.get(name, WeightedMean())
-        faded = WeightedMean(old.total * self._share, old.weight * self._share)
-        self._means[name] = faded + WeightedMean.of(values)
-
-    def values(self) -> dict[str, float]:
-        """All of them, by name."""
-        found = {name: bins.auc for name, bins in self._bins.items()}
-        found |= {name: mean.value for name, mean in self._means.items()}
-        return dict(sorted(found.items()))
+    def values(self) -> dict[str, Array]:
+        """Share of the corpus that somebody got to see."""
+        return {"coverage": _ratio(np.sum(self.shown > 0), len(self.shown))}
 
 
-def _ratio(total: float, weight: float) -> float:
-    return total / weight if weight else float("nan")
+def _checked(
+    labels: Array, values: Array, weights: Array | None
+) -> tuple[ModuleType, Array, Array, Array]:
+    """The namespace of the arrays, and labels, values and weights as its numbers."""
+    if labels.shape != values.shape or not labels.ndim:
+        raise ValueError(f"Expected two [N, ...] arrays, got {labels.shape}, {values.shape}.")
+    xp = values.__array_namespace__()
+    dtype = np.float64 if xp is np else np.float32
+    y, p = xp.asarray(labels, dtype=dtype), xp.asarray(values, dtype=dtype)
+    if xp is np and np.isnan(p).any():
+        raise ValueError(f"{int(np.isnan(p).sum())} of {p.size} predictions are NaN.")
+    w = xp.ones_like(y) if weights is None else xp.broadcast_to(weights, y.shape).astype(dtype)
+    return xp, y, p, w
+
+
+def _bins(xp: ModuleType, place: Array, size: int) -> Array:
+    """The bins of places in [0, 1]; what is outside belongs to the first or the last."""
+    return xp.clip(place * size, 0, size - 1).astype(np.int32)
+
+
+def _counted(xp: ModuleType, bins: Array, weights: Array, size: int) -> Array:
+    """`[size, ...]` the sum of the weights in each of `[N, ...]` bins, each last axis by itself."""
+    num_columns = int(np.prod(bins.shape[1:]))
+    columns = np.arange(num_columns).reshape(bins.shape[1:])
+    length = size * num_columns
+    # JAX wants the length to be fixed, NumPy calls it the smallest.
+    fixed = {"minlength": length} if xp is np else {"length": length}
+    index = (bins * num_columns + columns).reshape(-1)
+    counts = xp.bincount(index, weights.reshape(-1), **fixed)
+    return counts.reshape(size, *bins.shape[1:])
+
+
+def _at_most_half(counts: np.ndarray) -> np.ndarray:
+    """What is in the bins below each bin, and half of what is in it."""
+    return np.cumsum(counts, axis=0) - counts / 2
+
+
+def _ratio(total: Array, weight: Array) -> Array:
+    total, weight = np.asarray(total, np.float64), np.asarray(weight, np.float64)
+    return np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)[()]

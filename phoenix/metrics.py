@@ -1,4 +1,6 @@
-"""Metrics of probabilities, rankings and retrieved sets; plain functions on NumPy arrays.
+"""Metrics of orders and retrieved sets, exact; plain functions on whole NumPy arrays.
+
+Means over examples, and what is counted in pieces, are in `phoenix.mergeable_metrics`.
 
 A metric that is not defined for its input (no positive, one class only) is NaN, never a number
 that looks like a result. All sums are in float64.
@@ -8,56 +10,6 @@ Glossary of shapes:
 """
 
 import numpy as np
-
-_SMALLEST_PROBABILITY = 1e-12
-
-
-def log_loss(
-    labels: np.ndarray, probabilities: np.ndarray, *, weights: np.ndarray | None = None
-) -> float:
-    """Mean of -y * log(p) - (1 - y) * log(1 - p); NaN without an example.
-
-    Args:
-      labels: `[N]` 0 or 1.
-      probabilities: `[N]` in [0, 1], clipped to [1e-12, 1 - 1e-12].
-      weights: `[N]`, at least 0; None means 1.
-
-    Raises:
-      ValueError: If the shapes differ or a probability is not in [0, 1].
-
-    >>> round(log_loss(np.array([1, 0]), np.array([0.5, 0.5])), 4)
-    0.6931
-    """
-    labels, probabilities = _checked(labels, probabilities)
-    if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise ValueError("`probabilities` must be in [0, 1].")
-    p = np.clip(probabilities, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
-    values = -np.where(labels > 0, np.log(p), np.log1p(-p))
-    return _mean(values, weights)
-
-
-def relative_cross_entropy(
-    labels: np.ndarray, probabilities: np.ndarray, *, base_rate: float | None = None
-) -> float:
-    """Log loss saved against always predicting the base rate, in percent.
-
-    100 * (H - log_loss) / H with H the log loss of the constant prediction. 100 is perfect, 0 no
-    better than the base rate, negative worse. NaN when H is 0, that is with one class only.
-
-    Args:
-      labels: `[N]` 0 or 1.
-      probabilities: `[N]` in [0, 1].
-      base_rate: The constant; None means the mean of `labels`.
-
-    >>> relative_cross_entropy(np.array([1, 0]), np.array([0.5, 0.5]))
-    0.0
-    """
-    loss = log_loss(labels, probabilities)
-    if not len(labels) or (labels > 0).all() or not (labels > 0).any():
-        return float("nan")
-    constant = float(np.mean(labels > 0)) if base_rate is None else base_rate
-    reference = log_loss(labels, np.full(len(labels), constant))
-    return 100 * (reference - loss) / reference
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -140,49 +92,6 @@ def pr_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     found = np.cumsum(is_positive[order])[ends_tie].astype(np.float64)
     precision = found / (np.flatnonzero(ends_tie) + 1)
     return float(np.sum(np.diff(found, prepend=0) * precision) / found[-1])
-
-
-def calibration(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Sum of predictions over the number of positives: 1 is calibrated, 2 predicts twice too much.
-
-    NaN without a positive.
-
-    >>> calibration(np.array([1, 0]), np.array([0.75, 0.25]))
-    1.0
-    """
-    labels, probabilities = _checked(labels, probabilities)
-    positives = np.sum(labels > 0)
-    return float(np.sum(probabilities) / positives) if positives else float("nan")
-
-
-def accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Share of examples whose probability is on the right side of 0.5; NaN without an example.
-
-    >>> accuracy(np.array([1, 0]), np.array([0.5, 0.5]))
-    0.5
-    """
-    labels, probabilities = _checked(labels, probabilities)
-    return _mean(((probabilities >= 0.5) == (labels > 0)).astype(np.float64), None)
-
-
-def mean_absolute_error(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Mean of abs(prediction - target); NaN without an example.
-
-    >>> mean_absolute_error(np.array([1.0, 0.0]), np.array([0.5, 1.0]))
-    0.75
-    """
-    targets, predictions = _checked(targets, predictions)
-    return _mean(np.abs(predictions - targets), None)
-
-
-def mean_squared_error(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Mean of (prediction - target) ** 2; NaN without an example.
-
-    >>> mean_squared_error(np.array([1.0, 0.0]), np.array([0.5, 1.0]))
-    0.625
-    """
-    targets, predictions = _checked(targets, predictions)
-    return _mean(np.square(predictions - targets), None)
 
 
 def xauc(targets: np.ndarray, predictions: np.ndarray) -> float:
@@ -306,20 +215,6 @@ def mean_reciprocal_rank(retrieved: np.ndarray, relevant: np.ndarray) -> float:
     places = np.arange(1, retrieved.shape[1] + 1)
     reciprocal = np.max(is_hit / places, axis=1, initial=0.0)
     return _mean(reciprocal, np.any(distinct != 0, axis=1))
-
-
-def coverage(retrieved: np.ndarray, corpus: np.ndarray) -> float:
-    """Share of the corpus that somebody gets to see; NaN for an empty corpus.
-
-    Args:
-      retrieved: `[...]` int64 post ids; 0 = none.
-      corpus: `[M]` int64 post ids.
-
-    >>> coverage(np.array([[1, 2], [1, 0]]), np.array([1, 2, 3, 4]))
-    0.5
-    """
-    posts = np.unique(corpus[corpus != 0])
-    return float(np.isin(posts, retrieved).mean()) if len(posts) else float("nan")
 
 
 def _distinct(retrieved: np.ndarray, relevant: np.ndarray) -> np.ndarray:

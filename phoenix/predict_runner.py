@@ -15,7 +15,7 @@ import numpy as np
 from phoenix import metrics
 from phoenix.array_files import FileFormat, write_array
 from phoenix.embedding_runner import NotFiniteError, chosen_split
-from phoenix.mergeable_metrics import Sums
+from phoenix.mergeable_metrics import Deviations, Sums
 from phoenix.recommender import Ranker
 from phoenix.windows import DWELL_SCALE_SECONDS, Windows, unpack_actions
 
@@ -67,9 +67,8 @@ class PredictRunner:
             return {}
         is_real = windows.candidate_mask
         targets = np.minimum(windows.label_dwell_seconds[is_real], DWELL_SCALE_SECONDS)
-        sums = Sums.of(targets, seconds[is_real]).values()
-        values = {name: sums[name] for name in ("mean_absolute_error", "mean_squared_error")}
-        values["xauc"] = metrics.xauc(targets, seconds[is_real])
+        values = Deviations.of(targets, seconds[is_real], largest=DWELL_SCALE_SECONDS).values()
+        values["xauc"] = metrics.xauc(targets, seconds[is_real])  # all are here: no bins needed
         return {name: _finite(value) for name, value in values.items()}
 
     def run(self, folder: Path, file_format: FileFormat = "npy") -> dict[str, Metrics]:

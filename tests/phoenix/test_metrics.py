@@ -64,55 +64,28 @@ def test_grouped_auc_is_the_weighted_mean_of_the_groups(rows):
     np.testing.assert_allclose(metrics.grouped_auc(labels, scores, groups), expected, rtol=1e-12)
 
 
-def test_log_loss_is_the_mean_negative_log_likelihood():
-    labels, p = np.array([1, 0, 0]), np.array([0.9, 0.2, 0.0])
-    expected = -(math.log(0.9) + math.log(0.8) + math.log(1 - 1e-12)) / 3
-    assert metrics.log_loss(labels, p) == pytest.approx(expected)
-    weights = np.array([1, 3, 0])
-    expected = -(math.log(0.9) + 3 * math.log(0.8)) / 4
-    assert metrics.log_loss(labels, p, weights=weights) == pytest.approx(expected)
-    assert metrics.log_loss(np.array([1]), np.array([0.0])) == pytest.approx(-math.log(1e-12))
-
-
-def test_relative_cross_entropy_compares_with_the_base_rate():
-    labels, p = np.array([1, 0, 0, 0]), np.array([0.7, 0.1, 0.2, 0.1])
-    reference = -(math.log(0.25) + 3 * math.log(0.75)) / 4
-    expected = 100 * (reference - metrics.log_loss(labels, p)) / reference
-    assert metrics.relative_cross_entropy(labels, p) == pytest.approx(expected)
-    assert metrics.relative_cross_entropy(labels, np.full(4, 0.25)) == pytest.approx(0)
-    assert metrics.relative_cross_entropy(labels, labels.astype(float)) == pytest.approx(100)
-    given_rate = metrics.relative_cross_entropy(labels, np.full(4, 0.25), base_rate=0.5)
-    assert given_rate == pytest.approx(100 * (1 - reference / math.log(2)))
-
-
 @pytest.mark.parametrize("label", [0, 1])
 def test_metrics_of_one_class_are_not_a_number(label):
     labels, p = np.full(3, label), np.array([0.1, 0.5, 0.9])
     assert math.isnan(metrics.auc(labels, p))
-    assert math.isnan(metrics.relative_cross_entropy(labels, p))
     assert math.isnan(metrics.grouped_auc(labels, p, np.arange(3)))
     assert math.isnan(metrics.pr_auc(labels, p)) == (label == 0)
-    assert math.isnan(metrics.calibration(labels, p)) == (label == 0)
 
 
 def test_metrics_of_nothing_are_not_a_number():
     empty, lists = np.empty(0), np.empty((0, 3), np.int64)
-    for metric in (metrics.log_loss, metrics.auc, metrics.pr_auc, metrics.calibration):
+    for metric in (metrics.auc, metrics.pr_auc):
         assert math.isnan(metric(empty, empty))
-    assert math.isnan(metrics.relative_cross_entropy(empty, empty))
     assert math.isnan(metrics.ndcg_at_k(lists, lists, 2))
     assert math.isnan(metrics.recall_at_k(lists, lists, 2))
     assert math.isnan(metrics.mean_reciprocal_rank(lists, lists))
-    assert math.isnan(metrics.coverage(lists, np.empty(0, np.int64)))
 
 
 def test_non_numbers_and_foreign_shapes_are_refused():
     with pytest.raises(ValueError, match="1 of 2 predictions are NaN"):
         metrics.auc(np.array([0, 1]), np.array([0.5, np.nan]))
-    with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        metrics.log_loss(np.array([0]), np.array([1.5]))
     with pytest.raises(ValueError, match=r"\(2,\) and \(1,\)"):
-        metrics.calibration(np.array([0, 1]), np.array([0.5]))
+        metrics.auc(np.array([0, 1]), np.array([0.5]))
     with pytest.raises(ValueError, match="`k`"):
         metrics.recall_at_k(np.ones((1, 1), int), np.ones((1, 1), int), 0)
 
@@ -179,11 +152,6 @@ def test_missing_posts_are_neither_retrieved_nor_relevant():
     assert metrics.recall_at_k(retrieved, relevant, 1) == 0
     assert metrics.recall_at_k(retrieved, relevant, 3) == 1
     assert metrics.mean_reciprocal_rank(retrieved, relevant) == 0.5
-    assert metrics.coverage(retrieved, np.array([0, 3, 4])) == 0.5
-
-
-def test_calibration_is_predicted_over_observed():
-    assert metrics.calibration(np.array([1, 1, 0, 0]), np.full(4, 0.25)) == 0.5
 
 
 @settings(deadline=None, max_examples=60)
