@@ -109,11 +109,12 @@ class JsonConfig:
         unknown = [name for name in values if name not in expected]
         check(not missing, cls.__name__, expected=f"the fields {missing}", got=sorted(values))
         check(not unknown, cls.__name__, expected=f"only the fields {expected}", got=unknown)
-        nested = {
-            name: kind.from_dict(values[name])
-            for name, kind in cls._nested.items()
-            if isinstance(values[name], Mapping)
-        }
+        nested = {}
+        for name, kind in cls._nested.items():
+            if isinstance(values[name], Mapping):
+                nested[name] = kind.from_dict(values[name])
+            elif isinstance(values[name], list | tuple):
+                nested[name] = tuple(kind.from_dict(value) for value in values[name])
         return cls(**{**values, **nested})
 
 
@@ -124,6 +125,8 @@ def _public_fields(cls: type) -> list[str]:
 def _json_value(value: object) -> object:
     if isinstance(value, JsonConfig):
         return value.to_dict()
+    if isinstance(value, tuple):
+        return [_json_value(each) for each in value]
     if isinstance(value, np.dtype):
         return value.name
     if isinstance(value, np.generic):

@@ -19,6 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
+from phoenix import attributes as attribute_inputs
+from phoenix.attributes import Attribute
 from phoenix.config import JsonConfig, check, check_counts, float_dtype
 from phoenix.grok import TransformerConfig
 from phoenix.windows import DWELL_SCALE_SECONDS
@@ -59,6 +61,9 @@ class RecsysBatch(NamedTuple):
     history_post_age_minutes: ArrayLike | None = None  # [B, S] float32, NaN or < 0 = missing
     candidate_post_age_minutes: ArrayLike | None = None  # [B, C] float32, NaN or < 0 = missing
     history_dwell_seconds: ArrayLike | None = None  # [B, S] float32, NaN or < 0 = missing
+    user_attributes: ArrayLike | None = None  # [B, U] float32, see `phoenix.attributes`
+    history_attributes: ArrayLike | None = None  # [B, S, P] float32: of the post, then the context
+    candidate_attributes: ArrayLike | None = None  # [B, C, P] float32
 
 
 @jax.tree_util.register_dataclass
@@ -88,10 +93,12 @@ class InputConfig(JsonConfig):
     product_surface_vocab_size: int
     has_post_age: bool
     has_dwell: bool
+    attributes: tuple[Attribute, ...]
 
     _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {
         "model": TransformerConfig,
         "hash_config": HashConfig,
+        "attributes": Attribute,
     }
 
     def __post_init__(self) -> None:
@@ -99,6 +106,13 @@ class InputConfig(JsonConfig):
         if self.hash_config is None:
             object.__setattr__(self, "hash_config", HashConfig())
         object.__setattr__(self, "fprop_dtype", float_dtype(self, "fprop_dtype"))
+        names = [attribute.name for attribute in self.attributes]
+        check(
+            len(set(names)) == len(names),
+            f"{type(self).__name__}.attributes",
+            expected="names that differ",
+            got=names,
+        )
         check_counts(self, ("emb_size", "product_surface_vocab_size"))
         check_counts(self, ("history_seq_len", "candidate_seq_len"), minimum=0)
         check(
@@ -107,6 +121,16 @@ class InputConfig(JsonConfig):
             expected=f"the width of the trunk, {self.model.emb_size}",
             got=self.emb_size,
         )
+
+    @property
+    def user_attributes(self) -> tuple[Attribute, ...]:
+        """The attributes that are added to the token of the user."""
+        return attribute_inputs.of_side(self.attributes, "user")
+
+    @property
+    def post_attributes(self) -> tuple[Attribute, ...]:
+        """The attributes that are added to the tokens of posts."""
+        return attribute_inputs.of_side(self.attributes, "post", "context")
 
     @property
     def hashes(self) -> HashConfig:
@@ -216,6 +240,14 @@ def context_tokens(
         history = history + _age_embeddings(config, batch, "history_post_age_minutes")
     if config.has_dwell:
         history = history + _dwell_embeddings(config, batch)
+    if config.user_attributes:
+        values = _optional(batch, "user_attributes")[:, None]
+        user = user + attribute_inputs.embedded(config.user_attributes, values, config.emb_size)
+    if config.post_attributes:
+        values = _optional(batch, "history_attributes")
+        history = history + attribute_inputs.embedded(
+            config.post_attributes, values, config.emb_size
+        )
     tokens = jnp.concatenate([user, history], axis=1)
     mask = jnp.concatenate([user_mask, history_mask], axis=1)
     return tokens.astype(config.fprop_dtype), mask
@@ -239,6 +271,9 @@ def candidate_tokens(
     )
     if config.has_post_age:
         tokens = tokens + _age_embeddings(config, batch, "candidate_post_age_minutes")
+    if config.post_attributes:
+        values = _optional(batch, "candidate_attributes")
+        tokens = tokens + attribute_inputs.embedded(config.post_attributes, values, config.emb_size)
     return tokens.astype(config.fprop_dtype), mask
 
 

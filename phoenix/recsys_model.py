@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
+from phoenix.attributes import Attribute
 from phoenix.config import check_counts, float_dtype
 from phoenix.grok import Context, RMSNorm, Transformer, TransformerConfig
 from phoenix.inputs import (
@@ -71,6 +72,7 @@ class PhoenixModelConfig(InputConfig):
       has_post_age: Reads the age of history and candidate posts. Use it when posts age fast.
       has_dwell: Reads how long the user stayed on each history post. Use it where the log has it.
       num_continuous: Heads for times, as fractions of 30 s; 0 for none.
+      attributes: Of users, posts and impressions, read beside the ids; none as in the public model.
     """
 
     model: TransformerConfig
@@ -86,6 +88,7 @@ class PhoenixModelConfig(InputConfig):
     has_post_age: bool = False
     has_dwell: bool = False
     num_continuous: int = 0
+    attributes: tuple[Attribute, ...] = ()
 
     _initialized: ClassVar[bool] = False
 

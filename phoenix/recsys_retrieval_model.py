@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
+from phoenix.attributes import Attribute
 from phoenix.config import check_choice
 from phoenix.grok import Transformer, TransformerConfig
 from phoenix.inputs import HashConfig, InputConfig, RecsysBatch, RecsysEmbeddings, context_tokens
@@ -77,6 +78,8 @@ class PhoenixRetrievalModelConfig(InputConfig):
         when the newest event says most.
       similarity: "cosine" compares unit vectors, as in the public model; "product" lets the length
         of a post's vector say how popular it is, when the catalogue is small and changes slowly.
+      attributes: Of users, and of the posts of histories, read beside the ids; none as in the
+        public model. The candidate tower reads ids alone.
     """
 
     model: TransformerConfig
@@ -93,6 +96,7 @@ class PhoenixRetrievalModelConfig(InputConfig):
     candidate_tower: CandidateTowerKind = "mlp"
     user_pooling: UserPooling = "mean"
     similarity: Similarity = "cosine"
+    attributes: tuple[Attribute, ...] = ()
 
     def __post_init__(self) -> None:
         """Settles the dtype and checks the fields."""

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from phoenix import slates
+from phoenix import attributes, slates
 from phoenix.buckets import power_of_two
 from phoenix.example_data import (
     create_dummy_batch_from_config,
@@ -87,6 +87,15 @@ class BaseInferenceRunner(ABC):
         if model.has_dwell:
             dwell = np.zeros((batch_size, history), np.float32)
             batch = batch._replace(history_dwell_seconds=dwell)
+        if model.user_attributes:
+            width = attributes.width(model.user_attributes)
+            batch = batch._replace(user_attributes=np.zeros((batch_size, width), np.float32))
+        if model.post_attributes:
+            width = attributes.width(model.post_attributes)
+            batch = batch._replace(
+                history_attributes=np.zeros((batch_size, history, width), np.float32),
+                candidate_attributes=np.zeros((batch_size, candidates, width), np.float32),
+            )
         return batch
 
     def create_dummy_embeddings(self, batch_size: int = 1) -> RecsysEmbeddings:

@@ -7,9 +7,20 @@ import haiku as hk
 import jax
 import numpy as np
 
+from phoenix import attributes
+from phoenix.attributes import Attribute
 from phoenix.grok import TransformerConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.runners import create_example_batch
+
+# Every kind, and every side, in a mixed order.
+ATTRIBUTES = (
+    Attribute(name="tags", side="post", kind="sequence", words=("a", "b", "c"), length=3),
+    Attribute(name="degree", side="user", kind="vocabulary", words=("low", "high")),
+    Attribute(name="hour", side="context", kind="bucketized", boundaries=(6, 12, 18)),
+    Attribute(name="register", side="user", kind="raw", scale=100),
+    Attribute(name="music", side="post", kind="id", num_rows=5),
+)
 
 
 def trunk(**changes):
@@ -55,11 +66,30 @@ def example(config, *, users=3, history=6, candidates=5, num_actions=3):
     generator = np.random.default_rng(7)
     ages = generator.uniform(-500, 6000, (users, history + candidates)).astype(np.float32)
     dwell = generator.uniform(-5, 60, (users, history)).astype(np.float32)
+    batch = batch._replace(
+        user_attributes=attribute_values(config.user_attributes, generator, users),
+        history_attributes=attribute_values(config.post_attributes, generator, users, history),
+        candidate_attributes=attribute_values(config.post_attributes, generator, users, candidates),
+    )
     return batch._replace(
         history_post_age_minutes=ages[:, :history],
         candidate_post_age_minutes=ages[:, history:],
         history_dwell_seconds=dwell,
     ), embeddings
+
+
+def attribute_values(declared, generator, *shape):
+    """Random values `[*shape, W]` of attributes; None where there are no attributes."""
+    parts = [np.empty((*shape, 0))]
+    for attribute in declared:
+        wide = (*shape, attribute.length)
+        if attribute.table_size:
+            parts.append(generator.integers(0, attribute.table_size, wide))
+        else:
+            missing = generator.random(wide) < 0.3
+            parts.append(np.where(missing, np.nan, generator.normal(size=wide)))
+    assert sum(part.shape[-1] for part in parts) == attributes.width(declared)
+    return np.concatenate(parts, axis=-1).astype(np.float32) if declared else None
 
 
 def random_params(init, *arguments, seed=0):

@@ -74,6 +74,8 @@ def _user_logits(params, config, user, rows):
         token = np.concatenate(parts) @ own["proj_mat_2"]
         if config.has_post_age:
             token = token + _age(own, user["candidate_post_age_minutes"][c])
+        for vector in _attributes(own, config.post_attributes, user["candidate_attributes"], c):
+            token = token + vector
         candidates.append(token)
     mask = np.concatenate([context_mask, user["candidate_post_hashes"][:, 0] != 0])
     size = len(context)
@@ -88,7 +90,10 @@ def _user_logits(params, config, user, rows):
 
 def _context(params, model, config, user, rows):
     own = params[model]
-    tokens = [rows["user_embeddings"].ravel() @ own["proj_mat_1"]]
+    token = rows["user_embeddings"].ravel() @ own["proj_mat_1"]
+    for vector in _attributes(own, config.user_attributes, [user["user_attributes"]], 0):
+        token = token + vector
+    tokens = [token]
     for s in range(len(user["history_post_hashes"])):
         actions = user["history_actions"][s].astype(np.float64)
         acted = (2 * actions - 1) @ own["action_projection"] * bool(actions.any())
@@ -103,6 +108,8 @@ def _context(params, model, config, user, rows):
             token = token + _age(own, user["history_post_age_minutes"][s])
         if config.has_dwell:
             token = token + _dwell(params, model, user["history_dwell_seconds"][s])
+        for vector in _attributes(own, config.post_attributes, user["history_attributes"], s):
+            token = token + vector
         tokens.append(token)
     mask = [user["user_hashes"][0] != 0, *(user["history_post_hashes"][:, 0] != 0)]
     return np.stack(tokens), np.array(mask)
@@ -116,6 +123,23 @@ def _surface(own, index):
 def _age(own, minutes):
     bucket = 0 if not minutes >= 0 else 81 if minutes >= 4800 else 1 + int(minutes // 60)
     return own["post_age_embedding_table"][bucket]
+
+
+def _attributes(own, attributes, values, place):
+    start = 0
+    for attribute in attributes:
+        mine = values[place][start : start + attribute.length]
+        start += attribute.length
+        if attribute.kind == "raw":
+            slope, offset = own[f"attribute_{attribute.name}_projection"]
+            yield 0.0 if np.isnan(mine[0]) else mine[0] * slope + offset
+            continue
+        table = own[f"attribute_{attribute.name}_table"]
+        if attribute.kind == "sequence":
+            rows = [table[int(code)] for code in mine if code != 0]
+            yield np.mean(rows, axis=0) if rows else 0.0
+        else:
+            yield table[int(mine[0])]
 
 
 def _dwell(params, model, seconds):

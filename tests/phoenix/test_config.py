@@ -10,10 +10,11 @@ from phoenix.config import ConfigError
 from phoenix.inputs import HashConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from tests.phoenix.model_inputs import ranker, trunk
+from tests.phoenix.model_inputs import ATTRIBUTES, ranker, trunk
 
 CONFIGS = [
     trunk(init="public", history_attention="full", candidate_positions="slot"),
+    ranker(attributes=ATTRIBUTES),
     ranker(fprop_dtype="bfloat16", hash_config=HashConfig(1, 3, 2), num_continuous=2),
     PhoenixModelConfig.public(trunk(), 16, 3),
     PhoenixRetrievalModelConfig(trunk(), 16, candidate_tower="mean", user_pooling="last"),

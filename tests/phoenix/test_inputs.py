@@ -16,7 +16,7 @@ from phoenix.inputs import (
     scaled_dwell,
 )
 from phoenix.recsys_model import PhoenixModelConfig
-from tests.phoenix.model_inputs import example, random_params, ranker, transformed
+from tests.phoenix.model_inputs import ATTRIBUTES, example, random_params, ranker, transformed
 
 
 def tokens(config: PhoenixModelConfig, batch: RecsysBatch, embeddings: RecsysEmbeddings):
@@ -116,17 +116,19 @@ def test_missing_dwell_equals_negative_dwell_and_differs_from_zero() -> None:
     [
         ("has_post_age", "history_post_age_minutes"),
         ("has_dwell", "history_dwell_seconds"),
+        ("attributes", "user_attributes"),
+        ("attributes", "history_attributes"),
     ],
 )
 def test_a_missing_optional_input_is_named(option: str, field: str) -> None:
-    config = ranker(**{option: True})
+    config = ranker(**{option: ATTRIBUTES if option == "attributes" else True})
     batch, embeddings = example(config)
     with pytest.raises(ValueError, match=rf"RecsysBatch.{field}.*got None"):
         tokens(config, batch._replace(**{field: None}), embeddings)
 
 
 def test_optional_inputs_change_nothing_unless_asked_for() -> None:
-    batch, embeddings = example(ranker())
+    batch, embeddings = example(ranker(attributes=ATTRIBUTES))
     bare = RecsysBatch(*batch[:8])
     np.testing.assert_array_equal(
         tokens(ranker(), batch, embeddings), tokens(ranker(), bare, embeddings)

@@ -16,7 +16,7 @@ import pytest
 
 from phoenix.inputs import HashConfig
 from phoenix.recsys_retrieval_model import CandidateTower, PhoenixRetrievalModelConfig
-from tests.phoenix.model_inputs import example, ranker, transformed, trunk
+from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker, transformed, trunk
 
 NEEDED = inspect.Parameter.empty
 HASHES = {"num_user_hashes": 2, "num_item_hashes": 2, "num_author_hashes": 2}
@@ -259,7 +259,9 @@ def test_a_configuration_knows_whether_it_was_initialized() -> None:
 
 
 SMALL = trunk(num_layers=1)
-RANKER_CONFIG = ranker(model=SMALL, has_post_age=True, has_dwell=True, num_continuous=1)
+RANKER_CONFIG = ranker(
+    model=SMALL, has_post_age=True, has_dwell=True, num_continuous=1, attributes=ATTRIBUTES
+)
 RETRIEVAL_CONFIG = PhoenixRetrievalModelConfig(
     SMALL, 16, product_surface_vocab_size=4, hash_config=HashConfig(2, 2, 2)
 )

@@ -18,6 +18,7 @@ from phoenix.slates import candidate_block
 from tests.phoenix import reference_model
 from tests.phoenix.golden_case import GoldenCase
 from tests.phoenix.model_inputs import (
+    ATTRIBUTES,
     example,
     random_params,
     ranker,
@@ -28,7 +29,7 @@ from tests.phoenix.model_inputs import (
     with_users,
 )
 
-CONFIG = ranker(has_post_age=True, has_dwell=True)
+CONFIG = ranker(has_post_age=True, has_dwell=True, attributes=ATTRIBUTES)
 MODEL = ranker_forward(CONFIG)
 BATCH, EMBEDDINGS = example(CONFIG)
 PARAMS = random_params(MODEL.init, BATCH, EMBEDDINGS)
@@ -130,6 +131,7 @@ def configurations(draw: st.DrawFn) -> PhoenixModelConfig:
         product_surface_vocab_size=draw(st.integers(1, 20)),
         has_post_age=draw(st.booleans()),
         has_dwell=draw(st.booleans()),
+        attributes=tuple(draw(st.lists(st.sampled_from(ATTRIBUTES), unique=True))),
     )
 
 
@@ -160,11 +162,13 @@ def test_a_score_does_not_depend_on_the_other_candidates(kept: int, seed: int) -
     others = np.arange(5) != kept
     posts = EMBEDDINGS.candidate_post_embeddings.copy()
     posts[:, others] = generator.choice([np.nan, 1e30, -3.0], posts[:, others].shape)
+    attributes = BATCH.candidate_attributes.copy()
+    attributes[:, others] = generator.integers(0, 4, attributes[:, others].shape)
     hashes = BATCH.candidate_post_hashes.copy()
     hashes[:, others] = generator.integers(0, 2, hashes[:, others].shape)
     changed = MODEL.apply(
         PARAMS,
-        BATCH._replace(candidate_post_hashes=hashes),
+        BATCH._replace(candidate_post_hashes=hashes, candidate_attributes=attributes),
         dataclasses.replace(EMBEDDINGS, candidate_post_embeddings=posts),
     )
     np.testing.assert_array_equal(changed.logits[:, kept], LOGITS[:, kept])
@@ -181,9 +185,11 @@ def test_the_content_of_padded_history_changes_nothing(seed: int, value: float) 
     actions[padded] = generator.integers(0, 2, actions[padded].shape)
     users = EMBEDDINGS.user_embeddings.copy()
     users[1:] = value
+    attributes = BATCH.history_attributes.copy()
+    attributes[padded] = generator.integers(0, 4, attributes[padded].shape)
     changed = MODEL.apply(
         PARAMS,
-        BATCH._replace(history_actions=actions),
+        BATCH._replace(history_actions=actions, history_attributes=attributes),
         dataclasses.replace(EMBEDDINGS, history_post_embeddings=posts, user_embeddings=users),
     )
     np.testing.assert_array_equal(changed.logits, LOGITS)

@@ -19,7 +19,14 @@ from phoenix.recsys_retrieval_model import (
 )
 from tests.phoenix import reference_model
 from tests.phoenix.golden_case import GoldenCase
-from tests.phoenix.model_inputs import example, random_params, transformed, trunk, with_users
+from tests.phoenix.model_inputs import (
+    ATTRIBUTES,
+    example,
+    random_params,
+    transformed,
+    trunk,
+    with_users,
+)
 
 
 @functools.cache
@@ -94,6 +101,7 @@ def test_parameter_names_and_shapes_are_those_of_the_public_checkpoint(
             hash_config=HashConfig(3, 1, 2),
             has_post_age=True,
             has_dwell=True,
+            attributes=ATTRIBUTES,
         ),
     ],
     ids=["default", "options"],

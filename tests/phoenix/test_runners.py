@@ -19,14 +19,15 @@ from phoenix.runners import (
     create_example_corpus,
 )
 from tests.phoenix.golden_case import GoldenCase
-from tests.phoenix.model_inputs import example, ranker, trunk
+from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker, trunk
 
+OPTIONS = ranker(has_post_age=True, has_dwell=True, attributes=ATTRIBUTES)
 FIRST_ID = 2_013_267_655_123_456_789
 
 
 @pytest.fixture(scope="module")
 def ranking_runner() -> RecsysInferenceRunner:
-    runner = RecsysInferenceRunner(ModelRunner(ranker(has_post_age=True, has_dwell=True)), "test")
+    runner = RecsysInferenceRunner(ModelRunner(OPTIONS), "test")
     runner.initialize()
     return runner
 

@@ -1,0 +1,241 @@
+"""Attributes of users, posts and impressions: categories and bucketed numbers that models read.
+
+A value becomes a few numbers when it is ingested, and a vector in the model, which is added to the
+token of the user or of the post. What a number means is in the declaration alone, so features and
+models belong together exactly if their declarations have one digest.
+
+Glossary of shapes:
+  n: values, W: numbers of all attributes of a token, D: model width.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from phoenix.config import JsonConfig, check, check_choice, check_counts
+from phoenix.hashing import HashSpec
+
+Side = Literal["user", "post", "context"]
+Kind = Literal["id", "raw", "bucketized", "vocabulary", "sequence"]
+SIDES = ("user", "post", "context")
+KINDS = ("id", "raw", "bucketized", "vocabulary", "sequence")
+MISSING = 0  # The code of a value that is not there.
+_OTHER = 1  # The code of a value outside of a vocabulary.
+_FIRST_WORD = 2
+_VERSION = 1  # Of the meaning of the codes.
+_LARGEST_CODE = 1 << 24  # Codes travel as float32, which is exact up to here.
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Attribute(JsonConfig):
+    """What one attribute is, wherever it comes from.
+
+    Attributes:
+      name: Unique among all sides.
+      side: Whose it is: the user's, the post's, or of the impression ("context").
+      kind: "id": hashed to one row; "raw": a number as it is; "bucketized": a number by interval;
+        "vocabulary": one of `words`; "sequence": several ids or words, whose vectors are averaged.
+      num_rows: Of "id", and of "sequence" without `words`: rows to hash to, row 0 is for nothing.
+      boundaries: Of "bucketized": where intervals begin, ascending; a value on one begins it.
+      words: Of "vocabulary" and "sequence".
+      default: What a missing or unreadable value counts as, and a value outside of the vocabulary.
+        None: "missing" and "other" have vectors of their own; of "raw", a missing number has none.
+      scale: Of "raw": the number is divided by it.
+      length: Of "sequence": the first so many elements count.
+    """
+
+    name: str
+    side: Side
+    kind: Kind
+    num_rows: int = 0
+    boundaries: tuple[float, ...] = ()
+    words: tuple[str, ...] = ()
+    default: float | str | None = None
+    scale: float = 1.0
+    length: int = 1
+
+    def __post_init__(self) -> None:
+        """Settles the types that JSON does not keep, and checks the fields."""
+        object.__setattr__(self, "boundaries", tuple(map(float, self.boundaries)))
+        object.__setattr__(self, "words", tuple(self.words))
+        check_choice(self, "side", SIDES)
+        check_choice(self, "kind", KINDS)
+        check_counts(self, ("length",))
+        self._check(bool(self.name.isidentifier()), "name", "a name of letters, digits and _")
+        self._check(self.scale > 0, "scale", "a number above 0")
+        ascending = sorted(set(self.boundaries))
+        self._check(list(self.boundaries) == ascending, "boundaries", "ascending numbers")
+        self._check(len(set(self.words)) == len(self.words), "words", "words that differ")
+        is_hashed = self.kind == "id" or (self.kind == "sequence" and not self.words)
+        rows = range(2, _LARGEST_CODE) if is_hashed else range(1)
+        self._check(self.num_rows in rows, "num_rows", "2 to 16,777,215 of a hashed kind, else 0")
+        self._check(bool(self.boundaries) == (self.kind == "bucketized"), "boundaries", self._whose)
+        has_words = self.kind == "vocabulary" or (self.kind == "sequence" and not self.num_rows)
+        self._check(bool(self.words) == has_words, "words", self._whose)
+        self._check_default()
+
+    def _check_default(self) -> None:
+        if self.default is None:
+            return
+        if self.kind in ("raw", "bucketized"):
+            self._check(not isinstance(self.default, str), "default", "a number")
+        elif self.kind == "vocabulary":
+            self._check(self.default in self.words, "default", "one of the words")
+        else:
+            self._check(False, "default", "nothing, of this kind")
+
+    def _check(self, condition: bool, field: str, expected: str) -> None:
+        place = f"Attribute.{self.name}.{field}"
+        check(condition, place, expected=expected, got=getattr(self, field))
+
+    @property
+    def _whose(self) -> str:
+        return f"what fits the kind {self.kind!r}"
+
+    @property
+    def table_size(self) -> int:
+        """Codes that a value may have; 0 of a number."""
+        if self.kind == "raw":
+            return 0
+        if self.kind == "bucketized":
+            return len(self.boundaries) + 2
+        return self.num_rows or len(self.words) + _FIRST_WORD
+
+    def of_numbers(self, numbers: np.ndarray) -> np.ndarray:
+        """The values of "raw" and "bucketized".
+
+        Args:
+          numbers: `[n]` float64, NaN where there is none.
+
+        Returns:
+          `[n]` float32: numbers, NaN where one is missing, or codes.
+
+        >>> age = Attribute(name="age", side="user", kind="bucketized", boundaries=(18, 65))
+        >>> age.of_numbers(np.array([np.nan, 17, 18, 64.5, 65])).tolist()
+        [0.0, 1.0, 2.0, 2.0, 3.0]
+        """
+        if self.default is not None:
+            numbers = np.where(np.isnan(numbers), float(self.default), numbers)
+        if self.kind == "raw":
+            return (numbers / self.scale).astype(np.float32)
+        codes = 1 + np.searchsorted(self.boundaries, numbers, "right")
+        return np.where(np.isnan(numbers), MISSING, codes).astype(np.float32)
+
+    def of_places(self, places: np.ndarray) -> np.ndarray:
+        """The values of words: their places in `words` `[...]`, -1 is other and -2 missing.
+
+        >>> degree = Attribute(name="degree", side="user", kind="vocabulary", words=("low", "high"))
+        >>> degree.of_places(np.array([-2, -1, 0, 1])).tolist()
+        [0.0, 1.0, 2.0, 3.0]
+        """
+        codes = places + _FIRST_WORD
+        if self.default is not None:
+            codes = np.where(codes < _FIRST_WORD, self.words.index(str(self.default)) + 2, codes)
+        return codes.astype(np.float32)
+
+    def of_ids(self, ids: np.ndarray) -> np.ndarray:
+        """The values of ids `[...]` int64, 0 is missing: the rows to which they are hashed."""
+        rows = HashSpec.documented(user_rows=self.num_rows, num_hashes=1).user.hash_ids(ids)
+        return rows[..., 0].astype(np.float32)
+
+    @property
+    def nothing(self) -> np.ndarray:
+        """`[length]` float32: the value of somebody of whom nothing is known."""
+        if self.kind in ("raw", "bucketized"):
+            return self.of_numbers(np.array([np.nan]))
+        if self.kind == "vocabulary":
+            return self.of_places(np.array([-2]))
+        return np.zeros(self.length, np.float32)
+
+
+def of_side(attributes: Sequence[Attribute], *sides: Side) -> tuple[Attribute, ...]:
+    """The attributes of some sides, side by side, each in the order of the declaration."""
+    return tuple(each for side in sides for each in attributes if each.side == side)
+
+
+def width(attributes: Sequence[Attribute]) -> int:
+    """W: the numbers of all attributes."""
+    return sum(attribute.length for attribute in attributes)
+
+
+def nothing(attributes: Sequence[Attribute]) -> np.ndarray:
+    """`[W]` float32: what is read of somebody of whom nothing is known."""
+    return np.concatenate([np.empty(0, np.float32), *(each.nothing for each in attributes)])
+
+
+def declaration(attributes: Sequence[Attribute]) -> dict[str, object]:
+    """The declared list and its digest, as manifests carry them."""
+    return {
+        "version": _VERSION,
+        "declared": [attribute.to_dict() for attribute in attributes],
+        "digest": digest(attributes),
+    }
+
+
+def digest(attributes: Sequence[Attribute]) -> str:
+    """SHA-256 of the declared list: equal exactly if all values mean the same."""
+    content = [_VERSION, [attribute.to_dict() for attribute in attributes]]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def embedded(attributes: Sequence[Attribute], values: ArrayLike, emb_size: int) -> jax.Array:
+    """The vectors of all attributes, added up.
+
+    Args:
+      attributes: At least one.
+      values: `[..., W]` float32, see `Attribute`.
+      emb_size: D.
+
+    Returns:
+      `[..., D]` float32.
+
+    Raises:
+      ValueError: If there are other than W numbers.
+    """
+    numbers = jnp.asarray(values, jnp.float32)
+    if numbers.shape[-1] != width(attributes):
+        raise ValueError(
+            f"Attributes: expected the {width(attributes)} numbers of "
+            f"{[attribute.name for attribute in attributes]}, got {numbers.shape[-1]}."
+        )
+    ends = np.cumsum([attribute.length for attribute in attributes])
+    parts = jnp.split(numbers, ends[:-1], axis=-1)
+    vectors = [_embedded(*pair, emb_size) for pair in zip(attributes, parts, strict=True)]
+    return sum(vectors[1:], vectors[0])
+
+
+def _embedded(attribute: Attribute, values: jax.Array, emb_size: int) -> jax.Array:
+    """`[..., length]` values of one attribute as `[..., D]`."""
+    initializer = hk.initializers.VarianceScaling(1.0, mode="fan_out")
+
+    def matrix(name: str, num_rows: int) -> jax.Array:
+        name = f"attribute_{attribute.name}_{name}"
+        return hk.get_parameter(name, [num_rows, emb_size], jnp.float32, init=initializer)
+
+    if attribute.kind == "raw":
+        slope, offset = matrix("projection", 2)
+        is_known = ~jnp.isnan(values)
+        return jnp.where(is_known, jnp.where(is_known, values, 0.0) * slope + offset, 0.0)
+    rows = jnp.take(matrix("table", attribute.table_size), values.astype(jnp.int32), axis=0)
+    if attribute.kind != "sequence":
+        return rows[..., 0, :]
+    is_there = (values != MISSING).astype(jnp.float32)
+    count = jnp.maximum(jnp.sum(is_there, axis=-1, keepdims=True), 1.0)
+    return jnp.sum(rows * is_there[..., None], axis=-2) / count
+
+
+def parsed(values: Sequence[Mapping[str, object]]) -> tuple[Attribute, ...]:
+    """The attributes whose `to_dict` gave `values`.
+
+    Raises:
+      ConfigError: If a field is missing, unknown, or has an unusable value.
+    """
+    return tuple(Attribute.from_dict(value) for value in values)
