@@ -1,7 +1,7 @@
 """Runs all benchmarks, or those named, and prints one JSON object per line.
 
-usage: python -m benchmarks [store] [ingest] [accounting] [validation] [features] [hashing] [ranker]
-                            [training] [next_item_peer] [tables] [search] [memory]
+usage: python -m benchmarks [store] [ingest] [accounting] [validation] [features] [day] [hashing]
+                            [ranker] [training] [next_item_peer] [tables] [search] [memory]
 """
 
 import importlib
@@ -15,6 +15,7 @@ NAMES = (
     "accounting",
     "validation",
     "features",
+    "day",
     "hashing",
     "ranker",
     "training",

@@ -1,0 +1,205 @@
+"""A day from its raw file to its features by the real steps: at two sizes, and late in a log.
+
+Every step runs as in production: by its command line, in a process of its own, into a store that
+verifies what is read.
+"""
+
+import contextlib
+import datetime
+import importlib
+import io
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as csv
+
+from benchmarks import features
+from benchmarks.measurement import Result
+from components import contract, feature_state, featurizer
+from components.artifacts import Store
+from components.config import load
+from components.post_facts import DatedPostFacts
+from components.step import Context
+from components.windows_files import FeaturesWriter
+
+_FIRST = datetime.date(2026, 1, 1)
+_STEPS = ("ingest_events", "validate_events", "build_features")
+_PER_DAY = 25  # impressions per user
+_LIMIT_SECONDS, _LIMIT_GIGABYTES = 60.0, 3.0
+_CONFIG = """
+store: {store}
+first_day: 2026-01-01
+ingest_events:
+  source:
+    layout: columns
+    events: "{logs}/{{day}}.csv"
+    event_columns: {{user_id: user, post_id: post, author_id: author, shown_at: time,
+      surface: tab, dwell_seconds: seconds}}
+    time_unit: ms
+    dwell_unit: s
+actions: [{{name: favorite, is_positive: true}}]
+build_features: {{history_length: 128, num_candidates: 32, history_days: 14}}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much is measured."""
+
+    users: int = 200_000  # of the day, 25 impressions each
+    log_users: int = 5_000  # of the long log
+    log_days: int = 100
+
+
+def results(sizes: Sizes = Sizes()) -> Iterator[Result]:
+    """Measures a day, one of twice the size, and the last day of a log against its fifth."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _at_size(Path(folder), sizes.users)
+    with tempfile.TemporaryDirectory() as folder:
+        yield _late_in_a_log(Path(folder), sizes.log_users, sizes.log_days)
+
+
+def _at_size(root: Path, users: int) -> Iterator[Result]:
+    found, million = {}, users * _PER_DAY / 1e6
+    day = _FIRST + datetime.timedelta(days=1)
+    for times in (1, 2):
+        logs = root / f"logs{times}"
+        path = _configure(root, logs)
+        if times == 1:
+            _write_full_state(path, root, users)
+        _write_log(logs, day, users=users, per_user=times * _PER_DAY)
+        found[times] = [_in_a_process(path, name, day) for name in _STEPS]
+    seconds = {times: sum(each for each, _ in steps) for times, steps in found.items()}
+    gigabytes = {times: max(each for _, each in steps) for times, steps in found.items()}
+    told = {
+        times: ", ".join(
+            f"{name} {each:.1f} s {peak:.2f} GB"
+            for name, (each, peak) in zip(_STEPS, steps, strict=True)
+        )
+        for times, steps in found.items()
+    }
+    yield Result(
+        name="day",
+        ours=million / seconds[1],
+        peer=million / _LIMIT_SECONDS,
+        unit="M rows/s",
+        note=f"{million:g} M rows of CSV of {users:,} users, S 128, every history full: "
+        f"{seconds[1]:.1f} s ({told[1]}); peer: the limit, {_LIMIT_SECONDS:g} s for 5 M",
+    )
+    yield Result(
+        name="day_memory",
+        ours=1 / gigabytes[1],
+        peer=1 / _LIMIT_GIGABYTES,
+        unit="days/GB",
+        note=f"the highest peak of a step: {gigabytes[1]:.2f} GB; peer: the limit",
+    )
+    yield Result(
+        name="day_twice_the_size",
+        ours=2 * million / seconds[2],
+        peer=million / seconds[1],
+        unit="M rows/s",
+        note=f"{2 * million:g} M rows: {seconds[2]:.1f} s and {gigabytes[2]:.2f} GB ({told[2]}); "
+        f"peer: {million:g} M; the goal is 2 / 2.2",
+    )
+
+
+def _late_in_a_log(root: Path, users: int, num_days: int) -> Result:
+    """Runs every day of a log in this process; measures two of them, imports and caches warm."""
+    path, best = _configure(root, root / "logs"), {}
+    for number in range(num_days):
+        day = _FIRST + datetime.timedelta(days=number)
+        _write_log(root / "logs", day, users=users, per_user=_PER_DAY)
+        is_measured = number + 1 in (5, num_days)
+        taken = []
+        for _ in range(3 if is_measured else 1):
+            for name in _STEPS:
+                shutil.rmtree(root / "store" / name / str(day), ignore_errors=True)
+            started = time.perf_counter()
+            for name in _STEPS:
+                _run(path, name, day)
+            taken.append(time.perf_counter() - started)
+        if is_measured:
+            best[number + 1] = min(taken)
+    thousands = users * _PER_DAY / 1e3
+    return Result(
+        name="day_late_in_a_log",
+        ours=thousands / best[num_days],
+        peer=thousands / best[5],
+        unit="k rows/s",
+        note=f"{thousands:g} k rows a day; ours: day {num_days}, {best[num_days]:.2f} s; peer: day "
+        f"5, {best[5]:.2f} s; the best of 3; the goal is 1 / 1.2",
+    )
+
+
+def _configure(root: Path, logs: Path) -> Path:
+    logs.mkdir()
+    path = root / f"{logs.name}.yaml"
+    path.write_text(_CONFIG.format(store=root / "store", logs=logs), encoding="utf-8")
+    return path
+
+
+def _write_log(logs: Path, day: datetime.date, *, users: int, per_user: int) -> None:
+    events = features.events(day, num_users=users, per_user=per_user)
+    columns = {
+        "user": events["user_id"],
+        "post": events["post_id"],
+        "author": events["author_id"],
+        "time": events["shown_at"],
+        "tab": events["surface"],
+        "seconds": np.round(events["dwell_seconds"].astype(float), 3),
+        "favorite": events["actions"],
+    }
+    csv.write_csv(pa.table(columns), logs / f"{day}.csv")
+
+
+def _write_full_state(path: Path, root: Path, users: int) -> None:
+    """Writes features of the first day in which every user has a full history."""
+    config = load(path)
+    section = config.build_features
+    events = root / "events.parquet"
+    features.write_events(events, _FIRST, num_users=users, per_user=section.history_length)
+    state = feature_state.State((), (), True, _FIRST, section)
+    posts = DatedPostFacts({_FIRST: features.write_posts(root)})
+    context = Context(contract.BUILD_FEATURES, config, _FIRST, Store(config.store))
+    shape = featurizer.shape_metadata(section)
+    with context.write(inputs=[], config={"benchmark": "a full state"}) as draft:
+        with FeaturesWriter(draft.folder, shape) as writer:
+            for block in featurizer.day_blocks(state, [events], section, posts):
+                writer.write(block)
+        draft.facts |= {"reach": feature_state.reach(section), "accepted": {}, "shape": shape}
+    events.unlink()
+
+
+def _in_a_process(path: Path, name: str, day: datetime.date) -> tuple[float, float]:
+    """Runs a step in a process of its own; returns its seconds and its peak memory in GB."""
+    script = [sys.executable, "-m", "benchmarks.day", str(path), name, str(day)]
+    started = time.perf_counter()
+    said = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    return time.perf_counter() - started, float(said)
+
+
+def _run(path: Path, name: str, day: datetime.date) -> None:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        argv = ["--config", str(path), "--day", str(day)]
+        code = importlib.import_module(f"components.{name}").main(argv)
+    if code:
+        raise RuntimeError(f"{name} of {day} ended with {code}.")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs one step and prints the peak memory of the process in GB."""
+    path, name, day = argv
+    _run(Path(path), name, contract.parse_day(day))
+    print(features.peak_gigabytes())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
