@@ -68,10 +68,12 @@ def run(log: Log, recipe: Recipe) -> dict[str, float]:
     """Trains, tests the model of the best epoch, and returns what is reported."""
     from phoenix.batches import InMemoryWindows
     from phoenix.leave_one_out import catalogue_hashes, hit_rate, ndcg, split
+    from phoenix.memory import keep_freed_memory
     from phoenix.train_loop import HeldOut
     from phoenix.training import Progress, TrainRunner
     from phoenix.windows import concatenate
 
+    keep_freed_memory()
     spec = catalogue_hashes(log.num_posts)
     parts = split(log.users, max_length=recipe.max_length, hash_spec=spec)
     started = time.monotonic()
