@@ -24,6 +24,7 @@ DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 DAY_MS = 86_400_000
 START = 1_767_225_600_000  # of the first day
 CUT = START + 2 * DAY_MS  # the first millisecond of the third day
+GAP_MS = 5 * 60_000
 SPEC = featurizer.hash_spec(HashingConfig())
 POISON = 1_000_000  # ids from here on are of the time after the cut
 NEW = 500_000  # ids from here on are of posts that are first shown on the second day
@@ -64,11 +65,16 @@ def before_the_cut() -> list[Row]:
     for day in range(2):
         for _ in range(150):
             post = int(chance.integers(1, 30)) + NEW * day * int(chance.integers(0, 2))
-            shown = START + day * DAY_MS + int(chance.integers(0, DAY_MS - 60_000))
+            # Few minutes, so that rows meet the very end of a history, shown or arrived.
+            shown = START + day * DAY_MS + 60_000 * int(chance.integers(1, 120))
             liked = int(chance.integers(0, 2)) if day == 0 or post > NEW else 0
-            delay = int(chance.choice([0, 2_000, 60_000]))
+            delay = 60_000 * int(chance.choice([0, 0, 1, 4]))
             user = int(chance.integers(1, 25))
             rows.append((user, post, 1 + post % 7, shown, shown + delay, liked, 1))
+    # A row that arrives at the very end of the history of the next window.
+    second = START + DAY_MS
+    rows.append((2, 11, 5, second + 240 * 60_000, second + 302 * 60_000, 0, 1))
+    rows.append((2, 12, 5, second + 307 * 60_000, second + 307 * 60_000, 0, 1))
     # The last moment of the day, and the first one of the next.
     rows.append((3, 7, 1, CUT - 1, CUT - 1, 0, 1))
     rows.append((3, 8, 2, START + DAY_MS, START + DAY_MS, 0, 1))
@@ -146,6 +152,9 @@ def test_what_comes_after_the_cut_changes_nothing_before_it(
     recall = json.loads(metrics)["retrieval"]["most_popular"]["recall@1"]
     assert recall == 0, "what is popular on the day that is judged was known before it"
     check_borders(clean)
+    check_histories(clean)
+    again = [clean.run(name, DAYS[1]) for name in CHAIN[:-2]]
+    assert set(again) == {ExitCode.NOTHING_TO_DO}, "a step reads what it wrote itself"
 
 
 def check_borders(world: World) -> None:
@@ -159,6 +168,31 @@ def check_borders(world: World) -> None:
         assert known.max() < (NEW if number == 0 else POISON)
     of_borders = events["post_id"].to_numpy()[np.isin(shown, [DAY_MS, 2 * DAY_MS - 1])]
     assert sorted(of_borders.tolist()) == [7, 8]
+
+
+def check_histories(world: World) -> None:
+    """What a window knows was shown before its cutoff and had arrived by then: the latest six."""
+    files = [world.artifact("validate_events", day).path("accepted.parquet") for day in DAYS[:2]]
+    names = ("user_id", "post_id", "shown_at", "ingested_at")
+    tables = [pq.read_table(file).select(names) for file in files]
+    rows = [
+        row
+        for table in tables
+        for row in zip(*(table[name].cast("int64").to_pylist() for name in names), strict=True)
+    ]
+    met = set()
+    for number, day in enumerate(DAYS[:2]):
+        folder = world.artifact("build_features", day).folder
+        windows = read_windows(folder, spec=SPEC)
+        for window, user in enumerate(windows.user_ids.tolist()):
+            cutoff = int(windows.starts_at[window]) - GAP_MS
+            own = [row[1:] for row in rows if row[0] == user]
+            met |= {"shown" for _, shown, _ in own if shown == cutoff}
+            met |= {"arrived" for _, shown, arrived in own if shown < arrived == cutoff}
+            known = [post for post, shown, arrived in own if shown < cutoff and arrived <= cutoff]
+            found = windows.history_post_ids[window]
+            assert sorted(found[found > 0].tolist()) == sorted(known[-6:]), (number, window)
+    assert met == {"shown", "arrived"}, "no row stands at a border"
 
 
 def test_a_correction_that_arrives_later_changes_no_earlier_training_set(tmp_path: Path) -> None:

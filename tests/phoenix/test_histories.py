@@ -117,6 +117,18 @@ def test_only_what_may_enter_a_history_is_kept() -> None:
     assert log.post_ids[kept].tolist() == [2, 4, 5], "not known yet, the latest, not over yet"
 
 
+def test_the_borders_of_what_is_still_needed() -> None:
+    def kept(*rows: tuple[int, int, int, int]) -> list[int]:
+        log = log_of(list(rows))
+        found = rows_still_needed(log, known_at=5, oldest=2, length=1)
+        return log.post_ids[found].tolist()
+
+    assert kept((1, 3, 0, 3), (1, 4, 1, 4)) == [4], "what arrives at the cutoff is known"
+    assert kept((1, 3, 0, 3), (1, 4, 2, 4)) == [3, 4], "later it is not"
+    assert kept((1, 4, 0, 4), (1, 5, 0, 5)) == [4, 5], "what is shown at the cutoff is not over"
+    assert kept((1, 1, 0, 1), (2, 2, 0, 2)) == [2], "what is shown at the oldest moment may enter"
+
+
 def test_bisection_finds_what_searchsorted_finds_in_each_stretch() -> None:
     times = np.array([1, 3, 3, 9, 2, 2, 5])
     low, high, targets = np.array([0, 4, 0]), np.array([4, 7, 0]), np.array([3, 6, 1])

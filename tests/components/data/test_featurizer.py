@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components import event_log, featurizer, windows_files
@@ -41,6 +41,16 @@ logs = st.lists(
     ),
     max_size=60,
 )
+
+# What stands at a border of every setting: midnights, as old as a history may be; shown or arrived
+# at the end of a gap; more rows than a history holds, the last of them at that end.
+BORDERS: list[Row] = [
+    *((1, step, 0, step // 12 + 1) for step in (0, 11, 12, 23, 24, 36)),
+    *((2, step, 0, step - 2) for step in (3, 4, 5, 6, 7, 8, 9, 10, 11)),
+    (2, 12, 0, 1),
+    *[(3, 7, 4, 1), (3, 8, 2, 2), (3, 9, 0, 3), (3, 10, 0, 4), (3, 11, 1, 5), (3, 12, 0, 6)],
+    (3, 24, 0, 7),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +134,7 @@ def listed(windows: Windows) -> list[tuple]:
 
 @pytest.mark.parametrize("features", SETTINGS)
 @settings(deadline=None, max_examples=8)
+@example(rows=BORDERS)
 @given(rows=logs)
 def test_every_day_is_what_the_definition_makes_of_the_whole_log(
     features: dict, rows: list[Row]
