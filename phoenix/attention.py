@@ -22,9 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
+from phoenix.capped_softmax import capped, quotient, sum_last, weighted_values
 from phoenix.layers import Init, Linear
 
-LOGIT_CAP = 30.0
 ROTARY_BASE = 10_000
 HIDDEN_BIAS = -1e30
 
@@ -281,9 +281,10 @@ class MultiHeadAttention(hk.Module):
           `[B, C, model_size]`.
         """
         total, weight = self._weighted_values(queries, known, bias)
-        product = _sum_last((queries * own.keys[:, :, :, None]).astype(jnp.float32))
+        product = sum_last((queries * own.keys[:, :, :, None]).astype(jnp.float32))
         self_bias = attention_bias(is_valid)[:, :, None, None, None]
-        self_weight = self._weights(product, self_bias)  # [B, C, H, G, 1]
+        logits = capped(product, self.multiplier)
+        self_weight = jnp.exp(logits + self_bias)  # [B, C, H, G, 1]
         total = total + self_weight * own.values[:, :, :, None].astype(jnp.float32)
         return self._output(total, weight + self_weight, queries.dtype)
 
@@ -299,35 +300,19 @@ class MultiHeadAttention(hk.Module):
         return projected.reshape(*x.shape[:-1], heads, size)
 
     @hk.transparent
-    def _weights(self, products: jax.Array, bias: jax.Array) -> jax.Array:
-        """Softmax numerators of `q . k`, float32."""
-        return jnp.exp(LOGIT_CAP * jnp.tanh(products * (self.multiplier / LOGIT_CAP)) + bias)
-
-    @hk.transparent
     def _weighted_values(
         self, queries: jax.Array, known: KeysValues, bias: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         """Softmax numerator `[B, Q, H, G, V]` and denominator `[B, Q, H, G, 1]`, float32."""
-        products = jnp.einsum(
-            "bhgqk,bhtk->bhgqt",
-            queries.transpose(0, 2, 3, 1, 4),
-            known.keys,
-            preferred_element_type=jnp.float32,
-        )
-        weights = self._weights(products, bias)
-        total = jnp.einsum(
-            "bhgqt,bhtv->bhgqv",
-            weights.astype(queries.dtype),
-            known.values,
-            preferred_element_type=jnp.float32,
-        )
+        first = queries.transpose(0, 2, 3, 1, 4)
+        total, weight = weighted_values(first, known.keys, known.values, bias, self.multiplier)
         heads_last = (0, 3, 1, 2, 4)
-        return total.transpose(heads_last), _sum_last(weights).transpose(heads_last)
+        return total.transpose(heads_last), weight.transpose(heads_last)
 
     @hk.transparent
     def _output(self, total: jax.Array, weight: jax.Array, dtype: DTypeLike) -> jax.Array:
         """Normalises, joins the heads to `[B, Q, H*G*V]` and maps them to the model width."""
-        mean = (total / jnp.where(weight > 0, weight, 1.0)).astype(dtype)
+        mean = quotient(total, jnp.where(weight > 0, weight, 1.0)).astype(dtype)
         flat = mean.reshape(*mean.shape[:2], -1)
         return Linear(self.model_size, with_bias=False, init=self.init, name="linear")(flat)
 
@@ -335,21 +320,3 @@ class MultiHeadAttention(hk.Module):
 def heads_first(known: KeysValues) -> KeysValues:
     """`[B, T, H, ...]` as `[B, H, T, ...]`, the layout of batched matrix products."""
     return KeysValues(known.keys.transpose(0, 2, 1, 3), known.values.transpose(0, 2, 1, 3))
-
-
-@jax.custom_jvp
-def _sum_last(x: jax.Array) -> jax.Array:
-    """Sums the last axis and keeps it: a product with ones, twice as fast as a reduction on a CPU.
-
-    Derivatives see the reduction, whose transpose is a broadcast.
-    """
-    ones = jnp.ones((x.shape[-1], 1), x.dtype)
-    flat = jnp.dot(x.reshape(-1, x.shape[-1]), ones, precision=jax.lax.Precision.HIGHEST)
-    return flat.reshape(*x.shape[:-1], 1)
-
-
-@_sum_last.defjvp
-def _sum_last_jvp(
-    primals: tuple[jax.Array], tangents: tuple[jax.Array]
-) -> tuple[jax.Array, jax.Array]:
-    return _sum_last(*primals), jnp.sum(*tangents, axis=-1, keepdims=True)

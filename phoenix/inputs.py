@@ -23,6 +23,7 @@ from phoenix import attributes as attribute_inputs
 from phoenix.attributes import Attribute
 from phoenix.config import JsonConfig, check, check_counts, float_dtype
 from phoenix.grok import TransformerConfig
+from phoenix.layers import matrix_product
 from phoenix.windows import DWELL_SCALE_SECONDS
 
 POST_AGE_BUCKET_MINUTES = 60
@@ -79,6 +80,16 @@ class RecsysEmbeddings:
     candidate_post_embeddings: ArrayLike  # [B, C, ni, D]
     history_author_embeddings: ArrayLike  # [B, S, na, D]
     candidate_author_embeddings: ArrayLike  # [B, C, na, D]
+
+
+class Factors(NamedTuple):
+    """An embedding `[B, n, D]` as the product of its factors, not yet multiplied.
+
+    A projection multiplies the table first: then the product of full width is never computed.
+    """
+
+    rows: jax.Array  # [B, n, m], m small against D
+    table: jax.Array  # [m, D]
 
 
 class InputConfig(JsonConfig):
@@ -164,8 +175,8 @@ def block_history_reduce(  # noqa: PLR0913 - the public signature
     history_post_hashes: ArrayLike,
     history_post_embeddings: ArrayLike,
     history_author_embeddings: ArrayLike,
-    history_product_surface_embeddings: ArrayLike,
-    history_actions_embeddings: ArrayLike,
+    history_product_surface_embeddings: ArrayLike | Factors,
+    history_actions_embeddings: ArrayLike | Factors,
     num_item_hashes: int,
     num_author_hashes: int,
     embed_init_scale: float = 1.0,
@@ -180,8 +191,8 @@ def block_history_reduce(  # noqa: PLR0913 - the public signature
     parts = [
         _joined_rows(posts, num_item_hashes),
         _joined_rows(jnp.asarray(history_author_embeddings), num_author_hashes),
-        jnp.asarray(history_actions_embeddings),
-        jnp.asarray(history_product_surface_embeddings),
+        history_actions_embeddings,
+        history_product_surface_embeddings,
     ]
     tokens = _projection(parts, "proj_mat_3", size, embed_init_scale)
     return tokens, jnp.asarray(history_post_hashes)[:, :, 0] != 0
@@ -191,7 +202,7 @@ def block_candidate_reduce(  # noqa: PLR0913 - the public signature
     candidate_post_hashes: ArrayLike,
     candidate_post_embeddings: ArrayLike,
     candidate_author_embeddings: ArrayLike,
-    candidate_product_surface_embeddings: ArrayLike,
+    candidate_product_surface_embeddings: ArrayLike | Factors,
     num_item_hashes: int,
     num_author_hashes: int,
     embed_init_scale: float = 1.0,
@@ -205,7 +216,7 @@ def block_candidate_reduce(  # noqa: PLR0913 - the public signature
     parts = [
         _joined_rows(posts, num_item_hashes),
         _joined_rows(jnp.asarray(candidate_author_embeddings), num_author_hashes),
-        jnp.asarray(candidate_product_surface_embeddings),
+        candidate_product_surface_embeddings,
     ]
     tokens = _projection(parts, "proj_mat_2", size, embed_init_scale)
     return tokens, jnp.asarray(candidate_post_hashes)[:, :, 0] != 0
@@ -308,7 +319,9 @@ def _fan_out(scale: float = 1.0) -> hk.initializers.VarianceScaling:
     return hk.initializers.VarianceScaling(scale, mode="fan_out")
 
 
-def _projection(parts: Sequence[jax.Array], name: str, size: int, scale: float) -> jax.Array:
+def _projection(
+    parts: Sequence[ArrayLike | Factors], name: str, size: int, scale: float
+) -> jax.Array:
     """The concatenated `parts` `[..., in_i]` times the matrix `name` `[in, size]`, in float32.
 
     Computed as a sum of products, so that the concatenation is never written. The dtype of the
@@ -320,32 +333,35 @@ def _projection(parts: Sequence[jax.Array], name: str, size: int, scale: float) 
         """The fan-out of the reversed shape is the width of the input."""
         return initializer(shape[::-1], dtype).T
 
-    widths = [part.shape[-1] for part in parts]
+    factors = [part if isinstance(part, Factors) else (jnp.asarray(part), None) for part in parts]
+    widths = [(rows if table is None else table).shape[-1] for rows, table in factors]
     matrix = hk.get_parameter(name, [sum(widths), size], jnp.float32, init=transposed)
     blocks = jnp.split(matrix, np.cumsum(widths)[:-1])
     products = [
-        jnp.dot(part.astype(jnp.float32), block) for part, block in zip(parts, blocks, strict=True)
+        matrix_product(
+            rows.astype(jnp.float32), block if table is None else matrix_product(table, block)
+        )
+        for (rows, table), block in zip(factors, blocks, strict=True)
     ]
-    return sum(products[1:], products[0]).astype(jnp.result_type(*parts))
+    return sum(products[1:], products[0]).astype(jnp.result_type(*(rows for rows, _ in factors)))
 
 
-def _surface_embeddings(config: InputConfig, surface: ArrayLike) -> jax.Array:
+def _surface_embeddings(config: InputConfig, surface: ArrayLike) -> Factors:
     """`[B, n]` surfaces as `[B, n, D]`; a surface outside the vocabulary gives the zero vector."""
     size = config.product_surface_vocab_size
     table = hk.get_parameter(
         "product_surface_embedding_table", [size, config.emb_size], jnp.float32, init=_fan_out()
     )
-    one_hot = jax.nn.one_hot(jnp.asarray(surface), size, dtype=jnp.float32)
-    return jnp.dot(one_hot, table).astype(config.fprop_dtype)
+    return Factors(jax.nn.one_hot(jnp.asarray(surface), size, dtype=config.fprop_dtype), table)
 
 
-def _action_embeddings(config: InputConfig, actions: ArrayLike) -> jax.Array:
+def _action_embeddings(config: InputConfig, actions: ArrayLike) -> Factors:
     """`[B, S, A]` multi-hot actions as `[B, S, D]`: signs times a matrix; no action gives zero."""
-    multi_hot = jnp.asarray(actions).astype(jnp.float32)
+    multi_hot = jnp.asarray(actions).astype(config.fprop_dtype)
     shape = [multi_hot.shape[-1], config.emb_size]
     matrix = hk.get_parameter("action_projection", shape, jnp.float32, init=_fan_out())
     has_action = jnp.any(multi_hot != 0, axis=-1, keepdims=True)
-    return jnp.where(has_action, jnp.dot(2 * multi_hot - 1, matrix), 0).astype(config.fprop_dtype)
+    return Factors(jnp.where(has_action, 2 * multi_hot - 1, 0), matrix)
 
 
 def _optional(batch: RecsysBatch, field: str) -> jax.Array:

@@ -96,6 +96,37 @@ def dropout(x: jax.Array, rate: float) -> jax.Array:
     return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)
 
 
+@jax.custom_vjp
+def matrix_product(x: jax.Array, w: jax.Array) -> jax.Array:
+    """`x` `[..., in]` times `w` `[in, out]`: `[..., out]`, with a gradient that is fast on CPUs."""
+    return jnp.dot(x, w)
+
+
+def _product_forward(x: jax.Array, w: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return matrix_product(x, w), (x, w)
+
+
+def _product_backward(
+    factors: tuple[jax.Array, jax.Array], change: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    x, w = factors
+    rows, changes = (array.reshape(-1, array.shape[-1]) for array in (x, change))
+
+    def of_rows(rows: jax.Array, changes: jax.Array) -> jax.Array:
+        return jax.lax.dot_general(rows, changes, (((0,), (0,)), ((), ())))
+
+    def of_columns(rows: jax.Array, changes: jax.Array) -> jax.Array:
+        # The fast products of XLA on CPUs sum over the last axis of the left factor. The barrier
+        # keeps XLA from folding the transposition into the product, which nearly doubles its time.
+        return jnp.dot(jax.lax.optimization_barrier(rows.T), changes)
+
+    change_of_w = jax.lax.platform_dependent(rows, changes, cpu=of_columns, default=of_rows)
+    return jnp.dot(change, w.T), change_of_w
+
+
+matrix_product.defvjp(_product_forward, _product_backward)
+
+
 class Linear(hk.Module):
     """`y = x @ w (+ b)` with float32 parameters, computed in the dtype of `x`."""
 
@@ -123,7 +154,7 @@ class Linear(hk.Module):
             raise ValueError("`Linear` expects an input with at least one axis, got a scalar.")
         shape = [x.shape[-1], self.output_size]
         w = hk.get_parameter("w", shape, jnp.float32, init=linear_initializer(self.init))
-        y = jnp.dot(x, w.astype(x.dtype))
+        y = matrix_product(x, w.astype(x.dtype))
         if not self.with_bias:
             return y
         b = hk.get_parameter("b", [self.output_size], jnp.float32, init=jnp.zeros)

@@ -6,7 +6,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from phoenix.layers import DenseBlock, Linear, dropout, ffn_size, hk_rms_norm, layer_norm
+from phoenix.layers import (
+    DenseBlock,
+    Linear,
+    dropout,
+    ffn_size,
+    hk_rms_norm,
+    layer_norm,
+    matrix_product,
+)
 
 
 @pytest.mark.parametrize(
@@ -73,3 +81,25 @@ def test_dropout_keeps_the_mean_and_acts_only_where_random_numbers_are_given() -
     dropped = drop.apply({}, jax.random.key(0), x)
     assert set(np.unique(dropped)) == {np.float32(0), np.float32(1 / 0.75)}
     assert abs(float(jnp.mean(dropped)) - 1) < 0.02
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 3), (2, 4, 3), (0, 3)])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_matrix_product_has_the_gradient_of_a_product(
+    shape: tuple[int, ...], dtype: jnp.dtype
+) -> None:
+    generator = np.random.default_rng(0)
+    x, w, change = (
+        jnp.asarray(generator.normal(size=size), dtype)
+        for size in (shape, (3, 5), (*shape[:-1], 5))
+    )
+    y, gradient = jax.vjp(matrix_product, x, w)
+    expected, expected_gradient = jax.vjp(jnp.dot, x, w)
+    np.testing.assert_array_equal(y, expected)
+    tolerance = 1e-5 if dtype == jnp.float32 else 0.05
+    for ours, theirs in zip(gradient(change), expected_gradient(change), strict=True):
+        assert ours.dtype == dtype
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(
+            ours.astype(jnp.float32), theirs.astype(jnp.float32), rtol=tolerance, atol=tolerance
+        )
