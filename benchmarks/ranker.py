@@ -62,8 +62,10 @@ def useful_operations(num_candidates: int) -> float:
     encode = (trunk.num_layers - 1) * (context * layer + pair * context * (context + 1) / 2)
     encode += context * projections * 2 / 3
     score = trunk.num_layers * num_candidates * (layer + pair * (context + 1))
-    history_token = 2 * size * (size * (2 * _NUM_HASHES + 2) + _NUM_ACTIONS)
-    candidate_token = 2 * size * size * (2 * _NUM_HASHES + 1)
+    # Actions and surfaces are narrow: their tables are projected once, not every token.
+    narrow = MODEL.product_surface_vocab_size
+    history_token = 2 * size * (2 * _NUM_HASHES * size + narrow + _NUM_ACTIONS)
+    candidate_token = 2 * size * (2 * _NUM_HASHES * size + narrow)
     inputs = _NUM_HISTORY * history_token + num_candidates * candidate_token
     return encode + score + inputs + 2 * num_candidates * size * _NUM_ACTIONS
 
