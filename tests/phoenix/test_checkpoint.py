@@ -147,7 +147,7 @@ def test_failed_save_leaves_nothing_visible(tmp_path, ranker, monkeypatch):
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(verified_files, "_sync", fail)
+        patch.setattr(verified_files, "sync", fail)
         with pytest.raises(OSError, match="disk full"):
             save_model(tmp_path / "model", ranker)
     assert not (tmp_path / "model").exists()
