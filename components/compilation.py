@@ -13,8 +13,10 @@ def use_cache(store: Store) -> Path:
     """Keeps compiled programs below the store, apart for each kind of processor.
 
     Works before and after JAX was imported, and does not import it. Nothing that is computed
-    depends on it.
+    depends on it. A folder that `JAX_COMPILATION_CACHE_DIR` names already is used as it is.
     """
+    if chosen := os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        return Path(chosen)
     name = f"work/compiled-{_processor()}"
     storage = store.storage
     base = Path(storage.uri(name)) if storage.is_local else Path(tempfile.gettempdir()) / name

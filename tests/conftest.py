@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-# Before any library is imported: the same device everywhere, no analytics, no file in the home.
+_ROOT = Path(__file__).parents[1]
+# Before any library is imported: the same device everywhere, no analytics, no file in the home, and
+# nothing compiled twice.
 _airflow_home = tempfile.mkdtemp(prefix="phoenix-airflow-")
 atexit.register(shutil.rmtree, _airflow_home, ignore_errors=True)
 os.environ.update(
@@ -22,6 +24,9 @@ os.environ.update(
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "GX_ANALYTICS_ENABLED": "false",
         "JAX_PLATFORMS": os.environ.get("PHOENIX_TEST_PLATFORM", "cpu"),
+        "JAX_COMPILATION_CACHE_DIR": str(_ROOT / ".pytest_cache/compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",  # an accelerator would round float32 factors
         "MPLBACKEND": "agg",
         "TZ": "UTC",
@@ -30,8 +35,6 @@ os.environ.update(
 
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-_ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
