@@ -14,6 +14,7 @@ from typing import Any
 from components import line_files, raw_files
 from components.config import Action, Config
 from components.errors import BadConfigurationError
+from components.raw_files import DAY
 from components.raw_rows import FileFormat, Pace
 from components.source_config import (
     ColumnsSource,
@@ -25,7 +26,6 @@ from components.source_config import (
 )
 from schemas.posts import POSTS
 
-DAY = "{day}"  # in a path: the UTC day as YYYY-MM-DD
 DAY_MS = 86_400_000
 EPOCH = datetime.date(1970, 1, 1)
 _WHERE = "ingest_events.source"
@@ -258,7 +258,7 @@ def _folder(path: Path, name: str) -> Path:
 
 def _by_day(pattern: str, *, what: str) -> list[Path]:
     """Returns the files in whose path a day stands at the place of `{day}`."""
-    found = raw_files.find(pattern.replace(DAY, "*"), what=what)
+    found = raw_files.find(pattern, what=what)
     named = [file for file in found if _day_in(str(file), pattern)]
     if not named:
         raise BadConfigurationError(
@@ -268,18 +268,30 @@ def _by_day(pattern: str, *, what: str) -> list[Path]:
 
 
 def _day_in(path: str, pattern: str) -> datetime.date | None:
-    """Returns the day at the place of `{day}`; None if there is none."""
-    before, _, after = pattern.partition(DAY)
-    glob = {r"\*\*": ".*", r"\*": "[^/]*", r"\?": "[^/]"}
-    texts = [
-        re.sub(r"\\\*\\\*|\\\*|\\\?", lambda match: glob[match[0]], re.escape(text))
-        for text in (before, after.replace(DAY, "*"))
-    ]
-    found = re.fullmatch(f"{texts[0]}([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}){texts[1]}", path)
+    """Returns the day at the place of `{day}`, the same at each; None if there is none."""
+    found = re.fullmatch(_expression(pattern), path)
     try:
-        return datetime.date.fromisoformat(found[1]) if found else None
+        return datetime.date.fromisoformat(found["day"]) if found else None
     except ValueError:
         return None
+
+
+@functools.cache
+def _expression(pattern: str) -> str:
+    """Returns the regular expression of the paths that a glob with `{day}` finds."""
+    globs = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+
+    def translated(token: re.Match[str]) -> str:
+        text = token[0]
+        if text == DAY:
+            is_first = DAY not in pattern[: token.start()]
+            return "(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})" if is_first else "(?P=day)"
+        if text.startswith("[") and len(text) > 1:
+            inner = text[1:-1].replace("\\", r"\\")
+            return f"[^{inner[1:]}]" if inner.startswith("!") else f"[{inner}]"
+        return globs.get(text) or re.escape(text)
+
+    return re.sub(r"\{day\}|\*\*/|\[!?[^\]/]+\]|.", translated, pattern, flags=re.DOTALL)
 
 
 _EVENT_COLUMNS = frozenset(

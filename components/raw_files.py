@@ -23,6 +23,7 @@ from components import byte_streams, line_files
 from components.errors import BadConfigurationError, BadDataError
 from components.raw_rows import FileFormat, RawRows, as_text
 
+DAY = "{day}"  # in a path: the UTC day as YYYY-MM-DD
 _BLOCK_BYTES = 1 << 22  # what is in memory of a file at a time
 _BATCH_ROWS = 1 << 16
 _JSON = (".jsonl", ".ndjson", ".json")
@@ -31,14 +32,21 @@ KINDS = (".parquet", *_TEXT, *_JSON)
 
 
 def find(pattern: str, *, what: str) -> list[Path]:
-    """Returns the files that a path or glob names, sorted by name.
+    """Returns the files that a path or glob names, sorted by name; `{day}` may be any day.
 
     Raises:
-      BadConfigurationError: If there is none, or one is of a kind that cannot be read.
+      BadConfigurationError: If there is none, one is of a kind that cannot be read, or it is no
+        pattern.
     """
-    path = Path(pattern).absolute()
-    matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
-    files = sorted(matches, key=lambda file: (file.name, file))
+    path = Path(pattern.replace(DAY, "????-??-??")).absolute()
+    try:
+        matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+        files = sorted(matches, key=lambda file: (file.name, file))
+    except (ValueError, IndexError) as error:  # of the folder that holds all others, IndexError
+        raise BadConfigurationError(
+            f"{what}: expected a path or a pattern in which `**` stands alone between slashes, got "
+            f"{pattern}."
+        ) from error
     if not files:
         raise BadConfigurationError(f"{what}: expected at least one file at {pattern}, found none.")
     for file in files:

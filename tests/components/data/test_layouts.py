@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from components.config import load
-from components.layouts import layout
+from components.errors import BadConfigurationError
+from components.layouts import Layout, layout
 
 CONFIG = """
 store: store
@@ -28,6 +29,15 @@ def test_all_logs_and_videos_of_a_kuairand_folder_are_read(tmp_path: Path) -> No
     )
 
 
+def by_day(folder: Path, pattern: str) -> Layout:
+    """The layout of files with these columns, whose path says the day."""
+    mapping = "{user_id: u, post_id: p, author_id: a, shown_at: t}"
+    source = f"{{layout: columns, events: '{pattern}', event_columns: {mapping}}}"
+    (folder / "phoenix.yaml").write_text(CONFIG.replace("{layout: kuairand, path: source}", source))
+    config = load(folder / "phoenix.yaml")
+    return layout(config.ingest_events.source, config)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("pattern", "name"),
     [
@@ -35,6 +45,12 @@ def test_all_logs_and_videos_of_a_kuairand_folder_are_read(tmp_path: Path) -> No
         ("{day}/*.csv", "2026-01-02/part-0.csv"),
         ("logs/*/day={day}/e?.csv", "logs/x/day=2026-01-02/e1.csv"),
         ("**/{day}-*.csv", "a/b/2026-01-02-23.csv"),
+        ("**/{day}-*.csv", "2026-01-02-23.csv"),
+        ("{day}*.csv", "2026-01-02-23.csv"),
+        ("*{day}*.csv", "log2026-01-02.csv"),
+        ("{day}/{day}*.csv", "2026-01-02/2026-01-02.csv"),
+        ("{day}[!a-c]?.csv", "2026-01-02d1.csv"),
+        ("[l]og{day}.csv", "log2026-01-02.csv"),
     ],
 )
 def test_files_by_day_are_found_by_the_day_in_their_path(
@@ -43,13 +59,21 @@ def test_files_by_day_are_found_by_the_day_in_their_path(
     for each in (name, name.replace("2026-01-02", "2026-01-03"), name.replace("2026", "latest")):
         (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / each).touch()
-    mapping = "{user_id: u, post_id: p, author_id: a, shown_at: t}"
-    source = f"{{layout: columns, events: '{pattern}', event_columns: {mapping}}}"
-    (tmp_path / "phoenix.yaml").write_text(
-        CONFIG.replace("{layout: kuairand, path: source}", source)
-    )
-    config = load(tmp_path / "phoenix.yaml")
-    found = layout(config.ingest_events.source, config)  # type: ignore[arg-type]
+    found = by_day(tmp_path, pattern)
     assert len(found.event_files) == 2
     files = found.files_by_day[datetime.date(2026, 1, 2)]
     assert [str(path.relative_to(tmp_path)) for path in files] == [name]
+
+
+@pytest.mark.parametrize("pattern", ["{day}**.csv", "**{day}.csv", "a**/{day}.csv", "/"])
+def test_what_is_no_pattern_is_refused(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(BadConfigurationError, match=r"`\*\*` stands alone between slashes, got"):
+        by_day(tmp_path, pattern)
+
+
+def test_files_in_the_folder_of_another_day_are_of_no_day(tmp_path: Path) -> None:
+    for day in ("2026-01-02", "2026-01-03"):
+        (tmp_path / day).mkdir()
+        (tmp_path / day / "2026-01-02.csv").touch()
+    found = by_day(tmp_path, "{day}/{day}.csv").event_files
+    assert [str(path.relative_to(tmp_path)) for path in found] == ["2026-01-02/2026-01-02.csv"]
