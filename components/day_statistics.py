@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from components import data_files
 from components.artifacts import Ref, Store
 from components.config import Config
+from components.errors import BadDataError
 from components.known_posts import DAY_MS, EPOCH
 from components.step import Context
 from phoenix import histograms
@@ -160,6 +161,12 @@ def read(store: Store, ref: Ref) -> PastDay:
     Raises:
       BadDataError: If the file is missing or damaged.
     """
+    if STATISTICS_FILE not in store.manifest(ref)["files"]:
+        raise BadDataError(
+            f"{ref} has no {STATISTICS_FILE}: it was written before days kept their statistics. "
+            "Run validate_events of every day since the first one again, in order, this one by "
+            f"`phoenix step validate_events --day {ref.partition}`."
+        )
     content = json.loads(store.read_file(ref, STATISTICS_FILE).read_bytes())
     return PastDay(
         ref,

@@ -1,12 +1,16 @@
 import datetime
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import data_files, day_statistics
+from components import contract, data_files, day_statistics
+from components.artifacts import Store
 from components.config import Config
+from components.errors import BadDataError
+from components.step import Context
 from phoenix import histograms
 from schemas.events import EVENTS
 
@@ -102,3 +106,14 @@ def test_days_add_up_to_the_histograms_of_all_their_rows() -> None:
     for name in whole.keys() - {"rows_per_user"}:  # the same user comes on both days
         merged = histograms.merged(day[name] for day in days)
         assert merged.counts == whole[name].counts
+
+
+def test_a_day_of_before_there_were_statistics_says_what_to_do(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    context = Context(contract.VALIDATE_EVENTS, CONFIG, DAY, store)
+    with context.write(inputs=[], config={}) as draft:
+        (draft.folder / data_files.ACCEPTED_FILE).touch()
+    later = Context(contract.VALIDATE_EVENTS, CONFIG, DAY + datetime.timedelta(days=1), store)
+    message = "has no statistics.json: .*`phoenix step validate_events --day 2026-01-02`"
+    with pytest.raises(BadDataError, match=message):
+        day_statistics.past(later)
