@@ -112,7 +112,7 @@ def test_a_day_of_before_there_were_statistics_says_what_to_do(tmp_path: Path) -
     store = Store(str(tmp_path))
     context = Context(contract.VALIDATE_EVENTS, CONFIG, DAY, store)
     with context.write(inputs=[], config={}) as draft:
-        (draft.folder / data_files.ACCEPTED_FILE).touch()
+        data_files.write(draft.folder / data_files.ACCEPTED_FILE, day_of_rows(5))
     later = Context(contract.VALIDATE_EVENTS, CONFIG, DAY + datetime.timedelta(days=1), store)
     message = "has no statistics.json: .*`phoenix step validate_events --day 2026-01-02`"
     with pytest.raises(BadDataError, match=message):
