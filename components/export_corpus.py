@@ -3,18 +3,23 @@
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
-from components import audience, compilation, contract, data_files, decisions, step
+from components import audience, compilation, contract, data_files, decisions, featurizer, step
 from components.artifacts import Artifact
 from components.corpus import Corpus
 from components.errors import BadDataError
 from components.post_facts import PostFacts
 from components.step import Context
 from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError, Posts
+from phoenix.hashing import HashSpec, collision_report
 
 logger = logging.getLogger(__name__)
+
+_MAX_CONFUSED = 0.01  # Share of ids that a model may take for another before we say so.
 
 
 def run(context: Context) -> Artifact:
@@ -59,9 +64,30 @@ def run(context: Context) -> Artifact:
             posts=len(collection.post_ids),
             eligible=len(eligible),
             emb_size=embedded.shape[1],
+            collisions=collisions(
+                featurizer.hash_spec(context.config.hashing),
+                collection.post_ids,
+                collection.author_ids,
+            ),
         )
         logger.info("Embedded %d of %d posts.", len(eligible), len(collection.post_ids))
     return context.written()
+
+
+def collisions(spec: HashSpec, post_ids: np.ndarray, author_ids: np.ndarray) -> dict[str, Any]:
+    """Says how well hash tables separate posts and authors; see `CollisionReport`."""
+    reports = {
+        "post": collision_report(post_ids, spec.post),
+        "author": collision_report(author_ids, spec.author),
+    }
+    for kind, report in reports.items():
+        confused = report.num_ids - report.num_keys
+        if confused > _MAX_CONFUSED * report.num_ids:
+            logger.warning(
+                "%d of %d %ss share all their rows with another: enlarge hashing.%s_rows.",
+                *(confused, report.num_ids, kind, kind),
+            )
+    return {kind: asdict(report) for kind, report in reports.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

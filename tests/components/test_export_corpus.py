@@ -2,10 +2,12 @@
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
-from components import models
+from components import export_corpus, models
 from components.contract import ExitCode
 from components.corpus import Corpus
+from phoenix.hashing import HashSpec
 
 LAST = "2026-01-03"
 
@@ -21,6 +23,23 @@ def test_every_post_is_there_and_every_eligible_one_is_embedded_by_the_chosen_mo
     expected = models.load(folder).encode_posts(corpus.post_ids, corpus.author_ids)
     eligible = corpus.is_eligible
     np.testing.assert_array_equal(corpus.vectors[eligible], expected[eligible])
+
+
+def test_ids_that_the_tables_confuse_are_counted_and_warned_about(
+    world, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.run_day(LAST, ("evaluate_models", "export_corpus"))
+    artifact = world.artifact("export_corpus", LAST)
+    num_posts = len(Corpus.read(artifact.folder).post_ids)
+    posts = artifact.facts["collisions"]["post"]
+    assert posts["num_ids"] == num_posts
+    assert posts["num_keys"] == num_posts  # 20,000 rows, two hashes
+    assert "share all their rows" not in caplog.text
+
+    spec = HashSpec.documented(user_rows=9, post_rows=9, author_rows=9, num_hashes=1)
+    ids = np.arange(1, 21)
+    assert export_corpus.collisions(spec, ids, ids)["post"]["num_keys"] <= 8
+    assert "of 20 posts share all their rows with another: enlarge hashing.post_rows" in caplog.text
 
 
 def test_old_posts_leave_the_corpus(world) -> None:
