@@ -47,10 +47,27 @@ class ValidationSection(Section):
     )
     every_epochs: int = Field(default=1, ge=1, description="Validate at every n-th end of epoch.")
     every_steps: int | None = Field(default=None, ge=1, description="And after every n-th step.")
+    monitor: str = Field(
+        default="validation_loss",
+        description="By which states are compared: a metric of the validation, such as "
+        "validation_auc/click; curve.json names them all.",
+    )
+    mode: Literal["min", "max"] = Field(
+        default="min", description="Whether less of it is better, or more."
+    )
     patience: int | None = Field(
         default=None, ge=1, description="Validations without gain before training stops."
     )
     min_change: float = Field(default=0.0, ge=0, description="Smallest change that is a gain.")
+
+
+class CurveSection(Section):
+    """The learning curve: the loss, and how well the last steps predicted before they learned."""
+
+    every_steps: int = Field(default=10, ge=1, description="Steps between two points.")
+    half_life_steps: float = Field(
+        default=100.0, gt=0, description="Steps after which a step counts half in the metrics."
+    )
 
 
 class CheckpointsSection(Section):
@@ -113,9 +130,15 @@ class TrainingConfig(Section):
     max_skipped_steps: int = Field(
         default=20, ge=0, description="Non-finite steps before training stops."
     )
+    recency_half_life_days: float | None = Field(
+        default=None,
+        gt=0,
+        description="Weights of samples: what is so much older counts half. Empty: all the same.",
+    )
     optimizer: OptimizerSection = OptimizerSection()
     input: InputSection = InputSection()
     validation: ValidationSection = ValidationSection()
+    curve: CurveSection = CurveSection()
     checkpoints: CheckpointsSection = CheckpointsSection()
     devices: DevicesSection = DevicesSection()
     tracking: TrackingSection | None = Field(default=None, description="Report to MLflow, or not.")
@@ -147,6 +170,26 @@ class RankerTrainingConfig(TrainingConfig):
     losses: RankerLossesSection = RankerLossesSection()
 
 
+class NegativesSection(Section):
+    """`objective: engagement`: with what the posts that a user engaged with are compared."""
+
+    in_batch: bool = Field(default=True, description="What was shown to others of the batch.")
+    global_per_row: int = Field(
+        default=0, ge=0, description="Posts drawn from all that were shown, for every window."
+    )
+    hard_per_row: int = Field(
+        default=0,
+        ge=0,
+        description="The user's own impressions without engagement, those that score highest.",
+    )
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not (self.in_batch or self.global_per_row or self.hard_per_row):
+            raise ValueError("there must be negatives of some kind")
+        return self
+
+
 class RetrievalTrainingConfig(TrainingConfig):
     """`train_retrieval`: the same with the options of the two towers."""
 
@@ -159,6 +202,7 @@ class RetrievalTrainingConfig(TrainingConfig):
         description="Learn which candidates are engaged with, or, for logs with positives only, "
         "from every event what comes next.",
     )
+    negatives: NegativesSection = NegativesSection()
     max_listed_posts: int = Field(
         default=16_384,
         ge=1,

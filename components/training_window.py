@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 MODEL = "model"  # folder of a training artifact
 _NOTHING, _WRITTEN = "nothing", "written"  # what the leader says, beside the key of the draft
+_LOGGED_METRICS = ("auc/", "recall_at_", "dwell_xauc", "validation_loss")
 # What no number depends on.
 _NOT_IN_THE_RECIPE = {"tracking": True, "input": {"prefetch"}}
 
@@ -186,6 +187,7 @@ def _train(
         "stopped_early": result.stopped_early,
         "first_loss": result.curve[0]["loss"] if result.curve else None,
         "last_loss": result.curve[-1]["loss"] if result.curve else None,
+        "last_point": result.curve[-1] if result.curve else None,
     }
 
 
@@ -295,6 +297,7 @@ def _compatible_champion(
 
 def train_config(config: Config, role: str) -> "TrainConfig":
     """Returns how the trainer is to train the model of a role."""
+    from phoenix.loss_config import NegativesConfig
     from phoenix.optimizer import OptimizerConfig
     from phoenix.train_config import TrainConfig
 
@@ -321,16 +324,21 @@ def train_config(config: Config, role: str) -> "TrainConfig":
         accumulation_steps=chosen.accumulation_steps,
         max_skipped_steps=section.max_skipped_steps,
         ranking=_ranking(config),
+        negatives=NegativesConfig(**config.train_retrieval.negatives.model_dump()),
+        recency_half_life_days=section.recency_half_life_days,
         positive_actions=[action.name for action in config.actions if action.is_positive],
         validate_every_epochs=validation.every_epochs,
         validate_every_steps=validation.every_steps,
+        monitor=validation.monitor,
+        monitor_mode=validation.mode,
         patience=validation.patience,
         min_change=validation.min_change,
         checkpoint_every=section.checkpoint_every_steps,
         checkpoint_epochs=checkpoints.every_epoch,
         keep_checkpoints=checkpoints.keep,
         result=checkpoints.result,
-        log_every=10,
+        log_every=section.curve.every_steps,
+        metrics_half_life=section.curve.half_life_steps,
         next_item=_next_item(section),
     )
 
@@ -361,13 +369,19 @@ def _compute_config(section: TrainingConfig) -> "ComputeConfig":
 
 
 def _log_progress(progress: "Progress") -> None:
+    shown = [
+        f"{name} {value:.4f}"
+        for name, value in progress.metrics.items()
+        if name.startswith(_LOGGED_METRICS)
+    ]
     logger.info(
-        "Step %d of %d: loss %.4f, %.0f windows/s, %.0f s to go.",
+        "Step %d of %d: loss %.4f, %.0f windows/s, %.0f s to go%s.",
         progress.step,
         progress.total_steps,
         progress.loss,
         progress.windows_per_second,
         progress.eta_seconds,
+        "".join(f", {each}" for each in shown),
     )
 
 

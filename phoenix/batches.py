@@ -86,30 +86,51 @@ class TrainBatch(NamedTuple):
 
 
 class PostFrequencies:
-    """The share of each post among the impressions of a training set.
+    """How often each post of a training set is met, and posts drawn from it.
 
     Posts that are not in the set count as seen once.
     """
 
-    def __init__(self, post_ids: np.ndarray, counts: np.ndarray) -> None:
-        """Takes `post_ids` `[M]` sorted, distinct and not 0, and their `counts` `[M]`."""
-        total = max(int(counts.sum()), 1)
-        self._post_ids = post_ids
+    def __init__(self, post_ids: np.ndarray, author_ids: np.ndarray, counts: np.ndarray) -> None:
+        """Takes `post_ids` `[M]` sorted, distinct and not 0, their authors and `counts` `[M]`."""
+        total = max(float(counts.sum()), 1.0)
+        self._post_ids, self._author_ids = post_ids, author_ids
         self._logarithms = np.log(counts / total).astype(np.float32)
         self._unseen = np.float32(np.log(1 / total))
 
     @classmethod
-    def of(cls, source: WindowSource, num_windows: int) -> "PostFrequencies":
-        """Counts the candidates of the first `num_windows` windows of `source`."""
-        post_ids, counts = np.empty(0, np.int64), np.empty(0, np.int64)
+    def of(
+        cls,
+        source: WindowSource,
+        num_windows: int,
+        *,
+        with_impressions: bool = True,
+        drawn_per_window: int = 0,
+    ) -> "PostFrequencies":
+        """Counts the posts of the first `num_windows` windows of `source`.
+
+        Args:
+          source: N windows.
+          num_windows: At most N.
+          with_impressions: Whether a candidate is met because it was shown.
+          drawn_per_window: Posts met because they are drawn uniformly, beside the candidates of
+            each window. Source: Yang et al. 2020, "Mixed Negative Sampling for Learning Two-tower
+            Neural Networks in Recommendations", section 4.2.
+        """
+        post_ids = author_ids = counts = np.empty(0, np.int64)
         for part in windows_between(source, 0, num_windows, limit=_SCAN_ROWS):
-            new_ids, new_counts = np.unique(part.candidate_post_ids, return_counts=True)
-            post_ids, inverse = np.unique(np.concatenate([post_ids, new_ids]), return_inverse=True)
-            counts = np.bincount(
-                inverse, np.concatenate([counts, new_counts]), minlength=len(post_ids)
-            ).astype(np.int64)
-        is_post = post_ids != 0
-        return cls(post_ids[is_post], counts[is_post])
+            exists = part.candidate_mask
+            post_ids, first, inverse = np.unique(
+                np.concatenate([post_ids, part.candidate_post_ids[exists]]),
+                return_index=True,
+                return_inverse=True,
+            )
+            authors = np.concatenate([author_ids, part.candidate_author_ids[exists]])
+            author_ids = authors[first]
+            weights = np.concatenate([counts, np.ones(np.count_nonzero(exists))])
+            counts = np.bincount(inverse, weights, minlength=len(post_ids)).astype(np.int64)
+        drawn = drawn_per_window * num_windows / max(len(post_ids), 1)
+        return cls(post_ids, author_ids, counts * with_impressions + drawn)
 
     def logarithms(self, post_ids: np.ndarray) -> np.ndarray:
         """`[...]` float32 logarithm of the share of each of `post_ids` `[...]`."""
@@ -118,6 +139,13 @@ class PostFrequencies:
         place = np.minimum(np.searchsorted(self._post_ids, post_ids), len(self._post_ids) - 1)
         found = self._post_ids[place] == post_ids
         return np.where(found, self._logarithms[place], self._unseen)
+
+    def draw(
+        self, generator: np.random.Generator, shape: tuple[int, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draws posts of the set uniformly: their ids and those of their authors, of `shape`."""
+        place = generator.integers(0, len(self._post_ids), shape)
+        return self._post_ids[place], self._author_ids[place]
 
 
 def padded(windows: Windows, num_rows: int) -> Windows:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from phoenix.config import JsonConfig, check, check_choice
+from phoenix.config import JsonConfig, check, check_choice, check_counts
 
 DwellLoss = Literal["none", "squared_error", "absolute_error"]
 DWELL_LOSSES: tuple[DwellLoss, ...] = ("none", "squared_error", "absolute_error")
@@ -32,6 +32,24 @@ class RankingLossConfig(JsonConfig):
             ("dwell_weight", self.dwell_weight > 0, "a number > 0"),
         ):
             check(is_right, f"RankingLossConfig.{name}", expected=expected, got=getattr(self, name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NegativesConfig(JsonConfig):
+    """With what the positives of a user are compared by `losses.sampled_softmax`."""
+
+    in_batch: bool = True  # The posts shown to the other users of the batch.
+    global_per_row: int = 0  # Posts drawn uniformly from those trained on, added to every row.
+    hard_per_row: int = 0  # Own impressions without a positive action, those scored highest.
+
+    def __post_init__(self) -> None:
+        check_counts(self, ["global_per_row", "hard_per_row"], minimum=0)
+        check(
+            self.in_batch or self.global_per_row > 0 or self.hard_per_row > 0,
+            "NegativesConfig.in_batch",
+            expected="true where there are no other negatives",
+            got=self.in_batch,
+        )
 
 
 def _least(values: Mapping[str, float]) -> float:

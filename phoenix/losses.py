@@ -157,58 +157,106 @@ def temperature(log_temperature: Array) -> jax.Array:
     return jnp.maximum(jnp.exp(log_temperature), _MIN_TEMPERATURE)
 
 
+def own_logits(logits: Array) -> jax.Array:
+    """`[B, C]` logits of the posts of each row's own, of `[B, P]` logits."""
+    num_rows = logits.shape[0]
+    return jnp.einsum("bbc->bc", jnp.reshape(logits, (num_rows, num_rows, -1)))
+
+
+def negatives_of_others(post_keys: Array, is_shared: Array) -> jax.Array:
+    """`[B, P]` bool: the posts that other rows share and that are none of the row's own.
+
+    A post of row b met again in another row is the same post and never its negative; nor are the
+    other posts of row b.
+
+    Args:
+      post_keys: `[B, C, k]` int: posts with k equal values are one post; 0 is padding.
+      is_shared: `[B, C]` bool: which posts are negatives of other rows; none that is padding.
+    """
+    keys = jnp.asarray(post_keys)
+    num_candidates, num_hashes = keys.shape[1:]
+    flat_keys = keys.reshape(1, -1, num_hashes)  # [1, P, k]
+    is_other = jnp.asarray(is_shared).reshape(1, -1)
+    for c in range(num_candidates):
+        # The key of a padded slot meets padding only, which is not shared.
+        is_other &= ~jnp.all(keys[:, c, None, :] == flat_keys, axis=-1)  # [B, P]
+    return is_other
+
+
+def own_negatives(post_keys: Array, is_negative: Array, is_positive: Array) -> jax.Array:
+    """`[B, C]` bool: the negatives of a row that are not also one of its positives.
+
+    Args:
+      post_keys: `[B, C, k]` int: posts with k equal values are one post.
+      is_negative: `[B, C]` bool, true for real posts only.
+      is_positive: `[B, C]` bool, true for real posts only.
+    """
+    keys = jnp.asarray(post_keys)
+    is_same = jnp.all(keys[:, :, None] == keys[:, None], axis=-1)  # [B, C, C]
+    is_liked = jnp.any(is_same & jnp.asarray(is_positive)[:, None], axis=-1)
+    return jnp.asarray(is_negative) & ~is_liked
+
+
+def recall_in_batch(logits: Array, is_other: Array, *, is_positive: Array, k: int) -> jax.Array:
+    """`[B]` share of each row's positives that fewer than k negatives beat or equal; NaN of none.
+
+    Args:
+      logits: `[B, P]` of `corrected_logits`.
+      is_other: `[B, P]` bool, from `negatives_of_others`.
+      is_positive: `[B, C]` bool, true for real posts only.
+      k: At least 1.
+    """
+    own = own_logits(logits)
+    before = [jnp.sum(is_other & (logits >= own[:, c, None]), axis=1) for c in range(own.shape[1])]
+    is_found = is_positive & (jnp.stack(before, axis=1) < k)
+    num_positives = jnp.sum(is_positive, axis=1)
+    return jnp.sum(is_found, axis=1) / jnp.where(num_positives > 0, num_positives, jnp.nan)
+
+
+def hardest(logits: Array, is_candidate: Array, count: int) -> jax.Array:
+    """`[B, C]` bool: the `count` candidates of each row with the highest logits; ties go first."""
+    asked = jnp.asarray(is_candidate)
+    order = jnp.argsort(-jnp.where(asked, logits, -jnp.inf), axis=1, stable=True)
+    return asked & (jnp.argsort(order, axis=1) < count)
+
+
 def sampled_softmax(
     logits: Array,
-    post_keys: Array,
     *,
     is_positive: Array,
-    where: Array,
+    is_other: Array,
     is_negative: Array | None = None,
     weights: Array | None = None,
 ) -> jax.Array:
     """Softmax of each positive against the posts of the other rows and the row's own negatives.
 
-    With x the logits and N(b) the real posts of other rows that are none of the posts of row b,
-    and those posts of row b that are said to be negatives:
+    With x the logits and N(b) the posts of other rows and of row b that are its negatives:
     loss(b, c) = log(exp(x_bc) + sum over p in N(b) of exp(x_bp)) - x_bc,
-    averaged over the positives of a row, then over the rows that have one. A post of row b met
-    again in another row is the same post and never its negative; nor are the other posts of row b.
+    averaged over the positives of a row, then over the rows that have one.
     Hard negatives are posts that the user rejected; global ones, posts drawn from the corpus and
     added to the row: they are among the negatives of the other rows, too.
     Source: Yi et al. 2019, "Sampling-Bias-Corrected Neural Modeling", equations 3 and 5.
 
     Args:
       logits: `[B, P]` of `corrected_logits`; column b * C + c is candidate c of row b.
-      post_keys: `[B, C, k]` int: posts with k equal values are one post.
-      is_positive: `[B, C]` bool.
-      where: `[B, C]` bool: true where a candidate is real.
-      is_negative: `[B, C]` bool: hard and global negatives of their own row; None means none. A
-        post that is also a positive of the row is none.
+      is_positive: `[B, C]` bool, true for real posts only.
+      is_other: `[B, P]` bool, from `negatives_of_others`.
+      is_negative: `[B, C]` bool, from `own_negatives`; None means none.
       weights: `[B]` weight of each row; None means 1.
 
-    >>> keys, yes = jnp.arange(2).reshape(2, 1, 1), jnp.ones((2, 1), bool)
-    >>> print(f"{sampled_softmax(jnp.zeros((2, 2)), keys, is_positive=yes, where=yes):.4f}")
+    >>> keys, yes = jnp.arange(1, 3).reshape(2, 1, 1), jnp.ones((2, 1), bool)
+    >>> others = negatives_of_others(keys, yes)
+    >>> print(f"{sampled_softmax(jnp.zeros((2, 2)), is_positive=yes, is_other=others):.4f}")
     0.6931
     """
-    num_rows, num_candidates, num_hashes = post_keys.shape
-    flat_keys = post_keys.reshape(1, -1, num_hashes)  # [1, P, k]
-    counted = is_positive & where
-    is_other = jnp.broadcast_to(where.reshape(1, -1), logits.shape)
-    for c in range(num_candidates):
-        # The key of a padded slot meets padding only, which `where` has excluded already.
-        is_other &= ~jnp.all(post_keys[:, c, None, :] == flat_keys, axis=-1)  # [B, P]
+    own = own_logits(logits)
     masses = [jax.nn.logsumexp(jnp.where(is_other, logits, _MASKED), axis=1)]  # [B]
-
-    own = jnp.einsum("bbc->bc", logits.reshape(num_rows, num_rows, num_candidates))  # [B, C]
     if is_negative is not None:
-        is_same = jnp.all(post_keys[:, :, None] == post_keys[:, None], axis=-1)  # [B, C, C]
-        is_liked = jnp.any(is_same & counted[:, None], axis=-1)
-        is_own = is_negative & where & ~is_liked
-        masses.append(jax.nn.logsumexp(jnp.where(is_own, own, _MASKED), axis=1))
+        masses.append(jax.nn.logsumexp(jnp.where(is_negative, own, _MASKED), axis=1))
     negative_mass = jax.nn.logsumexp(jnp.stack(masses), axis=0)
     values = jnp.logaddexp(own, negative_mass[:, None]) - own
-    num_positives = jnp.sum(counted, axis=1)
-    per_row = jnp.sum(jnp.where(counted, values, 0.0), axis=1) / jnp.maximum(num_positives, 1)
+    num_positives = jnp.sum(is_positive, axis=1)
+    per_row = jnp.sum(jnp.where(is_positive, values, 0.0), axis=1) / jnp.maximum(num_positives, 1)
     return weighted_mean(per_row, where=num_positives > 0, weights=weights)
 
 

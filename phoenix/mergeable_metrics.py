@@ -184,7 +184,7 @@ class WeightedMean(NamedTuple):
     def of(cls, values: Array, weights: Array | None = None) -> "WeightedMean":
         """Counts `[U]` values, of which those that are NaN are not defined and left out."""
         xp = values.__array_namespace__()
-        w = xp.where(xp.isnan(values), 0, 1 if weights is None else weights)
+        w = xp.where(xp.isnan(values), 0.0, 1.0 if weights is None else weights)
         return cls(xp.sum(xp.where(w > 0, values, 0) * w), xp.sum(w))
 
     def values(self) -> dict[str, Array]:

@@ -4,9 +4,9 @@ Glossary of shapes:
   B: batch, C: candidates, A: actions, D: vector size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import haiku as hk
 import jax
@@ -17,7 +17,8 @@ from phoenix import losses
 from phoenix.batches import TrainBatch
 from phoenix.config import check
 from phoenix.inputs import scaled_dwell
-from phoenix.loss_config import DwellLoss, RankingLossConfig
+from phoenix.loss_config import DwellLoss, NegativesConfig
+from phoenix.mergeable_metrics import Deviations, ScoreBins, Sums, WeightedMean
 from phoenix.model_runners import ModelConfig
 from phoenix.recsys_model import (
     PhoenixModelConfig,
@@ -26,10 +27,23 @@ from phoenix.recsys_model import (
     RecsysModelOutput,
 )
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.windows import check_actions, positive_bits, unpack_actions
+from phoenix.windows import (
+    DWELL_SCALE_SECONDS,
+    check_actions,
+    positive_bits,
+    unpack_actions,
+)
+
+if TYPE_CHECKING:
+    from phoenix.train_config import TrainConfig  # which knows next items, which know this
 
 _TEMPERATURE_MODULE = "sampled_softmax"
 _INITIAL_TEMPERATURE = 0.1
+_RECALL_AT = 10  # Of a positive against the negatives of its batch.
+
+
+# Scalars to log as they are, and states of `phoenix.mergeable_metrics` to be added up.
+Observed = Mapping[str, Any]
 
 
 class Objective(Protocol):
@@ -44,8 +58,8 @@ class Objective(Protocol):
         params: hk.Params,
         rows: RecsysEmbeddings,
         batch: Any,  # noqa: ANN401 - every objective has batches of its own kind
-    ) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """Returns the float32 loss of a batch of the objective's kind, and scalars to log."""
+    ) -> tuple[jax.Array, Observed]:
+        """Returns the float32 loss of a batch of the objective's kind, and what it observed."""
         ...
 
 
@@ -67,7 +81,7 @@ class RankingObjective:
 
     def loss(
         self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
-    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+    ) -> tuple[jax.Array, Observed]:
         """See `losses.multi_label`; padded candidates do not count.
 
         An impression is weighted by q ** -popularity_power, with q the share of its post in the
@@ -92,12 +106,29 @@ class RankingObjective:
             where=exists[..., None],
             weights=weights[..., None] * np.array(self.action_weights, np.float32),
         )
+        counted = jnp.broadcast_to(exists[..., None], output.logits.shape)
+        examples = [
+            jnp.reshape(part, (-1, part.shape[-1]))
+            for part in (batch.labels, jax.nn.sigmoid(output.logits.astype(jnp.float32)), counted)
+        ]
+        observed: dict[str, Any] = {
+            "actions": Sums.of(*examples),
+            "scores": ScoreBins.of(*examples),
+        }
         if self.dwell == "none":
-            return value, {}
+            return value, observed
         error = losses.absolute_error if self.dwell == "absolute_error" else losses.squared_error
         targets = scaled_dwell(batch.dwell_seconds)
-        dwell = error(output.continuous[..., 0], targets, where=exists, weights=weights)
-        return value + self.dwell_weight * dwell, {"dwell_loss": dwell}
+        predicted = output.continuous[..., 0]
+        dwell = error(predicted, targets, where=exists, weights=weights)
+        observed["dwell_loss"] = dwell
+        observed["dwell"] = Deviations.of(
+            DWELL_SCALE_SECONDS * jnp.ravel(targets),
+            DWELL_SCALE_SECONDS * jnp.ravel(predicted),
+            jnp.ravel(exists),
+            largest=DWELL_SCALE_SECONDS,
+        )
+        return value + self.dwell_weight * dwell, observed
 
     def _output(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> RecsysModelOutput:
         return self.config.make()(batch, rows)
@@ -109,6 +140,7 @@ class RetrievalObjective:
 
     config: PhoenixRetrievalModelConfig
     is_positive_action: tuple[bool, ...]  # [A]: a candidate with any of them is a positive
+    negatives: NegativesConfig
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns the initial parameters of both towers and of the temperature."""
@@ -117,8 +149,11 @@ class RetrievalObjective:
 
     def loss(
         self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
-    ) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """See `losses.sampled_softmax`; posts are the same when all their hashes are."""
+    ) -> tuple[jax.Array, Observed]:
+        """See `losses.sampled_softmax`; posts are the same when all their hashes are.
+
+        Posts drawn from the corpus are the last `global_per_row` candidates of each row.
+        """
         transformed = hk.without_apply_rng(hk.transform(self._vectors))
         users, posts = transformed.apply(params, batch.inputs, rows)
         log_temperature = log_temperature_of(params)
@@ -128,14 +163,30 @@ class RetrievalObjective:
             log_frequencies=batch.log_frequencies.reshape(-1),
             log_temperature=log_temperature,
         )
+        exists, keys = _candidate_mask(batch), jnp.asarray(batch.inputs.candidate_post_hashes)
+        is_chosen = (batch.labels > 0) & np.array(self.is_positive_action)
+        is_positive = exists & jnp.any(is_chosen, axis=-1)
+        num_shown = keys.shape[1] - self.negatives.global_per_row
+        is_drawn = exists & (np.arange(keys.shape[1]) >= num_shown)
+        is_other = losses.negatives_of_others(keys, exists if self.negatives.in_batch else is_drawn)
+        is_negative = None
+        if self.negatives.global_per_row or self.negatives.hard_per_row:
+            is_rejected = exists & ~is_drawn & ~is_positive
+            own = losses.own_logits(logits)
+            is_hard = losses.hardest(own, is_rejected, self.negatives.hard_per_row)
+            is_negative = losses.own_negatives(keys, is_drawn | is_hard, is_positive)
         value = losses.sampled_softmax(
             logits,
-            jnp.asarray(batch.inputs.candidate_post_hashes),
-            is_positive=jnp.any((batch.labels > 0) & np.array(self.is_positive_action), axis=-1),
-            where=_candidate_mask(batch),
+            is_positive=is_positive,
+            is_other=is_other,
+            is_negative=is_negative,
             weights=batch.weights,
         )
-        return value, {"temperature": jnp.exp(log_temperature)}
+        found = losses.recall_in_batch(logits, is_other, is_positive=is_positive, k=_RECALL_AT)
+        return value, {
+            "temperature": jnp.exp(log_temperature),
+            f"recall_at_{_RECALL_AT}": WeightedMean.of(found),
+        }
 
     def _vectors(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> tuple[jax.Array, jax.Array]:
         model = self.config.make()
@@ -145,51 +196,47 @@ class RetrievalObjective:
 
 
 def objective_of(
-    config: ModelConfig,
-    actions: Sequence[str],
-    *,
-    ranking: RankingLossConfig,
-    positive_actions: Sequence[str],
+    config: ModelConfig, actions: Sequence[str], train_config: "TrainConfig"
 ) -> Objective:
     """Returns the objective that belongs to the model of `config`.
 
     Args:
       config: Of the ranker or the retrieval model.
       actions: The names of the A actions, in the order of the bits.
-      ranking: The loss of the ranker.
-      positive_actions: What makes a post a positive for retrieval; empty means any action.
+      train_config: Its losses.
 
     Raises:
       ConfigError: If the ranker has another number of continuous heads than its loss needs.
       ValueError: If an action is unknown, or the ranker's number of actions differs.
     """
+    ranking = train_config.ranking
     named = (ranking.action_weights, ranking.focal_gammas, ranking.jrc_shares)
     check_actions(set().union(*named), actions)
-    if isinstance(config, PhoenixModelConfig):
-        if config.num_actions != len(actions):
-            raise ValueError(
-                f"The ranker predicts {config.num_actions} actions, but the action list has "
-                f"{len(actions)}: {list(actions)}."
-            )
-        num_heads = int(ranking.dwell != "none")
-        check(
-            config.num_continuous == num_heads,
-            "PhoenixModelConfig.num_continuous",
-            expected=f"{num_heads} where `RankingLossConfig.dwell` is {ranking.dwell!r}",
-            got=config.num_continuous,
+    bits = positive_bits(actions, train_config.positive_actions)
+    if not isinstance(config, PhoenixModelConfig):
+        is_positive = unpack_actions(np.array(bits), len(actions)) > 0
+        return RetrievalObjective(config, tuple(is_positive.tolist()), train_config.negatives)
+    if config.num_actions != len(actions):
+        raise ValueError(
+            f"The ranker predicts {config.num_actions} actions, but the action list has "
+            f"{len(actions)}: {list(actions)}."
         )
-        return RankingObjective(
-            config,
-            action_weights=tuple(ranking.action_weights.get(action, 1.0) for action in actions),
-            focal_gammas=tuple(ranking.focal_gammas.get(action, 0.0) for action in actions),
-            jrc_shares=tuple(ranking.jrc_shares.get(action, 0.0) for action in actions),
-            popularity_power=ranking.popularity_power,
-            dwell=ranking.dwell,
-            dwell_weight=ranking.dwell_weight,
-        )
-    bits = positive_bits(actions, positive_actions)
-    is_positive = unpack_actions(np.array(bits), len(actions)) > 0
-    return RetrievalObjective(config, tuple(is_positive.tolist()))
+    num_heads = int(ranking.dwell != "none")
+    check(
+        config.num_continuous == num_heads,
+        "PhoenixModelConfig.num_continuous",
+        expected=f"{num_heads} where `RankingLossConfig.dwell` is {ranking.dwell!r}",
+        got=config.num_continuous,
+    )
+    return RankingObjective(
+        config,
+        action_weights=tuple(ranking.action_weights.get(action, 1.0) for action in actions),
+        focal_gammas=tuple(ranking.focal_gammas.get(action, 0.0) for action in actions),
+        jrc_shares=tuple(ranking.jrc_shares.get(action, 0.0) for action in actions),
+        popularity_power=ranking.popularity_power,
+        dwell=ranking.dwell,
+        dwell_weight=ranking.dwell_weight,
+    )
 
 
 def with_temperature(params: hk.Params) -> hk.Params:

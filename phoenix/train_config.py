@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from phoenix.config import JsonConfig, check, check_choice, check_counts
-from phoenix.loss_config import RankingLossConfig
+from phoenix.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.next_item import NextItemConfig
 from phoenix.optimizer import OptimizerConfig
 
@@ -31,6 +31,8 @@ class TrainConfig(JsonConfig):
     max_skipped_steps: int = 10  # In a row; one more stops the run.
     # Losses.
     ranking: RankingLossConfig = field(default_factory=RankingLossConfig)
+    negatives: NegativesConfig = field(default_factory=NegativesConfig)  # Retrieval.
+    recency_half_life_days: float | None = None  # After which a window counts half as much.
     positive_actions: Sequence[str] = ()  # Retrieval; empty means any action.
     next_item: NextItemConfig | None = None  # Retrieval: learn sequences, from every position.
     # Validation and early stopping.
@@ -46,10 +48,12 @@ class TrainConfig(JsonConfig):
     keep_checkpoints: int = 2  # Newest ones, beside the best and those of epochs.
     result: str = "last"  # The checkpoint that becomes the model: last, best or epoch_<number>.
     log_every: int = 50  # Steps between points of the curve.
+    metrics_half_life: float = 100.0  # Steps after which a step counts half in training metrics.
 
     _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {
         "optimizer": OptimizerConfig,
         "ranking": RankingLossConfig,
+        "negatives": NegativesConfig,
         "next_item": NextItemConfig,
     }
 
@@ -67,6 +71,12 @@ class TrainConfig(JsonConfig):
         for name, is_right, expected in (
             ("table_learning_rate", self.table_learning_rate > 0, "a number > 0"),
             ("table_half_life", half_life is None or half_life > 0, "None or a number > 0"),
+            ("metrics_half_life", self.metrics_half_life > 0, "a number > 0"),
+            (
+                "recency_half_life_days",
+                self.recency_half_life_days is None or self.recency_half_life_days > 0,
+                "None or a number > 0",
+            ),
             ("min_change", self.min_change >= 0, "a number >= 0"),
             ("validation_fraction", 0 <= self.validation_fraction < 1, "in [0, 1)"),
             ("length_buckets", min(self.length_buckets, default=1) >= 1, "lengths >= 1"),

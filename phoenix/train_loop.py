@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import math
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,10 +22,20 @@ from phoenix.config import check
 from phoenix.embedding import initial_tables, lookup, settled, with_decay
 from phoenix.hashing import KINDS
 from phoenix.input_pipeline import BatchOrder, Prefetched
+from phoenix.mergeable_metrics import merged
 from phoenix.mesh import Placement, is_writer
 from phoenix.optimizer import NonFiniteError, leaf_names
+from phoenix.train_config import VALIDATION_LOSS
 from phoenix.train_states import StateEntry, TrainStates, restore
-from phoenix.train_step import Checked, Report, State, StepRule, loss_of, train_step
+from phoenix.train_step import (
+    Checked,
+    Report,
+    State,
+    StepRule,
+    states_of,
+    train_step,
+    validation_of,
+)
 from phoenix.train_task import Batch, task_of
 from phoenix.trained import TrainedModel, trained_model
 from phoenix.windows import Windows
@@ -33,6 +44,8 @@ if TYPE_CHECKING:
     from phoenix.training import TrainRunner
 
 _STEPS_IN_FLIGHT = 2
+# Followed during training; the others of a validation would make a point of the curve too long.
+_FOLLOWED = ("accuracy", "auc", "mean", "xauc")
 
 
 class Progress(NamedTuple):
@@ -80,6 +93,7 @@ class TrainLoop:
             table_learning_rate=self.config.table_learning_rate,
             table_half_life=self.config.table_half_life,
             accumulation_steps=self.config.accumulation_steps,
+            metrics_half_life=self.config.metrics_half_life,
             placement=self.placement,
         )
         self.state, names = self._initial_state()
@@ -163,7 +177,9 @@ class TrainLoop:
         loss = float(np.mean(self.losses)) if self.losses else float("nan")
         rate = self.config.optimizer.rate(self.step - 1, self.total_steps)
         point = {"step": self.step, "epoch": self.epoch, "loss": loss, "learning_rate": rate}
-        point = self.runner.point({**point, **self.scalars, **self.validation})
+        metrics = jax.tree.map(self.placement.host, self.state.metrics)
+        followed = self.named(metrics, _FOLLOWED)
+        point = self.runner.point({**point, **self.scalars, **followed, **self.validation})
         if self.losses:  # A point without a finite step has nothing to say.
             self.curve.append(point)
         self.losses, self.validation = [], {}
@@ -228,6 +244,7 @@ class TrainLoop:
             *self.placement.everywhere((dense["params"], dense["opt_state"])),
             self.placement.tables(tables),
             self.placement.everywhere(jnp.asarray(progress["step"], jnp.int32)),
+            self.placement.everywhere(dense["metrics"]),
         )
         for name in ("step", "skipped_steps", "skipped_in_a_row", "curve", "losses", "scalars"):
             setattr(self, name, progress[name])
@@ -247,6 +264,27 @@ class TrainLoop:
             hash_spec=self.runner.hash_spec,
             seed=self.config.seed,
         )
+
+    def named(
+        self, states: Mapping[str, Any], only: Sequence[str] | None = None
+    ) -> dict[str, float]:
+        """The metrics of states that are defined, one for each action where they are per action.
+
+        Args:
+          states: Of `mergeable_metrics`, by what was counted.
+          only: Names of metrics; None means all.
+        """
+        found: dict[str, float] = {}
+        for counted, state in states.items():
+            for metric, values in state.values().items():
+                if only is not None and metric not in only:
+                    continue
+                if np.ndim(values):
+                    names = [f"{metric}/{action}" for action in self.runner.actions]
+                else:
+                    names = [counted if metric == "mean" else f"{counted}_{metric}"]
+                found |= dict(zip(names, np.atleast_1d(values).tolist(), strict=True))
+        return {name: value for name, value in found.items() if math.isfinite(value)}
 
     def batch(self, windows: Windows, num_rows: int, step: int | None) -> Batch:
         """What the step takes of some windows, padded to `num_rows`, on the devices.
@@ -295,7 +333,8 @@ class TrainLoop:
     def _initial_state(self) -> tuple[State, Checked]:
         first = next(windows_between(self.runner.source, 0, 1, limit=1))
         full = padded(first, self.config.batch_size)
-        inputs = self.task.batch(full, None).inputs
+        batch = self.task.batch(full, None)
+        inputs = batch.inputs
         start = self.runner.start
         if start is None:
             spec, emb_size = self.runner.hash_spec, self.runner.model_config.emb_size
@@ -310,10 +349,15 @@ class TrainLoop:
         params, tables = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), (params, tables))
         dense = self.placement.everywhere((params, self.rule.optimizer.init(params)))
         step = self.placement.everywhere(jnp.zeros((), jnp.int32))
-        return State(*dense, self.placement.tables(tables), step), Checked(0.0, params, rows)
+        observed = jax.eval_shape(self.task.objective.loss, params, rows, batch)[1]
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), states_of(observed))
+        metrics = self.placement.everywhere(zeros)
+        state = State(*dense, self.placement.tables(tables), step, metrics)
+        return state, Checked(0.0, params, rows)
 
     def _dense(self) -> dict[str, Any]:
-        return {"params": self.state.params, "opt_state": self.state.opt_state}
+        state = self.state
+        return {"params": state.params, "opt_state": state.opt_state, "metrics": state.metrics}
 
     def _description(self) -> dict[str, Any]:
         runner = self.runner
@@ -380,15 +424,23 @@ class HeldOut:
         """The model as it is now."""
         return self.loop.model()
 
-    def loss(self) -> float:
-        """The mean loss over all windows."""
+    def metrics(self) -> dict[str, float]:
+        """The mean loss over all windows, and every metric of the objective that is defined."""
         loop, losses, counts = self.loop, [], []
-        loss = loss_of(loop.task.objective, loop.placement)
+        judged = validation_of(loop.task.objective, loop.placement)
+        total: dict[str, Any] = {}
         for windows in self.windows():
             batch = loop.batch(windows, loop.config.batch_size, None)
-            losses.append(float(loss(loop.state.params, loop.state.tables, batch)))
+            loss, states = judged(loop.state.params, loop.state.tables, batch)
+            losses.append(float(loss))
             counts.append(len(windows.user_ids))
-        return float(np.average(losses, weights=counts))
+            wide = jax.tree.map(lambda x: np.float64(loop.placement.host(x)), states)
+            total = {
+                name: merged(total[name], state) if name in total else state
+                for name, state in wide.items()
+            }
+        named = {f"validation_{name}": value for name, value in loop.named(total).items()}
+        return {VALIDATION_LOSS: float(np.average(losses, weights=counts)), **named}
 
 
 def _differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> str:

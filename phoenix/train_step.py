@@ -16,7 +16,7 @@ import optax
 
 from phoenix.embedding import Decay, EmbeddingTables
 from phoenix.mesh import Placement
-from phoenix.objectives import Objective
+from phoenix.objectives import Objective, Observed
 from phoenix.optimizer import non_finite_flags, select
 from phoenix.recsys_model import RecsysEmbeddings
 from phoenix.train_task import Batch
@@ -29,6 +29,7 @@ class State(NamedTuple):
     opt_state: optax.OptState
     tables: EmbeddingTables
     step: jax.Array  # int32 steps done, skipped ones included
+    metrics: dict[str, Any]  # States of `mergeable_metrics`, in which older steps count less.
 
 
 class Report(NamedTuple):
@@ -56,6 +57,7 @@ class StepRule:
     table_learning_rate: float
     table_half_life: float | None
     accumulation_steps: int  # k
+    metrics_half_life: float  # Steps after which a step counts half in the metrics.
     placement: Placement
 
     def decay(self, step: int | jax.Array) -> Decay | None:
@@ -74,7 +76,7 @@ def train_step(rule: StepRule) -> Step:
 
     def step(state: State, batch: Batch) -> tuple[State, Report]:
         differentiate = _differentiated if rule.accumulation_steps == 1 else _accumulated
-        loss, scalars, gradients = differentiate(rule, state, batch)
+        loss, observed, gradients = differentiate(rule, state, batch)
         flags = non_finite_flags(Checked(loss, *gradients))
         is_finite = ~jnp.any(flags)
         changes, opt_state = rule.optimizer.update(gradients[0], state.opt_state, state.params)
@@ -88,36 +90,50 @@ def train_step(rule: StepRule) -> Step:
             decay=rule.decay(state.step),
             is_applied=is_finite,
         )
+        share = 0.5 ** (1 / rule.metrics_half_life)
+        newest = states_of(observed)
+        metrics = jax.tree.map(lambda old, new: share * old + new, state.metrics, newest)
+        metrics = select(is_finite, metrics, state.metrics)
+        scalars = {name: value for name, value in observed.items() if name not in newest}
         report = Report(loss, flags, scalars)
-        return State(params, opt_state, tables, state.step + 1), report
+        return State(params, opt_state, tables, state.step + 1, metrics), report
 
     return jax.jit(step, donate_argnums=0)
 
 
+def states_of(observed: Observed) -> dict[str, Any]:
+    """Returns what can be added up of what an objective observed: the tuples."""
+    return {name: value for name, value in observed.items() if isinstance(value, tuple)}
+
+
 @lru_cache(maxsize=8)
-def loss_of(
+def validation_of(
     objective: Objective, placement: Placement
-) -> Callable[[hk.Params, EmbeddingTables, Batch], jax.Array]:
-    """Returns the compiled loss of a batch, to validate by."""
+) -> Callable[[hk.Params, EmbeddingTables, Batch], tuple[jax.Array, dict[str, Any]]]:
+    """Returns the compiled loss and the states of a batch, to validate by."""
 
-    def loss(params: hk.Params, tables: EmbeddingTables, batch: Batch) -> jax.Array:
-        return objective.loss(params, placement.lookup(tables, batch.inputs), batch)[0]
+    def judged(
+        params: hk.Params, tables: EmbeddingTables, batch: Batch
+    ) -> tuple[jax.Array, dict[str, Any]]:
+        rows = placement.lookup(tables, batch.inputs)
+        loss, observed = objective.loss(params, rows, batch)
+        return loss, states_of(observed)
 
-    return jax.jit(loss)
+    return jax.jit(judged)
 
 
 def _differentiated(
     rule: StepRule, state: State, batch: Batch
-) -> tuple[jax.Array, dict[str, jax.Array], _Gradients]:
+) -> tuple[jax.Array, Observed, _Gradients]:
     rows = rule.placement.lookup(state.tables, batch.inputs)
     differentiate = jax.value_and_grad(rule.objective.loss, argnums=(0, 1), has_aux=True)
-    (loss, scalars), gradients = differentiate(state.params, rows, batch)
-    return loss, scalars, gradients
+    (loss, observed), gradients = differentiate(state.params, rows, batch)
+    return loss, observed, gradients
 
 
 def _accumulated(
     rule: StepRule, state: State, batch: Batch
-) -> tuple[jax.Array, dict[str, jax.Array], _Gradients]:
+) -> tuple[jax.Array, Observed, _Gradients]:
     """The mean over k parts of a batch, one part in memory at a time.
 
     Part i takes every k-th row from i on, so that each device keeps its own rows.
@@ -127,17 +143,18 @@ def _accumulated(
 
     def add(
         total: tuple[jax.Array, hk.Params], part: Batch
-    ) -> tuple[tuple[jax.Array, hk.Params], tuple[dict[str, jax.Array], RecsysEmbeddings]]:
-        loss, scalars, (params, rows) = _differentiated(rule, state, part)
+    ) -> tuple[tuple[jax.Array, hk.Params], tuple[Observed, RecsysEmbeddings]]:
+        loss, observed, (params, rows) = _differentiated(rule, state, part)
         total = jax.tree.map(lambda a, b: a + b / k, total, (loss, params))
-        return total, (scalars, jax.tree.map(lambda x: x / k, rows))
+        return total, (observed, jax.tree.map(lambda x: x / k, rows))
 
     zeros = jax.tree.map(jnp.zeros_like, (jnp.zeros(()), state.params))
-    (loss, params), (scalars, rows) = jax.lax.scan(add, zeros, parts)
-    mean_scalars = jax.tree.map(lambda x: jnp.mean(x, axis=0), scalars)
+    (loss, params), (observed, rows) = jax.lax.scan(add, zeros, parts)
+    # The mean of sums is a sum of which every part counts as much: metrics do not change.
+    observed = jax.tree.map(lambda x: jnp.mean(x, axis=0), observed)
 
     def joined(x: jax.Array) -> jax.Array:
         return jnp.reshape(x.swapaxes(0, 1), (-1, *x.shape[2:]))
 
     whole: RecsysEmbeddings = jax.tree.map(joined, rows)
-    return loss, mean_scalars, (params, whole)
+    return loss, observed, (params, whole)

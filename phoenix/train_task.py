@@ -1,7 +1,10 @@
 """What a run learns: the objective, and how its batches are made of windows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
 
 from phoenix.batches import (
     PostFrequencies,
@@ -13,6 +16,7 @@ from phoenix.batches import (
 )
 from phoenix.config import check
 from phoenix.hashing import HashSpec
+from phoenix.loss_config import NegativesConfig
 from phoenix.model_runners import ModelConfig
 from phoenix.next_item import (
     Catalogue,
@@ -26,6 +30,9 @@ from phoenix.train_config import TrainConfig
 from phoenix.windows import Windows, positive_bits
 
 _SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.
+_VALIDATION = 1 << 40  # Far from the number of any step.
+_DAY_MS = 86_400_000
+_OF_CANDIDATES = [name for name in Windows._fields if name.startswith(("candidate_", "label"))]
 
 Batch = TrainBatch | NextItemBatch
 
@@ -35,6 +42,53 @@ class Task(NamedTuple):
 
     objective: Objective
     batch: Callable[[Windows, int | None], Batch]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EngagementBatches:
+    """Makes batches of impressions; a function of its fields and the arguments."""
+
+    model_config: ModelConfig
+    actions: Sequence[str]
+    hash_spec: HashSpec
+    frequencies: PostFrequencies | None
+    num_drawn: int  # G: posts drawn from the corpus per window
+    half_life_days: float | None  # after which a window counts half as much
+    seed: int
+
+    def __call__(self, windows: Windows, step: int | None) -> TrainBatch:
+        """Returns the batch of B padded `windows` at `step`, None to validate."""
+        if self.num_drawn:
+            windows = self._with_drawn(windows, step)
+        inputs = model_inputs(windows, self.actions, self.model_config)
+        batch = train_batch(windows, inputs, len(self.actions), self.frequencies)
+        if self.half_life_days is None:
+            return batch
+        # Weighted means do not change by a common factor, so any newest window will do.
+        age = (windows.starts_at.max() - windows.starts_at) / _DAY_MS
+        weights = np.exp2(-age / self.half_life_days).astype(np.float32)
+        return batch._replace(weights=batch.weights * weights)
+
+    def _with_drawn(self, windows: Windows, step: int | None) -> Windows:
+        """The windows with drawn posts after their candidates, that nobody did anything with."""
+        assert self.frequencies is not None
+        stream = _VALIDATION if step is None else step
+        generator = np.random.Generator(np.random.Philox(key=[self.seed, stream]))
+        shape = len(windows.user_ids), self.num_drawn
+        is_real = windows.candidate_mask.any(axis=1, keepdims=True)
+        posts, authors = (ids * is_real for ids in self.frequencies.draw(generator, shape))
+        added = {
+            "candidate_post_ids": posts,
+            "candidate_author_ids": authors,
+            "candidate_post_hashes": self.hash_spec.post.hash_ids(posts),
+            "candidate_author_hashes": self.hash_spec.author.hash_ids(authors),
+        }
+        joined = {}
+        for field in _OF_CANDIDATES:
+            values = getattr(windows, field)
+            new = added.get(field, np.zeros((*shape, *values.shape[2:]), values.dtype))
+            joined[field] = np.concatenate([values, new], axis=1)
+        return windows._replace(**joined)
 
 
 def task_of(
@@ -62,21 +116,26 @@ def task_of(
     """
     is_retrieval = isinstance(model_config, PhoenixRetrievalModelConfig)
     if config.next_item is None:
-        is_corrected = is_retrieval or config.ranking.popularity_power > 0
-        frequencies = PostFrequencies.of(source, num_train) if is_corrected else None
-
-        def batch(windows: Windows, step: int | None) -> TrainBatch:
-            del step  # nothing is random
-            inputs = model_inputs(windows, actions, model_config)
-            return train_batch(windows, inputs, len(actions), frequencies)
-
-        objective = objective_of(
-            model_config,
-            actions,
-            ranking=config.ranking,
-            positive_actions=config.positive_actions,
+        objective = objective_of(model_config, actions, config)
+        negatives = config.negatives if is_retrieval else NegativesConfig()
+        frequencies = None
+        if is_retrieval or config.ranking.popularity_power > 0:
+            frequencies = PostFrequencies.of(
+                source,
+                num_train,
+                with_impressions=negatives.in_batch or not negatives.global_per_row,
+                drawn_per_window=negatives.global_per_row,
+            )
+        batches = EngagementBatches(
+            model_config=model_config,
+            actions=actions,
+            hash_spec=hash_spec,
+            frequencies=frequencies,
+            num_drawn=negatives.global_per_row,
+            half_life_days=config.recency_half_life_days,
+            seed=config.seed,
         )
-        return Task(objective, batch)
+        return Task(objective, batches)
     check(is_retrieval, "TrainConfig.next_item", expected="None for a ranker", got=config.next_item)
     # The list of posts is one for the whole batch.
     check(

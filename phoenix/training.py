@@ -19,7 +19,7 @@ from phoenix.config import ConfigError
 from phoenix.hashing import HashSpec
 from phoenix.mesh import is_writer
 from phoenix.model_runners import ModelConfig
-from phoenix.train_config import VALIDATION_LOSS, ComputeConfig, TrainConfig
+from phoenix.train_config import ComputeConfig, TrainConfig
 from phoenix.train_loop import HeldOut, Progress, TrainLoop
 from phoenix.train_states import StateEntry, TrainStates
 from phoenix.trained import TrainedModel
@@ -62,8 +62,8 @@ class TrainRunner:
     should_stop: Callable[[], bool] = bool  # Asked after every step; never, by default.
 
     def validate(self, held_out: HeldOut) -> dict[str, float]:
-        """Returns metrics of the windows that are held out; the loss, by default."""
-        return {VALIDATION_LOSS: held_out.loss()}
+        """Returns metrics of the windows that are held out, by default all of the objective."""
+        return held_out.metrics()
 
     def point(self, metrics: dict[str, float]) -> dict[str, float]:
         """Returns a point of the curve: what is given, by default."""

@@ -40,6 +40,20 @@ def test_a_loss_of_the_dwell_time_gives_the_ranker_a_head() -> None:
     assert model_configs.ranker(config_of()).num_continuous == 0
 
 
+def test_negatives_weights_and_the_curve_reach_the_trainer() -> None:
+    negatives = {"in_batch": False, "global_per_row": 3, "hard_per_row": 2}
+    sections = {
+        "negatives": negatives,
+        "recency_half_life_days": 2.0,
+        "curve": {"every_steps": 7, "half_life_steps": 20.0},
+        "validation": {"fraction": 0.1, "monitor": "validation_recall_at_10", "mode": "max"},
+    }
+    made = training_window.train_config(config_of(train_retrieval=sections), "retrieval")
+    assert made.negatives.to_dict() == negatives
+    assert (made.recency_half_life_days, made.log_every, made.metrics_half_life) == (2, 7, 20)
+    assert (made.monitor, made.monitor_mode) == ("validation_recall_at_10", "max")
+
+
 @pytest.mark.parametrize(
     ("section", "values"),
     [
@@ -48,6 +62,10 @@ def test_a_loss_of_the_dwell_time_gives_the_ranker_a_head() -> None:
         ("train_ranker", {"losses": {"dwell_weight": 0}}),
         ("train_retrieval", {"losses": {"dwell": "squared_error"}}),
         ("train_ranker", {"objective": "next_item"}),
+        ("train_ranker", {"negatives": {"in_batch": True}}),
+        ("train_retrieval", {"negatives": {"in_batch": False}}),
+        ("train_retrieval", {"negatives": {"hard_per_row": -1}}),
+        ("train_ranker", {"recency_half_life_days": 0}),
     ],
 )
 def test_what_a_model_cannot_learn_is_refused(section: str, values: dict) -> None:

@@ -100,7 +100,7 @@ def untrained(config):
     ranking = RankingLossConfig(
         dwell="squared_error" if getattr(config, "num_continuous", 0) else "none"
     )
-    objective = objective_of(config, ACTIONS, ranking=ranking, positive_actions=[])
+    objective = objective_of(config, ACTIONS, TrainConfig(ranking=ranking))
     params = objective.initial_params(0, inputs, lookup(tables, inputs))
     return trained_model(config, params, tables, actions=ACTIONS, hash_spec=SPEC, seed=0)
 

@@ -69,7 +69,7 @@ def test_frequencies_do_not_depend_on_how_the_source_is_read(monkeypatch):
 
 
 def test_frequencies_of_nothing_are_finite():
-    nothing = PostFrequencies(np.empty(0, np.int64), np.empty(0, np.int64))
+    nothing = PostFrequencies.of(InMemoryWindows(WINDOWS), 0)
     np.testing.assert_array_equal(nothing.logarithms(np.array([[5, 0]])), [[0, 0]])
 
 

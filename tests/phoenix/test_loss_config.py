@@ -3,7 +3,7 @@
 import pytest
 
 from phoenix.config import ConfigError
-from phoenix.loss_config import RankingLossConfig
+from phoenix.loss_config import NegativesConfig, RankingLossConfig
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,11 @@ from phoenix.loss_config import RankingLossConfig
 def test_a_field_that_cannot_be_used_is_refused_by_name(field, value):
     with pytest.raises(ConfigError, match=f"RankingLossConfig.{field}"):
         RankingLossConfig(**{field: value})
+
+
+def test_there_are_some_negatives():
+    with pytest.raises(ConfigError, match="global_per_row"):
+        NegativesConfig(global_per_row=-1)
+    with pytest.raises(ConfigError, match="no other negatives"):
+        NegativesConfig(in_batch=False)
+    NegativesConfig(in_batch=False, hard_per_row=1)

@@ -106,7 +106,10 @@ def test_sampled_softmax_matches_its_definition(seed):
     weights = draw.integers(0, 3, 4).astype(np.float32)
     logits = draw.normal(size=(4, 12)).astype(np.float32)
     actual = losses.sampled_softmax(
-        logits, keys, is_positive=is_positive, where=where, weights=weights
+        logits,
+        is_positive=is_positive & where,
+        is_other=losses.negatives_of_others(keys, where),
+        weights=weights,
     )
     expected = slow_sampled_softmax(logits, keys, is_positive, where, weights)
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
@@ -117,7 +120,8 @@ def test_the_same_post_in_another_row_is_never_a_negative():
     yes = jnp.ones((3, 1), bool)
 
     def loss(logits):
-        return losses.sampled_softmax(logits, keys, is_positive=yes, where=yes)
+        others = losses.negatives_of_others(keys, yes)
+        return losses.sampled_softmax(logits, is_positive=yes, is_other=others)
 
     gradient = jax.grad(loss)(jnp.zeros((3, 3)))
     assert gradient[0, 1] == 0
@@ -128,7 +132,7 @@ def test_the_same_post_in_another_row_is_never_a_negative():
 def test_a_row_without_negatives_costs_nothing_and_has_finite_gradients():
     yes = jnp.ones((1, 1), bool)
     value, gradient = jax.value_and_grad(
-        lambda x: losses.sampled_softmax(x, jnp.ones((1, 1, 1)), is_positive=yes, where=yes)
+        lambda x: losses.sampled_softmax(x, is_positive=yes, is_other=~yes)
     )(jnp.full((1, 1), 5.0))
     assert value == 0
     assert np.all(gradient == 0)
@@ -245,8 +249,26 @@ def test_own_negatives_count_unless_they_are_liked_posts():
     positive = jnp.array([[True, False, False], [False, False, False]])
     negative = jnp.array([[False, True, True], [False, False, False]])
     value = losses.sampled_softmax(
-        logits, keys, is_positive=positive, where=real, is_negative=negative
+        logits,
+        is_positive=positive,
+        is_other=losses.negatives_of_others(keys, real),
+        is_negative=losses.own_negatives(keys, negative, positive),
     )
     # Post 2 is rejected, post 1 again is the liked post itself, posts 4 and 5 are of others.
     mass = sum(math.exp(x) for x in (1.0, 2.0, 0.5, 0.7))
     np.testing.assert_allclose(value, math.log(mass) - 1.0, rtol=1e-6)
+
+
+def test_only_shared_posts_are_negatives_of_others():
+    keys = jnp.array([[[1], [2]], [[3], [1]], [[4], [0]]])
+    shared = jnp.array([[False, True], [True, True], [True, False]])
+    expected = [[0, 0, 1, 0, 1, 0], [0, 1, 0, 0, 1, 0], [0, 1, 1, 1, 0, 0]]
+    np.testing.assert_array_equal(losses.negatives_of_others(keys, shared), expected)
+
+
+def test_the_hardest_are_the_highest_of_the_candidates():
+    logits = jnp.array([[3.0, 1.0, 2.0, 2.0], [0.0, 0.0, 0.0, 9.0]])
+    asked = jnp.array([[False, True, True, True], [True, False, False, False]])
+    expected = [[0, 0, 1, 1], [1, 0, 0, 0]]
+    np.testing.assert_array_equal(losses.hardest(logits, asked, 2), expected)
+    assert not losses.hardest(logits, asked, 0).any()

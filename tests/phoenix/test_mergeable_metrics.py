@@ -122,6 +122,7 @@ def test_means_of_groups_leave_out_what_is_not_defined():
     parts = merged(WeightedMean.of(whole[:2]), WeightedMean.of(whole[2:]))
     assert parts.values() == {"mean": pytest.approx(0.5)}
     assert np.isnan(WeightedMean.of(np.empty(0)).values()["mean"])
+    assert {part.dtype for part in WeightedMean.of(jnp.ones(2))} == {jnp.dtype("float32")}
 
 
 def test_coverage_counts_a_post_once_and_no_other_posts():

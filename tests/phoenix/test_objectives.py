@@ -12,8 +12,10 @@ from phoenix import losses
 from phoenix.batches import PostFrequencies, model_inputs, padded, train_batch
 from phoenix.config import ConfigError
 from phoenix.embedding import initial_tables, lookup
-from phoenix.loss_config import RankingLossConfig
+from phoenix.loss_config import NegativesConfig, RankingLossConfig
+from phoenix.mergeable_metrics import ScoreBins, Sums
 from phoenix.objectives import objective_of
+from phoenix.train_config import TrainConfig
 from phoenix.windows import unpack_actions
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, SPEC, InMemoryWindows, world
 
@@ -23,9 +25,7 @@ TABLES = initial_tables(SPEC, 32, 0)
 
 
 def make(config, **options):
-    return objective_of(
-        config, ACTIONS, **{"ranking": RankingLossConfig(), "positive_actions": ["like"], **options}
-    )
+    return objective_of(config, ACTIONS, TrainConfig(**{"positive_actions": ["like"], **options}))
 
 
 @lru_cache
@@ -108,7 +108,7 @@ def test_foreign_actions_are_refused_by_name():
         with pytest.raises(ValueError, match="share"):
             make(RANKER, ranking=ranking)
     with pytest.raises(ValueError, match="2 actions, but the action list has 1"):
-        objective_of(RANKER, ["like"], ranking=RankingLossConfig(), positive_actions=[])
+        objective_of(RANKER, ["like"], TrainConfig())
 
 
 WITH_DWELL = dataclasses.replace(RANKER, num_continuous=1)
@@ -166,3 +166,56 @@ def test_a_head_without_a_loss_and_a_loss_without_a_head_are_refused():
         make(WITH_DWELL)
     with pytest.raises(ConfigError, match="num_continuous`: expected 1 where"):
         make(RANKER, ranking=RankingLossConfig(dwell="squared_error"))
+
+
+def retrieval_parts(objective, batch):
+    """Logits and the masks of positives and real posts, by the definitions."""
+    rows = lookup(TABLES, batch.inputs)
+    apply = hk.without_apply_rng(hk.transform(objective._vectors)).apply
+    users, posts = jax.jit(apply)(params_of(objective.config), batch.inputs, rows)
+    logits = 10 * users @ posts.reshape(-1, posts.shape[-1]).T  # the temperature begins at 0.1
+    return logits - batch.log_frequencies.reshape(-1), batch.labels[..., 0] > 0
+
+
+def test_the_hardest_rejected_posts_of_a_row_are_its_negatives():
+    objective = make(RETRIEVAL, negatives=NegativesConfig(in_batch=False, hard_per_row=2))
+    inputs = model_inputs(WINDOWS, ACTIONS, RETRIEVAL)
+    logits, is_positive = retrieval_parts(
+        objective, train_batch(WINDOWS, inputs, len(ACTIONS), FREQUENCIES)
+    )
+    ids, total = WINDOWS.candidate_post_ids, []
+    for row, liked in enumerate(is_positive):
+        own = np.asarray(logits[row, row * 8 : row * 8 + 8])
+        rejected = np.flatnonzero(~liked)
+        hard = rejected[np.argsort(-own[rejected], kind="stable")[:2]]
+        hard = hard[~np.isin(ids[row, hard], ids[row, liked])]
+        mass = np.exp(own[hard]).sum()
+        if liked.any():
+            total.append(np.mean(np.log(np.exp(own[liked]) + mass) - own[liked]))
+    np.testing.assert_allclose(loss_of(objective, WINDOWS)[0], np.mean(total), rtol=1e-4)
+
+
+def test_recall_counts_the_positives_that_few_others_beat():
+    objective = make(RETRIEVAL)
+    inputs = model_inputs(WINDOWS, ACTIONS, RETRIEVAL)
+    logits, is_positive = retrieval_parts(
+        objective, train_batch(WINDOWS, inputs, len(ACTIONS), FREQUENCIES)
+    )
+    ids, found = WINDOWS.candidate_post_ids, []
+    for row, liked in enumerate(is_positive):
+        others = np.asarray(logits[row])[~np.isin(ids, ids[row]).ravel()]
+        own = np.asarray(logits[row, row * 8 : row * 8 + 8])[liked]
+        if liked.any():
+            found.append(np.mean([np.sum(others >= x) < 10 for x in own]))
+    observed = loss_of(objective, WINDOWS)[1]["recall_at_10"].values()
+    assert observed["mean"] == pytest.approx(np.mean(found))
+
+
+def test_metrics_of_actions_leave_out_padding():
+    observed = loss_of(make(RANKER), padded(WINDOWS, 9))[1]
+    labels = unpack_actions(WINDOWS.labels, 2).reshape(-1, 2)
+    probabilities = jax.nn.sigmoid(output_of(make(RANKER)).logits).reshape(-1, 2)
+    for name, kind in (("actions", Sums), ("scores", ScoreBins)):
+        expected = kind.of(labels, np.asarray(probabilities)).values()
+        for metric, values in observed[name].values().items():
+            np.testing.assert_allclose(values, expected[metric], rtol=1e-4)

@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from phoenix.batches import InMemoryWindows
+from phoenix.batches import InMemoryWindows, PostFrequencies, padded
 from phoenix.config import ConfigError
 from phoenix.grok import TransformerConfig
 from phoenix.inputs import HashConfig
 from phoenix.leave_one_out import Events, catalogue_hashes, hit_rate, split, target_ranks
+from phoenix.loss_config import NegativesConfig
 from phoenix.next_item import NextItemConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import TrainConfig
@@ -72,3 +73,41 @@ def test_the_post_that_always_follows_is_found(similarity):
     )
     ranks = target_ranks(model, parts.test.windows, num_posts=NUM_POSTS)
     assert hit_rate(ranks, 1) > 0.9
+
+
+def test_posts_are_drawn_from_all_that_were_shown_and_nobody_did_anything_with_them():
+    negatives = NegativesConfig(global_per_row=5)
+    made = task(RETRIEVAL, negatives=negatives, seed=1)
+    windows = padded(world(4).windows, 6)
+    first, again, later = (made.batch(windows, step) for step in (3, 3, 4))
+    hashes = first.inputs.candidate_post_hashes
+    assert hashes.shape[1] == 8 + 5
+    np.testing.assert_array_equal(hashes[:, :8], windows.candidate_post_hashes)
+    np.testing.assert_array_equal(hashes, again.inputs.candidate_post_hashes)
+    assert not np.array_equal(hashes, later.inputs.candidate_post_hashes)
+    shown = {tuple(row) for row in windows.candidate_post_hashes[:4].reshape(-1, 2)}
+    assert {tuple(row) for row in hashes[:4, 8:].reshape(-1, 2)} <= shown
+    assert not hashes[4:].any()
+    assert not first.labels[:, 8:].any()
+
+
+def test_drawn_posts_are_met_as_often_as_the_correction_says():
+    windows = world(300).windows
+    source = InMemoryWindows(windows)
+    frequencies = PostFrequencies.of(source, 300, drawn_per_window=24)
+    generator = np.random.default_rng(0)
+    drawn = [frequencies.draw(generator, (300, 24))[0] for _ in range(20)]
+    # What is shown is met in every pass, what is drawn anew.
+    met = np.concatenate([np.tile(windows.candidate_post_ids.ravel(), 20), np.ravel(drawn)])
+    posts, counts = np.unique(met, return_counts=True)
+    expected = np.exp(frequencies.logarithms(posts))
+    np.testing.assert_allclose(counts / len(met), expected, rtol=0.15)
+    uniform = PostFrequencies.of(source, 300, with_impressions=False, drawn_per_window=1)
+    np.testing.assert_allclose(np.exp(uniform.logarithms(posts)), 1 / len(posts), rtol=1e-5)
+
+
+def test_a_window_counts_half_as_much_after_the_half_life():
+    made = task(RANKER, recency_half_life_days=2.0)
+    days = np.array([4, 0, 2, 3], np.int64)
+    windows = padded(world(4).windows._replace(starts_at=days * 86_400_000), 5)
+    np.testing.assert_allclose(made.batch(windows, 0).weights, [1, 0.25, 0.5, 2**-0.5, 0])

@@ -9,9 +9,9 @@ import pytest
 from phoenix import trained
 from phoenix.batches import model_inputs
 from phoenix.embedding import lookup
-from phoenix.loss_config import RankingLossConfig
 from phoenix.objectives import objective_of
 from phoenix.recommender import Ranker, Retriever
+from phoenix.train_config import TrainConfig
 from tests.phoenix.planted import (
     ACTIONS,
     NUM_POSTS,
@@ -95,7 +95,7 @@ def test_user_of_whom_nothing_is_known_gets_the_zero_vector(retriever):
 
 def test_post_vectors_equal_those_of_training(retriever):
     inputs = model_inputs(WINDOWS, ACTIONS, RETRIEVAL)
-    objective = objective_of(RETRIEVAL, ACTIONS, ranking=RankingLossConfig(), positive_actions=[])
+    objective = objective_of(RETRIEVAL, ACTIONS, TrainConfig())
     rows = lookup(retriever.tables, inputs)
     _, posts = trained.hk.without_apply_rng(trained.hk.transform(objective._vectors)).apply(
         retriever.params, inputs, rows

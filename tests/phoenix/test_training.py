@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import jax
@@ -18,7 +18,7 @@ import pytest
 from phoenix import metrics
 from phoenix.config import ConfigError
 from phoenix.hashing import HashSpec
-from phoenix.loss_config import RankingLossConfig
+from phoenix.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.mergeable_metrics import Sums
 from phoenix.objectives import RankingObjective
 from phoenix.optimizer import NonFiniteError, OptimizerConfig
@@ -126,6 +126,43 @@ def stop_at(step):
             raise InterruptError
 
     return on_progress
+
+
+@lru_cache
+def followed(half_life):
+    """A training of which every step is a point of the curve."""
+    options = {"log_every": 1, "validation_fraction": 0.25, "metrics_half_life": half_life}
+    return runner(RANKER, SMALL, **options).run()
+
+
+def test_metrics_of_the_validation_are_those_of_the_model():
+    result = followed(1.0)
+    windows = SMALL.rows(slice(150, None))
+    measured = PredictRunner(ranker=result.model, splits={"test": windows})
+    expected = measured.metrics("test", measured.predict("test"))["like"]
+    point = result.curve[-1]
+    for name in ("auc", "pr_auc", "log_loss", "accuracy", "calibration"):
+        assert point[f"validation_{name}/like"] == pytest.approx(expected[name], abs=2e-3)
+    assert "validation_auc/hide" not in point  # Nobody hides anything.
+
+
+def test_a_step_counts_half_in_the_metrics_after_the_half_life():
+    sizes = np.array([64, 64, 22])  # windows of the three steps
+    alone = np.array([point["accuracy/like"] for point in followed(1e-3).curve])
+    for step, point in enumerate(followed(1.0).curve):
+        weights = sizes[: step + 1] * 0.5 ** np.arange(step, -1, -1)
+        expected = np.average(alone[: step + 1], weights=weights)
+        assert point["accuracy/like"] == pytest.approx(expected, rel=1e-5)
+        assert 0 < point["auc/like"] < 1
+
+
+def test_retrieval_learns_with_drawn_and_rejected_posts_and_follows_its_recall():
+    negatives = NegativesConfig(in_batch=False, global_per_row=4, hard_per_row=2)
+    options = {"epochs": 2, "log_every": 8, "validation_fraction": 0.1, "negatives": negatives}
+    curve = runner(RETRIEVAL, world(1000).windows, **options).run().curve
+    assert curve[-1]["loss"] < 0.97 * curve[0]["loss"]
+    assert 0 < curve[-1]["recall_at_10"] < 1
+    assert 0 < curve[-1]["validation_recall_at_10"] < 1
 
 
 @pytest.mark.parametrize("config", [RANKER, RETRIEVAL])
