@@ -14,10 +14,6 @@ from components import contract, training_window
 from components.contract import ExitCode
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
-SMALL = (
-    "model: {emb_size: 16, num_layers: 1, num_heads: 1, key_size: 8}, min_windows: 10, "
-    "batch_size: 32, epochs: 2"
-)
 DATA_STEPS = ("ingest_events", "validate_events", "build_features")
 
 
@@ -158,16 +154,23 @@ def test_what_training_cannot_do_is_bad_configuration(setting, message, world, c
     assert message in capfd.readouterr().out
 
 
-def test_a_ranker_with_other_losses_is_trained_judged_and_told_apart(world) -> None:
+def test_models_with_other_losses_are_trained_judged_and_told_apart(world) -> None:
     plain = world.artifact("train_ranker", DAYS[2]).ref.key
     world.edit(
-        "train_ranker: *training",
-        f"train_ranker: {{{SMALL}, losses: {{dwell: absolute_error, popularity_power: 0.5}}}}",
+        "train_ranker:\n",
+        "train_ranker:\n  losses: {dwell: absolute_error, popularity_power: 0.5}\n",
+    ).edit(
+        "train_retrieval:\n",
+        "train_retrieval:\n  negatives: {global_per_row: 2, hard_per_row: 1}\n"
+        "  recency_half_life_days: 1\n",
     ).edit("{name: click}", "{name: click, focal_gamma: 1.0, jrc_share: 0.5}")
-    assert world.run_day(DAYS[2], ("train_ranker", "evaluate_models")) == [0, 0]
-    trained = world.artifact("train_ranker", DAYS[2])
-    assert trained.ref.key != plain
-    assert trained.facts["trained"]
+    steps = ("train_retrieval", "train_ranker", "evaluate_models")
+    assert world.run_day(DAYS[2], steps) == [0, 0, 0]
+    retrieval, ranker = (world.artifact(step, DAYS[2]) for step in steps[:2])
+    assert ranker.ref.key != plain
+    assert ranker.facts["last_point"]["auc/click"] > 0
+    assert ranker.facts["last_point"]["dwell_xauc"] > 0
+    assert 0 < retrieval.facts["last_point"]["recall_at_10"] < 1
     evaluated = world.artifact("evaluate_models", DAYS[2])
     metrics = json.loads(evaluated.path("metrics.json").read_text())["ranker"]
     for name in ("mean_absolute_error", "mean_squared_error", "xauc"):
@@ -176,13 +179,12 @@ def test_a_ranker_with_other_losses_is_trained_judged_and_told_apart(world) -> N
 
 
 def test_retrieval_that_learns_next_items_is_trained_judged_and_exported(world) -> None:
-    small = SMALL.replace("key_size: 8", "key_size: 8, user_pooling: last")
-    world.edit("train_retrieval: &training", "train_ranker: &training").edit(
-        "train_ranker: *training",
-        f"train_retrieval: {{{small}, objective: next_item, max_listed_posts: 50}}",
+    world.edit(
+        "train_retrieval:\n  model: {",
+        "train_retrieval:\n  objective: next_item\n  max_listed_posts: 50\n"
+        "  model: {user_pooling: last, ",
     )
-    steps = ("train_retrieval", "evaluate_models")
-    assert world.run_day(DAYS[2], steps) == [0, 0]
+    assert world.run_day(DAYS[2], ("train_retrieval", "evaluate_models")) == [0, 0]
     trained = world.artifact("train_retrieval", DAYS[2])
     assert trained.facts["trained"]
     assert trained.facts["last_loss"] < trained.facts["first_loss"]
