@@ -31,6 +31,7 @@ def retrieval(config: Config) -> PhoenixRetrievalModelConfig:
         candidate_tower=sizes.candidate_tower,
         user_pooling=sizes.user_pooling,
         similarity=sizes.similarity,
+        history_posts=sizes.history_posts,
     )
 
 

@@ -65,6 +65,11 @@ class RetrievalModelConfig(ModelConfig):
         default="cosine",
         description="`product` lets the length of a post's vector say how popular it is.",
     )
+    history_posts: Literal["projected", "shared"] = Field(
+        default="projected",
+        description="`shared` reads posts of the history by the same rows as candidates, without a "
+        "projection, for little data and `candidate_tower: mean`.",
+    )
     dropout_rate: float = Field(
         default=0.0, ge=0, lt=1, description="Features dropped by `objective: next_item`."
     )

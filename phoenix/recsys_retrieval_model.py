@@ -28,6 +28,7 @@ __all__ = [
     "INF",
     "CandidateTower",
     "CandidateTowerKind",
+    "HistoryPosts",
     "PhoenixRetrievalModel",
     "PhoenixRetrievalModelConfig",
     "RetrievalOutput",
@@ -41,6 +42,7 @@ EPS = 1e-12
 CandidateTowerKind = Literal["mlp", "mean"]
 UserPooling = Literal["mean", "last"]
 Similarity = Literal["cosine", "product"]
+HistoryPosts = Literal["projected", "shared"]
 
 
 class RetrievalOutput(NamedTuple):
@@ -78,6 +80,10 @@ class PhoenixRetrievalModelConfig(InputConfig):
         when the newest event says most.
       similarity: "cosine" compares unit vectors, as in the public model; "product" lets the length
         of a post's vector say how popular it is, when the catalogue is small and changes slowly.
+      history_posts: "projected" to the token of an event with all else that is known of it, as in
+        the public model; "shared", in its place the sum of the post's rows times sqrt(D), as they
+        are. What a post learns as a candidate then serves at once where it is history: choose it
+        with the "mean" tower when events per post are few.
       attributes: Of users, and of the posts of histories, read beside the ids; none as in the
         public model. The candidate tower reads ids alone.
     """
@@ -96,6 +102,7 @@ class PhoenixRetrievalModelConfig(InputConfig):
     candidate_tower: CandidateTowerKind = "mlp"
     user_pooling: UserPooling = "mean"
     similarity: Similarity = "cosine"
+    history_posts: HistoryPosts = "projected"
     attributes: tuple[Attribute, ...] = ()
 
     def __post_init__(self) -> None:
@@ -104,6 +111,7 @@ class PhoenixRetrievalModelConfig(InputConfig):
         check_choice(self, "candidate_tower", ("mlp", "mean"))
         check_choice(self, "user_pooling", ("mean", "last"))
         check_choice(self, "similarity", ("cosine", "product"))
+        check_choice(self, "history_posts", ("projected", "shared"))
 
     @classmethod
     def public(  # noqa: PLR0913 - the public signature
@@ -316,7 +324,15 @@ class PhoenixRetrievalModel(hk.Module):
         self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
     ) -> tuple[jax.Array, jax.Array]:
         """The trunk's `[B, 1+S, D]` float32 over user and history, and the mask of both."""
-        tokens, mask = context_tokens(self.config, batch, recsys_embeddings)
+        rows = jnp.asarray(recsys_embeddings.history_post_embeddings)  # [B, S, ni, D]
+        is_shared = self.config.history_posts == "shared"
+        projected = dataclasses.replace(
+            recsys_embeddings, history_post_embeddings=jnp.zeros_like(rows) if is_shared else rows
+        )
+        tokens, mask = context_tokens(self.config, batch, projected)
+        if is_shared:
+            posts = jnp.sum(rows, axis=2) * self.config.emb_size**0.5
+            tokens += jnp.pad(posts, ((0, 0), (1, 0), (0, 0))).astype(tokens.dtype)
         return self.model(tokens, mask).embeddings.astype(jnp.float32), mask
 
     @hk.transparent

@@ -51,6 +51,7 @@ OTHER = {
     "candidate_tower": "mean",
     "user_pooling": "last",
     "similarity": "product",
+    "history_posts": "shared",
     "dropout_rate": 0.5,
 }
 

@@ -97,13 +97,18 @@ def _context(params, model, config, user, rows):
     for s in range(len(user["history_post_hashes"])):
         actions = user["history_actions"][s].astype(np.float64)
         acted = (2 * actions - 1) @ own["action_projection"] * bool(actions.any())
+        posts = rows["history_post_embeddings"][s]
+        # The ranker has no choice.
+        is_shared = getattr(config, "history_posts", "projected") == "shared"
         parts = [
-            rows["history_post_embeddings"][s].ravel(),
+            posts.ravel() * (not is_shared),
             rows["history_author_embeddings"][s].ravel(),
             acted,
             _surface(own, user["history_product_surface"][s]),
         ]
         token = np.concatenate(parts) @ own["proj_mat_3"]
+        if is_shared:
+            token = token + np.sqrt(config.emb_size) * posts.sum(axis=0)
         if config.has_post_age:
             token = token + _age(own, user["history_post_age_minutes"][s])
         if config.has_dwell:
