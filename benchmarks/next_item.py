@@ -10,6 +10,7 @@ standard error; standard output is one JSON object.
 
 import argparse
 import dataclasses
+import functools
 import json
 import os
 import sys
@@ -20,17 +21,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from benchmarks.sequence_files import FORMATS, DataError, Log, read
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from phoenix.leave_one_out import LeaveOneOut, Targets
-    from phoenix.recommender import Retriever
+    from phoenix.leave_one_out import LeaveOneOut
     from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
     from phoenix.train_config import TrainConfig
 
 _LENGTHS = (12, 25, 50, 100)  # Batches hold sequences of about one length.
+_SMALLEST_SHARE = 0.1  # Of the sequences; a length with fewer is not worth compiling for.
 _LONG_LOG = 25  # Events per user from which on sequences are long.
 _DENSE_LOG = 50  # Events per post from which on a post says what it is.
 _NEVER = 1 << 30
@@ -59,7 +60,6 @@ class Recipe:
         is_dense = log.num_events >= _DENSE_LOG * log.num_posts
         return cls(
             max_length=200 if is_long else 50,
-            batch_size=64 if is_long else 256,
             dropout_rate=0.2 if is_dense else 0.4,
         )
 
@@ -67,7 +67,7 @@ class Recipe:
 def run(log: Log, recipe: Recipe) -> dict[str, float]:
     """Trains, tests the model of the best epoch, and returns what is reported."""
     from phoenix.batches import InMemoryWindows
-    from phoenix.leave_one_out import catalogue_hashes, hit_rate, ndcg, split
+    from phoenix.leave_one_out import catalogue_hashes, hit_rate, ndcg, split, target_ranks
     from phoenix.memory import keep_freed_memory
     from phoenix.train_loop import HeldOut
     from phoenix.training import Progress, TrainRunner
@@ -77,6 +77,8 @@ def run(log: Log, recipe: Recipe) -> dict[str, float]:
     spec = catalogue_hashes(log.num_posts)
     parts = split(log.users, max_length=recipe.max_length, hash_spec=spec)
     started = time.monotonic()
+    lengths = _lengths(parts.train.history_post_ids)
+    ranked = functools.partial(target_ranks, num_posts=log.num_posts, lengths=lengths)
     judging, curve = [0.0], []
 
     class Runner(TrainRunner):
@@ -84,7 +86,7 @@ def run(log: Log, recipe: Recipe) -> dict[str, float]:
 
         def validate(self, held_out: HeldOut) -> dict[str, float]:
             begun = time.monotonic()
-            ranks = _ranks(held_out.model(), parts.validation, log, masks_seen=True)
+            ranks = ranked(held_out.model(), parts.validation.windows, seen=parts.validation.seen)
             judging[0] += time.monotonic() - begun
             return {"ndcg_at_10": ndcg(ranks, 10)}
 
@@ -100,7 +102,7 @@ def run(log: Log, recipe: Recipe) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         result = Runner(
             model_config=_model_config(recipe),
-            train_config=_train_config(recipe, parts),
+            train_config=_train_config(recipe, parts, lengths),
             hash_spec=spec,
             actions=log.actions,
             source=InMemoryWindows(concatenate([parts.train, parts.validation.windows])),
@@ -109,8 +111,8 @@ def run(log: Log, recipe: Recipe) -> dict[str, float]:
         ).run()
     seconds = time.monotonic() - started
     found: dict[str, float] = {}
-    for suffix, masks_seen in (("", True), ("_with_seen", False)):
-        ranks = _ranks(result.model, parts.test, log, masks_seen=masks_seen)
+    for suffix, seen in (("", parts.test.seen), ("_with_seen", None)):
+        ranks = ranked(result.model, parts.test.windows, seen=seen)
         found[f"hr_at_10{suffix}"] = hit_rate(ranks, 10)
         found[f"ndcg_at_10{suffix}"] = ndcg(ranks, 10)
         found[f"hr_at_50{suffix}"] = hit_rate(ranks, 50)
@@ -128,16 +130,15 @@ def run(log: Log, recipe: Recipe) -> dict[str, float]:
     }
 
 
-def _ranks(model: "Retriever", targets: "Targets", log: Log, *, masks_seen: bool) -> "np.ndarray":
-    from phoenix.leave_one_out import target_ranks
-
-    return target_ranks(
-        model,
-        targets.windows,
-        num_posts=log.num_posts,
-        seen=targets.seen if masks_seen else None,
-        lengths=_LENGTHS,
-    )
+def _lengths(posts: np.ndarray) -> list[int]:
+    """Which of `_LENGTHS` sequences are cut to, of their `[N, S]` posts; longer ones keep S."""
+    used = np.count_nonzero(posts, axis=1)
+    chosen: list[int] = []
+    for length in _LENGTHS:
+        fits = (used <= length) & (used > max(chosen, default=0))
+        if length < posts.shape[1] and np.mean(fits) >= _SMALLEST_SHARE:
+            chosen.append(length)
+    return chosen
 
 
 def _model_config(recipe: Recipe) -> "PhoenixRetrievalModelConfig":
@@ -162,10 +163,11 @@ def _model_config(recipe: Recipe) -> "PhoenixRetrievalModelConfig":
         candidate_tower="mean",
         user_pooling="last",
         similarity="product",
+        history_posts="shared",
     )
 
 
-def _train_config(recipe: Recipe, parts: "LeaveOneOut") -> "TrainConfig":
+def _train_config(recipe: Recipe, parts: "LeaveOneOut", lengths: list[int]) -> "TrainConfig":
     from phoenix.next_item import NextItemConfig
     from phoenix.optimizer import OptimizerConfig
     from phoenix.train_config import TrainConfig
@@ -175,7 +177,7 @@ def _train_config(recipe: Recipe, parts: "LeaveOneOut") -> "TrainConfig":
         seed=recipe.seed,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
-        length_buckets=[length for length in _LENGTHS if length < recipe.max_length],
+        length_buckets=lengths,
         # The windows of validation are the last ones; half a window against rounding.
         validation_fraction=(num_users + 0.5) / (num_train + num_users),
         optimizer=OptimizerConfig(learning_rate=recipe.learning_rate, warmup_steps=100),
