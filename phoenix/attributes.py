@@ -1,11 +1,11 @@
 """Attributes of users, posts and impressions: categories and bucketed numbers that models read.
 
-A value becomes a few numbers when it is ingested, and a vector in the model, which is added to the
-token of the user or of the post. What a number means is in the declaration alone, so features and
-models belong together exactly if their declarations have one digest.
+A value becomes a few numbers when it is ingested, and a vector in the model (`attribute_vectors`).
+What a number means is in the declaration alone, so features and models belong together exactly if
+their declarations have one digest. The data steps use this module, so it knows nothing of JAX.
 
 Glossary of shapes:
-  n: values, W: numbers of all attributes of a token, D: model width.
+  n: values, W: numbers of all attributes of a token.
 """
 
 import dataclasses
@@ -14,11 +14,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import haiku as hk
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
 from phoenix.config import JsonConfig, check, check_choice, check_counts
 from phoenix.hashing import HashSpec
@@ -184,52 +180,6 @@ def digest(attributes: Sequence[Attribute]) -> str:
     """SHA-256 of the declared list: equal exactly if all values mean the same."""
     content = [_VERSION, [attribute.to_dict() for attribute in attributes]]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def embedded(attributes: Sequence[Attribute], values: ArrayLike, emb_size: int) -> jax.Array:
-    """The vectors of all attributes, added up.
-
-    Args:
-      attributes: At least one.
-      values: `[..., W]` float32, see `Attribute`.
-      emb_size: D.
-
-    Returns:
-      `[..., D]` float32.
-
-    Raises:
-      ValueError: If there are other than W numbers.
-    """
-    numbers = jnp.asarray(values, jnp.float32)
-    if numbers.shape[-1] != width(attributes):
-        raise ValueError(
-            f"Attributes: expected the {width(attributes)} numbers of "
-            f"{[attribute.name for attribute in attributes]}, got {numbers.shape[-1]}."
-        )
-    ends = np.cumsum([attribute.length for attribute in attributes])
-    parts = jnp.split(numbers, ends[:-1], axis=-1)
-    vectors = [_embedded(*pair, emb_size) for pair in zip(attributes, parts, strict=True)]
-    return sum(vectors[1:], vectors[0])
-
-
-def _embedded(attribute: Attribute, values: jax.Array, emb_size: int) -> jax.Array:
-    """`[..., length]` values of one attribute as `[..., D]`."""
-    initializer = hk.initializers.VarianceScaling(1.0, mode="fan_out")
-
-    def matrix(name: str, num_rows: int) -> jax.Array:
-        name = f"attribute_{attribute.name}_{name}"
-        return hk.get_parameter(name, [num_rows, emb_size], jnp.float32, init=initializer)
-
-    if attribute.kind == "raw":
-        slope, offset = matrix("projection", 2)
-        is_known = ~jnp.isnan(values)
-        return jnp.where(is_known, jnp.where(is_known, values, 0.0) * slope + offset, 0.0)
-    rows = jnp.take(matrix("table", attribute.table_size), values.astype(jnp.int32), axis=0)
-    if attribute.kind != "sequence":
-        return rows[..., 0, :]
-    is_there = (values != MISSING).astype(jnp.float32)
-    count = jnp.maximum(jnp.sum(is_there, axis=-1, keepdims=True), 1.0)
-    return jnp.sum(rows * is_there[..., None], axis=-2) / count
 
 
 def parsed(values: Sequence[Mapping[str, object]]) -> tuple[Attribute, ...]:

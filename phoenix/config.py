@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-import jax.numpy as jnp
 import numpy as np
 
 JsonDict = dict[str, Any]
@@ -75,6 +74,8 @@ def float_dtype(config: object, field: str) -> np.dtype:
     Raises:
       ConfigError: If the field names no floating dtype.
     """
+    import jax.numpy as jnp  # NumPy knows no bfloat16, and the data steps no JAX
+
     value = getattr(config, field)
     name = f"{type(config).__name__}.{field}"
     try:

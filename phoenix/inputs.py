@@ -19,7 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix import attributes as attribute_inputs
+from phoenix import attributes
+from phoenix.attribute_vectors import embedded
 from phoenix.attributes import Attribute
 from phoenix.config import JsonConfig, check, check_counts, float_dtype
 from phoenix.grok import TransformerConfig
@@ -136,12 +137,12 @@ class InputConfig(JsonConfig):
     @property
     def user_attributes(self) -> tuple[Attribute, ...]:
         """The attributes that are added to the token of the user."""
-        return attribute_inputs.of_side(self.attributes, "user")
+        return attributes.of_side(self.attributes, "user")
 
     @property
     def post_attributes(self) -> tuple[Attribute, ...]:
         """The attributes that are added to the tokens of posts."""
-        return attribute_inputs.of_side(self.attributes, "post", "context")
+        return attributes.of_side(self.attributes, "post", "context")
 
     @property
     def hashes(self) -> HashConfig:
@@ -253,12 +254,10 @@ def context_tokens(
         history = history + _dwell_embeddings(config, batch)
     if config.user_attributes:
         values = _optional(batch, "user_attributes")[:, None]
-        user = user + attribute_inputs.embedded(config.user_attributes, values, config.emb_size)
+        user = user + embedded(config.user_attributes, values, config.emb_size)
     if config.post_attributes:
         values = _optional(batch, "history_attributes")
-        history = history + attribute_inputs.embedded(
-            config.post_attributes, values, config.emb_size
-        )
+        history = history + embedded(config.post_attributes, values, config.emb_size)
     tokens = jnp.concatenate([user, history], axis=1)
     mask = jnp.concatenate([user_mask, history_mask], axis=1)
     return tokens.astype(config.fprop_dtype), mask
@@ -284,7 +283,7 @@ def candidate_tokens(
         tokens = tokens + _age_embeddings(config, batch, "candidate_post_age_minutes")
     if config.post_attributes:
         values = _optional(batch, "candidate_attributes")
-        tokens = tokens + attribute_inputs.embedded(config.post_attributes, values, config.emb_size)
+        tokens = tokens + embedded(config.post_attributes, values, config.emb_size)
     return tokens.astype(config.fprop_dtype), mask
 
 
