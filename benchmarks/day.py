@@ -26,7 +26,7 @@ from benchmarks.measurement import Result
 from components import contract, feature_state, featurizer
 from components.artifacts import Store
 from components.config import load
-from components.post_facts import DatedPostFacts
+from components.impression_facts import ImpressionFacts
 from components.step import Context
 from components.windows_files import FeaturesWriter
 
@@ -167,7 +167,7 @@ def _write_full_state(path: Path, root: Path, users: int) -> None:
     events = root / "events.parquet"
     features.write_events(events, _FIRST, num_users=users, per_user=section.history_length)
     state = feature_state.State((), (), True, _FIRST, section)
-    posts = DatedPostFacts({_FIRST: features.write_posts(root)})
+    posts = ImpressionFacts({_FIRST: features.write_posts(root).parent})
     context = Context(contract.BUILD_FEATURES, config, _FIRST, Store(config.store))
     shape = featurizer.shape_metadata(section)
     with context.write(inputs=[], config={"benchmark": "a full state"}) as draft:

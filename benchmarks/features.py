@@ -19,7 +19,7 @@ from components import data_files, feature_state, featurizer
 from components.config import FeaturesConfig
 from components.data_files import IMPRESSIONS_FILE
 from components.feature_state import State
-from components.post_facts import DatedPostFacts
+from components.impression_facts import ImpressionFacts
 from components.windows_files import FeaturesWriter
 from schemas.events import EVENTS
 from schemas.posts import POSTS
@@ -124,8 +124,8 @@ def write_events(path: Path, day: datetime.date, *, num_users: int, per_user: in
 
 
 def write_posts(root: Path) -> Path:
-    """Writes every post of the log as a day knows it, unless they are there."""
-    path, post_ids = root / "posts.parquet", np.arange(1, _NUM_POSTS + 1)
+    """Writes every post of the log as a day knows it, unless they are there; returns the path."""
+    path, post_ids = root / data_files.POSTS_FILE, np.arange(1, _NUM_POSTS + 1)
     if not path.exists():
         columns = {
             "post_id": post_ids,
@@ -151,7 +151,7 @@ def build(root: Path, day: int) -> dict[str, float]:
     start = time.perf_counter()
     files = (root / str(day - 1) / IMPRESSIONS_FILE,) if day else ()
     state = State((), files, not files, _FIRST + datetime.timedelta(days=day), _CONFIG)
-    posts = DatedPostFacts({state.day: write_posts(root)})
+    posts = ImpressionFacts({state.day: write_posts(root).parent})
     (root / str(day)).mkdir(exist_ok=True)
     with FeaturesWriter(root / str(day), featurizer.shape_metadata(_CONFIG)) as writer:
         events = [root / f"events{day}.parquet"]

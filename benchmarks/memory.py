@@ -102,6 +102,7 @@ def _one_user(spec: HashSpec, num_candidates: int) -> Windows:
         user_ids=user,
         starts_at=user,
         user_hashes=spec.user.hash_ids(user),
+        user_attributes=np.zeros((len(user), 0), np.float32),
         history_post_ids=history,
         history_author_ids=history,
         history_post_hashes=spec.post.hash_ids(history),
@@ -111,6 +112,7 @@ def _one_user(spec: HashSpec, num_candidates: int) -> Windows:
         history_surfaces=zeros(history, np.int32),
         history_dwell_seconds=zeros(history, np.float32),
         history_created_at=zeros(history, np.int64),
+        history_attributes=np.zeros((*history.shape, 0), np.float32),
         candidate_post_ids=posts,
         candidate_author_ids=posts,
         candidate_post_hashes=spec.post.hash_ids(posts),
@@ -118,6 +120,7 @@ def _one_user(spec: HashSpec, num_candidates: int) -> Windows:
         candidate_shown_at=posts,
         candidate_surfaces=zeros(posts, np.int32),
         candidate_created_at=zeros(posts, np.int64),
+        candidate_attributes=np.zeros((*posts.shape, 0), np.float32),
         labels=zeros(posts, np.uint64),
         label_dwell_seconds=zeros(posts, np.float32),
     )

@@ -177,6 +177,7 @@ def _windows(spec: HashSpec) -> Windows:
         user_ids=users,
         starts_at=np.full(_NUM_WINDOWS, 10, np.int64),
         user_hashes=spec.user.hash_ids(users),
+        user_attributes=np.zeros((len(history), 0), np.float32),
         history_post_ids=history,
         history_author_ids=history_authors,
         history_post_hashes=spec.post.hash_ids(history),
@@ -186,6 +187,7 @@ def _windows(spec: HashSpec) -> Windows:
         history_surfaces=np.zeros(history.shape, np.int32),
         history_dwell_seconds=np.zeros(history.shape, np.float32),
         history_created_at=np.zeros_like(history),
+        history_attributes=np.zeros((*history.shape, 0), np.float32),
         candidate_post_ids=candidates,
         candidate_author_ids=authors,
         candidate_post_hashes=spec.post.hash_ids(candidates),
@@ -193,6 +195,7 @@ def _windows(spec: HashSpec) -> Windows:
         candidate_shown_at=np.ones_like(candidates),
         candidate_surfaces=np.zeros(candidates.shape, np.int32),
         candidate_created_at=np.zeros_like(candidates),
+        candidate_attributes=np.zeros((*candidates.shape, 0), np.float32),
         labels=actions(_NUM_CANDIDATES),
         label_dwell_seconds=np.zeros(candidates.shape, np.float32),
     )

@@ -16,14 +16,16 @@ from components import (
     feature_state,
     feature_statistics,
     featurizer,
+    known_values,
     row_account,
     step,
 )
 from components.artifacts import Artifact
-from components.data_files import ACCEPTED_FILE, POSTS_FILE
-from components.post_facts import DatedPostFacts
+from components.data_files import ACCEPTED_FILE
+from components.impression_facts import ImpressionFacts
 from components.step import Context
 from components.windows_files import FeaturesWriter
+from phoenix import attributes
 
 
 def run(context: Context) -> Artifact:
@@ -33,7 +35,7 @@ def run(context: Context) -> Artifact:
       BadDataError: If the accepted events of the day are missing, or the days before it are, or
         their account is wrong.
     """
-    config = context.config.build_features
+    config, chosen = context.config.build_features, context.config.attributes
     state = feature_state.before(context)
     accepted = context.read("validate_events", context.day)
     row_account.check_validated(accepted)
@@ -41,16 +43,20 @@ def run(context: Context) -> Artifact:
         "build_features": config.model_dump(),
         "feature_users": context.config.baseline.feature_users,
         "actions": context.config.action_names,
+        "attributes": attributes.digest(chosen.attributes),
     }
+    shape = featurizer.shape_metadata(config, chosen)
     with context.write(
         inputs=[*state.inputs, accepted.ref], config=recipe | erasure.recipe(context.config)
     ) as draft:
         counts = dict.fromkeys(("windows", "impressions", "users", "state_users", "state_rows"), 0)
         measured = []
         files = [accepted.path(ACCEPTED_FILE)]
-        posts = DatedPostFacts({context.day: accepted.path(POSTS_FILE)})
-        with FeaturesWriter(draft.folder, featurizer.shape_metadata(config)) as writer:
-            for block in featurizer.day_blocks(state, files, config, posts):
+        known = ImpressionFacts(
+            {context.day: accepted.folder}, chosen, gap_minutes=config.gap_minutes
+        )
+        with FeaturesWriter(draft.folder, shape) as writer:
+            for block in featurizer.day_blocks(state, files, config, known):
                 writer.write(block)
                 measured.append(feature_statistics.of_block(block, context.config))
                 counts["windows"] += len(block.window_ids)
@@ -58,6 +64,7 @@ def run(context: Context) -> Artifact:
                 counts["users"] += len(np.unique(block.refs.user_ids))
                 counts["state_users"] += len(np.unique(block.log.user_ids))
                 counts["state_rows"] += len(block.log.user_ids)
+        known_values.carry(accepted.folder, draft.folder)
         path = draft.folder / feature_statistics.FEATURES_FILE
         feature_statistics.write(path, drift.merged(measured))
         draft.facts |= {
@@ -65,8 +72,9 @@ def run(context: Context) -> Artifact:
             "started_from": [ref.partition for ref in state.inputs],
             "is_replayed": state.is_replayed,
             "accepted": {**state.accepted, accepted.ref.partition: accepted.ref.digest},
-            "reach": feature_state.reach(config),
-            "shape": featurizer.shape_metadata(config),
+            "reach": feature_state.reach(config, chosen.post_attributes),
+            "shape": shape,
+            "attributes": attributes.declaration(chosen.attributes),
         }
     return context.written()
 

@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components import source_config
+from components.attribute_config import AttributesConfig
 from components.config_base import Section
 from components.engine_config import EngineConfig
 from components.errors import BadConfigurationError
@@ -313,6 +314,7 @@ class Config(Section):
     )
     engine: EngineConfig = EngineConfig()
     hashing: HashingConfig = HashingConfig()
+    attributes: AttributesConfig = AttributesConfig()
     ingest_events: IngestConfig
     validate_events: ValidateConfig = ValidateConfig()
     build_features: FeaturesConfig = FeaturesConfig()
@@ -425,4 +427,5 @@ def _anchored(config: Config, folder: Path) -> Config:
     store = config.store if is_address else str((folder / config.store).resolve())
     source = source_config.anchored(config.ingest_events.source, folder)
     ingest = config.ingest_events.model_copy(update={"source": source})
-    return config.model_copy(update={"store": store, "ingest_events": ingest})
+    changes = {"ingest_events": ingest, "attributes": config.attributes.anchored(folder)}
+    return config.model_copy(update={"store": store, **changes})

@@ -3,8 +3,8 @@
 Queries of one model against the vectors of another give numbers that look like scores and mean
 nothing. So a corpus carries the digest of its model, and refuses queries of any other.
 
-Layout: post_ids, author_ids, is_eligible, created_at, vectors (zarr v3, one row per post, sorted by
-post id) and corpus.json.
+Layout: post_ids, author_ids, is_eligible, created_at, attributes, vectors (zarr v3, one row per
+post, sorted by post id) and corpus.json.
 """
 
 import json
@@ -18,7 +18,7 @@ from phoenix.array_files import read_array, write_array
 from phoenix.search import ExactIndex
 
 _DESCRIPTION = "corpus.json"
-_ARRAYS = ("post_ids", "author_ids", "is_eligible", "created_at", "vectors")
+_ARRAYS = ("post_ids", "author_ids", "is_eligible", "created_at", "attributes", "vectors")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Corpus:
     author_ids: np.ndarray  # [M] int64
     is_eligible: np.ndarray  # [M] bool
     created_at: np.ndarray  # [M] int64, ms UTC, 0 = unknown
+    attributes: np.ndarray  # [M, W] float32: of the posts, see `phoenix.attributes`
     vectors: np.ndarray  # [M, D] float32; zero where the post is not eligible
 
     def write(self, folder: Path) -> None:

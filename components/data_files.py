@@ -29,7 +29,8 @@ def arrow_table(table: Table, columns: Mapping[str, np.ndarray], **metadata: str
 
     Args:
       table: The contract; its timestamps are int64 milliseconds in `columns`.
-      columns: `[L]` each. NaN of a float and None of an object are null where null is allowed.
+      columns: `[L]` each, `[L, W]` of lists. NaN of a float and None of an object are null where
+        null is allowed.
       **metadata: More entries for the metadata of the file.
     """
     arrays = [arrow_array(column, columns[column.name]) for column in table.columns]
@@ -38,6 +39,8 @@ def arrow_table(table: Table, columns: Mapping[str, np.ndarray], **metadata: str
 
 def arrow_array(column: Column, values: np.ndarray) -> pa.Array:
     """Returns the NumPy values of one column, as `arrow_table` does with all of them."""
+    if pa.types.is_fixed_size_list(column.type):
+        return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=column.type)
     array = pa.array(values, from_pandas=column.is_nullable)
     if pa.types.is_timestamp(column.type):
         return array.cast(pa.int64()).view(column.type)
@@ -63,9 +66,13 @@ def read(path: Path, table: Table) -> pa.Table:
 
 
 def columns(table: pa.Table) -> dict[str, np.ndarray]:
-    """Returns a table's columns as NumPy arrays; times as int64 milliseconds."""
+    """Returns a table's columns as NumPy arrays: times as int64 milliseconds, lists as `[L, W]`."""
     arrays = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_fixed_size_list(column.type):
+            flat = column.combine_chunks().flatten().to_numpy()
+            arrays[name] = flat.reshape(-1, column.type.list_size)
+            continue
         values = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
         arrays[name] = values.to_numpy()
     return arrays

@@ -167,6 +167,9 @@ def _mismatch(context: Context, champion: Artifact, role: str) -> str | None:
     spec = featurizer.hash_spec(context.config.hashing).to_dict()
     if description.get("hash_spec", spec) != spec:
         return f"the champion of {champion.ref.partition} has other hashes"
+    declared = [each.to_dict() for each in context.config.attributes.attributes]
+    if description.get("config", {}).get("attributes", declared) != declared:
+        return f"the champion of {champion.ref.partition} has other attributes"
     return None
 
 

@@ -91,7 +91,7 @@ def in_order(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
       engine: What reads and sorts them.
 
     Yields:
-      The arrays of a `Log` without `created_at`, and the ids of the events.
+      The arrays of a `Log` up to `dwell_seconds`, and the ids of the events.
 
     Raises:
       BadConfigurationError: If the engine is not there.
@@ -119,4 +119,12 @@ def _empty(name: str) -> np.ndarray:
 
 
 NO_EVENTS: Arrays = tuple(_empty(name) for name in _COLUMNS)
-NO_LOG = Log(*NO_EVENTS[:-1], created_at=np.empty(0, np.int64))
+
+
+def no_log(width: int) -> Log:
+    """Returns a log without impressions, whose attributes have `width` numbers."""
+    return Log(
+        *NO_EVENTS[:-1],
+        created_at=np.empty(0, np.int64),
+        attributes=np.empty((0, width), np.float32),
+    )

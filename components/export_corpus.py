@@ -4,16 +4,28 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from components import audience, compilation, contract, data_files, decisions, featurizer, step
-from components.artifacts import Artifact
+from components import (
+    audience,
+    compilation,
+    contract,
+    data_files,
+    decisions,
+    featurizer,
+    known_values,
+    step,
+)
+from components.artifacts import Artifact, Ref
 from components.corpus import Corpus
 from components.errors import BadDataError
+from components.known_values import KnownValues
 from components.post_facts import PostFacts
 from components.step import Context
+from phoenix import attributes
 from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError, Posts
 from phoenix.hashing import HashSpec, collision_report
 
@@ -36,6 +48,7 @@ def run(context: Context) -> Artifact:
         validated = context.read("validate_events", context.day).ref  # says what is missing
     model = decisions.chosen(context.store, evaluation, "retrieval")
     config = {"export_corpus": context.config.export_corpus.model_dump(mode="json")}
+    config["attributes"] = attributes.declaration(context.config.attributes.attributes)
     inputs = [evaluation.ref, model.artifact.ref, validated]
     with context.write(inputs=inputs, config=config) as draft:
         compilation.use_cache(context.store)
@@ -56,6 +69,7 @@ def run(context: Context) -> Artifact:
             collection.author_ids,
             collection.is_eligible,
             PostFacts.read(posts).created_at(collection.post_ids),
+            _attributes(context, validated, collection.post_ids),
             vectors,
         ).write(draft.folder)
         draft.facts.update(
@@ -88,6 +102,17 @@ def collisions(spec: HashSpec, post_ids: np.ndarray, author_ids: np.ndarray) -> 
                 *(confused, report.num_ids, kind, kind),
             )
     return {kind: asdict(report) for kind, report in reports.items()}
+
+
+def _attributes(context: Context, validated: Ref, post_ids: np.ndarray) -> np.ndarray:
+    """`[M, W]` float32: what is known of posts at the moment of the feeds."""
+    declared = context.config.attributes.attributes
+    folder = Path()
+    if context.config.attributes.of_side("post"):
+        folder = context.store.read_file(validated, known_values.file_name("post")).parent
+    moment = int(audience.feed_moment(context.day).timestamp() * 1000)
+    known = KnownValues.read(folder, "post", declared)
+    return known.as_of(post_ids, np.full(len(post_ids), moment, np.int64))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

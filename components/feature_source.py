@@ -54,11 +54,19 @@ def feature_windows(context: Context, refs: Sequence[Ref]) -> FeatureWindows:
       BadDataError: If one is damaged, or was built with other shapes than configured.
     """
     spec = featurizer.hash_spec(context.config.hashing)
-    expected = featurizer.shape_metadata(context.config.build_features)
+    chosen = context.config.attributes
+    expected = featurizer.shape_metadata(context.config.build_features, chosen)
     partitions = []
     for ref in refs:
         artifact = context.store.read(ref)
-        if (shape := artifact.facts["shape"]) != expected:
+        shape = artifact.facts["shape"]
+        if (found := shape.get("attributes")) != expected["attributes"]:
+            raise BadDataError(
+                f"{ref}: expected the attributes {[each.name for each in chosen.declared]} with "
+                f"the digest {expected['attributes'][:12]}, got the digest {str(found)[:12]}: run "
+                "the data steps of this day again."
+            )
+        if shape != expected:
             raise BadDataError(
                 f"{ref}: expected windows of {expected['history_length']} history posts and "
                 f"{expected['num_candidates']} candidates, got {shape['history_length']} and "

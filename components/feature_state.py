@@ -8,7 +8,7 @@ accepted events of the days that histories reach.
 
 import datetime
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,14 @@ import numpy as np
 from components import contract, erasure, event_log, row_account, windows_files
 from components.artifacts import Ref
 from components.config import FeaturesConfig
-from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE, POSTS_FILE
+from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from components.engine_config import EngineConfig
 from components.errors import BadDataError
-from components.post_facts import DAY_MS, DatedPostFacts
+from components.impression_facts import ImpressionFacts
+from components.post_facts import DAY_MS
 from components.step import Context
+from phoenix import attributes
+from phoenix.attributes import Attribute
 from phoenix.histories import Log, rows_still_needed
 from schemas.features import IMPRESSIONS
 
@@ -36,13 +39,14 @@ def midnight_ms(day: datetime.date) -> int:
     return (day - _EPOCH).days * DAY_MS
 
 
-def reach(config: FeaturesConfig) -> dict[str, Any]:
+def reach(config: FeaturesConfig, declared: Sequence[Attribute] = ()) -> dict[str, Any]:
     """Returns what a state holds; one of another reach is no start for a day."""
     return {
         "history_length": config.history_length,
         "history_days": config.history_days,
         "gap_minutes": config.gap_minutes,
         "schema": IMPRESSIONS.digest(),
+        "attributes": attributes.digest(declared),
     }
 
 
@@ -58,7 +62,7 @@ class State:
     erased: Collection[int] = ()  # users who are to be forgotten
     accepted: Mapping[str, str] = field(default_factory=dict)  # the events in it: day -> digest
     engine: EngineConfig = field(default_factory=EngineConfig)  # reads the events
-    posts: DatedPostFacts = field(default_factory=lambda: DatedPostFacts({}))  # if it is replayed
+    known: ImpressionFacts = field(default_factory=lambda: ImpressionFacts({}))  # if it is replayed
 
     def logs(self) -> Iterator[Log]:
         """Streams the impressions that may enter a history of the day, by whole users."""
@@ -78,7 +82,7 @@ class State:
                 yield from windows_files.read_logs(file)
         elif self.files:
             for *columns, _ in event_log.by_users(self.files, self.engine):
-                yield self.posts.completed(columns)
+                yield self.known.completed(columns)
 
 
 def before(context: Context) -> State:
@@ -95,7 +99,8 @@ def before(context: Context) -> State:
         ref = context.head("build_features", yesterday)
         facts = {} if ref is None else context.store.manifest(ref)["facts"]
         accepted = _in_reach(facts.get("accepted", {}), context)
-        is_current = facts.get("reach") == reach(config) and _is_current(accepted, context)
+        wanted = reach(config, context.config.attributes.post_attributes)
+        is_current = facts.get("reach") == wanted and _is_current(accepted, context)
         if ref is not None and is_current:
             file = context.store.read_file(ref, IMPRESSIONS_FILE)
             return State((ref,), (file,), False, day, config, erased, accepted, engine)
@@ -108,10 +113,9 @@ def before(context: Context) -> State:
     files = tuple(artifact.path(ACCEPTED_FILE) for artifact in artifacts)
     digests = {ref.partition: ref.digest for ref in refs}
     days = [contract.parse_day(ref.partition) for ref in refs]
-    posts = DatedPostFacts(
-        {day: artifact.path(POSTS_FILE) for day, artifact in zip(days, artifacts, strict=True)}
-    )
-    return State(tuple(refs), files, True, day, config, erased, digests, engine, posts)
+    folders = {day: artifact.folder for day, artifact in zip(days, artifacts, strict=True)}
+    known = ImpressionFacts(folders, context.config.attributes, gap_minutes=config.gap_minutes)
+    return State(tuple(refs), files, True, day, config, erased, digests, engine, known)
 
 
 def _in_reach(accepted: Mapping[str, str], context: Context) -> dict[str, str]:

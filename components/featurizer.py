@@ -11,12 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from components import event_log, windows_files
+from components import attribute_columns, event_log, windows_files
+from components.attribute_config import AttributesConfig
 from components.config import Config, FeaturesConfig, HashingConfig
-from components.event_log import NO_EVENTS, NO_LOG, UserStream
+from components.event_log import NO_EVENTS, UserStream
 from components.feature_state import State
-from components.post_facts import DAY_MS, DatedPostFacts
+from components.impression_facts import ImpressionFacts
+from components.known_values import KnownValues
+from components.post_facts import DAY_MS
 from components.windows_files import Block
+from phoenix import attributes
 from phoenix.hashing import HashSpec
 from phoenix.histories import Log, window_numbers
 from phoenix.window_log import WindowLog, WindowRefs
@@ -43,16 +47,27 @@ def hash_spec(config: HashingConfig) -> HashSpec:
     )
 
 
-def shape_metadata(config: FeaturesConfig) -> dict[str, str]:
-    """Returns the fixed shapes of windows, as their files carry them."""
+def shape_metadata(
+    config: FeaturesConfig, chosen: AttributesConfig | None = None
+) -> dict[str, str]:
+    """Returns the fixed shapes of windows, as their files carry them.
+
+    Args:
+      config: Of the windows.
+      chosen: The attributes in them; none by default.
+    """
+    chosen = chosen or AttributesConfig()
     return {
         "history_length": str(config.history_length),
         "num_candidates": str(config.num_candidates),
+        "user_width": str(attributes.width(chosen.user_attributes)),
+        "post_width": str(attributes.width(chosen.post_attributes)),
+        "attributes": attributes.digest(chosen.attributes),
     }
 
 
 def day_blocks(
-    state: State, events: Sequence[Path], config: FeaturesConfig, posts: DatedPostFacts
+    state: State, events: Sequence[Path], config: FeaturesConfig, known: ImpressionFacts
 ) -> Iterator[Block]:
     """Cuts a day into windows, block by block in order of users.
 
@@ -60,16 +75,18 @@ def day_blocks(
       state: What the day begins with.
       events: Parquet files of the accepted events of the day, and of no other.
       config: Fixed shapes and reach of a window.
-      posts: Of the day.
+      known: Of users and posts, on the day.
 
     Yields:
       At least one block; together they hold every user of the state and of the day.
     """
-    earlier = UserStream(state.logs(), empty=NO_LOG)
+    earlier = UserStream(state.logs(), empty=event_log.no_log(known.width))
     today = UserStream(event_log.in_order(events, state.engine), empty=NO_EVENTS)
     blocks = event_log.side_by_side(earlier, today, block_rows=event_log.BLOCK_ROWS)
     for past, (*shown, event_ids) in blocks:
-        yield _block(Log(*past), posts.completed(shown), event_ids, config)
+        block = _block(Log(*past), known.completed(shown), event_ids, config)
+        of_users = known.of_users(block.refs.user_ids, block.refs.known_until, state.day)
+        yield block._replace(refs=block.refs._replace(attributes=of_users))
 
 
 def _block(past: Log, today: Log, event_ids: np.ndarray, config: FeaturesConfig) -> Block:
@@ -91,7 +108,9 @@ def _block(past: Log, today: Log, event_ids: np.ndarray, config: FeaturesConfig)
     window_of_row[rows] = numbers
     firsts = rows[np.flatnonzero(np.diff(numbers, prepend=-1))]
     starts_at = log.shown_at[firsts]
-    refs = WindowRefs(log.user_ids[firsts], starts_at, starts_at - config.gap_minutes * 60_000)
+    known_until = starts_at - config.gap_minutes * 60_000
+    nothing = np.empty((len(firsts), 0), np.float32)
+    refs = WindowRefs(log.user_ids[firsts], starts_at, known_until, nothing)
     return Block(event_ids[order[firsts] - num_past], refs, log, window_of_row)
 
 
@@ -101,7 +120,7 @@ def request_windows(
     """Makes the windows of users who ask for a feed at one moment.
 
     Args:
-      impressions: Of the features of the day before `at`.
+      impressions: Of the features of the day before `at`, in their folder.
       config: Fixed shapes and hashing.
       user_ids: `[N]` int64; a user without history gets an empty one.
       at: With a time zone. History is what was shown before and had arrived by then.
@@ -113,14 +132,16 @@ def request_windows(
     moment = (at - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // _MILLISECOND
     oldest = moment - config.build_features.history_days * DAY_MS
     asked = np.unique(user_ids)
-    parts = [NO_LOG]
+    chosen = config.attributes
+    parts = [event_log.no_log(attributes.width(chosen.post_attributes))]
     for log in windows_files.read_logs(impressions):
         is_wanted = np.isin(log.user_ids, asked) & (log.shown_at >= oldest)
         parts.append(log.rows(np.flatnonzero(is_wanted)))
     moments = np.full(len(user_ids), moment, np.int64)
+    of_users = KnownValues.read(impressions.parent, "user", chosen.attributes)
     requests = WindowLog(
         Log(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True))),
-        WindowRefs(user_ids, moments, moments),
+        WindowRefs(user_ids, moments, moments, of_users.as_of(user_ids, moments)),
         candidates=np.full((len(user_ids), 1), -1),
         spec=hash_spec(config.hashing),
         history_length=config.build_features.history_length,
@@ -135,6 +156,7 @@ def with_candidates(
     post_ids: np.ndarray,
     author_ids: np.ndarray,
     created_at: np.ndarray,
+    of_posts: np.ndarray,
 ) -> Windows:
     """Returns the windows with other candidates: posts that might be shown at `starts_at`.
 
@@ -144,16 +166,23 @@ def with_candidates(
       post_ids: `[N, C]` int64, 0 is padding; any C.
       author_ids: `[N, C]` int64.
       created_at: `[N, C]` int64 ms, 0 = unknown.
+      of_posts: `[N, C, W]` float32: the attributes of the posts, without those of the context.
     """
     spec = hash_spec(config.hashing)
     is_real = post_ids != 0
+    shown_at = np.where(is_real, windows.starts_at[:, None], 0)
+    surfaces = np.where(is_real, config.materialize_feeds.surface, 0).astype(np.int32)
+    of_context = attribute_columns.of_context(
+        config.attributes.of_side("context"), shown_at, surfaces
+    )
     return windows._replace(
         candidate_post_ids=post_ids,
         candidate_author_ids=author_ids,
         candidate_post_hashes=spec.post.hash_ids(post_ids),
         candidate_author_hashes=spec.author.hash_ids(author_ids),
-        candidate_shown_at=np.where(is_real, windows.starts_at[:, None], 0),
-        candidate_surfaces=np.where(is_real, config.materialize_feeds.surface, 0).astype(np.int32),
+        candidate_shown_at=shown_at,
+        candidate_surfaces=surfaces,
+        candidate_attributes=np.concatenate([of_posts, of_context], axis=-1),
         candidate_created_at=np.where(is_real, created_at, 0),
         labels=np.zeros(post_ids.shape, np.uint64),
         label_dwell_seconds=np.zeros(post_ids.shape, np.float32),

@@ -63,4 +63,5 @@ def _inputs(config: Config, sizes: ModelConfig) -> dict[str, Any]:
         "fprop_dtype": sizes.compute_dtype,
         "has_post_age": sizes.reads_post_age,
         "has_dwell": sizes.reads_dwell,
+        "attributes": config.attributes.attributes,
     }

@@ -22,6 +22,7 @@ from components.releases import ROLES
 from components.serving import RELEASE_FILE, Server
 from components.step import Context
 from components.windows_files import WindowsFiles
+from phoenix import attributes
 from phoenix.windows import Windows
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ def run(context: Context) -> Artifact:
         "publish_release": config.publish_release.model_dump(mode="json"),
         "actions": [[action.name, action.score_weight] for action in config.actions],
         "hash_spec": featurizer.hash_spec(config.hashing).digest(),
+        "attributes": attributes.digest(config.attributes.attributes),
     }
     inputs = [evaluation.ref, corpus.ref, *(chosen[role].artifact.ref for role in ROLES)]
     inputs += [features] if features else []
@@ -77,6 +79,7 @@ def _description(
         "actions": list(config.action_names),
         "weights": [action.score_weight for action in config.actions],
         "hash_spec": featurizer.hash_spec(config.hashing).digest(),
+        "attributes": attributes.digest(config.attributes.attributes),
     }
     for role in ROLES:
         decision = evaluation.facts[role]

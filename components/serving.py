@@ -21,7 +21,7 @@ from components import decisions, featurizer, models
 from components.config import Config
 from components.corpus import Corpus
 from components.errors import BadDataError
-from phoenix import baselines, scoring
+from phoenix import attributes, baselines, scoring
 from phoenix.baselines import Collection, MostPopular
 from phoenix.recommender import Ranker, Retriever
 from phoenix.windows import Windows
@@ -90,11 +90,12 @@ class Server:
         expected = {
             "actions": list(config.action_names),
             "hash_spec": featurizer.hash_spec(config.hashing).digest(),
+            "attributes": attributes.digest(config.attributes.attributes),
         }
         for name, value in expected.items():
-            if description[name] != value:
+            if (found := description.get(name)) != value:
                 raise BadDataError(
-                    f"{folder}: the release has `{name}` {description[name]}, the configuration "
+                    f"{folder}: the release has `{name}` {found}, the configuration "
                     f"{value}: publish a release of this configuration first."
                 )
         retrieval = folder / description["retrieval"]["folder"]
@@ -175,6 +176,7 @@ class Server:
             post_ids=candidates.post_ids,
             author_ids=candidates.author_ids,
             created_at=np.where(rows < 0, 0, _taken(self.corpus.created_at, rows)),
+            of_posts=_taken(self.corpus.attributes, rows),
         )
         probabilities = self.ranker.predict(asked)
         unscored = np.flatnonzero(candidates.is_unscored)
@@ -224,4 +226,6 @@ class Server:
 
 
 def _taken(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    return values[np.maximum(rows, 0)] if len(values) else np.zeros(rows.shape, values.dtype)
+    if not len(values):
+        return np.zeros((*rows.shape, *values.shape[1:]), values.dtype)
+    return values[np.maximum(rows, 0)]

@@ -18,6 +18,7 @@ from components import (
     day_checks,
     day_statistics,
     erasure,
+    known_values,
     late_rows,
     quarantine,
     repairs,
@@ -76,6 +77,7 @@ def run(context: Context) -> Artifact:
         data_files.write(folder / data_files.ACCEPTED_FILE, outcome.accepted)
         data_files.write(folder / data_files.QUARANTINED_FILE, outcome.settled.quarantined)
         data_files.write(folder / data_files.POSTS_FILE, outcome.posts)
+        known_values.carry(ingested.folder, folder)
         checks.save(folder)
         draft.facts |= outcome.facts() | checks.facts()
     return context.written()

@@ -5,6 +5,7 @@ functions its model has.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -20,12 +21,15 @@ from phoenix.hashing import HashSpec
 from phoenix.histories import Log
 from phoenix.window_log import WindowLog, WindowRefs, candidate_rows
 from phoenix.windows import Windows, concatenate
+from schemas.attributes import VALUES, values_column
 from schemas.columns import Table
 from schemas.features import IMPRESSIONS, WINDOWS
 
 # Ids and times hardly repeat, but their high bytes do; numbers of few values have a dictionary.
 _SPLIT = ("post_id", "author_id", "shown_at", "ingested_at", "dwell_seconds", "created_at")
 _REPEATING = ["user_id", "surface", "actions", "window"]
+
+_USER_WIDTH, _POST_WIDTH = "user_width", "post_width"  # in the metadata of the files
 
 
 class Block(NamedTuple):
@@ -41,13 +45,15 @@ class FeaturesWriter:
     """Writes both files of a day, block by block in order of users; a context manager."""
 
     def __init__(self, folder: Path, metadata: Mapping[str, str]) -> None:
-        """Takes the folder, and `history_length` and `num_candidates`."""
+        """Takes the folder, and `featurizer.shape_metadata`."""
         self._windows = pq.ParquetWriter(
-            folder / WINDOWS_FILE, WINDOWS.schema(**metadata), compression="zstd"
+            folder / WINDOWS_FILE,
+            _with_values(WINDOWS, metadata, _USER_WIDTH).schema(**metadata),
+            compression="zstd",
         )
         self._impressions = pq.ParquetWriter(
             folder / IMPRESSIONS_FILE,
-            IMPRESSIONS.schema(**metadata),
+            _with_values(IMPRESSIONS, metadata, _POST_WIDTH).schema(**metadata),
             compression="lz4",
             use_dictionary=_REPEATING,  # pyright: ignore[reportArgumentType] - its stub is wrong
             column_encoding=dict.fromkeys(_SPLIT, "BYTE_STREAM_SPLIT"),
@@ -67,9 +73,10 @@ class FeaturesWriter:
 
     def write(self, block: Block) -> None:
         """Appends a block as one row group of each file."""
-        windows = _arrow(WINDOWS, (block.window_ids, *block.refs), self._windows.schema)
+        windows = _arrow((block.window_ids, *block.refs), self._windows.schema)
         self._windows.write_table(windows, row_group_size=max(len(windows), 1))
-        rows = _arrow(IMPRESSIONS, (*block.log, block.window_of_row), self._impressions.schema)
+        *log, values = block.log
+        rows = _arrow((*log, block.window_of_row, values), self._impressions.schema)
         self._impressions.write_table(rows, row_group_size=max(len(rows), 1))
 
 
@@ -98,11 +105,11 @@ class WindowsFiles:
 
     def read(self, chunk: int) -> Windows:
         """Returns the windows of one chunk, in order of users and time."""
-        refs = _arrays(self._windows.read_row_group(chunk, WINDOWS.names[1:]))
-        *log, window_of_row = _arrays(self._impressions.read_row_group(chunk, IMPRESSIONS.names))
+        refs = _arrays(self._windows.read_row_group(chunk))[1:]
+        log, window_of_row = _log(self._impressions.read_row_group(chunk))
         num_windows, shape = len(refs[0]), self._windows.schema_arrow.metadata
         windows = WindowLog(
-            Log(*log),
+            log,
             WindowRefs(*refs),
             candidates=candidate_rows(
                 window_of_row, num_windows=num_windows, length=int(shape[b"num_candidates"])
@@ -123,14 +130,14 @@ def read_logs(path: Path) -> Iterator[Log]:
     """Reads the impressions of a day's features group by group, as state: without the windows."""
     file = _opened(path, IMPRESSIONS)
     for number in range(file.num_row_groups):
-        yield Log(*_arrays(file.read_row_group(number, IMPRESSIONS.names[:-1])))
+        yield _log(file.read_row_group(number))[0]
 
 
 def read_candidates(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Reads the posts `[E]` and the actions `[E]` of all impressions that are in a window."""
     file = _opened(path, IMPRESSIONS)
     table = file.read(["post_id", "actions", "window"])
-    posts, actions, window = _arrays(table)
+    posts, actions, window = data_files.columns(table).values()
     return posts[window >= 0], actions[window >= 0]
 
 
@@ -144,13 +151,32 @@ def _opened(path: Path, table: Table) -> pq.ParquetFile:
     return file
 
 
-def _arrow(table: Table, arrays: tuple[np.ndarray, ...], schema: pa.Schema) -> pa.Table:
+def _with_values(table: Table, metadata: Mapping[str, str], width: str) -> Table:
+    """Returns the table with the column of attributes, if there are any."""
+    size = int(metadata.get(width, 0))
+    return replace(table, columns=(*table.columns, values_column(size))) if size else table
+
+
+def _arrow(arrays: tuple[np.ndarray, ...], schema: pa.Schema) -> pa.Table:
     columns = []
-    for column, values in zip(table.columns, arrays, strict=True):
-        array = pa.array(values)
-        columns.append(array if array.type == column.type else array.view(column.type))
+    for field, values in zip(schema, arrays[: len(schema)], strict=True):
+        if values.ndim == 2:
+            flat = pa.array(values.reshape(-1))
+            columns.append(pa.FixedSizeListArray.from_arrays(flat, type=field.type))
+        else:
+            array = pa.array(values)
+            columns.append(array if array.type == field.type else array.view(field.type))
     return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _arrays(content: pa.Table) -> list[np.ndarray]:
-    return list(data_files.columns(content).values())
+    """Returns the columns, the attributes last, of which there may be none."""
+    columns = data_files.columns(content)
+    values = columns.pop(VALUES, np.empty((len(content), 0), np.float32))
+    return [*columns.values(), values]
+
+
+def _log(content: pa.Table) -> tuple[Log, np.ndarray]:
+    """Returns impressions and the window of each."""
+    *columns, window_of_row, values = _arrays(content)
+    return Log(*columns, attributes=values), window_of_row

@@ -62,6 +62,9 @@ class Attribute(JsonConfig):
         """Settles the types that JSON does not keep, and checks the fields."""
         object.__setattr__(self, "boundaries", tuple(map(float, self.boundaries)))
         object.__setattr__(self, "words", tuple(self.words))
+        object.__setattr__(self, "scale", float(self.scale))
+        if isinstance(self.default, int):  # 1 and 1.0 are one declaration
+            object.__setattr__(self, "default", float(self.default))
         check_choice(self, "side", SIDES)
         check_choice(self, "kind", KINDS)
         check_counts(self, ("length",))

@@ -187,6 +187,13 @@ def model_inputs(windows: Windows, actions: Sequence[str], config: JsonConfig) -
                 windows.candidate_shown_at, windows.candidate_created_at
             ),
         )
+    if getattr(config, "user_attributes", ()):
+        batch = batch._replace(user_attributes=windows.user_attributes)
+    if getattr(config, "post_attributes", ()):
+        batch = batch._replace(
+            history_attributes=windows.history_attributes,
+            candidate_attributes=windows.candidate_attributes,
+        )
     return batch
 
 

@@ -167,6 +167,7 @@ def _windows(
         user_ids=np.arange(1, count + 1),
         starts_at=np.zeros(count, np.int64),
         user_hashes=np.zeros((count, hash_spec.user.num_hashes), np.int32),
+        user_attributes=np.zeros((count, 0), np.float32),
         history_post_ids=posts,
         history_author_ids=nobody,
         history_post_hashes=hash_spec.post.hash_ids(posts),
@@ -176,6 +177,7 @@ def _windows(
         history_surfaces=np.zeros((count, length), np.int32),
         history_dwell_seconds=np.zeros((count, length), np.float32),
         history_created_at=nobody,
+        history_attributes=np.zeros((count, length, 0), np.float32),
         candidate_post_ids=candidates,
         candidate_author_ids=np.zeros_like(candidates),
         candidate_post_hashes=hash_spec.post.hash_ids(candidates),
@@ -183,6 +185,7 @@ def _windows(
         candidate_shown_at=np.zeros_like(candidates),
         candidate_surfaces=np.zeros((count, 1), np.int32),
         candidate_created_at=np.zeros_like(candidates),
+        candidate_attributes=np.zeros((count, 1, 0), np.float32),
         labels=np.zeros((count, 1), np.uint64),
         label_dwell_seconds=np.zeros((count, 1), np.float32),
     )

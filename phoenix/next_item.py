@@ -157,6 +157,7 @@ _EVENT_FIELDS = {
     "history_surfaces": "candidate_surfaces",
     "history_dwell_seconds": "label_dwell_seconds",
     "history_created_at": "candidate_created_at",
+    "history_attributes": "candidate_attributes",
 }
 
 

@@ -23,6 +23,7 @@ class WindowRefs(NamedTuple):
     user_ids: np.ndarray  # [N] int64
     starts_at: np.ndarray  # [N] int64, ms UTC: the first impression, or the request
     known_until: np.ndarray  # [N] int64, ms UTC: what was shown or arrived later is no history
+    attributes: np.ndarray  # [N, U] float32: of the user, see `phoenix.attributes`
 
 
 class WindowLog:
@@ -46,7 +47,9 @@ class WindowLog:
           spec: Hash functions of the model that will read the windows.
           history_length: S.
         """
-        self._log = Log(*(np.append(array, array.dtype.type(0)) for array in log))  # row -1: zeros
+        self._log = Log(
+            *(np.pad(each, [(0, 1)] + [(0, 0)] * (each.ndim - 1)) for each in log)  # row -1: zeros
+        )
         self._num_rows = len(log.user_ids)
         self._refs, self._candidates = refs, candidates
         self._spec, self._length = spec, history_length
@@ -54,7 +57,7 @@ class WindowLog:
     def take(self, index: np.ndarray) -> Windows:
         """Returns the windows at `index` `[M]` int64, in its order."""
         log, spec = self._log, self._spec
-        user_ids, starts_at, known_until = (array[index] for array in self._refs)
+        user_ids, starts_at, known_until, of_users = (array[index] for array in self._refs)
         rows = history_rows(
             log.rows(slice(self._num_rows)), user_ids, known_until, length=self._length
         )  # [M, S]
@@ -65,6 +68,7 @@ class WindowLog:
             user_ids=user_ids,
             starts_at=starts_at,
             user_hashes=spec.user.hash_ids(user_ids),
+            user_attributes=of_users,
             history_post_ids=posts,
             history_author_ids=authors,
             history_post_hashes=spec.post.hash_ids(posts),
@@ -74,6 +78,7 @@ class WindowLog:
             history_surfaces=log.surfaces[rows],
             history_dwell_seconds=log.dwell_seconds[rows],
             history_created_at=log.created_at[rows],
+            history_attributes=log.attributes[rows],
             candidate_post_ids=candidate_posts,
             candidate_author_ids=candidate_authors,
             candidate_post_hashes=spec.post.hash_ids(candidate_posts),
@@ -81,6 +86,7 @@ class WindowLog:
             candidate_shown_at=log.shown_at[seen],
             candidate_surfaces=log.surfaces[seen],
             candidate_created_at=log.created_at[seen],
+            candidate_attributes=log.attributes[seen],
             labels=log.actions[seen],
             label_dwell_seconds=log.dwell_seconds[seen],
         )

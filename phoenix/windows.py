@@ -6,7 +6,8 @@ this module, so it knows nothing of JAX.
 
 Glossary of shapes:
   N: windows, S: history length, C: candidates, A: actions,
-  nu / ni / na: number of user / post / author hash functions.
+  nu / ni / na: number of user / post / author hash functions,
+  U / P: numbers of the attributes of a user / of a post and its context.
 
 History is oldest first, left-aligned, padded on the right. Padding has id 0 and hash 0.
 """
@@ -27,6 +28,7 @@ class Windows(NamedTuple):
     user_ids: np.ndarray  # [N] int64
     starts_at: np.ndarray  # [N] int64, ms UTC: the time of the first impression (or of the request)
     user_hashes: np.ndarray  # [N, nu] int32, 0 = unknown
+    user_attributes: np.ndarray  # [N, U] float32, see `phoenix.attributes`
     history_post_ids: np.ndarray  # [N, S] int64, 0 = padding
     history_author_ids: np.ndarray  # [N, S] int64
     history_post_hashes: np.ndarray  # [N, S, ni] int32
@@ -36,6 +38,7 @@ class Windows(NamedTuple):
     history_surfaces: np.ndarray  # [N, S] int32
     history_dwell_seconds: np.ndarray  # [N, S] float32
     history_created_at: np.ndarray  # [N, S] int64, ms UTC: of the post, 0 = unknown
+    history_attributes: np.ndarray  # [N, S, P] float32: of the post, then the context
     candidate_post_ids: np.ndarray  # [N, C] int64, 0 = padding
     candidate_author_ids: np.ndarray  # [N, C] int64
     candidate_post_hashes: np.ndarray  # [N, C, ni] int32
@@ -43,6 +46,7 @@ class Windows(NamedTuple):
     candidate_shown_at: np.ndarray  # [N, C] int64, ms UTC, 0 = padding
     candidate_surfaces: np.ndarray  # [N, C] int32
     candidate_created_at: np.ndarray  # [N, C] int64, ms UTC: of the post, 0 = unknown
+    candidate_attributes: np.ndarray  # [N, C, P] float32
     labels: np.ndarray  # [N, C] uint64, bit a = action a; 0 where there is none
     label_dwell_seconds: np.ndarray  # [N, C] float32
 

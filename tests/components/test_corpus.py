@@ -10,7 +10,7 @@ from components.corpus import Corpus
 from components.errors import BadDataError
 
 
-def _corpus(num_posts: int) -> Corpus:
+def _corpus(num_posts: int, width: int = 3) -> Corpus:
     generator = np.random.default_rng(0)
     return Corpus(
         "a" * 64,
@@ -18,17 +18,20 @@ def _corpus(num_posts: int) -> Corpus:
         np.arange(num_posts) + 1,
         np.arange(num_posts) % 3 != 0,
         np.arange(num_posts) + 1_000,
+        generator.normal(size=(num_posts, width)).astype(np.float32),
         generator.normal(size=(num_posts, 4)).astype(np.float32),
     )
 
 
-@pytest.mark.parametrize("num_posts", [0, 1, 50])
-def test_a_corpus_survives_a_round_trip_with_64_bit_ids(num_posts: int, tmp_path: Path) -> None:
-    corpus = _corpus(num_posts)
+@pytest.mark.parametrize(("num_posts", "width"), [(0, 3), (1, 0), (50, 3)])
+def test_a_corpus_survives_a_round_trip_with_64_bit_ids(
+    num_posts: int, width: int, tmp_path: Path
+) -> None:
+    corpus = _corpus(num_posts, width)
     corpus.write(tmp_path)
     again = Corpus.read(tmp_path)
     assert again.model_digest == corpus.model_digest
-    for name in ("post_ids", "author_ids", "is_eligible", "created_at", "vectors"):
+    for name in ("post_ids", "author_ids", "is_eligible", "created_at", "attributes", "vectors"):
         np.testing.assert_array_equal(getattr(again, name), getattr(corpus, name))
 
 

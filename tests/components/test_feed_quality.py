@@ -15,6 +15,7 @@ CORPUS = Corpus(
     np.arange(1, 11),
     np.arange(1, 11) != 10,
     np.zeros(10, np.int64),
+    np.zeros((10, 0), np.float32),
     np.ones((10, 1), np.float32),
 )
 NOTHING_SEEN = SeenPosts(np.empty(0, np.int64), np.empty(0, np.int64))

@@ -71,6 +71,7 @@ def world(num_windows, *, seed=0, num_history=6, num_candidates=8) -> World:
         user_ids=users,
         starts_at=np.full(num_windows, 10, np.int64),
         user_hashes=SPEC.user.hash_ids(users),
+        user_attributes=np.zeros((num_windows, 0), np.float32),
         history_post_ids=history,
         history_author_ids=author_of(history),
         history_post_hashes=SPEC.post.hash_ids(history),
@@ -80,6 +81,7 @@ def world(num_windows, *, seed=0, num_history=6, num_candidates=8) -> World:
         history_surfaces=zeros(num_history, np.int32),
         history_dwell_seconds=zeros(num_history, np.float32),
         history_created_at=zeros(num_history, np.int64),
+        history_attributes=np.zeros((*history.shape, 0), np.float32),
         candidate_post_ids=candidates,
         candidate_author_ids=author_of(candidates),
         candidate_post_hashes=SPEC.post.hash_ids(candidates),
@@ -87,6 +89,7 @@ def world(num_windows, *, seed=0, num_history=6, num_candidates=8) -> World:
         candidate_shown_at=np.full(candidates.shape, 10, np.int64),
         candidate_surfaces=zeros(num_candidates, np.int32),
         candidate_created_at=zeros(num_candidates, np.int64),
+        candidate_attributes=np.zeros((*candidates.shape, 0), np.float32),
         labels=likes,
         label_dwell_seconds=zeros(num_candidates, np.float32),
     )

@@ -26,6 +26,7 @@ def windows(user_ids: list[int], candidates: list[list[int]]) -> Windows:
         user_ids=users,
         starts_at=np.zeros(len(users), np.int64),
         user_hashes=np.zeros((len(users), 2), np.int32),
+        user_attributes=np.zeros((len(users), 0), np.float32),
         history_post_ids=history,
         history_author_ids=history,
         history_post_hashes=np.zeros((len(users), 4, 2), np.int32),
@@ -35,6 +36,7 @@ def windows(user_ids: list[int], candidates: list[list[int]]) -> Windows:
         history_surfaces=history.astype(np.int32),
         history_dwell_seconds=history.astype(np.float32),
         history_created_at=history,
+        history_attributes=np.zeros((*history.shape, 0), np.float32),
         candidate_post_ids=posts,
         candidate_author_ids=posts,
         candidate_post_hashes=wide,
@@ -42,6 +44,7 @@ def windows(user_ids: list[int], candidates: list[list[int]]) -> Windows:
         candidate_shown_at=posts,
         candidate_surfaces=posts.astype(np.int32),
         candidate_created_at=np.zeros_like(posts),
+        candidate_attributes=np.zeros((*posts.shape, 0), np.float32),
         labels=np.zeros(posts.shape, np.uint64),
         label_dwell_seconds=np.zeros(posts.shape, np.float32),
     )

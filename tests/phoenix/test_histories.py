@@ -22,7 +22,18 @@ def log_of(rows: list[tuple[int, int, int, int]]) -> Log:
     rows = sorted(rows, key=lambda row: (row[0], row[1], row[3]))
     users, times, delays, events = np.array(rows, np.int64).reshape(-1, 4).T
     zeros = np.zeros(len(rows), np.int64)
-    return Log(users, events, events, times, times + delays, zeros, zeros, zeros, zeros)
+    return Log(
+        users,
+        events,
+        events,
+        times,
+        times + delays,
+        zeros,
+        zeros,
+        zeros,
+        zeros,
+        np.zeros((len(events), 0)),
+    )
 
 
 def plain_windows(users: np.ndarray, times: np.ndarray, size: int, reach: int) -> list[int]:

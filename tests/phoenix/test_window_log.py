@@ -21,9 +21,10 @@ def example() -> WindowLog:
         (posts % 2).astype(np.uint64),
         posts.astype(np.float32),
         times - posts,
+        np.stack([posts, posts * 2], axis=1).astype(np.float32),
     )
     starts = np.array([30, 40, 30])
-    refs = WindowRefs(np.array([1, 1, 2]), starts, starts)
+    refs = WindowRefs(np.array([1, 1, 2]), starts, starts, starts[:, None].astype(np.float32))
     candidates = candidate_rows(np.array([-1, -1, 0, 1, 2]), num_windows=3, length=2)
     return WindowLog(log, refs, candidates=candidates, spec=SPEC, history_length=4)
 
@@ -46,6 +47,9 @@ def test_everything_of_an_impression_stays_together() -> None:
             getattr(windows, f"{side}_{name}") for name in ("shown_at", "created_at")
         )
         np.testing.assert_array_equal(shown_at - created_at, ids)
+        values = getattr(windows, f"{side}_attributes")
+        np.testing.assert_array_equal(values, np.stack([ids, ids * 2], axis=-1))
+    np.testing.assert_array_equal(windows.user_attributes[:, 0], windows.starts_at)
 
 
 def test_ids_are_hashed_by_the_functions_of_the_model() -> None:

@@ -18,6 +18,7 @@ def windows(seed: int = 0, *, history: int = S) -> Windows:
         user_ids=some(N),
         starts_at=some(N),
         user_hashes=some(N, 2, dtype=np.int32),
+        user_attributes=some(N, 2, dtype=np.float32),
         history_post_ids=some(N, history),
         history_author_ids=some(N, history),
         history_post_hashes=some(N, history, 2, dtype=np.int32),
@@ -27,6 +28,7 @@ def windows(seed: int = 0, *, history: int = S) -> Windows:
         history_surfaces=some(N, history, dtype=np.int32),
         history_dwell_seconds=some(N, history, dtype=np.float32),
         history_created_at=some(N, history),
+        history_attributes=some(N, history, 3, dtype=np.float32),
         candidate_post_ids=some(N, C),
         candidate_author_ids=some(N, C),
         candidate_post_hashes=some(N, C, 2, dtype=np.int32),
@@ -34,6 +36,7 @@ def windows(seed: int = 0, *, history: int = S) -> Windows:
         candidate_shown_at=some(N, C),
         candidate_surfaces=some(N, C, dtype=np.int32),
         candidate_created_at=some(N, C),
+        candidate_attributes=some(N, C, 3, dtype=np.float32),
         labels=some(N, C, dtype=np.uint64),
         label_dwell_seconds=some(N, C, dtype=np.float32),
     )

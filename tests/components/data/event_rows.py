@@ -75,7 +75,13 @@ def created_at(post_ids: np.ndarray, shown_at: np.ndarray) -> np.ndarray:
 
 
 def write_posts(path: Path, number: int) -> Path:
-    """Writes the posts 1 to 9 as a day knows them; post 4 is unknown, of post 8 the creation is."""
+    """Writes the posts 1 to 9 as a day knows them; post 4 is unknown, of post 8 the creation is.
+
+    Args:
+      path: Folder, as of `validate_events`.
+      number: Of the day.
+    """
+    path.mkdir(exist_ok=True)
     post_ids = np.array([post for post in range(9, 0, -1) if post != 4])
     columns = {
         "post_id": post_ids,
@@ -85,5 +91,5 @@ def write_posts(path: Path, number: int) -> Path:
         "duration_seconds": np.full(8, np.nan, np.float32),
         "tag": np.full(8, None, object),
     }
-    data_files.write(path, data_files.arrow_table(POSTS, columns))
+    data_files.write(path / data_files.POSTS_FILE, data_files.arrow_table(POSTS, columns))
     return path

@@ -1,12 +1,20 @@
+import csv
 import datetime
 import shutil
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 
-from components import featurizer, windows_files
+from components import contract, featurizer, windows_files
 from components.config import load
 from components.contract import ExitCode
+from components.errors import BadDataError
+from components.feature_source import feature_windows
+from components.step import Context
+from phoenix import attributes
 
 Row = Callable[..., dict]
 DAYS = ("2026-01-01", "2026-01-02")
@@ -120,3 +128,137 @@ def test_feeds_see_the_whole_day_and_nothing_after_it(deployment, row: Row) -> N
     assert windows.user_ids.tolist() == [99, 7]
     assert windows.history_post_ids[:, :3].tolist() == [[0, 0, 0], [1, 2, 0]]
     assert not windows.candidate_mask.any()
+
+
+ATTRIBUTES = """
+attributes:
+  users: {files: source/user_features.csv, id: user_id}
+  posts: {files: source/video_features_basic.csv, id: video_id}
+  declared:
+    - {name: degree, side: user, column: degree, kind: vocabulary, words: [low, high]}
+    - {name: duration, side: post, column: video_duration, kind: bucketized, boundaries: [15000]}
+    - {name: tag, side: post, column: tag, kind: id, num_rows: 50}
+    - {name: hour, side: context, column: hour, kind: bucketized, boundaries: [12]}
+"""
+
+
+def configure(deployment, text: str) -> None:
+    path = deployment.root / "phoenix.yaml"
+    path.write_text(path.read_text() + text)
+
+
+def test_attributes_go_from_the_source_to_the_windows_and_the_manifests(
+    deployment, row: Row
+) -> None:
+    deployment.log([row(-5, video_id=1), row(0), row(1, video_id=4), row(2, user_id=8)])
+    (deployment.source / "user_features.csv").write_text("user_id,degree\n7,high\n9,low\n")
+    configure(deployment, ATTRIBUTES)
+    run_days(deployment)
+    config = load(deployment.root / "phoenix.yaml")
+    made = deployment.artifact("build_features")
+    windows = windows_files.read_windows(made.folder, spec=featurizer.hash_spec(config.hashing))
+    assert windows.user_ids.tolist() == [7, 8]
+    assert windows.user_attributes.tolist() == [[3], [0]]
+    durations, hours = windows.candidate_attributes[0, :2, 0], windows.candidate_attributes[..., 2]
+    assert (durations.tolist(), hours[0, :3].tolist()) == ([2, 2], [1, 1, 0])
+    tags = windows.candidate_attributes[0, :2, 1]
+    assert tags[0] == windows.history_attributes[0, 0, 1] != tags[1], "posts 1 and 3 have tag 1"
+    digests = {
+        deployment.artifact(name).facts["attributes"]["digest"]
+        for name in ("ingest_events", "build_features")
+    }
+    assert digests == {attributes.digest(config.attributes.attributes)}
+    assert [each["name"] for each in made.facts["attributes"]["declared"]][1:3] == [
+        "duration",
+        "tag",
+    ]
+
+
+def test_features_of_other_attributes_are_refused_by_name(deployment, row: Row) -> None:
+    deployment.log([row(-5), row(0)])
+    run_days(deployment)
+    before = deployment.artifact("build_features").ref
+    (deployment.source / "user_features.csv").write_text("user_id,degree\n7,high\n")
+    configure(deployment, ATTRIBUTES)
+    code, outcome = deployment.run("build_features")
+    assert code == ExitCode.BAD_DATA
+    assert "post_values.parquet: expected the attributes ['duration', 'tag']" in outcome["error"]
+    day = datetime.date(2026, 1, 2)
+    config = load(deployment.root / "phoenix.yaml")
+    context = Context(contract.TRAIN_RANKER, config, day, deployment.store)
+    expected = r"expected the attributes \['degree', 'duration', 'tag', 'hour'\] with the digest"
+    with pytest.raises(BadDataError, match=expected):
+        feature_windows(context, [before])
+
+
+def test_a_column_of_a_type_that_does_not_fit_ends_the_day(deployment, row: Row) -> None:
+    deployment.log([row(-5), row(0)])
+    dates = pa.table({"user_id": [7], "degree": [datetime.date(2026, 1, 1)]})
+    pq.write_table(dates, deployment.source / "user_features.parquet")
+    configure(deployment, ATTRIBUTES.replace("features.csv", "features.parquet"))
+    code, outcome = deployment.run("ingest_events")
+    assert code == ExitCode.BAD_DATA
+    assert "the column 'degree' of the attribute 'degree' must hold text or" in outcome["error"]
+    (deployment.source / "user_features.parquet").unlink()
+    code, outcome = deployment.run("ingest_events")
+    assert (code, "attributes.users.files" in outcome["error"]) == (
+        ExitCode.BAD_CONFIGURATION,
+        True,
+    )
+
+
+KUAIRAND = """
+attributes:
+  users: {files: FOLDER/user_features_pure.csv, id: user_id}
+  posts: {files: FOLDER/video_features_basic_pure.csv, id: video_id}
+  declared:
+    - {name: activity, side: user, column: user_active_degree, kind: vocabulary,
+       words: [full_active, high_active, middle_active]}
+    - {name: registered, side: user, column: register_days, kind: bucketized,
+       boundaries: [30, 365, 730]}
+    - {name: duration, side: post, column: video_duration, kind: bucketized,
+       boundaries: [10000, 30000, 60000]}
+    - {name: music, side: post, column: music_id, kind: id, num_rows: 2000}
+    - {name: tags, side: post, column: tag, kind: sequence, num_rows: 200, length: 3}
+"""
+
+
+@pytest.mark.slow
+def test_features_of_kuairand_hold_what_its_files_say(deployment, shared_data) -> None:
+    folder, day = shared_data("kuairand-pure"), "2022-04-24"
+    path = deployment.root / "phoenix.yaml"
+    text = path.read_text().replace("2026-01-01", day).replace("path: source", f"path: {folder}")
+    path.write_text(text + KUAIRAND.replace("FOLDER", str(folder)))
+    facts = {name: deployment.run(name, day)[1] for name in STEPS}
+    said = facts["ingest_events"]["attributes"]
+    counts = [sum(said[side]["unreadable"].values()) for side in ("users", "posts")]
+    assert counts == [0, 0]
+    config = load(path)
+    made = deployment.artifact("build_features", day)
+    windows = windows_files.read_windows(made.folder, spec=featurizer.hash_spec(config.hashing))
+    assert len(windows.user_ids) > 1000
+    users, videos = (
+        {row[key]: row for row in csv.DictReader((folder / name).open(encoding="utf-8"))}
+        for name, key in (
+            ("user_features_pure.csv", "user_id"),
+            ("video_features_basic_pure.csv", "video_id"),
+        )
+    )
+    words = ["full_active", "high_active", "middle_active"]
+    for number in range(0, len(windows.user_ids), 7):
+        user = users[str(windows.user_ids[number])]
+        activity = user["user_active_degree"]
+        days = float(user["register_days"])
+        expected = [words.index(activity) + 2 if activity in words else 1]
+        expected.append(1 + sum(days >= boundary for boundary in (30, 365, 730)))
+        assert windows.user_attributes[number].tolist() == expected
+        video = videos[str(windows.candidate_post_ids[number, 0])]
+        duration, music, *tags = windows.candidate_attributes[number, 0].tolist()
+        milliseconds = video["video_duration"]
+        if milliseconds:
+            limits = (10_000, 30_000, 60_000)
+            assert duration == 1 + sum(float(milliseconds) >= limit for limit in limits)
+        else:
+            assert duration == 0
+        assert (music > 0) == bool(video["music_id"])
+        assert sum(code > 0 for code in tags) == len(video["tag"].split(",")[:3])

@@ -5,7 +5,7 @@ import numpy as np
 
 from components import feature_state
 from components.feature_state import State
-from components.post_facts import DatedPostFacts
+from components.impression_facts import ImpressionFacts
 from tests.components.data.event_rows import config_of, day_of, write_day, write_posts
 
 
@@ -22,12 +22,12 @@ def test_a_state_holds_what_a_history_of_the_day_may_need(tmp_path: Path) -> Non
     config = config_of(history_length=2, history_days=1, gap_minutes=240).build_features
     # The gap ends at step 10: the steps from there on are not history yet, step 9 has to arrive.
     rows = [(1, step, 5 if step == 9 else 0, step + 1) for step in range(12)]
-    posts = DatedPostFacts({day_of(0): write_posts(tmp_path / "posts", 0)})
+    posts = ImpressionFacts({day_of(0): write_posts(tmp_path / "posts", 0)})
     events = (write_day(tmp_path / "events", rows),)
-    state = State((), events, True, day_of(1), config, posts=posts)
+    state = State((), events, True, day_of(1), config, known=posts)
     kept = np.concatenate([log.post_ids for log in state.logs()])
     assert kept.tolist() == [8, 9, 10, 11, 12]
-    tomorrow = State((), state.files, True, day_of(2), config, posts=posts)
+    tomorrow = State((), state.files, True, day_of(2), config, known=posts)
     assert sum(len(log.user_ids) for log in tomorrow.logs()) == 0
 
 
@@ -49,6 +49,6 @@ def test_what_shapes_a_state_is_in_its_reach() -> None:
 def test_forgotten_users_leave_the_state(tmp_path: Path) -> None:
     config = config_of().build_features
     events = write_day(tmp_path / "events", [(1, 9, 0, 5), (2, 9, 0, 6), (3, 9, 0, 7)])
-    posts = DatedPostFacts({day_of(0): write_posts(tmp_path / "posts", 0)})
-    state = State((), (events,), True, day_of(1), config, erased=(2, 9), posts=posts)
+    posts = ImpressionFacts({day_of(0): write_posts(tmp_path / "posts", 0)})
+    state = State((), (events,), True, day_of(1), config, erased=(2, 9), known=posts)
     assert np.concatenate([log.user_ids for log in state.logs()]).tolist() == [1, 3]

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components import event_log, featurizer, windows_files
+from components import event_log, featurizer, known_values, windows_files
+from components.attribute_config import AttributesConfig
 from components.config import Config
 from components.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
 from components.feature_state import State
-from components.post_facts import DatedPostFacts
+from components.impression_facts import ImpressionFacts
 from components.windows_files import FeaturesWriter
 from phoenix.windows import Windows
 from tests.components.data.event_rows import (
@@ -69,16 +70,20 @@ def build(folder: Path, rows: list[Row], config: Config) -> list[Path]:
         state = State((), before, not before, day_of(number), section)
         folders.append(folder / str(number))
         folders[-1].mkdir()
-        write_block(state, events, folders[-1])
+        known_values.write(folders[-1], config, state.day, {})
+        write_block(state, events, folders[-1], config.attributes)
     return folders
 
 
-def write_block(state: State, events: Path, folder: Path) -> None:
-    """Builds one day from a state."""
-    number = (state.day - day_of(0)).days
-    posts = DatedPostFacts({state.day: write_posts(folder / "posts", number)})
-    with FeaturesWriter(folder, featurizer.shape_metadata(state.config)) as writer:
-        for block in featurizer.day_blocks(state, [events], state.config, posts):
+def write_block(
+    state: State, events: Path, folder: Path, chosen: AttributesConfig | None = None
+) -> None:
+    """Builds one day from a state; what is known of posts is kept in its folder."""
+    known = ImpressionFacts({state.day: folder}, chosen, gap_minutes=state.config.gap_minutes)
+    write_posts(folder, (state.day - day_of(0)).days)
+    shape = featurizer.shape_metadata(state.config, chosen)
+    with FeaturesWriter(folder, shape) as writer:
+        for block in featurizer.day_blocks(state, [events], state.config, known):
             writer.write(block)
 
 
@@ -166,6 +171,78 @@ def test_every_day_is_what_the_definition_makes_of_the_whole_log(
             ], "the feeds know more or less than the windows of the next day"
 
 
+# Whose (a post or a user), the step since which it is known, and the value.
+versions = st.lists(
+    st.tuples(st.integers(1, 9), st.integers(-5, NUM_DAYS * STEPS_PER_DAY), st.integers(1, 99)),
+    max_size=25,
+)
+
+
+def with_attributes(config: Config, folder: Path, known: list[tuple]) -> Config:
+    """The configuration with what is said of users and posts, the same of both."""
+    lines = "".join(f"{whose},{ms(step)},{value}\n" for whose, step, value in known)
+    (folder / "known.csv").write_text("id,since,size\n" + lines)
+    files = {"files": str(folder / "known.csv"), "id": "id", "known_at": "since"}
+    size = {"column": "size", "kind": "raw", "default": -1}
+    hour = {"column": "hour", "kind": "bucketized", "boundaries": [6, 18]}
+    declared = [
+        {"name": "hour", "side": "context"} | hour,
+        {"name": "user_size", "side": "user"} | size,
+        {"name": "post_size", "side": "post"} | size,
+    ]
+    chosen = {"users": files, "posts": files, "declared": declared}
+    attributes = AttributesConfig.model_validate(chosen)
+    return config.model_copy(update={"attributes": attributes})
+
+
+def plain_value(known: list[tuple], whose: int, at: int) -> int:
+    """The definition: of what was known by then, the latest; of one moment, the last row."""
+    rows = [(ms(step), place, value) for place, (w, step, value) in enumerate(known) if w == whose]
+    return max((row for row in rows if row[0] <= at), default=(0, 0, -1))[2]
+
+
+@pytest.mark.parametrize("features", [{}, {"history_days": 3, "gap_minutes": 300}])
+@settings(deadline=None, max_examples=6)
+@given(rows=logs, known=versions)
+def test_attributes_are_what_was_known_at_the_moment(
+    features: dict, rows: list[Row], known: list[tuple]
+) -> None:
+    gap = features.get("gap_minutes", 0) * 60_000
+    with tempfile.TemporaryDirectory() as name:
+        config = with_attributes(config_of(**features), Path(name), known)
+        spec = featurizer.hash_spec(config.hashing)
+        for day, folder in enumerate(build(Path(name), rows, config)):
+            windows = windows_files.read_windows(folder, spec=spec)
+            users = [plain_value(known, *each) for each in _moments(windows, gap)]
+            assert windows.user_attributes[:, 0].tolist() == users
+            for side in ("history", "candidate"):
+                posts, shown_at, values = (
+                    getattr(windows, f"{side}_{field}")
+                    for field in ("post_ids", "shown_at", "attributes")
+                )
+                for place in np.argwhere(posts).tolist():
+                    post, at = posts[*place], shown_at[*place]
+                    hour = at // 3_600_000 % 24
+                    expected = [plain_value(known, post, at - gap), 1 + (hour >= 6) + (hour >= 18)]
+                    assert values[*place].tolist() == expected
+                assert not values[posts == 0].any()
+            end = day_of(day + 1)
+            asked = featurizer.request_windows(
+                folder / IMPRESSIONS_FILE,
+                config,
+                user_ids=np.array([9, 1]),
+                at=datetime.datetime.combine(end, datetime.time(), datetime.UTC),
+            )
+            # The file of a day knows nothing of the first moment after it.
+            moment = ms((day + 1) * STEPS_PER_DAY) - 1
+            of_users = [plain_value(known, user, moment) for user in (9, 1)]
+            assert asked.user_attributes[:, 0].tolist() == of_users
+
+
+def _moments(windows: Windows, gap: int) -> list[tuple[int, int]]:
+    return list(zip(windows.user_ids.tolist(), (windows.starts_at - gap).tolist(), strict=True))
+
+
 @settings(deadline=None, max_examples=5)
 @given(rows=logs)
 def test_a_state_made_from_events_knows_of_posts_what_their_days_knew(rows: list[Row]) -> None:
@@ -173,8 +250,8 @@ def test_a_state_made_from_events_knows_of_posts_what_their_days_knew(rows: list
     with tempfile.TemporaryDirectory() as name:
         folders = build(Path(name), rows, config_of(history_days=3))
         events = tuple(Path(name) / f"events{number}" for number in range(NUM_DAYS - 1))
-        posts = {day_of(number): folders[number] / "posts" for number in range(NUM_DAYS - 1)}
-        state = State((), events, True, day_of(NUM_DAYS - 1), section, posts=DatedPostFacts(posts))
+        posts = {day_of(number): folders[number] for number in range(NUM_DAYS - 1)}
+        state = State((), events, True, day_of(NUM_DAYS - 1), section, known=ImpressionFacts(posts))
         again = Path(name) / "again"
         again.mkdir()
         write_block(state, Path(name) / f"events{NUM_DAYS - 1}", again)
@@ -201,7 +278,12 @@ def test_candidates_of_a_request_are_hashed_like_those_of_training(tmp_path: Pat
     windows = windows_files.read_windows(tmp_path / "0", spec=spec)
     posts, authors = np.array([[5, 6, 0], [7, 0, 0], [8, 9, 1]]), np.array([[1, 2, 0]] * 3)
     asked = featurizer.with_candidates(
-        windows, config, post_ids=posts, author_ids=authors, created_at=authors * 1000
+        windows,
+        config,
+        post_ids=posts,
+        author_ids=authors,
+        created_at=authors * 1000,
+        of_posts=np.zeros((3, 3, 0)),
     )
     np.testing.assert_array_equal(asked.candidate_post_hashes, spec.post.hash_ids(posts))
     assert asked.candidate_surfaces.tolist() == [[4, 4, 0], [4, 0, 0], [4, 4, 4]]

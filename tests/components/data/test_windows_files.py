@@ -14,7 +14,7 @@ SPEC = HashSpec.documented()
 SHAPE = {"history_length": "2", "num_candidates": "3"}
 
 
-def block(user: int, windows: list[int]) -> Block:
+def block(user: int, windows: list[int], width: int = 0) -> Block:
     """Impressions of one user, with the window of each."""
     count = len(windows)
     numbers = np.arange(1, count + 1)
@@ -28,27 +28,35 @@ def block(user: int, windows: list[int]) -> Block:
         numbers.astype(np.uint64),
         numbers.astype(np.float32),
         numbers * 100,
+        (numbers[:, None] + np.arange(width)).astype(np.float32),
     )
     firsts = [windows.index(window) for window in sorted({w for w in windows if w >= 0})]
     starts = log.shown_at[firsts]
-    refs = WindowRefs(log.user_ids[firsts], starts, starts)
+    refs = WindowRefs(log.user_ids[firsts], starts, starts, log.attributes[firsts, :1] + 50)
     return Block(numbers[firsts] + 100 * user, refs, log, np.array(windows, np.int32))
 
 
 def write(folder: Path, *blocks: Block) -> Path:
-    with FeaturesWriter(folder, SHAPE) as writer:
+    width = blocks[0].log.attributes.shape[1]
+    widths = {"user_width": str(min(width, 1)), "post_width": str(width)}
+    with FeaturesWriter(folder, SHAPE | widths) as writer:
         for each in blocks:
             writer.write(each)
     return folder
 
 
-def test_blocks_are_read_as_they_were_written(tmp_path: Path) -> None:
-    blocks = [block(1, [-1, 0, 0, 1]), block(2, [-1, -1]), block(3, [0])]
+@pytest.mark.parametrize("width", [0, 3])
+def test_blocks_are_read_as_they_were_written(width: int, tmp_path: Path) -> None:
+    blocks = [block(1, [-1, 0, 0, 1], width), block(2, [-1, -1], width), block(3, [0], width)]
     files = WindowsFiles(write(tmp_path, *blocks), spec=SPEC)
     assert files.chunk_sizes == [2, 0, 1]
     windows = files.read(0)
     assert windows.history_post_ids.tolist() == [[11, 0], [12, 13]]
     assert windows.candidate_post_ids.tolist() == [[12, 13, 0], [14, 0, 0]]
+    numbers = [[[1, 2, 3], [0, 0, 0]], [[2, 3, 4], [3, 4, 5]]]
+    np.testing.assert_array_equal(windows.history_attributes, np.array(numbers)[..., :width])
+    users = np.array([[52], [54]])[:, :width]
+    np.testing.assert_array_equal(windows.user_attributes, users)
     logs = list(windows_files.read_logs(tmp_path / data_files.IMPRESSIONS_FILE))
     for written, read in zip(blocks, logs, strict=True):
         for name, one, other in zip(Log._fields, written.log, read, strict=True):

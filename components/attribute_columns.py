@@ -1,0 +1,110 @@
+"""From the Arrow columns of a source to the numbers of attributes.
+
+A cell that is there and cannot be read counts as missing, and is told; a column whose type cannot
+hold values of the kind is refused by name.
+"""
+
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported)
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components import cells as cell_parsers
+from components.attribute_config import AnyAttribute, SequenceAttribute
+from components.errors import BadDataError
+from phoenix.attributes import Attribute
+from schemas.attributes import ACCEPTED, is_accepted
+
+_HOUR_MS = 3_600_000
+_FIRST_WEEKDAY = 3  # 1 January 1970 was a Thursday
+_OTHER, _MISSING = -1, -2
+
+
+def parse(section: AnyAttribute, cells: pa.Array, *, file: str) -> tuple[np.ndarray, np.ndarray]:
+    """Reads the values of one attribute.
+
+    Args:
+      section: The attribute.
+      cells: `n` cells of its column.
+      file: Whose they are, for the message.
+
+    Returns:
+      `[n, length]` float32 values, and `[n]` bool: cells that are there and cannot be read.
+
+    Raises:
+      BadDataError: If the attribute cannot have cells of this type.
+    """
+    if not is_accepted(section.kind, cells.type):
+        raise BadDataError(
+            f"{file}: the column {section.column!r} of the attribute {section.name!r} must hold "
+            f"{' or '.join(ACCEPTED[section.kind])}, as its kind is {section.kind!r}; got "
+            f"{cells.type}."
+        )
+    if pa.types.is_null(cells.type):
+        cells = cells.cast(pa.string())
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    attribute = section.declared
+    if isinstance(section, SequenceAttribute):
+        is_text = pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
+        lists = pc.split_pattern(cells, section.separator) if is_text else cells
+        return _sequences(attribute, lists), np.zeros(len(cells), bool)
+    if section.kind in ("raw", "bucketized"):
+        numbers, is_good = cell_parsers.parse_number(cells)
+        is_unreadable = ~is_good & ~cell_parsers.is_missing(cells)
+        return attribute.of_numbers(np.where(is_good, numbers, np.nan))[:, None], is_unreadable
+    return _words(attribute, cells)[:, None], np.zeros(len(cells), bool)
+
+
+def of_context(
+    sections: Sequence[AnyAttribute], shown_at: np.ndarray, surfaces: np.ndarray
+) -> np.ndarray:
+    """The values of impressions or requests.
+
+    Args:
+      sections: The W attributes of the context.
+      shown_at: `[...]` int64 ms.
+      surfaces: `[...]` of the same shape.
+
+    Returns:
+      `[..., W]` float32.
+    """
+    hours = shown_at // _HOUR_MS
+    columns = {
+        "surface": surfaces,
+        "hour": hours % 24,
+        "weekday": (hours // 24 + _FIRST_WEEKDAY) % 7,
+    }
+    values = [np.empty((*shown_at.shape, 0), np.float32)]
+    for section in sections:
+        cells = pa.array(columns[section.column].reshape(-1))
+        found, _ = parse(section, cells, file="context")
+        values.append(found.reshape(*shown_at.shape, 1))
+    return np.concatenate(values, axis=-1)
+
+
+def _words(attribute: Attribute, cells: pa.Array) -> np.ndarray:
+    """`[n]` values of "id" and "vocabulary", and of the elements of a sequence."""
+    if not attribute.words:
+        return attribute.of_ids(cell_parsers.parse_text_id(cells, "")[0])
+    texts = cells.cast(pa.string())
+    trimmed = pc.utf8_trim_whitespace(texts)
+    places = pc.index_in(trimmed, value_set=pa.array(attribute.words, pa.string()))
+    found = np.asarray(pc.fill_null(places, _OTHER)).astype(np.int64)
+    return attribute.of_places(np.where(cell_parsers.is_missing(texts), _MISSING, found))
+
+
+def _sequences(attribute: Attribute, lists: pa.Array) -> np.ndarray:
+    """`[n, length]` values of the first elements of each list; a list that is null has none."""
+    sizes = np.asarray(pc.fill_null(pc.list_value_length(lists), 0)).astype(np.int64)
+    codes = _words(attribute, pc.list_flatten(lists))
+    rows = np.repeat(np.arange(len(lists)), sizes)
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    is_kept = places < attribute.length
+    values = np.zeros((len(lists), attribute.length), np.float32)
+    values[rows[is_kept], places[is_kept]] = codes[is_kept]
+    return values

@@ -1,0 +1,100 @@
+"""What is known of users, posts and the context at the moment of an impression.
+
+An impression takes what its own day knew, whenever it is looked up: what a later day knows better
+changes no history.
+"""
+
+import datetime
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from components import attribute_columns
+from components.attribute_config import AttributesConfig
+from components.data_files import POSTS_FILE
+from components.known_values import KnownValues, Side
+from components.post_facts import DAY_MS, PostFacts
+from phoenix import attributes
+from phoenix.histories import Log
+
+_EPOCH = datetime.date(1970, 1, 1)
+
+
+class ImpressionFacts:
+    """What `validate_events` keeps of some days; that of a day is read when it is first asked for.
+
+    All lookups raise `BadDataError` if a day does not hold the declared attributes, and `KeyError`
+    for a day that is not among them.
+    """
+
+    def __init__(
+        self,
+        folders: Mapping[datetime.date, Path],
+        chosen: AttributesConfig | None = None,
+        *,
+        gap_minutes: int = 0,
+    ) -> None:
+        """Takes the artifacts.
+
+        Args:
+          folders: The artifact of each day.
+          chosen: The attributes; none by default.
+          gap_minutes: How long before it is shown a feed is made: of an attribute counts what was
+            known then.
+        """
+        self._folders = {(day - _EPOCH).days: folder for day, folder in folders.items()}
+        self._chosen = chosen or AttributesConfig()
+        self._gap_ms = gap_minutes * 60_000
+        self._posts = functools.cache(self._posts_of)
+        self._values = functools.cache(self._values_of)
+
+    @property
+    def width(self) -> int:
+        """P: numbers of the attributes of posts and context."""
+        return attributes.width(self._chosen.post_attributes)
+
+    def completed(self, columns: Sequence[np.ndarray]) -> Log:
+        """Returns the log of some impressions.
+
+        Args:
+          columns: The arrays of a `Log` up to `dwell_seconds`.
+        """
+        log = Log(
+            *columns,
+            created_at=np.zeros(len(columns[0]), np.int64),
+            attributes=np.empty((len(columns[0]), self.width), np.float32),
+        )
+        days = log.shown_at // DAY_MS
+        for day in np.unique(days):
+            rows = np.flatnonzero(days == day)
+            posts, shown_at = log.post_ids[rows], log.shown_at[rows]
+            log.created_at[rows] = self._posts(int(day)).created_at(posts)
+            if self.width:
+                of_post = self._values(int(day), "post").as_of(posts, shown_at - self._gap_ms)
+                sections = self._chosen.of_side("context")
+                of_context = attribute_columns.of_context(sections, shown_at, log.surfaces[rows])
+                log.attributes[rows] = np.concatenate([of_post, of_context], axis=1)
+        return log
+
+    def of_users(self, user_ids: np.ndarray, times: np.ndarray, day: datetime.date) -> np.ndarray:
+        """What a day knew of users.
+
+        Args:
+          user_ids: `[N]` int64.
+          times: `[N]` int64 ms; what became known later does not count.
+          day: Whose knowledge.
+
+        Returns:
+          `[N, U]` float32.
+        """
+        if not self._chosen.user_attributes:
+            return np.empty((len(user_ids), 0), np.float32)
+        return self._values((day - _EPOCH).days, "user").as_of(user_ids, times)
+
+    def _posts_of(self, number: int) -> PostFacts:
+        return PostFacts.read(self._folders[number] / POSTS_FILE)
+
+    def _values_of(self, number: int, side: Side) -> KnownValues:
+        return KnownValues.read(self._folders[number], side, self._chosen.attributes)

@@ -1,0 +1,118 @@
+import datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from components import attribute_columns
+from components.attribute_config import AnyAttribute
+from components.errors import BadDataError
+
+NAN = float("nan")
+words = st.sampled_from(["a", "b", "x", "", None])
+
+
+def attribute(kind: str, side: str = "post", column: str = "c", **options: object) -> AnyAttribute:
+    values = {"name": "n", "side": side, "column": column, "kind": kind}
+    return TypeAdapter(AnyAttribute).validate_python(values | options)
+
+
+BUCKETS = attribute("bucketized", boundaries=[1, 10])
+WORDS = attribute("vocabulary", words=["a", "b"])
+LIST = attribute("sequence", words=["a", "b"], length=2)
+
+
+def parsed(section: AnyAttribute, cells: pa.Array) -> tuple[list, list]:
+    values, is_unreadable = attribute_columns.parse(section, cells, file="f.csv")
+    assert values.dtype == np.float32
+    return values.tolist(), is_unreadable.tolist()
+
+
+def test_numbers_are_read_from_text_and_from_numbers() -> None:
+    raw = attribute("raw", scale=2)
+    texts = pa.array(["4", " 1e1 ", "", None, "many", "nan"])
+    values, is_unreadable = parsed(raw, texts)
+    np.testing.assert_array_equal(values, [[2], [5], [NAN], [NAN], [NAN], [NAN]])
+    assert is_unreadable == [False] * 4 + [True] * 2
+    assert parsed(BUCKETS, texts)[0] == [[2], [3], [0], [0], [0], [0]]
+    values, is_unreadable = parsed(raw, pa.array([4, None, NAN, float("inf")]))
+    np.testing.assert_array_equal(values, [[2], [NAN], [NAN], [NAN]])
+    assert is_unreadable == [False, False, True, True]
+
+
+def test_words_are_read_from_text_whole_numbers_and_flags() -> None:
+    assert parsed(WORDS, pa.array(["b", " a", "x", "", None]))[0] == [[3], [2], [1], [0], [0]]
+    encoded = pa.array(["a", None, "b"]).dictionary_encode()
+    assert parsed(WORDS, encoded)[0] == [[2], [0], [3]]
+    numbers = attribute("vocabulary", words=["7", "true"], default="7")
+    assert parsed(numbers, pa.array([7, 8, None]))[0] == [[2], [2], [2]]
+    assert parsed(numbers, pa.array([True, False]))[0] == [[3], [2]]
+    assert parsed(WORDS, pa.nulls(2))[0] == [[0], [0]]
+
+
+def test_ids_are_told_apart_whatever_they_are_written_as() -> None:
+    section = attribute("id", num_rows=1 << 20)
+    texts, _ = parsed(section, pa.array(["0", "17", "17", "", None]))
+    assert 0 != texts[1] == texts[2] != texts[0]
+    assert texts[3:] == [[0], [0]]
+    assert parsed(section, pa.array([0, 17, 17, None, None]))[0] == texts
+
+
+@given(st.lists(st.one_of(st.none(), st.lists(words, max_size=4)), max_size=6))
+def test_a_sequence_is_the_codes_of_its_first_elements(rows: list) -> None:
+    codes = {"a": 2, "b": 3, "x": 1, "": 0, None: 0}
+    expected = [([codes[each] for each in row or []] + [0, 0])[:2] for row in rows]
+    cells = pa.array(rows, pa.list_(pa.string()))
+    assert parsed(LIST, cells)[0] == expected
+    assert parsed(LIST, cells.slice(1))[0] == expected[1:]
+
+
+def test_a_sequence_is_read_from_text_with_a_separator() -> None:
+    section = attribute("sequence", words=["a", "b"], length=2, separator="|")
+    assert parsed(section, pa.array(["b|a|a", "a", "", None]))[0] == [
+        [3, 2],
+        [2, 0],
+        [0, 0],
+        [0, 0],
+    ]
+    hashed = attribute("sequence", num_rows=99, length=2)
+    values = parsed(hashed, pa.array([[5, 6], [6]]))[0]
+    assert values[0][1] == values[1][0] > 0 == values[1][1]
+
+
+@pytest.mark.parametrize(
+    ("section", "cells"),
+    [
+        (attribute("id", num_rows=9), pa.array([1.5])),
+        (attribute("raw"), pa.array([True])),
+        (BUCKETS, pa.array([datetime.date(2026, 1, 1)])),
+        (WORDS, pa.array([b"a"])),
+        (LIST, pa.array([{"a": 1}])),
+        (LIST, pa.array([[1.5]])),
+    ],
+    ids=lambda value: str(getattr(value, "type", getattr(value, "kind", ""))),
+)
+def test_a_type_that_does_not_fit_is_refused_by_name(
+    section: AnyAttribute, cells: pa.Array
+) -> None:
+    with pytest.raises(BadDataError) as error:
+        attribute_columns.parse(section, cells, file="users.parquet")
+    assert "users.parquet: the column 'c' of the attribute 'n' must hold" in str(error.value)
+    assert f"its kind is {section.kind!r}; got {cells.type}" in str(error.value)
+
+
+def test_the_context_is_the_hour_the_weekday_and_the_surface() -> None:
+    hour = attribute("bucketized", "context", "hour", boundaries=[6, 12])
+    day = attribute("vocabulary", "context", "weekday", words=["0", "1", "2", "3", "4", "5", "6"])
+    place = attribute("raw", "context", "surface")
+    moments = [
+        datetime.datetime(2026, 11, 21, 11, 59, 59, tzinfo=datetime.UTC),  # a Saturday
+        datetime.datetime(2026, 11, 23, 0, tzinfo=datetime.UTC),
+    ]
+    shown_at = np.array([[int(moment.timestamp() * 1000)] for moment in moments])
+    found = attribute_columns.of_context([hour, day, place], shown_at, np.array([[4], [1]]))
+    assert found.tolist() == [[[2, 2 + 5, 4]], [[1, 2 + 0, 1]]]
+    assert attribute_columns.of_context([], shown_at, shown_at).shape == (2, 1, 0)
