@@ -14,3 +14,6 @@ class EngineConfig(Section):
         default="duckdb", description="DuckDB in the process of the step, or a Spark."
     )
     spark_master: str = Field(default="local[*]", description="With `name: spark`: which Spark.")
+    spark_options: dict[str, str] = Field(
+        default={}, description="Properties of Spark by name, such as `spark.driver.memory`."
+    )

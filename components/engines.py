@@ -54,7 +54,7 @@ def opened(config: EngineConfig) -> Engine:
     Raises:
       BadConfigurationError: If it is not there.
     """
-    return _Spark(config.spark_master) if config.name == "spark" else _DuckDB()
+    return _Spark(config) if config.name == "spark" else _DuckDB()
 
 
 def rows(engine: Engine, expression: "ibis.Table") -> pa.Table:
@@ -84,10 +84,10 @@ class _DuckDB:
 
 
 class _Spark:
-    def __init__(self, master: str) -> None:
+    def __init__(self, config: EngineConfig) -> None:
         import ibis
 
-        self._session = spark.session(master)
+        self._session = spark.session(config)
         self._ibis: Any = ibis.pyspark.connect(self._session)
 
     def table(self, rows: pa.Table) -> "ibis.Table":

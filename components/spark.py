@@ -5,6 +5,7 @@
 
 from typing import TYPE_CHECKING
 
+from components.engine_config import EngineConfig
 from components.errors import BadConfigurationError
 
 if TYPE_CHECKING:
@@ -14,14 +15,16 @@ _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    "spark.driver.maxResultSize": "0",  # a day comes back whole, and the default is 1 GB
 }
 
 
-def session(master: str) -> "SparkSession":
+def session(engine: EngineConfig) -> "SparkSession":
     """Returns the session of this process, started when first asked for.
 
     Args:
-      master: Address of the cluster, or `local[N]` for N threads of this machine.
+      engine: Its `spark_master` is the address of the cluster, or `local[N]` for N threads of this
+        machine.
 
     Raises:
       BadConfigurationError: If pyspark or Java is missing, or no Spark answers there.
@@ -34,11 +37,12 @@ def session(master: str) -> "SparkSession":
             "`engine.name: spark` needs the extra `spark`: pip install "
             "'phoenix-pipeline[spark]', in a checkout `make setup EXTRAS=airflow,sinks,spark,dev`."
         ) from error
-    builder = SparkSession.builder.appName("phoenix").master(master)
-    for name, value in _SETTINGS.items():
-        builder = builder.config(name, value)
+    master, settings = engine.spark_master, dict(_SETTINGS)
     if master.startswith("local"):
-        builder = builder.config("spark.sql.shuffle.partitions", "4")  # not the 200 of a cluster
+        settings["spark.sql.shuffle.partitions"] = "4"  # not the 200 of a cluster
+    builder = SparkSession.builder.appName("phoenix").master(master)
+    for name, value in (settings | engine.spark_options).items():
+        builder = builder.config(name, value)
     try:
         return builder.getOrCreate()
     except (PySparkRuntimeError, OSError) as error:

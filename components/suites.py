@@ -75,7 +75,7 @@ def check(
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     if engine.name == "spark":
-        frame: Any = spark.session(engine.spark_master).createDataFrame(_comparable(table))
+        frame: Any = spark.session(engine).createDataFrame(_comparable(table))
         source = context.data_sources.add_spark("day")
     else:
         frame = _comparable(table).to_pandas()

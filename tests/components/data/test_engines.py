@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import data_files, engines, event_log, settlement
+from components import data_files, engines, event_log, settlement, spark
 from components.artifacts import Store
 from components.config import Config
 from components.contract import ExitCode
@@ -106,7 +106,10 @@ def test_both_engines_make_artifacts_of_the_same_digest(
     deployment.log(rows)
     found = []
     path = deployment.root / "phoenix.yaml"
-    text = path.read_text() + "validate_events: {max_quarantined_share: 1}\n"
+    # Of the expectations, `test_suites` says that they are the same.
+    severities = "{contract: ignore, arrival_order: ignore}"
+    settings = f"validate_events: {{max_quarantined_share: 1, severities: {severities}}}\n"
+    text = path.read_text() + settings
     for engine in (DUCKDB, SPARK):
         store, refs = Store(str(deployment.root / engine.name)), []
         path.write_text(
@@ -120,3 +123,10 @@ def test_both_engines_make_artifacts_of_the_same_digest(
                 refs.append(store.head(step, day))
         found.append(refs)
     assert found[0] == found[1]
+
+
+def test_spark_has_the_properties_that_are_configured(require_spark: None) -> None:
+    name = "spark.sql.adaptive.coalescePartitions.minPartitionSize"
+    config = SPARK.model_copy(update={"spark_options": {name: "2MB"}})
+    assert spark.session(config).conf.get(name) == "2MB"
+    assert spark.session(SPARK).conf.get("spark.sql.session.timeZone") == "UTC"
