@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phoenix import attributes
@@ -19,6 +19,7 @@ DEGREE = Attribute(name="degree", side="user", kind="vocabulary", words=("low", 
 HEIGHT = Attribute(name="height", side="post", kind="raw", scale=2)
 
 
+@settings(deadline=None)
 @given(st.lists(finite, min_size=1, max_size=6, unique=True), st.lists(finite, max_size=20))
 def test_a_bucket_is_the_number_of_boundaries_that_are_not_above(
     boundaries: list[float], numbers: list[float]
@@ -51,6 +52,7 @@ def test_a_default_stands_for_what_is_missing_and_for_what_is_no_word() -> None:
     assert attributes.nothing((young, low, small)).tolist() == [1, 2, 2.5]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 2**63 - 1), max_size=20), st.integers(2, 1000))
 def test_ids_have_rows_of_the_table_and_nothing_has_row_0(ids: list[int], rows: int) -> None:
     attribute = Attribute(name="a", side="post", kind="id", num_rows=rows)

@@ -3,7 +3,7 @@ import datetime
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -61,6 +61,7 @@ def test_ids_are_told_apart_whatever_they_are_written_as() -> None:
     assert parsed(section, pa.array([0, 17, 17, None, None]))[0] == texts
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.lists(words, max_size=4)), max_size=6))
 def test_a_sequence_is_the_codes_of_its_first_elements(rows: list) -> None:
     codes = {"a": 2, "b": 3, "x": 1, "": 0, None: 0}

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components import known_values
@@ -38,6 +38,7 @@ def write(folder: Path, lines: list[tuple], **changes: object) -> dict:
     return known_values.write(folder, config_of(folder, **changes), DAY, {})
 
 
+@settings(deadline=None)
 @given(rows, st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7)), min_size=1, max_size=9))
 def test_what_was_known_last_counts(known: list[tuple], asked: list[tuple]) -> None:
     ids, times, values = (np.array([row[n] for row in known], np.int64) for n in range(3))
@@ -51,6 +52,7 @@ def test_what_was_known_last_counts(known: list[tuple], asked: list[tuple]) -> N
     assert found.tolist() == expected
 
 
+@settings(deadline=None, max_examples=40)
 @given(known=rows)
 def test_a_day_keeps_what_it_may_need_and_nothing_of_a_later_day(
     known: list[tuple], tmp_path_factory: pytest.TempPathFactory
