@@ -18,6 +18,7 @@ def ranker(config: Config) -> PhoenixModelConfig:
         model=_trunk(sizes),
         num_actions=len(config.actions),
         num_continuous=int(config.train_ranker.losses.dwell != "none"),
+        variational_dropout=sizes.variational_dropout,
         **_inputs(config, sizes),
     )
 

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from components.config_base import Section
-from components.transformer_config import ModelConfig, RetrievalModelConfig
+from components.transformer_config import ModelConfig, RankerModelConfig, RetrievalModelConfig
 
 
 class OptimizerSection(Section):
@@ -167,6 +167,10 @@ class RankerLossesSection(Section):
 class RankerTrainingConfig(TrainingConfig):
     """`train_ranker`: the same with the losses of the ranker."""
 
+    # A section is frozen, so a narrower field is safe.
+    model: RankerModelConfig = Field(  # pyright: ignore[reportIncompatibleVariableOverride]
+        default=RankerModelConfig(), description="Sizes and options of the ranking transformer."
+    )
     losses: RankerLossesSection = RankerLossesSection()
 
 

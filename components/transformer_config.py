@@ -49,6 +49,17 @@ class ModelConfig(Section):
         return self
 
 
+class RankerModelConfig(ModelConfig):
+    """Sizes and options of the ranking transformer."""
+
+    variational_dropout: float = Field(
+        default=0.0,
+        ge=0,
+        description="Lambda of the penalty with which the ranker learns a dropout rate for each "
+        "group of input features; the curve shows how much of each is kept. 0: no such dropout.",
+    )
+
+
 class RetrievalModelConfig(ModelConfig):
     """Sizes and options of the two towers."""
 

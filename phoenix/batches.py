@@ -83,6 +83,7 @@ class TrainBatch(NamedTuple):
     dwell_seconds: np.ndarray  # [B, C] float32
     log_frequencies: np.ndarray  # [B, C] float32: logarithm of the share of training impressions
     weights: np.ndarray  # [B] float32
+    seeds: np.ndarray | None = None  # [B] uint32, all equal: of what is dropped; None drops nothing
 
 
 class PostFrequencies:

@@ -23,6 +23,7 @@ from phoenix import attributes
 from phoenix.attribute_vectors import embedded
 from phoenix.attributes import Attribute
 from phoenix.config import JsonConfig, check, check_counts, float_dtype
+from phoenix.feature_gates import gated
 from phoenix.grok import TransformerConfig
 from phoenix.layers import matrix_product
 from phoenix.windows import DWELL_SCALE_SECONDS
@@ -93,6 +94,18 @@ class Factors(NamedTuple):
     table: jax.Array  # [m, D]
 
 
+GATED_FEATURES = (
+    "user",
+    "history_post",
+    "history_author",
+    "history_actions",
+    "history_surface",
+    "candidate_post",
+    "candidate_author",
+    "candidate_surface",
+)
+
+
 class InputConfig(JsonConfig):
     """What the configurations of both models share: fields that shape the tokens, and checks."""
 
@@ -106,6 +119,7 @@ class InputConfig(JsonConfig):
     has_post_age: bool
     has_dwell: bool
     attributes: tuple[Attribute, ...]
+    variational_dropout: float = 0.0  # A field of models that learn what features are worth.
 
     _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {
         "model": TransformerConfig,
@@ -143,6 +157,11 @@ class InputConfig(JsonConfig):
     def post_attributes(self) -> tuple[Attribute, ...]:
         """The attributes that are added to the tokens of posts."""
         return attributes.of_side(self.attributes, "post", "context")
+
+    @property
+    def gated_features(self) -> tuple[str, ...]:
+        """The groups of features with a gate, see `phoenix.feature_gates`."""
+        return GATED_FEATURES if self.variational_dropout else ()
 
     @property
     def hashes(self) -> HashConfig:
@@ -235,16 +254,16 @@ def context_tokens(
     actions = _action_embeddings(config, batch.history_actions)
     user, user_mask = block_user_reduce(
         batch.user_hashes,
-        embeddings.user_embeddings,
+        _gated(config, "user", embeddings.user_embeddings),
         config.hashes.num_user_hashes,
         config.emb_size,
     )
     history, history_mask = block_history_reduce(
         batch.history_post_hashes,
-        embeddings.history_post_embeddings,
-        embeddings.history_author_embeddings,
-        surface,
-        actions,
+        _gated(config, "history_post", embeddings.history_post_embeddings),
+        _gated(config, "history_author", embeddings.history_author_embeddings),
+        _gated_factors(config, "history_surface", surface),
+        _gated_factors(config, "history_actions", actions),
         config.hashes.num_item_hashes,
         config.hashes.num_author_hashes,
     )
@@ -271,11 +290,12 @@ def candidate_tokens(
     Raises:
       ValueError: If the configuration asks for an optional input that `batch` does not have.
     """
+    surface = _surface_embeddings(config, batch.candidate_product_surface)
     tokens, mask = block_candidate_reduce(
         batch.candidate_post_hashes,
-        embeddings.candidate_post_embeddings,
-        embeddings.candidate_author_embeddings,
-        _surface_embeddings(config, batch.candidate_product_surface),
+        _gated(config, "candidate_post", embeddings.candidate_post_embeddings),
+        _gated(config, "candidate_author", embeddings.candidate_author_embeddings),
+        _gated_factors(config, "candidate_surface", surface),
         config.hashes.num_item_hashes,
         config.hashes.num_author_hashes,
     )
@@ -307,6 +327,14 @@ def scaled_dwell(dwell_seconds: ArrayLike) -> jax.Array:
     NaN stays NaN.
     """
     return jnp.clip(jnp.asarray(dwell_seconds, jnp.float32) / DWELL_SCALE_SECONDS, 0.0, 1.0)
+
+
+def _gated(config: InputConfig, group: str, values: ArrayLike) -> jax.Array:
+    return gated(group, values) if group in config.gated_features else jnp.asarray(values)
+
+
+def _gated_factors(config: InputConfig, group: str, values: Factors) -> Factors:
+    return Factors(_gated(config, group, values.rows), values.table)
 
 
 def _joined_rows(rows: jax.Array, num_hashes: int) -> jax.Array:

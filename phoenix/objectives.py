@@ -16,6 +16,7 @@ import numpy as np
 from phoenix import losses
 from phoenix.batches import TrainBatch
 from phoenix.config import check
+from phoenix.feature_gates import kept_shares
 from phoenix.inputs import scaled_dwell
 from phoenix.loss_config import DwellLoss, NegativesConfig
 from phoenix.mergeable_metrics import Deviations, ScoreBins, Sums, WeightedMean
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 _TEMPERATURE_MODULE = "sampled_softmax"
 _INITIAL_TEMPERATURE = 0.1
+_RANKER_MODULE = "phoenix_model"
 _RECALL_AT = 10  # Of a positive against the negatives of its batch.
 
 
@@ -89,9 +91,11 @@ class RankingObjective:
         Source: Yang et al. 2018, "Unbiased Offline Recommender Evaluation for Missing-Not-At-Random
         Implicit Feedback", section 3.2, with the observed share as the propensity.
 
-        The dwell time is learned in units of 30 s, clipped to [0, 1].
+        The dwell time is learned in units of 30 s, clipped to [0, 1]. Where the model has gates of
+        features, `phoenix.feature_gates` says what is added.
         """
-        output = hk.without_apply_rng(hk.transform(self._output)).apply(params, batch.inputs, rows)
+        key = None if batch.seeds is None else jax.random.key(batch.seeds[0])
+        output = hk.transform(self._output).apply(params, key, batch.inputs, rows)
         exists = _candidate_mask(batch)
         weights = jnp.broadcast_to(batch.weights[:, None], exists.shape)
         if self.popularity_power:
@@ -115,6 +119,11 @@ class RankingObjective:
             "actions": Sums.of(*examples),
             "scores": ScoreBins.of(*examples),
         }
+        if self.config.gated_features:
+            kept = kept_shares(params[_RANKER_MODULE], self.config.gated_features)
+            share = self.config.variational_dropout / len(exists)
+            value += share * sum(kept.values(), jnp.float32(0))
+            observed |= {f"kept_{group}": kept_share for group, kept_share in kept.items()}
         if self.dwell == "none":
             return value, observed
         error = losses.absolute_error if self.dwell == "absolute_error" else losses.squared_error

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
 from phoenix.attributes import Attribute
-from phoenix.config import check_counts, float_dtype
+from phoenix.config import check, check_counts, float_dtype
 from phoenix.grok import Context, RMSNorm, Transformer, TransformerConfig
 from phoenix.inputs import (
     HashConfig,
@@ -72,6 +72,7 @@ class PhoenixModelConfig(InputConfig):
       has_post_age: Reads the age of history and candidate posts. Use it when posts age fast.
       has_dwell: Reads how long the user stayed on each history post. Use it where the log has it.
       num_continuous: Heads for times, as fractions of 30 s; 0 for none.
+      variational_dropout: Lambda of `phoenix.feature_gates`; 0 gates no features.
       attributes: Of users, posts and impressions, read beside the ids; none as in the public model.
     """
 
@@ -88,6 +89,7 @@ class PhoenixModelConfig(InputConfig):
     has_post_age: bool = False
     has_dwell: bool = False
     num_continuous: int = 0
+    variational_dropout: float = 0.0
     attributes: tuple[Attribute, ...] = ()
 
     _initialized: ClassVar[bool] = False
@@ -99,6 +101,12 @@ class PhoenixModelConfig(InputConfig):
             object.__setattr__(self, "output_dtype", float_dtype(self, "output_dtype"))
         check_counts(self, ("num_actions",))
         check_counts(self, ("num_continuous",), minimum=0)
+        check(
+            self.variational_dropout >= 0,
+            "PhoenixModelConfig.variational_dropout",
+            expected="a number >= 0",
+            got=self.variational_dropout,
+        )
 
     @classmethod
     def public(  # noqa: PLR0913 - the public signature

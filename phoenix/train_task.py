@@ -58,10 +58,15 @@ class EngagementBatches:
 
     def __call__(self, windows: Windows, step: int | None) -> TrainBatch:
         """Returns the batch of B padded `windows` at `step`, None to validate."""
+        stream = _VALIDATION if step is None else step
+        generator = np.random.Generator(np.random.Philox(key=[self.seed, stream]))
         if self.num_drawn:
-            windows = self._with_drawn(windows, step)
+            windows = self._with_drawn(windows, generator)
         inputs = model_inputs(windows, self.actions, self.model_config)
         batch = train_batch(windows, inputs, len(self.actions), self.frequencies)
+        if step is not None and self.model_config.gated_features:
+            seed = generator.integers(1 << 32)
+            batch = batch._replace(seeds=np.full(len(windows.user_ids), seed, np.uint32))
         if self.half_life_days is None:
             return batch
         # Weighted means do not change by a common factor, so any newest window will do.
@@ -69,11 +74,9 @@ class EngagementBatches:
         weights = np.exp2(-age / self.half_life_days).astype(np.float32)
         return batch._replace(weights=batch.weights * weights)
 
-    def _with_drawn(self, windows: Windows, step: int | None) -> Windows:
+    def _with_drawn(self, windows: Windows, generator: np.random.Generator) -> Windows:
         """The windows with drawn posts after their candidates, that nobody did anything with."""
         assert self.frequencies is not None
-        stream = _VALIDATION if step is None else step
-        generator = np.random.Generator(np.random.Philox(key=[self.seed, stream]))
         shape = len(windows.user_ids), self.num_drawn
         is_real = windows.candidate_mask.any(axis=1, keepdims=True)
         posts, authors = (ids * is_real for ids in self.frequencies.draw(generator, shape))

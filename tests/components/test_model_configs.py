@@ -53,6 +53,7 @@ OTHER = {
     "similarity": "product",
     "history_posts": "shared",
     "dropout_rate": 0.5,
+    "variational_dropout": 0.1,
 }
 
 
