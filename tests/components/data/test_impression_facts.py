@@ -3,9 +3,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components import event_log
+from components import event_log, known_values
+from components.attribute_config import AttributesConfig
 from components.impression_facts import ImpressionFacts
-from tests.components.data.event_rows import STEPS_PER_DAY, created_at, day_of, ms, write_posts
+from tests.components.data.event_rows import (
+    STEPS_PER_DAY,
+    config_of,
+    created_at,
+    day_of,
+    ms,
+    write_posts,
+)
 
 
 def columns(posts: list[int], steps: list[int]) -> list[np.ndarray]:
@@ -35,3 +43,16 @@ def test_without_attributes_nothing_is_known_of_users() -> None:
     facts = ImpressionFacts({})
     assert facts.width == 0
     assert facts.of_users(np.array([1, 2]), np.array([0, 0]), day_of(0)).shape == (2, 0)
+
+
+def test_of_a_post_counts_what_was_known_a_gap_before_it_was_shown(tmp_path: Path) -> None:
+    lines = f"post,since,size\n1,{ms(0)},5\n1,{ms(2)},6\n"
+    (tmp_path / "known.csv").write_text(lines)
+    size = {"name": "size", "side": "post", "column": "size", "kind": "raw", "default": -1}
+    files = {"files": str(tmp_path / "known.csv"), "id": "post", "known_at": "since"}
+    chosen = AttributesConfig.model_validate({"posts": files, "declared": [size]})
+    config = config_of(gap_minutes=240).model_copy(update={"attributes": chosen})
+    known_values.write(write_posts(tmp_path / "day", 0), config, day_of(0), {})
+    facts = ImpressionFacts({day_of(0): tmp_path / "day"}, chosen, gap_minutes=240)
+    log = facts.completed(columns([1, 1, 1, 1], [1, 2, 3, 4]))
+    assert log.attributes[:, 0].tolist() == [-1, 5, 5, 6]
