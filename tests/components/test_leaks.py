@@ -71,8 +71,10 @@ def before_the_cut() -> list[Row]:
             delay = 60_000 * int(chance.choice([0, 0, 1, 4]))
             user = int(chance.integers(1, 25))
             rows.append((user, post, 1 + post % 7, shown, shown + delay, liked, 1))
-    # A row that arrives at the very end of the history of the next window.
     second = START + DAY_MS
+    # What is popular on the second day by far was not there on the first.
+    rows += [(user, NEW + 50, 1, *2 * (second + 200 * 60_000,), 1, 1) for user in range(5, 25)]
+    # A row that arrives at the very end of the history of the next window.
     rows.append((2, 11, 5, second + 240 * 60_000, second + 302 * 60_000, 0, 1))
     rows.append((2, 12, 5, second + 307 * 60_000, second + 307 * 60_000, 0, 1))
     # The last moment of the day, and the first one of the next.
