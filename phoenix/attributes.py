@@ -11,12 +11,12 @@ Glossary of shapes:
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
-from phoenix.config import JsonConfig, check, check_choice, check_counts
+from phoenix.config import JsonConfig, check, check_choice, check_counts, is_number
 from phoenix.hashing import HashSpec
 
 Side = Literal["user", "post", "context"]
@@ -60,6 +60,12 @@ class Attribute(JsonConfig):
 
     def __post_init__(self) -> None:
         """Settles the types that JSON does not keep, and checks the fields."""
+        is_name = isinstance(self.name, str) and self.name.isidentifier()
+        self._check(is_name, "name", "a name of letters, digits and _")
+        self._check(_are(self.boundaries, is_number), "boundaries", "ascending numbers, all finite")
+        are_words = _are(self.words, lambda word: isinstance(word, str))
+        self._check(are_words, "words", "a list of strings")
+        self._check(is_number(self.scale) and self.scale > 0, "scale", "a number above 0")
         object.__setattr__(self, "boundaries", tuple(map(float, self.boundaries)))
         object.__setattr__(self, "words", tuple(self.words))
         object.__setattr__(self, "scale", float(self.scale))
@@ -68,10 +74,12 @@ class Attribute(JsonConfig):
         check_choice(self, "side", SIDES)
         check_choice(self, "kind", KINDS)
         check_counts(self, ("length",))
-        self._check(bool(self.name.isidentifier()), "name", "a name of letters, digits and _")
-        self._check(self.scale > 0, "scale", "a number above 0")
+        is_single = self.length == 1 or self.kind == "sequence"
+        self._check(is_single, "length", "1, unless the kind is 'sequence'")
         ascending = sorted(set(self.boundaries))
-        self._check(list(self.boundaries) == ascending, "boundaries", "ascending numbers")
+        self._check(
+            list(self.boundaries) == ascending, "boundaries", "ascending numbers, all finite"
+        )
         self._check(len(set(self.words)) == len(self.words), "words", "words that differ")
         is_hashed = self.kind == "id" or (self.kind == "sequence" and not self.words)
         rows = range(2, _LARGEST_CODE) if is_hashed else range(1)
@@ -85,7 +93,7 @@ class Attribute(JsonConfig):
         if self.default is None:
             return
         if self.kind in ("raw", "bucketized"):
-            self._check(not isinstance(self.default, str), "default", "a number")
+            self._check(is_number(self.default), "default", "a finite number")
         elif self.kind == "vocabulary":
             self._check(self.default in self.words, "default", "one of the words")
         else:
@@ -153,6 +161,11 @@ class Attribute(JsonConfig):
         if self.kind == "vocabulary":
             return self.of_places(np.array([-2]))
         return np.zeros(self.length, np.float32)
+
+
+def _are(values: object, is_one: Callable[[object], bool]) -> bool:
+    """Whether `values` is a list or tuple of such values."""
+    return isinstance(values, list | tuple) and all(map(is_one, values))
 
 
 def of_side(attributes: Sequence[Attribute], *sides: Side) -> tuple[Attribute, ...]:

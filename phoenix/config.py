@@ -6,6 +6,7 @@ another version fails by the name of the field and not by the shape of an array.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -51,6 +52,24 @@ def check_counts(config: object, fields: Sequence[str], *, minimum: int = 1) -> 
             expected=f"an integer >= {minimum}",
             got=value,
         )
+
+
+def is_number(value: object) -> bool:
+    """Whether `value` is a finite number; true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return math.isfinite(value)
+
+
+def check_type(config: object, field: str, kind: type) -> None:
+    """Checks that `field` of `config` is a `kind`.
+
+    Raises:
+      ConfigError: If it is not.
+    """
+    value = getattr(config, field)
+    name = f"{type(config).__name__}.{field}"
+    check(isinstance(value, kind), name, expected=f"a {kind.__name__}", got=value)
 
 
 def check_choice(config: object, field: str, choices: Sequence[str]) -> None:

@@ -33,7 +33,7 @@ from phoenix.attention import (
     rotate_half,
     rotation,
 )
-from phoenix.config import JsonConfig, check, check_choice, check_counts
+from phoenix.config import JsonConfig, check, check_choice, check_counts, is_number
 from phoenix.layers import (
     DenseBlock,
     Init,
@@ -158,14 +158,15 @@ class TransformerConfig(JsonConfig):
             got=self.num_q_heads,
         )
         check(
-            0 <= self.dropout_rate < 1,
+            is_number(self.dropout_rate) and 0 <= self.dropout_rate < 1,
             "TransformerConfig.dropout_rate",
-            expected="in [0, 1)",
+            expected="a number in [0, 1)",
             got=self.dropout_rate,
         )
         for field in ("widening_factor", "attn_output_multiplier"):
             value = getattr(self, field)
-            check(value > 0, f"TransformerConfig.{field}", expected="a number > 0", got=value)
+            is_positive = is_number(value) and value > 0
+            check(is_positive, f"TransformerConfig.{field}", expected="a number > 0", got=value)
 
     def make(self) -> "Transformer":
         """A trunk of this configuration, inside `hk.transform`."""

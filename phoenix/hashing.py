@@ -42,12 +42,13 @@ class HashTable:
                 f"`scales` and `biases` must have the same length, at least 1, "
                 f"got {len(self.scales)} and {len(self.biases)}."
             )
-        if not 2 <= self.modulus < 2**32:
-            raise ValueError(f"`modulus` must be in [2, 2**32), got {self.modulus}.")
-        if not 2 <= self.num_rows <= min(self.modulus + 1, 2**31 - 1):
+        if not isinstance(self.modulus, int) or not 2 <= self.modulus < 2**32:
+            raise ValueError(f"`modulus` must be an integer in [2, 2**32), got {self.modulus!r}.")
+        most = min(self.modulus + 1, 2**31 - 1)
+        if not isinstance(self.num_rows, int) or not 2 <= self.num_rows <= most:
             raise ValueError(
-                f"`num_rows` must be in [2, {min(self.modulus + 1, 2**31 - 1)}] for modulus "
-                f"{self.modulus}, got {self.num_rows}."
+                f"`num_rows` must be an integer in [2, {most}] for modulus "
+                f"{self.modulus}, got {self.num_rows!r}."
             )
         if not all(-(2**63) <= value < 2**63 for value in self.scales + self.biases):
             raise ValueError(
@@ -171,8 +172,8 @@ class HashSpec:
 
 def _documented_table(kind: str, num_rows: int, num_hashes: int) -> HashTable:
     scales, biases, modulus = _DOCUMENTED[kind]
-    if num_hashes < 1:
-        raise ValueError(f"`num_hashes` must be at least 1, got {num_hashes}.")
+    if not isinstance(num_hashes, int) or num_hashes < 1:
+        raise ValueError(f"`num_hashes` must be an integer of at least 1, got {num_hashes!r}.")
     for j in range(len(scales), num_hashes):
         scales += (1 + _derived(kind, j, "scale") % (modulus - 1),)
         biases += (_derived(kind, j, "bias") % modulus,)

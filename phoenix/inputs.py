@@ -22,7 +22,7 @@ from jax.typing import ArrayLike, DTypeLike
 from phoenix import attributes
 from phoenix.attribute_vectors import embedded
 from phoenix.attributes import Attribute
-from phoenix.config import JsonConfig, check, check_counts, float_dtype
+from phoenix.config import JsonConfig, check, check_counts, check_type, float_dtype
 from phoenix.feature_gates import gated
 from phoenix.grok import TransformerConfig
 from phoenix.layers import matrix_product
@@ -131,14 +131,13 @@ class InputConfig(JsonConfig):
         """Fills in the hash configuration, settles the dtype and checks the fields."""
         if self.hash_config is None:
             object.__setattr__(self, "hash_config", HashConfig())
+        check_type(self, "model", TransformerConfig)
+        check_type(self, "hash_config", HashConfig)
+        check_type(self, "has_post_age", bool)
+        check_type(self, "has_dwell", bool)
+        check_type(self, "attributes", tuple)
         object.__setattr__(self, "fprop_dtype", float_dtype(self, "fprop_dtype"))
-        names = [attribute.name for attribute in self.attributes]
-        check(
-            len(set(names)) == len(names),
-            f"{type(self).__name__}.attributes",
-            expected="names that differ",
-            got=names,
-        )
+        self._check_attributes()
         check_counts(self, ("emb_size", "product_surface_vocab_size"))
         check_counts(self, ("history_seq_len", "candidate_seq_len"), minimum=0)
         check(
@@ -147,6 +146,13 @@ class InputConfig(JsonConfig):
             expected=f"the width of the trunk, {self.model.emb_size}",
             got=self.emb_size,
         )
+
+    def _check_attributes(self) -> None:
+        field = f"{type(self).__name__}.attributes"
+        are_attributes = all(isinstance(each, Attribute) for each in self.attributes)
+        check(are_attributes, field, expected="a tuple of `Attribute`", got=self.attributes)
+        names = [attribute.name for attribute in self.attributes]
+        check(len(set(names)) == len(names), field, expected="names that differ", got=names)
 
     @property
     def user_attributes(self) -> tuple[Attribute, ...]:

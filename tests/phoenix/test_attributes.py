@@ -67,6 +67,13 @@ WRONG = [
     ({"kind": "text"}, "one of 'id', 'raw', 'bucketized', 'vocabulary', 'sequence'"),
     ({"boundaries": (2, 1)}, "ascending numbers"),
     ({"boundaries": (1, 1)}, "ascending numbers"),
+    ({"boundaries": (1, float("nan"))}, "all finite"),
+    ({"boundaries": ("1",)}, "all finite"),
+    ({"boundaries": 5}, "all finite"),
+    ({"length": 2}, "1, unless the kind is 'sequence'"),
+    ({"kind": "vocabulary", "boundaries": (), "words": "xy"}, "a list of strings"),
+    ({"kind": "vocabulary", "boundaries": (), "words": (1, 2)}, "a list of strings"),
+    ({"name": 3}, "a name of letters"),
     ({"boundaries": ()}, "what fits the kind 'bucketized'"),
     ({"words": ("x",)}, "what fits the kind 'bucketized'"),
     ({"num_rows": 7}, "of a hashed kind"),
@@ -75,8 +82,11 @@ WRONG = [
     ({"kind": "vocabulary", "boundaries": (), "words": ("x", "x")}, "words that differ"),
     ({"kind": "vocabulary", "boundaries": (), "words": ("x",), "default": "y"}, "one of the words"),
     ({"kind": "sequence", "boundaries": (), "words": ("x",), "length": 0}, "an integer >= 1"),
-    ({"default": "18"}, "a number"),
+    ({"default": "18"}, "a finite number"),
+    ({"default": float("nan")}, "a finite number"),
     ({"scale": 0.0}, "a number above 0"),
+    ({"scale": "2"}, "a number above 0"),
+    ({"scale": float("inf")}, "a number above 0"),
 ]
 
 

@@ -49,6 +49,10 @@ def test_unknown_and_missing_fields_are_refused_by_name(config: PhoenixModelConf
         ("history_attention", "both", "one of 'causal', 'full'"),
         ("candidate_positions", "none", "one of 'shared', 'slot'"),
         ("widening_factor", -1.0, "a number > 0"),
+        ("widening_factor", "2", "a number > 0"),
+        ("widening_factor", float("inf"), "a number > 0"),
+        ("attn_output_multiplier", True, "a number > 0"),
+        ("dropout_rate", None, "a number in [0, 1)"),
     ],
 )
 def test_a_wrong_trunk_names_field_expectation_and_value(
@@ -68,6 +72,12 @@ def test_a_wrong_trunk_names_field_expectation_and_value(
         ("fprop_dtype", "int32"),
         ("output_dtype", "float33"),
         ("num_continuous", -1),
+        ("model", "small"),
+        ("hash_config", 2),
+        ("has_dwell", "no"),
+        ("has_post_age", 1),
+        ("attributes", "age"),
+        ("attributes", ("age",)),
     ],
 )
 def test_a_wrong_ranker_names_the_field(field: str, value: object) -> None:

@@ -107,6 +107,13 @@ def test_table_that_its_modulus_cannot_fill_is_refused():
         HashTable(num_rows=5, scales=(1, 2), biases=(1,), modulus=7)
 
 
+@pytest.mark.parametrize("field", ["user_rows", "num_hashes"])
+@pytest.mark.parametrize("value", [2.5, "5", None])
+def test_a_size_that_is_no_integer_is_refused(field, value):
+    with pytest.raises(ValueError, match=r"integer .* got "):
+        HashSpec.documented(**{field: value})
+
+
 def test_ids_that_do_not_fit_int64_are_refused():
     with pytest.raises(TypeError, match="uint64"):
         SPEC.user.hash_ids(np.array([1], np.uint64))
