@@ -27,9 +27,14 @@ Inputs = TypeVar("Inputs", RecsysBatch, RecsysEmbeddings, RecsysBatch | RecsysEm
 def blocks(num_candidates: int, block_size: int = MAX_BLOCK) -> Iterator[slice]:
     """Slices of at most `block_size` candidates that cover all of them, in order.
 
+    Raises:
+      ValueError: If `block_size` is not positive.
+
     >>> list(blocks(5, 2))
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
+    if block_size < 1:
+        raise ValueError(f"`block_size`: expected an integer >= 1, got {block_size}.")
     for start in range(0, num_candidates, block_size):
         yield slice(start, min(start + block_size, num_candidates))
 

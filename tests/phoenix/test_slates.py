@@ -3,12 +3,13 @@
 import hypothesis.strategies as st
 import jax
 import numpy as np
+import pytest
 from hypothesis import given
 
 from phoenix import slates
-from tests.phoenix.model_inputs import example, ranker
+from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker
 
-BATCH, EMBEDDINGS = example(ranker())
+BATCH, EMBEDDINGS = example(ranker(attributes=ATTRIBUTES))
 
 
 @given(num_candidates=st.integers(0, 50), block_size=st.integers(1, 60))
@@ -17,6 +18,12 @@ def test_blocks_cover_a_slate_once_and_in_order(num_candidates: int, block_size:
     covered = [slot for part in parts for slot in range(part.start, part.stop)]
     assert covered == list(range(num_candidates))
     assert all(0 < part.stop - part.start <= block_size for part in parts)
+
+
+def test_a_block_without_candidates_is_refused() -> None:
+    for size in (0, -1):
+        with pytest.raises(ValueError, match=f"`block_size`: expected .* got {size}"):
+            list(slates.blocks(5, size))
 
 
 def test_a_bucket_holds_its_block() -> None:
