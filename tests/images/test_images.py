@@ -112,7 +112,8 @@ def client(require_program: Callable[[str], str], repository_root: Path) -> Iter
     finally:
         process.terminate()
         process.wait(timeout=60)
-        subprocess.Popen(["rm", "-rf", folder])  # takes minutes, for which no test need wait
+        # Takes minutes, for which no test need wait.
+        subprocess.run(["sh", "-c", 'rm -rf "$0" &', folder], check=True)
 
 
 @pytest.fixture(scope="module")

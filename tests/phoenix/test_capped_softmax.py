@@ -1,11 +1,9 @@
 """The sums of attention against their plain definition, values and gradients."""
 
-import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
 
 from phoenix.attention import attention_bias
 from phoenix.capped_softmax import capped, quotient, sum_last, weighted_values
@@ -23,18 +21,14 @@ def plain_sums(
     return total, jnp.sum(weights, axis=-1, keepdims=True)
 
 
-@settings(deadline=None, max_examples=20)
-@given(
-    users=st.integers(1, 3),
-    groups=st.integers(1, 3),
-    num_queries=st.integers(1, 5),
-    num_keys=st.integers(1, 5),
-    seed=st.integers(0, 99),
+@pytest.mark.parametrize(
+    ("users", "groups", "num_queries", "num_keys"),
+    [(1, 1, 1, 1), (3, 1, 5, 5), (2, 3, 4, 1), (2, 2, 1, 5)],
 )
 def test_sums_and_gradients_are_those_of_the_definition(
-    users: int, groups: int, num_queries: int, num_keys: int, seed: int
+    users: int, groups: int, num_queries: int, num_keys: int
 ) -> None:
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
 
     def some(*shape: int) -> jax.Array:
         return jnp.asarray(generator.normal(size=shape), jnp.float32)
