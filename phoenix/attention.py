@@ -22,8 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.capped_softmax import capped, quotient, sum_last, weighted_values
-from phoenix.layers import Init, Linear
+from phoenix.capped_softmax import capped, quotient, weighted_values
+from phoenix.layers import Init, Linear, sum_last
 
 ROTARY_BASE = 10_000
 HIDDEN_BIAS = -1e30

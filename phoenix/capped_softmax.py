@@ -14,6 +14,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from phoenix.layers import sum_last
+
 LOGIT_CAP = 30.0
 
 
@@ -128,21 +130,3 @@ def _quotient_backward(
 
 
 quotient.defvjp(_quotient_forward, _quotient_backward)
-
-
-@jax.custom_jvp
-def sum_last(x: jax.Array) -> jax.Array:
-    """Sums the last axis and keeps it: a product with ones, twice as fast as a reduction on a CPU.
-
-    Derivatives see the reduction, whose transpose is a broadcast.
-    """
-    ones = jnp.ones((x.shape[-1], 1), x.dtype)
-    flat = jnp.dot(x.reshape(-1, x.shape[-1]), ones, precision=jax.lax.Precision.HIGHEST)
-    return flat.reshape(*x.shape[:-1], 1)
-
-
-@sum_last.defjvp
-def _sum_last_jvp(
-    primals: tuple[jax.Array], tangents: tuple[jax.Array]
-) -> tuple[jax.Array, jax.Array]:
-    return sum_last(*primals), jnp.sum(*tangents, axis=-1, keepdims=True)

