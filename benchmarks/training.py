@@ -21,6 +21,7 @@ from benchmarks.plain_training import plain_state, plain_step
 from benchmarks.ranker import MODEL
 from phoenix.batches import InMemoryWindows
 from phoenix.hashing import HashSpec
+from phoenix.memory import keep_freed_memory
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.train_config import TrainConfig
 from phoenix.train_loop import TrainLoop
@@ -35,6 +36,7 @@ _SIZES = "D 128, 4 layers, S 128, C 32, B 16"
 
 def results() -> Iterator[Result]:
     """Measures steps at three sizes of tables, the input alone, and checkpoints."""
+    keep_freed_memory()  # as the steps that train, and for the peer as well
     for num_rows, steps in ((100_000, 4), (1_000_000, 2)):
         yield _step_against_plain(num_rows, steps)
     yield _step_by_size()

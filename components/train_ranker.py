@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from components import contract, model_configs, step, training_window
 from components.artifacts import Artifact
 from components.step import Context
+from phoenix.memory import keep_freed_memory
 
 
 def run(context: Context, *, retrain: str = "auto") -> Artifact:
@@ -30,4 +31,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main())
