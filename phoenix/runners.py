@@ -28,6 +28,7 @@ from phoenix.example_data import (
     create_example_corpus,
 )
 from phoenix.grok import Context
+from phoenix.input_shapes import Part, check_inputs
 from phoenix.inputs import RecsysBatch, RecsysEmbeddings
 from phoenix.model_runners import BaseModelRunner, ModelRunner, RetrievalModelRunner
 from phoenix.ranking import ACTIONS, RankingOutput, ranking_output
@@ -182,7 +183,12 @@ class RecsysInferenceRunner(BaseInferenceRunner):
 
         Returns:
           The ranking, in NumPy arrays.
+
+        Raises:
+          ValueError: If a field has another shape than the configuration and the others ask for.
         """
+        parts: tuple[Part, ...] = ("context", "posts", "candidates")
+        check_inputs(self.runner.model, batch, recsys_embeddings, *parts)
         num_users, num_candidates = np.shape(batch.candidate_post_hashes)[:2]
         users = power_of_two(num_users)
         batch = slates.padded_users(batch, users)
@@ -277,7 +283,12 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         self.retrieve_fn = _jitted_apply(retrieve, static=(4,))
 
     def encode_user(self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings) -> np.ndarray:
-        """The users as unit vectors `[B, D]`; zero for a user without any valid input."""
+        """The users as unit vectors `[B, D]`; zero for a user without any valid input.
+
+        Raises:
+          ValueError: If a field has another shape than the configuration and the others ask for.
+        """
+        check_inputs(self.runner.model, batch, recsys_embeddings, "context")
         num_users = np.shape(batch.user_hashes)[0]
         inputs = (
             slates.padded_users(slates.candidate_block(part, slice(0, 0)), power_of_two(num_users))
@@ -288,7 +299,12 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
     def encode_candidates(
         self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
     ) -> np.ndarray:
-        """The candidates as unit vectors `[B, C, D]`."""
+        """The candidates as unit vectors `[B, C, D]`.
+
+        Raises:
+          ValueError: If a field has another shape than the configuration and the others ask for.
+        """
+        check_inputs(self.runner.model, batch, recsys_embeddings, "posts")
         num_users, num_candidates = np.shape(batch.candidate_post_hashes)[:2]
         every, size = slice(0, num_candidates), slates.block_bucket(num_candidates)
         inputs = (
@@ -313,9 +329,13 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
 
         Raises:
           ValueError: If the lengths differ, or an eligible vector is not finite.
+          TypeError: If the ids are of a type whose values may not fit int64.
         """
         vectors = np.asarray(corpus_embeddings, np.float32)
-        post_ids = np.asarray(corpus_post_ids, np.int64)
+        post_ids = np.asarray(corpus_post_ids)
+        if post_ids.size and not np.can_cast(post_ids.dtype, np.int64):
+            raise TypeError(f"`corpus_post_ids`: expected int64, got {post_ids.dtype}.")
+        post_ids = post_ids.astype(np.int64)
         mask = None if corpus_mask is None else np.asarray(corpus_mask) != 0
         for field, array in (("corpus_post_ids", post_ids), ("corpus_mask", mask)):
             if array is not None and array.shape != vectors.shape[:1]:

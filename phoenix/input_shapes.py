@@ -1,0 +1,101 @@
+"""The shapes of a model's inputs, checked where they come from outside.
+
+An array of size 1 would be spread over the users, events or candidates of the others, and a short
+one padded: a wrong score without a word.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+from phoenix.attributes import width
+from phoenix.inputs import InputConfig, RecsysBatch, RecsysEmbeddings
+
+# Users and histories; candidates by their ids alone; what else the ranker reads of them.
+Part = Literal["context", "posts", "candidates"]
+
+# Axes of what a model always reads; "any" is not read to its end.
+_ALWAYS: Mapping[Part, Mapping[str, str]] = {
+    "context": {
+        "user_hashes": "B any",
+        "history_post_hashes": "B S any",
+        "history_actions": "B S A",
+        "history_product_surface": "B S",
+        "user_embeddings": "B nu D",
+        "history_post_embeddings": "B S ni D",
+        "history_author_embeddings": "B S na D",
+    },
+    "posts": {
+        "candidate_post_hashes": "B C any",
+        "candidate_post_embeddings": "B C ni D",
+        "candidate_author_embeddings": "B C na D",
+    },
+    "candidates": {"candidate_product_surface": "B C"},
+}
+
+
+def check_inputs(
+    config: InputConfig, batch: RecsysBatch, embeddings: RecsysEmbeddings, *parts: Part
+) -> None:
+    """Checks the shapes of what a model reads.
+
+    Args:
+      config: Of the model.
+      batch: As the model takes it.
+      embeddings: Of `batch`.
+      *parts: Which inputs are read.
+
+    Raises:
+      ValueError: If a field is missing or has another shape than the configuration and the other
+        fields ask for; it names the field and both shapes.
+    """
+    sizes = {
+        "D": config.emb_size,
+        "A": getattr(config, "num_actions", None),
+        "U": width(config.user_attributes),
+        "P": width(config.post_attributes),
+        "nu": config.hashes.num_user_hashes,
+        "ni": config.hashes.num_item_hashes,
+        "na": config.hashes.num_author_hashes,
+    }
+    for part in parts:
+        for field, axes in {**_ALWAYS[part], **_optional(config, part)}.items():
+            inputs = batch if hasattr(batch, field) else embeddings
+            array = getattr(inputs, field)
+            shape = () if array is None else np.shape(array)
+            names = axes.split()
+            expected = [sizes.get(name) for name in names]
+            fits = len(shape) == len(names) and all(
+                wanted in (None, got) for wanted, got in zip(expected, shape, strict=True)
+            )
+            if not fits:
+                known = [
+                    name if size is None else str(size)
+                    for name, size in zip(names, expected, strict=True)
+                ]
+                got = None if array is None else list(shape)
+                raise ValueError(
+                    f"`{type(inputs).__name__}.{field}`: expected the shape [{', '.join(known)}], "
+                    f"got {got}."
+                )
+            # The first field with an axis says how long the axis is in all others.
+            sizes |= {name: size for name, size in zip(names, shape, strict=True) if name in "BSC"}
+
+
+def _optional(config: InputConfig, part: Part) -> dict[str, str]:
+    """Axes of the inputs that the configuration asks for."""
+    asked: Mapping[Part, Mapping[str, tuple[str, object]]] = {
+        "context": {
+            "history_post_age_minutes": ("B S", config.has_post_age),
+            "history_dwell_seconds": ("B S", config.has_dwell),
+            "user_attributes": ("B U", config.user_attributes),
+            "history_attributes": ("B S P", config.post_attributes),
+        },
+        "posts": {},
+        "candidates": {
+            "candidate_post_age_minutes": ("B C", config.has_post_age),
+            "candidate_attributes": ("B C P", config.post_attributes),
+        },
+    }
+    return {field: axes for field, (axes, is_read) in asked[part].items() if is_read}

@@ -1,0 +1,59 @@
+"""Inputs of a wrong shape are named; without the check they would be spread or padded."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from phoenix.input_shapes import Part, check_inputs
+from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker
+
+EVERY: tuple[Part, ...] = ("context", "posts", "candidates")
+CONFIG = ranker(has_post_age=True, has_dwell=True, attributes=ATTRIBUTES)  # 3 users, S 6, C 5
+
+
+@pytest.mark.parametrize(
+    ("field", "shape"),
+    [
+        ("user_hashes", (3,)),
+        ("history_post_hashes", (1, 6, 2)),
+        ("history_actions", (3, 1, 3)),
+        ("history_actions", (3, 6, 4)),
+        ("history_product_surface", (3, 1)),
+        ("history_post_age_minutes", (3, 1)),
+        ("history_dwell_seconds", (1, 6)),
+        ("user_attributes", (3, 9)),
+        ("history_attributes", (3, 1, 5)),
+        ("user_embeddings", (1, 2, 16)),
+        ("history_author_embeddings", (3, 1, 2, 16)),
+        ("history_post_embeddings", (3, 6, 2, 8)),
+        ("candidate_post_hashes", (1, 5, 2)),
+        ("candidate_product_surface", (3, 1)),
+        ("candidate_post_age_minutes", (3, 5, 1)),
+        ("candidate_attributes", (1, 5, 5)),
+        ("candidate_post_embeddings", (3, 4, 2, 16)),
+        ("candidate_author_embeddings", (3, 5, 1, 16)),
+    ],
+)
+def test_a_field_of_another_shape_is_named(field: str, shape: tuple[int, ...]) -> None:
+    batch, embeddings = example(CONFIG)
+    check_inputs(CONFIG, batch, embeddings, *EVERY)
+    if field.endswith("embeddings"):
+        embeddings = dataclasses.replace(embeddings, **{field: np.zeros(shape)})
+    else:
+        batch = batch._replace(**{field: np.zeros(shape)})
+    with pytest.raises(ValueError, match=rf"{field}`: expected .*, got \[{shape[0]}"):
+        check_inputs(CONFIG, batch, embeddings, *EVERY)
+
+
+def test_a_missing_field_is_named() -> None:
+    batch, embeddings = example(CONFIG)
+    batch = batch._replace(history_dwell_seconds=None)
+    with pytest.raises(ValueError, match=r"dwell_seconds`: expected .*\[3, 6\], got None"):
+        check_inputs(CONFIG, batch, embeddings, *EVERY)
+
+
+def test_what_is_not_read_may_have_any_shape() -> None:
+    batch, embeddings = example(CONFIG)
+    batch = batch._replace(candidate_product_surface=np.zeros(1), history_author_hashes=np.zeros(1))
+    check_inputs(CONFIG, batch, embeddings, "context", "posts")
