@@ -43,10 +43,10 @@ Logits = Callable[[hk.Params, RecsysBatch, RecsysEmbeddings], jax.Array]
 
 def results() -> Iterator[Result]:
     """Measures slates from the public size to that of a retrieval, then the gradient."""
-    keep_freed_memory()  # as the steps that train, and for the peer as well
     yield from _forward(16, 32, goal=1.5, share_goal=0.4)
     yield from _forward(16, 256, goal=2.0)
     yield from _forward(1, 1024, goal=4.0)
+    keep_freed_memory()  # As the steps that train, and for the peer as well.
     yield from _gradient(16, 32)
 
 
