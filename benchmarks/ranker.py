@@ -1,4 +1,4 @@
-"""The ranker, forward and backward, against the plain model and against the machine's matrix peak.
+"""The ranker forward, against the plain model and against the machine's matrix peak.
 
 Glossary of shapes:
   B: batch, S: history, C: candidates, D: model width, L: layers, F: feed-forward width.
@@ -16,7 +16,6 @@ from benchmarks import plain_ranker
 from benchmarks.measurement import Result, rates
 from phoenix.grok import TransformerConfig
 from phoenix.layers import ffn_size
-from phoenix.memory import keep_freed_memory
 from phoenix.recsys_model import PhoenixModelConfig, RecsysBatch, RecsysEmbeddings
 from phoenix.runners import create_example_batch
 
@@ -42,12 +41,10 @@ Logits = Callable[[hk.Params, RecsysBatch, RecsysEmbeddings], jax.Array]
 
 
 def results() -> Iterator[Result]:
-    """Measures slates from the public size to that of a retrieval, then the gradient."""
+    """Measures slates from the public size to that of a retrieval."""
     yield from _forward(16, 32, goal=1.5, share_goal=0.4)
     yield from _forward(16, 256, goal=2.0)
     yield from _forward(1, 1024, goal=4.0)
-    keep_freed_memory()  # As the steps that train, and for the peer as well.
-    yield from _gradient(16, 32)
 
 
 def useful_operations(num_candidates: int) -> float:
@@ -75,39 +72,19 @@ def useful_operations(num_candidates: int) -> float:
 def _forward(
     num_users: int, num_candidates: int, *, goal: float, share_goal: float | None = None
 ) -> Iterator[Result]:
-    inputs = _inputs(num_users, num_candidates)
-    ours, plain = jax.jit(_logits), jax.jit(_plain_logits)
-    np.testing.assert_allclose(ours(*inputs), plain(*inputs), atol=2e-4)
+    slate = inputs(num_users, num_candidates)
+    ours, plain = jax.jit(logits), jax.jit(plain_logits)
+    np.testing.assert_allclose(ours(*slate), plain(*slate), atol=2e-4)
     name = f"ranker_forward_{num_candidates}_candidates"
-    result = _against_plain(name, ours, plain, inputs, goal=goal)
+    result = against_plain(name, ours, plain, slate, goal=goal)
     yield result
     if share_goal is not None:
         operations = useful_operations(num_candidates)
-        yield _against_peak(name, result.ours * operations, goal=share_goal)
+        yield against_peak(name, result.ours * operations, goal=share_goal)
 
 
-def _gradient(num_users: int, num_candidates: int) -> Iterator[Result]:
-    inputs = _inputs(num_users, num_candidates)
-    shape = (num_users, num_candidates, _NUM_ACTIONS)
-    labels = jnp.asarray(np.random.default_rng(0).random(shape) < 0.1, jnp.float32)
-
-    def differentiated(logits: Logits) -> Callable[..., Any]:
-        def loss(params: hk.Params, batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
-            values = logits(params, batch, rows)
-            return jnp.mean(jax.nn.softplus(values) - labels * values)
-
-        return jax.jit(jax.value_and_grad(loss, argnums=(0, 2)))
-
-    ours, plain = differentiated(_logits), differentiated(_plain_logits)
-    np.testing.assert_allclose(ours(*inputs)[0], plain(*inputs)[0], rtol=1e-5)
-    name = f"ranker_gradient_{num_candidates}_candidates"
-    result = _against_plain(name, ours, plain, inputs, goal=1.8)
-    yield result
-    # The gradients of both factors of a product cost a product each.
-    yield _against_peak(name, result.ours * 3 * useful_operations(num_candidates), goal=0.3)
-
-
-def _inputs(num_users: int, num_candidates: int) -> Inputs:
+def inputs(num_users: int, num_candidates: int) -> Inputs:
+    """Initial weights, and random users with as many candidates each, on the device."""
     batch, rows = create_example_batch(
         num_users,
         MODEL.emb_size,
@@ -125,17 +102,20 @@ def _apply(batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
     return MODEL.make()(batch, rows).logits
 
 
-def _logits(params: hk.Params, batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
+def logits(params: hk.Params, batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
+    """Ours, `[B, C, A]`."""
     return hk.without_apply_rng(hk.transform(_apply)).apply(params, batch, rows)
 
 
-def _plain_logits(params: hk.Params, batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
+def plain_logits(params: hk.Params, batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
+    """The peer's, `[B, C, A]`, from the same weights."""
     return plain_ranker.logits(params, MODEL, batch, rows)
 
 
-def _against_plain(
+def against_plain(
     name: str, ours: Callable[..., Any], plain: Callable[..., Any], inputs: Inputs, *, goal: float
 ) -> Result:
+    """Users per second of both, taking turns."""
     num_users = len(inputs[1].user_hashes)
     ours_rate, plain_rate = rates(
         lambda: jax.block_until_ready(ours(*inputs)),
@@ -149,7 +129,8 @@ def _against_plain(
     return Result(name=name, ours=ours_rate, peer=plain_rate, unit="users/s", note=note)
 
 
-def _against_peak(name: str, operations_per_second: float, *, goal: float) -> Result:
+def against_peak(name: str, operations_per_second: float, *, goal: float) -> Result:
+    """The operations as a share of what a large matrix product reaches."""
     square = jnp.ones((_PEAK_SIZE, _PEAK_SIZE))
     product = jax.jit(jnp.dot)
     peak, _ = rates(
