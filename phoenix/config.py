@@ -44,14 +44,19 @@ def check_counts(config: object, fields: Sequence[str], *, minimum: int = 1) -> 
       ConfigError: If one is not.
     """
     for field in fields:
-        value = getattr(config, field)
-        is_count = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        check(
-            is_count and bool(value >= minimum),
-            f"{type(config).__name__}.{field}",
-            expected=f"an integer >= {minimum}",
-            got=value,
-        )
+        check_count(f"{type(config).__name__}.{field}", getattr(config, field), minimum=minimum)
+
+
+def check_count(name: str, value: Any, *, minimum: int) -> None:
+    """Checks that `value`, called `name`, is an integer of at least `minimum`.
+
+    Raises:
+      ConfigError: If it is not.
+    """
+    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    check(
+        is_integer and bool(value >= minimum), name, expected=f"an integer >= {minimum}", got=value
+    )
 
 
 def is_number(value: object) -> bool:

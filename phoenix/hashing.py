@@ -7,7 +7,7 @@ carries golden vectors.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -146,12 +146,10 @@ class HashSpec:
         Raises:
           ValueError: If a key is missing or unknown, or a value is out of range.
         """
-        fields = {"num_rows", "scales", "biases", "modulus"}
-        if set(value) != set(KINDS) or any(set(value[kind]) != fields for kind in KINDS):
-            raise ValueError(
-                f"A hash specification has the tables {list(KINDS)}, each with {sorted(fields)}; "
-                f"got { {kind: sorted(table) for kind, table in value.items()} }."
-            )
+        fields = ("num_rows", "scales", "biases", "modulus")
+        _check_fields("A hash specification", value, KINDS)
+        for kind in KINDS:
+            _check_fields(f"The hash table `{kind}`", value[kind], fields)
         return cls(
             **{
                 kind: HashTable(
@@ -168,6 +166,12 @@ class HashSpec:
         """SHA-256 of the canonical JSON: equal exactly when all ids hash alike by definition."""
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _check_fields(name: str, value: object, fields: Sequence[str]) -> None:
+    got = sorted(value) if isinstance(value, Mapping) else value
+    if got != sorted(fields):
+        raise ValueError(f"{name}: expected the fields {sorted(fields)}, got {got!r}.")
 
 
 def _documented_table(kind: str, num_rows: int, num_hashes: int) -> HashTable:

@@ -1,7 +1,7 @@
 """The shapes of a model's inputs, checked where they come from outside.
 
-An array of size 1 would be spread over the users, events or candidates of the others, and a short
-one padded: a wrong score without a word.
+An array of size 1 would be spread over the users, events or candidates of the others, a short one
+padded, and a hash beyond 32 bits cut, perhaps to the row of padding: a wrong score without a word.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ from phoenix.inputs import InputConfig, RecsysBatch, RecsysEmbeddings
 # Users and histories; candidates by their ids alone; what else the ranker reads of them.
 Part = Literal["context", "posts", "candidates"]
 
-# Axes of what a model always reads; "any" is not read to its end.
+# Axes of what a model always reads.
 _ALWAYS: Mapping[Part, Mapping[str, str]] = {
     "context": {
-        "user_hashes": "B any",
-        "history_post_hashes": "B S any",
+        "user_hashes": "B nu",
+        "history_post_hashes": "B S ni",
         "history_actions": "B S A",
         "history_product_surface": "B S",
         "user_embeddings": "B nu D",
@@ -27,7 +27,7 @@ _ALWAYS: Mapping[Part, Mapping[str, str]] = {
         "history_author_embeddings": "B S na D",
     },
     "posts": {
-        "candidate_post_hashes": "B C any",
+        "candidate_post_hashes": "B C ni",
         "candidate_post_embeddings": "B C ni D",
         "candidate_author_embeddings": "B C na D",
     },
@@ -38,7 +38,7 @@ _ALWAYS: Mapping[Part, Mapping[str, str]] = {
 def check_inputs(
     config: InputConfig, batch: RecsysBatch, embeddings: RecsysEmbeddings, *parts: Part
 ) -> None:
-    """Checks the shapes of what a model reads.
+    """Checks the shapes of what a model reads, and that hashes are rows of a table.
 
     Args:
       config: Of the model.
@@ -47,9 +47,13 @@ def check_inputs(
       *parts: Which inputs are read.
 
     Raises:
-      ValueError: If a field is missing or has another shape than the configuration and the other
-        fields ask for; it names the field and both shapes.
+      ValueError: If a field is missing, has another shape than the configuration and the other
+        fields ask for, or holds a hash that is no row; it names the field and what came.
+      TypeError: If `batch` or `embeddings` is something else.
     """
+    for inputs, kind in ((batch, RecsysBatch), (embeddings, RecsysEmbeddings)):
+        if not isinstance(inputs, kind):
+            raise TypeError(f"Expected a {kind.__name__}, got a {type(inputs).__name__}.")
     sizes = {
         "D": config.emb_size,
         "A": getattr(config, "num_actions", None),
@@ -79,8 +83,20 @@ def check_inputs(
                     f"`{type(inputs).__name__}.{field}`: expected the shape [{', '.join(known)}], "
                     f"got {got}."
                 )
+            if field.endswith("_hashes"):
+                _check_rows(f"{type(inputs).__name__}.{field}", np.asarray(array))
             # The first field with an axis says how long the axis is in all others.
             sizes |= {name: size for name, size in zip(names, shape, strict=True) if name in "BSC"}
+
+
+def _check_rows(field: str, hashes: np.ndarray) -> None:
+    """Raises unless `hashes` are non-negative integers that keep their value in int32."""
+    if not np.issubdtype(hashes.dtype, np.integer):
+        raise ValueError(f"`{field}`: expected integers, got {hashes.dtype}.")
+    largest = np.iinfo(np.int32).max
+    for extreme in (hashes.min(initial=0), hashes.max(initial=0)):
+        if not 0 <= extreme <= largest:
+            raise ValueError(f"`{field}`: expected rows in [0, {largest}], got {extreme}.")
 
 
 def _optional(config: InputConfig, part: Part) -> dict[str, str]:

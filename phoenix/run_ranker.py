@@ -4,7 +4,9 @@ The inputs are random and the weights initial, so the probabilities mean nothing
 what a slate looks like.
 """
 
+import argparse
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -52,8 +54,9 @@ def report(output: RankingOutput, user: int = 0) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Ranks one example slate and prints it."""
+    argparse.ArgumentParser(description=__doc__).parse_args(arguments)
     config = PhoenixModelConfig(
         model=demonstration_trunk(),
         emb_size=EMB_SIZE,
@@ -68,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -4,7 +4,9 @@ The corpus is random and the weights initial, so the scores mean nothing; the ou
 retrieval returns.
 """
 
+import argparse
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -40,8 +42,9 @@ def report(output: RetrievalOutput) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Retrieves from an example corpus and prints the result."""
+    argparse.ArgumentParser(description=__doc__).parse_args(arguments)
     config = PhoenixRetrievalModelConfig(
         model=demonstration_trunk(),
         emb_size=EMB_SIZE,
@@ -59,4 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -21,6 +21,7 @@ from jax.typing import ArrayLike
 
 from phoenix import attributes, slates
 from phoenix.buckets import power_of_two
+from phoenix.config import check_count
 from phoenix.example_data import (
     create_dummy_batch_from_config,
     create_dummy_embeddings_from_config,
@@ -114,6 +115,11 @@ class BaseInferenceRunner(ABC):
     def initialize(self) -> None:
         """Makes parameters and jitted functions."""
 
+    def _check(self, batch: RecsysBatch, embeddings: RecsysEmbeddings, *parts: Part) -> None:
+        if not hasattr(self, "params"):
+            raise RuntimeError(f"{self.name}: `initialize` must be called first.")
+        check_inputs(self.runner.model, batch, embeddings, *parts)
+
 
 class RecsysInferenceRunner(BaseInferenceRunner):
     """Ranks slates.
@@ -187,8 +193,8 @@ class RecsysInferenceRunner(BaseInferenceRunner):
         Raises:
           ValueError: If a field has another shape than the configuration and the others ask for.
         """
-        parts: tuple[Part, ...] = ("context", "posts", "candidates")
-        check_inputs(self.runner.model, batch, recsys_embeddings, *parts)
+        self._check(batch, recsys_embeddings, "context", "posts", "candidates")
+        check_count("block_size", block_size, minimum=1)
         num_users, num_candidates = np.shape(batch.candidate_post_hashes)[:2]
         users = power_of_two(num_users)
         batch = slates.padded_users(batch, users)
@@ -288,7 +294,7 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         Raises:
           ValueError: If a field has another shape than the configuration and the others ask for.
         """
-        check_inputs(self.runner.model, batch, recsys_embeddings, "context")
+        self._check(batch, recsys_embeddings, "context")
         num_users = np.shape(batch.user_hashes)[0]
         inputs = (
             slates.padded_users(slates.candidate_block(part, slice(0, 0)), power_of_two(num_users))
@@ -304,7 +310,7 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         Raises:
           ValueError: If a field has another shape than the configuration and the others ask for.
         """
-        check_inputs(self.runner.model, batch, recsys_embeddings, "posts")
+        self._check(batch, recsys_embeddings, "posts")
         num_users, num_candidates = np.shape(batch.candidate_post_hashes)[:2]
         every, size = slice(0, num_candidates), slates.block_bucket(num_candidates)
         inputs = (
@@ -328,24 +334,23 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
           corpus_mask: `[N]`, nonzero where a row may be retrieved; None means all.
 
         Raises:
-          ValueError: If the lengths differ, or an eligible vector is not finite.
+          ValueError: If the lengths differ, the vectors are of another width than the model, or an
+            eligible vector is not finite.
           TypeError: If the ids are of a type whose values may not fit int64.
         """
-        vectors = np.asarray(corpus_embeddings, np.float32)
+        index = self._searchable(corpus_embeddings, corpus_mask)
         post_ids = np.asarray(corpus_post_ids)
         if post_ids.size and not np.can_cast(post_ids.dtype, np.int64):
             raise TypeError(f"`corpus_post_ids`: expected int64, got {post_ids.dtype}.")
         post_ids = post_ids.astype(np.int64)
-        mask = None if corpus_mask is None else np.asarray(corpus_mask) != 0
-        for field, array in (("corpus_post_ids", post_ids), ("corpus_mask", mask)):
-            if array is not None and array.shape != vectors.shape[:1]:
-                raise ValueError(
-                    f"`{field}`: expected shape {vectors.shape[:1]}, got {array.shape}."
-                )
-        self._index = _index(vectors, mask)
-        self.corpus_embeddings = vectors
+        if post_ids.shape != (index.num_rows,):
+            raise ValueError(
+                f"`corpus_post_ids`: expected shape {(index.num_rows,)}, got {post_ids.shape}."
+            )
+        self._index = index
+        self.corpus_embeddings = np.asarray(corpus_embeddings, np.float32)
         self.corpus_post_ids = post_ids
-        self.corpus_mask = mask
+        self.corpus_mask = None if corpus_mask is None else np.asarray(corpus_mask) != 0
 
     def retrieve(
         self,
@@ -366,13 +371,15 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
             was set.
 
         Raises:
-          ValueError: If there is no corpus, or an eligible vector is not finite.
+          ValueError: If there is no corpus, the mask or the vectors have another shape than the
+            corpus or the model ask for, `top_k` is no count, or an eligible vector is not finite.
         """
+        check_count("top_k", top_k, minimum=0)
         index, post_ids = self._index, self.corpus_post_ids
         if corpus_embeddings is not None:
-            index, post_ids = _index(corpus_embeddings, corpus_mask), None
+            index, post_ids = self._searchable(corpus_embeddings, corpus_mask), None
         elif corpus_mask is not None and self.corpus_embeddings is not None:
-            index = _index(self.corpus_embeddings, corpus_mask)
+            index = self._searchable(self.corpus_embeddings, corpus_mask)
         if index is None:
             raise ValueError(
                 "`corpus_embeddings`: expected an array or an earlier `set_corpus`, got None."
@@ -387,10 +394,18 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
             found_ids,
         )
 
-
-def _index(vectors: ArrayLike, mask: ArrayLike | None) -> ExactIndex:
-    is_eligible = None if mask is None else np.asarray(mask) != 0
-    return ExactIndex(np.asarray(vectors, np.float32), is_eligible)
+    def _searchable(self, corpus: ArrayLike, mask: ArrayLike | None) -> ExactIndex:
+        vectors, width = np.asarray(corpus, np.float32), self.runner.model.emb_size
+        is_eligible = None if mask is None else np.asarray(mask) != 0
+        if vectors.ndim != 2 or vectors.shape[1] != width:
+            raise ValueError(
+                f"`corpus_embeddings`: expected shape (N, {width}), got {vectors.shape}."
+            )
+        if is_eligible is not None and is_eligible.shape != vectors.shape[:1]:
+            raise ValueError(
+                f"`corpus_mask`: expected shape {vectors.shape[:1]}, got {is_eligible.shape}."
+            )
+        return ExactIndex(vectors, is_eligible)
 
 
 _ranking_output = jax.jit(ranking_output)

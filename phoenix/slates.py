@@ -16,6 +16,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from phoenix.buckets import power_of_two
+from phoenix.config import check_count
 from phoenix.inputs import RecsysBatch, RecsysEmbeddings
 
 MAX_BLOCK = 1024  # Candidates scored at once.
@@ -28,13 +29,12 @@ def blocks(num_candidates: int, block_size: int = MAX_BLOCK) -> Iterator[slice]:
     """Slices of at most `block_size` candidates that cover all of them, in order.
 
     Raises:
-      ValueError: If `block_size` is not positive.
+      ConfigError: If `block_size` is no positive integer.
 
     >>> list(blocks(5, 2))
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
-    if block_size < 1:
-        raise ValueError(f"`block_size`: expected an integer >= 1, got {block_size}.")
+    check_count("block_size", block_size, minimum=1)
     for start in range(0, num_candidates, block_size):
         yield slice(start, min(start + block_size, num_candidates))
 

@@ -40,9 +40,14 @@ def top_rows(
     Returns:
       Rows `[B, k]` int32 and scores `[B, k]` float32, best first, ties to the lower row. A row that
       is masked, or whose product is not a number, is never named: it is -1 with score -1e12.
+
+    Raises:
+      ValueError: If the mask is of another size than the corpus.
     """
     num_rows = corpus.shape[0]
     mask = jnp.ones(num_rows, bool) if corpus_mask is None else jnp.asarray(corpus_mask) != 0
+    if mask.shape != (num_rows,):
+        raise ValueError(f"`corpus_mask`: expected shape {(num_rows,)}, got {mask.shape}.")
     return _named(*_best(users, corpus, mask, min(top_k, num_rows)))
 
 

@@ -92,8 +92,12 @@ def test_specification_with_an_unknown_or_missing_field_is_refused():
     with pytest.raises(ValueError, match="author"):
         HashSpec.from_dict({kind: value[kind] for kind in ("user", "post")})
     value["user"]["seed"] = 1
-    with pytest.raises(ValueError, match="seed"):
+    with pytest.raises(ValueError, match=r"table `user`: expected .*, got .*'seed'"):
         HashSpec.from_dict(value)
+    with pytest.raises(ValueError, match=r"table `post`: expected the fields .*, got 5"):
+        HashSpec.from_dict({**SPEC.to_dict(), "post": 5})
+    with pytest.raises(ValueError, match=r"A hash specification: expected the fields .*, got None"):
+        HashSpec.from_dict(None)  # pyright: ignore[reportArgumentType]
 
 
 def test_table_that_its_modulus_cannot_fill_is_refused():

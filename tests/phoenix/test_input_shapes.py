@@ -16,6 +16,7 @@ CONFIG = ranker(has_post_age=True, has_dwell=True, attributes=ATTRIBUTES)  # 3 u
     ("field", "shape"),
     [
         ("user_hashes", (3,)),
+        ("user_hashes", (3, 3)),
         ("history_post_hashes", (1, 6, 2)),
         ("history_actions", (3, 1, 3)),
         ("history_actions", (3, 6, 4)),
@@ -39,9 +40,9 @@ def test_a_field_of_another_shape_is_named(field: str, shape: tuple[int, ...]) -
     batch, embeddings = example(CONFIG)
     check_inputs(CONFIG, batch, embeddings, *EVERY)
     if field.endswith("embeddings"):
-        embeddings = dataclasses.replace(embeddings, **{field: np.zeros(shape)})
+        embeddings = dataclasses.replace(embeddings, **{field: np.zeros(shape, int)})
     else:
-        batch = batch._replace(**{field: np.zeros(shape)})
+        batch = batch._replace(**{field: np.zeros(shape, int)})
     with pytest.raises(ValueError, match=rf"{field}`: expected .*, got \[{shape[0]}"):
         check_inputs(CONFIG, batch, embeddings, *EVERY)
 
@@ -51,6 +52,24 @@ def test_a_missing_field_is_named() -> None:
     batch = batch._replace(history_dwell_seconds=None)
     with pytest.raises(ValueError, match=r"dwell_seconds`: expected .*\[3, 6\], got None"):
         check_inputs(CONFIG, batch, embeddings, *EVERY)
+
+
+@pytest.mark.parametrize("value", [2**32, -1, 0.5])
+def test_a_hash_that_is_no_row_is_named(value: float) -> None:
+    batch, embeddings = example(CONFIG)
+    hashes = np.asarray(batch.candidate_post_hashes).astype(type(value))
+    hashes[0, 1, 0] = value
+    batch = batch._replace(candidate_post_hashes=hashes)
+    with pytest.raises(
+        ValueError, match=r"candidate_post_hashes`: expected .*, got (4294967296|-1|float64)"
+    ):
+        check_inputs(CONFIG, batch, embeddings, *EVERY)
+
+
+def test_swapped_inputs_are_named() -> None:
+    batch, embeddings = example(CONFIG)
+    with pytest.raises(TypeError, match="Expected a RecsysBatch, got a RecsysEmbeddings"):
+        check_inputs(CONFIG, embeddings, batch, *EVERY)  # pyright: ignore[reportArgumentType]
 
 
 def test_what_is_not_read_may_have_any_shape() -> None:

@@ -200,6 +200,35 @@ def test_a_corpus_of_misfitting_lengths_is_refused(
         retrieval_runner.set_corpus(np.ones((4, 16)), np.arange(3))
     with pytest.raises(ValueError, match=r"corpus_mask.*\(4,\), got \(2,\)"):
         retrieval_runner.set_corpus(np.ones((4, 16)), np.arange(4), np.ones(2))
+    with pytest.raises(ValueError, match=r"corpus_embeddings.*\(N, 16\), got \(4, 8\)"):
+        retrieval_runner.set_corpus(np.ones((4, 8)), np.arange(4))
+
+
+def test_what_retrieval_cannot_use_is_named(
+    retrieval_runner: RecsysRetrievalInferenceRunner,
+) -> None:
+    inputs, corpus = retrieval_inputs(), np.ones((4, 16), np.float32)
+    with pytest.raises(ValueError, match=r"top_k`: expected an integer >= 0, got 2.5"):
+        retrieval_runner.retrieve(*inputs, 2.5, corpus)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"corpus_embeddings.*\(N, 16\), got \(16,\)"):
+        retrieval_runner.retrieve(*inputs, 2, corpus[0])
+    for mask in (np.ones(1), np.ones((4, 1))):
+        with pytest.raises(ValueError, match=r"corpus_mask.*\(4,\), got"):
+            retrieval_runner.retrieve(*inputs, 2, corpus, mask)
+        with pytest.raises(ValueError, match=r"corpus_mask.*\(4,\), got"):
+            retrieval_runner.retrieve_fn(retrieval_runner.params, *inputs, corpus, 2, mask)
+
+
+def test_a_runner_says_that_it_was_not_initialized() -> None:
+    runner = RecsysInferenceRunner(ModelRunner(OPTIONS), "new")
+    with pytest.raises(RuntimeError, match="new: `initialize` must be called first"):
+        runner.rank(*example(OPTIONS))
+
+
+def test_a_block_of_no_size_is_refused(ranking_runner: RecsysInferenceRunner) -> None:
+    for size in (0, 2.5):
+        with pytest.raises(ValueError, match=f"block_size`: expected an integer >= 1, got {size}"):
+            ranking_runner.rank(*example(OPTIONS), block_size=size)  # pyright: ignore[reportArgumentType]
 
 
 def test_the_models_import_nothing_but_arrays() -> None:
