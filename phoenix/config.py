@@ -47,15 +47,18 @@ def check_counts(config: object, fields: Sequence[str], *, minimum: int = 1) -> 
         check_count(f"{type(config).__name__}.{field}", getattr(config, field), minimum=minimum)
 
 
-def check_count(name: str, value: Any, *, minimum: int) -> None:
+def check_count(name: str, value: object, *, minimum: int) -> None:
     """Checks that `value`, called `name`, is an integer of at least `minimum`.
 
     Raises:
       ConfigError: If it is not.
     """
-    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    is_count = isinstance(value, int | np.integer) and value >= minimum
     check(
-        is_integer and bool(value >= minimum), name, expected=f"an integer >= {minimum}", got=value
+        bool(is_count) and not isinstance(value, bool),
+        name,
+        expected=f"an integer >= {minimum}",
+        got=value,
     )
 
 
