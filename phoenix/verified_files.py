@@ -48,6 +48,7 @@ class FolderWriter:
                 written = 0
                 while written < len(piece):
                     written += file.write(piece[written:])
+                _start_writing(file.fileno())
             os.fsync(file.fileno())
         size = header.tell() + len(content)
         self._checksums[name] = {"sha256": digest.hexdigest(), "size": size}
@@ -142,6 +143,12 @@ def sha256(path: Path) -> str:
 def canonical_json(value: Mapping[str, Any]) -> str:
     """Equal values as equal text."""
     return json.dumps(value, sort_keys=True, indent=1, allow_nan=False) + "\n"
+
+
+def _start_writing(descriptor: int) -> None:
+    """Lets the disk begin with what was written so far, instead of when the file is synced."""
+    if hasattr(os, "posix_fadvise"):  # Not on macOS.
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def sync(path: Path) -> None:
