@@ -374,16 +374,18 @@ def load(path: Path) -> Config:
 class _Loader(yaml.SafeLoader):
     """YAML's safe types, with a key that is given twice refused instead of overwritten."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - the stub is wrong
+        # Here and not where values are made: by then, merged keys (`<<`) stand beside own ones.
+        node = super().compose_mapping_node(anchor)
         seen = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
+            key = (key_node.tag, str(key_node.value))
             if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                    None, None, f"the key {key_node.value!r} is given twice", key_node.start_mark
                 )
             seen.add(key)
-        return super().construct_mapping(node, deep)
+        return node
 
 
 def _explain(error: ValidationError, raw: Mapping[str, Any]) -> str:

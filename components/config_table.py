@@ -14,7 +14,8 @@ _INTRODUCTION = """# Configuration
 
 One YAML file per deployment. `phoenix config` prints this page; unknown keys, keys given twice and
 values out of range are refused with the path of the field. A setting without a default is required.
-Relative paths start at the folder of the file. The section of a step is called like the step.
+Relative paths start at the folder of the file. The section of a step is called like the step. What
+sections have in common can be written once: `&name` at one, `<<: *name` in the others.
 """
 _LIMITS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "multiple of"}
 

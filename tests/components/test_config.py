@@ -133,6 +133,20 @@ def test_actions_are_named_once_and_one_is_positive(load_raw: Loader) -> None:
         load_raw(MINIMAL | {"actions": [{"name": "click"}]})
 
 
+def test_sections_share_what_they_merge_and_own_keys_win(tmp_path: Path) -> None:
+    path = tmp_path / "phoenix.yaml"
+    shared = """
+train_retrieval: &shared {batch_size: 64, epochs: 2, validation: &held {fraction: 0.1}}
+train_ranker: {<<: *shared, epochs: 3, validation: {<<: *held, patience: 2}}
+"""
+    path.write_text(yaml.safe_dump(MINIMAL) + shared)
+    config = load(path)
+    assert (config.train_retrieval.epochs, config.train_retrieval.validation.patience) == (2, None)
+    assert (config.train_ranker.batch_size, config.train_ranker.epochs) == (64, 3)
+    assert config.train_ranker.validation.fraction == 0.1
+    assert config.train_ranker.validation.patience == 2
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -141,6 +155,7 @@ def test_actions_are_named_once_and_one_is_positive(load_raw: Loader) -> None:
         ("", "expected a mapping of sections, got NoneType"),
         ("seed: 1\nseed: 2\n", "'seed' is given twice"),
         ("a: {b: 1, b: 2}\n", "'b' is given twice"),
+        ("a: &a {b: 1}\nc: {<<: *a, b: 2, b: 3}\n", "'b' is given twice"),
         ("seed: !!python/object/apply:os.getcwd []\n", "is not YAML"),
     ],
 )
