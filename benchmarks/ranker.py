@@ -16,6 +16,7 @@ from benchmarks import plain_ranker
 from benchmarks.measurement import Result, rates
 from phoenix.grok import TransformerConfig
 from phoenix.layers import ffn_size
+from phoenix.memory import keep_freed_memory
 from phoenix.recsys_model import PhoenixModelConfig, RecsysBatch, RecsysEmbeddings
 from phoenix.runners import create_example_batch
 
@@ -42,6 +43,7 @@ Logits = Callable[[hk.Params, RecsysBatch, RecsysEmbeddings], jax.Array]
 
 def results() -> Iterator[Result]:
     """Measures slates from the public size to that of a retrieval."""
+    keep_freed_memory()  # As the steps that rank, and for the peer as well.
     yield from _forward(16, 32, goal=1.5, share_goal=0.4)
     yield from _forward(16, 256, goal=2.0)
     yield from _forward(1, 1024, goal=4.0)

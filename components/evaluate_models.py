@@ -32,6 +32,7 @@ from components.models import ModelFolder
 from components.step import Context
 from phoenix import user_metrics
 from phoenix.baselines import MostPopular, Random
+from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 
@@ -297,4 +298,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main())

@@ -28,6 +28,7 @@ from components.step import Context
 from phoenix import attributes
 from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError, Posts
 from phoenix.hashing import HashSpec, collision_report
+from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 
@@ -121,4 +122,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main())

@@ -21,6 +21,7 @@ from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from components.errors import BadConfigurationError
 from components.serving import Server
 from components.step import Context
+from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 
@@ -98,4 +99,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main())
