@@ -364,11 +364,8 @@ def load(path: Path) -> Config:
         config = Config.model_validate(raw)
     except ValidationError as error:
         raise BadConfigurationError(f"{path}:\n{_explain(error, raw)}") from error
-    try:
-        folder = path.resolve().parent
-        return _anchored(_with_lists(config, folder), folder)
-    except (ValueError, OSError) as error:  # zero bytes, names that are too long
-        raise BadConfigurationError(f"{path}: a path cannot be used: {error}") from error
+    folder = path.resolve().parent
+    return _anchored(_with_lists(config, folder), folder)
 
 
 class _Loader(yaml.SafeLoader):
