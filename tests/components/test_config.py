@@ -184,7 +184,7 @@ def test_relative_paths_start_at_the_file(load_raw: Loader, tmp_path: Path) -> N
 
 
 def test_a_path_that_no_system_knows_is_refused(load_raw: Loader) -> None:
-    with pytest.raises(BadConfigurationError, match="store: .* zero byte"):
+    with pytest.raises(BadConfigurationError, match=r"store: .* zero byte"):
         load_raw(MINIMAL | {"store": "a\0b"})
     with pytest.raises(BadConfigurationError, match=r"source\.path: .* zero byte"):
         load_raw(_changed("ingest_events.source", {"layout": "kuairand", "path": "\0"}))
