@@ -75,6 +75,34 @@ def without_mark(start: bytes) -> bytes:
     return start.removeprefix(b"\xef\xbb\xbf")
 
 
+class LineCounter(io.RawIOBase):
+    """A stream that knows how many lines it has given."""
+
+    def __init__(self, stream: pa.NativeFile) -> None:
+        self._stream, self._num_breaks, self._last = stream, 0, b"\n"
+
+    @property
+    def num_lines(self) -> int:
+        """Lines up to now; the last one may lack its break."""
+        return self._num_breaks + (self._last != b"\n")
+
+    def readable(self) -> bool:
+        """Says so."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Gives the next bytes."""
+        data = self._stream.read(size)
+        self._num_breaks += data.count(b"\n")
+        self._last = data[-1:] or self._last
+        return data
+
+    def close(self) -> None:
+        """Closes what it reads."""
+        self._stream.close()
+        super().close()
+
+
 class _Limited(io.RawIOBase):
     """A stream that ends with an error when it gives more bytes than allowed."""
 

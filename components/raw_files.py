@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from components import byte_streams, line_files
+from components import byte_streams, line_files, open_quotes
 from components.errors import BadConfigurationError, BadDataError
 from components.raw_rows import FileFormat, RawRows, as_text
 
@@ -155,8 +155,9 @@ def _read_csv(file: Path, form: FileFormat, columns: list[str]) -> Iterator[RawR
         include_columns=columns, column_types=dict.fromkeys(columns, pa.binary())
     )
     line = 1 if form.names else 2  # the header is line 1
+    counter = byte_streams.LineCounter(byte_streams.opened(file, form))
     reader = csv.open_csv(
-        byte_streams.opened(file, form),
+        pa.PythonFile(counter, mode="r"),
         read_options=reading,
         parse_options=parsing,
         convert_options=converting,
@@ -175,6 +176,9 @@ def _read_csv(file: Path, form: FileFormat, columns: list[str]) -> Iterator[RawR
                 cells = {name: cell.filter(keep) for name, cell in cells.items()}
                 lines = lines[~is_blank]
             yield RawRows(file.name, lines, cells, passed)
+    line += len(malformed)
+    if counter.num_lines > line - 1:  # rows have line breaks in them, as they may
+        open_quotes.refuse(file, form, delimiter)
     if malformed:
         yield RawRows(file.name, np.empty(0, np.int64), _no_cells(columns), malformed)
 

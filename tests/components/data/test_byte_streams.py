@@ -51,3 +51,12 @@ def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
         byte_streams.check_regular(tmp_path / "pipe.csv")
     with pytest.raises(BadDataError, match="got a folder"):
         byte_streams.check_regular(tmp_path)
+
+
+@pytest.mark.parametrize(("text", "lines"), [("", 0), ("a", 1), ("a\n", 1), ("a\n\nb", 3)])
+def test_lines_are_counted_while_they_are_read(tmp_path: Path, text: str, lines: int) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    counter = byte_streams.LineCounter(byte_streams.opened(path, FileFormat()))
+    assert b"".join(iter(lambda: counter.read(2), b"")) == text.encode()
+    assert counter.num_lines == lines
