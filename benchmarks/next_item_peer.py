@@ -12,14 +12,14 @@ from benchmarks.measurement import Result
 
 _ENVIRONMENT = Path(__file__).parents[1] / "build" / "rectools"
 _PACKAGES = ("torch==2.13.0", "rectools[torch]==0.19.0")
-_EPOCHS, _MAX_LENGTH, _NUM_USERS = 8, 200, 1_500
+_EPOCHS, _MAX_LENGTH = 4, 200
 
 
 def results() -> Iterator[Result]:
     """Trains both for the same number of epochs on the same log."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.txt"
-        shape = markov_log.MOVIELENS._replace(num_users=_NUM_USERS)
+        shape = markov_log.MOVIELENS
         markov_log.write(path, shape, seed=0)
         peer = _rectools(path)
         recipe = next_item.Recipe(max_length=_MAX_LENGTH, epochs=_EPOCHS, patience=_EPOCHS)
@@ -29,7 +29,7 @@ def results() -> Iterator[Result]:
         ours=float(ours["sequences_per_second"]),
         peer=peer["sequences_per_second"],
         unit="sequences/s",
-        note=f"peer: RecTools SASRec, full softmax; {_EPOCHS} epochs, {_NUM_USERS:,} users, "
+        note=f"peer: RecTools SASRec, full softmax; {_EPOCHS} epochs, {shape.num_users:,} users, "
         f"{shape.num_posts:,} posts, length {_MAX_LENGTH}, D 64, 2 layers; NDCG@10 ours "
         f"{ours['ndcg_at_10']:.4f}, peer {peer['ndcg_at_10']:.4f}",
     )
