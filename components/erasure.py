@@ -1,8 +1,9 @@
 """Users who are to be forgotten: their rows leave every new artifact, and a search proves it.
 
 A row of such a user is counted as quarantined by the rule `erased`; of it nothing is kept but file
-and line. The ids are in a file that the configuration names, one a line; its digest is part of the
-recipe of the steps, so that every day that is run again is made anew without them.
+and line. The ids are in a file that the configuration names, one a line, as the source writes them;
+their digest is part of the recipe of the steps, so that every day that is run again is made anew
+without them.
 """
 
 # pyright: reportAttributeAccessIssue=false
@@ -11,7 +12,7 @@ recipe of the steps, so that every day that is run again is made anew without th
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import contract
+from components import cells, contract
 from components.artifacts import Store
 from components.config import Config
 from components.errors import BadConfigurationError
@@ -50,27 +51,41 @@ def erased_ids(config: Config) -> np.ndarray:
     Raises:
       BadConfigurationError: If the file cannot be read or a line is no id.
     """
-    path = config.ingest_events.erased_users
+    return np.unique(np.array(list(_listed(config).values()), np.int64))
+
+
+def _listed(config: Config) -> dict[str, int]:
+    """Returns the users who are to be forgotten: their ids as the source writes them, and ours."""
+    path, end = config.ingest_events.erased_users, _text_end(config)
     if path is None:
-        return np.empty(0, np.int64)
+        return {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfigurationError(
             f"ingest_events.erased_users: {path} cannot be read: {error}"
         ) from error
-    ids = []
+    found = {}
     for number, line in enumerate(lines, start=1):
-        text = line.partition("#")[0].strip()
+        # Of ids that are text, `#` may be a part; after a number a remark begins.
+        text = (line.partition("#")[0] if end is None else line).strip()
         if not text:
             continue
-        if not re.fullmatch(r"\d{1,18}", text):
+        ids, is_good = _parsed(text, end)
+        if not is_good or ids <= 0:
+            expected = "a whole number above 0" if end is None else f"text before {end!r}"
             raise BadConfigurationError(
-                f"ingest_events.erased_users: {path}:{number}: expected one user id, a whole "
-                f"number above 0, got {len(text)} other characters."
+                f"ingest_events.erased_users: {path}:{number}: expected one user id, {expected}, "
+                f"got {len(text)} other characters."
             )
-        ids.append(int(text))
-    return np.unique(np.array(ids, np.int64))
+        found[str(ids) if end is None else text.partition(end)[0] if end else text] = ids
+    return found
+
+
+def _parsed(text: str, end: str | None) -> tuple[int, bool]:
+    column = pa.array([text])
+    values, is_good = cells.parse_whole(column) if end is None else cells.parse_text_id(column, end)
+    return int(values[0]), bool(is_good[0])
 
 
 def recipe(config: Config) -> dict[str, str]:
@@ -100,18 +115,18 @@ def forget_events(events: pa.Table, ids: np.ndarray) -> tuple[pa.Table, pa.Table
     return events.filter(pa.array(~is_erased)), _places(events.filter(pa.array(is_erased)))
 
 
-def forget_rejected(rejected: pa.Table, ids: np.ndarray, config: Config) -> pa.Table:
+def forget_rejected(rejected: pa.Table, config: Config) -> pa.Table:
     """Returns rejected rows with nothing but the place where they are of a forgotten user.
 
     A row that could not be read may hide whose it is: where its content names no user, every number
-    in it counts as one.
+    in it counts as one, and so does every text that is the id of one.
     """
-    if not len(ids):
+    listed = _listed(config)
+    if not listed:
         return rejected
-    known, column = set(ids.tolist()), _user_column(config)
     rows = zip(rejected["table"].to_pylist(), rejected["raw"].to_pylist(), strict=True)
     is_erased = np.array(
-        [table == "events" and bool(_names(raw, column, known)) for table, raw in rows], bool
+        [table == "events" and bool(_named(raw, listed, config)) for table, raw in rows], bool
     )
     kept, gone = rejected.filter(pa.array(~is_erased)), rejected.filter(pa.array(is_erased))
     return pa.concat_tables([kept, _places(gone)])
@@ -126,8 +141,8 @@ def traces(store: Store, config: Config) -> list[Trace]:
     Raises:
       BadConfigurationError: If no list is configured.
     """
-    ids = erased_ids(config)
-    if not len(ids):
+    listed = _listed(config)
+    if not listed:
         raise BadConfigurationError(
             "`ingest_events.erased_users` names no user: there is nobody to search for."
         )
@@ -143,7 +158,7 @@ def traces(store: Store, config: Config) -> list[Trace]:
         )
         for kind, partition, key, is_current in _artifacts(store)
         for name, path in _tables(store, f"{kind}/{partition}/{key}")
-        if (found := _found(path, ids, config))
+        if (found := _found(path, listed, config))
     ]
 
 
@@ -162,18 +177,18 @@ def _tables(store: Store, artifact: str) -> Iterator[tuple[str, Path]]:
             yield name, store.storage.fetch(f"{artifact}/{name}")
 
 
-def _found(path: Path, ids: np.ndarray, config: Config) -> list[int]:
+def _found(path: Path, listed: Mapping[str, int], config: Config) -> list[int]:
     """Returns the forgotten user of every row that has one."""
     names = pq.read_schema(path).names
+    ids = list(listed.values())
     found: list[int] = []
     for name in _USER_COLUMNS:
         if name in names:
             users = pq.read_table(path, columns=[name])[name].drop_null().to_numpy()
             found += users[np.isin(users, ids)].tolist()
     if "raw" in names:
-        known, column = set(ids.tolist()), _user_column(config)
         rows = pq.read_table(path, columns=["raw"])["raw"].to_pylist()
-        found += [user for raw in rows for user in _names(raw, column, known)[:1]]
+        found += [user for raw in rows for user in _named(raw, listed, config)[:1]]
     return found
 
 
@@ -191,17 +206,26 @@ def _places(rows: pa.Table) -> pa.Table:
     ).cast(REJECTED.schema())
 
 
-def _user_column(config: Config) -> str:
-    columns = getattr(config.ingest_events.source, "event_columns", {})
-    return columns.get("user_id", "user_id")
+def _text_end(config: Config) -> str | None:
+    """Returns what ends the text of a user id, or None where user ids are numbers."""
+    return getattr(config.ingest_events.source, "text_ids", {}).get("user_id")
 
 
-def _names(raw: str | None, column: str, ids: set[int]) -> list[int]:
+def _named(raw: str | None, listed: Mapping[str, int], config: Config) -> list[int]:
     """Returns which of some users the content of a row names."""
+    columns = getattr(config.ingest_events.source, "event_columns", {})
+    column, end = columns.get("user_id", "user_id"), _text_end(config)
+    text, is_known = raw or "", False
     try:
-        content = json.loads(raw or "")
+        content = json.loads(text)
     except json.JSONDecodeError:
-        content = raw
+        content = None
     if isinstance(content, dict) and column in content:
-        content = content[column]
-    return [int(text) for text in _NUMBER.findall(str(content)) if int(text) in ids]
+        text, is_known = str(content[column]).strip(), True
+    if end is None:
+        names = [str(int(number)) for number in _NUMBER.findall(text)]
+    elif is_known:
+        names = [text.partition(end)[0] if end else text]
+    else:
+        names = [name for name in listed if name in text]
+    return [listed[name] for name in names if name in listed]

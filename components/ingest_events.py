@@ -112,7 +112,7 @@ def _write(folder: Path, rows: DayRows, config: Config) -> dict[str, Any]:
     forgotten = erasure.erased_ids(config)
     events, of_events = erasure.forget_events(_table(rows.events), forgotten)
     late, of_late = erasure.forget_events(_table(rows.late), forgotten)
-    rejected = erasure.forget_rejected(rows.rejections.table(), forgotten, config)
+    rejected = erasure.forget_rejected(rows.rejections.table(), config)
     rejected = pa.concat_tables([rejected, of_events, of_late])
     posts = data_files.arrow_table(POSTS, rows.posts)
     data_files.write(folder / data_files.EVENTS_FILE, events)

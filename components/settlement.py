@@ -93,7 +93,7 @@ def arrivals(context: Context, ingested: Artifact, held: Sequence[Holder]) -> Ar
     # What arrived before the list of forgotten users was as it is now may still hold them.
     events, of_events = erasure.forget_events(events, forgotten)
     late, of_late = erasure.forget_events(tables[data_files.LATE_FILE], forgotten)
-    rejected = erasure.forget_rejected(rejected, forgotten, config)
+    rejected = erasure.forget_rejected(rejected, config)
     return Arrivals(
         events=events, rejected=pa.concat_tables([rejected, of_events, of_late]), late=late
     )

@@ -86,7 +86,15 @@ def test_forgetting_many_users_does_not_refuse_the_day(day) -> None:
     assert (code, facts["quarantined_by_rule"]["erased"]) == (ExitCode.DONE, 13)
 
 
-@pytest.mark.parametrize(("content", "told"), [("12\nmary\n", "forget.txt:2"), (None, "cannot be")])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("12\nmary\n", "forget.txt:2"),
+        ("0", "forget.txt:1"),
+        (str(2**63), "got 19 other"),
+        (None, "cannot be"),
+    ],
+)
 def test_a_list_that_is_none_is_refused_without_repeating_it(day, content, told: str) -> None:
     if content is not None:
         (day.root / "forget.txt").write_text(content)
@@ -95,6 +103,47 @@ def test_a_list_that_is_none_is_refused_without_repeating_it(day, content, told:
     assert code == ExitCode.BAD_CONFIGURATION
     assert told in outcome["error"]
     assert "mary" not in outcome["error"]
+
+
+NAMES = """\
+ingest_events:
+  erased_users: forget.txt
+  source:
+    layout: columns
+    events: log.csv
+    event_columns: {user_id: user, post_id: video_id, author_id: video_id, shown_at: ms}
+    text_ids: {user_id: "%s"}
+"""
+
+
+def log_of_names(deployment, row: Row, end: str) -> None:
+    start = row()["time_ms"]
+    rows = [("mary#7@a", start), ("mary@b", start), ("tom", start), ("mary#7", "x"), ("tom", "y")]
+    lines = [f"{user},5,{at},0,1" for user, at in rows]
+    text = "\n".join(["user,video_id,ms,is_like,is_click", *lines, "mary#7,5"]) + "\n"
+    (deployment.root / "log.csv").write_text(text)
+    deployment.configure(NAMES % end + LIMITS.replace("0.5", "1.0"))
+
+
+@pytest.mark.parametrize(("end", "num_erased"), [("@", 3), ("", 2)])
+def test_users_with_a_text_as_id_are_forgotten_by_it(
+    deployment, row: Row, end: str, num_erased: int
+) -> None:
+    log_of_names(deployment, row, end)
+    (deployment.root / "forget.txt").write_text("\ufeffmary#7\n", encoding="utf-8")
+    assert [deployment.run(step)[0] for step in CHAIN[:2]] == [0, 0]
+    facts = deployment.artifact("validate_events").facts
+    assert facts["quarantined_by_rule"]["erased"] == num_erased
+    rejected = deployment.table("ingest_events", "rejected.parquet").to_pylist()
+    assert [each["raw"] for each in rejected if "mary" in str(each)] == []
+    assert report(deployment)[0] == ExitCode.DONE
+
+
+@pytest.mark.parametrize("user", [2013267655123456789, 2**63 - 1])
+def test_ids_of_every_length_can_be_forgotten(day, user: int) -> None:
+    (day.root / "forget.txt").write_text(f"{user}\n")
+    configure(day, ", erased_users: forget.txt")
+    assert erasure.erased_ids(load(day.root / "phoenix.yaml")).tolist() == [user]
 
 
 def test_users_who_remain_keep_their_order(day) -> None:
