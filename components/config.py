@@ -113,7 +113,7 @@ class IngestConfig(Section):
     )
     erased_users: Path | None = Field(
         default=None,
-        description="File with one user id per line, as in the source; their rows leave everything.",
+        description="File with a user id per line, as in the source; their rows leave everything.",
     )
     schema_since: datetime.date | None = Field(
         default=None,
