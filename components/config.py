@@ -200,6 +200,11 @@ class EvaluateConfig(Section):
     approval: Literal["never", "when_promoted"] = Field(
         default="never", description="When a person must approve in Airflow before release."
     )
+    keep_outputs: bool = Field(
+        default=False,
+        description="Keep what every model said, under `outputs/`: predictions for each "
+        "impression, vectors of users and posts, as TensorStore.",
+    )
 
 
 class CorpusConfig(Section):

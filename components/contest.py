@@ -14,6 +14,7 @@ Glossary of shapes:
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy as np
 from components.config import Config
 from phoenix import scoring, user_metrics
 from phoenix.baselines import Collection
-from phoenix.embedding_runner import NotFiniteError
+from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError
 from phoenix.mergeable_metrics import Coverage
 from phoenix.predict_runner import PredictRunner
 from phoenix.recommender import Ranker, Retriever
@@ -59,19 +60,25 @@ class RankingContest:
         section = self.config.evaluate_models
         return "gauc" if section.ranking_metric == "gauc" else f"ndcg@{section.ranking_k}"
 
-    def judge(self, ranker: Ranker) -> Result:
-        """Returns the metrics of one ranker, per action and per slice."""
-        is_real = self.windows.candidate_mask
+    def judge(self, ranker: Ranker, folder: Path | None = None) -> Result:
+        """Returns the metrics of one ranker, per action and per slice.
+
+        Args:
+          ranker: The model.
+          folder: Where to keep its predictions; None keeps none.
+        """
         runner = PredictRunner(ranker=ranker, splits={"day": self.windows})
         try:
-            predicted = runner.predict("day")  # [E, A]
+            day = runner.run(folder, "tensorstore")["day"]
         except NotFiniteError as error:
             return Result({"not_finite": error.count}, None)
+        predicted = day.predictions.probabilities  # [E, A]
+        is_real = self.windows.candidate_mask
         done = unpack_actions(self.windows.labels[is_real], len(self.config.actions))
         weights = [action.score_weight for action in self.config.actions]
         scores = scoring.weighted_scores(predicted, weights).scores
         gains = done @ np.maximum(np.array(weights), 0)
-        users = self._users()[is_real]
+        users = np.repeat(self.windows.user_ids, is_real.sum(axis=1))
         posts = self.windows.candidate_post_ids[is_real]
         ndcg = user_metrics.ndcg(users, posts, scores, gains, self.config.evaluate_models.ranking_k)
         gauc = user_metrics.auc(users, scores, gains > 0)
@@ -84,8 +91,7 @@ class RankingContest:
             for name, members in _slices(self.windows).items()
         }
         report = {
-            "impressions": len(users),
-            "actions": runner.metrics("day", predicted),
+            **day.metrics,
             "calibration": {
                 action: _calibration_curve(done[:, a], predicted[:, a])
                 for a, action in enumerate(self.config.action_names)
@@ -94,15 +100,10 @@ class RankingContest:
             "ndcg_users": len(ndcg.values),
             "gauc": _finite(gauc.mean),
             "gauc_users": len(gauc.values),
-            **{f"dwell_{name}": value for name, value in runner.dwell_metrics("day").items()},
             "slices": slices,
         }
         is_gauc = self.config.evaluate_models.ranking_metric == "gauc"
         return Result(report, gauc if is_gauc else ndcg)
-
-    def _users(self) -> np.ndarray:
-        shape = self.windows.candidate_post_ids.shape
-        return np.broadcast_to(self.windows.user_ids[:, None], shape)
 
 
 @dataclass(frozen=True)
@@ -118,32 +119,38 @@ class RetrievalContest:
         """The name of the metric of the gate, with its cut-off."""
         return f"recall@{self.config.evaluate_models.retrieval_k}"
 
-    def judge(self, retriever: Retriever) -> Result:
-        """Returns recall over the whole corpus, per slice, and how varied the answers are."""
+    def judge(self, retriever: Retriever, folder: Path | None = None) -> Result:
+        """Returns metrics over the whole corpus, per slice, and how varied the answers are.
+
+        Args:
+          retriever: The model.
+          folder: Where to keep its vectors; None keeps none.
+        """
         posts, k = self.collection, self.config.evaluate_models.retrieval_k
         asked = self._first_windows()
-        vectors = retriever.encode_posts(posts.post_ids, posts.author_ids)
-        queries = retriever.encode_users(asked)
-        eligible = vectors[posts.is_eligible]
-        if not (np.isfinite(eligible).all() and np.isfinite(queries).all()):
-            count = int((~np.isfinite(eligible)).sum() + (~np.isfinite(queries)).sum())
-            return Result({"not_finite": count}, None)
-        index = ExactIndex(vectors, posts.is_eligible)
-        rows = index.search(queries, k, excluded=self._known(asked)).rows
+        runner = EmbeddingRunner(retriever=retriever, splits={"posts": posts, "users": asked})
+        try:
+            vectors = runner.run(folder, "tensorstore")
+        except NotFiniteError as error:
+            return Result({"not_finite": error.count}, None)
+        index = ExactIndex(vectors["posts"], posts.is_eligible)
+        rows = index.search(vectors["users"], k, excluded=self._known(asked)).rows
         ids = np.append(posts.post_ids, 0)  # row -1 is no post
         retrieved = ids[rows]
         corpus = posts.post_ids[posts.is_eligible]
-        recall = user_metrics.recall(asked.user_ids, retrieved, self._relevant())
+        found = user_metrics.retrieval(asked.user_ids, retrieved, self._relevant())
         report = {
-            "users": len(recall.values),
-            self.metric: _finite(recall.mean),
+            "users": len(found.recall.values),
+            self.metric: _finite(found.recall.mean),
+            f"ndcg@{k}": _finite(found.ndcg.mean),
+            f"mrr@{k}": _finite(found.reciprocal_rank.mean),
             "coverage": _finite(Coverage.of(retrieved, corpus).values()["coverage"]),
             "slices": {
-                name: {"users": len(members), "recall": _finite(recall.of(members).mean)}
+                name: {"users": len(members), "recall": _finite(found.recall.of(members).mean)}
                 for name, members in _slices(self.windows).items()
             },
         }
-        return Result(report, recall)
+        return Result(report, found.recall)
 
     def _first_windows(self) -> Windows:
         order = np.lexsort((self.windows.starts_at, self.windows.user_ids))

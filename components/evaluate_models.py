@@ -108,7 +108,13 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
         made, report = {}, {}
         for role, contest in contests.items():
             entrants = _entrants(context, role, candidates[role], champion, popular=popular)
-            results = {name: contest.judge(model) for name, model in entrants.models.items()}
+            outputs = (
+                draft.folder / "outputs" / role if config.evaluate_models.keep_outputs else None
+            )
+            results = {
+                name: contest.judge(model, outputs and outputs / name)
+                for name, model in entrants.models.items()
+            }
             report[role] = {name: result.report for name, result in results.items()}
             comparison = _comparison(context, contest.metric, results, role)
             made[role] = _decide(context, entrants, comparison, force=force, reason=reason)
@@ -273,7 +279,7 @@ def _summary(report: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def _draw(folder: Path, report: Mapping[str, Mapping[str, Any]]) -> None:
     panels = {
-        metric: {name: values.get(metric) for name, values in report[role].items()}
+        f"{role} {metric}": {name: values.get(metric) for name, values in report[role].items()}
         for role in releases.ROLES
         for metric in report[role]["random"]
         if metric.startswith(("ndcg@", "recall@")) or metric == "gauc"

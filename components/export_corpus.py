@@ -26,7 +26,7 @@ from components.known_values import KnownValues
 from components.post_facts import PostFacts
 from components.step import Context
 from phoenix import attributes
-from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError, Posts
+from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError
 from phoenix.hashing import HashSpec, collision_report
 from phoenix.memory import keep_freed_memory
 
@@ -55,15 +55,12 @@ def run(context: Context) -> Artifact:
         compilation.use_cache(context.store)
         posts = context.store.read_file(validated, data_files.POSTS_FILE)
         collection = audience.collection_of(posts, context.config, context.day)
-        retriever = model.retriever()
-        eligible = np.flatnonzero(collection.is_eligible)
-        wanted = Posts(collection.post_ids[eligible], collection.author_ids[eligible])
+        runner = EmbeddingRunner(retriever=model.retriever(), splits={"posts": collection})
         try:
-            embedded = EmbeddingRunner(retriever=retriever, splits={"posts": wanted}).embed("posts")
+            vectors = runner.run()["posts"]
         except NotFiniteError as error:
             raise BadDataError(f"{model.artifact.ref}: {error}") from error
-        vectors = np.zeros((len(collection.post_ids), embedded.shape[1]), np.float32)
-        vectors[eligible] = embedded
+        num_eligible = int(collection.is_eligible.sum())
         Corpus(
             model.digest,
             collection.post_ids,
@@ -77,15 +74,15 @@ def run(context: Context) -> Artifact:
             model=model.kind,
             model_digest=model.digest,
             posts=len(collection.post_ids),
-            eligible=len(eligible),
-            emb_size=embedded.shape[1],
+            eligible=num_eligible,
+            emb_size=vectors.shape[1],
             collisions=collisions(
                 featurizer.hash_spec(context.config.hashing),
                 collection.post_ids,
                 collection.author_ids,
             ),
         )
-        logger.info("Embedded %d of %d posts.", len(eligible), len(collection.post_ids))
+        logger.info("Embedded %d of %d posts.", num_eligible, len(collection.post_ids))
     return context.written()
 
 

@@ -158,7 +158,8 @@ def metrics(facts: DayFacts) -> Panel | None:
 
 def _role_metrics(role: str, decided: Panel, by_model: Mapping[str, Panel]) -> Panel:
     entrants = [name for name in _ENTRANTS if name in by_model]
-    measured = [name for name in by_model["random"] if _is_number(by_model["random"][name])]
+    found = [item for name in entrants for item in by_model[name].items()]
+    measured = list(dict.fromkeys(name for name, value in found if _is_number(value)))
     counts = [name for name in measured if name.endswith("users") or name == "impressions"]
     names = [name for name in measured if name not in counts]
     gate = decided["metric"]
@@ -296,7 +297,8 @@ def _bars(values: Mapping[str, float | None]) -> list[Panel]:
 def _best(name: str, values: Sequence[float | None]) -> float | None:
     """Returns the highest value, unless all are equal or more of it is not simply better."""
     known = {value for value in values if value is not None}
-    return max(known) if len(known) > 1 and name != "coverage" else None
+    is_simple = name not in ("coverage", "not_finite") and not name.endswith("_error")
+    return max(known) if len(known) > 1 and is_simple else None
 
 
 def _is_number(value: object) -> bool:

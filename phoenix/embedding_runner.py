@@ -1,24 +1,22 @@
-"""Embeddings of posts or users, split by split, from any retriever."""
+"""Embeddings of posts or users, split by split, from any retriever.
+
+Glossary of shapes:
+  M: posts of a collection, N: windows, D: vector size.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from phoenix.array_files import FileFormat, write_array
+from phoenix.baselines import Collection
 from phoenix.recommender import Retriever
 from phoenix.windows import Windows
 
 Content = TypeVar("Content")
-
-
-class Posts(NamedTuple):
-    """Posts to embed."""
-
-    post_ids: np.ndarray  # [M] int64
-    author_ids: np.ndarray  # [M] int64
 
 
 class NotFiniteError(ArithmeticError):
@@ -32,27 +30,29 @@ class NotFiniteError(ArithmeticError):
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingRunner:
-    """Embeds the posts, or the users of the windows, of each split.
+    """Embeds the eligible posts, or the users of the windows, of each split.
 
     Override `embed` to change what is extracted.
     """
 
     retriever: Retriever
-    splits: Mapping[str, Posts | Windows]
+    splits: Mapping[str, Collection | Windows]
 
     def embed(self, split: str) -> np.ndarray:
-        """Returns `[M, D]` float32 vectors of one split.
+        """Returns `[M, D]` float32 vectors of posts, zero where not eligible, or `[N, D]` of users.
 
         Raises:
           ValueError: If there is no such split.
           NotFiniteError: If a vector is not finite.
         """
         content = chosen_split(self.splits, split)
-        if isinstance(content, Posts):
-            vectors = self.retriever.encode_posts(content.post_ids, content.author_ids)
-            ids, kind = content.post_ids, "post"
-        else:
+        if isinstance(content, Windows):
             vectors, ids, kind = self.retriever.encode_users(content), content.user_ids, "user"
+        else:
+            ids, kind, wanted = content.post_ids, "post", content.is_eligible
+            found = self.retriever.encode_posts(ids[wanted], content.author_ids[wanted])
+            vectors = np.zeros((len(ids), found.shape[1]), np.float32)
+            vectors[wanted] = found
         broken = ~np.isfinite(vectors).all(axis=1)
         if broken.any():
             raise NotFiniteError(
@@ -62,20 +62,26 @@ class EmbeddingRunner:
             )
         return vectors
 
-    def run(self, folder: Path, file_format: FileFormat = "npy") -> dict[str, Path]:
-        """Writes the vectors of every split below `folder`, which must exist.
+    def run(
+        self, folder: Path | None = None, file_format: FileFormat = "npy"
+    ) -> dict[str, np.ndarray]:
+        """Returns the vectors of every split, and writes them below `folder` if there is one.
 
         Raises:
           ValueError: If a split has no data.
           NotFiniteError: If a vector is not finite.
         """
         for split, content in self.splits.items():
-            if not len(content[0]):
+            ids = content.user_ids if isinstance(content, Windows) else content.post_ids
+            if not len(ids):
                 raise ValueError(f"The split {split!r} has no data.")
-        return {
-            split: write_array(folder / split, self.embed(split), file_format)
-            for split in self.splits
-        }
+        vectors = {}
+        for split in self.splits:
+            vectors[split] = self.embed(split)
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+                write_array(folder / split, vectors[split], file_format)
+        return vectors
 
 
 def chosen_split(splits: Mapping[str, Content], split: str) -> Content:

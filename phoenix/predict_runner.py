@@ -1,7 +1,7 @@
 """Predictions for the candidates of windows, split by split, from any ranker, with metrics.
 
 Glossary of shapes:
-  N: windows, C: candidates, A: actions, E: impressions (real candidates).
+  N: windows, C: candidates, A: actions, E: impressions (real candidates), in order of the windows.
 """
 
 import json
@@ -9,17 +9,32 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from phoenix import metrics
+from phoenix import metrics, user_metrics
 from phoenix.array_files import FileFormat, write_array
 from phoenix.embedding_runner import NotFiniteError, chosen_split
 from phoenix.mergeable_metrics import Deviations, Sums
 from phoenix.recommender import Ranker
 from phoenix.windows import DWELL_SCALE_SECONDS, Windows, unpack_actions
 
-Metrics = dict[str, dict[str, float | None]]  # action -> name -> value; None is undefined
+Metrics = dict[str, Any]  # As JSON; None is undefined.
+
+
+class Predictions(NamedTuple):
+    """What a ranker says of the impressions of a split."""
+
+    probabilities: np.ndarray  # [E, A]
+    dwell_seconds: np.ndarray | None  # [E]; None where the ranker does not say
+
+
+class Judged(NamedTuple):
+    """What a ranker says of a split, and how good it is."""
+
+    predictions: Predictions
+    metrics: Metrics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,47 +47,49 @@ class PredictRunner:
     ranker: Ranker
     splits: Mapping[str, Windows]
 
-    def predict(self, split: str) -> np.ndarray:
-        """Returns `[E, A]` probabilities of the impressions of a split, in order of the windows.
+    def predict(self, split: str) -> Predictions:
+        """Returns the predictions for the impressions of a split.
 
         Raises:
           ValueError: If there is no such split.
           NotFiniteError: If a prediction is not finite.
         """
         windows = chosen_split(self.splits, split)
-        predicted = self.ranker.predict(windows)[windows.candidate_mask]
-        if count := int((~np.isfinite(predicted)).sum()):
+        is_real = windows.candidate_mask
+        seconds = self.ranker.predict_dwell(windows)
+        predictions = Predictions(
+            self.ranker.predict(windows)[is_real], None if seconds is None else seconds[is_real]
+        )
+        said = [values for values in predictions if values is not None]
+        if count := sum(int((~np.isfinite(values)).sum()) for values in said):
             raise NotFiniteError(
                 f"{self.ranker.name}, split {split!r}: {count} predictions are not finite.", count
             )
-        return predicted
+        return predictions
 
-    def metrics(self, split: str, predicted: np.ndarray) -> Metrics:
-        """Returns the metrics of each action, from the `[E, A]` predictions of a split."""
+    def metrics(self, split: str, predictions: Predictions) -> Metrics:
+        """Returns the number of impressions and the metrics of actions and of the dwell time."""
         windows = self.splits[split]
-        done = unpack_actions(windows.labels[windows.candidate_mask], len(self.ranker.actions))
-        return {
-            action: _action_metrics(done[:, a], predicted[:, a])
-            for a, action in enumerate(self.ranker.actions)
-        }
-
-    def dwell_metrics(self, split: str) -> dict[str, float | None]:
-        """Returns MAE and MSE in seconds and XAUC of the dwell time; empty if it is not predicted.
-
-        Longer times count as the longest that the head can say: it learned no others.
-        """
-        windows = self.splits[split]
-        seconds = self.ranker.predict_dwell(windows)
-        if seconds is None:
-            return {}
         is_real = windows.candidate_mask
-        targets = np.minimum(windows.label_dwell_seconds[is_real], DWELL_SCALE_SECONDS)
-        values = Deviations.of(targets, seconds[is_real], largest=DWELL_SCALE_SECONDS).values()
-        values["xauc"] = metrics.xauc(targets, seconds[is_real])  # all are here: no bins needed
-        return {name: _finite(value) for name, value in values.items()}
+        users = np.repeat(windows.user_ids, is_real.sum(axis=1))
+        done = unpack_actions(windows.labels[is_real], len(self.ranker.actions))
+        measured: Metrics = {
+            "impressions": len(users),
+            "actions": {
+                action: _action_metrics(users, done[:, a], predictions.probabilities[:, a])
+                for a, action in enumerate(self.ranker.actions)
+            },
+        }
+        if predictions.dwell_seconds is not None:
+            seconds = windows.label_dwell_seconds[is_real]
+            measured |= _dwell_metrics(seconds, predictions.dwell_seconds)
+        return measured
 
-    def run(self, folder: Path, file_format: FileFormat = "npy") -> dict[str, Metrics]:
-        """Writes predictions and `metrics.json` below `folder`, which must exist.
+    def run(self, folder: Path | None = None, file_format: FileFormat = "npy") -> dict[str, Judged]:
+        """Returns predictions and metrics of every split, and writes them if there is a `folder`.
+
+        The files of a split are its probabilities, its dwell times as `<split>_dwell_seconds`, and
+        its part of `metrics.json`.
 
         Raises:
           ValueError: If a split has no data.
@@ -81,27 +98,51 @@ class PredictRunner:
         for split, windows in self.splits.items():
             if not windows.candidate_mask.any():
                 raise ValueError(f"The split {split!r} has no data.")
-        measured = {}
+        judged = {}
         for split in self.splits:
-            predicted = self.predict(split)
-            write_array(folder / split, predicted, file_format)
-            measured[split] = self.metrics(split, predicted)
-        text = json.dumps(measured, indent=1, sort_keys=True, allow_nan=False)
-        (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
-        return measured
+            predictions = self.predict(split)
+            judged[split] = Judged(predictions, self.metrics(split, predictions))
+            if folder is not None:
+                _write(folder, split, predictions, file_format)
+        if folder is not None:
+            content = {split: each.metrics for split, each in judged.items()}
+            text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
+            (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        return judged
 
 
-def _action_metrics(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float | None]:
+def _write(folder: Path, split: str, predictions: Predictions, file_format: FileFormat) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_array(folder / split, predictions.probabilities, file_format)
+    if predictions.dwell_seconds is not None:
+        write_array(folder / f"{split}_dwell_seconds", predictions.dwell_seconds, file_format)
+
+
+def _action_metrics(
+    users: np.ndarray, labels: np.ndarray, predicted: np.ndarray
+) -> dict[str, float | None]:
     probabilities = np.clip(predicted.astype(np.float64), 0, 1)
     sums = Sums.of(labels, probabilities).values()
     values = {
         "positives": float(labels.sum()),
         "auc": metrics.auc(labels, probabilities),
+        "gauc": user_metrics.auc(users, probabilities, labels > 0).mean,
         "pr_auc": metrics.pr_auc(labels, probabilities),
         "rce": sums.pop("relative_cross_entropy"),
         **sums,
     }
     return {name: _finite(value) for name, value in values.items()}
+
+
+def _dwell_metrics(seconds: np.ndarray, predicted: np.ndarray) -> dict[str, float | None]:
+    """MAE and MSE in seconds, and XAUC.
+
+    Longer times count as the longest that the head can say: it learned no others.
+    """
+    targets = np.minimum(seconds, DWELL_SCALE_SECONDS)
+    values = Deviations.of(targets, predicted, largest=DWELL_SCALE_SECONDS).values()
+    values["xauc"] = metrics.xauc(targets, predicted)  # all are here: no bins needed
+    return {f"dwell_{name}": _finite(value) for name, value in values.items()}
 
 
 def _finite(value: float) -> float | None:

@@ -1,7 +1,8 @@
 """Metrics user by user, and how sure a difference of their means is.
 
-The mean over users of what is here is what `phoenix.metrics` calls NDCG, grouped AUC and recall;
-the values by themselves allow a comparison of two models on the same users.
+Their means over users are NDCG, grouped AUC, recall and MRR; the values by themselves allow a
+comparison of two models on the same users, and `mergeable_metrics.WeightedMean` of pieces of them
+is that of the whole. A metric that is defined for nobody has the mean NaN.
 
 Glossary of shapes:
   E: impressions, U: users, N: requests, K: retrieved posts.
@@ -37,7 +38,9 @@ def ndcg(
 ) -> UserValues:
     """NDCG@k of the impressions of each user who had something to gain and something to order.
 
+    DCG = sum over places i = 1 .. k of gain_i / log2(i + 1), divided by that of the best order.
     A user with one impression has nothing to order. Equal scores go by lower post id.
+    Source: Järvelin and Kekäläinen 2002, with linear gains.
 
     Args:
       user_ids: `[E]` int64.
@@ -67,6 +70,9 @@ def ndcg(
 def auc(user_ids: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> UserValues:
     """AUC within each user who has positives and negatives, weighted by impressions.
 
+    What separates users does not count. Its mean is the grouped AUC of Zhu et al. 2017, "Optimized
+    Cost per Click in Taobao Display Advertising".
+
     Args:
       user_ids: `[E]` int64.
       scores: `[E]`; ties count half.
@@ -91,16 +97,28 @@ def auc(user_ids: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> UserVal
     return UserValues(users[defined], values, counts[defined].astype(np.float64))
 
 
-def recall(
+class RetrievalValues(NamedTuple):
+    """How well what users were to get was retrieved, for users who were to get anything."""
+
+    recall: UserValues  # Share of the relevant posts; with more than K of them it cannot reach 1.
+    ndcg: UserValues  # As above, where a relevant post gains 1.
+    reciprocal_rank: UserValues  # 1 / place of the first relevant post, 0 where there is none.
+
+
+def retrieval(
     user_ids: np.ndarray, retrieved: np.ndarray, relevant: tuple[np.ndarray, np.ndarray]
-) -> UserValues:
-    """Share of each user's relevant posts that were retrieved, for users who have any.
+) -> RetrievalValues:
+    """Recall@K, NDCG@K and the reciprocal rank of each user's relevant posts.
 
     Args:
       user_ids: `[N]` int64, distinct.
-      retrieved: `[N, K]` int64 post ids; 0 = none.
-      relevant: Users and posts, two int64 arrays of one length; users not in `user_ids` are
-        ignored, repeated pairs count once.
+      retrieved: `[N, K]` int64 post ids, best first, distinct in a row; 0 = none.
+      relevant: Users and posts, two int64 arrays of one length, no post 0; users not in `user_ids`
+        are ignored, repeated pairs count once.
+
+    >>> liked = (np.array([7, 7]), np.array([4, 9]))
+    >>> retrieval(np.array([7]), np.array([[5, 4, 3]]), liked).reciprocal_rank.mean
+    0.5
     """
     order = np.argsort(user_ids)
     place = np.searchsorted(user_ids[order], relevant[0])
@@ -110,11 +128,23 @@ def recall(
         np.stack([order[place[known]], relevant[1][known]], axis=1).reshape(-1, 2), axis=0
     )
     row, post = pairs.T
-    hit = (retrieved[row] == post[:, None]).any(axis=1)
+    is_hit = retrieved[row] == post[:, None]  # [pairs, K]
+    rank = np.where(is_hit.any(axis=1), is_hit.argmax(axis=1) + 1.0, np.inf)
     total = np.bincount(row, minlength=len(user_ids))
-    found = np.bincount(row, hit, minlength=len(user_ids))
+    found = np.bincount(row, np.isfinite(rank), minlength=len(user_ids))
+    gained = np.bincount(row, 1 / np.log2(rank + 1), minlength=len(user_ids))
+    best = np.cumsum(1 / np.log2(np.arange(retrieved.shape[1]) + 2))
+    first = np.full(len(user_ids), np.inf)
+    np.minimum.at(first, row, rank)
     asked = order[total[order] > 0]
-    return UserValues(user_ids[asked], found[asked] / total[asked], np.ones(len(asked)))
+    ideal = best[np.minimum(total[asked], len(best)) - 1]
+    users, weights = user_ids[asked], np.ones(len(asked))
+    return RetrievalValues(
+        *(
+            UserValues(users, values, weights)
+            for values in (found[asked] / total[asked], gained[asked] / ideal, 1 / first[asked])
+        )
+    )
 
 
 def gain_interval(

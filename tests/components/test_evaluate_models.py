@@ -2,9 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from components import featurizer, models, windows_files
 from components.contract import ExitCode
+from phoenix.array_files import read_array
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 
@@ -22,6 +25,38 @@ def test_all_four_recommenders_are_compared_with_finite_numbers(three_days) -> N
         "short_history",
         "long_history",
     }
+
+
+def test_retrieval_is_judged_by_recall_order_and_first_hit(three_days) -> None:
+    artifact = three_days.artifact("evaluate_models", DAYS[2])
+    report = json.loads(artifact.path("metrics.json").read_text())["retrieval"]["most_popular"]
+    assert 0 < report["mrr@20"] <= 1
+    assert 0 < report["ndcg@20"] <= 1
+    assert 0 < report["recall@20"] <= 1
+    assert 0 < report["coverage"] <= 1
+
+
+def test_what_models_said_is_kept_where_it_is_asked_for_in_the_order_of_the_features(world) -> None:
+    assert not (world.artifact("evaluate_models", DAYS[2]).folder / "outputs").exists()
+    world.edit("{retrieval_k: 20}", "{retrieval_k: 20, keep_outputs: true}")
+    assert world.run("evaluate_models", DAYS[2]) == 0
+    outputs = world.artifact("evaluate_models", DAYS[2]).folder / "outputs"
+    windows = windows_files.read_windows(
+        world.artifact("build_features", DAYS[2]).folder,
+        spec=featurizer.hash_spec(world.config.hashing),
+    )
+    model = models.load(world.artifact("train_ranker", DAYS[2]).path("model"))
+    expected = model.predict(windows)[windows.candidate_mask]
+    np.testing.assert_array_equal(read_array(outputs / "ranker/candidate/day"), expected)
+    impressions = world.artifact("build_features", DAYS[2]).path("impressions.parquet")
+    posts = windows_files.read_candidates(impressions)[0]
+    np.testing.assert_array_equal(posts, windows.candidate_post_ids[windows.candidate_mask])
+    measured = json.loads((outputs / "ranker/candidate/metrics.json").read_text())["day"]
+    report = json.loads(world.artifact("evaluate_models", DAYS[2]).path("metrics.json").read_text())
+    assert measured.items() <= report["ranker"]["candidate"].items()
+    for name in ("candidate", "champion", "most_popular", "random"):
+        users = read_array(outputs / "retrieval" / name / "users")
+        assert len(users) == len(np.unique(windows.user_ids))
 
 
 def test_the_decision_has_reasons_numbers_and_an_interval(three_days) -> None:

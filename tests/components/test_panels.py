@@ -77,7 +77,8 @@ def test_the_best_is_the_highest_of_different_values(
     values: list[float | None], best: float | None
 ) -> None:
     assert panels._best("ndcg@5", values) == best
-    assert panels._best("coverage", values) is None
+    for name in ("coverage", "not_finite", "dwell_mean_absolute_error"):
+        assert panels._best(name, values) is None
 
 
 def test_bars_are_shares_of_the_largest() -> None:

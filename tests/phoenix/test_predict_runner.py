@@ -1,10 +1,12 @@
 """Predictions per split are those of the model, with metrics that one can add to."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 
+from phoenix import user_metrics
 from phoenix.array_files import read_array
 from phoenix.baselines import Random
 from phoenix.embedding_runner import NotFiniteError
@@ -23,49 +25,72 @@ def test_predictions_of_real_candidates_are_written_with_their_metrics(tmp_path)
     padded = WINDOWS.candidate_post_ids.copy()
     padded[:, -3:] = 0
     windows = WINDOWS._replace(candidate_post_ids=padded)
-    measured = runner(test=windows).run(tmp_path)
-    predicted = read_array(tmp_path / "test.npy")
+    judged = runner(test=windows).run(tmp_path / "new")["test"]
+    predicted = judged.predictions.probabilities
     np.testing.assert_array_equal(predicted, RANKER.predict(windows)[padded != 0])
-    assert json.loads((tmp_path / "metrics.json").read_text()) == measured
-    liked = (WINDOWS.labels & np.uint64(1))[padded != 0]
-    assert measured["test"]["like"]["positives"] == liked.sum()
-    assert measured["test"]["hide"]["auc"] is None  # Nobody hides anything in this world.
+    np.testing.assert_array_equal(read_array(tmp_path / "new/test.npy"), predicted)
+    assert json.loads((tmp_path / "new/metrics.json").read_text()) == {"test": judged.metrics}
+    liked = ((WINDOWS.labels & np.uint64(1))[padded != 0] > 0).astype(float)
+    actions = judged.metrics["actions"]
+    assert actions["like"]["positives"] == liked.sum()
+    assert actions["hide"]["auc"] is None  # Nobody hides anything in this world.
+    users = np.repeat(windows.user_ids, 5)
+    assert actions["like"]["gauc"] == user_metrics.auc(users, predicted[:, 0], liked > 0).mean
+
+
+def test_every_metric_of_an_action_and_of_a_time_is_there():
+    judged = runner(test=WINDOWS).run()["test"].metrics
+    assert set(judged["actions"]["like"]) == {
+        *("positives", "auc", "gauc", "pr_auc", "log_loss", "rce", "calibration", "accuracy"),
+        *("mean_absolute_error", "mean_squared_error"),
+    }
 
 
 def test_a_subclass_adds_a_metric_by_one_method(tmp_path):
     class WithMean(PredictRunner):
-        def metrics(self, split, predicted):
-            return {**super().metrics(split, predicted), "all": {"mean": float(predicted.mean())}}
+        def metrics(self, split, predictions):
+            mean = float(predictions.probabilities.mean())
+            return {**super().metrics(split, predictions), "mean": mean}
 
-    measured = runner(WithMean, test=WINDOWS).run(tmp_path)
-    assert 0 <= measured["test"]["all"]["mean"] <= 1
+    judged = runner(WithMean, test=WINDOWS).run(tmp_path)["test"]
+    assert judged.metrics["mean"] == judged.predictions.probabilities.mean()
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {"test": judged.metrics}
 
 
 def test_a_split_that_is_not_there_or_empty_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match=r"one of the splits \['test'\], got 'train'"):
         runner(test=WINDOWS).predict("train")
     with pytest.raises(ValueError, match="split 'test' has no data"):
-        runner(test=WINDOWS.rows(slice(0))).run(tmp_path)
+        runner(some=WINDOWS, test=WINDOWS.rows(slice(0))).run(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
-def test_predictions_that_are_no_numbers_are_refused(monkeypatch):
-    monkeypatch.setattr(Random, "predict", lambda *_: np.full((50, 8, 2), np.nan))
-    with pytest.raises(NotFiniteError, match="800 predictions are not finite"):
+@pytest.mark.parametrize("said", ["predict", "predict_dwell"])
+def test_predictions_that_are_no_numbers_are_refused(said, monkeypatch):
+    shape = (50, 8, 2) if said == "predict" else (50, 8)
+    monkeypatch.setattr(Random, said, lambda *_: np.full(shape, np.nan))
+    with pytest.raises(NotFiniteError, match=f"{math.prod(shape)} predictions are not finite"):
         runner(test=WINDOWS).predict("test")
 
 
-def test_dwell_is_judged_on_real_candidates_up_to_what_the_head_can_say():
+def test_dwell_is_judged_on_real_candidates_up_to_what_the_head_can_say(tmp_path):
     class Knowing(Random):
         def predict_dwell(self, windows):
             return np.minimum(windows.label_dwell_seconds, 30) + 1
 
     seconds = np.arange(50 * 8, dtype=np.float32).reshape(50, 8)
-    windows = WINDOWS._replace(label_dwell_seconds=seconds)
+    windows = WINDOWS._replace(
+        label_dwell_seconds=seconds, candidate_post_ids=WINDOWS.candidate_post_ids.copy()
+    )
     windows.candidate_post_ids[:, -1] = 0
     knowing = PredictRunner(ranker=Knowing(actions=ACTIONS, seed=0), splits={"test": windows})
-    assert knowing.dwell_metrics("test") == {
-        "mean_absolute_error": 1.0,
-        "mean_squared_error": 1.0,
-        "xauc": 1.0,
+    judged = knowing.run(tmp_path)["test"]
+    dwell = {name: value for name, value in judged.metrics.items() if name.startswith("dwell_")}
+    assert dwell == {
+        "dwell_mean_absolute_error": 1.0,
+        "dwell_mean_squared_error": 1.0,
+        "dwell_xauc": 1.0,
     }
-    assert runner(test=WINDOWS).dwell_metrics("test") == {}
+    written = read_array(tmp_path / "test_dwell_seconds.npy")
+    np.testing.assert_array_equal(written, np.minimum(seconds[:, :-1], 30).reshape(-1) + 1)
+    assert "dwell_xauc" not in runner(test=WINDOWS).run()["test"].metrics

@@ -1,31 +1,91 @@
-"""Metrics by user agree with the metrics of the whole, and differences with their definition."""
+"""Metrics by user equal their slow definitions, and differences of them do, too."""
+
+import math
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix import metrics, user_metrics
+from phoenix import user_metrics
+from phoenix.mergeable_metrics import WeightedMean, merged
+
+impressions = st.lists(  # user, score, gain
+    st.tuples(st.integers(1, 3), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=25
+)
 
 
-@settings(deadline=None, max_examples=50)
-@given(data=st.data())
-def test_the_mean_of_the_users_is_the_metric_of_the_whole(data: st.DataObject) -> None:
-    num_users, size = data.draw(st.integers(1, 5)), data.draw(st.integers(2, 6))
-    seed = data.draw(st.integers(0, 2**32 - 1))
-    generator = np.random.default_rng(seed)
-    scores = generator.permutation(num_users * size).reshape(num_users, size).astype(float)
-    gains = generator.integers(0, 3, (num_users, size)).astype(float)
-    users = np.repeat(np.arange(num_users) + 7, size)
-    posts = np.arange(num_users * size) + 1
-    flat_scores, flat_gains = scores.reshape(-1), gains.reshape(-1)
+def slow_auc(scores, labels):
+    pairs = [(p > n) + (p == n) / 2 for p in scores[labels] for n in scores[~labels]]
+    return np.mean(pairs) if pairs else math.nan
 
-    ndcg = user_metrics.ndcg(users, posts, flat_scores, flat_gains, k=3)
-    np.testing.assert_allclose(ndcg.mean, metrics.ndcg_at_k(scores, gains, 3))
-    auc = user_metrics.auc(users, flat_scores, flat_gains > 0)
-    np.testing.assert_allclose(
-        auc.mean, metrics.grouped_auc(flat_gains > 0, flat_scores, users), equal_nan=True
-    )
+
+def slow_ndcg(scores, gains, k):
+    ranked = sorted(range(len(scores)), key=lambda place: -scores[place])
+    found, best = gains[ranked][:k], sorted(gains, reverse=True)[:k]
+    dcg, ideal = (sum(g / math.log2(i + 2) for i, g in enumerate(each)) for each in (found, best))
+    return dcg / ideal if ideal and len(scores) > 1 else math.nan
+
+
+@settings(deadline=None)
+@given(impressions, st.integers(1, 6))
+def test_auc_and_ndcg_of_each_user_match_their_definitions(rows, k) -> None:
+    users, scores, gains = np.array(rows).T
+    posts = np.arange(len(users)) + 1
+    auc = user_metrics.auc(users, scores, gains > 0)
+    ndcg = user_metrics.ndcg(users, posts, scores, gains.astype(float), k)
+    for found, slow in ((auc, lambda s, g: slow_auc(s, g > 0)), (ndcg, partial(slow_ndcg, k=k))):
+        expected = {user: slow(scores[users == user], gains[users == user]) for user in set(users)}
+        defined = {user: value for user, value in expected.items() if not math.isnan(value)}
+        assert found.user_ids.tolist() == sorted(defined)
+        np.testing.assert_allclose(found.values, [defined[user] for user in found.user_ids])
+    sizes = np.array([np.sum(users == user) for user in auc.user_ids])
+    np.testing.assert_array_equal(auc.weights, sizes)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.permutations(range(7)), st.lists(st.integers(1, 9), max_size=6)),
+        min_size=1,
+        max_size=5,
+    ),
+    st.integers(1, 7),
+)
+def test_retrieval_of_each_user_matches_its_definitions(rows, k) -> None:
+    users = np.arange(len(rows))[::-1] + 7
+    retrieved = np.array([found for found, _ in rows])[:, :k]  # 0 is no post
+    pairs = [(user, post) for user, (_, liked) in zip(users, rows, strict=True) for post in liked]
+    relevant = np.array(pairs, np.int64).reshape(-1, 2)
+    measured = user_metrics.retrieval(users, retrieved, (relevant[:, 0], relevant[:, 1]))
+    expected = {}
+    for user, found, (_, liked) in zip(users, retrieved.tolist(), rows, strict=True):
+        places = [found.index(post) for post in set(liked) if post in found]
+        if liked:
+            ideal = sum(1 / math.log2(i + 2) for i in range(min(k, len(set(liked)))))
+            expected[user] = (
+                len(places) / len(set(liked)),
+                sum(1 / math.log2(place + 2) for place in places) / ideal,
+                max((1 / (place + 1) for place in places), default=0),
+            )
+    for number, values in enumerate(measured):
+        actual = dict(zip(values.user_ids.tolist(), values.values.tolist(), strict=True))
+        assert actual == pytest.approx({user: each[number] for user, each in expected.items()})
+
+
+def test_pieces_of_users_merge_into_the_mean_of_all() -> None:
+    generator = np.random.default_rng(0)
+    users, scores = np.repeat(np.arange(40), 5), generator.normal(size=200)
+    labels = generator.random(200) < 0.4
+    whole = user_metrics.auc(users, scores, labels).mean
+    pieces = [user_metrics.auc(users[part], scores[part], labels[part]) for part in parts_of(200)]
+    states = [WeightedMean.of(piece.values, piece.weights) for piece in pieces]
+    assert merged(*states).values()["mean"] == pytest.approx(whole, rel=1e-12)
+
+
+def parts_of(count: int) -> list[slice]:
+    return [slice(0, 35), slice(35, 40), slice(40, count)]
 
 
 def test_ties_of_auc_count_half() -> None:
@@ -39,21 +99,12 @@ def test_a_user_with_one_impression_has_nothing_to_order() -> None:
     assert np.isnan(found.mean)
 
 
-def test_recall_counts_each_relevant_post_once_and_keeps_the_users_apart() -> None:
-    found = user_metrics.recall(
-        np.array([9, 7, 8]),
-        np.array([[1, 2], [3, 0], [1, 2]]),
-        (np.array([9, 9, 9, 7, 5]), np.array([2, 2, 4, 1, 1])),
-    )
-    assert dict(zip(found.user_ids.tolist(), found.values.tolist(), strict=True)) == {9: 0.5, 7: 0}
-
-
-def test_recall_without_users_or_relevant_posts_is_not_a_number() -> None:
-    nothing = np.empty(0, np.int64)
-    empty = user_metrics.recall(nothing, np.empty((0, 3), np.int64), (np.array([1]), np.array([1])))
-    assert np.isnan(empty.mean)
-    some = user_metrics.recall(np.array([1]), np.array([[5]]), (nothing, nothing))
-    assert np.isnan(some.mean)
+def test_retrieval_without_users_or_relevant_posts_is_not_a_number() -> None:
+    nothing, liked = np.empty(0, np.int64), (np.array([1]), np.array([1]))
+    nobody = user_metrics.retrieval(nothing, np.empty((0, 3), np.int64), liked)
+    nothing_liked = user_metrics.retrieval(np.array([1]), np.array([[5]]), (nothing, nothing))
+    for values in (*nobody, *nothing_liked):
+        assert np.isnan(values.mean)
 
 
 def test_the_interval_holds_a_clear_gain_and_covers_a_missing_one() -> None:
