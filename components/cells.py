@@ -72,8 +72,9 @@ def parse_flag(cells: pa.Array) -> Parsed:
     letters = _single_bytes(cells)
     if letters is not None and ((letters - ord("0")) < 2).all():
         return letters == ord("1"), np.ones(len(cells), bool)
-    is_yes = np.asarray(pc.is_in(cells, value_set=pa.array(_YES, cells.type)))
-    return is_yes, is_yes | np.asarray(pc.is_in(cells, value_set=pa.array(_NO, cells.type)))
+    texts = pc.utf8_trim_whitespace(cells)
+    is_yes = np.asarray(pc.is_in(texts, value_set=pa.array(_YES, texts.type)))
+    return is_yes, is_yes | np.asarray(pc.is_in(texts, value_set=pa.array(_NO, texts.type)))
 
 
 def parse_match(cells: pa.Array, values: Sequence[str]) -> np.ndarray:

@@ -83,6 +83,8 @@ def test_flags_are_yes_or_no_and_nothing_else() -> None:
     assert is_good.tolist() == [True] * 4 + [False] * 4
     assert found[:4].tolist() == [True, False, True, False]
     assert cells.parse_flag(pa.array([0, 1, 2]))[1].tolist() == [True, True, False]
+    found, is_good = cells.parse_flag(pa.array([" 1", "0\r\n", " ", "1 1"]))
+    assert (found.tolist(), is_good.tolist()) == ([True, *[False] * 3], [True, True, False, False])
 
 
 def test_values_that_do_not_fit_spoil_only_themselves() -> None:
