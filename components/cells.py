@@ -24,6 +24,7 @@ _YES, _NO = ["1", "true", "True", "TRUE", "1.0"], ["0", "false", "False", "FALSE
 # A time outside the years 1990 to 2099 is a wrong unit, an unset clock or a typing error.
 _FIRST_MS, _LAST_MS = 631_152_000_000, 4_102_444_799_999
 _MS_PER_UNIT = {"s": 1_000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
+_REPLACEMENT = "\ufffd"  # stands for bytes that were no UTF-8: two ids may differ in them
 _DIGITS = np.zeros(256, bool)  # bytes of which Arrow reads no other numbers than the patterns allow
 _DIGITS[[*b"0123456789-"]] = True
 
@@ -77,10 +78,11 @@ def parse_flag(cells: pa.Array) -> Parsed:
     return is_yes, is_yes | np.asarray(pc.is_in(texts, value_set=pa.array(_NO, texts.type)))
 
 
-def parse_match(cells: pa.Array, values: Sequence[str]) -> np.ndarray:
-    """Returns `[n]` bool: whether a cell, written as text, is one of `values`."""
-    texts = pc.utf8_trim_whitespace(cells) if _is_text(cells) else cells.cast(pa.string())
-    return np.asarray(pc.is_in(texts, value_set=pa.array(values, pa.string())))
+def parse_match(cells: pa.Array, values: Sequence[str]) -> Parsed:
+    """Reads whether a cell, written as text, is one of `values`; missing is none of them."""
+    texts = _texts(cells)
+    is_good = np.asarray(pc.is_valid(texts)) | np.asarray(pc.is_null(cells))
+    return np.asarray(pc.is_in(texts, value_set=pa.array(values, pa.string()))), is_good
 
 
 def parse_text_id(cells: pa.Array, end: str) -> Parsed:
@@ -90,7 +92,7 @@ def parse_text_id(cells: pa.Array, end: str) -> Parsed:
       cells: Text, or anything that can be written as text.
       end: The id is what comes before this; all of the text if it is empty.
     """
-    texts = pc.utf8_trim_whitespace(cells) if _is_text(cells) else cells.cast(pa.string())
+    texts = _texts(cells)
     encoded = texts.dictionary_encode()
     if not len(encoded.dictionary):
         return np.zeros(len(cells), np.int64), np.zeros(len(cells), bool)
@@ -101,8 +103,18 @@ def parse_text_id(cells: pa.Array, end: str) -> Parsed:
     return values, values != 0
 
 
+def _texts(cells: pa.Array) -> pa.Array:
+    """Returns cells as text without blanks around it; null where their type cannot be written."""
+    if _is_text(cells):
+        return pc.utf8_trim_whitespace(cells)
+    try:
+        return cells.cast(pa.string())
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # of lists, say; of bytes
+        return pa.nulls(len(cells), pa.string())
+
+
 def _text_id(text: str) -> int:
-    if not text:
+    if not text or _REPLACEMENT in text:
         return 0
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return max(int.from_bytes(digest, "big") >> 1, 1)

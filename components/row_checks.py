@@ -62,7 +62,7 @@ class RowCheck:
         if text_end is None:
             return self.whole(rows, column)
         values, is_good = cells.parse_text_id(rows.cells[column], text_end)
-        self._judge(is_good, "missing_value", rows, column, "an id")
+        self._judge(is_good, "unreadable_number", rows, column, "an id")
         return values
 
     def number(self, rows: RawRows, column: str) -> np.ndarray:
@@ -88,7 +88,9 @@ class RowCheck:
     def action(self, rows: RawRows, rule: ActionRule) -> np.ndarray:
         """Reads whether the user did something."""
         if rule.values:
-            return cells.parse_match(rows.cells[rule.column], rule.values)
+            values, is_good = cells.parse_match(rows.cells[rule.column], rule.values)
+            self._judge(is_good, "unreadable_flag", rows, rule.column, "text or a number")
+            return values & is_good
         if rule.at_least is None and rule.at_most is None:
             return self.flag(rows, rule.column)
         values = self.number(rows, rule.column)
@@ -118,5 +120,8 @@ class RowCheck:
 
 
 def _json_value(cell: pa.Scalar) -> object:
-    value = cell.as_py()
+    try:
+        value = cell.as_py()
+    except (ValueError, OverflowError):  # a time that Python's calendar does not reach
+        value = cell.cast(pa.int64()).as_py()
     return value if isinstance(value, str | int | bool | type(None)) else str(value)

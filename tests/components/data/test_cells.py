@@ -90,3 +90,19 @@ def test_flags_are_yes_or_no_and_nothing_else() -> None:
 def test_values_that_do_not_fit_spoil_only_themselves() -> None:
     found, is_good = cells.parse_whole(pa.array([5, 2**63], pa.uint64()))
     assert (found.tolist(), is_good.tolist()) == ([5, 0], [True, False])
+
+
+LISTS, BYTES = pa.array([[1], None]), pa.array([b"\xff\xfe", None], pa.binary(2))
+
+
+@pytest.mark.parametrize("column", [LISTS, BYTES], ids=["lists", "bytes"])
+def test_what_cannot_be_written_as_text_is_read_as_none(column: pa.Array) -> None:
+    assert not cells.parse_text_id(column, "")[1].any()
+    found, is_good = cells.parse_match(column, ["1"])
+    assert (found.tolist(), is_good.tolist()) == ([False, False], [False, True])
+
+
+def test_ids_with_bytes_that_are_no_text_are_not_mixed_up() -> None:
+    """Two names in a wrong encoding would become one."""
+    column = pa.array(["caf\ufffd", "cafe", "x/\ufffd"])
+    assert cells.parse_text_id(column, "/")[1].tolist() == [False, True, True]

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pyarrow as pa
 
+from components.layouts import ActionRule
 from components.raw_files import RawRows
 from components.row_checks import Rejections, RowCheck
 
@@ -44,3 +45,17 @@ def test_a_rejected_row_keeps_its_place_and_its_content() -> None:
     assert (first["table"], first["file"], first["line"]) == ("events", "a.csv", 3)
     assert json.loads(first["raw"]) == {"n": "x", "m": "?"}
     assert (last["rule"], last["line"]) == ("malformed_row", 9)
+
+
+def test_a_time_beyond_the_calendar_is_rejected_as_its_number() -> None:
+    times = pa.array([2**62], pa.timestamp("us"))
+    rows, check = RawRows("a", np.array([1]), {"t": times}), RowCheck(1)
+    check.time(rows, "t", "us")
+    assert check.rules == {0: "unreadable_time"}
+    assert check.details[0].endswith(f"got {2**62}")
+
+
+def test_an_action_is_not_read_from_lists() -> None:
+    rows, check = RawRows("a", np.array([1]), {"n": pa.array([["a"]])}), RowCheck(1)
+    assert not check.action(rows, ActionRule(column="n", values=("a",))).any()
+    assert check.details == {0: "n: expected text or a number, got \"['a']\""}
