@@ -7,6 +7,7 @@ hold values of the kind is refused by name.
 # pyright: reportAttributeAccessIssue=false
 # (pyarrow.compute makes its functions when it is imported)
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,7 +52,7 @@ def parse(section: AnyAttribute, cells: pa.Array, *, file: str) -> tuple[np.ndar
     attribute = section.declared
     if isinstance(section, SequenceAttribute):
         is_text = pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
-        lists = pc.split_pattern(cells, section.separator) if is_text else cells
+        lists = _split(cells, section.separator) if is_text else cells
         return _sequences(attribute, lists), np.zeros(len(cells), bool)
     if section.kind in ("raw", "bucketized"):
         numbers, is_good = cell_parsers.parse_number(cells)
@@ -96,6 +97,28 @@ def _words(attribute: Attribute, cells: pa.Array) -> np.ndarray:
     places = pc.index_in(trimmed, value_set=pa.array(attribute.words, pa.string()))
     found = np.asarray(pc.fill_null(places, _OTHER)).astype(np.int64)
     return attribute.of_places(np.where(cell_parsers.is_missing(texts), _MISSING, found))
+
+
+def _split(texts: pa.Array, separator: str) -> pa.Array:
+    """Returns lists of text. A list of JSON, which is what JSON lines hold, is taken as it is."""
+    parts = pc.split_pattern(texts, separator)
+    trimmed = pc.utf8_trim_whitespace(texts)
+    is_list = pc.and_(pc.starts_with(trimmed, "["), pc.ends_with(trimmed, "]"))
+    places = np.flatnonzero(np.asarray(pc.fill_null(is_list, False)))
+    if not len(places):
+        return parts
+    lists = parts.to_pylist()
+    for place in places:
+        lists[place] = _json_list(trimmed[int(place)].as_py(), lists[place])
+    return pa.array(lists, pa.list_(pa.string()))
+
+
+def _json_list(text: str, otherwise: list[str]) -> list[str | None]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return otherwise
+    return [each if isinstance(each, str | None) else json.dumps(each) for each in found]
 
 
 def _sequences(attribute: Attribute, lists: pa.Array) -> np.ndarray:

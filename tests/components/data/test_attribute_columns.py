@@ -81,7 +81,23 @@ def test_a_sequence_is_read_from_text_with_a_separator() -> None:
     ]
     hashed = attribute("sequence", num_rows=99, length=2)
     values = parsed(hashed, pa.array([[5, 6], [6]]))[0]
+    assert values == parsed(hashed, pa.array(["[5, 6]", '["6"]']))[0]
     assert values[0][1] == values[1][0] > 0 == values[1][1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('["b","a"]', [3, 2]),
+        (' [ "a,b", null, "b" ]\n', [1, 0]),
+        ("[]", [0, 0]),
+        ("[a],[b]", [1, 1]),
+        ("[" * 100_000 + "]", [1, 0]),
+        (None, [0, 0]),
+    ],
+)
+def test_a_sequence_in_json_lines_is_a_list(text: str | None, expected: list[int]) -> None:
+    assert parsed(LIST, pa.array([text, "a,b"]))[0] == [expected, [2, 3]]
 
 
 @pytest.mark.parametrize(
