@@ -200,7 +200,9 @@ class _Reading:
 
     def part(self, rows: RawRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns ids, times and values of the rows whose id and time can be read."""
-        self.num_rows += len(rows.lines)
+        self.num_rows += len(rows.lines) + len(rows.malformed)
+        for line, text in rows.malformed:
+            self._note(self.files.id, rows.file, line, text)
         check = RowCheck(len(rows.lines))
         ids = check.identifier(rows, self.files.id, self.text_end)
         check.mark(ids <= 0, "zero_id", rows, self.files.id, "an id above 0")
@@ -208,7 +210,7 @@ class _Reading:
         if self.files.known_at is not None:
             known_at = check.time(rows, self.files.known_at, self.files.time_unit)
         for row, detail in check.details.items():
-            self._note(detail.partition(":")[0], rows, row, detail)
+            self._note(detail.partition(":")[0], rows.file, rows.lines[row], detail)
         values = [np.empty((len(rows.lines), 0), np.float32)]
         for section in self.sections:
             cells = rows.cells[section.column]
@@ -216,7 +218,7 @@ class _Reading:
             values.append(found)
             for row in np.flatnonzero(is_unreadable):
                 came = f"{section.column}: expected a number, got {str(cells[row])!r:.80}"
-                self._note(section.column, rows, int(row), came)
+                self._note(section.column, rows.file, rows.lines[row], came)
         good = check.is_good
         return ids[good], known_at[good], np.concatenate(values, axis=1)[good]
 
@@ -239,9 +241,9 @@ class _Reading:
                     "%s; so are %d of %d cells.", self.first[column], count, self.num_rows
                 )
 
-    def _note(self, column: str, rows: RawRows, row: int, detail: str) -> None:
+    def _note(self, column: str, file: str, line: int, detail: str) -> None:
         self.unreadable[column] += 1
-        self.first.setdefault(column, f"{rows.file}, line {rows.lines[row]}: {detail}")
+        self.first.setdefault(column, f"{file}, line {line}: {detail:.200}")
 
 
 def _of_day(

@@ -96,6 +96,19 @@ def test_too_many_cells_that_cannot_be_read_are_refused_by_place(tmp_path: Path)
     assert asked.tolist() == [[5], [-1], [-1]]
 
 
+def test_rows_with_other_columns_count_as_rows_whose_id_cannot_be_read(tmp_path: Path) -> None:
+    lines = [(1, MIDNIGHT, 5), (2, MIDNIGHT, "4,5")]
+    with pytest.raises(
+        BadDataError, match=r"users.csv, line 3: expected 3 columns.*; so are 1 of 2"
+    ):
+        write(tmp_path, lines)
+    facts = write(tmp_path, lines, max_unreadable_share=0.5)
+    assert facts["attributes"]["users"] == {
+        "rows": 1,
+        "unreadable": {"user": 1, "since": 0, "age": 0},
+    }
+
+
 def test_values_of_other_attributes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match=r"expected the attributes \['age'\], found no file"):
         KnownValues.read(tmp_path, "user", [AGE])
