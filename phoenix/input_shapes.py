@@ -1,12 +1,15 @@
-"""The shapes of a model's inputs, checked where they come from outside.
+"""The shapes and types of a model's inputs, checked where they come from outside.
 
 An array of size 1 would be spread over the users, events or candidates of the others, a short one
-padded, and a hash beyond 32 bits cut, perhaps to the row of padding: a wrong score without a word.
+padded, a hash beyond 32 bits cut, perhaps to the row of padding, and one of the other byte order
+(as some files hold them) read backwards: a wrong score without a word.
 """
 
 from collections.abc import Mapping
 from typing import Literal
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from phoenix.attributes import width
@@ -38,7 +41,7 @@ _ALWAYS: Mapping[Part, Mapping[str, str]] = {
 def check_inputs(
     config: InputConfig, batch: RecsysBatch, embeddings: RecsysEmbeddings, *parts: Part
 ) -> None:
-    """Checks the shapes of what a model reads, and that hashes are rows of a table.
+    """Checks shapes and types of what a model reads, and that hashes are rows of a table.
 
     Args:
       config: Of the model.
@@ -48,7 +51,8 @@ def check_inputs(
 
     Raises:
       ValueError: If a field is missing, has another shape than the configuration and the other
-        fields ask for, or holds a hash that is no row; it names the field and what came.
+        fields ask for, is no array of numbers, or holds a hash that is no row; it names the field
+        and what came.
       TypeError: If `batch` or `embeddings` is something else.
     """
     for inputs, kind in ((batch, RecsysBatch), (embeddings, RecsysEmbeddings)):
@@ -83,10 +87,23 @@ def check_inputs(
                     f"`{type(inputs).__name__}.{field}`: expected the shape [{', '.join(known)}], "
                     f"got {got}."
                 )
+            _check_numbers(f"{type(inputs).__name__}.{field}", array)
             if field.endswith("_hashes"):
                 _check_rows(f"{type(inputs).__name__}.{field}", np.asarray(array))
             # The first field with an axis says how long the axis is in all others.
             sizes |= {name: size for name, size in zip(names, shape, strict=True) if name in "BSC"}
+
+
+def _check_numbers(field: str, array: object) -> None:
+    """Raises unless JAX reads `array` as the real numbers that NumPy sees in it."""
+    if not isinstance(array, np.ndarray | jax.Array):
+        raise ValueError(f"`{field}`: expected an array, got a {type(array).__name__}.")
+    kinds = (jnp.floating, jnp.integer, jnp.bool_)
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds) or not array.dtype.isnative:
+        raise ValueError(
+            f"`{field}`: expected real numbers in the byte order of this machine, "
+            f"got {array.dtype!r}."
+        )
 
 
 def _check_rows(field: str, hashes: np.ndarray) -> None:

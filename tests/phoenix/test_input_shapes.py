@@ -1,7 +1,9 @@
 """Inputs of a wrong shape are named; without the check they would be spread or padded."""
 
 import dataclasses
+from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -64,6 +66,35 @@ def test_a_hash_that_is_no_row_is_named(value: float) -> None:
         ValueError, match=r"candidate_post_hashes`: expected .*, got (4294967296|-1|float64)"
     ):
         check_inputs(CONFIG, batch, embeddings, *EVERY)
+
+
+@pytest.mark.parametrize("field", ["user_embeddings", "history_actions", "user_hashes"])
+@pytest.mark.parametrize("kind", [">f4", ">i4", "c8", "U3", object])
+def test_what_jax_would_read_as_other_numbers_is_named(field: str, kind: Any) -> None:
+    batch, embeddings = example(CONFIG)
+    inputs = batch if hasattr(batch, field) else embeddings
+    array = np.asarray(getattr(inputs, field)).astype(kind)
+    if inputs is batch:
+        batch = batch._replace(**{field: array})
+    else:
+        embeddings = dataclasses.replace(embeddings, **{field: array})
+    with pytest.raises(ValueError, match=rf"{field}`: expected real numbers .*, got dtype"):
+        check_inputs(CONFIG, batch, embeddings, *EVERY)
+
+
+def test_a_list_is_named() -> None:
+    batch, embeddings = example(CONFIG)
+    batch = batch._replace(user_hashes=np.asarray(batch.user_hashes).tolist())
+    with pytest.raises(ValueError, match="user_hashes`: expected an array, got a list"):
+        check_inputs(CONFIG, batch, embeddings, *EVERY)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, np.float16, np.float64, np.uint8, bool])
+def test_every_native_number_is_taken(dtype: Any) -> None:
+    batch, embeddings = example(CONFIG)
+    rows = np.asarray(embeddings.user_embeddings).astype(dtype)
+    for array in (rows, jnp.asarray(rows)):
+        check_inputs(CONFIG, batch, dataclasses.replace(embeddings, user_embeddings=array), *EVERY)
 
 
 def test_swapped_inputs_are_named() -> None:
