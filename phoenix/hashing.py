@@ -50,9 +50,11 @@ class HashTable:
                 f"`num_rows` must be an integer in [2, {most}] for modulus "
                 f"{self.modulus}, got {self.num_rows!r}."
             )
-        if not all(-(2**63) <= value < 2**63 for value in self.scales + self.biases):
+        constants = (*self.scales, *self.biases)
+        if not all(type(value) is int and -(2**63) <= value < 2**63 for value in constants):
             raise ValueError(
-                f"`scales` and `biases` must be int64, got {self.scales} and {self.biases}."
+                "`scales` and `biases` must be integers that fit int64, "
+                f"got {self.scales} and {self.biases}."
             )
 
     @property

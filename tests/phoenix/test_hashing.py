@@ -118,6 +118,14 @@ def test_a_size_that_is_no_integer_is_refused(field, value):
         HashSpec.documented(**{field: value})
 
 
+@pytest.mark.parametrize("constant", [2.5, 2.0, True, "3", np.int64(3), 2**63])
+@pytest.mark.parametrize("field", ["scales", "biases"])
+def test_a_constant_that_is_no_integer_is_refused(field, constant):
+    constants = {"scales": (3,), "biases": (1,)} | {field: (constant,)}
+    with pytest.raises(ValueError, match="must be integers that fit int64, got"):
+        HashTable(num_rows=5, **constants, modulus=7)
+
+
 def test_ids_that_do_not_fit_int64_are_refused():
     with pytest.raises(TypeError, match="uint64"):
         SPEC.user.hash_ids(np.array([1], np.uint64))
