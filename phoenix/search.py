@@ -11,17 +11,20 @@ Glossary of shapes:
 """
 
 import sys
+import threading
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from phoenix.buckets import power_of_two
+from phoenix.config import check_count
 
 Backend = Literal["auto", "faiss", "jax"]
 _BLOCK = 1024  # Queries per call of the library; bounds the memory.
 _SLACK = 8  # Rows fetched beyond k, to see past ties of the border.
 _RESCORED = 1 << 18  # Products at once when proposals are scored again: they fit the cache.
 _FAISS_ROWS = 4096  # Rows per matrix product; its default of 1024 leaves a tenth of the speed.
+_FAISS_SETTINGS = threading.Lock()  # They are global; a search uses all cores anyway.
 _MIN_QUERIES, _MIN_COUNT = 16, 128  # Smallest shapes that JAX compiles; others are powers of two.
 
 
@@ -97,12 +100,12 @@ class ExactIndex:
             returned for these queries. Rows outside the corpus are ignored.
 
         Raises:
-          ValueError: If `k` is negative or the shapes differ.
+          ValueError: If `k` is no count or the shapes differ.
         """
-        if k < 0 or queries.ndim != 2 or queries.shape[1] != self._vectors.shape[1]:
+        check_count("k", k, minimum=0)
+        if queries.ndim != 2 or queries.shape[1] != self._vectors.shape[1]:
             raise ValueError(
-                f"Expected k >= 0 and queries [N, {self._vectors.shape[1]}], got {k} and "
-                f"{queries.shape}."
+                f"Expected queries [N, {self._vectors.shape[1]}], got {queries.shape}."
             )
         width = min(k, self.num_rows)
         rows = np.full((len(queries), width), -1, np.int64)
@@ -137,6 +140,10 @@ class ExactIndex:
         if excluded is None:
             return np.empty(0, np.int64)
         query, row = (np.asarray(part, np.int64) for part in excluded)
+        if query.ndim != 1 or query.shape != row.shape:
+            raise ValueError(
+                f"`excluded`: expected two arrays [E], got {query.shape} and {row.shape}."
+            )
         matters = (row >= 0) & (row < self.num_rows) & (query >= 0) & (query < num_queries)
         return np.unique(query[matters] * self.num_rows + row[matters])
 
@@ -188,12 +195,13 @@ class _FaissLibrary:
         self._index.add(vectors)
 
     def search(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        before = self._settings.distance_compute_blas_database_bs
-        self._settings.distance_compute_blas_database_bs = _FAISS_ROWS
-        try:
-            return self._index.search(np.ascontiguousarray(queries), count)
-        finally:
-            self._settings.distance_compute_blas_database_bs = before
+        with _FAISS_SETTINGS:
+            before = self._settings.distance_compute_blas_database_bs
+            self._settings.distance_compute_blas_database_bs = _FAISS_ROWS
+            try:
+                return self._index.search(np.ascontiguousarray(queries), count)
+            finally:
+                self._settings.distance_compute_blas_database_bs = before
 
 
 class _JaxLibrary:

@@ -1,5 +1,8 @@
 """Exact search is exact: it agrees with a full sort, whoever proposes the rows."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import faiss
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
@@ -89,3 +92,27 @@ def test_an_eligible_vector_that_is_not_finite_is_refused_by_row() -> None:
     vectors = np.array([[1.0], [np.inf], [np.nan]], np.float32)
     with pytest.raises(ValueError, match=r"rows \[1\] are not finite"):
         ExactIndex(vectors, np.array([True, True, False]))
+
+
+def test_threads_find_the_same_and_leave_the_settings_of_faiss_alone() -> None:
+    generator = np.random.default_rng(0)
+    index = ExactIndex(generator.normal(size=(20_000, 8)).astype(np.float32), backend="faiss")
+    queries = generator.normal(size=(64, 8)).astype(np.float32)
+    alone, before = index.search(queries, 10), faiss.cvar.distance_compute_blas_database_bs
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: index.search(queries, 10), range(64)))
+    assert all((each.rows == alone.rows).all() for each in found)
+    assert faiss.cvar.distance_compute_blas_database_bs == before
+
+
+@pytest.mark.parametrize("k", [-1, 2.5, "3", None, True])
+def test_a_k_that_is_no_count_is_named(k: int) -> None:
+    with pytest.raises(ValueError, match="`k`: expected an integer >= 0, got"):
+        ExactIndex(np.ones((3, 2), np.float32)).search(np.ones((1, 2), np.float32), k)
+
+
+@pytest.mark.parametrize("rows", [np.zeros(2, int), np.zeros((1, 1), int)])
+def test_excluded_pairs_of_different_shapes_are_named(rows: np.ndarray) -> None:
+    index = ExactIndex(np.ones((3, 2), np.float32))
+    with pytest.raises(ValueError, match=r"`excluded`: expected two arrays .* got \(1,\)"):
+        index.search(np.ones((1, 2), np.float32), 2, excluded=(np.zeros(1, int), rows))
