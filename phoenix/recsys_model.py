@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
 from phoenix.attributes import Attribute
-from phoenix.config import check, check_counts, float_dtype
+from phoenix.config import check, check_counts, float_dtype, is_number
 from phoenix.grok import Context, RMSNorm, Transformer, TransformerConfig
 from phoenix.inputs import (
     HashConfig,
@@ -102,7 +102,7 @@ class PhoenixModelConfig(InputConfig):
         check_counts(self, ("num_actions",))
         check_counts(self, ("num_continuous",), minimum=0)
         check(
-            self.variational_dropout >= 0,
+            is_number(self.variational_dropout) and self.variational_dropout >= 0,
             "PhoenixModelConfig.variational_dropout",
             expected="a number >= 0",
             got=self.variational_dropout,

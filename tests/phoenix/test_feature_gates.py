@@ -65,6 +65,7 @@ def test_a_ranker_learns_what_its_features_are_worth():
     np.testing.assert_array_equal(predicted, result.model.predict(windows))
 
 
-def test_a_negative_penalty_is_refused():
-    with pytest.raises(ConfigError, match="variational_dropout"):
-        dataclasses.replace(RANKER, variational_dropout=-1.0)
+@pytest.mark.parametrize("penalty", [-1.0, float("inf"), "1", None, True])
+def test_a_penalty_that_is_no_number_from_0_on_is_refused(penalty):
+    with pytest.raises(ConfigError, match="variational_dropout`: expected a number >= 0, got"):
+        dataclasses.replace(RANKER, variational_dropout=penalty)
