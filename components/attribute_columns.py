@@ -113,7 +113,7 @@ def _split(texts: pa.Array, separator: str) -> pa.Array:
     return pa.array(lists, pa.list_(pa.string()))
 
 
-def _json_list(text: str, otherwise: list[str]) -> list[str | None]:
+def _json_list(text: str, otherwise: Sequence[str]) -> Sequence[str | None]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
