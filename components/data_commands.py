@@ -15,9 +15,13 @@ from components import contract, erasure, late_rows, quarantine, repairs, row_ac
 from components.artifacts import Store
 from components.config import Config
 from components.contract import ExitCode
-from components.errors import BadDataError
+from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
 from components.settlement import Settled
 from components.step import Context
+
+_ERRORS = {
+    each.exit_code: each for each in (BadDataError, TryAgainError, BadConfigurationError, StepError)
+}
 
 
 def settled(store: Store, config: Config, day: datetime.date) -> Settled:
@@ -60,7 +64,12 @@ def export(found: Settled, config: Config, file: Path) -> int:
     """Writes the quarantined rows of a day as CSV, to be mended; returns how many there are.
 
     Rows of users who are to be forgotten are left out: there is nothing to mend.
+
+    Raises:
+      BadConfigurationError: If the file can be none.
     """
+    if file.is_dir() or not file.parent.is_dir():
+        raise BadConfigurationError(f"--to: expected a file in a folder that exists, got {file}.")
     kept = [rule != erasure.ERASED for rule in found.quarantined["rule"].to_pylist()]
     rows = found.quarantined.filter(pa.array(kept, pa.bool_()))
     repairs.export(file, rows, config)
@@ -71,7 +80,7 @@ def replay(config_path: Path, store: Store, day: datetime.date) -> dict[str, Any
     """Validates a day again and says what has left the quarantine.
 
     Raises:
-      BadDataError: If the day is refused; the message is the step's own.
+      StepError: If the step did not end well, by its exit code; the message is the step's own.
     """
     before = _facts(store, day)
     argv = ["--config", str(config_path), "--day", str(day), "--unchanged-ok"]
@@ -80,7 +89,7 @@ def replay(config_path: Path, store: Store, day: datetime.date) -> dict[str, Any
         code = importlib.import_module("components.validate_events").main(argv)
     outcome = contract.parse_result(said.getvalue().splitlines()[-1])
     if code != ExitCode.DONE:
-        raise BadDataError(str(outcome.get("error")))
+        raise _ERRORS[ExitCode(code)](str(outcome.get("error")))
     after = _facts(store, day)
     names = ("rows_in", "accepted", "duplicate", "quarantined")
     return {

@@ -128,3 +128,19 @@ def test_a_mended_row_that_cannot_be_used_is_refused_by_name(refused, change, to
     code, text = phoenix(refused, "replay")
     assert code == ExitCode.BAD_DATA
     assert told in text
+
+
+def test_a_replay_ends_with_the_exit_code_of_the_step(refused) -> None:
+    refused.configure(KUAIRAND.replace("}}", "}, erased_users: none.txt}") + LIMITS % 5)
+    code, text = phoenix(refused, "replay")
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert "none.txt cannot be read" in text
+    refused.configure(KUAIRAND + LIMITS % 5)
+    assert phoenix(refused, "replay")[0] == ExitCode.BAD_DATA
+
+
+@pytest.mark.parametrize("place", [".", "nowhere/bad.csv"])
+def test_an_export_to_what_can_be_no_file_is_refused(refused, place: str) -> None:
+    code, text = phoenix(refused, "export", "--to", str(refused.root / place))
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert "--to: expected a file in a folder that exists" in text
