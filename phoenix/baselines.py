@@ -162,7 +162,7 @@ class Random:
     """
 
     actions: tuple[str, ...]
-    seed: int
+    seed: int  # Any; its lowest 60 bits count.
     name: ClassVar[str] = "random"
 
     def encode_users(self, windows: Windows) -> np.ndarray:
@@ -193,7 +193,7 @@ class Random:
 
     def _uniform(self, keys: np.ndarray, size: int, *, salt: int) -> np.ndarray:
         """`[..., size]` float64 strictly between 0 and 1."""
-        start = _mixed(np.array(self.seed * 16 + salt))
+        start = _mixed(np.array((self.seed * 16 + salt) % 2**64, np.uint64))
         streams = _mixed(np.arange(size) + 1) + start  # [size]
         bits = _mixed(keys.astype(np.uint64)[..., None] ^ streams)
         return ((bits >> np.uint64(12)).astype(np.float64) + 0.5) / 2.0**52

@@ -90,6 +90,13 @@ def test_random_is_uniform_and_gaussian_and_depends_on_the_seed() -> None:
     assert not np.array_equal(vectors, Random(ACTIONS, 4).encode_posts(ids, ids))
 
 
+def test_random_takes_any_seed() -> None:
+    seeds = [0, 1, 2**59, 2**63 + 3, 2**64 + 5]  # as the configuration does
+    vectors = [Random(ACTIONS, seed).encode_users(windows([7], [[1]])) for seed in seeds]
+    assert all(np.isfinite(each).all() for each in vectors)
+    assert len({each.tobytes() for each in vectors}) == len(seeds)
+
+
 @pytest.mark.parametrize("model", [FITTED, Random(ACTIONS, 3)], ids=["most_popular", "random"])
 def test_baselines_survive_a_round_trip(model: MostPopular | Random, tmp_path: Path) -> None:
     save_baseline(tmp_path / "model", model)
