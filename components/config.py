@@ -137,7 +137,7 @@ class ValidateConfig(Section):
         default={}, description="Rule -> share of the rows in above which the day fails."
     )
     late_days: int = Field(
-        default=7, ge=0, description="Days after its own on which a row may still arrive."
+        default=7, ge=0, le=3650, description="Days after its own on which a row may still arrive."
     )
     repairs: Path | None = Field(
         default=None,
@@ -161,7 +161,7 @@ class FeaturesConfig(Section):
         default=8, ge=1, description="C: impressions per window; more start another."
     )
     history_days: int = Field(
-        default=14, ge=1, description="Days before this one that may enter a history."
+        default=14, ge=1, le=3650, description="Days before this one that may enter a history."
     )
     window_minutes: int = Field(
         default=60, ge=1, description="Longest time between first and last candidate."

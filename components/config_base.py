@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 class Section(BaseModel):
     """A part of the configuration: immutable, and nothing in it is ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*")
     @classmethod

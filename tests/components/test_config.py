@@ -91,6 +91,9 @@ def test_an_unknown_key_is_refused_by_its_path(load_raw: Loader, path: str, valu
         ("ingest_events.source.num_users", 1),
         ("actions.0.name", "Has Spaces"),
         ("actions.0.weight", float("inf")),
+        ("validate_events.max_future_minutes", float("inf")),
+        ("validate_events.late_days", 10**9),
+        ("build_features.history_days", 10**9),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_path_and_what_came(
