@@ -4,10 +4,7 @@ Every step runs as in production: by its command line, in a process of its own, 
 verifies what is read.
 """
 
-import contextlib
 import datetime
-import importlib
-import io
 import shutil
 import subprocess
 import sys
@@ -21,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from benchmarks import features
+from benchmarks import features, pipeline
 from benchmarks.measurement import Result
 from components import contract, feature_state, featurizer
 from components.artifacts import Store
@@ -31,7 +28,6 @@ from components.step import Context
 from components.windows_files import FeaturesWriter
 
 _FIRST = datetime.date(2026, 1, 1)
-_STEPS = ("ingest_events", "validate_events", "build_features")
 _PER_DAY = 25  # impressions per user
 _LIMIT_SECONDS, _LIMIT_GIGABYTES = 60.0, 3.0
 _CONFIG = """
@@ -76,13 +72,13 @@ def _at_size(root: Path, users: int) -> Iterator[Result]:
         if times == 1:
             _write_full_state(path, root, users)
         _write_log(logs, day, users=users, per_user=times * _PER_DAY)
-        found[times] = [_in_a_process(path, name, day) for name in _STEPS]
+        found[times] = [_in_a_process(path, name, day) for name in pipeline.DATA_STEPS]
     seconds = {times: sum(each for each, _ in steps) for times, steps in found.items()}
     gigabytes = {times: max(each for _, each in steps) for times, steps in found.items()}
     told = {
         times: ", ".join(
             f"{name} {each:.1f} s {peak:.2f} GB"
-            for name, (each, peak) in zip(_STEPS, steps, strict=True)
+            for name, (each, peak) in zip(pipeline.DATA_STEPS, steps, strict=True)
         )
         for times, steps in found.items()
     }
@@ -120,11 +116,11 @@ def _late_in_a_log(root: Path, users: int, num_days: int) -> Result:
         is_measured = number + 1 in (5, num_days)
         taken = []
         for _ in range(3 if is_measured else 1):
-            for name in _STEPS:
+            for name in pipeline.DATA_STEPS:
                 shutil.rmtree(root / "store" / name / str(day), ignore_errors=True)
             started = time.perf_counter()
-            for name in _STEPS:
-                _run(path, name, day)
+            for name in pipeline.DATA_STEPS:
+                pipeline.run_step(path, name, day)
             taken.append(time.perf_counter() - started)
         if is_measured:
             best[number + 1] = min(taken)
@@ -186,18 +182,10 @@ def _in_a_process(path: Path, name: str, day: datetime.date) -> tuple[float, flo
     return time.perf_counter() - started, float(said)
 
 
-def _run(path: Path, name: str, day: datetime.date) -> None:
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        argv = ["--config", str(path), "--day", str(day)]
-        code = importlib.import_module(f"components.{name}").main(argv)
-    if code:
-        raise RuntimeError(f"{name} of {day} ended with {code}.")
-
-
 def main(argv: Sequence[str]) -> None:
     """Runs one step and prints the peak memory of the process in GB."""
     path, name, day = argv
-    _run(Path(path), name, contract.parse_day(day))
+    pipeline.run_step(Path(path), name, contract.parse_day(day))
     print(features.peak_gigabytes())
 
 

@@ -2,15 +2,14 @@
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import markov_log, next_item, sequence_files
+from benchmarks import environments, markov_log, next_item, sequence_files
 from benchmarks.measurement import Result
 
-_ENVIRONMENT = Path(__file__).parents[1] / "build" / "rectools"
+# torch first: it must not be replaced by a larger build.
 _PACKAGES = ("torch==2.13.0", "rectools[torch]==0.19.0")
 _EPOCHS, _MAX_LENGTH = 4, 200
 
@@ -37,11 +36,7 @@ def results() -> Iterator[Result]:
 
 def _rectools(path: Path) -> dict[str, float]:
     """Runs the peer in its environment, which is made the first time."""
-    python = _ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", _ENVIRONMENT], check=True)
-        for package in _PACKAGES:  # torch first: it must not be replaced by a larger build
-            subprocess.run([python, "-m", "pip", "install", "-q", package], check=True)
+    python = environments.python_with("rectools", _PACKAGES)
     script = Path(__file__).with_name("rectools_sasrec.py")
     command = [python, script, path, str(_EPOCHS), str(_MAX_LENGTH)]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
