@@ -1,8 +1,8 @@
 """Runs all benchmarks, or those named, and prints one JSON object per line.
 
 usage: python -m benchmarks [store] [ingest] [accounting] [validation] [features] [day] [hashing]
-                            [ranker] [gradient] [training] [next_item_peer] [tables] [search]
-                            [memory]
+                            [ranker] [gradient] [training] [learning]
+                            [next_item_peer] [tables] [search] [memory]
 
 Several run in a process each: what one leaves in memory would slow or speed up the next.
 """
@@ -24,6 +24,7 @@ NAMES = (
     "ranker",
     "gradient",
     "training",
+    "learning",
     "next_item_peer",
     "tables",
     "search",
