@@ -8,9 +8,10 @@ not seen, and from scratch on the whole window where it is not.
 import datetime
 import json
 import logging
+import operator
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -39,6 +40,48 @@ _NOTHING, _WRITTEN = "nothing", "written"  # what the leader says, beside the ke
 _LOGGED_METRICS = ("auc/", "recall_at_", "dwell_xauc", "validation_loss")
 # What no number depends on.
 _NOT_IN_THE_RECIPE = {"tracking": True, "input": {"prefetch"}}
+# Where the fields of the trainer stand in a section: class -> field -> place.
+_PLACES: Mapping[str, Mapping[str, str]] = {
+    "TrainConfig": {
+        "batch_size": "batch_size",
+        "epochs": "epochs",
+        "shuffle_windows": "input.shuffle_windows",
+        "length_buckets": "input.length_buckets",
+        "validation_fraction": "validation.fraction",
+        "table_learning_rate": "table_learning_rate",
+        "table_half_life": "optimizer.table_half_life",
+        "accumulation_steps": "optimizer.accumulation_steps",
+        "max_skipped_steps": "max_skipped_steps",
+        "recency_half_life_days": "recency_half_life_days",
+        "validate_every_epochs": "validation.every_epochs",
+        "validate_every_steps": "validation.every_steps",
+        "monitor": "validation.monitor",
+        "monitor_mode": "validation.mode",
+        "patience": "validation.patience",
+        "min_change": "validation.min_change",
+        "checkpoint_every": "checkpoint_every_steps",
+        "checkpoint_epochs": "checkpoints.every_epoch",
+        "keep_checkpoints": "checkpoints.keep",
+        "result": "checkpoints.result",
+        "log_every": "curve.every_steps",
+        "metrics_half_life": "curve.half_life_steps",
+    },
+    "OptimizerConfig": {
+        "name": "optimizer.name",
+        "options": "optimizer.options",
+        "learning_rate": "learning_rate",
+        "warmup_steps": "optimizer.warmup_steps",
+        "schedule": "optimizer.schedule",
+        "clip_norm": "clip_norm",
+        "weight_decay": "weight_decay",
+    },
+    "ComputeConfig": {
+        "device": "devices.device",
+        "num_data_shards": "devices.num_data_shards",
+        "num_table_shards": "devices.num_table_shards",
+        "prefetch": "input.prefetch",
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -253,7 +296,8 @@ def _result(
     except NonFiniteError as error:
         raise BadDataError(f"{context.step.name} of {context.day}: {error}") from error
     except ConfigError as error:
-        raise BadConfigurationError(f"`{plan.section_name}`: {error}") from error
+        problem = _in_the_file(str(error))
+        raise BadConfigurationError(f"`{plan.section_name}`: {problem}") from error
     except StopTraining as stop:
         raise StoppedError(f"{stop} The next run goes on from there.") from stop
 
@@ -302,45 +346,29 @@ def train_config(config: Config, role: str) -> "TrainConfig":
     from phoenix.train_config import TrainConfig
 
     section = _section(config, role)
-    chosen, validation, checkpoints = section.optimizer, section.validation, section.checkpoints
     return TrainConfig(
         seed=config.seed,
-        batch_size=section.batch_size,
-        epochs=section.epochs,
-        shuffle_windows=section.input.shuffle_windows,
-        length_buckets=section.input.length_buckets,
-        validation_fraction=validation.fraction,
-        optimizer=OptimizerConfig(
-            name=chosen.name,
-            options=chosen.options,
-            learning_rate=section.learning_rate,
-            warmup_steps=chosen.warmup_steps,
-            schedule=chosen.schedule,
-            clip_norm=section.clip_norm,
-            weight_decay=section.weight_decay,
-        ),
-        table_learning_rate=section.table_learning_rate,
-        table_half_life=chosen.table_half_life,
-        accumulation_steps=chosen.accumulation_steps,
-        max_skipped_steps=section.max_skipped_steps,
+        optimizer=OptimizerConfig(**_values(section, "OptimizerConfig")),
         ranking=_ranking(config),
         negatives=NegativesConfig(**config.train_retrieval.negatives.model_dump()),
-        recency_half_life_days=section.recency_half_life_days,
         positive_actions=[action.name for action in config.actions if action.is_positive],
-        validate_every_epochs=validation.every_epochs,
-        validate_every_steps=validation.every_steps,
-        monitor=validation.monitor,
-        monitor_mode=validation.mode,
-        patience=validation.patience,
-        min_change=validation.min_change,
-        checkpoint_every=section.checkpoint_every_steps,
-        checkpoint_epochs=checkpoints.every_epoch,
-        keep_checkpoints=checkpoints.keep,
-        result=checkpoints.result,
-        log_every=section.curve.every_steps,
-        metrics_half_life=section.curve.half_life_steps,
         next_item=_next_item(section),
+        **_values(section, "TrainConfig"),
     )
+
+
+def _values(section: TrainingConfig, name: str) -> dict[str, Any]:
+    fields = _PLACES[name].items()
+    return {field: operator.attrgetter(place)(section) for field, place in fields}
+
+
+def _in_the_file(problem: str) -> str:
+    """What the trainer says of its fields, said of those of the configuration file."""
+    for name, fields in _PLACES.items():
+        for field, place in fields.items():
+            problem = problem.replace(f"`{name}.{field}`", f"`{place}`")
+            problem = problem.replace(f"`{field}`", f"`{place}`")
+    return problem
 
 
 def _ranking(config: Config) -> "RankingLossConfig":
@@ -365,7 +393,7 @@ def _next_item(section: TrainingConfig) -> "NextItemConfig | None":
 def _compute_config(section: TrainingConfig) -> "ComputeConfig":
     from phoenix.train_config import ComputeConfig
 
-    return ComputeConfig(**section.devices.model_dump(), prefetch=section.input.prefetch)
+    return ComputeConfig(**_values(section, "ComputeConfig"))
 
 
 def _log_progress(progress: "Progress") -> None:

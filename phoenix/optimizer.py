@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from phoenix.config import JsonConfig, check, check_choice, check_counts
+from phoenix.config import ConfigError, JsonConfig, check, check_choice, check_counts
 
 Tree = TypeVar("Tree")
 _AGE = 1000  # Steps after which the inverse square root has fallen to 0.7 of the peak.
@@ -30,7 +30,7 @@ class OptimizerConfig(JsonConfig):
     warmup_steps: int = 0  # Steps from 0 to the peak.
     schedule: Schedule = "constant"  # After the warm-up; cosine and linear end at 0.
     clip_norm: float | None = 1.0  # > 0: largest global norm of the gradients; None clips nothing.
-    weight_decay: float = 1e-3  # At least 0; matrices only, not norms and scalars. AdamW's kind.
+    weight_decay: float = 1e-3  # >= 0; of matrices only, where the optimizer lets one choose.
     b1: float = 0.9  # Of AdamW; other optimizers take theirs from `options`.
     b2: float = 0.98
 
@@ -67,6 +67,10 @@ class OptimizerConfig(JsonConfig):
 
         Args:
           num_steps: At least 1; the cosine and the linear schedule reach 0 there.
+
+        Raises:
+          ConfigError: If the optimizer needs arguments that are not there, or more of a step than
+            its gradients.
         """
         # One object for equal arguments, so that what is compiled for it is found again.
         return _transformation(json.dumps(self.to_dict(), sort_keys=True), self._horizon(num_steps))
@@ -85,9 +89,23 @@ def _transformation(description: str, num_steps: int) -> optax.GradientTransform
     options: dict[str, Any] = dict(config.options)
     if config.name == "adamw":
         options = {"b1": config.b1, "b2": config.b2, **options}
-    if "weight_decay" in inspect.signature(getattr(optax, config.name)).parameters:
-        options = {"weight_decay": config.weight_decay, "mask": _matrices, **options}
-    optimizer = getattr(optax, config.name)(_schedule(config, num_steps), **options)
+    known = inspect.signature(getattr(optax, config.name)).parameters
+    if "weight_decay" in known:
+        masks = [name for name in ("mask", "weight_decay_mask") if name in known]
+        decay = {"weight_decay": config.weight_decay, **dict.fromkeys(masks, _matrices)}
+        options = {**decay, **options}
+    # Some optimizers take a rate, but no schedule of it.
+    is_fixed = config.schedule == "constant" and not config.warmup_steps
+    rate = config.learning_rate if is_fixed else _schedule(config, num_steps)
+    leaves = {size: jax.ShapeDtypeStruct(size, jnp.float32) for size in ((2,), (2, 2))}
+    try:
+        optimizer = getattr(optax, config.name)(rate, **options)
+        jax.eval_shape(lambda tree: optimizer.update(tree, optimizer.init(tree), tree), leaves)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"`OptimizerConfig.name`: expected an optimizer that does with `options`, the schedule "
+            f"and the gradients of a step, got {config.name!r}: {error}"
+        ) from error
     if config.clip_norm is None:
         return optimizer
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)

@@ -325,8 +325,8 @@ class TrainLoop:
             where = [name for name, flag in zip(self.names, flags, strict=True) if flag]
             epoch = int(np.searchsorted(self.epoch_ends, step))
             raise NonFiniteError(
-                f"Step {step} of {self.total_steps} (epoch {epoch}) "
-                f"is the {self.skipped_in_a_row}th in a row that is not finite, in {where[:5]}; "
+                f"Step {step} of {self.total_steps} (epoch {epoch}) is not finite, in {where[:5]}: "
+                f"number {self.skipped_in_a_row} in a row, where "
                 f"{self.config.max_skipped_steps} are allowed."
             )
 
@@ -370,11 +370,12 @@ class TrainLoop:
     def _check_sizes(self) -> None:
         if self.num_train < 1:
             raise ValueError(f"There is no window to train on: the source has {self.num_windows}.")
-        if self.config.is_validated and self.num_train == self.num_windows:
-            raise ValueError(
-                f"There is no window to validate on: `validation_fraction` "
-                f"{self.config.validation_fraction} of {self.num_windows} windows is none."
-            )
+        check(
+            not self.config.is_validated or self.num_train < self.num_windows,
+            "TrainConfig.validation_fraction",
+            expected=f"0, or a window to validate on among {self.num_windows}",
+            got=self.config.validation_fraction,
+        )
         parts = self.runner.compute.num_data_shards * self.config.accumulation_steps
         check(
             self.config.batch_size % parts == 0,

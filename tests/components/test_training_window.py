@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -36,6 +37,28 @@ def test_training_never_reads_the_day_itself(three_days) -> None:
         )
         assert DAYS[2] not in artifact.facts["partitions"]
         assert artifact.path("curve.svg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        (
+            "optimizer: {accumulation_steps: 5}",
+            "`optimizer.accumulation_steps`: expected a divisor",
+        ),
+        ("optimizer: {name: lbfgs}", "`optimizer.name`: expected an optimizer"),
+        ("checkpoints: {result: best}", "`checkpoints.result`: expected last .* `validation.frac"),
+        ("validation: {fraction: 0.0001}", "`validation.fraction`: expected 0, or a window to"),
+        ("devices: {num_table_shards: 64}", "`devices.num_table_shards`: expected a product"),
+    ],
+)
+def test_what_the_trainer_refuses_is_named_as_in_the_file(
+    settings: str, complaint: str, world, capfd
+) -> None:
+    world.edit("train_ranker:\n", f"train_ranker:\n  {settings}\n")
+    assert world.run("train_ranker", DAYS[2]) == ExitCode.BAD_CONFIGURATION
+    said = json.loads(capfd.readouterr().out)["error"]
+    assert re.search(rf"`train_ranker`: .*{complaint}", said)
 
 
 @pytest.mark.parametrize("step", ["train_retrieval", "train_ranker"])

@@ -47,6 +47,9 @@ def test_any_optimizer_of_optax_and_any_schedule_can_be_configured():
         ("lion", {}),
         ("adafactor", {}),
         ("adam", {}),
+        ("lars", {}),  # calls its mask something else
+        ("adadelta", {}),  # has none
+        ("sm3", {}),  # takes a rate, but no schedule
     ):
         config = OptimizerConfig(name=name, options=options, learning_rate=0.1, clip_norm=None)
         assert all(np.isfinite(changes_over(config, 3, ones)))
@@ -59,6 +62,15 @@ def test_any_optimizer_of_optax_and_any_schedule_can_be_configured():
         np.testing.assert_allclose(changes_over(config, 4, ones), expected, rtol=1e-5)
         rates = [config.rate(step, 4) for step in range(4)]
         np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "warmup_steps", "reason"),
+    [("lbfgs", 0, "'value_fn'"), ("sm3", 2, "got 'sm3'"), ("noisy_sgdd", 0, "optimizer of optax")],
+)
+def test_an_optimizer_that_cannot_do_with_gradients_is_refused(name, warmup_steps, reason):
+    with pytest.raises(ConfigError, match=rf"`OptimizerConfig\.name`.*{reason}"):
+        OptimizerConfig(name=name, warmup_steps=warmup_steps).make(10)
 
 
 def test_gradients_are_clipped_by_their_global_norm():
