@@ -6,12 +6,14 @@ A step module holds `run(context, ...)`, which does the work and returns the art
 
 import argparse
 import datetime
+import errno
 import importlib
 import json
 import logging
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -95,6 +97,20 @@ class Context:
 
 Run = Callable[..., Artifact]
 
+_SPACE = (
+    "Free space on the disk of the store and on that of temporary files "
+    f"({tempfile.gettempdir()}), then run the step again; what was begun is gone."
+)
+_RIGHTS = "Let the user of the step read its inputs and write to the store, then run it again."
+_ADVICE = {  # where the system's own words say enough, and a trace would hide them
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EROFS: _RIGHTS,
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EMFILE: "Raise the limit of open files (`ulimit -n`), then run the step again.",
+}
+
 
 def main(step: contract.Step, run: Run, argv: Sequence[str] | None = None) -> int:
     """Runs a step from the command line and returns its exit code.
@@ -150,7 +166,9 @@ def _failure(step: contract.Step, error: BaseException) -> tuple[ExitCode, dict[
         logger.error("%s", error)
         code = ExitCode.TRY_AGAIN
     elif isinstance(error, OSError):  # a full disk, a lost mount: worth another try
-        logger.error("The system refused: %s", error, exc_info=error)
+        advice = _ADVICE.get(error.errno or 0)
+        message = f"The system refused: {error}. {advice or 'Run the step again.'}"
+        logger.error("%s", message, exc_info=None if advice else error)
         code = ExitCode.TRY_AGAIN
     else:
         logger.error("A bug in %s: please report these lines.", step.name, exc_info=error)

@@ -1,4 +1,5 @@
 import datetime
+import errno
 import json
 import logging
 import signal
@@ -106,15 +107,37 @@ def test_every_failure_has_its_exit_code_and_says_why(
 
 @pytest.mark.parametrize(
     ("error", "has_traceback"),
-    [(BadDataError("log.csv: no column user_id"), False), (ZeroDivisionError("ours"), True)],
+    [
+        (BadDataError("log.csv: no column user_id"), False),
+        (PermissionError(errno.EACCES, "Permission denied", "log.csv"), False),
+        (OSError(errno.EIO, "Input/output error"), True),
+        (ZeroDivisionError("ours"), True),
+    ],
 )
-def test_only_bugs_show_a_traceback(
+def test_only_what_nobody_can_advise_on_shows_a_traceback(
     config: Path, caplog: pytest.LogCaptureFixture, error: Exception, has_traceback: bool
 ) -> None:
     with caplog.at_level(logging.INFO):
         step.main(STEP, failing(error), argv(config))
     assert ("Traceback" in caplog.text) is has_traceback
     assert str(error) in caplog.text
+
+
+def test_a_full_disk_is_said_with_what_to_do(
+    config: Path,
+    store: Store,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fill(context: Context, *, retrain: str) -> Artifact:
+        with context.write(inputs=[], config={"retrain": retrain}):
+            Path("/dev/full").write_text("a device that is always full")
+        return context.written()
+
+    assert step.main(STEP, fill, argv(config)) == ExitCode.TRY_AGAIN
+    assert "No space left on device. Free space on the disk" in result(capsys)["error"]
+    assert "Traceback" not in caplog.text
+    assert store.head(STEP.name, DAY) is None
 
 
 @pytest.mark.parametrize(
