@@ -37,7 +37,7 @@ class TrainingResult(NamedTuple):
 
     model: TrainedModel
     curve: list[dict[str, float]]  # step, epoch, loss, and what the objective logs; no times
-    steps: int  # Skipped ones included.
+    steps: int  # To the end of the run, whichever state became the model; skipped ones included.
     skipped_steps: int
     stopped_early: bool = False
 
@@ -92,10 +92,9 @@ class TrainRunner:
         finally:
             if states is not None:
                 states.wait()
-        model = self._result(loop, states)
-        return TrainingResult(
-            model, loop.curve, loop.step, loop.skipped_steps, loop.step < loop.total_steps
-        )
+        # Before the chosen state, maybe an earlier one, takes the place of the last.
+        story = loop.curve, loop.step, loop.skipped_steps, loop.step < loop.total_steps
+        return TrainingResult(self._result(loop, states), *story)
 
     def checkpoint(self, name: str) -> TrainedModel:
         """Returns the model of a checkpoint of this run: `last`, `best` or `epoch_<number>`.

@@ -370,6 +370,18 @@ def test_training_stops_when_nothing_gets_better():
     assert result.steps == 3 * 3  # The first validation is the best one; two more bring nothing.
 
 
+@pytest.mark.parametrize("chosen", ["best", "epoch_1"])
+def test_the_whole_run_is_told_whichever_state_becomes_the_model(chosen, tmp_path):
+    options = {"epochs": 3, "validation_fraction": 0.2, "min_change": 1e9, "log_every": 1}
+    options |= {"result": chosen, "checkpoint_directory": tmp_path}
+    whole = runner(RANKER, SMALL, **options)
+    result = whole.run()
+    assert (result.steps, result.stopped_early, len(result.curve)) == (9, False, 9)
+    assert_same_bits(result.model, whole.checkpoint(chosen))
+    first = runner(RANKER, SMALL, epochs=1, validation_fraction=0.2).run().model
+    assert_same_bits(result.model, first)
+
+
 def test_a_stopped_run_is_saved_and_goes_on_to_the_same_bits(tmp_path):
     options = {"epochs": 3, "checkpoint_epochs": True}
     whole = runner(RANKER, SMALL, **options).run()
