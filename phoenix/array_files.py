@@ -3,6 +3,9 @@
 Equal content gives equal bytes. Neither format can hold a pickle here.
 """
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +16,11 @@ _CHUNK_ROWS = 65_536
 
 
 def write_array(path: Path, values: np.ndarray, file_format: FileFormat = "npy") -> Path:
-    """Writes `values` and returns the path: with `.npy` added, or a folder of TensorStore."""
+    """Writes `values` and returns the path: with `.npy` added, or a folder of TensorStore.
+
+    Raises:
+      OSError: If the system refuses, e.g. because the disk is full.
+    """
     if file_format == "npy":
         target = path.with_name(path.name + ".npy")
         np.save(target, values, allow_pickle=False)
@@ -30,8 +37,9 @@ def write_array(path: Path, values: np.ndarray, file_format: FileFormat = "npy")
             "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
         },
     }
-    array = ts.open(spec, create=True).result()
-    array[...] = values
+    with system_errors():
+        array = ts.open(spec, create=True).result()
+        array[...] = values
     return path
 
 
@@ -44,3 +52,15 @@ def read_array(path: Path) -> np.ndarray:
     kvstore = {"driver": "file", "path": str(path.resolve())}
     array = ts.open({"driver": "zarr3", "kvstore": kvstore}, open=True, read=True).result()
     return np.ascontiguousarray(array.read().result())
+
+
+@contextmanager
+def system_errors() -> Iterator[None]:
+    """Raises an OSError where TensorStore, and orbax upon it, has a ValueError: for a full disk."""
+    try:
+        yield
+    except ValueError as error:
+        code = re.search(r"os_error_code='(\d+)'", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), str(error)) from error

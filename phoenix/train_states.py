@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from phoenix.array_files import system_errors
 from phoenix.checkpoint import read_tables, table_files, write_tables
 from phoenix.embedding import EmbeddingTables
 from phoenix.hashing import KINDS
@@ -197,7 +198,7 @@ def _write_state(into: FolderWriter, copies: tuple[Any, EmbeddingTables], text: 
 
 
 def _save_dense(folder: Path, dense: object) -> None:
-    with _checkpointer() as checkpointer:
+    with system_errors(), _checkpointer() as checkpointer:
         checkpointer.save(folder.absolute(), dense)
 
 

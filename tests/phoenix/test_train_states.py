@@ -15,10 +15,10 @@ from tests.phoenix.planted import SPEC
 DENSE = {"params": {"m": {"w": jnp.arange(6.0).reshape(2, 3)}}, "count": jnp.array(7, jnp.int32)}
 
 
-def save_state(directory, step, **progress):
+def save_state(directory, step, dense=DENSE, **progress):
     tables = initial_tables(SPEC, 4, seed=step)
     states = TrainStates(directory)
-    states.save(step, dense=DENSE, tables=tables, progress={"step": step, **progress})
+    states.save(step, dense=dense, tables=tables, progress={"step": step, **progress})
     states.wait()
     return tables
 
@@ -77,6 +77,18 @@ def test_a_full_disk_leaves_the_last_good_state(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["step_0000000005"]
     save_state(tmp_path, 10)
     assert TrainStates(tmp_path).find().progress["step"] == 10
+
+
+def test_a_disk_that_is_full_when_the_dense_part_is_written_is_an_error_of_the_system(tmp_path):
+    large = {"w": np.random.default_rng(0).random(100_000)}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save_state(tmp_path, 5, dense=large)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert TrainStates(tmp_path).find() is None
 
 
 def test_states_are_found_by_name_and_the_best_and_the_epochs_stay(tmp_path):
