@@ -1,8 +1,8 @@
 """Runners: a model configuration, its parameters, and jitted functions to call with batches.
 
 A model runner makes the forward function and initial parameters, an inference runner ranks a slate
-or retrieves from a corpus. Users and candidates are padded to a few sizes, so that an odd number of
-them does not compile again. Post ids stay int64 in NumPy; JAX sees table rows only.
+or retrieves from a corpus. Users, histories and candidates are padded to a few sizes, so that odd
+numbers of them do not compile again. Post ids stay int64 in NumPy; JAX sees table rows only.
 
 Glossary of shapes:
   B: batch, C: candidates, D: model width, A: actions, N: corpus, k: retrieved rows.
@@ -120,6 +120,17 @@ class BaseInferenceRunner(ABC):
             raise RuntimeError(f"{self.name}: `initialize` must be called first.")
         check_inputs(self.runner.model, batch, embeddings, *parts)
 
+    def _padded(
+        self, batch: RecsysBatch, embeddings: RecsysEmbeddings
+    ) -> tuple[RecsysBatch, RecsysEmbeddings]:
+        """Pads users, and histories where that moves no candidate, to a bucket."""
+        num_users, num_events = np.shape(batch.history_post_hashes)[:2]
+        users, events = power_of_two(num_users), slates.history_bucket(num_events)
+        if self.runner.model.model.candidate_positions == "slot":
+            events = num_events
+        batch = slates.padded_users(slates.padded_history(batch, events), users)
+        return batch, slates.padded_users(slates.padded_history(embeddings, events), users)
+
 
 class RecsysInferenceRunner(BaseInferenceRunner):
     """Ranks slates.
@@ -196,9 +207,7 @@ class RecsysInferenceRunner(BaseInferenceRunner):
         self._check(batch, recsys_embeddings, "context", "posts", "candidates")
         check_count("block_size", block_size, minimum=1)
         num_users, num_candidates = np.shape(batch.candidate_post_hashes)[:2]
-        users = power_of_two(num_users)
-        batch = slates.padded_users(batch, users)
-        recsys_embeddings = slates.padded_users(recsys_embeddings, users)
+        batch, recsys_embeddings = self._padded(batch, recsys_embeddings)
         every = slice(0, num_candidates)
         size = slates.block_bucket(num_candidates)
         if num_candidates <= block_size:
@@ -297,8 +306,8 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         self._check(batch, recsys_embeddings, "context")
         num_users = np.shape(batch.user_hashes)[0]
         inputs = (
-            slates.padded_users(slates.candidate_block(part, slice(0, 0)), power_of_two(num_users))
-            for part in (batch, recsys_embeddings)
+            slates.candidate_block(part, slice(0, 0))
+            for part in self._padded(batch, recsys_embeddings)
         )
         return np.asarray(self.encode_user_fn(self.params, *inputs))[:num_users]
 
@@ -314,8 +323,8 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         num_users, num_candidates = np.shape(batch.candidate_post_hashes)[:2]
         every, size = slice(0, num_candidates), slates.block_bucket(num_candidates)
         inputs = (
-            slates.padded_users(slates.candidate_block(part, every, size), power_of_two(num_users))
-            for part in (batch, recsys_embeddings)
+            slates.candidate_block(part, every, size)
+            for part in self._padded(batch, recsys_embeddings)
         )
         vectors = np.asarray(self.encode_candidates_fn(self.params, *inputs))
         return vectors[:num_users, :num_candidates]

@@ -1,7 +1,8 @@
 """Users and slates of any size in a few shapes, so that an odd size pads instead of compiling.
 
-A padded user or candidate has hash 0 everywhere, which hides it. Candidates do not look at each
-other, so a long slate is scored in blocks against the encoded users: its memory is that of a block.
+A padded user, event or candidate has hash 0 everywhere, which hides it. Candidates do not look at
+each other, so a long slate is scored in blocks against the encoded users: its memory is that of a
+block.
 
 Glossary of shapes:
   B: batch, C: candidates.
@@ -15,12 +16,13 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
-from phoenix.buckets import power_of_two
+from phoenix.buckets import eighths, power_of_two
 from phoenix.config import check_count
 from phoenix.inputs import RecsysBatch, RecsysEmbeddings
 
 MAX_BLOCK = 1024  # Candidates scored at once.
 _MIN_BLOCK = 8
+_MIN_HISTORY = 16
 
 Inputs = TypeVar("Inputs", RecsysBatch, RecsysEmbeddings, RecsysBatch | RecsysEmbeddings)
 
@@ -44,6 +46,11 @@ def block_bucket(num_candidates: int) -> int:
     return power_of_two(num_candidates, at_least=_MIN_BLOCK)
 
 
+def history_bucket(num_events: int) -> int:
+    """Events for a history of `num_events`: a size of `buckets.eighths`, at least 16."""
+    return eighths(max(num_events, _MIN_HISTORY))
+
+
 def candidate_block(inputs: Inputs, block: slice, size: int | None = None) -> Inputs:
     """The same users with the candidates of `block` only.
 
@@ -63,6 +70,16 @@ def candidate_block(inputs: Inputs, block: slice, size: int | None = None) -> In
 def padded_users(inputs: Inputs, size: int) -> Inputs:
     """`inputs` of B users, followed by padding up to `size` users."""
     return jax.tree.map(lambda array: padded(array, size, axis=0), inputs)
+
+
+def padded_history(inputs: Inputs, size: int) -> Inputs:
+    """`inputs` whose histories are followed by padding up to `size` events."""
+    history = {
+        name: padded(array, size, axis=1)
+        for name, array in _fields(inputs).items()
+        if name.startswith("history_") and array is not None
+    }
+    return _replaced(inputs, history)
 
 
 def padded(array: ArrayLike, size: int, *, axis: int) -> np.ndarray:

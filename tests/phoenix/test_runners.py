@@ -92,6 +92,19 @@ def test_odd_numbers_of_users_and_candidates_do_not_compile_again() -> None:
     assert [function._cache_size() for function in compiled] == [1, 1, 1]
 
 
+def test_odd_lengths_of_histories_do_not_compile_again() -> None:
+    config = ranker(has_post_age=True, has_dwell=True, attributes=ATTRIBUTES)
+    runner = RecsysInferenceRunner(ModelRunner(config), "test")
+    runner.initialize()
+    for events in (17, 18, 16, 5, 1):
+        batch, embeddings = example(config, history=events)
+        output = runner.rank(batch, embeddings)
+        plain = runner.rank_candidates(runner.params, batch, embeddings)
+        np.testing.assert_allclose(output.scores, plain.scores, atol=1e-6)
+    # One for each length as it is, and two for the buckets of 16 and of 18 events.
+    assert runner.rank_candidates._cache_size() == 5 + 2
+
+
 def test_one_broken_candidate_leaves_the_rest_of_the_slate(
     ranking_runner: RecsysInferenceRunner,
 ) -> None:
@@ -142,8 +155,10 @@ def test_odd_numbers_of_users_and_posts_do_not_compile_again() -> None:
     config = PhoenixRetrievalModelConfig(trunk(), 16, product_surface_vocab_size=4)
     runner = RecsysRetrievalInferenceRunner(RetrievalModelRunner(config), "test")
     runner.initialize()
-    for users, candidates, corpus_size in ((3, 5, 40), (4, 8, 37), (3, 7, 21)):
-        inputs = example(config, users=users, candidates=candidates, num_actions=len(ACTIONS))
+    for users, candidates, events, corpus_size in ((3, 5, 9, 40), (4, 8, 16, 37), (3, 7, 1, 21)):
+        inputs = example(
+            config, users=users, history=events, candidates=candidates, num_actions=len(ACTIONS)
+        )
         runner.set_corpus(*create_example_corpus(corpus_size, 16))
         assert runner.retrieve(*inputs, top_k=30).top_k_indices.shape == (
             users,
