@@ -94,9 +94,15 @@ class Action(Section):
 class HashingConfig(Section):
     """Sizes of the embedding tables and the number of hash functions per id."""
 
-    user_rows: int = Field(default=20_000, ge=2, description="Rows of the user table.")
-    post_rows: int = Field(default=20_000, ge=2, description="Rows of the post table.")
-    author_rows: int = Field(default=20_000, ge=2, description="Rows of the author table.")
+    user_rows: int = Field(
+        default=20_000, ge=2, le=500_000_000, description="Rows of the user table."
+    )
+    post_rows: int = Field(
+        default=20_000, ge=2, le=500_000_000, description="Rows of the post table."
+    )
+    author_rows: int = Field(
+        default=20_000, ge=2, le=500_000_000, description="Rows of the author table."
+    )
     num_user_hashes: int = Field(default=2, ge=1, le=8, description="Rows looked up per user.")
     num_post_hashes: int = Field(default=2, ge=1, le=8, description="Rows looked up per post.")
     num_author_hashes: int = Field(default=2, ge=1, le=8, description="Rows looked up per author.")
@@ -109,6 +115,7 @@ class IngestConfig(Section):
     max_expansion: int = Field(
         default=200,
         ge=2,
+        le=1_000_000,
         description="Bytes in a compressed file per byte of it; one with more is refused.",
     )
     erased_users: Path | None = Field(
@@ -126,12 +133,16 @@ class ValidateConfig(Section):
 
     max_quarantined_share: float = Field(default=0.05, ge=0, le=1, description="Of the rows in.")
     max_duplicate_share: float = Field(default=0.5, ge=0, le=1, description="Of the rows in.")
-    min_accepted_rows: int = Field(default=1, ge=0, description="Fewer fail the day.")
+    min_accepted_rows: int = Field(
+        default=1, ge=0, le=1_000_000_000_000, description="Fewer fail the day."
+    )
     max_future_minutes: float = Field(
         default=10.0, ge=0, description="Clock skew allowed for `shown_at`."
     )
     max_dwell_seconds: float = Field(default=86_400.0, gt=0, description="Longer is quarantined.")
-    num_surfaces: int = Field(default=16, ge=1, description="Surfaces are 0 to this minus one.")
+    num_surfaces: int = Field(
+        default=16, ge=1, le=65_536, description="Surfaces are 0 to this minus one."
+    )
     severities: SeveritiesConfig = SeveritiesConfig()
     budgets: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         default={}, description="Rule -> share of the rows in above which the day fails."
@@ -156,25 +167,29 @@ class ValidateConfig(Section):
 class FeaturesConfig(Section):
     """`build_features`: the fixed shapes and the reach of a window."""
 
-    history_length: int = Field(default=32, ge=1, description="S: most recent impressions kept.")
+    history_length: int = Field(
+        default=32, ge=1, le=65_536, description="S: most recent impressions kept."
+    )
     num_candidates: int = Field(
-        default=8, ge=1, description="C: impressions per window; more start another."
+        default=8, ge=1, le=65_536, description="C: impressions per window; more start another."
     )
     history_days: int = Field(
         default=14, ge=1, le=3650, description="Days before this one that may enter a history."
     )
     window_minutes: int = Field(
-        default=60, ge=1, description="Longest time between first and last candidate."
+        default=60, ge=1, le=5_256_000, description="Longest time between first and last candidate."
     )
     gap_minutes: int = Field(
         default=0,
         ge=0,
+        le=5_256_000,
         description="Between the end of a history and the window, as long as feeds wait to be "
         "seen.",
     )
     attribution_minutes: int | None = Field(
         default=None,
         ge=0,
+        le=5_256_000,
         description="What arrives later than this after it was shown is history and no candidate: "
         "its labels came too late. Empty: whenever it arrives.",
     )
@@ -186,13 +201,16 @@ class EvaluateConfig(Section):
     ranking_metric: Literal["ndcg", "gauc"] = Field(
         default="ndcg", description="By which rankers are compared, within users."
     )
-    ranking_k: int = Field(default=5, ge=1, description="k of NDCG@k.")
+    ranking_k: int = Field(default=5, ge=1, le=100_000, description="k of NDCG@k.")
     ranking_min_gain: float = Field(
         default=0.0, description="Gain over the champion that promotes."
     )
-    retrieval_k: int = Field(default=100, ge=1, description="k of recall@k.")
+    retrieval_k: int = Field(default=100, ge=1, le=100_000, description="k of recall@k.")
     popularity_days: int = Field(
-        default=7, ge=1, description="Days of impressions that the most popular recommender counts."
+        default=7,
+        ge=1,
+        le=3_650,
+        description="Days of impressions that the most popular recommender counts.",
     )
     retrieval_min_gain: float = Field(
         default=0.0, description="Gain over the champion that promotes."
@@ -211,7 +229,7 @@ class CorpusConfig(Section):
     """`export_corpus`: which posts can be recommended."""
 
     max_age_days: int | None = Field(
-        default=None, ge=1, description="Older posts leave the corpus."
+        default=None, ge=1, le=36_500, description="Older posts leave the corpus."
     )
 
 
@@ -219,7 +237,7 @@ class ReleaseConfig(Section):
     """`publish_release`: the check before a release."""
 
     num_probe_users: int = Field(
-        default=8, ge=1, description="Users asked for in the check before release."
+        default=8, ge=1, le=100_000, description="Users asked for in the check before release."
     )
 
 
@@ -233,13 +251,15 @@ class FeedsConfig(Section):
         default=1, ge=1, le=999, description="Tasks over which users are spread."
     )
     num_retrieved: int = Field(
-        default=100, ge=1, description="Posts retrieved per user before ranking."
+        default=100, ge=1, le=100_000, description="Posts retrieved per user before ranking."
     )
-    feed_length: int = Field(default=20, ge=1, description="Posts per feed.")
+    feed_length: int = Field(default=20, ge=1, le=100_000, description="Posts per feed.")
     seen_days: int = Field(
-        default=14, ge=0, description="Posts shown in these days are not shown again."
+        default=14, ge=0, le=3_650, description="Posts shown in these days are not shown again."
     )
-    surface: int = Field(default=1, ge=0, description="Surface for which the feed is ranked.")
+    surface: int = Field(
+        default=1, ge=0, lt=65_536, description="Surface for which the feed is ranked."
+    )
     author_decay: float = Field(
         default=0.5, gt=0, le=1, description="Author diversity: decay per repetition."
     )
@@ -312,7 +332,7 @@ class Config(Section):
     )
     first_day: datetime.date = Field(description="UTC day before which there is no history.")
     seed: int = Field(
-        default=0, ge=0, description="Of training and everything else that is random."
+        default=0, ge=0, lt=1 << 63, description="Of training and everything else that is random."
     )
     actions: tuple[Action, ...] = Field(
         min_length=1, max_length=64, description="What users do; the order is fixed for ever."

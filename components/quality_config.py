@@ -38,9 +38,11 @@ class SeveritiesConfig(Section):
 class BaselineConfig(Section):
     """With what a day is compared, and how much it may differ before somebody is told."""
 
-    days: int = Field(default=14, ge=2, description="Days before a day that say what is usual.")
+    days: int = Field(
+        default=14, ge=2, le=3_650, description="Days before a day that say what is usual."
+    )
     min_days: int = Field(
-        default=3, ge=2, description="With fewer of them nothing is judged by them."
+        default=3, ge=2, le=3_650, description="With fewer of them nothing is judged by them."
     )
     false_alarm_rate: float = Field(
         default=0.001,
@@ -60,7 +62,7 @@ class BaselineConfig(Section):
     feature_users: float = Field(
         default=0.2, gt=0, le=1, description="Share of users whose histories are measured."
     )
-    num_bins: int = Field(default=10, ge=2, description="Quantile bins of numbers.")
+    num_bins: int = Field(default=10, ge=2, le=1_000, description="Quantile bins of numbers.")
     min_psi: float = Field(
         default=0.1, ge=0, description="Population stability index that never fails."
     )

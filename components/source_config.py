@@ -111,14 +111,20 @@ class SyntheticSource(Section):
     """The synthetic world, whose true affinities are known."""
 
     layout: Literal["synthetic"] = Field(description="Says that it is this layout.")
-    num_users: int = Field(default=2_000, ge=10, description="Users of the world.")
-    num_authors: int = Field(default=200, ge=2, description="Authors of the posts.")
+    num_users: int = Field(default=2_000, ge=10, le=100_000_000, description="Users of the world.")
+    num_authors: int = Field(default=200, ge=2, le=100_000_000, description="Authors of the posts.")
     num_posts: int = Field(
-        default=3_000, ge=10, description="Posts that exist from the first day on."
+        default=3_000, ge=10, le=100_000_000, description="Posts that exist from the first day on."
     )
-    num_posts_per_day: int = Field(default=100, ge=0, description="New posts every day.")
-    impressions_per_day: int = Field(default=20_000, ge=1, description="Rows of the log per day.")
-    seed: int = Field(default=20260721, description="Another seed is another world.")
+    num_posts_per_day: int = Field(
+        default=100, ge=0, le=100_000_000, description="New posts every day."
+    )
+    impressions_per_day: int = Field(
+        default=20_000, ge=1, le=100_000_000, description="Rows of the log per day."
+    )
+    seed: int = Field(
+        default=20260721, ge=0, lt=1 << 63, description="Another seed is another world."
+    )
 
 
 FileSource = KuaiRandSource | MovieLensSource | GHArchiveSource | SequencesSource | ColumnsSource

@@ -1,6 +1,6 @@
 """How the two models are trained: on what, how long, how fast, with which losses."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,12 +18,14 @@ class OptimizerSection(Section):
     schedule: Literal["constant", "cosine", "linear", "inverse_sqrt"] = Field(
         default="constant", description="Of the learning rate, after the warm-up."
     )
-    warmup_steps: int = Field(default=0, ge=0, description="Steps from 0 to the learning rate.")
+    warmup_steps: int = Field(
+        default=0, ge=0, le=1_000_000_000, description="Steps from 0 to the learning rate."
+    )
     table_half_life: float | None = Field(
         default=None, gt=0, description="Steps after which AdaGrad forgets half of a gradient."
     )
     accumulation_steps: int = Field(
-        default=1, ge=1, description="Parts into which a batch is cut to save memory."
+        default=1, ge=1, le=1_000_000, description="Parts into which a batch is cut to save memory."
     )
 
 
@@ -31,12 +33,17 @@ class InputSection(Section):
     """How windows become batches."""
 
     shuffle_windows: int = Field(
-        default=65_536, ge=1, description="Windows permuted together; more take more memory."
+        default=65_536,
+        ge=1,
+        le=100_000_000,
+        description="Windows permuted together; more take more memory.",
     )
-    length_buckets: tuple[int, ...] = Field(
+    length_buckets: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(
         default=(), description="History lengths to batch by, with more windows where it is short."
     )
-    prefetch: int = Field(default=2, ge=1, description="Batches made ahead; changes no number.")
+    prefetch: int = Field(
+        default=2, ge=1, le=1_000, description="Batches made ahead; changes no number."
+    )
 
 
 class ValidationSection(Section):
@@ -45,8 +52,12 @@ class ValidationSection(Section):
     fraction: float = Field(
         default=0.0, ge=0, lt=1, description="Share of the windows, the last ones, held out."
     )
-    every_epochs: int = Field(default=1, ge=1, description="Validate at every n-th end of epoch.")
-    every_steps: int | None = Field(default=None, ge=1, description="And after every n-th step.")
+    every_epochs: int = Field(
+        default=1, ge=1, le=1_000_000, description="Validate at every n-th end of epoch."
+    )
+    every_steps: int | None = Field(
+        default=None, ge=1, le=1_000_000_000, description="And after every n-th step."
+    )
     monitor: str = Field(
         default="validation_loss",
         description="By which states are compared: a metric of the validation, such as "
@@ -56,7 +67,10 @@ class ValidationSection(Section):
         default="min", description="Whether less of it is better, or more."
     )
     patience: int | None = Field(
-        default=None, ge=1, description="Validations without gain before training stops."
+        default=None,
+        ge=1,
+        le=1_000_000_000,
+        description="Validations without gain before training stops.",
     )
     min_change: float = Field(default=0.0, ge=0, description="Smallest change that is a gain.")
 
@@ -64,7 +78,9 @@ class ValidationSection(Section):
 class CurveSection(Section):
     """The learning curve: the loss, and how well the last steps predicted before they learned."""
 
-    every_steps: int = Field(default=10, ge=1, description="Steps between two points.")
+    every_steps: int = Field(
+        default=10, ge=1, le=1_000_000_000, description="Steps between two points."
+    )
     half_life_steps: float = Field(
         default=100.0, gt=0, description="Steps after which a step counts half in the metrics."
     )
@@ -73,7 +89,9 @@ class CurveSection(Section):
 class CheckpointsSection(Section):
     """Which states of a training run are kept, and which one becomes the model."""
 
-    keep: int = Field(default=2, ge=1, description="Newest states kept while training.")
+    keep: int = Field(
+        default=2, ge=1, le=1_000_000, description="Newest states kept while training."
+    )
     every_epoch: bool = Field(default=False, description="Also keep the end of every epoch.")
     result: str = Field(
         default="last",
@@ -88,8 +106,12 @@ class DevicesSection(Section):
     device: Literal["cpu", "gpu", "tpu"] | None = Field(
         default=None, description="None takes what JAX prefers."
     )
-    num_data_shards: int = Field(default=1, ge=1, description="Parts of a batch, by device.")
-    num_table_shards: int = Field(default=1, ge=1, description="Parts of a table, by device.")
+    num_data_shards: int = Field(
+        default=1, ge=1, le=65_536, description="Parts of a batch, by device."
+    )
+    num_table_shards: int = Field(
+        default=1, ge=1, le=65_536, description="Parts of a table, by device."
+    )
 
 
 class TrackingSection(Section):
@@ -103,19 +125,24 @@ class TrainingConfig(Section):
     """`train_retrieval` and `train_ranker`: what to train on, how long, how fast."""
 
     model: ModelConfig = Field(default=ModelConfig(), description="Sizes of the transformer.")
-    window_days: int = Field(default=7, ge=1, description="Days before this one to train on.")
+    window_days: int = Field(
+        default=7, ge=1, le=3_650, description="Days before this one to train on."
+    )
     warm_start: bool = Field(
         default=True,
         description="Start from the champion, with the days of the window it has not seen.",
     )
     every_days: int = Field(
-        default=1, ge=1, description="Train on every n-th day since `first_day`."
+        default=1, ge=1, le=3_650, description="Train on every n-th day since `first_day`."
     )
     min_windows: int = Field(
-        default=1_000, ge=1, description="Do not train on fewer windows than this."
+        default=1_000,
+        ge=1,
+        le=1_000_000_000_000,
+        description="Do not train on fewer windows than this.",
     )
-    epochs: int = Field(default=1, ge=1, description="Passes over the windows.")
-    batch_size: int = Field(default=256, ge=1, description="Windows per step.")
+    epochs: int = Field(default=1, ge=1, le=1_000_000, description="Passes over the windows.")
+    batch_size: int = Field(default=256, ge=1, le=1_000_000, description="Windows per step.")
     learning_rate: float = Field(default=1e-3, gt=0, description="Of AdamW, for the dense part.")
     table_learning_rate: float = Field(
         default=0.05, gt=0, description="Of AdaGrad, for the tables."
@@ -125,10 +152,10 @@ class TrainingConfig(Section):
         default=1.0, gt=0, description="Largest global norm of a gradient; null clips nothing."
     )
     checkpoint_every_steps: int = Field(
-        default=200, ge=1, description="A kill loses at most these."
+        default=200, ge=1, le=1_000_000_000, description="A kill loses at most these."
     )
     max_skipped_steps: int = Field(
-        default=20, ge=0, description="Non-finite steps before training stops."
+        default=20, ge=0, le=1_000_000_000, description="Non-finite steps before training stops."
     )
     recency_half_life_days: float | None = Field(
         default=None,
@@ -179,11 +206,15 @@ class NegativesSection(Section):
 
     in_batch: bool = Field(default=True, description="What was shown to others of the batch.")
     global_per_row: int = Field(
-        default=0, ge=0, description="Posts drawn from all that were shown, for every window."
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Posts drawn from all that were shown, for every window.",
     )
     hard_per_row: int = Field(
         default=0,
         ge=0,
+        le=65_536,
         description="The user's own impressions without engagement, those that score highest.",
     )
 
@@ -210,6 +241,7 @@ class RetrievalTrainingConfig(TrainingConfig):
     max_listed_posts: int = Field(
         default=16_384,
         ge=1,
+        le=10_000_000,
         description="`next_item`: posts that a batch is compared with; all, or a sample of more.",
     )
 

@@ -10,16 +10,23 @@ from components.config_base import Section
 class ModelConfig(Section):
     """Sizes and options of one transformer."""
 
-    emb_size: int = Field(default=64, ge=8, description="D: width of the residual stream.")
-    num_layers: int = Field(default=2, ge=1, description="Blocks of attention and feed-forward.")
-    num_heads: int = Field(default=2, ge=1, description="Heads of attention.")
+    emb_size: int = Field(
+        default=64, ge=8, le=65_536, description="D: width of the residual stream."
+    )
+    num_layers: int = Field(
+        default=2, ge=1, le=1_000, description="Blocks of attention and feed-forward."
+    )
+    num_heads: int = Field(default=2, ge=1, le=1_000, description="Heads of attention.")
     num_kv_heads: int | None = Field(
         default=None,
         ge=1,
+        le=1_000,
         description="Heads of keys and values, a divisor of `num_heads`, by default as many: fewer "
         "make users cheaper to keep while their candidates are scored.",
     )
-    key_size: int = Field(default=32, ge=2, multiple_of=2, description="Width of one head.")
+    key_size: int = Field(
+        default=32, ge=2, multiple_of=2, le=65_536, description="Width of one head."
+    )
     widening_factor: float = Field(default=2.0, gt=0, description="Feed-forward width over D.")
     compute_dtype: Literal["float32", "bfloat16"] = Field(
         default="float32", description="Of the computation; parameters are float32."

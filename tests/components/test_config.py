@@ -106,6 +106,41 @@ def test_a_wrong_value_is_refused_with_its_path_and_what_came(
     assert "got " in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "build_features.history_length",
+        "build_features.gap_minutes",
+        "hashing.author_rows",
+        "ingest_events.source.impressions_per_day",
+        "materialize_feeds.num_retrieved",
+        "train_ranker.model.emb_size",
+        "train_retrieval.input.length_buckets",
+        "baseline.num_bins",
+    ],
+)
+def test_a_count_that_no_machine_can_hold_is_refused_by_its_field(
+    load_raw: Loader, path: str
+) -> None:
+    value = [10**12] if path.endswith("buckets") else 10**12
+    with pytest.raises(BadConfigurationError, match=rf"  {path}[.0-9]*: Input should be less than"):
+        load_raw(_changed(path, value))
+
+
+def test_every_whole_number_has_an_upper_limit() -> None:
+    def unlimited(node: object, place: str) -> list[str]:
+        if isinstance(node, list):
+            return [found for each in node for found in unlimited(each, place)]
+        if not isinstance(node, dict):
+            return []
+        is_number = node.get("type") == "integer" and "const" not in node
+        limits = {"maximum", "exclusiveMaximum"} & node.keys()
+        inner = [found for key, each in node.items() for found in unlimited(each, f"{place}.{key}")]
+        return [place, *inner] if is_number and not limits else inner
+
+    assert unlimited(Config.model_json_schema(), "") == []
+
+
 @pytest.mark.parametrize("name", ["store", "first_day", "ingest_events", "actions"])
 def test_a_missing_field_is_refused_by_name(load_raw: Loader, name: str) -> None:
     raw = {key: value for key, value in MINIMAL.items() if key != name}
