@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.config_base import Section
+from components.config_base import Delimiter, Section
 from phoenix import attributes
 from phoenix.attributes import Attribute
 from phoenix.config import ConfigError
@@ -113,9 +113,7 @@ class AttributeFiles(Section):
     time_unit: Literal["s", "ms", "us", "ns", "iso"] = Field(
         default="ms", description="Of `known_at`."
     )
-    delimiter: str | None = Field(
-        default=None, min_length=1, max_length=8, description="As in `ingest_events.source`."
-    )
+    delimiter: Delimiter | None = Field(default=None, description="As in `ingest_events.source`.")
     names: tuple[str, ...] = Field(default=(), description="Of the columns without a header.")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from components.config_base import Section
+from components.config_base import Delimiter, Section
 
 
 class KuaiRandSource(Section):
@@ -77,10 +77,8 @@ class ColumnsSource(Section):
     post_names: tuple[str, ...] = Field(
         default=(), description="Names of the columns of post files without a header."
     )
-    delimiter: str | None = Field(
+    delimiter: Delimiter | None = Field(
         default=None,
-        min_length=1,
-        max_length=8,
         description="Between the columns of text; a tab for .tsv and a comma else, if empty.",
     )
     encoding: Literal["utf-8", "utf-16", "latin-1"] = Field(

@@ -23,6 +23,18 @@ def test_a_time_zone_that_is_none_is_refused(zone: str) -> None:
         ColumnsSource(layout="columns", events="a.csv", event_columns=MAPPING, time_zone=zone)
 
 
+@pytest.mark.parametrize("delimiter", ['"', "§", "\n", "\r", "a\r\n", "", "\0", "123456789"])
+def test_a_delimiter_that_divides_no_columns_is_refused_by_its_field(delimiter: str) -> None:
+    with pytest.raises(ValidationError, match="delimiter"):
+        ColumnsSource(layout="columns", events="a", event_columns=MAPPING, delimiter=delimiter)
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|", "\x01", "::", "§§"])
+def test_a_delimiter_is_a_character_or_longer_text(delimiter: str) -> None:
+    source = ColumnsSource(layout="columns", events="a", event_columns=MAPPING, delimiter=delimiter)
+    assert source.delimiter == delimiter
+
+
 def test_sequences_have_at_least_one_item_a_day() -> None:
     with pytest.raises(ValidationError):
         SequencesSource(layout="sequences", events="a.txt", items_per_day=0)
