@@ -18,6 +18,7 @@ from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
 from components.settlement import Settled
 from components.step import Context
+from schemas.rules import RULES
 
 _ERRORS = {
     each.exit_code: each for each in (BadDataError, TryAgainError, BadConfigurationError, StepError)
@@ -53,9 +54,17 @@ def rules_of(found: Settled) -> list[dict[str, Any]]:
 
 
 def rows_of(found: Settled, config: Config, *, rule: str | None, limit: int) -> list[dict]:
-    """Returns quarantined rows, with personal values masked unless configured otherwise."""
+    """Returns quarantined rows, with personal values masked unless configured otherwise.
+
+    Raises:
+      BadConfigurationError: If there is no such rule.
+    """
     table = found.quarantined
     if rule is not None:
+        if rule not in RULES:
+            raise BadConfigurationError(
+                f"--rule: {rule!r} is no rule; the rules are {', '.join(RULES)}."
+            )
         table = table.filter(pa.array([each == rule for each in table["rule"].to_pylist()]))
     return quarantine.examples(table.slice(0, limit), config)
 

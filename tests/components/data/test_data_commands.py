@@ -60,6 +60,14 @@ def test_rows_are_shown_without_personal_values(refused) -> None:
     assert "log_standard.csv:7" in phoenix(refused, "show")[1]
 
 
+def test_a_rule_that_there_is_not_is_refused_with_those_that_there_are(refused) -> None:
+    code, text = phoenix(refused, "show", "--rule", "nosuch")
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert "--rule: 'nosuch' is no rule; the rules are malformed_row, " in text
+    code, text = phoenix(refused, "show", "--rule", "zero_id", "--json")
+    assert (code, json.loads(text)) == (ExitCode.DONE, []), "a rule that no row breaks"
+
+
 def test_a_mended_rule_is_replayed_and_what_still_breaks_one_stays(refused) -> None:
     refused.configure(KUAIRAND + LIMITS % 10)
     code, text = phoenix(refused, "replay", "--json")
