@@ -4,6 +4,7 @@ Every check returns findings; a finding that is not fine says what to do. Nothin
 the steps repair what they can by themselves when they run next.
 """
 
+import contextlib
 import datetime
 import importlib.metadata
 import importlib.util
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from components import contract, layouts, leases, records
+from components import contract, late_rows, layouts, leases, records
 from components.artifacts import Ref, Store
 from components.config import Config
 from components.contract import ExitCode
@@ -70,6 +71,7 @@ def examine(config: Config, *, folder: Path | None = None, deep: bool = False) -
             _work(store),
             _artifacts(store, deep=deep),
             _gaps(store, config),
+            _late(store, config),
             _live(store),
             _failures(store),
         )
@@ -286,6 +288,24 @@ def _gaps(store: Store, config: Config) -> Iterator[Finding]:
             )
     if not found:
         yield _fine("gaps", "No day is missing before a day that is there.")
+
+
+def _late(store: Store, config: Config) -> Iterator[Finding]:
+    """Days whose rows arrived after they were validated."""
+    waiting: dict[str, list[str]] = {}
+    for arrival in store.partitions("ingest_events"):
+        with contextlib.suppress(BadDataError):  # `_artifacts` tells of what is damaged
+            for day in late_rows.days_to_run_again(store, config, contract.parse_day(arrival)):
+                waiting.setdefault(day, []).append(arrival)
+    for day, arrivals in sorted(waiting.items()):
+        yield _warning(
+            "late",
+            f"{day} waits to be run again: rows of it arrived on {', '.join(sorted(arrivals))}.",
+            f"`phoenix step validate_events --day {day}`, then build_features of {day}; "
+            "phoenix_late does so in Airflow.",
+        )
+    if not waiting:
+        yield _fine("late", "No day waits for rows that arrived after it.")
 
 
 def _days(first: datetime.date, last: str) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from components import late_rows, windows_files
+from components import doctor, late_rows, windows_files
 from components.contract import ExitCode, parse_day
 from phoenix.hashing import HashSpec
 from phoenix.windows import Windows
@@ -68,6 +68,22 @@ def test_late_rows_are_counted_where_they_arrive_and_taken_where_they_belong(day
     taken = days.artifact("ingest_events", "2026-01-03").ref.digest
     assert taken in [each["digest"] for each in after.manifest["recipe"]["inputs"]]
     assert days.store.read(before.ref).facts == before.facts, "the old version is still there"
+
+
+def test_the_doctor_names_the_days_that_wait_for_their_rows(days) -> None:
+    def waiting() -> list[str]:
+        findings = doctor.examine(config_of(days))
+        return [each.message for each in findings if each.check == "late" and each.advice]
+
+    run(days, "1", "2", "3", "4")
+    assert waiting() == [
+        "2026-01-02 waits to be run again: rows of it arrived on 2026-01-03, 2026-01-04.",
+        "2026-01-03 waits to be run again: rows of it arrived on 2026-01-04.",
+    ]
+    run(days, "2")
+    assert [message[:10] for message in waiting()] == ["2026-01-03"]
+    run(days, "3")
+    assert waiting() == []
 
 
 def test_a_day_that_has_its_rows_is_not_listed_and_has_nothing_to_do(days) -> None:
