@@ -64,7 +64,7 @@ def run(context: Context) -> Artifact:
                 counts["users"] += len(np.unique(block.refs.user_ids))
                 counts["state_users"] += len(np.unique(block.log.user_ids))
                 counts["state_rows"] += len(block.log.user_ids)
-        known_values.carry(accepted.folder, draft.folder)
+        known_values.carry(accepted.folder, draft.folder, context.config)
         path = draft.folder / feature_statistics.FEATURES_FILE
         feature_statistics.write(path, drift.merged(measured))
         draft.facts |= {

@@ -12,9 +12,10 @@ without them.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -45,47 +46,65 @@ class Trace:
     users: int
 
 
+class _Listed(NamedTuple):
+    """Who is to be forgotten."""
+
+    ids: frozenset[int]
+    texts: frozenset[str] = frozenset()  # ids as the source writes them, where they are text
+
+
 def erased_ids(config: Config) -> np.ndarray:
     """Returns the ids of the users who are to be forgotten, `[N]` int64, sorted and distinct.
 
     Raises:
       BadConfigurationError: If the file cannot be read or a line is no id.
     """
-    return np.unique(np.array(list(_listed(config).values()), np.int64))
+    return np.array(sorted(_listed(config).ids), np.int64)
 
 
-def _listed(config: Config) -> dict[str, int]:
-    """Returns the users who are to be forgotten: their ids as the source writes them, and ours."""
+def _listed(config: Config) -> _Listed:
+    """Returns the users who are to be forgotten.
+
+    Where ids are text, a number is both a text and the id that stands for one, which is what feeds
+    show: that the hash of somebody else's text is a number on the list has no chance worth telling.
+    """
     path, end = config.ingest_events.erased_users, _text_end(config)
     if path is None:
-        return {}
+        return _Listed(frozenset())
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfigurationError(
             f"ingest_events.erased_users: {path} cannot be read: {error}"
         ) from error
-    found = {}
+    ids, texts = set(), set()
     for number, line in enumerate(lines, start=1):
         # Of ids that are text, `#` may be a part; after a number a remark begins.
         text = (line.partition("#")[0] if end is None else line).strip()
         if not text:
             continue
-        ids, is_good = _parsed(text, end)
-        if not is_good or ids <= 0:
+        found = [user for user in (_number(text), _hash(text, end)) if user > 0]
+        if not found:
             expected = "a whole number above 0" if end is None else f"text before {end!r}"
             raise BadConfigurationError(
                 f"ingest_events.erased_users: {path}:{number}: expected one user id, {expected}, "
                 f"got {len(text)} other characters."
             )
-        found[str(ids) if end is None else text.partition(end)[0] if end else text] = ids
-    return found
+        ids.update(found)
+        if end is not None:
+            texts.add(text.partition(end)[0] if end else text)
+    return _Listed(frozenset(ids), frozenset(texts))
 
 
-def _parsed(text: str, end: str | None) -> tuple[int, bool]:
-    column = pa.array([text])
-    values, is_good = cells.parse_whole(column) if end is None else cells.parse_text_id(column, end)
-    return int(values[0]), bool(is_good[0])
+def _number(text: str) -> int:
+    """Returns the number that a text is, or 0."""
+    values, _ = cells.parse_whole(pa.array([text]))
+    return int(values[0])
+
+
+def _hash(text: str, end: str | None) -> int:
+    """Returns the id that stands for a text, or 0 where ids are no text."""
+    return 0 if end is None else int(cells.parse_text_id(pa.array([text]), end)[0][0])
 
 
 def recipe(config: Config) -> dict[str, str]:
@@ -122,7 +141,7 @@ def forget_rejected(rejected: pa.Table, config: Config) -> pa.Table:
     in it counts as one, and so does every text that is the id of one.
     """
     listed = _listed(config)
-    if not listed:
+    if not listed.ids:
         return rejected
     rows = zip(rejected["table"].to_pylist(), rejected["raw"].to_pylist(), strict=True)
     is_erased = np.array(
@@ -142,7 +161,7 @@ def traces(store: Store, config: Config) -> list[Trace]:
       BadConfigurationError: If no list is configured.
     """
     listed = _listed(config)
-    if not listed:
+    if not listed.ids:
         raise BadConfigurationError(
             "`ingest_events.erased_users` names no user: there is nobody to search for."
         )
@@ -177,10 +196,10 @@ def _tables(store: Store, artifact: str) -> Iterator[tuple[str, Path]]:
             yield name, store.storage.fetch(f"{artifact}/{name}")
 
 
-def _found(path: Path, listed: Mapping[str, int], config: Config) -> list[int]:
+def _found(path: Path, listed: _Listed, config: Config) -> list[int]:
     """Returns the forgotten user of every row that has one."""
     names = pq.read_schema(path).names
-    ids = list(listed.values())
+    ids = list(listed.ids)
     found: list[int] = []
     for name in _USER_COLUMNS:
         if name in names:
@@ -211,7 +230,7 @@ def _text_end(config: Config) -> str | None:
     return getattr(config.ingest_events.source, "text_ids", {}).get("user_id")
 
 
-def _named(raw: str | None, listed: Mapping[str, int], config: Config) -> list[int]:
+def _named(raw: str | None, listed: _Listed, config: Config) -> list[int]:
     """Returns which of some users the content of a row names."""
     columns = getattr(config.ingest_events.source, "event_columns", {})
     column, end = columns.get("user_id", "user_id"), _text_end(config)
@@ -223,9 +242,16 @@ def _named(raw: str | None, listed: Mapping[str, int], config: Config) -> list[i
     if isinstance(content, dict) and column in content:
         text, is_known = str(content[column]).strip(), True
     if end is None:
-        names = [str(int(number)) for number in _NUMBER.findall(text)]
-    elif is_known:
-        names = [text.partition(end)[0] if end else text]
+        ids = [int(number) for number in _NUMBER.findall(text)]
     else:
-        names = [name for name in listed if name in text]
-    return [listed[name] for name in names if name in listed]
+        pieces = [text] if is_known else [*_pieces(text, config), *listed.texts]
+        ids = [_hash(each, end) for each in pieces if each in text]
+    return [user for user in ids if user in listed.ids]
+
+
+def _pieces(text: str, config: Config) -> list[str]:
+    """Returns what may be an id in a row that is no row."""
+    delimiter = getattr(config.ingest_events.source, "delimiter", None)
+    divider = re.escape(delimiter) if delimiter else "[,\\t]"
+    _, _, row = text.partition(": ")  # after how many columns were expected, and came
+    return [piece.strip() for piece in re.split(f'{divider}|"', row or text)]

@@ -21,6 +21,7 @@ from components.config import FeaturesConfig
 from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from components.engine_config import EngineConfig
 from components.errors import BadDataError
+from components.event_log import Arrays
 from components.impression_facts import ImpressionFacts
 from components.post_facts import DAY_MS
 from components.step import Context
@@ -72,9 +73,17 @@ class State:
             rows = rows_still_needed(
                 log, known_at=known_at, oldest=oldest, length=self.config.history_length
             )
-            if self.erased:
-                rows = rows[~np.isin(log.user_ids[rows], list(self.erased))]
-            yield log.rows(rows)
+            yield Log(*self.remaining(log.rows(rows)))
+
+    def remaining(self, rows: Arrays) -> Arrays:
+        """Returns rows, the user ids first, without those of users who are to be forgotten.
+
+        What was written before they were listed may still hold them.
+        """
+        if not self.erased:
+            return rows
+        is_kept = ~np.isin(rows[0], list(self.erased))
+        return tuple(array[is_kept] for array in rows)
 
     def _stored(self) -> Iterator[Log]:
         if not self.is_replayed:

@@ -81,7 +81,8 @@ def day_blocks(
       At least one block; together they hold every user of the state and of the day.
     """
     earlier = UserStream(state.logs(), empty=event_log.no_log(known.width))
-    today = UserStream(event_log.in_order(events, state.engine), empty=NO_EVENTS)
+    ordered = map(state.remaining, event_log.in_order(events, state.engine))
+    today = UserStream(ordered, empty=NO_EVENTS)
     blocks = event_log.side_by_side(earlier, today, block_rows=event_log.BLOCK_ROWS)
     for past, (*shown, event_ids) in blocks:
         block = _block(Log(*past), known.completed(shown), event_ids, config)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components import attribute_columns, data_files, erasure, raw_files
@@ -169,11 +170,19 @@ def write(
     return {"attributes": attributes.declaration(config.attributes.attributes) | facts}
 
 
-def carry(source: Path, target: Path) -> None:
-    """Copies the values of an artifact into the next one."""
+def carry(source: Path, target: Path, config: Config) -> None:
+    """Copies the values of an artifact into the next one, without users who are to be forgotten."""
     for side in SIDES:
-        if (source / file_name(side)).is_file():
-            shutil.copy(source / file_name(side), target)
+        file = source / file_name(side)
+        if not file.is_file():
+            continue
+        table = pq.read_table(file)
+        users = table["user_id"].to_numpy() if side == "user" else np.empty(0, np.int64)
+        is_erased = np.isin(users, erasure.erased_ids(config))
+        if is_erased.any():
+            data_files.write(target / file.name, table.filter(pa.array(~is_erased)))
+        else:
+            shutil.copy(file, target)
 
 
 @dataclass

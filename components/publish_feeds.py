@@ -5,10 +5,21 @@ import logging
 import sys
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import audience, contract, feed_files, feed_quality, releases, sinks, skew, step
+from components import (
+    audience,
+    contract,
+    erasure,
+    feed_files,
+    feed_quality,
+    releases,
+    sinks,
+    skew,
+    step,
+)
 from components.artifacts import Artifact, Ref, Unchanged
 from components.corpus import Corpus
 from components.errors import BadDataError
@@ -50,6 +61,7 @@ def run(context: Context, *, num_shards: int = 1) -> Artifact:
             table = pa.concat_tables(
                 [pq.read_table(shard.path(feed_files.FEEDS_FILE)) for shard in shards]
             ).sort_by([("user_id", "ascending"), ("rank", "ascending")])
+            _refuse_forgotten(context, table)
             quality = feed_quality.measure(
                 table,
                 num_users=sum(shard.facts["users"] for shard in shards),
@@ -100,6 +112,15 @@ def _shards(context: Context, num_shards: int, release: Ref) -> list[Artifact]:
                 f"of {day} is {release.digest[:12]}: run materialize_feeds again."
             )
     return shards
+
+
+def _refuse_forgotten(context: Context, table: pa.Table) -> None:
+    num_rows = int(np.isin(table["user_id"].to_numpy(), erasure.erased_ids(context.config)).sum())
+    if num_rows:
+        raise BadDataError(
+            f"The feeds of {context.day} hold {num_rows} rows of users who are to be forgotten: "
+            "run materialize_feeds again."
+        )
 
 
 def _go_live(context: Context, release: Ref, feeds: Artifact) -> None:

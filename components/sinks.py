@@ -7,11 +7,12 @@ one publication and never half of two. Writing the same feeds again changes noth
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from components import erasure
 from components.artifacts import Artifact
 from components.config import Config, PostgresSink, RedisSink
 from components.errors import BadConfigurationError, TryAgainError
@@ -24,21 +25,24 @@ _BATCH = 10_000
 
 
 def write_all(config: Config, feeds: Artifact) -> None:
-    """Makes every configured sink serve `feeds`.
+    """Makes every configured sink serve `feeds`, but for users who are to be forgotten.
+
+    A rollback serves feeds that may be older than the list of these users.
 
     Raises:
       BadConfigurationError: If the address of a sink is not set or its driver is not installed.
       TryAgainError: If a sink cannot be reached.
     """
+    forgotten = frozenset(erasure.erased_ids(config).tolist())
     for sink in config.publish_feeds.sinks:
         logger.info("Writing the feeds of %s to %s.", feeds.ref.partition, sink.kind)
         if isinstance(sink, PostgresSink):
-            _write_postgres(sink, feeds)
+            _write_postgres(sink, feeds, forgotten)
         else:
-            _write_redis(sink, feeds)
+            _write_redis(sink, feeds, forgotten)
 
 
-def _write_postgres(sink: PostgresSink, feeds: Artifact) -> None:
+def _write_postgres(sink: PostgresSink, feeds: Artifact, forgotten: Collection[int]) -> None:
     """Fills a table of this publication's own and points the view `sink.table` at it."""
     try:
         import psycopg
@@ -60,7 +64,7 @@ def _write_postgres(sink: PostgresSink, feeds: Artifact) -> None:
             connection.execute(sql.SQL("TRUNCATE {}").format(target))
             copy = sql.SQL("COPY {} (user_id, rank, post_id, author_id, score, source) FROM STDIN")
             with connection.cursor() as cursor, cursor.copy(copy.format(target)) as stream:
-                for row in _rows(feeds):
+                for row in _rows(feeds, forgotten):
                     stream.write_row(row)
             connection.execute(
                 sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}").format(view, target)
@@ -76,7 +80,7 @@ def _write_postgres(sink: PostgresSink, feeds: Artifact) -> None:
         raise TryAgainError(f"PostgreSQL cannot be reached: {error}") from error
 
 
-def _write_redis(sink: RedisSink, feeds: Artifact) -> None:
+def _write_redis(sink: RedisSink, feeds: Artifact, forgotten: Collection[int]) -> None:
     """Writes `<prefix><version>:<user>` keys, then `<prefix>current`, then drops the older keys.
 
     A reader takes the version from `<prefix>current` and then the user's key.
@@ -90,7 +94,7 @@ def _write_redis(sink: RedisSink, feeds: Artifact) -> None:
         with redis.Redis.from_url(_address(sink.url_variable)) as client:
             before = client.get(current)
             pipeline = client.pipeline(transaction=False)
-            for number, (user, items) in enumerate(_by_user(feeds)):
+            for number, (user, items) in enumerate(_by_user(_rows(feeds, forgotten))):
                 pipeline.set(f"{sink.prefix}{version}:{user}", json.dumps(items))
                 if number % _BATCH == _BATCH - 1:
                     pipeline.execute()
@@ -113,15 +117,16 @@ def _drop(client: Any, pattern: str) -> None:  # noqa: ANN401 - redis is an opti
         client.unlink(*keys)
 
 
-def _rows(feeds: Artifact) -> Iterator[tuple[Any, ...]]:
+def _rows(feeds: Artifact, forgotten: Collection[int]) -> Iterator[tuple[Any, ...]]:
     file = pq.ParquetFile(feeds.path(FEEDS_FILE))
     for batch in file.iter_batches(batch_size=_BATCH, columns=list(_COLUMNS)):
-        yield from zip(*(batch.column(name).to_pylist() for name in _COLUMNS), strict=True)
+        rows = zip(*(batch.column(name).to_pylist() for name in _COLUMNS), strict=True)
+        yield from (row for row in rows if row[0] not in forgotten)
 
 
-def _by_user(feeds: Artifact) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+def _by_user(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     user, items = None, []
-    for row in _rows(feeds):
+    for row in rows:
         if row[0] != user:
             if user is not None:
                 yield user, items

@@ -77,7 +77,7 @@ def run(context: Context) -> Artifact:
         data_files.write(folder / data_files.ACCEPTED_FILE, outcome.accepted)
         data_files.write(folder / data_files.QUARANTINED_FILE, outcome.settled.quarantined)
         data_files.write(folder / data_files.POSTS_FILE, outcome.posts)
-        known_values.carry(ingested.folder, folder)
+        known_values.carry(ingested.folder, folder, config)
         checks.save(folder)
         draft.facts |= outcome.facts() | checks.facts()
     return context.written()

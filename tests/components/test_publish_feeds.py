@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from components.contract import ExitCode
 
 LAST, BEFORE = "2026-01-03", "2026-01-02"
@@ -19,6 +21,20 @@ def test_shards_of_another_release_are_refused(world, capfd) -> None:
     assert world.run_day(LAST, ("evaluate_models", "export_corpus", "publish_release")) == [0] * 3
     assert world.run("publish_feeds", LAST, num_shards=2) == ExitCode.BAD_DATA
     assert "run materialize_feeds again" in capfd.readouterr().out
+
+
+def test_feeds_of_forgotten_users_are_not_published(world, capfd) -> None:
+    feeds = pq.read_table(world.artifact("publish_feeds", LAST).path("feeds.parquet"))
+    user = feeds["user_id"][0].as_py()
+    (world.path.parent / "forget.txt").write_text(str(user))
+    world.edit("ingest_events:\n", "ingest_events:\n  erased_users: forget.txt\n")
+    world.edit("min_coverage: 0.5", "min_coverage: 0.4")
+    assert world.run("publish_feeds", LAST, num_shards=2) == ExitCode.BAD_DATA
+    assert "rows of users who are to be forgotten: run" in capfd.readouterr().out
+    codes = world.run_day(LAST, ("materialize_feeds", "publish_feeds"))
+    assert codes == [0, 0, 0]
+    feeds = pq.read_table(world.artifact("publish_feeds", LAST).path("feeds.parquet"))
+    assert user not in feeds["user_id"].to_pylist()
 
 
 def test_too_bad_feeds_stay_invisible_and_the_reasons_are_named(world, capfd) -> None:

@@ -139,6 +139,29 @@ def test_postgres_shows_the_newest_publication_through_one_view(
         assert found == [(row["user_id"], row["rank"], row["post_id"]) for row in rows]
 
 
+def test_feeds_from_before_the_list_are_served_without_forgotten_users(
+    three_days, postgres_dsn: str, redis_url: str, tmp_path: Path, monkeypatch
+) -> None:
+    import psycopg
+    import redis
+
+    monkeypatch.setenv("PHOENIX_POSTGRES_DSN", postgres_dsn)
+    monkeypatch.setenv("PHOENIX_REDIS_URL", redis_url)
+    feeds = three_days.artifact("publish_feeds", DAYS[1])
+    first, *others = sorted({row["user_id"] for row in _rows(feeds)})
+    (tmp_path / "forget.txt").write_text(str(first))
+    for sink in (PostgresSink(kind="postgres"), RedisSink(kind="redis")):
+        config = _config(three_days, sink)
+        listed = {"erased_users": tmp_path / "forget.txt"}
+        ingest = config.ingest_events.model_copy(update=listed)
+        sinks.write_all(config.model_copy(update={"ingest_events": ingest}), feeds)
+    with psycopg.connect(postgres_dsn) as connection:
+        found = connection.execute("SELECT DISTINCT user_id FROM phoenix_feeds ORDER BY user_id")
+        assert [user for (user,) in found.fetchall()] == others
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.dbsize() == len(others) + 1
+
+
 def test_a_sink_that_cannot_be_reached_is_worth_another_try(three_days, monkeypatch) -> None:
     feeds = three_days.artifact("publish_feeds", DAYS[1])
     monkeypatch.setenv("PHOENIX_REDIS_URL", f"redis://127.0.0.1:{_free_port()}")

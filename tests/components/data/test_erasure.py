@@ -4,9 +4,10 @@ import json
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from components import cli, erasure
+from components import cells, cli, erasure
 from components.config import load
 from components.contract import ExitCode
 
@@ -137,6 +138,54 @@ def test_users_with_a_text_as_id_are_forgotten_by_it(
     rejected = deployment.table("ingest_events", "rejected.parquet").to_pylist()
     assert [each["raw"] for each in rejected if "mary" in str(each)] == []
     assert report(deployment)[0] == ExitCode.DONE
+
+
+def test_users_with_a_text_as_id_are_forgotten_by_the_number_that_feeds_show(
+    deployment, row: Row
+) -> None:
+    log_of_names(deployment, row, "@")
+    shown = int(cells.parse_text_id(pa.array(["mary#7@a"]), "@")[0][0])
+    (deployment.root / "forget.txt").write_text(f"{shown}\n")
+    assert [deployment.run(step)[0] for step in CHAIN[:2]] == [0, 0]
+    facts = deployment.artifact("validate_events").facts
+    assert facts["quarantined_by_rule"]["erased"] == 3, "two rows of mary#7, and a part of one"
+    rejected = deployment.table("ingest_events", "rejected.parquet").to_pylist()
+    assert [each["raw"] for each in rejected if "mary" in str(each)] == []
+    assert report(deployment)[0] == ExitCode.DONE
+
+
+def test_a_number_is_a_text_as_well_where_ids_are_text(deployment) -> None:
+    deployment.configure(NAMES % "")
+    (deployment.root / "forget.txt").write_text("17\n")
+    hashed = int(cells.parse_text_id(pa.array(["17"]), "")[0][0])
+    found = erasure.erased_ids(load(deployment.root / "phoenix.yaml"))
+    assert found.tolist() == [17, hashed]
+
+
+def test_features_that_are_built_alone_forget_whom_older_events_still_hold(day) -> None:
+    assert [day.run(step)[0] for step in CHAIN] == [0, 0, 0]
+    (day.root / "forget.txt").write_text(str(FORGOTTEN))
+    configure(day, ", erased_users: forget.txt")
+    assert day.run("build_features")[0] == ExitCode.DONE
+    kinds = {trace["kind"] for trace in report(day)[1]["traces"] if trace["is_current"]}
+    assert kinds == {"ingest_events", "validate_events"}
+
+
+def test_a_state_from_before_the_list_hands_no_forgotten_user_on(deployment, row: Row) -> None:
+    both = [row(1440 * n + m, user_id=user) for n in (0, 1) for m, user in ((1, FORGOTTEN), (2, 5))]
+    deployment.log(both)
+    configure(deployment, "")
+    assert [deployment.run(step)[0] for step in CHAIN] == [0, 0, 0]
+    (deployment.root / "forget.txt").write_text(str(FORGOTTEN))
+    configure(deployment, ", erased_users: forget.txt")
+    assert [deployment.run(step, "2026-01-03")[0] for step in CHAIN] == [0, 0, 0]
+    made = deployment.artifact("build_features", "2026-01-03")
+    assert made.facts["started_from"] == ["2026-01-02"]
+    assert not made.facts["is_replayed"]
+    found = report(deployment)[1]
+    assert found["days_to_run_again"] == ["2026-01-02"]
+    impressions = deployment.table("build_features", "impressions.parquet", "2026-01-03")
+    assert set(impressions["user_id"].to_pylist()) == {5}
 
 
 @pytest.mark.parametrize("user", [2013267655123456789, 2**63 - 1])

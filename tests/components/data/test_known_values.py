@@ -129,6 +129,22 @@ def test_forgotten_users_are_left_out(tmp_path: Path) -> None:
     assert known.as_of(np.array([1, 2]), np.full(2, MIDNIGHT)).tolist() == [[5], [-1]]
 
 
+def test_values_from_before_the_list_are_carried_without_forgotten_users(tmp_path: Path) -> None:
+    write(tmp_path, [(1, MIDNIGHT - 1, 30), (2, MIDNIGHT - 1, 40)])
+    (tmp_path / "forget.txt").write_text("2\n")
+    config = config_of(tmp_path)
+    listed = {"erased_users": tmp_path / "forget.txt"}
+    forgetting = config.model_copy(
+        update={"ingest_events": config.ingest_events.model_copy(update=listed)}
+    )
+    target = tmp_path / "next"
+    target.mkdir()
+    known_values.carry(tmp_path, target, forgetting)
+    found = KnownValues.read(target, "user", [AGE])
+    at = np.full(2, MIDNIGHT)
+    assert found.as_of(np.array([1, 2]), at).tolist() == [[30], [-1]]
+
+
 def test_without_attributes_nothing_is_read_or_written(tmp_path: Path) -> None:
     config = config_of(tmp_path, users=None, declared=[])
     assert known_values.inputs(config) == []
