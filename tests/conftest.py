@@ -10,6 +10,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -66,25 +67,37 @@ def require_program() -> Callable[[str], str]:
         folders = [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", *map(str, servers)]
         path = shutil.which(name, path=os.pathsep.join(folders))
         if path is None:
-            missing = f"needs the program {name!r}"
-            if os.environ.get("PHOENIX_REQUIRE_SYSTEM"):
-                pytest.fail(missing)
-            pytest.skip(missing)
+            _give_up(f"needs the program {name!r}")
         return path
 
     return find
 
 
 @pytest.fixture(scope="session")
-def require_spark(require_program: Callable[[str], str]) -> None:
+def require_extra() -> Callable[[str, str], None]:
+    """Without a module of an extra of the package the test skips, or fails in CI."""
+
+    def find(extra: str, module: str) -> None:
+        if importlib.util.find_spec(module) is None:
+            _give_up(f"needs the extra {extra!r}")
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def require_spark(
+    require_program: Callable[[str], str], require_extra: Callable[[str, str], None]
+) -> None:
     """Skips a test, or fails it in CI, where Java or pyspark is missing."""
     require_program("java")
-    if importlib.util.find_spec("pyspark") is None:
-        missing = "needs the extra 'spark'"
-        if os.environ.get("PHOENIX_REQUIRE_SYSTEM"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+    require_extra("spark", "pyspark")
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+
+
+def _give_up(missing: str) -> NoReturn:
+    if os.environ.get("PHOENIX_REQUIRE_SYSTEM"):
+        pytest.fail(missing)
+    pytest.skip(missing)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,8 +15,13 @@ def test_nothing_is_tracked_unless_asked_for() -> None:
         assert tracker is None
 
 
-def test_a_run_is_tracked_with_parameters_curve_and_files(tmp_path, monkeypatch) -> None:
-    mlflow = pytest.importorskip("mlflow")
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's use of SQLAlchemy
+def test_a_run_is_tracked_with_parameters_curve_and_files(
+    tmp_path, monkeypatch, require_extra
+) -> None:
+    require_extra("tracking", "mlflow")
+    import mlflow
+
     monkeypatch.chdir(tmp_path)  # Where MLflow puts artifacts of a local database.
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     section = TrackingSection(uri=uri, experiment="test")
