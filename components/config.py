@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from components import source_config
+from components import config_names, source_config
 from components.attribute_config import AttributesConfig
 from components.config_base import Section
 from components.engine_config import EngineConfig
@@ -413,9 +413,13 @@ class _Loader(yaml.SafeLoader):
 def _explain(error: ValidationError, raw: Mapping[str, Any]) -> str:
     lines = []
     for problem in error.errors():
-        where = ".".join(_field_path(problem["loc"], raw)) or "(whole file)"
+        path = _field_path(problem["loc"], raw)
+        message = problem["msg"]
+        if problem["type"] == "extra_forbidden":
+            near = config_names.meant(Config, path)
+            message = "there is no such setting" + (f"; `{near}` may be meant" if near else "")
         got = "" if problem["type"] == "missing" else f", got {problem['input']!r:.80}"
-        lines.append(f"  {where}: {problem['msg']}{got}")
+        lines.append(f"  {'.'.join(path) or '(whole file)'}: {message}{got}")
     return "\n".join(lines)
 
 

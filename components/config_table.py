@@ -2,12 +2,13 @@
 
 import types
 from collections.abc import Iterator
-from typing import Annotated, Literal, Union, get_args, get_origin
+from typing import Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from components import config_names
 from components.config import Config
 
 _INTRODUCTION = """# Configuration
@@ -26,7 +27,11 @@ def markdown() -> str:
 
 
 def _sections(title: str, section: type[BaseModel]) -> Iterator[str]:
-    own = {name: field for name, field in section.model_fields.items() if not _models(field)}
+    own = {
+        name: field
+        for name, field in section.model_fields.items()
+        if not config_names.sections(field)
+    }
     inner = {name: field for name, field in section.model_fields.items() if name not in own}
     if title:
         yield f"## {title}\n"
@@ -41,7 +46,7 @@ def _sections(title: str, section: type[BaseModel]) -> Iterator[str]:
         yield "\n".join(_row(name, field) for name, field in listed.items()) + "\n"
     for name, field in inner.items():
         path = f"{title.strip('`')}.{name}".strip(".")
-        models = _models(field)
+        models = config_names.sections(field)
         for model in models:
             layout = _tag(model)
             yield from _sections(f"`{path}`" + (f" with `{layout}`" if layout else ""), model)
@@ -65,7 +70,9 @@ def _default(field: FieldInfo) -> str:
 def _value(field: FieldInfo) -> str:
     """Returns the type of a field and its limits, in words."""
     annotation = field.annotation
-    options = [option for option in _flat(annotation) if option is not types.NoneType]
+    options = [
+        option for option in config_names.options(annotation) if option is not types.NoneType
+    ]
     words = " or ".join(dict.fromkeys(_type_name(option) for option in options))
     limits = []
     for rule in field.metadata:
@@ -79,42 +86,18 @@ def _value(field: FieldInfo) -> str:
 def _type_name(option: object) -> str:
     if get_origin(option) is Literal:
         return " or ".join(f"`{value}`" for value in get_args(option))
-    if isinstance(option, type) and issubclass(option, BaseModel):
+    if config_names.is_section(option):
         return "section"
     names = {int: "integer", float: "number", str: "text", bool: "true or false"}
     if option in names:
         return names[option]  # type: ignore[index]
     origin = get_origin(option)
     if origin is dict:
-        value = _flat(get_args(option)[1])[0]
+        value = config_names.options(get_args(option)[1])[0]
         return "mapping of numbers" if value is float else "mapping of texts"
     if origin is tuple:
         return "list"
     return {"date": "date", "Path": "path"}.get(getattr(option, "__name__", ""), str(option))
-
-
-def _models(field: FieldInfo) -> list[type[BaseModel]]:
-    """Returns the sections that a field holds: one, or one per layout or kind."""
-    found = []
-    for option in _flat(field.annotation):
-        if isinstance(option, type) and issubclass(option, BaseModel):
-            found.append(option)
-        elif get_origin(option) is tuple:
-            found += [each for each in _flat(get_args(option)[0]) if _is_model(each)]
-    return found
-
-
-def _is_model(option: object) -> bool:
-    return isinstance(option, type) and issubclass(option, BaseModel)
-
-
-def _flat(annotation: object) -> list[object]:
-    """Returns the members of a union, annotated or not."""
-    if get_origin(annotation) is Annotated:
-        return _flat(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [each for option in get_args(annotation) for each in _flat(option)]
-    return [annotation]
 
 
 def _tag(model: type[BaseModel]) -> str | None:

@@ -70,7 +70,7 @@ def test_a_minimal_configuration_has_sensible_defaults(load_raw: Loader) -> None
     ],
 )
 def test_an_unknown_key_is_refused_by_its_path(load_raw: Loader, path: str, value: object) -> None:
-    with pytest.raises(BadConfigurationError, match=f"  {path}: Extra inputs"):
+    with pytest.raises(BadConfigurationError, match=f"  {path}: there is no such setting"):
         load_raw(_changed(path, value))
 
 
