@@ -30,7 +30,8 @@ def session(engine: EngineConfig) -> "SparkSession":
       BadConfigurationError: If pyspark or Java is missing, or no Spark answers there.
     """
     try:
-        from pyspark.errors import PySparkRuntimeError
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise BadConfigurationError(
@@ -45,7 +46,10 @@ def session(engine: EngineConfig) -> "SparkSession":
         builder = builder.config(name, value)
     try:
         return builder.getOrCreate()
-    except (PySparkRuntimeError, OSError) as error:
+    except (PySparkException, Py4JError, OSError) as error:
+        # What Java says begins with where it was called from; a trace of its stack follows.
+        reason = " ".join(str(error).splitlines()[:2]).rstrip(".")
         raise BadConfigurationError(
-            f"Spark cannot be started at {master!r}: {error}. It needs Java 17 or later."
+            f"`engine.spark_master`: Spark cannot be started at {master!r}: {reason}. It needs "
+            "Java 17 or later, `local[N]` or a cluster that answers, and properties it knows."
         ) from error

@@ -1,6 +1,8 @@
 """DuckDB and Spark, a real one with two threads, come to the same rows, files and digests."""
 
 import datetime
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,3 +132,17 @@ def test_spark_has_the_properties_that_are_configured(require_spark: None) -> No
     config = SPARK.model_copy(update={"spark_options": {name: "2MB"}})
     assert spark.session(config).conf.get(name) == "2MB"
     assert spark.session(SPARK).conf.get("spark.sql.session.timeZone") == "UTC"
+
+
+@pytest.mark.parametrize("master", ["nonsense", "spark://127.0.0.1", "local[x]"])
+def test_a_master_that_is_none_is_refused_in_one_line(require_spark: None, master: str) -> None:
+    # In a process of its own: the session of this one is there already.
+    code = (
+        "from components import spark; from components.engine_config import EngineConfig\n"
+        "from components.errors import BadConfigurationError\n"
+        f"try: spark.session(EngineConfig(name='spark', spark_master={master!r}))\n"
+        "except BadConfigurationError as error: print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    (line,) = run.stdout.splitlines()
+    assert line.startswith(f"`engine.spark_master`: Spark cannot be started at '{master}': ")
