@@ -129,9 +129,11 @@ def described(result: Mapping[str, Any]) -> str:
     if result["kind"] == "contract" or "observed_value" not in result:
         return name
     limits = result["arguments"]
-    ends = [limits.get("min_value"), limits.get("max_value")]
-    low, high = ("any" if end is None else f"{end:g}" for end in ends)
-    return f"{result['column']}: expected {low} to {high}, got {result['observed_value']:g}"
+    low, high = limits.get("min_value"), limits.get("max_value")
+    wanted = f"at most {high:g}" if low is None else f"at least {low:g}"
+    if low is not None and high is not None:
+        wanted = f"{low:g} to {high:g}"
+    return f"{result['column']}: expected {wanted}, got {result['observed_value']:g}"
 
 
 def _of_rows(config: Config, day: datetime.date) -> list[Expectation]:

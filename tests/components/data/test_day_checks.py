@@ -1,5 +1,8 @@
 import json
 
+import pytest
+
+from components import day_checks
 from components.contract import ExitCode
 
 DAYS = [f"2026-01-{number:02d}" for number in range(1, 6)]
@@ -39,6 +42,9 @@ def test_a_day_is_held_against_the_days_before_it_with_the_severities_set(deploy
     page = deployment.store.storage.read(f"docs/{DAYS[4]}/index.html").decode()
     assert "Refused." in page
     assert "data:image/svg+xml" in page
+    page = deployment.store.storage.read(f"pages/{DAYS[4]}/index.html").decode()
+    assert "drawn in the Data Docs" in page
+    assert "Nothing was compared" not in page
     index = deployment.store.storage.read("docs/index.html").decode()
     assert index.index("refused") < index.index("accepted</td>")
     for severity, number in (("warning", 1), ("ignore", 0)):
@@ -46,3 +52,18 @@ def test_a_day_is_held_against_the_days_before_it_with_the_severities_set(deploy
         assert code == ExitCode.DONE
         failed = facts["expectations"]["failed"]
         assert sum(each.startswith("volume: volume: expected") for each in failed) == number
+
+
+@pytest.mark.parametrize(
+    ("limits", "wanted"),
+    [((None, 0.5), "at most 0.5"), ((3, None), "at least 3"), ((1, 2), "1 to 2")],
+)
+def test_limits_are_told_in_words(limits: tuple, wanted: str) -> None:
+    result = {
+        "kind": "usual",
+        "expectation": "in_range",
+        "column": "volume",
+        "observed_value": 7.0,
+        "arguments": dict(zip(("min_value", "max_value"), limits, strict=True)),
+    }
+    assert day_checks.described(result) == f"volume: expected {wanted}, got 7"
