@@ -137,7 +137,7 @@ class ValidateConfig(Section):
         default=1, ge=0, le=1_000_000_000_000, description="Fewer fail the day."
     )
     max_future_minutes: float = Field(
-        default=10.0, ge=0, description="Clock skew allowed for `shown_at`."
+        default=10.0, ge=0, le=5_256_000, description="Clock skew allowed for `shown_at`."
     )
     max_dwell_seconds: float = Field(default=86_400.0, gt=0, description="Longer is quarantined.")
     num_surfaces: int = Field(

@@ -92,6 +92,7 @@ def test_an_unknown_key_is_refused_by_its_path(load_raw: Loader, path: str, valu
         ("actions.0.name", "Has Spaces"),
         ("actions.0.weight", float("inf")),
         ("validate_events.max_future_minutes", float("inf")),
+        ("validate_events.max_future_minutes", 1e300),
         ("validate_events.late_days", 10**9),
         ("build_features.history_days", 10**9),
     ],
