@@ -241,7 +241,10 @@ json_values = st.recursive(
 fields = st.sampled_from([*Config.model_fields, "surplus", "train_ranker.model", "actions.0"])
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(  # Nested values are slow to make on a busy machine.
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(path=fields, value=json_values)
 def test_whatever_stands_in_a_field_it_loads_or_is_refused_by_the_name_of_the_section(
     load_raw: Loader, path: str, value: object
