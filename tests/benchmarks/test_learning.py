@@ -12,6 +12,7 @@ def measured():
     return list(learning.results(learning.Sizes(days=1, impressions_per_day=8_000)))
 
 
+@pytest.mark.slow
 def test_every_frequent_action_is_compared_with_what_can_be_known(measured):
     aucs = [each for each in measured if each.unit == "AUC"]
     names = [each.name.removeprefix("learning_auc_") for each in aucs]
@@ -21,6 +22,7 @@ def test_every_frequent_action_is_compared_with_what_can_be_known(measured):
         assert each.peer > 0.8
 
 
+@pytest.mark.slow
 def test_recall_is_compared_with_most_popular_and_the_truth_is_told(measured):
     (recall,) = [each for each in measured if each.unit == "recall@100"]
     assert 0 < recall.peer < 1

@@ -166,9 +166,9 @@ def test_a_killed_or_stopped_training_goes_on_and_ends_with_the_same_weights(
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("devices: {device: tpu}", "`train_ranker`: `ComputeConfig.device`"),
-        ("checkpoints: {result: best}", "`train_ranker`: `TrainConfig.result`"),
-        ("optimizer: {name: adamx}", "`train_ranker`: `OptimizerConfig.name`"),
+        ("devices: {device: tpu}", "`train_ranker`: `devices.device`: expected one of"),
+        ("checkpoints: {result: best}", "`train_ranker`: `checkpoints.result`: expected last"),
+        ("optimizer: {name: adamx}", "`train_ranker`: `optimizer.name`: expected an optimizer"),
     ],
 )
 def test_what_training_cannot_do_is_bad_configuration(setting, message, world, capfd) -> None:
