@@ -9,7 +9,7 @@ SOURCE ?=
 BIN := .venv/bin
 FROM_SOURCE = $(if $(SOURCE),--source "$(SOURCE)")
 COMPILE := $(or $(wildcard $(BIN)/uv),uv) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+	--generate-hashes --no-header
 
 .PHONY: help setup demo up down test test-all check format bench lock images clean
 
