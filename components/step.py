@@ -13,7 +13,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -98,8 +97,8 @@ class Context:
 Run = Callable[..., Artifact]
 
 _SPACE = (
-    "Free space on the disk of the store and on that of temporary files "
-    f"({tempfile.gettempdir()}), then run the step again; what was begun is gone."
+    "Free space on the disk of the store and on that of temporary files (TMPDIR, or /tmp), then "
+    "run the step again; what was begun is gone."
 )
 _RIGHTS = "Let the user of the step read its inputs and write to the store, then run it again."
 _ADVICE = {  # where the system's own words say enough, and a trace would hide them
