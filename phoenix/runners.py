@@ -305,10 +305,10 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         """
         self._check(batch, recsys_embeddings, "context")
         num_users = np.shape(batch.user_hashes)[0]
-        inputs = (
-            slates.candidate_block(part, slice(0, 0))
-            for part in self._padded(batch, recsys_embeddings)
-        )
+        nothing = slice(0, 0)
+        batch = slates.candidate_block(batch, nothing)
+        recsys_embeddings = slates.candidate_block(recsys_embeddings, nothing)
+        inputs = self._padded(batch, recsys_embeddings)
         return np.asarray(self.encode_user_fn(self.params, *inputs))[:num_users]
 
     def encode_candidates(
