@@ -174,15 +174,13 @@ def carry(source: Path, target: Path, config: Config) -> None:
     """Copies the values of an artifact into the next one, without users who are to be forgotten."""
     for side in SIDES:
         file = source / file_name(side)
-        if not file.is_file():
-            continue
-        table = pq.read_table(file)
-        users = table["user_id"].to_numpy() if side == "user" else np.empty(0, np.int64)
-        is_erased = np.isin(users, erasure.erased_ids(config))
-        if is_erased.any():
-            data_files.write(target / file.name, table.filter(pa.array(~is_erased)))
-        else:
+        if file.is_file():
             shutil.copy(file, target)
+    forgotten, users = erasure.erased_ids(config), target / file_name("user")
+    if len(forgotten) and users.is_file():
+        table = pq.read_table(users)
+        is_kept = ~np.isin(table["user_id"].to_numpy(), forgotten)
+        data_files.write(users, table.filter(pa.array(is_kept)))
 
 
 @dataclass
