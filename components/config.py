@@ -91,18 +91,15 @@ class Action(Section):
         return PUBLISHED_WEIGHTS[self.published_as or self.name]
 
 
+TableRows = Annotated[int, Field(ge=2, le=500_000_000)]
+
+
 class HashingConfig(Section):
     """Sizes of the embedding tables and the number of hash functions per id."""
 
-    user_rows: int = Field(
-        default=20_000, ge=2, le=500_000_000, description="Rows of the user table."
-    )
-    post_rows: int = Field(
-        default=20_000, ge=2, le=500_000_000, description="Rows of the post table."
-    )
-    author_rows: int = Field(
-        default=20_000, ge=2, le=500_000_000, description="Rows of the author table."
-    )
+    user_rows: TableRows = Field(default=20_000, description="Rows of the user table.")
+    post_rows: TableRows = Field(default=20_000, description="Rows of the post table.")
+    author_rows: TableRows = Field(default=20_000, description="Rows of the author table.")
     num_user_hashes: int = Field(default=2, ge=1, le=8, description="Rows looked up per user.")
     num_post_hashes: int = Field(default=2, ge=1, le=8, description="Rows looked up per post.")
     num_author_hashes: int = Field(default=2, ge=1, le=8, description="Rows looked up per author.")
