@@ -22,6 +22,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ _COMMANDS = {
 }
 _START_SECONDS = 180.0
 _STOP_SECONDS = 30.0
+_PORT_TRIES = 10  # a number that is free for a claim may be taken for a server
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
@@ -109,22 +111,22 @@ class LocalAirflow:
         self.stop()  # what a killed command may have left
         if shutil.which("airflow", path=str(Path(sys.executable).parent)) is None:
             raise BadConfigurationError("Airflow is not installed here: run `make setup`.")
-        port = free_port(DEFAULT_PORT)
-        write_private(
-            self.deployment.home / "airflow.cfg",
-            settings_text(self.deployment, config, port, last_day, retry_delay_seconds),
-        )
-        if not self.deployment.passwords.exists():
-            password = secrets.token_urlsafe(16)
-            write_private(self.deployment.passwords, json.dumps({USER: password}))
-        self._migrate()
-        try:
-            self._spawn(f"http://127.0.0.1:{port}")
-            self._await_health()
-            self._await_dags()
-        except BaseException:
-            self.stop()
-            raise
+        with reserved_port(DEFAULT_PORT) as port:
+            write_private(
+                self.deployment.home / "airflow.cfg",
+                settings_text(self.deployment, config, port, last_day, retry_delay_seconds),
+            )
+            if not self.deployment.passwords.exists():
+                password = secrets.token_urlsafe(16)
+                write_private(self.deployment.passwords, json.dumps({USER: password}))
+            self._migrate()
+            try:
+                self._spawn(f"http://127.0.0.1:{port}")
+                self._await_health()
+                self._await_dags()
+            except BaseException:
+                self.stop()
+                raise
 
     def stop(self) -> None:
         """Ends everything that runs in this Airflow's name; fine if nothing does."""
@@ -331,13 +333,30 @@ def write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def free_port(wanted: int) -> int:
-    """Returns the wanted port of the loopback, or another one if it is taken."""
-    for port in (wanted, 0):
+@contextlib.contextmanager
+def reserved_port(wanted: int) -> Iterator[int]:
+    """Yields the wanted port of the loopback, or another one if it is taken.
+
+    A server listens only seconds after its port was chosen. Until the end of the block, whoever
+    chooses a port in this way gets another one: the claim is the UDP port of the same number, on
+    which nothing else of ours listens. The system gives it to one process, and takes it back
+    however that process ends.
+
+    Raises:
+      TryAgainError: If no port is free.
+    """
+    with contextlib.ExitStack() as held:
+        yield _claimed_port(wanted, held)
+
+
+def _claimed_port(wanted: int, held: contextlib.ExitStack) -> int:
+    for port in (wanted, *[0] * _PORT_TRIES):
+        claim = held.enter_context(socket.socket(type=socket.SOCK_DGRAM))
         with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
             try:
-                probe.bind(("127.0.0.1", port))
+                claim.bind(("127.0.0.1", port))
+                probe.bind(claim.getsockname())
             except OSError:
                 continue
             return probe.getsockname()[1]

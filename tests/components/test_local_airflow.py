@@ -80,7 +80,21 @@ def test_a_port_in_use_is_not_taken():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert local_airflow.free_port(port) not in (0, port)
+        with local_airflow.reserved_port(port) as other:
+            assert other not in (0, port)
+
+
+def test_two_that_start_in_the_same_second_get_a_port_each():
+    with local_airflow.reserved_port(0) as port:
+        pass
+    with local_airflow.reserved_port(port) as first, local_airflow.reserved_port(port) as second:
+        assert first == port
+        assert second not in (0, port)
+        with socket.socket() as server:  # a claim keeps nobody from listening
+            server.bind(("127.0.0.1", first))
+            server.listen()
+    with local_airflow.reserved_port(port) as again:
+        assert again == port
 
 
 def start(deployment, code, **options):
