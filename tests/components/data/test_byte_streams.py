@@ -21,10 +21,10 @@ def read(path: Path, form: FileFormat) -> bytes:
     ("name", "content", "encoding"),
     [
         ("a.csv", TEXT.encode(), "utf-8"),
-        ("a.csv.gz", gzip.compress(TEXT.encode()), "utf-8"),
+        ("a.csv.gz", gzip.compress(TEXT.encode(), mtime=0), "utf-8"),
         ("a.CSV.ZST", pa.compress(TEXT.encode(), "zstd", asbytes=True), "utf-8"),
         ("a.csv", TEXT.encode("utf-16"), "utf-16"),
-        ("a.csv.gz", gzip.compress(TEXT.encode("latin-1")), "latin-1"),
+        ("a.csv.gz", gzip.compress(TEXT.encode("latin-1"), mtime=0), "latin-1"),
     ],
 )
 def test_text_is_utf8_whatever_the_file_is(
