@@ -19,6 +19,7 @@ def ranker(config: Config) -> PhoenixModelConfig:
         num_actions=len(config.actions),
         num_continuous=int(config.train_ranker.losses.dwell != "none"),
         variational_dropout=sizes.variational_dropout,
+        has_factorization=sizes.factorization,
         **_inputs(config, sizes),
     )
 

@@ -59,6 +59,11 @@ class ModelConfig(Section):
 class RankerModelConfig(ModelConfig):
     """Sizes and options of the ranking transformer."""
 
+    factorization: bool = Field(
+        default=False,
+        description="Add what products of the user's rows with those of the post and its author "
+        "say, as a matrix factorisation does: where the same users come back.",
+    )
     variational_dropout: float = Field(
         default=0.0,
         ge=0,

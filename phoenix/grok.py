@@ -93,6 +93,7 @@ class Context(NamedTuple):
     layers: tuple[KeysValues, ...]  # one per layer, over the 1+S context positions
     mask: jax.Array  # [B, 1+S] bool, true where the context is valid
     next_position: jax.Array  # [B] int32, the position after the last valid context position
+    user: jax.Array | None = None  # [B, D] float32, from a ranker that multiplies it with posts
 
 
 @dataclasses.dataclass(frozen=True)

@@ -313,6 +313,24 @@ def candidate_tokens(
     return tokens.astype(config.fprop_dtype), mask
 
 
+def user_factor(config: InputConfig, batch: RecsysBatch, embeddings: RecsysEmbeddings) -> jax.Array:
+    """The sum `[B, D]` of a user's rows, float32; zero for an unknown user."""
+    rows = _gated(config, "user", embeddings.user_embeddings).astype(jnp.float32)
+    is_known = jnp.asarray(batch.user_hashes)[:, :1] != 0
+    return jnp.where(is_known, jnp.sum(rows, axis=1), 0)
+
+
+def candidate_factors(
+    config: InputConfig, batch: RecsysBatch, embeddings: RecsysEmbeddings
+) -> jax.Array:
+    """The sums `[B, C, D]` of the rows of posts and their authors, float32; zero for padding."""
+    posts = _gated(config, "candidate_post", embeddings.candidate_post_embeddings)
+    authors = _gated(config, "candidate_author", embeddings.candidate_author_embeddings)
+    total = sum(jnp.sum(rows.astype(jnp.float32), axis=2) for rows in (posts, authors))
+    is_valid = jnp.asarray(batch.candidate_post_hashes)[:, :, :1] != 0
+    return jnp.where(is_valid, total, 0)
+
+
 def post_age_bucket(age_minutes: ArrayLike) -> jax.Array:
     """The bucket of a post age: 0 missing, then one per 60 minutes, then one from 4800 on.
 

@@ -25,8 +25,10 @@ from phoenix.inputs import (
     block_candidate_reduce,
     block_history_reduce,
     block_user_reduce,
+    candidate_factors,
     candidate_tokens,
     context_tokens,
+    user_factor,
 )
 
 __all__ = [
@@ -74,6 +76,10 @@ class PhoenixModelConfig(InputConfig):
       num_continuous: Heads for times, as fractions of 30 s; 0 for none.
       variational_dropout: Lambda of `phoenix.feature_gates`; 0 gates no features.
       attributes: Of users, posts and impressions, read beside the ids; none as in the public model.
+      has_factorization: Adds to the logits a linear map of `[u, p, sqrt(D) u * p]`, u the sum of
+        the rows of the user, p that of the rows of a post and its author. Use it where users come
+        back: attention learns such products slowly. Source: a generalised matrix factorisation (He
+        et al. 2017, "Neural Collaborative Filtering", section 3.2) beside the deep part.
     """
 
     model: TransformerConfig
@@ -91,6 +97,7 @@ class PhoenixModelConfig(InputConfig):
     num_continuous: int = 0
     variational_dropout: float = 0.0
     attributes: tuple[Attribute, ...] = ()
+    has_factorization: bool = False
 
     _initialized: ClassVar[bool] = False
 
@@ -194,7 +201,11 @@ class PhoenixModel(hk.Module):
 
         The candidate fields of both arguments are not read.
         """
-        return self.model.encode_context(*context_tokens(self.config, batch, recsys_embeddings))
+        inputs = self.config, batch, recsys_embeddings
+        context = self.model.encode_context(*context_tokens(*inputs))
+        if not self.config.has_factorization:
+            return context
+        return context._replace(user=user_factor(*inputs))
 
     @hk.name_like("__call__")
     def score_candidates(
@@ -217,6 +228,10 @@ class PhoenixModel(hk.Module):
         h = RMSNorm(init=self.config.model.init, name="rms_norm")(h)  # [B, C, D]
         wide = h.astype(jnp.float32)
         logits = self._head(wide, "unembeddings", self.config.num_actions)
+        if context.user is not None:
+            posts = candidate_factors(self.config, batch, recsys_embeddings)
+            factors = _factors(context.user, posts)
+            logits += self._head(factors, "factor_unembeddings", self.config.num_actions)
         logits = logits.astype(self.config.output_dtype or self.fprop_dtype)
         if not self.config.num_continuous:
             return RecsysModelOutput(logits)
@@ -231,3 +246,10 @@ class PhoenixModel(hk.Module):
         initializer = hk.initializers.VarianceScaling(1.0, mode=mode)
         matrix = hk.get_parameter(name, [h.shape[-1], size], jnp.float32, init=initializer)
         return jnp.dot(h, matrix)
+
+
+def _factors(user: jax.Array, posts: jax.Array) -> jax.Array:
+    """`[u, p, sqrt(D) u * p]` `[B, C, 3D]` of `user` `[B, D]` and `posts` `[B, C, D]`."""
+    users = jnp.broadcast_to(user[:, None], posts.shape)
+    # With the root, the product of unit vectors is about as long as they are.
+    return jnp.concatenate([users, posts, posts.shape[-1] ** 0.5 * users * posts], axis=-1)

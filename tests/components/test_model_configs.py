@@ -54,6 +54,7 @@ OTHER = {
     "history_posts": "shared",
     "dropout_rate": 0.5,
     "variational_dropout": 0.1,
+    "factorization": True,
 }
 
 

@@ -85,7 +85,16 @@ def _user_logits(params, config, user, rows):
         positions[size:] = valid[-1] + 1 if len(valid) else 1
     tokens = np.concatenate([context, np.stack(candidates)])
     out = _trunk(params, config.model, tokens, mask, size, positions)[size:]
-    return _norm(out, params["phoenix_model/rms_norm"]["scale"]) @ own["unembeddings"]
+    logits = _norm(out, params["phoenix_model/rms_norm"]["scale"]) @ own["unembeddings"]
+    if config.has_factorization:
+        known_user = rows["user_embeddings"].sum(axis=0) * context_mask[0]
+        posts = rows["candidate_post_embeddings"].sum(axis=1)
+        posts = posts + rows["candidate_author_embeddings"].sum(axis=1)
+        posts = posts * mask[size:, None]
+        weights = np.split(own["factor_unembeddings"], 3)
+        product = known_user * posts * np.sqrt(config.emb_size)
+        logits = logits + known_user @ weights[0] + posts @ weights[1] + product @ weights[2]
+    return logits
 
 
 def _context(params, model, config, user, rows):

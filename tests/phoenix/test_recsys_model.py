@@ -29,7 +29,7 @@ from tests.phoenix.model_inputs import (
     with_users,
 )
 
-CONFIG = ranker(has_post_age=True, has_dwell=True, attributes=ATTRIBUTES)
+CONFIG = ranker(has_post_age=True, has_dwell=True, attributes=ATTRIBUTES, has_factorization=True)
 MODEL = ranker_forward(CONFIG)
 BATCH, EMBEDDINGS = example(CONFIG)
 PARAMS = random_params(MODEL.init, BATCH, EMBEDDINGS)
@@ -132,6 +132,7 @@ def configurations(draw: st.DrawFn) -> PhoenixModelConfig:
         has_post_age=draw(st.booleans()),
         has_dwell=draw(st.booleans()),
         attributes=tuple(draw(st.lists(st.sampled_from(ATTRIBUTES), unique=True))),
+        has_factorization=draw(st.booleans()),
     )
 
 
@@ -326,7 +327,7 @@ def trained(config: PhoenixModelConfig) -> tuple[dict, dict, list[float]]:
 
 
 def test_fifty_steps_move_every_weight_and_lower_the_loss() -> None:
-    first, last, losses = trained(ranker())
+    first, last, losses = trained(ranker(has_factorization=True))
     for module, weights in first.items():
         for name, before in weights.items():
             assert np.any(before != last[module][name]), f"{module}/{name} did not move"
