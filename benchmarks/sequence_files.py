@@ -1,4 +1,4 @@
-"""Files of what users did, in order: MovieLens ratings, or one line of posts per user."""
+"""Files of what users did, in order: MovieLens ratings, or posts of users, by line or by pair."""
 
 import csv
 from collections.abc import Iterator
@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix.leave_one_out import Events
+from phoenix.leave_one_out import MIN_EVENTS, Events
 
 FORMATS = ("movielens", "sequences")
+_PAIR = 2  # Values on a line.
 _HEADERS = {"userid", "user_id", "user", "user_id:token"}
 
 
@@ -32,10 +33,12 @@ def read(path: Path, form: str) -> Log:
     Args:
       path: UTF-8 text, or Latin-1 where it is no UTF-8.
       form: "movielens", lines of `user::post::rating::time` or CSV with these columns, or
-        "sequences", lines of `user post post ...` in order of time.
+        "sequences", lines of `user post post ...` in order of time, or lines of `user post`, one
+        for every event, in order of time.
 
     Raises:
-      DataError: If it cannot be read, a line is damaged, or there is no event.
+      DataError: If it cannot be read, a line is damaged, or no user has enough events for
+        leave-one-out.
     """
     lines = list(_lines(path))
     events = _ratings(path, lines) if form == "movielens" else _sequences(path, lines)
@@ -46,6 +49,12 @@ def read(path: Path, form: str) -> Log:
         users.append(Events(ids, np.ones(len(ids), np.uint64)))
     if not users:
         raise DataError(f"{path}: expected at least one user, the file has none.")
+    longest = max(len(user.post_ids) for user in users)
+    if longest < MIN_EVENTS:
+        raise DataError(
+            f"{path}: expected a user with {MIN_EVENTS} events or more, for leave-one-out; of "
+            f"{len(users)} users none has more than {longest}."
+        )
     return Log(users, len(numbers), sum(len(user.post_ids) for user in users), ("engaged",))
 
 
@@ -93,12 +102,17 @@ def _ratings(path: Path, lines: list[tuple[int, str]]) -> dict[str, list[str]]:
 
 
 def _sequences(path: Path, lines: list[tuple[int, str]]) -> dict[str, list[str]]:
+    """Posts by user; a file of nothing but pairs has a line for every event."""
+    rows = [(number, line, line.split()) for number, line in lines]
+    are_pairs = all(len(values) == _PAIR for _, _, values in rows)
     users: dict[str, list[str]] = {}
-    for number, line in lines:
-        user, *posts = line.split()
+    for number, line, (user, *posts) in rows:
         if not posts:
             raise DataError(f"{path}:{number}: expected a user and posts, got {line[:80]!r}.")
-        if user in users:
-            raise DataError(f"{path}:{number}: user {user!r} has a line already.")
-        users[user] = posts
+        if user in users and not are_pairs:
+            raise DataError(
+                f"{path}:{number}: user {user!r} has a line already: expected a line for every "
+                "user, or a `user post` pair on every line."
+            )
+        users.setdefault(user, []).extend(posts)
     return users

@@ -16,7 +16,7 @@ from phoenix.hashing import HashSpec, HashTable
 from phoenix.recommender import Retriever
 from phoenix.windows import Windows
 
-_MIN_EVENTS = 3  # One each to train on, validate and test.
+MIN_EVENTS = 3  # One each to train on, validate and test.
 _RANKED_ROWS = 256  # Users whose scores are in memory together.
 _LARGEST_PRIME = 4_294_967_291  # Below 2**32.
 
@@ -63,9 +63,9 @@ def split(events: Sequence[Events], *, max_length: int, hash_spec: HashSpec) -> 
     Raises:
       ValueError: If no user has three events.
     """
-    kept = [user for user in events if len(user.post_ids) >= _MIN_EVENTS]
+    kept = [user for user in events if len(user.post_ids) >= MIN_EVENTS]
     if not kept:
-        raise ValueError(f"No user has the {_MIN_EVENTS} events that leave-one-out takes.")
+        raise ValueError(f"No user has the {MIN_EVENTS} events that leave-one-out takes.")
     train = [part for user in kept for part in _pieces(user, max_length)]
     return LeaveOneOut(
         train=_windows(train, [0] * len(train), max_length, hash_spec),
