@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.sequence_files import FORMATS, DataError, Log, read
+from phoenix.config import ConfigError, check, check_count
 
 if TYPE_CHECKING:
     from phoenix.leave_one_out import LeaveOneOut
@@ -52,6 +53,20 @@ class Recipe:
     epochs: int = 200
     patience: int = 10  # Epochs without a better NDCG@10 before training stops.
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        least = {"max_length": 2, "seed": 0}
+        for field in dataclasses.fields(self):
+            option, value = f"--{field.name.replace('_', '-')}", getattr(self, field.name)
+            if field.type is int:
+                check_count(option, value, minimum=least.get(field.name, 1))
+            elif field.name == "dropout_rate":
+                check(0 <= value < 1, option, expected="a number in [0, 1)", got=value)
+            else:
+                check(0 < value < np.inf, option, expected="a number > 0", got=value)
+        size, unit = self.emb_size, 2 * self.num_heads
+        expected = f"a multiple of {unit}, two for each head"
+        check(size % unit == 0, "--emb-size", expected=expected, got=size)
 
     @classmethod
     def for_log(cls, log: Log) -> "Recipe":
@@ -215,7 +230,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 65
     chosen = {field.name: arguments[field.name] for field in fields}
     changes = {name: value for name, value in chosen.items() if value is not None}
-    recipe = dataclasses.replace(Recipe.for_log(log), **changes)
+    try:
+        recipe = dataclasses.replace(Recipe.for_log(log), **changes)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 78
     print(
         f"{len(log.users)} users, {log.num_posts} posts, {log.num_events} events; {recipe}",
         file=sys.stderr,

@@ -1,0 +1,47 @@
+"""The command for next items: what it prints, and what it says of a wrong command line."""
+
+import json
+
+import pytest
+
+from benchmarks import next_item
+
+CYCLE = [f"p{post}" for post in range(12)]
+
+
+def written(folder):
+    """Users who walk round one circle of posts."""
+    lines = (f"u{user} {' '.join((CYCLE * 2)[user % 12 :][:8])}" for user in range(48))
+    path = folder / "log"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_one_command_learns_what_follows_what_and_prints_one_object(tmp_path, capsys):
+    options = ["--epochs", "30", "--batch-size", "8", "--max-length", "12", "--dropout-rate", "0"]
+    command = ["--data", str(written(tmp_path)), "--format", "sequences", *options]
+    assert next_item.main(command) == 0
+    out, progress = capsys.readouterr()
+    found = json.loads(out)
+    assert found["ndcg_at_10"] > 0.9
+    assert found["hr_at_10"] <= found["hr_at_50"] <= found["hr_at_200"] == 1
+    assert (found["users"], found["posts"]) == (48, 12)
+    assert progress.count("validation NDCG@10") == found["epochs"] >= found["best_epoch"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--max-length", "1"),
+        ("--emb-size", "63"),
+        ("--dropout-rate", "1"),
+        ("--learning-rate", "0"),
+        ("--table-learning-rate", "nan"),
+        ("--patience", "0"),
+        ("--seed", "-1"),
+    ],
+)
+def test_an_option_out_of_range_is_named(tmp_path, capsys, option, value):
+    command = ["--data", str(written(tmp_path)), "--format", "sequences", option, value]
+    assert next_item.main(command) == 78
+    assert f"{option}`: expected" in capsys.readouterr().err
