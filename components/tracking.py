@@ -1,10 +1,17 @@
 """MLflow as an onlooker: parameters, the curve and the artifacts of a training run.
 
-Nothing is read back, so the numbers of a run do not depend on whether it was tracked.
+Nothing is read back, so the numbers of a run do not depend on whether it was tracked. And nothing
+waits for MLflow, which asks an address where nobody listens again and again for minutes: a thread
+talks to it, and once that fails, it is said, and the run goes on untracked.
 """
 
 import importlib
-from collections.abc import Iterator, Mapping
+import logging
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,30 +19,99 @@ from typing import Any
 from components.errors import BadConfigurationError
 from components.training_config import TrackingSection
 
+logger = logging.getLogger(__name__)
+
 _NAMES = {"loss": "train_loss", "validation_loss": "val_loss"}
+_NOT_IN_A_NAME = re.compile(r"[^\w/. -]")  # MLflow refuses it.
+_PATIENCE_SECONDS = 20.0  # How long the end of a run waits for one answer.
 
 
 class Tracker:
-    """One run at MLflow."""
+    """One run at MLflow; every method returns at once, but for `end`."""
 
-    def __init__(self, client: Any, run_id: str) -> None:  # noqa: ANN401 - imported late
-        """Takes an `MlflowClient` and the run."""
-        self._client, self._run_id = client, run_id
+    def __init__(
+        self,
+        mlflow: Any,  # noqa: ANN401 - imported late
+        section: TrackingSection,
+        *,
+        name: str,
+        parameters: Mapping[str, Any],
+    ) -> None:
+        """Begins a run.
+
+        Args:
+          mlflow: The module.
+          section: Where to track.
+          name: Of the run.
+          parameters: Nested mappings become dotted names.
+        """
+        self._mlflow, self._section = mlflow, section
+        self._client: Any = None
+        self._run_id = ""
+        self._words: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._num_said = 0
+        self._is_given_up = False
+        self._thread = threading.Thread(target=self._speak, daemon=True)
+        self._thread.start()
+        self._words.put(lambda: self._begin(name, _flat(parameters)))
 
     def log_point(self, point: Mapping[str, float]) -> None:
         """Logs a point of the curve at its step: train_loss, val_loss, learning_rate, epoch..."""
-        step = int(point["step"])
-        for name, value in point.items():
-            if name != "step":
-                self._client.log_metric(
-                    self._run_id, _NAMES.get(name, name), float(value), step=step
-                )
+        metric, now = self._mlflow.entities.Metric, int(time.time() * 1000)
+        metrics = [
+            metric(_allowed(_NAMES.get(name, name)), float(value), now, int(point["step"]))
+            for name, value in point.items()
+            if name != "step"
+        ]
+        self._words.put(lambda: self._client.log_batch(self._run_id, metrics=metrics))
 
     def log_files(self, folder: Path) -> None:
-        """Logs the files directly in `folder`: the curve and its drawing."""
+        """Logs the files directly in `folder`, until the end: the curve and its drawing."""
         for path in sorted(folder.iterdir()):
             if path.is_file():
-                self._client.log_artifact(self._run_id, str(path))
+                self._words.put(lambda path=path: self._client.log_artifact(self._run_id, path))
+
+    def end(self, status: str) -> None:
+        """Ends the run, FINISHED or FAILED, and waits as long as MLflow answers."""
+        self._words.put(lambda: self._client.set_terminated(self._run_id, status=status))
+        self._words.put(None)
+        said = -1
+        while self._thread.is_alive() and said != self._num_said:
+            said = self._num_said
+            self._thread.join(_PATIENCE_SECONDS)
+        if self._thread.is_alive():
+            self._give_up(f"no answer within {_PATIENCE_SECONDS:.0f} seconds")
+
+    def _begin(self, name: str, parameters: Mapping[str, Any]) -> None:
+        client = self._mlflow.MlflowClient(tracking_uri=self._section.uri)
+        experiment = client.get_experiment_by_name(self._section.experiment)
+        experiment_id = (
+            client.create_experiment(self._section.experiment)
+            if experiment is None
+            else experiment.experiment_id
+        )
+        self._client = client
+        self._run_id = client.create_run(experiment_id, run_name=name).info.run_id
+        for key, value in parameters.items():
+            client.log_param(self._run_id, _allowed(key), value)
+
+    def _speak(self) -> None:
+        while (word := self._words.get()) is not None:
+            try:
+                word()
+            except Exception as error:  # Whatever it is, an onlooker stops no training.
+                self._give_up(str(error).partition("\n")[0] or type(error).__name__)
+                return
+            self._num_said += 1
+
+    def _give_up(self, reason: str) -> None:
+        if not self._is_given_up:
+            logger.warning(
+                "`tracking`: MLflow at %s does not take this run, which goes on untracked: %s",
+                self._section.uri,
+                reason,
+            )
+        self._is_given_up = True
 
 
 @contextmanager
@@ -62,22 +138,17 @@ def tracked(
             "`tracking`: MLflow is not installed; install the extra `tracking` or remove the "
             "setting."
         ) from error
-    client = mlflow.MlflowClient(tracking_uri=section.uri)
-    experiment = client.get_experiment_by_name(section.experiment)
-    experiment_id = (
-        client.create_experiment(section.experiment)
-        if experiment is None
-        else experiment.experiment_id
-    )
-    run_id = client.create_run(experiment_id, run_name=name).info.run_id
-    for key, value in _flat(parameters).items():
-        client.log_param(run_id, key, value)
+    tracker = Tracker(mlflow, section, name=name, parameters=parameters)
     try:
-        yield Tracker(client, run_id)
+        yield tracker
     except BaseException:
-        client.set_terminated(run_id, status="FAILED")
+        tracker.end("FAILED")
         raise
-    client.set_terminated(run_id)
+    tracker.end("FINISHED")
+
+
+def _allowed(name: str) -> str:
+    return _NOT_IN_A_NAME.sub("_", name)
 
 
 def _flat(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
