@@ -105,10 +105,20 @@ class WindowsFiles:
 
     def read(self, chunk: int) -> Windows:
         """Returns the windows of one chunk, in order of users and time."""
-        refs = _arrays(self._windows.read_row_group(chunk))[1:]
-        log, window_of_row = _log(self._impressions.read_row_group(chunk))
+        return self._made(
+            self._windows.read_row_group(chunk), self._impressions.read_row_group(chunk)
+        )
+
+    def none(self) -> Windows:
+        """Returns windows of the right shapes, of which there are none."""
+        files = self._windows, self._impressions
+        return self._made(*(file.schema_arrow.empty_table() for file in files))
+
+    def _made(self, windows: pa.Table, impressions: pa.Table) -> Windows:
+        refs = _arrays(windows)[1:]
+        log, window_of_row = _log(impressions)
         num_windows, shape = len(refs[0]), self._windows.schema_arrow.metadata
-        windows = WindowLog(
+        made = WindowLog(
             log,
             WindowRefs(*refs),
             candidates=candidate_rows(
@@ -117,13 +127,14 @@ class WindowsFiles:
             spec=self._spec,
             history_length=int(shape[b"history_length"]),
         )
-        return windows.take(np.arange(num_windows))
+        return made.take(np.arange(num_windows))
 
 
 def read_windows(folder: Path, *, spec: HashSpec) -> Windows:
     """Reads all windows of a day's features at once; see `WindowsFiles` for less at a time."""
     files = WindowsFiles(folder, spec=spec)
-    return concatenate([files.read(chunk) for chunk in range(len(files.chunk_sizes))])
+    chunks = [files.read(chunk) for chunk in range(len(files.chunk_sizes))]
+    return concatenate(chunks or [files.none()])
 
 
 def read_logs(path: Path) -> Iterator[Log]:

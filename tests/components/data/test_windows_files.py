@@ -98,3 +98,15 @@ def test_a_file_of_another_kind_is_refused_by_its_columns(tmp_path: Path) -> Non
     (tmp_path / data_files.WINDOWS_FILE).unlink()
     with pytest.raises(BadDataError, match=r"windows.parquet: expected the windows of a day"):
         WindowsFiles(tmp_path, spec=SPEC)
+
+
+def test_a_day_without_windows_is_read_as_none(tmp_path: Path) -> None:
+    for name, blocks in (("no block", []), ("only history", [block(1, [-1, -1])])):
+        folder = tmp_path / name
+        folder.mkdir()
+        with FeaturesWriter(folder, SHAPE | {"user_width": "0", "post_width": "0"}) as writer:
+            for each in blocks:
+                writer.write(each)
+        windows = windows_files.read_windows(folder, spec=SPEC)
+        assert windows.candidate_post_ids.shape == (0, 3)
+        assert windows.history_post_hashes.shape == (0, 2, 2)
