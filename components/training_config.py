@@ -11,7 +11,9 @@ from components.transformer_config import ModelConfig, RankerModelConfig, Retrie
 class OptimizerSection(Section):
     """The optimizer of the dense part, and what both parts share."""
 
-    name: str = Field(default="adamw", description="Any optimizer of optax, e.g. lion, adafactor.")
+    name: str = Field(
+        default="adamw", description="Any optimizer of optax, e.g. lion, adafactor, contrib.muon."
+    )
     options: dict[str, float | bool] = Field(
         default={}, description="Its arguments beside learning rate and weight decay."
     )

@@ -24,7 +24,7 @@ _SCHEDULES: tuple[Schedule, ...] = ("constant", "cosine", "linear", "inverse_sqr
 class OptimizerConfig(JsonConfig):
     """Any optimizer of optax with linear warm-up, a schedule and a global-norm clip."""
 
-    name: str = "adamw"  # A function of optax whose first argument is the learning rate.
+    name: str = "adamw"  # A function of optax with a learning rate; `contrib.` before those there.
     options: Mapping[str, float | bool] = field(default_factory=dict)  # Its other arguments.
     learning_rate: float = 2e-3  # Peak, > 0.
     warmup_steps: int = 0  # Steps from 0 to the peak.
@@ -46,19 +46,20 @@ class OptimizerConfig(JsonConfig):
             ("weight_decay", self.weight_decay >= 0, "a number >= 0"),
         ):
             check(is_right, f"OptimizerConfig.{name}", expected=expected, got=getattr(self, name))
-        make = getattr(optax, self.name, None)
+        arguments = _arguments(self.name)
         check(
-            inspect.isfunction(make) and "learning_rate" in inspect.signature(make).parameters,
+            "learning_rate" in arguments,
             "OptimizerConfig.name",
-            expected="an optimizer of optax, e.g. adamw, adam, lion, sgd, adafactor",
+            expected="an optimizer of optax that trains the weights of the model themselves, e.g. "
+            "adamw, lion, adafactor, contrib.muon",
             got=self.name,
         )
-        known = set(inspect.signature(getattr(optax, self.name)).parameters) - {"learning_rate"}
-        unknown = sorted(set(self.options) - known)
+        known = sorted(arguments - {"learning_rate"})
+        unknown = sorted(self.options.keys() - set(known))
         check(
             not unknown,
             "OptimizerConfig.options",
-            expected=f"arguments of optax.{self.name}: {', '.join(sorted(known))}",
+            expected=f"arguments of optax.{self.name}: {', '.join(known)}",
             got=unknown,
         )
 
@@ -89,7 +90,7 @@ def _transformation(description: str, num_steps: int) -> optax.GradientTransform
     options: dict[str, Any] = dict(config.options)
     if config.name == "adamw":
         options = {"b1": config.b1, "b2": config.b2, **options}
-    known = inspect.signature(getattr(optax, config.name)).parameters
+    known = _arguments(config.name)
     if "weight_decay" in known:
         masks = [name for name in ("mask", "weight_decay_mask") if name in known]
         decay = {"weight_decay": config.weight_decay, **dict.fromkeys(masks, _matrices)}
@@ -99,7 +100,7 @@ def _transformation(description: str, num_steps: int) -> optax.GradientTransform
     rate = config.learning_rate if is_fixed else _schedule(config, num_steps)
     leaves = {size: jax.ShapeDtypeStruct(size, jnp.float32) for size in ((2,), (2, 2))}
     try:
-        optimizer = getattr(optax, config.name)(rate, **options)
+        optimizer = _maker(config.name)(learning_rate=rate, **options)
         jax.eval_shape(lambda tree: optimizer.update(tree, optimizer.init(tree), tree), leaves)
     except (TypeError, ValueError) as error:
         raise ConfigError(
@@ -109,6 +110,22 @@ def _transformation(description: str, num_steps: int) -> optax.GradientTransform
     if config.clip_norm is None:
         return optimizer
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
+
+
+def _maker(name: str) -> Any:  # noqa: ANN401 - optax's optimizers share no type
+    """The attribute of optax, or of `optax.contrib`, of that name; None where there is none."""
+    contributed = name.removeprefix("contrib.")
+    return getattr(optax if contributed == name else optax.contrib, contributed, None)
+
+
+def _arguments(name: str) -> set[str]:
+    """What the optimizer of a name takes; nothing where there is no such optimizer."""
+    make = _maker(name)
+    # The first are parts of optimizers; the second evaluate other weights than they train.
+    is_other = any(part in name for part in ("scale_by_", "schedule_free", "_deprecated"))
+    if is_other or not inspect.isfunction(make):
+        return set()
+    return set(inspect.signature(make).parameters)
 
 
 def _matrices(params: Tree) -> Tree:

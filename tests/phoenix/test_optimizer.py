@@ -50,6 +50,8 @@ def test_any_optimizer_of_optax_and_any_schedule_can_be_configured():
         ("lars", {}),  # calls its mask something else
         ("adadelta", {}),  # has none
         ("sm3", {}),  # takes a rate, but no schedule
+        ("contrib.muon", {"ns_steps": 3}),
+        ("contrib.prodigy", {}),
     ):
         config = OptimizerConfig(name=name, options=options, learning_rate=0.1, clip_norm=None)
         assert all(np.isfinite(changes_over(config, 3, ones)))
@@ -125,3 +127,22 @@ def test_select_returns_one_tree_whole():
     kept = select(jnp.asarray(False), new, old)
     np.testing.assert_array_equal(kept["a"], old["a"])
     np.testing.assert_array_equal(kept["b"], old["b"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "contrib.adamw",
+        "muon",
+        "contrib.",
+        "contrib.contrib.muon",
+        "scale_by_learning_rate",
+        "contrib.schedule_free_adamw",
+        "contrib.momo",
+        "chain",
+        "__name__",
+    ],
+)
+def test_what_is_no_optimizer_of_the_weights_themselves_is_refused(name):
+    with pytest.raises(ConfigError, match=r"OptimizerConfig\.name"):
+        OptimizerConfig(name=name).make(1)
