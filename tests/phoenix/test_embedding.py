@@ -101,14 +101,21 @@ def test_update_sums_duplicates_and_matches_the_definition(seed, learning_rate):
         np.testing.assert_allclose(getattr(updated, kind).accumulator, accumulator, rtol=1e-5)
 
 
-def test_put_off_decay_is_the_decay_of_every_step():
+@pytest.mark.parametrize("warm_start", [0, 5])
+def test_put_off_decay_is_the_decay_of_every_step_whatever_run_it_is_of(warm_start):
     half_life, tables = 3.0, with_decay(initial_tables(SPEC, EMB_SIZE, 0), is_decaying=True)
     expected = np.zeros(SPEC.post.num_rows)
     for step in range(8):
+        if step == warm_start:  # Another run begins here, whose steps count from 0.
+            tables = with_decay(settled(tables, Decay(half_life, step)), is_decaying=True)
         batch = batch_of(step)
         gradients = gradients_of(step, batch)
         tables = update(
-            tables, batch, gradients, learning_rate=0.1, decay=Decay(half_life, jnp.array(step))
+            tables,
+            batch,
+            gradients,
+            learning_rate=0.1,
+            decay=Decay(half_life, jnp.array(step - warm_start * (step >= warm_start))),
         )
         sums = np.zeros((SPEC.post.num_rows, EMB_SIZE))
         for hashes, part in (
@@ -118,7 +125,7 @@ def test_put_off_decay_is_the_decay_of_every_step():
             np.add.at(sums, np.ravel(hashes), np.reshape(part, (-1, EMB_SIZE)))
         sums[0] = 0
         expected = expected * 2 ** (-1 / half_life) + np.mean(sums**2, axis=1)
-    done = settled(tables, Decay(half_life, 7))
+    done = settled(tables, Decay(half_life, 7 - warm_start))
     np.testing.assert_allclose(done.post.accumulator, expected, rtol=1e-4)
     assert done.post.updated_at is None
 
