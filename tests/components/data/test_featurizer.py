@@ -3,6 +3,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -244,6 +245,16 @@ def _moments(windows: Windows, gap: int) -> list[tuple[int, int]]:
 
 
 @settings(deadline=None, max_examples=5)
+@example(
+    rows=[
+        (1, 37, 0, 1),
+        (3, 0, 0, 1),
+        *[(1, 0, 0, 1)] * 2,
+        (2, 0, 0, 1),
+        (1, 27, 0, 1),
+        (1, 29, 0, 1),
+    ]
+)
 @given(rows=logs)
 def test_a_state_made_from_events_knows_of_posts_what_their_days_knew(rows: list[Row]) -> None:
     section = config_of(history_days=3).build_features
@@ -256,7 +267,8 @@ def test_a_state_made_from_events_knows_of_posts_what_their_days_knew(rows: list
         again.mkdir()
         write_block(state, Path(name) / f"events{NUM_DAYS - 1}", again)
         for file in (IMPRESSIONS_FILE, WINDOWS_FILE):
-            assert (again / file).read_bytes() == (folders[-1] / file).read_bytes()
+            # Rows, not bytes: blocks end elsewhere where a state brings fewer rows than events do.
+            assert pq.read_table(again / file).equals(pq.read_table(folders[-1] / file))
 
 
 def test_a_state_is_bounded_by_the_length_of_histories_and_by_their_days(tmp_path: Path) -> None:
