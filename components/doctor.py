@@ -19,7 +19,15 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from components import contract, late_rows, layouts, leases, records
+from components import (
+    contract,
+    late_rows,
+    layouts,
+    leases,
+    records,
+    releases,
+    training_settings,
+)
 from components.artifacts import Ref, Store
 from components.config import Config
 from components.contract import ExitCode
@@ -61,7 +69,7 @@ def examine(config: Config, *, folder: Path | None = None, deep: bool = False) -
       folder: Where its configuration lies, and its Airflow if it has one of its own.
       deep: Whether to verify every byte of every current artifact, or the manifests alone.
     """
-    findings = [*machine_findings(), *_source(config), *_sinks(config)]
+    findings = [*machine_findings(), *_source(config), *_training(config), *_sinks(config)]
     findings += _airflow(folder) if folder else []
     writable = list(_storage(config))
     findings += writable
@@ -162,6 +170,23 @@ def _source(config: Config) -> Iterator[Finding]:
             str(error),
             "Mend the path in the configuration; it is relative to the configuration's folder.",
         )
+
+
+def _training(config: Config) -> Iterator[Finding]:
+    """What the trainer would refuse in a night, asked now."""
+    if importlib.util.find_spec("jax") is None:
+        return  # `_libraries` tells, and nothing can be trained here.
+    for role in releases.ROLES:
+        try:
+            training_settings.check(config, role)
+            yield _fine("training", f"The {role} can be trained here as configured.")
+        except BadConfigurationError as error:
+            yield _unfit(
+                "training",
+                str(error),
+                "Mend the setting in the configuration. If it names devices of another machine, "
+                "ask there.",
+            )
 
 
 def _sinks(config: Config) -> Iterator[Finding]:

@@ -8,28 +8,33 @@ not seen, and from scratch on the whole window where it is not.
 import datetime
 import json
 import logging
-import operator
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from components import compilation, drawings, featurizer, hosts, models, releases, step, tracking
+from components import (
+    compilation,
+    drawings,
+    featurizer,
+    hosts,
+    models,
+    releases,
+    step,
+    tracking,
+    training_settings,
+)
 from components.artifacts import Artifact, Draft, Ref, Unchanged
 from components.config import Config
 from components.errors import BadConfigurationError, BadDataError, StoppedError
 from components.feature_source import FeatureWindows, feature_windows
 from components.models import ModelFolder
 from components.step import Context
-from components.training_config import RetrievalTrainingConfig, TrainingConfig
 
 if TYPE_CHECKING:
-    from phoenix.loss_config import RankingLossConfig
     from phoenix.model_runners import ModelConfig
-    from phoenix.next_item import NextItemConfig
-    from phoenix.train_config import ComputeConfig, TrainConfig
     from phoenix.trained import TrainedModel
     from phoenix.training import Progress, TrainingResult
 
@@ -38,49 +43,11 @@ logger = logging.getLogger(__name__)
 MODEL = "model"  # folder of a training artifact
 _NOTHING, _WRITTEN = "nothing", "written"  # what the leader says, beside the key of the draft
 _LOGGED_METRICS = ("auc/", "recall_at_", "dwell_xauc", "validation_loss")
-# What no number depends on.
-_NOT_IN_THE_RECIPE = {"tracking": True, "input": {"prefetch"}}
-# Where the fields of the trainer stand in a section: class -> field -> place.
-_PLACES: Mapping[str, Mapping[str, str]] = {
-    "TrainConfig": {
-        "batch_size": "batch_size",
-        "epochs": "epochs",
-        "shuffle_windows": "input.shuffle_windows",
-        "length_buckets": "input.length_buckets",
-        "validation_fraction": "validation.fraction",
-        "table_learning_rate": "table_learning_rate",
-        "table_half_life": "optimizer.table_half_life",
-        "accumulation_steps": "optimizer.accumulation_steps",
-        "max_skipped_steps": "max_skipped_steps",
-        "recency_half_life_days": "recency_half_life_days",
-        "validate_every_epochs": "validation.every_epochs",
-        "validate_every_steps": "validation.every_steps",
-        "monitor": "validation.monitor",
-        "monitor_mode": "validation.mode",
-        "patience": "validation.patience",
-        "min_change": "validation.min_change",
-        "checkpoint_every": "checkpoint_every_steps",
-        "checkpoint_epochs": "checkpoints.every_epoch",
-        "keep_checkpoints": "checkpoints.keep",
-        "result": "checkpoints.result",
-        "log_every": "curve.every_steps",
-        "metrics_half_life": "curve.half_life_steps",
-    },
-    "OptimizerConfig": {
-        "name": "optimizer.name",
-        "options": "optimizer.options",
-        "learning_rate": "learning_rate",
-        "warmup_steps": "optimizer.warmup_steps",
-        "schedule": "optimizer.schedule",
-        "clip_norm": "clip_norm",
-        "weight_decay": "weight_decay",
-    },
-    "ComputeConfig": {
-        "device": "devices.device",
-        "num_data_shards": "devices.num_data_shards",
-        "num_table_shards": "devices.num_table_shards",
-        "prefetch": "input.prefetch",
-    },
+# What no number depends on by more than the order of sums.
+_NOT_IN_THE_RECIPE = {
+    "tracking": True,
+    "input": {"prefetch"},
+    "devices": {"num_data_shards", "num_table_shards"},
 }
 
 
@@ -124,7 +91,7 @@ def features_of(context: Context, days: Sequence[datetime.date]) -> list[Ref]:
 
 def plan(context: Context, role: str, *, retrain: str, model_config: "ModelConfig") -> Plan:
     """Decides on which days to train and from which model to start."""
-    section = _section(context.config, role)
+    section = training_settings.section_of(context.config, role)
     whole = days_before(context.config, context.day, section.window_days)
     age = (context.day - context.config.first_day).days
     if retrain == "never":
@@ -147,10 +114,13 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
     """Trains as planned and writes the artifact: model, learning curve, facts.
 
     Raises:
+      BadConfigurationError: If the trainer cannot do what is configured, or not here.
       BadDataError: If features are missing or damaged, or training cannot stay finite.
       Unchanged: If there is nothing new.
     """
-    config, section = context.config, _section(context.config, plan.role)
+    config, section = context.config, training_settings.section_of(context.config, plan.role)
+    hosts.join()
+    training_settings.check(config, plan.role)
     inputs = features_of(context, plan.days)
     if plan.champion is not None:
         inputs.append(plan.champion.ref)
@@ -171,7 +141,6 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
         "min_windows": section.min_windows,
         "reason": plan.reason,
     }
-    hosts.join()
     if not hosts.is_leader():
         return _follow(context, plan, model_config, refs=inputs[: len(plan.days)])
     try:
@@ -210,7 +179,7 @@ def _train(
     source: FeatureWindows,
     draft: Draft,
 ) -> dict[str, Any]:
-    section = _section(context.config, plan.role)
+    section = training_settings.section_of(context.config, plan.role)
     hosts.agree(draft.key)
     work = work_folder(context, draft.key)
     title = f"{plan.section_name} of {context.day}"
@@ -256,12 +225,13 @@ def _result(
     tracker: tracking.Tracker | None = None,
 ) -> "TrainingResult":
     compilation.use_cache(context.store)
-    from phoenix.config import ConfigError
+    from jax.errors import JaxRuntimeError
+
     from phoenix.next_item import SequenceSource
     from phoenix.optimizer import NonFiniteError
     from phoenix.training import StopTraining, TrainRunner
+    from phoenix.verified_files import CheckpointError
 
-    section = _section(context.config, plan.role)
     logger.info(
         "Training %s on %d windows of %s to %s, from %s.",
         plan.role,
@@ -277,17 +247,19 @@ def _result(
         if tracker is not None:
             tracker.log_point(progress.metrics)
 
+    how = training_settings.train_config(context.config, plan.role)
     try:
-        how = train_config(context.config, plan.role)
-        learned = source if how.next_item is None else SequenceSource(source)
-        with step.stop_between_steps() as should_stop:
+        with (
+            training_settings.in_the_words_of_the_file(plan.role),
+            step.stop_between_steps() as should_stop,
+        ):
             return TrainRunner(
                 model_config=model_config,
                 train_config=how,
-                compute=_compute_config(section),
+                compute=training_settings.compute_config(context.config, plan.role),
                 hash_spec=featurizer.hash_spec(context.config.hashing),
                 actions=context.config.action_names,
-                source=learned,
+                source=source if how.next_item is None else SequenceSource(source),
                 start=cast("TrainedModel | None", champion),  # a trained one: see plan
                 checkpoint_directory=work,
                 on_progress=on_progress,
@@ -295,9 +267,15 @@ def _result(
             ).run()
     except NonFiniteError as error:
         raise BadDataError(f"{context.step.name} of {context.day}: {error}") from error
-    except ConfigError as error:
-        problem = _in_the_file(str(error))
-        raise BadConfigurationError(f"`{plan.section_name}`: {problem}") from error
+    except (MemoryError, JaxRuntimeError) as error:
+        if isinstance(error, JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise BadConfigurationError(
+            f"`{plan.section_name}`: there is not enough memory; lower `batch_size`, the sizes of "
+            f"`model` or those of `hashing`, or raise `optimizer.accumulation_steps`: {error}"
+        ) from error
+    except CheckpointError as error:
+        raise BadDataError(f"{error} Remove {work}: the training then starts anew.") from error
     except StopTraining as stop:
         raise StoppedError(f"{stop} The next run goes on from there.") from stop
 
@@ -312,10 +290,6 @@ def work_folder(context: Context, key: str) -> Path:
     if storage.is_local:
         return Path(storage.uri(name))
     return Path(tempfile.gettempdir()) / f"phoenix-{name.replace('/', '-')}"
-
-
-def _section(config: Config, role: str) -> TrainingConfig:
-    return config.train_retrieval if role == "retrieval" else config.train_ranker
 
 
 def _compatible_champion(
@@ -337,63 +311,6 @@ def _compatible_champion(
         logger.info("Training from scratch: the champion has another %s.", " and ".join(different))
         return None
     return release
-
-
-def train_config(config: Config, role: str) -> "TrainConfig":
-    """Returns how the trainer is to train the model of a role."""
-    from phoenix.loss_config import NegativesConfig
-    from phoenix.optimizer import OptimizerConfig
-    from phoenix.train_config import TrainConfig
-
-    section = _section(config, role)
-    return TrainConfig(
-        seed=config.seed,
-        optimizer=OptimizerConfig(**_values(section, "OptimizerConfig")),
-        ranking=_ranking(config),
-        negatives=NegativesConfig(**config.train_retrieval.negatives.model_dump()),
-        positive_actions=[action.name for action in config.actions if action.is_positive],
-        next_item=_next_item(section),
-        **_values(section, "TrainConfig"),
-    )
-
-
-def _values(section: TrainingConfig, name: str) -> dict[str, Any]:
-    fields = _PLACES[name].items()
-    return {field: operator.attrgetter(place)(section) for field, place in fields}
-
-
-def _in_the_file(problem: str) -> str:
-    """What the trainer says of its fields, said of those of the configuration file."""
-    for name, fields in _PLACES.items():
-        for field, place in fields.items():
-            problem = problem.replace(f"`{name}.{field}`", f"`{place}`")
-            problem = problem.replace(f"`{field}`", f"`{place}`")
-    return problem
-
-
-def _ranking(config: Config) -> "RankingLossConfig":
-    from phoenix.loss_config import RankingLossConfig
-
-    return RankingLossConfig(
-        action_weights={action.name: action.loss_weight for action in config.actions},
-        focal_gammas={action.name: action.focal_gamma for action in config.actions},
-        jrc_shares={action.name: action.jrc_share for action in config.actions},
-        **config.train_ranker.losses.model_dump(),
-    )
-
-
-def _next_item(section: TrainingConfig) -> "NextItemConfig | None":
-    from phoenix.next_item import NextItemConfig
-
-    if not isinstance(section, RetrievalTrainingConfig) or section.objective != "next_item":
-        return None
-    return NextItemConfig(max_listed_posts=section.max_listed_posts)
-
-
-def _compute_config(section: TrainingConfig) -> "ComputeConfig":
-    from phoenix.train_config import ComputeConfig
-
-    return ComputeConfig(**_values(section, "ComputeConfig"))
 
 
 def _log_progress(progress: "Progress") -> None:

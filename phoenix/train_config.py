@@ -86,6 +86,11 @@ class TrainConfig(JsonConfig):
                 f"a divisor of `batch_size` {self.batch_size}",
             ),
             (
+                "accumulation_steps",
+                self.accumulation_steps == 1 or self.next_item is None,
+                "1 where `next_item` is set: the list of posts is one for the whole batch",
+            ),
+            (
                 "patience",
                 self.patience is None or self.is_validated,
                 "None where `validation_fraction` is 0: there is nothing to be patient about",

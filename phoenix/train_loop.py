@@ -376,13 +376,6 @@ class TrainLoop:
             expected=f"0, or a window to validate on among {self.num_windows}",
             got=self.config.validation_fraction,
         )
-        parts = self.runner.compute.num_data_shards * self.config.accumulation_steps
-        check(
-            self.config.batch_size % parts == 0,
-            "TrainConfig.batch_size",
-            expected=f"a multiple of data shards x accumulation steps, {parts}",
-            got=self.config.batch_size,
-        )
 
     def _identity(self) -> str:
         """Digest of what determines the run: configuration, start, a sample of the data."""

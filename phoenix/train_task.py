@@ -14,7 +14,6 @@ from phoenix.batches import (
     train_batch,
     windows_between,
 )
-from phoenix.config import check
 from phoenix.hashing import HashSpec
 from phoenix.loss_config import NegativesConfig
 from phoenix.model_runners import ModelConfig
@@ -114,7 +113,7 @@ def task_of(
       num_train: Windows of the source that are trained on: the first ones.
 
     Raises:
-      ConfigError: If the ranker is to learn next items, or a batch is to be cut into parts for it.
+      ConfigError: If the ranker has another number of continuous heads than its loss needs.
       ValueError: If an action is unknown, or there is no event to learn from.
     """
     is_retrieval = isinstance(model_config, PhoenixRetrievalModelConfig)
@@ -139,14 +138,6 @@ def task_of(
             seed=config.seed,
         )
         return Task(objective, batches)
-    check(is_retrieval, "TrainConfig.next_item", expected="None for a ranker", got=config.next_item)
-    # The list of posts is one for the whole batch.
-    check(
-        config.accumulation_steps == 1,
-        "TrainConfig.accumulation_steps",
-        expected="1 where `next_item` is set",
-        got=config.accumulation_steps,
-    )
     assert isinstance(model_config, PhoenixRetrievalModelConfig)
     bits = positive_bits(actions, config.positive_actions)
     parts = windows_between(source, 0, num_train, limit=_SCAN_ROWS)

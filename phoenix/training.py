@@ -6,7 +6,7 @@ changes nothing. Everything is a function of the inputs and the seed: two runs g
 and so does a run that was killed and resumed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +15,12 @@ import jax
 import numpy as np
 
 from phoenix.batches import WindowSource
-from phoenix.config import ConfigError
+from phoenix.config import ConfigError, check
 from phoenix.hashing import HashSpec
-from phoenix.mesh import is_writer
+from phoenix.mesh import Placement, is_writer
 from phoenix.model_runners import ModelConfig
+from phoenix.objectives import objective_of
+from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import ComputeConfig, TrainConfig
 from phoenix.train_loop import HeldOut, Progress, TrainLoop
 from phoenix.train_states import StateEntry, TrainStates
@@ -40,6 +42,38 @@ class TrainingResult(NamedTuple):
     steps: int  # To the end of the run, whichever state became the model; skipped ones included.
     skipped_steps: int
     stopped_early: bool = False
+
+
+def check_settings(
+    model_config: ModelConfig,
+    train_config: TrainConfig,
+    actions: Sequence[str],
+    compute: ComputeConfig,
+) -> None:
+    """Checks that what each object allows fits together, and to this machine; reads no data.
+
+    Raises:
+      ConfigError: If it does not.
+      ValueError: If the configurations know other actions than `actions`.
+    """
+    is_retrieval = isinstance(model_config, PhoenixRetrievalModelConfig)
+    sequences = train_config.next_item
+    check(
+        sequences is None or is_retrieval,
+        "TrainConfig.next_item",
+        expected="None for a ranker",
+        got=sequences,
+    )
+    parts = compute.num_data_shards * train_config.accumulation_steps
+    check(
+        train_config.batch_size % parts == 0,
+        "TrainConfig.batch_size",
+        expected=f"a multiple of `num_data_shards` x `accumulation_steps`, {parts}",
+        got=train_config.batch_size,
+    )
+    objective_of(model_config, actions, train_config)
+    train_config.optimizer.make(1)
+    Placement.of(compute)
 
 
 @dataclass(kw_only=True)
@@ -163,6 +197,7 @@ class TrainRunner:
 
     def _check_parts(self) -> None:
         self.actions = tuple(self.actions)
+        check_settings(self.model_config, self.train_config, self.actions, self.compute)
         if self.checkpoint_directory is None and self.train_config.result != "last":
             raise ConfigError(
                 "`TrainConfig.result`: expected 'last' where there is no checkpoint directory, got "

@@ -67,6 +67,15 @@ def test_a_missing_source_is_a_configuration_error(tmp_path: Path) -> None:
     assert "nowhere is none" in by_check(findings, "source")[0].message
 
 
+def test_a_training_that_would_be_refused_at_night_is_an_error(config: Config) -> None:
+    raw = config.model_dump() | {"train_ranker": {"checkpoints": {"result": "best"}}}
+    findings = doctor.examine(Config.model_validate(raw))
+    assert doctor.exit_code(findings) == ExitCode.BAD_CONFIGURATION
+    (finding,) = bad(by_check(findings, "training"))
+    assert finding.message.startswith("`train_ranker`: `checkpoints.result`: expected last")
+    assert finding.advice
+
+
 def test_a_store_that_cannot_be_written_is_a_configuration_error(config: Config) -> None:
     Path(config.store).write_text("a file where the folder should be")
     findings = doctor.examine(config)

@@ -41,11 +41,6 @@ def task(model_config, **options):
     )
 
 
-def test_a_ranker_learns_no_next_items():
-    with pytest.raises(ConfigError, match="None for a ranker"):
-        task(RANKER, next_item=NextItemConfig())
-
-
 def test_a_list_of_posts_cannot_be_cut_into_parts():
     with pytest.raises(ConfigError, match="accumulation_steps"):
         task(RETRIEVAL, next_item=NextItemConfig(), accumulation_steps=2)

@@ -20,9 +20,11 @@ from phoenix.config import ConfigError
 from phoenix.hashing import HashSpec
 from phoenix.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.mergeable_metrics import Sums
+from phoenix.next_item import NextItemConfig
 from phoenix.objectives import RankingObjective
 from phoenix.optimizer import NonFiniteError, OptimizerConfig
 from phoenix.predict_runner import PredictRunner
+from phoenix.train_config import ComputeConfig
 from phoenix.train_states import TrainStates
 from phoenix.train_step import train_step
 from phoenix.training import Progress, StopTraining, TrainRunner
@@ -335,6 +337,11 @@ def test_parts_that_do_not_fit_are_refused():
         runner(RANKER, SMALL.rows(slice(0))).run()
     with pytest.raises(ValueError, match=r"reads .* hashes"):
         runner(RANKER, SMALL, hash_spec=HashSpec.documented(num_hashes=3)).run()
+    with pytest.raises(ConfigError, match=r"next_item.*None for a ranker"):
+        runner(RANKER, SMALL, next_item=NextItemConfig()).run()
+    compute = ComputeConfig(num_data_shards=3)
+    with pytest.raises(ConfigError, match=r"batch_size.*a multiple of .*, 3, got"):
+        runner(RANKER, SMALL, compute=compute, batch_size=50).run()
     start = runner(RANKER, SMALL).run().model
     with pytest.raises(ValueError, match="another action list"):
         runner(RANKER, SMALL, start=start, actions=ACTIONS[::-1]).run()
