@@ -195,6 +195,7 @@ def _train(
         "trained": True,
         "windows": source.num_windows,
         "steps": result.steps,
+        "result": result.state._asdict(),
         "skipped_steps": result.skipped_steps,
         "stopped_early": result.stopped_early,
         "first_loss": result.curve[0]["loss"] if result.curve else None,

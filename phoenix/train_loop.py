@@ -143,6 +143,12 @@ class TrainLoop:
         """Whether training should stop early."""
         return self.config.patience is not None and self.waited >= self.config.patience
 
+    @property
+    def monitored(self) -> float | None:
+        """The monitored metric after the last step, if that was validated."""
+        point = self.curve[-1] if self.curve and self.curve[-1]["step"] == self.step else {}
+        return {**point, **self.validation}.get(self.config.monitor)
+
     def run_step(self) -> None:
         """Starts one step; its report is read when it has left the pipeline."""
         if self.batches is None:

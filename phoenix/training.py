@@ -34,10 +34,21 @@ class StopTraining(Exception):  # noqa: N818 - not an error: somebody asked for 
     """Training was asked to stop; what was done is saved where there is a checkpoint directory."""
 
 
+class ChosenState(NamedTuple):
+    """The state that became the model."""
+
+    name: str  # last, best or epoch_<number>, as configured
+    step: int  # Steps done by then.
+    epoch: int  # Of the last of them, counted from 1, as in `epoch_<number>`.
+    monitor: str  # The metric by which states are compared,
+    value: float | None  # and its value, if this state was validated.
+
+
 class TrainingResult(NamedTuple):
     """A trained model, and how it came about."""
 
     model: TrainedModel
+    state: ChosenState
     curve: list[dict[str, float]]  # step, epoch, loss, and what the objective logs; no times
     steps: int  # To the end of the run, whichever state became the model; skipped ones included.
     skipped_steps: int
@@ -128,7 +139,8 @@ class TrainRunner:
                 states.wait()
         # Before the chosen state, maybe an earlier one, takes the place of the last.
         story = loop.curve, loop.step, loop.skipped_steps, loop.step < loop.total_steps
-        return TrainingResult(self._result(loop, states), *story)
+        model = self._result(loop, states)
+        return TrainingResult(model, self._chosen(loop), *story)
 
     def checkpoint(self, name: str) -> TrainedModel:
         """Returns the model of a checkpoint of this run: `last`, `best` or `epoch_<number>`.
@@ -185,6 +197,10 @@ class TrainRunner:
             return loop.model()
         found = states.find(self.train_config.result)
         return loop.model() if found is None else self._restored(loop, found)
+
+    def _chosen(self, loop: TrainLoop) -> ChosenState:
+        config = self.train_config
+        return ChosenState(config.result, loop.step, loop.epoch + 1, config.monitor, loop.monitored)
 
     def _restored(self, loop: TrainLoop, found: StateEntry) -> TrainedModel:
         loop.resume(found)

@@ -42,14 +42,9 @@ def test_training_never_reads_the_day_itself(three_days) -> None:
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        (
-            "optimizer: {accumulation_steps: 5}",
-            "`optimizer.accumulation_steps`: expected a divisor",
-        ),
-        ("optimizer: {name: lbfgs}", "`optimizer.name`: expected an optimizer"),
         ("checkpoints: {result: best}", "`checkpoints.result`: expected last .* `validation.frac"),
         ("validation: {fraction: 0.0001}", "`validation.fraction`: expected 0, or a window to"),
-        ("devices: {num_table_shards: 64}", "`devices.num_table_shards`: expected a product"),
+        ("validation: {fraction: 0.1, monitor: auc}", "`validation.monitor`: .* validation_auc/cl"),
     ],
 )
 def test_what_the_trainer_refuses_is_named_as_in_the_file(
@@ -59,6 +54,39 @@ def test_what_the_trainer_refuses_is_named_as_in_the_file(
     assert world.run("train_ranker", DAYS[2]) == ExitCode.BAD_CONFIGURATION
     said = json.loads(capfd.readouterr().out)["error"]
     assert re.search(rf"`train_ranker`: .*{complaint}", said)
+
+
+def test_settings_are_judged_before_any_data_is_read(world, capfd) -> None:
+    world.edit("train_ranker:\n", "train_ranker:\n  optimizer: {name: adamx}\n")
+    shutil.rmtree(Path(world.config.store) / "build_features" / DAYS[0])
+    assert world.run("train_ranker", DAYS[2]) == ExitCode.BAD_CONFIGURATION
+    assert "`optimizer.name`" in capfd.readouterr().out
+
+
+def test_tables_that_no_memory_holds_are_bad_configuration(world, capfd) -> None:
+    world.edit("user_rows: 500,", "user_rows: 500000000,").edit("emb_size: 16", "emb_size: 1024")
+    assert world.run("train_ranker", DAYS[2]) == ExitCode.BAD_CONFIGURATION
+    assert "not enough memory; lower `batch_size`" in capfd.readouterr().out
+
+
+def test_the_state_that_became_the_model_is_a_fact_and_on_the_page(world) -> None:
+    world.edit(
+        "train_ranker:\n",
+        "train_ranker:\n  validation: {fraction: 0.2}\n  checkpoints: {result: epoch_1}\n",
+    )
+    assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
+    artifact = world.artifact("train_ranker", DAYS[2])
+    curve = json.loads(artifact.path("curve.json").read_text())
+    (ends,) = [p for p in curve if p["epoch"] == 0 and "validation_loss" in p]
+    assert artifact.facts["result"] == {
+        "name": "epoch_1",
+        "step": ends["step"],
+        "epoch": 1,
+        "monitor": "validation_loss",
+        "value": ends["validation_loss"],
+    }
+    page = (Path(world.config.store) / "pages" / DAYS[2] / "index.html").read_text()
+    assert f"the state <b>epoch_1</b>, after step {ends['step']}, in epoch 1" in page
 
 
 @pytest.mark.parametrize("step", ["train_retrieval", "train_ranker"])
@@ -163,20 +191,6 @@ def test_a_killed_or_stopped_training_goes_on_and_ends_with_the_same_weights(
     assert not list(work.glob("train_ranker-*"))
 
 
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("devices: {device: tpu}", "`train_ranker`: `devices.device`: expected one of"),
-        ("checkpoints: {result: best}", "`train_ranker`: `checkpoints.result`: expected last"),
-        ("optimizer: {name: adamx}", "`train_ranker`: `optimizer.name`: expected an optimizer"),
-    ],
-)
-def test_what_training_cannot_do_is_bad_configuration(setting, message, world, capfd) -> None:
-    world.edit("epochs: 2", f"epochs: 2\n  {setting}")
-    assert world.run("train_ranker", DAYS[2]) == ExitCode.BAD_CONFIGURATION
-    assert message in capfd.readouterr().out
-
-
 def test_models_with_other_losses_are_trained_judged_and_told_apart(world) -> None:
     plain = world.artifact("train_ranker", DAYS[2]).ref.key
     world.edit(
@@ -217,3 +231,19 @@ def test_retrieval_that_learns_next_items_is_trained_judged_and_exported(world) 
     _force_promotion(world, DAYS[2])
     corpus = world.artifact("export_corpus", DAYS[2])
     assert (corpus.facts["model"], corpus.facts["emb_size"]) == ("two_tower", 16)
+
+
+def test_the_examples_of_the_documentation_run_as_they_stand(world, monkeypatch, capsys) -> None:
+    page = (Path(__file__).parents[2] / "docs/training.md").read_text()
+    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
+    monkeypatch.chdir(Path(world.config.store).parent)
+    days = {"2026-03-03": DAYS[1], "2026-03-04": DAYS[2], "2026-03-05": DAYS[2]}
+    for example in examples:
+        for kind, day in re.findall(r"store/(\w+)/([0-9-]+)/KEY", example):
+            there = f"store/{kind}/{days[day]}/{world.artifact(kind, days[day]).ref.key}"
+            example = example.replace(f"store/{kind}/{day}/KEY", there)
+        exec(compile(example, "docs/training.md", "exec"), {})
+    assert "ChosenState(name='best'" in capsys.readouterr().out
+    assert Path("mine/model.json").exists()
+    assert "mean_probability" in Path("out/metrics.json").read_text()
