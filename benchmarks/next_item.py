@@ -6,6 +6,10 @@ Trains on all but the last two posts of each user, stops when NDCG@10 of the las
 better, and reports how the last one ranks: with the posts that the user had before left out, and,
 under names that end in `_with_seen`, with them. Ties count against the model. Progress goes to
 standard error; standard output is one JSON object.
+
+Options that are not given follow the log: 200 events at once from 25 events per user on, else 50;
+a dropout of 0.5 below 50 events per post, 0.35 below 150, else 0.2. What was chosen is printed
+first.
 """
 
 import argparse
@@ -34,7 +38,9 @@ if TYPE_CHECKING:
 _LENGTHS = (12, 25, 50, 100)  # Batches hold sequences of about one length.
 _SMALLEST_SHARE = 0.1  # Of the sequences; a length with fewer is not worth compiling for.
 _LONG_LOG = 25  # Events per user from which on sequences are long.
-_DENSE_LOG = 50  # Events per post from which on a post says what it is.
+# The share to drop where posts have fewer events each than the first number: the rarer a post, the
+# sooner it is learned by heart.
+_SPARSE_LOGS = ((50, 0.5), (150, 0.35))
 _NEVER = 1 << 30
 
 
@@ -72,11 +78,9 @@ class Recipe:
     def for_log(cls, log: Log) -> "Recipe":
         """What suits a log: short sequences and more dropout where each post is rare."""
         is_long = log.num_events >= _LONG_LOG * len(log.users)
-        is_dense = log.num_events >= _DENSE_LOG * log.num_posts
-        return cls(
-            max_length=200 if is_long else 50,
-            dropout_rate=0.2 if is_dense else 0.4,
-        )
+        per_post = log.num_events / log.num_posts
+        rates = [rate for below, rate in _SPARSE_LOGS if per_post < below]
+        return cls(max_length=200 if is_long else 50, dropout_rate=rates[0] if rates else 0.2)
 
 
 def run(log: Log, recipe: Recipe) -> dict[str, float]:

@@ -2,9 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from benchmarks import next_item
+from benchmarks.sequence_files import Log
+from phoenix.leave_one_out import Events
 
 CYCLE = [f"p{post}" for post in range(12)]
 
@@ -27,6 +30,27 @@ def test_one_command_learns_what_follows_what_and_prints_one_object(tmp_path, ca
     assert found["hr_at_10"] <= found["hr_at_50"] <= found["hr_at_200"] == 1
     assert (found["users"], found["posts"]) == (48, 12)
     assert progress.count("validation NDCG@10") == found["epochs"] >= found["best_epoch"]
+
+
+@pytest.mark.parametrize(
+    ("num_users", "num_posts", "num_events", "max_length", "dropout_rate"),
+    [
+        (6_040, 3_706, 1_000_209, 200, 0.2),
+        (943, 1_349, 99_287, 200, 0.35),
+        (22_363, 12_101, 198_502, 50, 0.5),
+    ],
+)
+def test_sparse_logs_of_short_sequences_get_short_windows_and_more_dropout(
+    num_users, num_posts, num_events, max_length, dropout_rate
+):
+    log = Log(
+        [Events(np.zeros(0, np.int64), np.zeros(0, np.uint64))] * num_users,
+        num_posts,
+        num_events,
+        (),
+    )
+    recipe = next_item.Recipe.for_log(log)
+    assert (recipe.max_length, recipe.dropout_rate) == (max_length, dropout_rate)
 
 
 @pytest.mark.parametrize(
