@@ -227,6 +227,17 @@ class NegativesSection(Section):
         return self
 
 
+class RetrievalLossesSection(Section):
+    """The loss of retrieval, beside the softmax over `negatives`."""
+
+    impressions: float = Field(
+        default=0.0,
+        ge=0,
+        description="`objective: engagement`: weight of a second loss, which predicts every action "
+        "from the score of each post that was shown: what was shown in vain says much.",
+    )
+
+
 class RetrievalTrainingConfig(TrainingConfig):
     """`train_retrieval`: the same with the options of the two towers."""
 
@@ -240,6 +251,7 @@ class RetrievalTrainingConfig(TrainingConfig):
         "from every event what comes next.",
     )
     negatives: NegativesSection = NegativesSection()
+    losses: RetrievalLossesSection = RetrievalLossesSection()
     max_listed_posts: int = Field(
         default=16_384,
         ge=1,

@@ -116,6 +116,7 @@ def train_config(config: Config, role: str) -> "TrainConfig":
         optimizer=OptimizerConfig(**_values(section, "OptimizerConfig")),
         ranking=_ranking(config),
         negatives=NegativesConfig(**config.train_retrieval.negatives.model_dump()),
+        impressions_weight=config.train_retrieval.losses.impressions,
         positive_actions=[action.name for action in config.actions if action.is_positive],
         next_item=_next_item(section),
         **_values(section, "TrainConfig"),

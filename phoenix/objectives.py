@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from phoenix.train_config import TrainConfig  # which knows next items, which know this
 
 _TEMPERATURE_MODULE = "sampled_softmax"
+_IMPRESSIONS_MODULE = "impressions"
 _INITIAL_TEMPERATURE = 0.1
 _RANKER_MODULE = "phoenix_model"
 _RECALL_AT = 10  # Of a positive against the negatives of its batch.
@@ -150,10 +151,15 @@ class RetrievalObjective:
     config: PhoenixRetrievalModelConfig
     is_positive_action: tuple[bool, ...]  # [A]: a candidate with any of them is a positive
     negatives: NegativesConfig
+    impressions_weight: float = 0.0
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
-        """Returns the initial parameters of both towers and of the temperature."""
+        """Returns the initial parameters of both towers and of the losses."""
         params = jax.jit(hk.transform(self._vectors).init)(jax.random.key(seed), batch, rows)
+        if self.impressions_weight:
+            # At first every action is rare and speaks for a post; what does not is soon learned.
+            ones = jnp.ones(len(self.is_positive_action))
+            params = {**params, _IMPRESSIONS_MODULE: {"slopes": ones / 2, "biases": -2 * ones}}
         return with_temperature(params)
 
     def loss(
@@ -162,13 +168,18 @@ class RetrievalObjective:
         """See `losses.sampled_softmax`; posts are the same when all their hashes are.
 
         Posts drawn from the corpus are the last `global_per_row` candidates of each row.
+
+        With `impressions_weight` w > 0 the score s, over the temperature, also predicts each action
+        a of all that was shown: w times `losses.multi_label` of slope_a * s + bias_a is added, with
+        both learned. The softmax alone learns from positives, and what was shown in vain says more.
         """
         transformed = hk.without_apply_rng(hk.transform(self._vectors))
         users, posts = transformed.apply(params, batch.inputs, rows)
         log_temperature = log_temperature_of(params)
         flat_posts = posts.reshape(-1, posts.shape[-1]).astype(jnp.float32)
+        scores = users.astype(jnp.float32) @ flat_posts.T
         logits = losses.corrected_logits(
-            users.astype(jnp.float32) @ flat_posts.T,
+            scores,
             log_frequencies=batch.log_frequencies.reshape(-1),
             log_temperature=log_temperature,
         )
@@ -191,6 +202,15 @@ class RetrievalObjective:
             is_negative=is_negative,
             weights=batch.weights,
         )
+        if self.impressions_weight:
+            learned = params[_IMPRESSIONS_MODULE]
+            own = losses.own_logits(scores) / losses.temperature(log_temperature)
+            value += self.impressions_weight * losses.multi_label(
+                own[..., None] * learned["slopes"] + learned["biases"],
+                batch.labels,
+                where=(exists & ~is_drawn)[..., None],
+                weights=batch.weights[:, None, None],
+            )
         found = losses.recall_in_batch(logits, is_other, is_positive=is_positive, k=_RECALL_AT)
         return value, {
             "temperature": jnp.exp(log_temperature),
@@ -224,7 +244,12 @@ def objective_of(
     bits = positive_bits(actions, train_config.positive_actions)
     if not isinstance(config, PhoenixModelConfig):
         is_positive = unpack_actions(np.array(bits), len(actions)) > 0
-        return RetrievalObjective(config, tuple(is_positive.tolist()), train_config.negatives)
+        return RetrievalObjective(
+            config,
+            tuple(is_positive.tolist()),
+            train_config.negatives,
+            train_config.impressions_weight,
+        )
     if config.num_actions != len(actions):
         raise ValueError(
             f"The ranker predicts {config.num_actions} actions, but the action list has "

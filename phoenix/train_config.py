@@ -32,6 +32,7 @@ class TrainConfig(JsonConfig):
     # Losses.
     ranking: RankingLossConfig = field(default_factory=RankingLossConfig)
     negatives: NegativesConfig = field(default_factory=NegativesConfig)  # Retrieval.
+    impressions_weight: float = 0.0  # Retrieval: of the loss of all actions of what was shown.
     recency_half_life_days: float | None = None  # After which a window counts half as much.
     positive_actions: Sequence[str] = ()  # Retrieval; empty means any action.
     next_item: NextItemConfig | None = None  # Retrieval: learn sequences, from every position.
@@ -77,6 +78,7 @@ class TrainConfig(JsonConfig):
                 self.recency_half_life_days is None or self.recency_half_life_days > 0,
                 "None or a number > 0",
             ),
+            ("impressions_weight", self.impressions_weight >= 0, "a number >= 0"),
             ("min_change", self.min_change >= 0, "a number >= 0"),
             ("validation_fraction", 0 <= self.validation_fraction < 1, "in [0, 1)"),
             ("length_buckets", min(self.length_buckets, default=1) >= 1, "lengths >= 1"),

@@ -44,12 +44,14 @@ def test_negatives_weights_and_the_curve_reach_the_trainer() -> None:
     negatives = {"in_batch": False, "global_per_row": 3, "hard_per_row": 2}
     sections = {
         "negatives": negatives,
+        "losses": {"impressions": 2.5},
         "recency_half_life_days": 2.0,
         "curve": {"every_steps": 7, "half_life_steps": 20.0},
         "validation": {"fraction": 0.1, "monitor": "validation_recall_at_10", "mode": "max"},
     }
     made = training_settings.train_config(config_of(train_retrieval=sections), "retrieval")
     assert made.negatives.to_dict() == negatives
+    assert made.impressions_weight == 2.5
     assert (made.recency_half_life_days, made.log_every, made.metrics_half_life) == (2, 7, 20)
     assert (made.monitor, made.monitor_mode) == ("validation_recall_at_10", "max")
 
@@ -65,6 +67,8 @@ def test_negatives_weights_and_the_curve_reach_the_trainer() -> None:
         ("train_ranker", {"negatives": {"in_batch": True}}),
         ("train_retrieval", {"negatives": {"in_batch": False}}),
         ("train_retrieval", {"negatives": {"hard_per_row": -1}}),
+        ("train_retrieval", {"losses": {"impressions": -1}}),
+        ("train_ranker", {"losses": {"impressions": 1}}),
         ("train_ranker", {"recency_half_life_days": 0}),
     ],
 )

@@ -195,6 +195,27 @@ def test_the_hardest_rejected_posts_of_a_row_are_its_negatives():
     np.testing.assert_allclose(loss_of(objective, WINDOWS)[0], np.mean(total), rtol=1e-4)
 
 
+@pytest.mark.parametrize("drawn", [0, 3])
+def test_scores_learn_every_action_of_what_was_shown_and_of_nothing_drawn(drawn):
+    negatives = NegativesConfig(global_per_row=drawn)
+    plain = make(RETRIEVAL, negatives=negatives)
+    objective = make(RETRIEVAL, negatives=negatives, impressions_weight=3.0)
+    inputs = model_inputs(WINDOWS, ACTIONS, RETRIEVAL)
+    batch = train_batch(WINDOWS, inputs, len(ACTIONS), FREQUENCIES)  # drawn ones are the last
+    rows = lookup(TABLES, inputs)
+    params = objective.initial_params(0, inputs, rows)
+    slopes, biases = np.array([0.7, -2.0], np.float32), np.array([-1.0, 0.5], np.float32)
+    params = {**params, "impressions": {"slopes": slopes, "biases": biases}}
+    vectors = hk.without_apply_rng(hk.transform(objective._vectors)).apply
+    users, posts = jax.jit(vectors)(params, inputs, rows)
+    scores = 10 * np.einsum("bd,bcd->bc", users, posts)[..., None]  # the temperature begins at 0.1
+    is_shown = (np.arange(8) < 8 - drawn)[:, None]
+    expected = 3 * losses.multi_label(slopes * scores + biases, batch.labels, where=is_shown)
+    value = jax.jit(objective.loss)(params, rows, batch)[0]
+    without = jax.jit(plain.loss)(params, rows, batch)[0]
+    np.testing.assert_allclose(value - without, expected, rtol=1e-4)
+
+
 def test_recall_counts_the_positives_that_few_others_beat():
     objective = make(RETRIEVAL)
     inputs = model_inputs(WINDOWS, ACTIONS, RETRIEVAL)
