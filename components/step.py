@@ -107,6 +107,7 @@ _ADVICE = {  # where the system's own words say enough, and a trace would hide t
     errno.EROFS: _RIGHTS,
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
+    errno.ENAMETOOLONG: "Give the store a shorter path, then run the step again.",
     errno.EMFILE: "Raise the limit of open files (`ulimit -n`), then run the step again.",
 }
 

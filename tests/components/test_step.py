@@ -140,6 +140,18 @@ def test_a_full_disk_is_said_with_what_to_do(
     assert store.head(STEP.name, DAY) is None
 
 
+def test_a_path_that_is_too_long_is_said_with_what_to_do(
+    config: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def lengthen(context: Context, *, retrain: str) -> Artifact:
+        (Path(context.config.store) / retrain / ("a" * 5000)).stat()
+        return context.written()
+
+    assert step.main(STEP, lengthen, argv(config)) == ExitCode.TRY_AGAIN
+    assert "File name too long" in result(capsys)["error"]
+    assert "Traceback" not in caplog.text
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
