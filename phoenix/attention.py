@@ -7,13 +7,15 @@ over everything (`make_recsys_attn_mask`) says the same and is kept for those wh
 Logits are capped to [-30, 30] before the softmax, so its exponentials need no maximum subtracted:
 they stay between 1e-13 and 1e13. What is hidden gets a bias of -1e30 after the cap, hence weight 0;
 one bias serves all layers and is cheaper than a selection. A query with nothing visible gets the
-zero vector.
+zero vector. A causal history is attended to in blocks, which leaves out a third of the square.
 
 Glossary of shapes:
   B: batch, T: sequence, S: history, C: candidates, Q: queries of one call, D: model width,
   H: key/value heads, G: query heads per key/value head, K: key size, V: value size.
 """
 
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import haiku as hk
@@ -27,6 +29,7 @@ from phoenix.layers import Init, Linear, sum_last
 
 ROTARY_BASE = 10_000
 HIDDEN_BIAS = -1e30
+_MIN_BLOCK, _MAX_BLOCKS = 40, 4
 
 
 class KeysValues(NamedTuple):
@@ -260,6 +263,25 @@ class MultiHeadAttention(hk.Module):
         return self._output(total, weight, queries.dtype)
 
     @hk.name_like("__call__")
+    def attend_to_past(self, queries: jax.Array, known: KeysValues, bias: jax.Array) -> jax.Array:
+        """`attend` of a sequence to itself, where `bias` hides every later key.
+
+        Computed in blocks of queries, each with the keys up to its end: most of what is hidden is
+        never computed.
+
+        Args:
+          queries: `[B, T, H, G, K]`.
+          known: Of the same sequence, heads first.
+          bias: `[B or 1, 1, 1, T, T]`, from `attention_bias`.
+
+        Returns:
+          `[B, T, model_size]`.
+        """
+        blocks = causal_blocks(queries.shape[1])
+        total, weight = self._weighted_values(queries, known, bias, blocks)
+        return self._output(total, weight, queries.dtype)
+
+    @hk.name_like("__call__")
     def attend_with_self(
         self,
         queries: jax.Array,
@@ -301,11 +323,28 @@ class MultiHeadAttention(hk.Module):
 
     @hk.transparent
     def _weighted_values(
-        self, queries: jax.Array, known: KeysValues, bias: jax.Array
+        self,
+        queries: jax.Array,
+        known: KeysValues,
+        bias: jax.Array,
+        blocks: Sequence[tuple[int, int | None]] = ((0, None),),
     ) -> tuple[jax.Array, jax.Array]:
-        """Softmax numerator `[B, Q, H, G, V]` and denominator `[B, Q, H, G, 1]`, float32."""
+        """Softmax numerator `[B, Q, H, G, V]` and denominator `[B, Q, H, G, 1]`, float32.
+
+        The queries of each of the `blocks`, from start to end, attend to the keys before its end.
+        """
         first = queries.transpose(0, 2, 3, 1, 4)
-        total, weight = weighted_values(first, known.keys, known.values, bias, self.multiplier)
+        sums = [
+            weighted_values(
+                first[..., start:end, :],
+                known.keys[:, :, :end],
+                known.values[:, :, :end],
+                bias[..., start:end, :end],
+                self.multiplier,
+            )
+            for start, end in blocks
+        ]
+        total, weight = (jnp.concatenate(parts, axis=3) for parts in zip(*sums, strict=True))
         heads_last = (0, 3, 1, 2, 4)
         return total.transpose(heads_last), weight.transpose(heads_last)
 
@@ -315,6 +354,19 @@ class MultiHeadAttention(hk.Module):
         mean = quotient(total, jnp.where(weight > 0, weight, 1.0)).astype(dtype)
         flat = mean.reshape(*mean.shape[:2], -1)
         return Linear(self.model_size, with_bias=False, init=self.init, name="linear")(flat)
+
+
+def causal_blocks(length: int) -> list[tuple[int, int]]:
+    """The starts and ends of equal blocks of a sequence, for attention to what came before.
+
+    n blocks compute (n + 1) / 2n of the square. Short blocks are slow, and each is compiled.
+
+    >>> causal_blocks(129), causal_blocks(20)
+    ([(0, 43), (43, 86), (86, 129)], [(0, 20)])
+    """
+    count = min(max(length // _MIN_BLOCK, 1), _MAX_BLOCKS)
+    ends = [length * number // count for number in range(count + 1)]
+    return list(itertools.pairwise(ends))
 
 
 def heads_first(known: KeysValues) -> KeysValues:

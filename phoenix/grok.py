@@ -196,7 +196,8 @@ class DecoderLayer(hk.Module):
         Args:
           h: `[B, T, D]`.
           places: Rotation of the positions `[T]`.
-          bias: `[B or 1, 1, 1, T or 1, T]`, from `attention_bias`.
+          bias: `[B or 1, 1, 1, T or 1, T]`, from `attention_bias`; hides every later position
+            where the history is causal.
 
         Returns:
           The new `h`, and the keys and values by which candidates attend to this layer.
@@ -204,7 +205,9 @@ class DecoderLayer(hk.Module):
         attention = self._attention(h)
         normed = self._norm(h, "rms_norm")
         known = heads_first(attention.keys_values(normed, places))
-        attended = attention.attend(attention.queries(normed, places), known, bias)
+        is_causal = self.config.history_attention == "causal"
+        attend = attention.attend_to_past if is_causal else attention.attend
+        attended = attend(attention.queries(normed, places), known, bias)
         return self._after_attention(h, attended), known
 
     @hk.name_like("__call__")

@@ -12,6 +12,7 @@ from phoenix.attention import (
     MultiHeadAttention,
     RotaryEmbedding,
     attention_bias,
+    causal_blocks,
     heads_first,
     make_recsys_attn_mask,
     rotate,
@@ -106,6 +107,42 @@ def test_attention_in_parts_equals_attention_under_the_square_mask() -> None:
     params = random_params(whole.init, x, mask)
     together = whole.apply(params, x, mask)[:, 4:]
     np.testing.assert_allclose(parts.apply(params, None, x, 4, valid), together, atol=1e-5)
+
+
+def attention_to_past(x: jax.Array, mask: jax.Array) -> jax.Array:
+    module = MultiHeadAttention(4, 2, 6, model_size=x.shape[-1], attn_output_multiplier=0.4)
+    places = rotation(np.arange(x.shape[1]), 6)
+    known = heads_first(module.keys_values(x, places))
+    bias = attention_bias(mask[:, :, None])
+    return module.attend_to_past(module.queries(x, places), known, bias)
+
+
+@pytest.mark.parametrize("length", [7, 83, 129, 200])
+def test_attention_to_the_past_in_blocks_equals_attention_under_the_causal_mask(
+    length: int,
+) -> None:
+    x = np.random.default_rng(0).normal(size=(2, length, 12)).astype(np.float32)
+    valid = np.ones((2, length), bool)
+    valid[1, [0, 2, length - 1]] = False
+    mask = make_recsys_attn_mask(length, length) * valid[:, None, None]
+    whole, past = transformed(attention), hk.transform(attention_to_past)
+    params = random_params(whole.init, x, mask)
+    np.testing.assert_allclose(
+        past.apply(params, None, x, mask), whole.apply(params, x, mask), atol=1e-5
+    )
+    change = jax.grad(lambda x: jnp.sum(past.apply(params, None, x, mask) ** 2))(x)
+    expected = jax.grad(lambda x: jnp.sum(whole.apply(params, x, mask) ** 2))(x)
+    np.testing.assert_allclose(change, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_causal_blocks_are_even_and_leave_out_what_is_later() -> None:
+    for length in range(1, 300):
+        blocks = causal_blocks(length)
+        assert [end for _, end in blocks[:-1]] == [start for start, _ in blocks[1:]]
+        assert (blocks[0][0], blocks[-1][1]) == (0, length)
+        sizes = [end - start for start, end in blocks]
+        assert max(sizes) - min(sizes) <= 1
+    assert sum((end - start) * end for start, end in causal_blocks(129)) == 129**2 * 2 // 3
 
 
 def test_a_query_that_sees_nothing_gets_zero() -> None:
