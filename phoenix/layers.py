@@ -79,10 +79,10 @@ def _norm_backward(
     x, scale = kept
     gain = _norm_gain(x)
     normed = x * gain
-    of_normed = change * scale
-    along = sum_last(of_normed * normed) / x.shape[-1]
-    of_x = gain * (of_normed - normed * along)
+    # Sums by products, see `sum_last`: two of one array, which is written once.
     rows = (change * normed).reshape(-1, x.shape[-1])
+    along = jnp.dot(rows, scale[:, None], precision=jax.lax.Precision.HIGHEST) / x.shape[-1]
+    of_x = gain * (change * scale - normed * along.reshape(gain.shape))
     of_scale = jnp.dot(jnp.ones((1, len(rows)), x.dtype), rows)[0]
     return of_x, of_scale
 
