@@ -122,6 +122,11 @@ def test_non_finite_leaves_are_named():
     assert named == ["b/w", "b/x"]
 
 
+def test_a_leaf_whose_squares_do_not_fit_is_not_finite():
+    tree = {"large": jnp.full(4, 1e18), "too_large": jnp.array([1.0, 1e20]), "zero": jnp.zeros(0)}
+    assert np.asarray(non_finite_flags(tree)).tolist() == [False, True, False]
+
+
 def test_select_returns_one_tree_whole():
     old, new = {"a": jnp.zeros(2), "b": jnp.ones(1)}, {"a": jnp.full(2, jnp.nan), "b": jnp.zeros(1)}
     kept = select(jnp.asarray(False), new, old)
