@@ -5,7 +5,7 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -160,18 +160,40 @@ class TrainLoop:
         if len(self.reports) > _STEPS_IN_FLIGHT:
             self._read_report()
 
-    def validate(self) -> None:
-        """Judges the held-out windows, and keeps count of how long nothing got better."""
-        self._read_reports()
-        self.validation = self.runner.validate(HeldOut(self))
-        name = self.config.monitor
+    def check_monitor(self, names: Iterable[str] | None = None) -> None:
+        """Refuses to go by a metric that is not there.
+
+        Args:
+          names: The metrics of a validation; by default those that one of the objective may have.
+        """
+        if names is None:
+            metrics = jax.tree.map(self.placement.host, self.state.metrics)
+            of_objective = [f"validation_{name}" for name, _ in self._values(metrics)]
+            names = [VALIDATION_LOSS, *of_objective]
         check(
-            name in self.validation,
+            self.config.monitor in names,
             "TrainConfig.monitor",
-            expected=f"a metric of the validation: {', '.join(sorted(self.validation))}",
-            got=name,
+            expected=f"a metric of the validation: {', '.join(sorted(names))}",
+            got=self.config.monitor,
         )
-        value = self.validation[name]
+
+    def validate(self) -> None:
+        """Judges the held-out windows, and keeps count of how long nothing got better.
+
+        Raises:
+          NonFiniteError: If the loss is none, because the weights have become too large.
+        """
+        self._read_reports()
+        found = self.runner.validate(HeldOut(self))
+        loss = found.get(VALIDATION_LOSS, 0.0)
+        if not math.isfinite(loss):
+            raise NonFiniteError(
+                f"The validation after step {self.step} of {self.total_steps} is not finite: its "
+                f"loss is {loss}."
+            )
+        self.validation = {name: value for name, value in found.items() if math.isfinite(value)}
+        self.check_monitor(self.validation)
+        value = self.validation[self.config.monitor]
         self.is_new_best = self.config.is_better(value, self.best)
         self.waited = 0 if self.is_new_best else self.waited + 1
         if self.is_new_best:
@@ -280,17 +302,7 @@ class TrainLoop:
           states: Of `mergeable_metrics`, by what was counted.
           only: Names of metrics; None means all.
         """
-        found: dict[str, float] = {}
-        for counted, state in states.items():
-            for metric, values in state.values().items():
-                if only is not None and metric not in only:
-                    continue
-                if np.ndim(values):
-                    names = [f"{metric}/{action}" for action in self.runner.actions]
-                else:
-                    names = [counted if metric == "mean" else f"{counted}_{metric}"]
-                found |= dict(zip(names, np.atleast_1d(values).tolist(), strict=True))
-        return {name: value for name, value in found.items() if math.isfinite(value)}
+        return {name: value for name, value in self._values(states, only) if math.isfinite(value)}
 
     def batch(self, windows: Windows, num_rows: int, step: int | None) -> Batch:
         """What the step takes of some windows, padded to `num_rows`, on the devices.
@@ -312,6 +324,19 @@ class TrainLoop:
             for step, item in enumerate(items, start=int(starts[epoch]) + first):
                 yield self.batch(*item, step)
             first = 0
+
+    def _values(
+        self, states: Mapping[str, Any], only: Sequence[str] | None = None
+    ) -> Iterator[tuple[str, float]]:
+        for counted, state in states.items():
+            for metric, values in state.values().items():
+                if only is not None and metric not in only:
+                    continue
+                if np.ndim(values):
+                    names = [f"{metric}/{action}" for action in self.runner.actions]
+                else:
+                    names = [counted if metric == "mean" else f"{counted}_{metric}"]
+                yield from zip(names, np.atleast_1d(values).tolist(), strict=True)
 
     def _read_reports(self) -> None:
         while self.reports:
@@ -402,8 +427,10 @@ class TrainLoop:
             sample = np.unique([0, sizes[chunk] // 2, sizes[chunk] - 1])
             for array in runner.source.read(chunk).rows(sample):
                 digest.update(np.ascontiguousarray(array).tobytes())
-        for leaf in jax.tree.leaves(self.state.params):
-            digest.update(np.asarray(leaf).tobytes())
+        # Else they follow from the seed, but for the last bit on another kind of processor.
+        if runner.start is not None:
+            for leaf in jax.tree.leaves(runner.start.params):
+                digest.update(np.asarray(leaf).tobytes())
         return digest.hexdigest()
 
 

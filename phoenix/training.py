@@ -122,12 +122,16 @@ class TrainRunner:
           ValueError: If the parts do not fit together, the source has no window to train on, or
             the training state belongs to another run.
           CheckpointError: If training states exist and all are damaged.
-          NonFiniteError: If more steps in a row than allowed had to be skipped.
+          NonFiniteError: If more steps in a row than allowed had to be skipped, or the loss of a
+            validation is not finite.
           StopTraining: If `should_stop` said so.
           OSError: If a training state could not be written; older ones are untouched.
         """
         self._check_parts()
         loop = TrainLoop(self)
+        # Whoever overrides `validate` may have more metrics than are known before the first one.
+        if self.train_config.is_validated and type(self).validate is TrainRunner.validate:
+            loop.check_monitor()
         states = self._states()
         if states is not None and (found := states.find()) is not None:
             loop.resume(found)

@@ -377,6 +377,39 @@ def test_training_stops_when_nothing_gets_better():
     assert result.steps == 3 * 3  # The first validation is the best one; two more bring nothing.
 
 
+def test_a_metric_that_no_validation_has_is_refused_before_the_first_step():
+    heard = []
+    options = {"validation_fraction": 0.2, "monitor": "validation_auc/hid", "log_every": 1}
+    refused = runner(RANKER, SMALL, on_progress=heard.append, **options)
+    with pytest.raises(ConfigError, match=r"monitor`: expected .*validation_auc/hide.* got"):
+        refused.run()
+    assert heard == []
+
+
+def test_a_validation_that_is_not_finite_stops_the_run_and_says_when():
+    with pytest.raises(NonFiniteError, match="validation after step 1 of 1 is not finite"):
+        runner(
+            RANKER,
+            SMALL,
+            batch_size=160,
+            validation_fraction=0.2,
+            table_learning_rate=1e38,
+        ).run()
+
+
+def test_the_state_that_became_the_model_is_told(tmp_path):
+    options = {"epochs": 3, "validation_fraction": 0.2, "min_change": 1e9, "log_every": 2}
+    for chosen, step, epoch in (("best", 3, 1), ("epoch_2", 6, 2), ("last", 9, 3)):
+        whole = runner(
+            RANKER, SMALL, result=chosen, checkpoint_directory=tmp_path / chosen, **options
+        ).run()
+        losses = {point["step"]: point.get("validation_loss") for point in whole.curve}
+        assert whole.state == (chosen, step, epoch, "validation_loss", losses[step])
+        assert whole.state.value is not None
+    unjudged = runner(RANKER, SMALL).run().state
+    assert (unjudged.step, unjudged.value) == (4, None)
+
+
 @pytest.mark.parametrize("chosen", ["best", "epoch_1"])
 def test_the_whole_run_is_told_whichever_state_becomes_the_model(chosen, tmp_path):
     options = {"epochs": 3, "validation_fraction": 0.2, "min_change": 1e9, "log_every": 1}
