@@ -2,6 +2,8 @@
 
 import datetime
 import json
+import logging
+import os
 import re
 import shutil
 import signal
@@ -149,7 +151,7 @@ def test_training_happens_when_it_was_asked_for(
     assert reason is None or reason in facts["reason"]
 
 
-def start_training(world) -> subprocess.Popen:
+def start_training(world, **environment: str) -> subprocess.Popen:
     argv = contract.TRAIN_RANKER.argv(config=str(world.path), day=DAYS[2])
     return subprocess.Popen(
         [sys.executable, "-m", "components.train_ranker", *argv],
@@ -157,6 +159,7 @@ def start_training(world) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
         text=True,
+        env=os.environ | environment,
     )
 
 
@@ -189,6 +192,30 @@ def test_a_killed_or_stopped_training_goes_on_and_ends_with_the_same_weights(
     assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
     assert world.artifact("train_ranker", DAYS[2]).ref.digest == undisturbed
     assert not list(work.glob("train_ranker-*"))
+
+
+def test_a_training_stopped_on_four_devices_goes_on_with_one(world, caplog) -> None:
+    world.edit(
+        "train_ranker:\n",
+        "train_ranker:\n  devices: {num_data_shards: 2, num_table_shards: 2}\n  "
+        "curve: {every_steps: 1}\n",
+    )
+    with start_training(
+        world, XLA_FLAGS="--xla_force_host_platform_device_count=4", JAX_PLATFORMS="cpu"
+    ) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "Step 1 of 64: loss" in line)
+        process.send_signal(signal.SIGTERM)
+        (stopped,) = re.findall(r"Stopped after step (\d+) of 64", process.stderr.read())
+        assert process.wait() == ExitCode.TRY_AGAIN
+    world.edit("  devices: {num_data_shards: 2, num_table_shards: 2}\n", "")
+    with caplog.at_level(logging.INFO, "components.training_window"):
+        assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
+    assert re.findall(r"Step (\d+) of 64", caplog.text)[0] == str(int(stopped) + 1)
+    done = world.artifact("train_ranker", DAYS[2]).ref
+    world.edit("  curve: {every_steps: 1}\n", "  curve: {every_steps: 1}\n  input: {prefetch: 3}\n")
+    assert world.run("train_ranker", DAYS[2]) == ExitCode.NOTHING_TO_DO
+    assert world.artifact("train_ranker", DAYS[2]).ref == done
 
 
 def test_models_with_other_losses_are_trained_judged_and_told_apart(world) -> None:
