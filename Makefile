@@ -5,9 +5,11 @@ SHELL := bash
 
 EXTRAS ?= airflow,sinks,dev
 TESTS ?= not slow and not docker
+WORKERS ?= logical
 SOURCE ?=
 BIN := .venv/bin
 FROM_SOURCE = $(if $(SOURCE),--source "$(SOURCE)")
+PARALLEL = --numprocesses $(WORKERS) --maxprocesses 4 --no-loadscope-reorder
 COMPILE := $(or $(wildcard $(BIN)/uv),uv) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	--generate-hashes --no-header
 
@@ -31,11 +33,11 @@ up: setup ## Start Airflow with its UI on the newest demo, or on that of SOURCE=
 down: ## Stop what `make up` started.
 	@$(BIN)/phoenix down
 
-test: setup ## Run the tests without long sweeps and images (at most 15 minutes on 2 cores).
-	@$(BIN)/pytest -m "$(TESTS)"
+test: setup ## Run the tests without long sweeps and images (WORKERS=0: one after the other).
+	@$(BIN)/pytest $(PARALLEL) -m "$(TESTS)"
 
 test-all: setup ## Run all tests, the long sweeps and the image builds included.
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(PARALLEL)
 
 check: setup ## Check style, format, types and the architecture.
 	$(BIN)/ruff check .

@@ -7,16 +7,20 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 _ROOT = Path(__file__).parents[1]
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 # Before any library is imported: the same device everywhere, no analytics, no file in the home, and
-# nothing compiled twice.
+# nothing compiled twice by a worker: JAX does not write a file of its cache in one operation, and a
+# neighbour could read half of it.
 _airflow_home = tempfile.mkdtemp(prefix="phoenix-airflow-")
 atexit.register(shutil.rmtree, _airflow_home, ignore_errors=True)
 os.environ.update(
@@ -25,7 +29,7 @@ os.environ.update(
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "GX_ANALYTICS_ENABLED": "false",
         "JAX_PLATFORMS": os.environ.get("PHOENIX_TEST_PLATFORM", "cpu"),
-        "JAX_COMPILATION_CACHE_DIR": str(_ROOT / ".pytest_cache/compiled"),
+        "JAX_COMPILATION_CACHE_DIR": str(_ROOT / ".pytest_cache/compiled" / _WORKER),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",  # an accelerator would round float32 factors
@@ -34,8 +38,30 @@ os.environ.update(
     }
 )
 
+if _WORKER != "alone":
+    # A worker's main module has no file. Pyspark takes that for its doctests and ends the process.
+    vars(sys.modules["__main__"]).setdefault("__file__", pytest.__file__)
+
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _ByFile(LoadFileScheduling):
+    """Gives a worker whole files, and one of them all that shares the Airflow of the session."""
+
+    def _split_scope(self, nodeid):
+        file = super()._split_scope(nodeid)
+        return "tests/e2e" if file.startswith("tests/e2e/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return _ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # What mostly waits comes first, so that no worker waits alone at the end.
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
 
 
 @pytest.fixture(scope="session")
