@@ -99,7 +99,7 @@ def _predictions(
     places = [actions.index(action) for action in _JUDGED]
     rankers = {"ranker": trained, "random": Random(actions, config.seed), "most popular": popular}
     predicted = {
-        name: PredictRunner(ranker=ranker, splits=test).predict("test")[:, places]
+        name: PredictRunner(ranker=ranker, splits=test).predict("test").probabilities[:, places]
         for name, ranker in rankers.items()
     }
     return {**predicted, "LightGBM": _boosted_trees(config, windows, folder)}
