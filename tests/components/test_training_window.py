@@ -63,6 +63,8 @@ def test_settings_are_judged_before_any_data_is_read(world, capfd) -> None:
     shutil.rmtree(Path(world.config.store) / "build_features" / DAYS[0])
     assert world.run("train_ranker", DAYS[2]) == ExitCode.BAD_CONFIGURATION
     assert "`optimizer.name`" in capfd.readouterr().out
+    # A day on which nothing is trained asks nothing of the machine.
+    assert world.run("train_ranker", DAYS[2], retrain="never") == ExitCode.DONE
 
 
 def test_tables_that_no_memory_holds_are_bad_configuration(world, capfd) -> None:
