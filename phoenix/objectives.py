@@ -151,7 +151,7 @@ class RetrievalObjective:
     config: PhoenixRetrievalModelConfig
     is_positive_action: tuple[bool, ...]  # [A]: a candidate with any of them is a positive
     negatives: NegativesConfig
-    impressions_weight: float = 0.0
+    impressions_weight: float = 0.0  # At least 0: of the loss of all actions of what was shown.
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns the initial parameters of both towers and of the losses."""
