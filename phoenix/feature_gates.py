@@ -6,8 +6,9 @@ learned with the model. In training each row of a batch multiplies the group by 
     z = sigmoid((a_g + log(u) - log(1 - u)) / 0.1),   u uniform in (0, 1),
 
 a draw that is nearly 0 or 1, yet has a gradient with respect to a_g; otherwise by the expected
-1 - p_g. A group that is read twice, by tokens and by a factorisation, is drawn twice. The loss has the penalty lambda / B * sum over g of (1 - p_g), so that a group which says
-little is dropped, and 1 - p_g ranks the groups by what they are worth.
+1 - p_g. A group that is read twice, by tokens and by a factorisation, is drawn twice. The loss has
+the penalty lambda / B * sum over g of (1 - p_g), so that a group which says little is dropped, and
+1 - p_g ranks the groups by what they are worth.
 
 Sources: Chang, Rampasek and Goldenberg 2017, "Dropout Feature Ranking for Deep Learning Models",
 equations 3 and 4; Gal, Hron and Kendall 2017, "Concrete Dropout", equation 5.
