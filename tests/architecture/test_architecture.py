@@ -17,7 +17,7 @@ MAX_LINES = 500
 
 
 def imported_modules(path: Path) -> set[str]:
-    """The absolute names of the modules that a file imports, lazily or not."""
+    """The absolute names of the modules that a file imports, lazily or not, by name or by text."""
     modules = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -26,7 +26,13 @@ def imported_modules(path: Path) -> set[str]:
             assert node.module, f"{path}:{node.lineno}: a relative import"
             assert node.level == 0, f"{path}:{node.lineno}: a relative import"
             modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and _called_name(node) in ("import_module", "__import__"):
+            modules |= {item.value for item in node.args[:1] if isinstance(item, ast.Constant)}
     return modules
+
+
+def _called_name(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
 
 
 def packages(modules: set[str]) -> set[str]:
@@ -57,11 +63,17 @@ def test_dags_know_the_components_by_their_contract_alone() -> None:
 def test_steps_never_import_steps() -> None:
     from components import contract
 
-    for step in contract.STEPS.values():
-        path = ROOT / "components" / f"{step.name}.py"
-        if path.exists():
-            others = {other.module for other in contract.STEPS.values()} - {step.module}
-            assert not imported_modules(path) & others, path
+    modules = {step.module for step in contract.STEPS.values()}
+    for module in modules:
+        path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+        assert path.exists(), f"{path}: a step without a module"
+        assert not imported_modules(path) & (modules - {module}), path
+
+
+def test_an_import_by_text_is_an_import(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text('import importlib\nimportlib.import_module("components.report")\n')
+    assert "components.report" in imported_modules(path)
 
 
 def test_no_module_is_pickled() -> None:

@@ -51,7 +51,7 @@ def test_no_artifact_and_no_data_is_tracked() -> None:
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_module_has_a_test_of_its_name(layer: str) -> None:
     tests = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
-    modules = {path.stem for path in (ROOT / layer).glob("*.py")} - {"__init__"}
+    modules = {path.stem for path in (ROOT / layer).rglob("*.py")} - {"__init__"}
     wanted = {name: TESTED_BY.get(name, f"test_{name}") for name in modules}
     missing = sorted(name for name, test in wanted.items() if test not in tests)
     assert missing == []
@@ -71,8 +71,9 @@ class Refusing:
             raise ImportError(f"{{name}} is not in the component image")
 sys.meta_path.insert(0, Refusing())
 import importlib, pathlib
-for path in sorted(pathlib.Path({str(ROOT / "components")!r}).glob("*.py")):
-    importlib.import_module(f"components.{{path.stem}}")
+root = pathlib.Path({str(ROOT)!r})
+for path in sorted((root / "components").rglob("*.py")):
+    importlib.import_module(".".join(path.relative_to(root).with_suffix("").parts))
 """
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True
