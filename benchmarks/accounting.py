@@ -14,7 +14,7 @@ from components import data_files, settlement
 from components.config import Config
 from components.contract import parse_day
 from components.event_ids import event_ids
-from components.layouts import DAY_MS, EPOCH
+from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED, REJECTED
 
 _NUM_ROWS, _NUM_USERS, _NUM_POSTS = 5_000_000, 200_000, 500_000
@@ -67,7 +67,7 @@ def results() -> Iterator[Result]:
 def _columns() -> dict[str, np.ndarray]:
     """Rows in the order of time from eight files; 1 % break a rule and 1 % are there twice."""
     generator = np.random.default_rng(0)
-    start = (_DAY - EPOCH).days * DAY_MS
+    start = midnight_ms(_DAY)
     columns = {
         "user_id": generator.integers(1, _NUM_USERS + 1, _NUM_ROWS),
         "post_id": generator.integers(1, _NUM_POSTS + 1, _NUM_ROWS),

@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measurement import Result
-from components import data_files, feature_state, featurizer
+from components import data_files, featurizer
 from components.config import FeaturesConfig
 from components.data_files import IMPRESSIONS_FILE
 from components.feature_state import State
 from components.impression_facts import ImpressionFacts
 from components.windows_files import FeaturesWriter
+from phoenix import days
 from schemas.events import EVENTS
 from schemas.posts import POSTS
 
@@ -100,7 +101,7 @@ def events(day: datetime.date, *, num_users: int, per_user: int) -> dict[str, np
     hours = generator.permuted(np.tile(np.arange(24), (num_users, 2)), axis=1)[:, :sessions]
     starts = np.repeat(hours, _SESSION, axis=1)[:, :per_user] * 3_600_000
     within = generator.integers(0, 900_000, starts.shape)
-    shown_at = (feature_state.midnight_ms(day) + starts + within).reshape(-1)
+    shown_at = (days.midnight_ms(day) + starts + within).reshape(-1)
     order = np.argsort(shown_at)
     posts = generator.zipf(1.3, len(order)) % _NUM_POSTS + 1
     return {
@@ -130,7 +131,7 @@ def write_posts(root: Path) -> Path:
         columns = {
             "post_id": post_ids,
             "author_id": post_ids % 50_000 + 1,
-            "created_at": np.full(len(post_ids), feature_state.midnight_ms(_FIRST)) - post_ids,
+            "created_at": np.full(len(post_ids), days.midnight_ms(_FIRST)) - post_ids,
             "eligible": np.ones(len(post_ids), bool),
             "duration_seconds": np.full(len(post_ids), np.nan, np.float32),
             "tag": np.full(len(post_ids), None, object),

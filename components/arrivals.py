@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from components import cells, raw_files
-from components.layouts import DAY_MS, EPOCH, Layout
+from components.layouts import Layout
 from components.raw_rows import RawRows
+from phoenix.days import DAY_MS, day_number
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def arrived(layout: Layout, file: Path, *, first_day: datetime.date) -> Iterator
       BadDataError: If the file is damaged or lacks a column.
     """
     last: int | None = None
-    otherwise = (first_day - EPOCH).days
+    otherwise = day_number(first_day)
     for rows in raw_files.read(file, layout.source_columns, layout.event_format):
         days, is_known = _days(layout, rows)
         days = _filled(days, is_known, before=last, otherwise=otherwise)

@@ -19,7 +19,7 @@ from components import (
 )
 from components.config import Config
 from components.day_statistics import DayStatistics, PastDay
-from components.known_posts import DAY_MS, EPOCH
+from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS
 from schemas.expectations import Expectation, expectations, pair_in_order, with_severities
 
@@ -137,7 +137,7 @@ def described(result: Mapping[str, Any]) -> str:
 
 
 def _of_rows(config: Config, day: datetime.date) -> list[Expectation]:
-    limits, start = config.validate_events, (day - EPOCH).days * DAY_MS
+    limits, start = config.validate_events, midnight_ms(day)
     num_actions = len(config.actions)
     table = EVENTS.bounded(
         shown_at=(start, start + DAY_MS - 1),

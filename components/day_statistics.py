@@ -23,9 +23,9 @@ from components import data_files
 from components.artifacts import Ref, Store
 from components.config import Config
 from components.errors import BadDataError
-from components.known_posts import DAY_MS, EPOCH
 from components.step import Context
 from phoenix import histograms
+from phoenix.days import DAY_MS, midnight_ms
 from phoenix.histograms import Histogram
 
 STATISTICS_FILE = "statistics.json"  # of validate_events
@@ -71,7 +71,7 @@ def measure(
     )
     shown_at = accepted["shown_at"].cast(pa.int64()).to_numpy()
     waited = accepted["ingested_at"].cast(pa.int64()).to_numpy() - shown_at  # [L] ms
-    start = (day - EPOCH).days * DAY_MS
+    start = midnight_ms(day)
     hours = np.bincount((shown_at - start) // (60 * _MINUTE_MS), minlength=24)
     dwell = accepted["dwell_seconds"].to_numpy()
     surfaces = _counted(accepted["surface"])

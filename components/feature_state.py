@@ -23,21 +23,14 @@ from components.engine_config import EngineConfig
 from components.errors import BadDataError
 from components.event_log import Arrays
 from components.impression_facts import ImpressionFacts
-from components.post_facts import DAY_MS
 from components.step import Context
 from phoenix import attributes
 from phoenix.attributes import Attribute
+from phoenix.days import DAY_MS, midnight_ms
 from phoenix.histories import Log, rows_still_needed
 from schemas.features import IMPRESSIONS
 
 logger = logging.getLogger(__name__)
-
-_EPOCH = datetime.date(1970, 1, 1)
-
-
-def midnight_ms(day: datetime.date) -> int:
-    """Returns the first millisecond of a UTC day."""
-    return (day - _EPOCH).days * DAY_MS
 
 
 def reach(config: FeaturesConfig, declared: Sequence[Attribute] = ()) -> dict[str, Any]:

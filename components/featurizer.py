@@ -18,9 +18,9 @@ from components.event_log import NO_EVENTS, UserStream
 from components.feature_state import State
 from components.impression_facts import ImpressionFacts
 from components.known_values import KnownValues
-from components.post_facts import DAY_MS
 from components.windows_files import Block
 from phoenix import attributes
+from phoenix.days import DAY_MS
 from phoenix.hashing import HashSpec
 from phoenix.histories import Log, window_numbers
 from phoenix.window_log import WindowLog, WindowRefs

@@ -15,11 +15,10 @@ from components import attribute_columns
 from components.attribute_config import AttributesConfig
 from components.data_files import POSTS_FILE
 from components.known_values import KnownValues, Side
-from components.post_facts import DAY_MS, PostFacts
+from components.post_facts import PostFacts
 from phoenix import attributes
+from phoenix.days import DAY_MS, day_number
 from phoenix.histories import Log
-
-_EPOCH = datetime.date(1970, 1, 1)
 
 
 class ImpressionFacts:
@@ -44,7 +43,7 @@ class ImpressionFacts:
           gap_minutes: How long before it is shown a feed is made: of an attribute counts what was
             known then.
         """
-        self._folders = {(day - _EPOCH).days: folder for day, folder in folders.items()}
+        self._folders = {day_number(day): folder for day, folder in folders.items()}
         self._chosen = chosen or AttributesConfig()
         self._gap_ms = gap_minutes * 60_000
         self._posts = functools.cache(self._posts_of)
@@ -91,7 +90,7 @@ class ImpressionFacts:
         """
         if not self._chosen.user_attributes:
             return np.empty((len(user_ids), 0), np.float32)
-        return self._values((day - _EPOCH).days, "user").as_of(user_ids, times)
+        return self._values(day_number(day), "user").as_of(user_ids, times)
 
     def _posts_of(self, number: int) -> PostFacts:
         return PostFacts.read(self._folders[number] / POSTS_FILE)

@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 
 from components import cells
-from components.layouts import DAY_MS, EPOCH, Layout
+from components.layouts import Layout
 from components.raw_rows import RawRows
 from components.row_checks import Rejections, RowCheck
 from components.shown_posts import ShownPosts
+from phoenix.days import DAY_MS, day_number
 from schemas.posts import POSTS
 
 Columns = dict[str, np.ndarray]
@@ -19,7 +20,7 @@ class KnownPosts:
     """The posts known by the end of a day: those with metadata, and those that were shown."""
 
     def __init__(self, day: datetime.date) -> None:
-        self._end_ms = ((day - EPOCH).days + 1) * DAY_MS
+        self._end_ms = (day_number(day) + 1) * DAY_MS
         self._described: list[Columns] = []
         self._shown: list[ShownPosts] = []
         self._authors: tuple[np.ndarray, np.ndarray] | None = None

@@ -20,11 +20,11 @@ from components import attribute_columns, data_files, erasure, raw_files
 from components.attribute_config import AnyAttribute, AttributeFiles
 from components.config import Config
 from components.errors import BadDataError
-from components.post_facts import DAY_MS
 from components.raw_rows import FileFormat, RawRows
 from components.row_checks import RowCheck
 from phoenix import attributes
 from phoenix.attributes import Attribute
+from phoenix.days import DAY_MS, midnight_ms
 from phoenix.histories import first_rows_at
 from schemas.attributes import VALUES, values_table
 
@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 Side = Literal["user", "post"]
 SIDES: tuple[Side, ...] = ("user", "post")
-_EPOCH = datetime.date(1970, 1, 1)
 _DIGEST = "attributes_digest"
 
 
@@ -260,7 +259,7 @@ def _of_day(
 
     What is asked for first is what was known a gap before the day began.
     """
-    end = (day - _EPOCH).days * DAY_MS + DAY_MS
+    end = midnight_ms(day) + DAY_MS
     start = end - DAY_MS - gap_minutes * 60_000
     order = np.lexsort((known_at, ids))  # stable: of rows of one id and time the last counts
     order = order[known_at[order] < end]

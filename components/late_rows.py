@@ -16,7 +16,7 @@ import pyarrow as pa
 from components import data_files
 from components.artifacts import Ref, Store
 from components.config import Config
-from components.layouts import DAY_MS, EPOCH
+from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED
 
 
@@ -52,7 +52,7 @@ def rows(store: Store, held: Sequence[Holder], day: datetime.date) -> pa.Table:
       BadDataError: If a file is missing or damaged.
     """
     files: list[Path] = [store.read_file(each.ref, data_files.LATE_FILE) for each in held]
-    starts_at = (day - EPOCH).days * DAY_MS
+    starts_at = midnight_ms(day)
     parts = [INGESTED.schema().empty_table()]
     for file in files:
         table = data_files.read(file, INGESTED)

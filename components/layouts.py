@@ -24,10 +24,9 @@ from components.source_config import (
     MovieLensSource,
     SequencesSource,
 )
+from phoenix.days import DAY_MS, midnight_ms
 from schemas.posts import POSTS
 
-DAY_MS = 86_400_000
-EPOCH = datetime.date(1970, 1, 1)
 _WHERE = "ingest_events.source"
 _RATINGS = ("userId", "movieId", "rating", "timestamp")
 
@@ -202,7 +201,7 @@ def _sequences(source: SequencesSource, actions: Sequence[ActionRule], config: C
                 f"actions: the column {action.column!r} is not in a sequence, which has "
                 f"{', '.join(line_files.SEQUENCE_COLUMNS)}; `chosen` is true of every item."
             )
-    starts_at = (config.first_day - EPOCH).days * DAY_MS
+    starts_at = midnight_ms(config.first_day)
     pace = Pace(starts_at=starts_at, step=DAY_MS // source.items_per_day)
     return Layout(
         event_files=raw_files.find(source.events, what=f"{_WHERE}.events"),

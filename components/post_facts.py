@@ -6,8 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-DAY_MS = 86_400_000
-
 
 class PostFacts:
     """The posts of one day."""

@@ -6,7 +6,6 @@ A step that reads what another step accounted for checks the account here before
 # pyright: reportAttributeAccessIssue=false
 # (pyarrow.compute makes its functions when it is imported)
 
-import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +18,7 @@ import pyarrow.parquet as pq
 from components import data_files
 from components.artifacts import Artifact
 from components.errors import BadDataError
-from components.layouts import DAY_MS, EPOCH
+from phoenix.days import DAY_MS, day_of_number
 
 FATES = ("accepted", "duplicate", "quarantined", "late")
 INGESTED_AS = ("events", "rejected", "late")
@@ -73,7 +72,7 @@ def by_day(late: pa.Table) -> dict[str, int]:
     days = late["shown_at"].cast(pa.int64()).to_numpy() // DAY_MS
     numbers, counts = np.unique(days, return_counts=True)
     return {
-        str(EPOCH + datetime.timedelta(days=int(number))): int(count)
+        str(day_of_number(int(number))): int(count)
         for number, count in zip(numbers, counts, strict=True)
     }
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.config import Config
-from components.layouts import DAY_MS, EPOCH
+from phoenix.days import DAY_MS, midnight_ms
 
 if TYPE_CHECKING:
     import ibis
@@ -55,7 +55,7 @@ def rules(events: "ibis.Table", config: Config, day: datetime.date) -> list[Brok
         for name in _IDS
     ]
     broken += [Broken("negative_id", events[name] < 0, name, "an id above 0") for name in _IDS]
-    shown_at, start = events["shown_at"], (day - EPOCH).days * DAY_MS
+    shown_at, start = events["shown_at"], midnight_ms(day)
     latest = events["ingested_at"] + round(limits.max_future_minutes * 60_000)
     what = f"a time at most {limits.max_future_minutes:g} minutes after its arrival"
     broken.append(Broken("future_timestamp", shown_at > latest, "shown_at", what))

@@ -17,10 +17,10 @@ from components import data_files, engines, erasure, late_rows, repairs, row_acc
 from components.artifacts import Artifact
 from components.config import Config
 from components.late_rows import Holder
-from components.layouts import DAY_MS, EPOCH
 from components.row_account import FATES, NO_FILE
 from components.row_rules import Broken
 from components.step import Context
+from phoenix.days import midnight_ms
 from schemas.events import EVENTS, INGESTED, QUARANTINED, REJECTED
 from schemas.rules import TOO_LATE
 
@@ -250,7 +250,7 @@ def _split_late(late: pa.Table, config: Config, day: datetime.date) -> tuple[pa.
     """Returns the rows that earlier days will take, and those that come too late, quarantined."""
     oldest = late_rows.oldest_day(config, day)
     shown_at = late["shown_at"].cast(pa.int64()).to_numpy()
-    is_old = shown_at < (oldest - EPOCH).days * DAY_MS
+    is_old = shown_at < midnight_ms(oldest)
     old = late.filter(pa.array(is_old))
     columns = data_files.columns(old)
     came = pc.binary_join_element_wise(

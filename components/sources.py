@@ -22,11 +22,12 @@ from components.artifacts import Store
 from components.config import Config
 from components.day_archive import DayArchive
 from components.known_posts import Columns, KnownPosts
-from components.layouts import DAY_MS, EPOCH, Layout, layout
+from components.layouts import Layout, layout
 from components.raw_rows import RawRows
 from components.row_checks import Rejections, RowCheck
 from components.shown_posts import ShownCollector, ShownPosts
 from components.source_config import SyntheticSource
+from phoenix.days import DAY_MS, day_number, day_of_number, midnight_ms
 
 _NUM_REMEMBERED = 8  # days of which the shown posts are kept for the day after
 
@@ -98,7 +99,7 @@ class Source:
         if self._layout.day_pattern is not None:
             return list(self._layout.files_by_day)
         found = {day for archive in self._archives for day in archive.days}
-        return [EPOCH + datetime.timedelta(days=day) for day in sorted(found)]
+        return [day_of_number(day) for day in sorted(found)]
 
     def inputs(self, day: datetime.date) -> list[dict[str, Any]]:
         """Returns what the rows and posts of a day depend on, by name, size and content.
@@ -114,7 +115,7 @@ class Source:
         else:
             found = []
             for file, archive in zip(self._layout.event_files, self._archives, strict=True):
-                count, digest = day_archive.content_digest(archive.rows(_number(day)))
+                count, digest = day_archive.content_digest(archive.rows(day_number(day)))
                 if count:
                     found.append({"name": file.name, "rows": count, "sha256": digest})
         found += [raw_files.fingerprint(file) for file in self._layout.post_files]
@@ -145,7 +146,7 @@ class Source:
             parts.append(_parsed(layout, rows, day, posts, rejections))
         if "author_id" in layout.event_columns:
             posts.note_shown(self._remembered_through(day, shown))
-        is_late = [part["shown_at"] < _number(day) * DAY_MS for part in parts]
+        is_late = [part["shown_at"] < midnight_ms(day) for part in parts]
         return DayRows(
             _joined([_where(part, ~late) for part, late in zip(parts, is_late, strict=True)]),
             _joined([_where(part, late) for part, late in zip(parts, is_late, strict=True)]),
@@ -158,7 +159,7 @@ class Source:
     def _rows_of(self, day: datetime.date) -> Iterator[RawRows]:
         if self._layout.day_pattern is None:
             for archive in self._archives:
-                yield from archive.rows(_number(day))
+                yield from archive.rows(day_number(day))
         else:
             columns = self._layout.source_columns
             for file in self._layout.files_by_day.get(day, ()):
@@ -168,7 +169,7 @@ class Source:
     def _shown_before(self, day: datetime.date) -> ShownPosts:
         """Returns the posts that are shown before a day, as far as possible from what is kept."""
         if self._layout.day_pattern is None:
-            before = _number(day) - 1
+            before = day_number(day) - 1
             return ShownPosts.merged([each.shown_through(before) for each in self._archives])
         earlier = [each for each in self.days if each < day]
         missing: list[datetime.date] = []
@@ -211,12 +212,8 @@ class Source:
             path.unlink(missing_ok=True)
 
 
-def _number(day: datetime.date) -> int:
-    return (day - EPOCH).days
-
-
 def _shown(layout: Layout, rows: RawRows, day: datetime.date) -> ShownPosts:
-    days = np.full(len(rows.lines), _number(day))
+    days = np.full(len(rows.lines), day_number(day))
     return ShownPosts.of(*arrivals.impressions(layout, rows, days)[:3])
 
 
@@ -264,8 +261,8 @@ def _times(layout: Layout, rows: RawRows, day: datetime.date, check: RowCheck) -
         arrived_at = check.time(rows, columns["ingested_at"], unit, zone)
     elif layout.day_pattern is not None:
         # Of a late row nobody says when it arrived: it was known when its file was complete.
-        is_late = shown_at < _number(day) * DAY_MS
-        arrived_at = np.where(is_late, (_number(day) + 1) * DAY_MS - 1, shown_at)
+        is_late = shown_at < midnight_ms(day)
+        arrived_at = np.where(is_late, midnight_ms(day) + DAY_MS - 1, shown_at)
     return {"shown_at": shown_at, "ingested_at": arrived_at}
 
 

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from phoenix.days import DAY_MS, midnight_ms
+
 NUM_TOPICS = 8
-DAY_MS = 86_400_000
 
 # How often an average impression leads to an action.
 BASE_RATES: Mapping[str, float] = MappingProxyType(
@@ -203,7 +204,7 @@ class World:
 
     def _midnight(self, number: int) -> int:
         day = self.config.first_day + datetime.timedelta(days=number)
-        return (day - datetime.date(1970, 1, 1)).days * DAY_MS
+        return midnight_ms(day)
 
     def _num_new_users(self, number: int) -> int:
         return self.config.num_users if number == 0 else max(self.config.num_users // 100, 1)

@@ -14,6 +14,7 @@ from phoenix.batches import (
     train_batch,
     windows_between,
 )
+from phoenix.days import DAY_MS
 from phoenix.hashing import HashSpec
 from phoenix.loss_config import NegativesConfig
 from phoenix.model_runners import ModelConfig
@@ -30,7 +31,6 @@ from phoenix.windows import Windows, positive_bits
 
 _SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.
 _VALIDATION = 1 << 40  # Far from the number of any step.
-_DAY_MS = 86_400_000
 _OF_CANDIDATES = [name for name in Windows._fields if name.startswith(("candidate_", "label"))]
 
 Batch = TrainBatch | NextItemBatch
@@ -69,7 +69,7 @@ class EngagementBatches:
         if self.half_life_days is None:
             return batch
         # Weighted means do not change by a common factor, so any newest window will do.
-        age = (windows.starts_at.max() - windows.starts_at) / _DAY_MS
+        age = (windows.starts_at.max() - windows.starts_at) / DAY_MS
         weights = np.exp2(-age / self.half_life_days).astype(np.float32)
         return batch._replace(weights=batch.weights * weights)
 

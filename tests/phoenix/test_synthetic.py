@@ -3,7 +3,8 @@ import datetime
 import numpy as np
 import pytest
 
-from phoenix.synthetic import BASE_RATES, DAY_MS, World, WorldConfig
+from phoenix.days import DAY_MS, midnight_ms
+from phoenix.synthetic import BASE_RATES, World, WorldConfig
 from phoenix.windows import unpack_actions
 
 FIRST = datetime.date(2026, 1, 1)
@@ -26,7 +27,7 @@ def world() -> World:
 
 
 def start_ms(day: datetime.date) -> int:
-    return (day - datetime.date(1970, 1, 1)).days * DAY_MS
+    return midnight_ms(day)
 
 
 def test_a_day_is_the_same_whatever_was_asked_before(world: World) -> None:

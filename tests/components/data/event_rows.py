@@ -7,8 +7,7 @@ import numpy as np
 
 from components import data_files
 from components.config import Config
-from components.feature_state import midnight_ms
-from components.post_facts import DAY_MS
+from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS
 from schemas.posts import POSTS
 

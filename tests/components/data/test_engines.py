@@ -16,6 +16,7 @@ from components.config import Config
 from components.contract import ExitCode
 from components.engine_config import EngineConfig
 from components.settlement import Arrivals
+from phoenix.days import midnight_ms
 from schemas.events import INGESTED, REJECTED
 from tests.components.data.event_rows import config_of, write_day
 
@@ -41,7 +42,7 @@ def test_rows_come_back_in_the_types_of_the_expression() -> None:
 def messy(config: Config, day: datetime.date) -> Arrivals:
     """A day of few users, posts and times, with rows that break every rule, and two zeros."""
     chance, count = np.random.default_rng(3), 600
-    start = (day - datetime.date(1970, 1, 1)).days * 86_400_000
+    start = midnight_ms(day)
     shown_at = start + chance.integers(-1, 6, count)
     columns = {
         "event_id": chance.permutation(count) + 1,

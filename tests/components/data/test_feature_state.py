@@ -1,4 +1,3 @@
-import datetime
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +6,6 @@ from components import feature_state
 from components.feature_state import State
 from components.impression_facts import ImpressionFacts
 from tests.components.data.event_rows import config_of, day_of, write_day, write_posts
-
-
-def test_midnight_is_the_first_millisecond_of_the_day() -> None:
-    moment = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
-    assert feature_state.midnight_ms(moment.date()) == moment.timestamp() * 1000
 
 
 def test_the_first_day_begins_with_nothing() -> None:

@@ -10,12 +10,12 @@ from components import known_values
 from components.config import Config
 from components.errors import BadDataError
 from components.known_values import KnownValues
-from components.post_facts import DAY_MS
 from phoenix.attributes import Attribute
+from phoenix.days import DAY_MS, midnight_ms
 
 AGE = Attribute(name="age", side="user", kind="raw", default=-1)
 DAY = datetime.date(2026, 1, 2)
-MIDNIGHT = (DAY - datetime.date(1970, 1, 1)).days * DAY_MS
+MIDNIGHT = midnight_ms(DAY)
 rows = st.lists(st.tuples(st.integers(1, 4), st.integers(0, 6), st.integers(0, 99)), max_size=12)
 
 
