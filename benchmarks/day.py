@@ -23,8 +23,8 @@ from benchmarks.measurement import Result
 from components import contract, feature_state, featurizer
 from components.artifacts import Store
 from components.config import load
+from components.context import Context
 from components.impression_facts import ImpressionFacts
-from components.step import Context
 from components.windows_files import FeaturesWriter
 
 _FIRST = datetime.date(2026, 1, 1)

@@ -22,8 +22,8 @@ from components import audience, contract, data_files, featurizer, windows_files
 from components.artifacts import Store
 from components.config import Config, load
 from components.contest import RetrievalContest
+from components.context import Context
 from components.source_config import SyntheticSource
-from components.step import Context
 from phoenix import metrics
 from phoenix.synthetic import World, WorldConfig
 from phoenix.windows import Windows, unpack_actions

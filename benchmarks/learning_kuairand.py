@@ -23,7 +23,7 @@ from benchmarks.measurement import Result
 from components import contract, data_files, featurizer, models, training_window, windows_files
 from components.artifacts import Store
 from components.config import Config, load
-from components.step import Context
+from components.context import Context
 from phoenix import user_metrics
 from phoenix.baselines import MostPopular, Random
 from phoenix.predict_runner import PredictRunner

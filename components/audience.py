@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from components.artifacts import Artifact, Ref
 from components.config import Config
+from components.context import Context
 from components.data_files import ACCEPTED_FILE
-from components.step import Context
 from phoenix.baselines import Collection
 
 _GOLDEN = 0x9E3779B97F4A7C15

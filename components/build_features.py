@@ -21,9 +21,9 @@ from components import (
     step,
 )
 from components.artifacts import Artifact
+from components.context import Context
 from components.data_files import ACCEPTED_FILE
 from components.impression_facts import ImpressionFacts
-from components.step import Context
 from components.windows_files import FeaturesWriter
 from phoenix import attributes
 

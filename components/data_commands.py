@@ -14,10 +14,10 @@ import pyarrow as pa
 from components import contract, erasure, late_rows, quarantine, repairs, row_account, settlement
 from components.artifacts import Store
 from components.config import Config
+from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
 from components.settlement import Settled
-from components.step import Context
 from schemas.rules import RULES
 
 _ERRORS = {

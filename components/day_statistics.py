@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 from components import data_files
 from components.artifacts import Ref, Store
 from components.config import Config
+from components.context import Context
 from components.errors import BadDataError
-from components.step import Context
 from phoenix import histograms
 from phoenix.days import DAY_MS, midnight_ms
 from phoenix.histograms import Histogram

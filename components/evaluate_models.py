@@ -26,10 +26,10 @@ from components import (
 )
 from components.artifacts import Artifact, Ref
 from components.contest import RankingContest, Result, RetrievalContest
+from components.context import Context
 from components.decisions import Comparison, Decision
 from components.errors import BadConfigurationError
 from components.models import ModelFolder
-from components.step import Context
 from phoenix import user_metrics
 from phoenix.baselines import MostPopular, Random
 from phoenix.memory import keep_freed_memory

@@ -20,11 +20,11 @@ from components import (
     step,
 )
 from components.artifacts import Artifact, Ref
+from components.context import Context
 from components.corpus import Corpus
 from components.errors import BadDataError
 from components.known_values import KnownValues
 from components.post_facts import PostFacts
-from components.step import Context
 from phoenix import attributes
 from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError
 from phoenix.hashing import HashSpec, collision_report

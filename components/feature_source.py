@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from components import featurizer
 from components.artifacts import Ref
+from components.context import Context
 from components.errors import BadDataError
-from components.step import Context
 from components.windows_files import WindowsFiles
 from phoenix.windows import Windows
 

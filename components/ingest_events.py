@@ -32,6 +32,7 @@ from components import (
 )
 from components.artifacts import Artifact
 from components.config import Config
+from components.context import Context
 from components.errors import BadDataError
 from components.event_ids import event_ids
 from components.known_posts import Columns
@@ -39,7 +40,6 @@ from components.layouts import layout
 from components.row_checks import Rejections
 from components.source_config import SyntheticSource
 from components.sources import DayRows
-from components.step import Context
 from phoenix.synthetic import World, WorldConfig
 from schemas.events import INGESTED
 from schemas.posts import POSTS

@@ -17,10 +17,10 @@ from components import (
     step,
 )
 from components.artifacts import Artifact
+from components.context import Context
 from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from components.errors import BadConfigurationError
 from components.serving import Server
-from components.step import Context
 from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)

@@ -21,9 +21,9 @@ from components import (
     step,
 )
 from components.artifacts import Artifact, Ref, Unchanged
+from components.context import Context
 from components.corpus import Corpus
 from components.errors import BadDataError
-from components.step import Context
 
 logger = logging.getLogger(__name__)
 

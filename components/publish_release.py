@@ -15,12 +15,12 @@ import numpy as np
 from components import compilation, contract, decisions, featurizer, step
 from components.artifacts import Artifact
 from components.config import Config
+from components.context import Context
 from components.corpus import Corpus
 from components.errors import BadDataError
 from components.models import ModelFolder
 from components.releases import ROLES
 from components.serving import RELEASE_FILE, Server
-from components.step import Context
 from components.windows_files import WindowsFiles
 from phoenix import attributes
 from phoenix.windows import Windows

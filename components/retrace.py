@@ -13,9 +13,9 @@ import numpy as np
 from components import audience, compilation, contract, featurizer, releases
 from components.artifacts import Store
 from components.config import Config
+from components.context import Context
 from components.data_files import IMPRESSIONS_FILE
 from components.serving import Candidates, Server
-from components.step import Context
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from components import contract, model_configs, step, training_window
 from components.artifacts import Artifact
-from components.step import Context
+from components.context import Context
 from phoenix.memory import keep_freed_memory
 
 

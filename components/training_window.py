@@ -28,10 +28,10 @@ from components import (
 )
 from components.artifacts import Artifact, Draft, Ref, Unchanged
 from components.config import Config
+from components.context import Context
 from components.errors import BadConfigurationError, BadDataError, StoppedError
 from components.feature_source import FeatureWindows, feature_windows
 from components.models import ModelFolder
-from components.step import Context
 
 if TYPE_CHECKING:
     from phoenix.model_runners import ModelConfig

@@ -27,9 +27,9 @@ from components import (
     step,
 )
 from components.artifacts import Artifact
+from components.context import Context
 from components.errors import BadDataError
 from components.late_rows import Holder
-from components.step import Context
 from schemas.posts import POSTS
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from components import contract, featurizer, windows_files
+from components.context import Context
 from components.errors import BadDataError
 from components.feature_source import feature_windows
-from components.step import Context
 from phoenix.windows import concatenate
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")

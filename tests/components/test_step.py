@@ -12,9 +12,9 @@ import pytest
 
 from components import contract, records, step
 from components.artifacts import Artifact, Store
+from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
-from components.step import Context
 
 STEP = contract.TRAIN_RANKER  # it has an option; what it would really do plays no part here
 DAY = "2026-01-02"

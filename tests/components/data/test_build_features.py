@@ -10,10 +10,10 @@ import pytest
 
 from components import contract, featurizer, windows_files
 from components.config import load
+from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadDataError
 from components.feature_source import feature_windows
-from components.step import Context
 from phoenix import attributes
 
 Row = Callable[..., dict]

@@ -9,8 +9,8 @@ import pytest
 from components import contract, data_files, day_statistics
 from components.artifacts import Store
 from components.config import Config
+from components.context import Context
 from components.errors import BadDataError
-from components.step import Context
 from phoenix import histograms
 from schemas.events import EVENTS
 

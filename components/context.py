@@ -1,0 +1,76 @@
+"""One run of one step: what it may read and how it writes."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from components import contract, provenance
+from components.artifacts import Artifact, Draft, Recipe, Ref, Store
+from components.config import Config
+from components.errors import BadDataError
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run of one step: what it may read and how it writes."""
+
+    step: contract.Step
+    config: Config
+    day: datetime.date
+    store: Store
+    # What the run found out about other days: it depends on what else the store holds, so it is
+    # said at the end and kept in the record, and has no place in the artifact.
+    run_again: list[str] = field(default_factory=list)  # days that have news since they were run
+    also_changed: list[datetime.date] = field(default_factory=list)  # days whose pages have
+
+    def head(self, kind: str, day: datetime.date) -> Ref | None:
+        """Returns the current artifact of `kind` for a day, or None."""
+        return self.store.head(kind, day.isoformat())
+
+    def read(self, kind: str, day: datetime.date, *, suffix: str = "") -> Artifact:
+        """Opens the current artifact of `kind` for a day, verified.
+
+        Raises:
+          BadDataError: If there is none, or it is damaged.
+        """
+        partition = day.isoformat() + suffix
+        ref = self.store.head(kind, partition)
+        if ref is None:
+            raise BadDataError(
+                f"{self.step.name} of {self.day} needs {kind} of {partition}, which is missing: "
+                f"run `phoenix step {kind} --day {day}` first."
+            )
+        return self.store.read(ref)
+
+    def write(
+        self,
+        *,
+        inputs: Sequence[Ref | Mapping[str, Any]],
+        config: Mapping[str, Any],
+        seed: int | None = None,
+        suffix: str = "",
+    ) -> AbstractContextManager[Draft]:
+        """Makes this step's artifact of this day; see `Store.write`.
+
+        Args:
+          inputs: References of the artifacts read, and name, size and digest of other sources.
+          config: The parts of the configuration that shape the content.
+          seed: The random seed, where there is one.
+          suffix: Added to the day, for shards.
+        """
+        recipe = Recipe(
+            kind=self.step.name,
+            partition=self.day.isoformat() + suffix,
+            inputs=[asdict(item) if isinstance(item, Ref) else dict(item) for item in inputs],
+            config=config,
+            code=provenance.code_digest(self.step.module),
+            libraries=provenance.library_versions(),
+            seed=seed,
+        )
+        return self.store.write(recipe)
+
+    def written(self, suffix: str = "") -> Artifact:
+        """Opens what this step wrote for this day."""
+        return self.read(self.step.name, self.day, suffix=suffix)
