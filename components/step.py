@@ -11,14 +11,11 @@ import importlib
 import json
 import logging
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 from components import contract, records
@@ -27,6 +24,7 @@ from components.config import Config, load
 from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, StepError, StoppedError
+from components.signals import _stoppable
 
 logger = logging.getLogger(__name__)
 
@@ -129,54 +127,6 @@ def _log_to_stderr() -> None:
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     for name in ("__main__", "components", "phoenix", "schemas"):
         logging.getLogger(name).setLevel(logging.INFO)
-
-
-@contextmanager
-def _stoppable() -> Iterator[Callable[[], None]]:
-    """Turns the first SIGTERM or Ctrl-C into StoppedError; yields what makes us deaf to them.
-
-    Once the work is done, its result is about to be said: a signal must not take that back.
-    """
-    signals = (signal.SIGTERM, signal.SIGINT)
-
-    def ignore() -> None:
-        for number in signals:
-            signal.signal(number, signal.SIG_IGN)
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        del frame
-        ignore()
-        name = signal.Signals(number).name
-        raise StoppedError(f"Stopped by {name}; the next run goes on from what was saved.")
-
-    before = {number: signal.signal(number, stop) for number in signals}
-    try:
-        yield ignore
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def stop_between_steps() -> Iterator[Callable[[], bool]]:
-    """For work that must not be torn apart: yields what says whether somebody asked to stop.
-
-    Meanwhile SIGTERM and Ctrl-C interrupt nothing; the work asks, saves, and raises StoppedError.
-    Work that ended without asking is interrupted then.
-    """
-    asked: list[int] = []
-    signals = (signal.SIGTERM, signal.SIGINT)
-    before = {
-        number: signal.signal(number, lambda number, frame: asked.append(number))  # noqa: ARG005
-        for number in signals
-    }
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if asked:
-        signal.raise_signal(asked[0])
 
 
 def _day(text: str, config: Config) -> datetime.date:

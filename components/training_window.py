@@ -22,7 +22,7 @@ from components import (
     hosts,
     models,
     releases,
-    step,
+    signals,
     tracking,
     training_settings,
 )
@@ -253,7 +253,7 @@ def _result(
     try:
         with (
             training_settings.in_the_words_of_the_file(plan.role),
-            step.stop_between_steps() as should_stop,
+            signals.stop_between_steps() as should_stop,
         ):
             return TrainRunner(
                 model_config=model_config,

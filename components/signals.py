@@ -1,0 +1,57 @@
+"""SIGTERM and Ctrl-C: when they stop a step, and when it is asked first."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from components.errors import StoppedError
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], None]]:
+    """Turns the first SIGTERM or Ctrl-C into StoppedError; yields what makes us deaf to them.
+
+    Once the work is done, its result is about to be said: a signal must not take that back.
+    """
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def ignore() -> None:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        del frame
+        ignore()
+        name = signal.Signals(number).name
+        raise StoppedError(f"Stopped by {name}; the next run goes on from what was saved.")
+
+    before = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield ignore
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def stop_between_steps() -> Iterator[Callable[[], bool]]:
+    """For work that must not be torn apart: yields what says whether somebody asked to stop.
+
+    Meanwhile SIGTERM and Ctrl-C interrupt nothing; the work asks, saves, and raises StoppedError.
+    Work that ended without asking is interrupted then.
+    """
+    asked: list[int] = []
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = {
+        number: signal.signal(number, lambda number, frame: asked.append(number))  # noqa: ARG005
+        for number in signals
+    }
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked:
+        signal.raise_signal(asked[0])
