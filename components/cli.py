@@ -210,10 +210,10 @@ def why(
     as_json: JsonOption = False,
 ) -> None:
     """Explain why a post has its place in a user's feed, or why it is not there."""
-    from components import explain
+    from components import why as reasons
 
     loaded, store = _opened(config)
-    found = explain.why(store, loaded, user, post, _parsed(day))
+    found = reasons.why(store, loaded, user, post, _parsed(day))
     _show(as_json, found.to_json(), lambda view: view.why(found))
 
 

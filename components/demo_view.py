@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components import explain, records, releases, report, terminal
+from components import why as components_why
 from components.artifacts import Ref, Store
 from components.cascade import Cascade
 from components.config import Config
@@ -161,7 +162,7 @@ def _example_feeds(out: Console, store: Store, config: Config) -> None:
         found = explain.feed(store, config, user)
         out.print(f"\n[bold]Feed of user {user} on {found.day}[/bold]")
         for item in found.items[:_EXAMPLE_PLACES]:
-            why = explain.why(store, config, user, item.post_id)
+            why = components_why.why(store, config, user, item.post_id)
             reasons = " ".join(why.reasons[:2])
             out.print(f"  {item.rank:2}. post {item.post_id}: {escape(reasons)}", soft_wrap=True)
     out.print()

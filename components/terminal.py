@@ -11,7 +11,8 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from components.doctor import Finding
-    from components.explain import Explanation, Feed
+    from components.explain import Feed
+    from components.why import Explanation
 
 _PLAIN_WIDTH = 200  # a pipe has no width, and lines must not be broken there
 _SIGNS = {  # from good to bad

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components import explain, releases
+from components import explain, releases, why
 from components.errors import BadDataError
 from phoenix.scoring import weighted_scores
 
@@ -60,13 +60,13 @@ def test_a_day_without_feeds_is_refused_with_the_days_that_have_some(three_days)
 def test_every_place_has_reasons(three_days) -> None:
     user = _users(three_days)[2]
     for item in explain.feed(three_days.store, three_days.config, user).items:
-        found = explain.why(three_days.store, three_days.config, user, item.post_id)
+        found = why.why(three_days.store, three_days.config, user, item.post_id)
         assert found.item == item
         assert found.reasons
 
 
 def test_a_post_that_nobody_knows_is_named_as_such(three_days) -> None:
-    found = explain.why(three_days.store, three_days.config, _users(three_days)[0], 5)
+    found = why.why(three_days.store, three_days.config, _users(three_days)[0], 5)
     assert found.item is None
     assert "not among those known" in found.reasons[0]
 
@@ -74,7 +74,7 @@ def test_a_post_that_nobody_knows_is_named_as_such(three_days) -> None:
 def test_a_post_that_was_shown_is_explained_by_the_day(three_days) -> None:
     accepted = three_days.artifact("validate_events", LAST).path("accepted.parquet")
     row = pq.read_table(accepted, columns=["user_id", "post_id"]).slice(0, 1).to_pylist()[0]
-    found = explain.why(three_days.store, three_days.config, row["user_id"], row["post_id"])
+    found = why.why(three_days.store, three_days.config, row["user_id"], row["post_id"])
     assert found.reasons == (f"The user was shown it on {LAST} already.",)
 
 
@@ -88,7 +88,7 @@ def test_a_post_that_was_not_good_enough_is_explained(three_days) -> None:
         posts -= set(shown["post_id"].to_pylist())
     feed = explain.feed(three_days.store, three_days.config, user)
     post = min(posts - {item.post_id for item in feed.items})
-    found = explain.why(three_days.store, three_days.config, user, post)
+    found = why.why(three_days.store, three_days.config, user, post)
     assert found.item is None
     assert "place" in found.reasons[-1]
 
