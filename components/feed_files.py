@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.serving import Feeds
 from schemas.feeds import feeds_table
 
 FEEDS_FILE = "feeds.parquet"
@@ -18,6 +17,20 @@ AUTHOR_DIVERSITY = "author_diversity"  # the author stands above already
 BROKEN_PREDICTION = "broken_prediction"  # a probability was no number and counted as 0
 # Small groups: a reader who wants one user's feed reads one of them.
 _ROWS_PER_GROUP = 20_000
+
+
+class Feeds(NamedTuple):
+    """Feeds with the reasons for each place; what is beyond the end of a feed has post id 0."""
+
+    user_ids: np.ndarray  # [N] int64
+    post_ids: np.ndarray  # [N, L] int64
+    author_ids: np.ndarray  # [N, L] int64
+    scores: np.ndarray  # [N, L] float32
+    base_scores: np.ndarray  # [N, L] float32
+    multipliers: np.ndarray  # [N, L] float32
+    probabilities: np.ndarray  # [N, L, A] float32, NaN where the head was broken
+    retrieval_scores: np.ndarray  # [N, L] float32, NaN where there is none
+    is_unscored: np.ndarray  # [N] bool
 
 
 def schema(actions: Sequence[str], release: str) -> pa.Schema:

@@ -21,6 +21,7 @@ from components import decisions, featurizer, models
 from components.config import Config
 from components.corpus import Corpus
 from components.errors import BadDataError
+from components.feed_files import Feeds
 from phoenix import attributes, baselines, scoring
 from phoenix.baselines import Collection, MostPopular
 from phoenix.recommender import Ranker, Retriever
@@ -47,20 +48,6 @@ class Ranked(NamedTuple):
     probabilities: np.ndarray  # [N, K, A] float32, as predicted
     base_scores: np.ndarray  # [N, K] float32
     num_not_finite: np.ndarray  # [A] int64
-
-
-class Feeds(NamedTuple):
-    """Feeds with the reasons for each place; what is beyond the end of a feed has post id 0."""
-
-    user_ids: np.ndarray  # [N] int64
-    post_ids: np.ndarray  # [N, L] int64
-    author_ids: np.ndarray  # [N, L] int64
-    scores: np.ndarray  # [N, L] float32
-    base_scores: np.ndarray  # [N, L] float32
-    multipliers: np.ndarray  # [N, L] float32
-    probabilities: np.ndarray  # [N, L, A] float32, NaN where the head was broken
-    retrieval_scores: np.ndarray  # [N, L] float32, NaN where there is none
-    is_unscored: np.ndarray  # [N] bool
 
 
 @dataclass(frozen=True)

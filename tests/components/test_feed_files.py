@@ -3,7 +3,7 @@
 import numpy as np
 
 from components import feed_files
-from components.serving import Feeds
+from components.feed_files import Feeds
 
 
 def _feeds(**changes: np.ndarray) -> Feeds:

@@ -7,7 +7,7 @@ import pytest
 from components import feed_files, feed_quality
 from components.audience import SeenPosts
 from components.corpus import Corpus
-from components.serving import Feeds
+from components.feed_files import Feeds
 
 CORPUS = Corpus(
     "a",
