@@ -9,13 +9,13 @@ import base64
 import datetime
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import jinja2
 
 from components.artifacts import Store
 from components.day_checks import DayChecks, described
+from components.quarantine import RuleReport
 
 _CLASSES = {"critical": "failed", "warning": "warning", "info": "info"}
 _LABELS = (
@@ -25,16 +25,6 @@ _LABELS = (
     ("quarantined", "quarantined: broke a rule"),
     ("late", "late: belong to an earlier day"),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class RuleReport:
-    """One broken rule, without any value of a row."""
-
-    name: str
-    count: int
-    expected: str
-    places: Sequence[str]  # a few, as file:line
 
 
 def path(day: datetime.date) -> str:

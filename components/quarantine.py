@@ -9,15 +9,25 @@ and the day is validated again.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.config import Config, ValidateConfig
-from components.data_docs import RuleReport
 from schemas.rules import ERASED
 
 _NUM_PLACES = 3  # examples per rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleReport:
+    """One broken rule, without any value of a row."""
+
+    name: str
+    count: int
+    expected: str
+    places: Sequence[str]  # a few, as file:line
 
 
 def summary(quarantined: pa.Table) -> list[RuleReport]:

@@ -1,13 +1,13 @@
 import datetime
 from pathlib import Path
 
-from components import data_docs
+from components import data_docs, quarantine
 from components.artifacts import Store
 from components.day_checks import DayChecks
 from components.day_statistics import DayStatistics
 
 ACCOUNT = {"rows_in": 10, "accepted": 7, "duplicate": 1, "quarantined": 2, "late": 0}
-RULE = data_docs.RuleReport(
+RULE = quarantine.RuleReport(
     name="bad_dwell", count=2, expected="dwell: expected <60>", places=["<log>.csv:3"]
 )
 
