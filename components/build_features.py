@@ -11,7 +11,6 @@ import numpy as np
 
 from components import (
     contract,
-    drift,
     erasure,
     feature_state,
     feature_statistics,
@@ -66,7 +65,7 @@ def run(context: Context) -> Artifact:
                 counts["state_rows"] += len(block.log.user_ids)
         known_values.carry(accepted.folder, draft.folder, context.config)
         path = draft.folder / feature_statistics.FEATURES_FILE
-        feature_statistics.write(path, drift.merged(measured))
+        feature_statistics.write(path, feature_statistics.merged(measured))
         draft.facts |= {
             **counts,
             "started_from": [ref.partition for ref in state.inputs],

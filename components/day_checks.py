@@ -14,6 +14,7 @@ from components import (
     day_statistics,
     drift,
     drift_drawings,
+    feature_statistics,
     suites,
     usual_day,
 )
@@ -97,7 +98,7 @@ def check(
     measured = day_statistics.measure(accepted, known, config, day)
     comparisons = []
     if past:
-        reference = drift.merged([each.histograms for each in past])
+        reference = feature_statistics.merged([each.histograms for each in past])
         history = [each.distances for each in past]
         comparisons = drift.compare(reference, measured.histograms, history, config.baseline)
     results, sections = [], []

@@ -73,12 +73,6 @@ def recorded(comparisons: Sequence[Comparison]) -> dict[str, Any]:
     return {each.name: asdict(each) for each in comparisons}
 
 
-def merged(days: Sequence[Mapping[str, Histogram]]) -> dict[str, Histogram]:
-    """Returns the histograms of several days together, by variable."""
-    names = sorted({name for day in days for name in day})
-    return {name: histograms.merged(day[name] for day in days if name in day) for name in names}
-
-
 def _limit(earlier: Sequence[float], floor: float, baseline: BaselineConfig) -> float | None:
     """Returns the one-sided limit of the next distance, if there is history enough."""
     if len(earlier) < baseline.min_days:

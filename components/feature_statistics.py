@@ -116,3 +116,9 @@ def _whole(values: np.ndarray) -> Histogram:
     names, counts = np.unique(values, return_counts=True)
     pairs = zip(names.tolist(), counts.tolist(), strict=True)
     return histograms.of_categories({str(name): count for name, count in pairs})
+
+
+def merged(days: Sequence[Mapping[str, Histogram]]) -> dict[str, Histogram]:
+    """Returns the histograms of several days together, by variable."""
+    names = sorted({name for day in days for name in day})
+    return {name: histograms.merged(day[name] for day in days if name in day) for name in names}

@@ -138,11 +138,14 @@ def watch(context: Context, release: Artifact, shards: Sequence[Artifact]) -> Wa
         accepted = [_accepted_of(store, ref) for ref in trained_on]
         seen = [day_statistics.read(store, ref).histograms for ref in accepted]
         today = day_statistics.read(store, context.read("validate_events", day).ref).histograms
-        pairs["training_drift"] = (drift.merged(seen), today)
+        pairs["training_drift"] = (feature_statistics.merged(seen), today)
         name = feature_statistics.FEATURES_FILE
         learned = [feature_statistics.read(store.read_file(ref, name)) for ref in trained_on]
         served = [feature_statistics.read(shard.path(name)) for shard in shards]
-        pairs["serving_skew"] = (drift.merged(learned), drift.merged(served))
+        pairs["serving_skew"] = (
+            feature_statistics.merged(learned),
+            feature_statistics.merged(served),
+        )
     return Watch(day, config, trained_on, past, pairs)
 
 
