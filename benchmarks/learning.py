@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import pipeline
 from benchmarks.measurement import Result
-from components import audience, contract, data_files, featurizer, windows_files
+from components import contract, data_files, eligible_posts, featurizer, windows_files
 from components.artifacts import Store
 from components.config import Config, load
 from components.contest import RetrievalContest
@@ -70,7 +70,7 @@ def _judged(config: Config, day: datetime.date) -> _Judged:
     spec = featurizer.hash_spec(config.hashing)
     windows = windows_files.read_windows(context.read("build_features", day).folder, spec=spec)
     posts = context.read("validate_events", day).path(data_files.POSTS_FILE)
-    collection = audience.collection_of(posts, config, day)
+    collection = eligible_posts.collection_of(posts, config, day)
     text = context.read("evaluate_models", day).path("metrics.json").read_text(encoding="utf-8")
     return _Judged(json.loads(text), windows, RetrievalContest(config, windows, collection))
 

@@ -10,10 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.artifacts import Artifact, Ref
-from components.config import Config
 from components.context import Context
 from components.data_files import ACCEPTED_FILE
-from phoenix.baselines import Collection
 
 _GOLDEN = 0x9E3779B97F4A7C15
 
@@ -39,13 +37,6 @@ class SeenPosts:
         place = np.minimum(np.searchsorted(user_ids, self.user_ids), len(user_ids) - 1)
         is_asked = user_ids[place] == self.user_ids
         return place[is_asked], self.post_ids[is_asked]
-
-
-def feed_moment(day: datetime.date) -> datetime.datetime:
-    """When the feeds of `day` are made: at its end, with all that happened on it known."""
-    return datetime.datetime.combine(
-        day + datetime.timedelta(days=1), datetime.time(), datetime.UTC
-    )
 
 
 def event_partitions(context: Context, days: int) -> list[Ref]:
@@ -85,22 +76,3 @@ def seen_posts(partitions: Sequence[Artifact]) -> SeenPosts:
     users, posts = pairs["user_id"].to_numpy(), pairs["post_id"].to_numpy()
     order = np.lexsort((posts, users))
     return SeenPosts(users[order], posts[order])
-
-
-def collection_of(posts: Path, config: Config, day: datetime.date) -> Collection:
-    """Reads the posts of a day and says which may be recommended at its end.
-
-    Args:
-      posts: The snapshot that validate_events keeps.
-      config: `export_corpus.max_age_days` makes older posts ineligible.
-      day: The day.
-    """
-    table = pq.read_table(posts, columns=["post_id", "author_id", "created_at", "eligible"])
-    post_ids = table["post_id"].to_numpy()
-    is_eligible = np.asarray(table["eligible"].to_numpy(), bool)
-    if config.export_corpus.max_age_days is not None:
-        oldest = feed_moment(day) - datetime.timedelta(days=config.export_corpus.max_age_days)
-        created_at = table["created_at"].cast(pa.int64()).to_numpy()
-        is_eligible = is_eligible & (created_at >= oldest.timestamp() * 1000)
-    order = np.argsort(post_ids, kind="stable")
-    return Collection(post_ids[order], table["author_id"].to_numpy()[order], is_eligible[order])

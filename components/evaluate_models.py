@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from components import (
-    audience,
     compilation,
     contract,
     data_files,
     decisions,
     drawings,
+    eligible_posts,
     featurizer,
     models,
     releases,
@@ -101,7 +101,7 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
         posts = validated.path(data_files.POSTS_FILE)
         contests = {
             "retrieval": RetrievalContest(
-                config, windows, audience.collection_of(posts, config, day)
+                config, windows, eligible_posts.collection_of(posts, config, day)
             ),
             "ranker": RankingContest(config, windows),
         }

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from components import (
-    audience,
     compilation,
     contract,
     data_files,
     decisions,
+    eligible_posts,
     featurizer,
     known_values,
     step,
@@ -54,7 +54,7 @@ def run(context: Context) -> Artifact:
     with context.write(inputs=inputs, config=config) as draft:
         compilation.use_cache(context.store)
         posts = context.store.read_file(validated, data_files.POSTS_FILE)
-        collection = audience.collection_of(posts, context.config, context.day)
+        collection = eligible_posts.collection_of(posts, context.config, context.day)
         runner = EmbeddingRunner(retriever=model.retriever(), splits={"posts": collection})
         try:
             vectors = runner.run()["posts"]
@@ -108,7 +108,7 @@ def _attributes(context: Context, validated: Ref, post_ids: np.ndarray) -> np.nd
     folder = Path()
     if context.config.attributes.of_side("post"):
         folder = context.store.read_file(validated, known_values.file_name("post")).parent
-    moment = int(audience.feed_moment(context.day).timestamp() * 1000)
+    moment = int(eligible_posts.feed_moment(context.day).timestamp() * 1000)
     known = KnownValues.read(folder, "post", declared)
     return known.as_of(post_ids, np.full(len(post_ids), moment, np.int64))
 

@@ -10,6 +10,7 @@ from components import (
     audience,
     compilation,
     contract,
+    eligible_posts,
     erasure,
     feature_statistics,
     featurizer,
@@ -70,7 +71,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
             features.path(IMPRESSIONS_FILE),
             config,
             user_ids=users,
-            at=audience.feed_moment(context.day),
+            at=eligible_posts.feed_moment(context.day),
         )
         measured = feature_statistics.of_windows(windows, config)
         feature_statistics.write(draft.folder / feature_statistics.FEATURES_FILE, measured)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components import audience, compilation, contract, featurizer, releases
+from components import audience, compilation, contract, eligible_posts, featurizer, releases
 from components.artifacts import Store
 from components.config import Config
 from components.context import Context
@@ -82,7 +82,7 @@ def retrace(
         context.read("build_features", day).path(IMPRESSIONS_FILE),
         config,
         user_ids=users,
-        at=audience.feed_moment(day),
+        at=eligible_posts.feed_moment(day),
     )
     refs = audience.event_partitions(context, section.seen_days)
     seen = audience.seen_posts([store.read(each) for each in refs]).of_users(users)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import audience
+from components import audience, eligible_posts
 from components.audience import SeenPosts
 
 DAY = datetime.date(2026, 1, 3)
@@ -67,7 +67,7 @@ def test_old_posts_leave_the_collection_by_the_configured_age(three_days, tmp_pa
         ),
         tmp_path / "posts.parquet",
     )
-    found = audience.collection_of(tmp_path / "posts.parquet", config, DAY)
+    found = eligible_posts.collection_of(tmp_path / "posts.parquet", config, DAY)
     assert found.post_ids.tolist() == [10, 20, 30]
     assert found.author_ids.tolist() == [1, 2, 3]
     assert found.is_eligible.tolist() == [False, False, True]

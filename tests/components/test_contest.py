@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pytest
 
-from components import audience, featurizer, windows_files
+from components import eligible_posts, featurizer, windows_files
 from components.contest import RankingContest, RetrievalContest
 from phoenix.windows import Windows, unpack_actions
 
@@ -73,7 +73,7 @@ def test_recall_asks_for_liked_posts_that_were_not_in_the_history(three_days, wi
     config = three_days.config
     day = datetime.date.fromisoformat(LAST)
     posts = three_days.artifact("validate_events", LAST).path("posts.parquet")
-    collection = audience.collection_of(posts, config, day)
+    collection = eligible_posts.collection_of(posts, config, day)
     section = config.evaluate_models.model_copy(update={"retrieval_k": 1})
     config = config.model_copy(update={"evaluate_models": section})
     contest = RetrievalContest(config, windows, collection)
