@@ -13,8 +13,6 @@ from components.artifacts import Artifact, Ref
 from components.context import Context
 from components.data_files import ACCEPTED_FILE
 
-_GOLDEN = 0x9E3779B97F4A7C15
-
 
 @dataclass(frozen=True)
 class SeenPosts:
@@ -51,17 +49,6 @@ def event_partitions(context: Context, days: int) -> list[Ref]:
 def users_of(impressions: Path) -> np.ndarray:
     """`[N]` int64 sorted distinct users of a file of impressions."""
     return np.unique(pq.read_table(impressions, columns=["user_id"])["user_id"].to_numpy())
-
-
-def shard_suffix(shard: int, num_shards: int) -> str:
-    """What follows the day in the name of a shard's partition."""
-    return f"-{shard:03d}-of-{num_shards:03d}"
-
-
-def in_shard(user_ids: np.ndarray, shard: int, num_shards: int) -> np.ndarray:
-    """`[N]` bool: whether each user belongs to the shard, by a hash of the id alone."""
-    bits = user_ids.astype(np.uint64) * np.uint64(_GOLDEN)
-    return (bits >> np.uint64(33)) % np.uint64(num_shards) == np.uint64(shard)
 
 
 def seen_posts(partitions: Sequence[Artifact]) -> SeenPosts:

@@ -15,6 +15,7 @@ from components import (
     feature_statistics,
     featurizer,
     feed_files,
+    shards,
     step,
 )
 from components.artifacts import Artifact
@@ -57,7 +58,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
         **erasure.recipe(config),
     }
     inputs = [release.ref, features.ref, accepted.ref, *seen_refs]
-    suffix = audience.shard_suffix(shard, num_shards)
+    suffix = shards.shard_suffix(shard, num_shards)
     with context.write(inputs=inputs, config=settings, suffix=suffix) as draft:
         compilation.use_cache(context.store)
         server = Server.open(release.folder, config)
@@ -66,7 +67,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
             accepted.path(ACCEPTED_FILE) if is_active else features.path(IMPRESSIONS_FILE)
         )
         users = erasure.remaining(users, config)
-        users = users[audience.in_shard(users, shard, num_shards)]
+        users = users[shards.in_shard(users, shard, num_shards)]
         windows = featurizer.request_windows(
             features.path(IMPRESSIONS_FILE),
             config,

@@ -20,6 +20,7 @@ from components import (
     skew,
     step,
 )
+from components import shards as components_shards
 from components.artifacts import Artifact, Ref, Unchanged
 from components.context import Context
 from components.corpus import Corpus
@@ -95,7 +96,7 @@ def run(context: Context, *, num_shards: int = 1) -> Artifact:
 
 
 def _shards(context: Context, num_shards: int, release: Ref) -> list[Artifact]:
-    suffixes = [audience.shard_suffix(shard, num_shards) for shard in range(num_shards)]
+    suffixes = [components_shards.shard_suffix(shard, num_shards) for shard in range(num_shards)]
     day = context.day.isoformat()
     head = context.store.head
     missing = [suffix for suffix in suffixes if head("materialize_feeds", day + suffix) is None]
