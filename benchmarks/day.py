@@ -20,7 +20,7 @@ import pyarrow.csv as csv
 
 from benchmarks import features, pipeline
 from benchmarks.measurement import Result
-from components import contract, feature_state, featurizer
+from components import contract, feature_state, featurizer, shapes
 from components.artifacts import Store
 from components.config import load
 from components.context import Context
@@ -165,7 +165,7 @@ def _write_full_state(path: Path, root: Path, users: int) -> None:
     state = feature_state.State((), (), True, _FIRST, section)
     posts = ImpressionFacts({_FIRST: features.write_posts(root).parent})
     context = Context(contract.BUILD_FEATURES, config, _FIRST, Store(config.store))
-    shape = featurizer.shape_metadata(section)
+    shape = shapes.shape_metadata(section)
     with context.write(inputs=[], config={"benchmark": "a full state"}) as draft:
         with FeaturesWriter(draft.folder, shape) as writer:
             for block in featurizer.day_blocks(state, [events], section, posts):

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measurement import Result
-from components import data_files, featurizer
+from components import data_files, featurizer, shapes
 from components.config import FeaturesConfig
 from components.data_files import IMPRESSIONS_FILE
 from components.feature_state import State
@@ -154,7 +154,7 @@ def build(root: Path, day: int) -> dict[str, float]:
     state = State((), files, not files, _FIRST + datetime.timedelta(days=day), _CONFIG)
     posts = ImpressionFacts({state.day: write_posts(root).parent})
     (root / str(day)).mkdir(exist_ok=True)
-    with FeaturesWriter(root / str(day), featurizer.shape_metadata(_CONFIG)) as writer:
+    with FeaturesWriter(root / str(day), shapes.shape_metadata(_CONFIG)) as writer:
         events = [root / f"events{day}.parquet"]
         for block in featurizer.day_blocks(state, events, _CONFIG, posts):
             writer.write(block)

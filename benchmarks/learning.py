@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import pipeline
 from benchmarks.measurement import Result
-from components import contract, data_files, eligible_posts, featurizer, windows_files
+from components import contract, data_files, eligible_posts, shapes, windows_files
 from components.artifacts import Store
 from components.config import Config, load
 from components.contest import RetrievalContest
@@ -67,7 +67,7 @@ class _Judged:
 
 def _judged(config: Config, day: datetime.date) -> _Judged:
     context = Context(contract.EVALUATE_MODELS, config, day, Store(config.store))
-    spec = featurizer.hash_spec(config.hashing)
+    spec = shapes.hash_spec(config.hashing)
     windows = windows_files.read_windows(context.read("build_features", day).folder, spec=spec)
     posts = context.read("validate_events", day).path(data_files.POSTS_FILE)
     collection = eligible_posts.collection_of(posts, config, day)

@@ -20,7 +20,14 @@ import numpy as np
 
 from benchmarks import environments, pipeline, point_in_time
 from benchmarks.measurement import Result
-from components import contract, data_files, featurizer, models, training_window, windows_files
+from components import (
+    contract,
+    data_files,
+    models,
+    shapes,
+    training_window,
+    windows_files,
+)
 from components.artifacts import Store
 from components.config import Config, load
 from components.context import Context
@@ -64,7 +71,7 @@ def results() -> Iterator[Result]:
 
 
 def _windows(config: Config) -> dict[datetime.date, Windows]:
-    spec = featurizer.hash_spec(config.hashing)
+    spec = shapes.hash_spec(config.hashing)
     found = {}
     for number in range((_LAST - _FIRST).days + 1):
         day = _FIRST + datetime.timedelta(days=number)

@@ -17,6 +17,7 @@ from components import (
     featurizer,
     known_values,
     row_account,
+    shapes,
     step,
 )
 from components.artifacts import Artifact
@@ -44,7 +45,7 @@ def run(context: Context) -> Artifact:
         "actions": context.config.action_names,
         "attributes": attributes.digest(chosen.attributes),
     }
-    shape = featurizer.shape_metadata(config, chosen)
+    shape = shapes.shape_metadata(config, chosen)
     with context.write(
         inputs=[*state.inputs, accepted.ref], config=recipe | erasure.recipe(context.config)
     ) as draft:

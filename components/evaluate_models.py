@@ -17,9 +17,9 @@ from components import (
     decisions,
     drawings,
     eligible_posts,
-    featurizer,
     models,
     releases,
+    shapes,
     step,
     training_window,
     windows_files,
@@ -96,7 +96,7 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
             context, [*past[max(0, len(past) + 1 - popularity_days) :], features.ref]
         )
         models.save(draft.folder / decisions.FALLBACK, fallback)
-        spec = featurizer.hash_spec(config.hashing)
+        spec = shapes.hash_spec(config.hashing)
         windows = windows_files.read_windows(features.folder, spec=spec)
         posts = validated.path(data_files.POSTS_FILE)
         contests = {
@@ -171,7 +171,7 @@ def _mismatch(context: Context, champion: Artifact, role: str) -> str | None:
     description = ModelFolder(champion, champion.facts[role]["folder"]).description
     if tuple(description["actions"]) != context.config.action_names:
         return f"the champion of {champion.ref.partition} has other actions"
-    spec = featurizer.hash_spec(context.config.hashing).to_dict()
+    spec = shapes.hash_spec(context.config.hashing).to_dict()
     if description.get("hash_spec", spec) != spec:
         return f"the champion of {champion.ref.partition} has other hashes"
     declared = [each.to_dict() for each in context.config.attributes.attributes]

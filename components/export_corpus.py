@@ -15,8 +15,8 @@ from components import (
     data_files,
     decisions,
     eligible_posts,
-    featurizer,
     known_values,
+    shapes,
     step,
 )
 from components.artifacts import Artifact, Ref
@@ -77,7 +77,7 @@ def run(context: Context) -> Artifact:
             eligible=num_eligible,
             emb_size=vectors.shape[1],
             collisions=collisions(
-                featurizer.hash_spec(context.config.hashing),
+                shapes.hash_spec(context.config.hashing),
                 collection.post_ids,
                 collection.author_ids,
             ),

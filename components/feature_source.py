@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 
-from components import featurizer
+from components import shapes
 from components.artifacts import Ref
 from components.context import Context
 from components.errors import BadDataError
@@ -53,9 +53,9 @@ def feature_windows(context: Context, refs: Sequence[Ref]) -> FeatureWindows:
     Raises:
       BadDataError: If one is damaged, or was built with other shapes than configured.
     """
-    spec = featurizer.hash_spec(context.config.hashing)
+    spec = shapes.hash_spec(context.config.hashing)
     chosen = context.config.attributes
-    expected = featurizer.shape_metadata(context.config.build_features, chosen)
+    expected = shapes.shape_metadata(context.config.build_features, chosen)
     partitions = []
     for ref in refs:
         artifact = context.store.read(ref)

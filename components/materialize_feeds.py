@@ -13,8 +13,8 @@ from components import (
     eligible_posts,
     erasure,
     feature_statistics,
-    featurizer,
     feed_files,
+    requests,
     shards,
     step,
 )
@@ -68,7 +68,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
         )
         users = erasure.remaining(users, config)
         users = users[shards.in_shard(users, shard, num_shards)]
-        windows = featurizer.request_windows(
+        windows = requests.request_windows(
             features.path(IMPRESSIONS_FILE),
             config,
             user_ids=users,

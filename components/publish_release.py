@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from components import compilation, contract, decisions, featurizer, step
+from components import compilation, contract, decisions, shapes, step
 from components.artifacts import Artifact
 from components.config import Config
 from components.context import Context
@@ -45,7 +45,7 @@ def run(context: Context) -> Artifact:
     settings = {
         "publish_release": config.publish_release.model_dump(mode="json"),
         "actions": [[action.name, action.score_weight] for action in config.actions],
-        "hash_spec": featurizer.hash_spec(config.hashing).digest(),
+        "hash_spec": shapes.hash_spec(config.hashing).digest(),
         "attributes": attributes.digest(config.attributes.attributes),
     }
     inputs = [evaluation.ref, corpus.ref, *(chosen[role].artifact.ref for role in ROLES)]
@@ -78,7 +78,7 @@ def _description(
         "day": day.isoformat(),
         "actions": list(config.action_names),
         "weights": [action.score_weight for action in config.actions],
-        "hash_spec": featurizer.hash_spec(config.hashing).digest(),
+        "hash_spec": shapes.hash_spec(config.hashing).digest(),
         "attributes": attributes.digest(config.attributes.attributes),
     }
     for role in ROLES:
@@ -105,7 +105,7 @@ def _probe(context: Context, folder: Path) -> dict[str, int]:
     """Loads the release from its files as a server would, and lets it answer a few users."""
     server = Server.open(folder, context.config)
     features = context.read("build_features", context.day)
-    spec = featurizer.hash_spec(context.config.hashing)
+    spec = shapes.hash_spec(context.config.hashing)
     files = WindowsFiles(features.folder, spec=spec)
     windows = files.read(int(np.argmax(files.chunk_sizes)))
     _, first = np.unique(windows.user_ids, return_index=True)

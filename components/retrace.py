@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components import audience, compilation, contract, eligible_posts, featurizer, releases
+from components import (
+    audience,
+    compilation,
+    contract,
+    eligible_posts,
+    releases,
+    requests,
+)
 from components.artifacts import Store
 from components.config import Config
 from components.context import Context
@@ -78,7 +85,7 @@ def retrace(
     server = Server.open(store.read(ref).folder, deep)
     context = Context(contract.MATERIALIZE_FEEDS, config, day, store)
     users = np.array([user_id])
-    windows = featurizer.request_windows(
+    windows = requests.request_windows(
         context.read("build_features", day).path(IMPRESSIONS_FILE),
         config,
         user_ids=users,

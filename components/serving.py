@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from components import decisions, featurizer, models
+from components import decisions, models, requests, shapes
 from components.config import Config
 from components.corpus import Corpus
 from components.errors import BadDataError
@@ -76,7 +76,7 @@ class Server:
         description = json.loads((folder / RELEASE_FILE).read_text(encoding="utf-8"))
         expected = {
             "actions": list(config.action_names),
-            "hash_spec": featurizer.hash_spec(config.hashing).digest(),
+            "hash_spec": shapes.hash_spec(config.hashing).digest(),
             "attributes": attributes.digest(config.attributes.attributes),
         }
         for name, value in expected.items():
@@ -157,7 +157,7 @@ class Server:
     def rank(self, windows: Windows, candidates: Candidates) -> Ranked:
         """Predicts all actions and combines them with the weights of the release."""
         rows = self.corpus.rows_of(candidates.post_ids)
-        asked = featurizer.with_candidates(
+        asked = requests.with_candidates(
             windows,
             self.config,
             post_ids=candidates.post_ids,

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, cast
 from components import (
     compilation,
     drawings,
-    featurizer,
     hosts,
     models,
     releases,
+    shapes,
     signals,
     tracking,
     training_settings,
@@ -259,7 +259,7 @@ def _result(
                 model_config=model_config,
                 train_config=how,
                 compute=training_settings.compute_config(context.config, plan.role),
-                hash_spec=featurizer.hash_spec(context.config.hashing),
+                hash_spec=shapes.hash_spec(context.config.hashing),
                 actions=context.config.action_names,
                 source=source if how.next_item is None else SequenceSource(source),
                 start=cast("TrainedModel | None", champion),  # a trained one: see plan
@@ -306,7 +306,7 @@ def _compatible_champion(
     expected = {
         "config": model_config.to_dict(),
         "actions": list(context.config.action_names),
-        "hash_spec": featurizer.hash_spec(context.config.hashing).to_dict(),
+        "hash_spec": shapes.hash_spec(context.config.hashing).to_dict(),
     }
     different = [name for name, value in expected.items() if description.get(name) != value]
     if different:

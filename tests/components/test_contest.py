@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pytest
 
-from components import eligible_posts, featurizer, windows_files
+from components import eligible_posts, shapes, windows_files
 from components.contest import RankingContest, RetrievalContest
 from phoenix.windows import Windows, unpack_actions
 
@@ -47,7 +47,7 @@ class Favourite:
 @pytest.fixture
 def windows(three_days) -> Windows:
     path = three_days.artifact("build_features", LAST).folder
-    return windows_files.read_windows(path, spec=featurizer.hash_spec(three_days.config.hashing))
+    return windows_files.read_windows(path, spec=shapes.hash_spec(three_days.config.hashing))
 
 
 def test_who_knows_the_labels_ranks_perfectly_and_who_errs_ranks_worst(three_days, windows) -> None:

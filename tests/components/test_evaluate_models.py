@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from components import featurizer, models, windows_files
+from components import models, shapes, windows_files
 from components.contract import ExitCode
 from phoenix.array_files import read_array
 
@@ -43,7 +43,7 @@ def test_what_models_said_is_kept_where_it_is_asked_for_in_the_order_of_the_feat
     outputs = world.artifact("evaluate_models", DAYS[2]).folder / "outputs"
     windows = windows_files.read_windows(
         world.artifact("build_features", DAYS[2]).folder,
-        spec=featurizer.hash_spec(world.config.hashing),
+        spec=shapes.hash_spec(world.config.hashing),
     )
     model = models.load(world.artifact("train_ranker", DAYS[2]).path("model"))
     expected = model.predict(windows)[windows.candidate_mask]

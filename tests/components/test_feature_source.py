@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pytest
 
-from components import contract, featurizer, windows_files
+from components import contract, shapes, windows_files
 from components.context import Context
 from components.errors import BadDataError
 from components.feature_source import feature_windows
@@ -26,7 +26,7 @@ def test_blocks_are_those_of_the_partitions_in_order(three_days) -> None:
     source = feature_windows(context_of(three_days), refs_of(three_days))
     artifacts = [three_days.artifact("build_features", day) for day in DAYS]
     assert source.num_windows == sum(artifact.facts["windows"] for artifact in artifacts)
-    spec = featurizer.hash_spec(three_days.config.hashing)
+    spec = shapes.hash_spec(three_days.config.hashing)
     expected = concatenate([windows_files.read_windows(a.folder, spec=spec) for a in artifacts])
     found = concatenate([source.read(chunk) for chunk in range(len(source.chunk_sizes))])
     for ours, theirs in zip(found, expected, strict=True):

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components import featurizer
+from components import shapes
 from components.artifacts import Ref
 from components.config import HashingConfig
 from components.contract import ExitCode
@@ -25,7 +25,7 @@ DAY_MS = 86_400_000
 START = 1_767_225_600_000  # of the first day
 CUT = START + 2 * DAY_MS  # the first millisecond of the third day
 GAP_MS = 5 * 60_000
-SPEC = featurizer.hash_spec(HashingConfig())
+SPEC = shapes.hash_spec(HashingConfig())
 POISON = 1_000_000  # ids from here on are of the time after the cut
 NEW = 500_000  # ids from here on are of posts that are first shown on the second day
 MANY = 10**9  # windows, more than there are

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components import featurizer, model_configs
+from components import model_configs, shapes
 from components.config import Config
 
 CONFIG = Config.model_validate(
@@ -29,7 +29,7 @@ def test_attention_is_scaled_by_the_root_of_the_key_size() -> None:
 
 
 def test_models_read_the_hashes_that_features_hold() -> None:
-    spec = featurizer.hash_spec(CONFIG.hashing)
+    spec = shapes.hash_spec(CONFIG.hashing)
     for config in (model_configs.ranker(CONFIG), model_configs.retrieval(CONFIG)):
         assert config.hashes.num_user_hashes == spec.user.num_hashes
         assert config.hashes.num_item_hashes == spec.post.num_hashes

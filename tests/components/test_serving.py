@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components import featurizer, model_configs, windows_files
+from components import model_configs, shapes, windows_files
 from components.errors import BadDataError
 from components.serving import Server
 from phoenix.batches import model_inputs
@@ -54,7 +54,7 @@ def server(three_days) -> Server:
 @pytest.fixture
 def requests(three_days) -> Windows:
     path = three_days.artifact("build_features", LAST).folder
-    windows = windows_files.read_windows(path, spec=featurizer.hash_spec(three_days.config.hashing))
+    windows = windows_files.read_windows(path, spec=shapes.hash_spec(three_days.config.hashing))
     _, first = np.unique(windows.user_ids, return_index=True)
     return windows.rows(first[:3])
 

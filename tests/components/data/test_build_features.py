@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components import contract, featurizer, windows_files
+from components import contract, requests, shapes, windows_files
 from components.config import load
 from components.context import Context
 from components.contract import ExitCode
@@ -39,7 +39,7 @@ def test_windows_hold_the_day_and_the_days_before(deployment, row: Row) -> None:
     assert (facts["started_from"], facts["is_replayed"]) == (["2026-01-01"], False)
     config = load(deployment.root / "phoenix.yaml")
     folder = deployment.artifact("build_features").folder
-    windows = windows_files.read_windows(folder, spec=featurizer.hash_spec(config.hashing))
+    windows = windows_files.read_windows(folder, spec=shapes.hash_spec(config.hashing))
     assert windows.history_post_ids[0, :2].tolist() == [1, 0], "neither user 8 nor the window"
     assert windows.candidate_post_ids[0, :3].tolist() == [3, 4, 0]
     assert windows.labels[0, :3].tolist() == [2, 2, 0]
@@ -119,7 +119,7 @@ def test_feeds_see_the_whole_day_and_nothing_after_it(deployment, row: Row) -> N
     deployment.log([row(-5, video_id=1), row(1439, video_id=2), row(1440, video_id=3)])
     run_days(deployment, (*DAYS, "2026-01-03"))
     config = load(deployment.root / "phoenix.yaml")
-    windows = featurizer.request_windows(
+    windows = requests.request_windows(
         deployment.artifact("build_features").path("impressions.parquet"),
         config,
         user_ids=np.array([99, 7]),
@@ -156,7 +156,7 @@ def test_attributes_go_from_the_source_to_the_windows_and_the_manifests(
     run_days(deployment)
     config = load(deployment.root / "phoenix.yaml")
     made = deployment.artifact("build_features")
-    windows = windows_files.read_windows(made.folder, spec=featurizer.hash_spec(config.hashing))
+    windows = windows_files.read_windows(made.folder, spec=shapes.hash_spec(config.hashing))
     assert windows.user_ids.tolist() == [7, 8]
     assert windows.user_attributes.tolist() == [[3], [0]]
     durations, hours = windows.candidate_attributes[0, :2, 0], windows.candidate_attributes[..., 2]
@@ -235,7 +235,7 @@ def test_features_of_kuairand_hold_what_its_files_say(deployment, shared_data) -
     assert counts == [1, 1], "user 0 and video 0, which are no ids"
     config = load(path)
     made = deployment.artifact("build_features", day)
-    windows = windows_files.read_windows(made.folder, spec=featurizer.hash_spec(config.hashing))
+    windows = windows_files.read_windows(made.folder, spec=shapes.hash_spec(config.hashing))
     assert len(windows.user_ids) > 1000
     users, videos = (
         {row[key]: row for row in csv.DictReader((folder / name).read_text().splitlines())}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components import event_log, featurizer, known_values, windows_files
+from components import event_log, featurizer, known_values, requests, shapes, windows_files
 from components.attribute_config import AttributesConfig
 from components.config import Config
 from components.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
@@ -82,7 +82,7 @@ def write_block(
     """Builds one day from a state; what is known of posts is kept in its folder."""
     known = ImpressionFacts({state.day: folder}, chosen, gap_minutes=state.config.gap_minutes)
     write_posts(folder, (state.day - day_of(0)).days)
-    shape = featurizer.shape_metadata(state.config, chosen)
+    shape = shapes.shape_metadata(state.config, chosen)
     with FeaturesWriter(folder, shape) as writer:
         for block in featurizer.day_blocks(state, [events], state.config, known):
             writer.write(block)
@@ -146,7 +146,7 @@ def test_every_day_is_what_the_definition_makes_of_the_whole_log(
     features: dict, rows: list[Row]
 ) -> None:
     config = config_of(**features)
-    spec = featurizer.hash_spec(config.hashing)
+    spec = shapes.hash_spec(config.hashing)
     with tempfile.TemporaryDirectory() as name:
         folders = build(Path(name), rows, config)
         for day, folder in enumerate(folders):
@@ -160,7 +160,7 @@ def test_every_day_is_what_the_definition_makes_of_the_whole_log(
                 expected = np.where(posts, created_at(posts, shown_at), 0)
                 np.testing.assert_array_equal(found, expected, side)
             moment = day_of(day + 1)
-            asked = featurizer.request_windows(
+            asked = requests.request_windows(
                 folder / IMPRESSIONS_FILE,
                 config,
                 user_ids=np.array([9, 3, 1]),
@@ -211,7 +211,7 @@ def test_attributes_are_what_was_known_at_the_moment(
     gap = features.get("gap_minutes", 0) * 60_000
     with tempfile.TemporaryDirectory() as name:
         config = with_attributes(config_of(**features), Path(name), known)
-        spec = featurizer.hash_spec(config.hashing)
+        spec = shapes.hash_spec(config.hashing)
         for day, folder in enumerate(build(Path(name), rows, config)):
             windows = windows_files.read_windows(folder, spec=spec)
             users = [plain_value(known, *each) for each in _moments(windows, gap)]
@@ -228,7 +228,7 @@ def test_attributes_are_what_was_known_at_the_moment(
                     assert values[*place].tolist() == expected
                 assert not values[posts == 0].any()
             end = day_of(day + 1)
-            asked = featurizer.request_windows(
+            asked = requests.request_windows(
                 folder / IMPRESSIONS_FILE,
                 config,
                 user_ids=np.array([9, 1]),
@@ -285,11 +285,11 @@ def test_a_state_is_bounded_by_the_length_of_histories_and_by_their_days(tmp_pat
 
 def test_candidates_of_a_request_are_hashed_like_those_of_training(tmp_path: Path) -> None:
     config = config_of()
-    spec = featurizer.hash_spec(config.hashing)
+    spec = shapes.hash_spec(config.hashing)
     build(tmp_path, [(1, 0, 0, 5), (2, 1, 0, 6), (3, 2, 0, 7)], config)
     windows = windows_files.read_windows(tmp_path / "0", spec=spec)
     posts, authors = np.array([[5, 6, 0], [7, 0, 0], [8, 9, 1]]), np.array([[1, 2, 0]] * 3)
-    asked = featurizer.with_candidates(
+    asked = requests.with_candidates(
         windows,
         config,
         post_ids=posts,

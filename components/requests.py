@@ -1,0 +1,93 @@
+"""Windows of users who ask for a feed, from the log that training reads."""
+
+import datetime
+from pathlib import Path
+
+import numpy as np
+
+from components import attribute_columns, event_log, windows_files
+from components.config import Config
+from components.known_values import KnownValues
+from components.shapes import hash_spec
+from phoenix import attributes
+from phoenix.days import DAY_MS
+from phoenix.histories import Log
+from phoenix.window_log import WindowLog, WindowRefs
+from phoenix.windows import Windows
+
+_MILLISECOND = datetime.timedelta(milliseconds=1)
+
+
+def request_windows(
+    impressions: Path, config: Config, *, user_ids: np.ndarray, at: datetime.datetime
+) -> Windows:
+    """Makes the windows of users who ask for a feed at one moment.
+
+    Args:
+      impressions: Of the features of the day before `at`, in their folder.
+      config: Fixed shapes and hashing.
+      user_ids: `[N]` int64; a user without history gets an empty one.
+      at: With a time zone. History is what was shown before and had arrived by then.
+
+    Returns:
+      N windows in the order of `user_ids`, with one padded candidate each; see `with_candidates`.
+    """
+    user_ids = np.asarray(user_ids, np.int64)
+    moment = (at - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // _MILLISECOND
+    oldest = moment - config.build_features.history_days * DAY_MS
+    asked = np.unique(user_ids)
+    chosen = config.attributes
+    parts = [event_log.no_log(attributes.width(chosen.post_attributes))]
+    for log in windows_files.read_logs(impressions):
+        is_wanted = np.isin(log.user_ids, asked) & (log.shown_at >= oldest)
+        parts.append(log.rows(np.flatnonzero(is_wanted)))
+    moments = np.full(len(user_ids), moment, np.int64)
+    of_users = KnownValues.read(impressions.parent, "user", chosen.attributes)
+    requests = WindowLog(
+        Log(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True))),
+        WindowRefs(user_ids, moments, moments, of_users.as_of(user_ids, moments)),
+        candidates=np.full((len(user_ids), 1), -1),
+        spec=hash_spec(config.hashing),
+        history_length=config.build_features.history_length,
+    )
+    return requests.take(np.arange(len(user_ids)))
+
+
+def with_candidates(
+    windows: Windows,
+    config: Config,
+    *,
+    post_ids: np.ndarray,
+    author_ids: np.ndarray,
+    created_at: np.ndarray,
+    of_posts: np.ndarray,
+) -> Windows:
+    """Returns the windows with other candidates: posts that might be shown at `starts_at`.
+
+    Args:
+      windows: N windows.
+      config: Hashing, and the surface for which feeds are made.
+      post_ids: `[N, C]` int64, 0 is padding; any C.
+      author_ids: `[N, C]` int64.
+      created_at: `[N, C]` int64 ms, 0 = unknown.
+      of_posts: `[N, C, W]` float32: the attributes of the posts, without those of the context.
+    """
+    spec = hash_spec(config.hashing)
+    is_real = post_ids != 0
+    shown_at = np.where(is_real, windows.starts_at[:, None], 0)
+    surfaces = np.where(is_real, config.materialize_feeds.surface, 0).astype(np.int32)
+    of_context = attribute_columns.of_context(
+        config.attributes.of_side("context"), shown_at, surfaces
+    )
+    return windows._replace(
+        candidate_post_ids=post_ids,
+        candidate_author_ids=author_ids,
+        candidate_post_hashes=spec.post.hash_ids(post_ids),
+        candidate_author_hashes=spec.author.hash_ids(author_ids),
+        candidate_shown_at=shown_at,
+        candidate_surfaces=surfaces,
+        candidate_attributes=np.concatenate([of_posts, of_context], axis=-1),
+        candidate_created_at=np.where(is_real, created_at, 0),
+        labels=np.zeros(post_ids.shape, np.uint64),
+        label_dwell_seconds=np.zeros(post_ids.shape, np.float32),
+    )
