@@ -24,6 +24,7 @@ from components import (
     contract,
     data_files,
     models,
+    partitions,
     shapes,
     training_window,
     windows_files,
@@ -90,10 +91,10 @@ def _predictions(
     """`[E, T]` by who predicts, for the impressions of the test days in order of the windows."""
     context, actions = _context(config), config.action_names
     trained = models.load(context.read("train_ranker", _TEST).path(training_window.MODEL))
-    days = training_window.days_before(config, _TEST, config.evaluate_models.popularity_days)
+    days = partitions.days_before(config, _TEST, config.evaluate_models.popularity_days)
     past = [
         context.store.read_file(ref, data_files.IMPRESSIONS_FILE)
-        for ref in training_window.features_of(context, days)
+        for ref in partitions.features_of(context, days)
     ]
     counted = [windows_files.read_candidates(path) for path in past]
     popular = MostPopular.fit(

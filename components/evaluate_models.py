@@ -18,6 +18,7 @@ from components import (
     drawings,
     eligible_posts,
     models,
+    partitions,
     releases,
     shapes,
     step,
@@ -76,8 +77,8 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
     features = context.read("build_features", day)
     validated = context.read("validate_events", day)
     popularity_days = config.evaluate_models.popularity_days
-    past_days = training_window.days_before(config, day, popularity_days)
-    past = training_window.features_of(context, past_days)
+    past_days = partitions.days_before(config, day, popularity_days)
+    past = partitions.features_of(context, past_days)
     inputs = [features.ref, validated.ref, *past, *(each.ref for each in candidates.values())]
     inputs += [champion_ref] if champion_ref is not None else []
     settings = {

@@ -27,11 +27,11 @@ from components import (
     training_settings,
 )
 from components.artifacts import Artifact, Draft, Ref, Unchanged
-from components.config import Config
 from components.context import Context
 from components.errors import BadConfigurationError, BadDataError, StoppedError
 from components.feature_source import FeatureWindows, feature_windows
 from components.models import ModelFolder
+from components.partitions import days_before, features_of
 
 if TYPE_CHECKING:
     from phoenix.model_runners import ModelConfig
@@ -64,29 +64,6 @@ class Plan:
     def section_name(self) -> str:
         """The section of the configuration, which is the step."""
         return f"train_{self.role}"
-
-
-def days_before(config: Config, day: datetime.date, count: int) -> list[datetime.date]:
-    """Returns up to `count` days before `day`, oldest first, none before `first_day`."""
-    days = [day - datetime.timedelta(days=back) for back in range(count, 0, -1)]
-    return [each for each in days if each >= config.first_day]
-
-
-def features_of(context: Context, days: Sequence[datetime.date]) -> list[Ref]:
-    """Returns the features of each of `days`.
-
-    Raises:
-      BadDataError: Naming the days that have none.
-    """
-    refs = [context.head("build_features", day) for day in days]
-    missing = [str(day) for day, ref in zip(days, refs, strict=True) if ref is None]
-    if missing:
-        raise BadDataError(
-            f"{context.step.name} of {context.day} needs build_features of {days[0]} to "
-            f"{days[-1]} without a gap; missing: {', '.join(missing)}. Run the data steps of "
-            "these days first, in order."
-        )
-    return [ref for ref in refs if ref is not None]
 
 
 def plan(context: Context, role: str, *, retrain: str, model_config: "ModelConfig") -> Plan:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from components import contract, training_window
+from components import contract
+from components import partitions as components_partitions
 from components.contract import ExitCode
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
@@ -26,7 +27,7 @@ def _force_promotion(world, day: str) -> None:
 
 
 def test_days_before_stop_at_the_first_day(three_days) -> None:
-    days = training_window.days_before(three_days.config, datetime.date(2026, 1, 3), 7)
+    days = components_partitions.days_before(three_days.config, datetime.date(2026, 1, 3), 7)
     assert [str(day) for day in days] == list(DAYS[:2])
 
 
