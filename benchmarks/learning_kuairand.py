@@ -26,7 +26,6 @@ from components import (
     models,
     partitions,
     shapes,
-    training_window,
     windows_files,
 )
 from components.artifacts import Store
@@ -90,7 +89,7 @@ def _predictions(
 ) -> dict[str, np.ndarray]:
     """`[E, T]` by who predicts, for the impressions of the test days in order of the windows."""
     context, actions = _context(config), config.action_names
-    trained = models.load(context.read("train_ranker", _TEST).path(training_window.MODEL))
+    trained = models.load(context.read("train_ranker", _TEST).path(models.MODEL))
     days = partitions.days_before(config, _TEST, config.evaluate_models.popularity_days)
     past = [
         context.store.read_file(ref, data_files.IMPRESSIONS_FILE)

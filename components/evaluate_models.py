@@ -22,7 +22,6 @@ from components import (
     releases,
     shapes,
     step,
-    training_window,
     windows_files,
 )
 from components.artifacts import Artifact, Ref
@@ -150,7 +149,7 @@ def _entrants(
     taking_part: dict[str, Any] = {}
     notes = []
     if candidate.facts["trained"]:
-        taking_part["candidate"] = models.load(candidate.path(training_window.MODEL))
+        taking_part["candidate"] = models.load(candidate.path(models.MODEL))
     else:
         notes.append(candidate.facts["reason"])
     usable = champion
@@ -222,8 +221,8 @@ def _decide(
             reasons=tuple(reasons),
             comparison=comparison,
             source=entrants.candidate.ref,
-            folder=training_window.MODEL,
-            model=ModelFolder(entrants.candidate, training_window.MODEL).kind,
+            folder=models.MODEL,
+            model=ModelFolder(entrants.candidate, models.MODEL).kind,
             trained_through=entrants.candidate.facts["partitions"][-1],
         )
     if champion is not None and champion.facts[role]["folder"] == role:

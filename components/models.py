@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _MODEL = "model.json"  # every kind of model has one, with its `kind` and `actions`
 
+MODEL = "model"  # folder of a training artifact
+
 
 @dataclass(frozen=True)
 class ModelFolder:

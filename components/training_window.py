@@ -30,7 +30,7 @@ from components.artifacts import Artifact, Draft, Ref, Unchanged
 from components.context import Context
 from components.errors import BadConfigurationError, BadDataError, StoppedError
 from components.feature_source import FeatureWindows, feature_windows
-from components.models import ModelFolder
+from components.models import MODEL, ModelFolder
 from components.partitions import days_before, features_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MODEL = "model"  # folder of a training artifact
 _NOTHING, _WRITTEN = "nothing", "written"  # what the leader says, beside the key of the draft
 _LOGGED_METRICS = ("auc/", "recall_at_", "dwell_xauc", "validation_loss")
 # What no number depends on by more than the order of sums.
