@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from components import contract, model_configs, step, training_window
+from components import contract, model_configs, step, training_plan, training_window
 from components.artifacts import Artifact
 from components.context import Context
 from phoenix.memory import keep_freed_memory
@@ -21,7 +21,7 @@ def run(context: Context, *, retrain: str = "auto") -> Artifact:
       Unchanged: If there is nothing new.
     """
     model_config = model_configs.retrieval(context.config)
-    plan = training_window.plan(context, "retrieval", retrain=retrain, model_config=model_config)
+    plan = training_plan.plan(context, "retrieval", retrain=retrain, model_config=model_config)
     return training_window.run(context, plan, model_config)
 
 

@@ -5,13 +5,11 @@ from the champion as of the day where that is a model of the same shape, with th
 not seen, and from scratch on the whole window where it is not.
 """
 
-import datetime
 import json
 import logging
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +18,6 @@ from components import (
     drawings,
     hosts,
     models,
-    releases,
     shapes,
     signals,
     tracking,
@@ -30,8 +27,9 @@ from components.artifacts import Artifact, Draft, Ref, Unchanged
 from components.context import Context
 from components.errors import BadConfigurationError, BadDataError, StoppedError
 from components.feature_source import FeatureWindows, feature_windows
-from components.models import MODEL, ModelFolder
-from components.partitions import days_before, features_of
+from components.models import MODEL
+from components.partitions import features_of
+from components.training_plan import Plan
 
 if TYPE_CHECKING:
     from phoenix.model_runners import ModelConfig
@@ -48,42 +46,6 @@ _NOT_IN_THE_RECIPE = {
     "input": {"prefetch"},
     "devices": {"num_data_shards", "num_table_shards"},
 }
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a training run will do, or why there will be none."""
-
-    role: str  # retrieval or ranker
-    days: Sequence[datetime.date]
-    champion: Artifact | None  # to start from
-    reason: str | None = None  # why nothing is trained
-
-    @property
-    def section_name(self) -> str:
-        """The section of the configuration, which is the step."""
-        return f"train_{self.role}"
-
-
-def plan(context: Context, role: str, *, retrain: str, model_config: "ModelConfig") -> Plan:
-    """Decides on which days to train and from which model to start."""
-    section = training_settings.section_of(context.config, role)
-    whole = days_before(context.config, context.day, section.window_days)
-    age = (context.day - context.config.first_day).days
-    if retrain == "never":
-        return Plan(role, (), None, "--retrain never")
-    if not whole:
-        return Plan(role, (), None, "the first day: there is no day before it to train on")
-    if retrain == "auto" and age % section.every_days:
-        return Plan(role, (), None, f"trained on every {section.every_days}th day, not on this one")
-    champion = _compatible_champion(context, role, model_config) if section.warm_start else None
-    if champion is None:
-        return Plan(role, whole, None)
-    seen = datetime.date.fromisoformat(champion.facts[role]["trained_through"])
-    if seen + datetime.timedelta(days=1) < whole[0]:
-        logger.info("Training from scratch: the champion ends on %s, before the window.", seen)
-        return Plan(role, whole, None)
-    return Plan(role, [each for each in whole if each > seen], champion)
 
 
 def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
@@ -268,27 +230,6 @@ def work_folder(context: Context, key: str) -> Path:
     if storage.is_local:
         return Path(storage.uri(name))
     return Path(tempfile.gettempdir()) / f"phoenix-{name.replace('/', '-')}"
-
-
-def _compatible_champion(
-    context: Context, role: str, model_config: "ModelConfig"
-) -> Artifact | None:
-    """The release to start from, if its model has the configured shape, hashes and actions."""
-    ref = releases.champion_as_of(context.store, context.day)
-    if ref is None or context.store.manifest(ref)["facts"][role]["folder"] != role:
-        return None  # the champion is the most popular recommender
-    release = context.store.read(ref)
-    description = ModelFolder(release, role).description
-    expected = {
-        "config": model_config.to_dict(),
-        "actions": list(context.config.action_names),
-        "hash_spec": shapes.hash_spec(context.config.hashing).to_dict(),
-    }
-    different = [name for name, value in expected.items() if description.get(name) != value]
-    if different:
-        logger.info("Training from scratch: the champion has another %s.", " and ".join(different))
-        return None
-    return release
 
 
 def _log_progress(progress: "Progress") -> None:
