@@ -4,11 +4,8 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from components import (
     compilation,
@@ -24,33 +21,16 @@ from components import (
     step,
     windows_files,
 )
-from components.artifacts import Artifact, Ref
-from components.contest import RankingContest, Result, RetrievalContest
+from components.artifacts import Artifact
+from components.contest import RankingContest, RetrievalContest
 from components.context import Context
-from components.decisions import Comparison, Decision
+from components.decisions import Decision
+from components.entrants import _entrants, _most_popular
 from components.errors import BadConfigurationError
-from components.models import ModelFolder
-from phoenix import user_metrics
-from phoenix.baselines import MostPopular, Random
+from components.gate import _comparison, _decide
 from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Entrants:
-    """Who takes part for one role."""
-
-    role: str
-    candidate: Artifact  # of the training step; may hold no model
-    champion: Artifact | None  # release
-    models: Mapping[str, Any]  # candidate, champion, most_popular, random: those that there are
-    notes: tuple[str, ...]  # why one of them is not there
-
-    @property
-    def has_candidate(self) -> bool:
-        """Whether a model was trained for this day."""
-        return "candidate" in self.models
 
 
 def run(context: Context, *, force: str | None = None, reason: str | None = None) -> Artifact:
@@ -125,125 +105,6 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
         _write_json(draft.folder / "decision.json", facts)
         draft.facts.update(facts, metrics=_summary(report))
     return context.written()
-
-
-def _most_popular(context: Context, refs: Sequence[Ref]) -> MostPopular:
-    paths = [context.store.read_file(ref, data_files.IMPRESSIONS_FILE) for ref in refs]
-    parts = [windows_files.read_candidates(path) for path in paths]
-    return MostPopular.fit(
-        np.concatenate([posts for posts, _ in parts]),
-        np.concatenate([actions for _, actions in parts]),
-        actions=context.config.action_names,
-        positive_actions=[action.name for action in context.config.actions if action.is_positive],
-    )
-
-
-def _entrants(
-    context: Context,
-    role: str,
-    candidate: Artifact,
-    champion: Artifact | None,
-    *,
-    popular: MostPopular | None,
-) -> Entrants:
-    taking_part: dict[str, Any] = {}
-    notes = []
-    if candidate.facts["trained"]:
-        taking_part["candidate"] = models.load(candidate.path(models.MODEL))
-    else:
-        notes.append(candidate.facts["reason"])
-    usable = champion
-    if champion is not None and (problem := _mismatch(context, champion, role)) is not None:
-        notes.append(problem)
-        usable = None
-    if usable is not None and usable.facts[role]["folder"] == role:
-        taking_part["champion"] = models.load(usable.path(role))
-    elif popular is not None:  # also what a champion that is the most popular is today
-        taking_part["champion"] = popular
-    if popular is not None:
-        taking_part["most_popular"] = popular
-    taking_part["random"] = Random(context.config.action_names, context.config.seed)
-    return Entrants(role, candidate, usable, taking_part, tuple(notes))
-
-
-def _mismatch(context: Context, champion: Artifact, role: str) -> str | None:
-    """Why the champion's model cannot be used with this configuration, or None."""
-    description = ModelFolder(champion, champion.facts[role]["folder"]).description
-    if tuple(description["actions"]) != context.config.action_names:
-        return f"the champion of {champion.ref.partition} has other actions"
-    spec = shapes.hash_spec(context.config.hashing).to_dict()
-    if description.get("hash_spec", spec) != spec:
-        return f"the champion of {champion.ref.partition} has other hashes"
-    declared = [each.to_dict() for each in context.config.attributes.attributes]
-    if description.get("config", {}).get("attributes", declared) != declared:
-        return f"the champion of {champion.ref.partition} has other attributes"
-    return None
-
-
-def _comparison(
-    context: Context, metric: str, results: Mapping[str, Result], role: str
-) -> Comparison:
-    section = context.config.evaluate_models
-    candidate, champion = results.get("candidate"), results.get("champion")
-    interval = None
-    if candidate and champion and candidate.by_user and champion.by_user:
-        interval = user_metrics.gain_interval(
-            candidate.by_user, champion.by_user, seed=context.config.seed
-        )
-    return Comparison(
-        metric=metric,
-        candidate=candidate.value if candidate else None,
-        champion=champion.value if champion else None,
-        min_gain=section.retrieval_min_gain if role == "retrieval" else section.ranking_min_gain,
-        interval=interval,
-    )
-
-
-def _decide(
-    context: Context,
-    entrants: Entrants,
-    comparison: Comparison,
-    *,
-    force: str | None,
-    reason: str | None,
-) -> Decision:
-    untrained = None if entrants.has_candidate else entrants.candidate.facts["reason"]
-    is_better, why = decisions.judge(comparison, untrained=untrained)
-    reasons = [why, *(note for note in entrants.notes if note != untrained)]
-    if force is not None:
-        can_force = force == "keep" or entrants.has_candidate
-        reasons.append(f"forced to {force}: {reason}" if can_force else "nothing to promote")
-        is_better = force == "promote" and entrants.has_candidate
-    role, champion = entrants.role, entrants.champion
-    if is_better:
-        return Decision(
-            choice="candidate",
-            reasons=tuple(reasons),
-            comparison=comparison,
-            source=entrants.candidate.ref,
-            folder=models.MODEL,
-            model=ModelFolder(entrants.candidate, models.MODEL).kind,
-            trained_through=entrants.candidate.facts["partitions"][-1],
-        )
-    if champion is not None and champion.facts[role]["folder"] == role:
-        return Decision(
-            choice="champion",
-            reasons=tuple(reasons),
-            comparison=comparison,
-            source=champion.ref,
-            folder=role,
-            model=champion.facts[role]["model"],
-            trained_through=champion.facts[role]["trained_through"],
-        )
-    return Decision(
-        choice="fallback",
-        reasons=tuple(reasons),
-        comparison=comparison,
-        source=None,
-        folder=decisions.FALLBACK,
-        model=MostPopular.name,
-        trained_through=context.day.isoformat(),
-    )
 
 
 def _facts(
