@@ -11,7 +11,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from components import contract, erasure, late_rows, quarantine, repairs, row_account, settlement
+from components import (
+    contract,
+    erasure,
+    erasure_search,
+    late_rows,
+    quarantine,
+    repairs,
+    row_account,
+    settlement,
+)
 from components.artifacts import Store
 from components.config import Config
 from components.context import Context
@@ -113,7 +122,7 @@ def replay(config_path: Path, store: Store, day: datetime.date) -> dict[str, Any
 
 def erasure_report(store: Store, config: Config) -> dict[str, Any]:
     """Returns where forgotten users still are: in what is current, and in old versions."""
-    found = [asdict(trace) for trace in erasure.traces(store, config)]
+    found = [asdict(trace) for trace in erasure_search.traces(store, config)]
     current = [trace for trace in found if trace["is_current"]]
     return {
         "forgotten": len(erasure.erased_ids(config)),

@@ -12,38 +12,18 @@ without them.
 import hashlib
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from components import cells, contract
-from components.artifacts import Store
+from components import cells
 from components.config import Config
 from components.errors import BadConfigurationError
-from components.storage import MANIFEST
 from schemas.events import REJECTED
 from schemas.rules import ERASED
 
-_USER_COLUMNS = ("user_id", "user_ids")
 _NUMBER = re.compile(r"-?\d+")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trace:
-    """Rows of forgotten users in one file of one artifact."""
-
-    kind: str
-    partition: str
-    key: str
-    is_current: bool
-    file: str
-    rows: int
-    users: int
 
 
 class _Listed(NamedTuple):
@@ -149,66 +129,6 @@ def forget_rejected(rejected: pa.Table, config: Config) -> pa.Table:
     )
     kept, gone = rejected.filter(pa.array(~is_erased)), rejected.filter(pa.array(is_erased))
     return pa.concat_tables([kept, _places(gone)])
-
-
-def traces(store: Store, config: Config) -> list[Trace]:
-    """Searches every artifact of the store, old versions included, for forgotten users.
-
-    Tables are searched by their column of user ids, rejected rows by what they hold. Models and
-    embeddings have no ids: users are hashed into shared rows of a table.
-
-    Raises:
-      BadConfigurationError: If no list is configured.
-    """
-    listed = _listed(config)
-    if not listed.ids:
-        raise BadConfigurationError(
-            "`ingest_events.erased_users` names no user: there is nobody to search for."
-        )
-    return [
-        Trace(
-            kind=kind,
-            partition=partition,
-            key=key,
-            is_current=is_current,
-            file=name,
-            rows=len(found),
-            users=len(set(found)),
-        )
-        for kind, partition, key, is_current in _artifacts(store)
-        for name, path in _tables(store, f"{kind}/{partition}/{key}")
-        if (found := _found(path, listed, config))
-    ]
-
-
-def _artifacts(store: Store) -> Iterator[tuple[str, str, str, bool]]:
-    for kind in contract.STEPS:
-        for partition in store.storage.names(kind):
-            head = store.head(kind, partition)
-            for key in store.storage.names(f"{kind}/{partition}"):
-                yield kind, partition, key, head is not None and head.key == key
-
-
-def _tables(store: Store, artifact: str) -> Iterator[tuple[str, Path]]:
-    manifest = json.loads(store.storage.read(f"{artifact}/{MANIFEST}"))
-    for name in manifest["files"]:
-        if name.endswith(".parquet"):
-            yield name, store.storage.fetch(f"{artifact}/{name}")
-
-
-def _found(path: Path, listed: _Listed, config: Config) -> list[int]:
-    """Returns the forgotten user of every row that has one."""
-    names = pq.read_schema(path).names
-    ids = list(listed.ids)
-    found: list[int] = []
-    for name in _USER_COLUMNS:
-        if name in names:
-            users = pq.read_table(path, columns=[name])[name].drop_null().to_numpy()
-            found += users[np.isin(users, ids)].tolist()
-    if "raw" in names:
-        rows = pq.read_table(path, columns=["raw"])["raw"].to_pylist()
-        found += [user for raw in rows for user in _named(raw, listed, config)[:1]]
-    return found
 
 
 def _places(rows: pa.Table) -> pa.Table:
