@@ -9,26 +9,30 @@ from pathlib import Path
 _OURS = ("components", "phoenix", "schemas")
 # What moves artifacts around without shaping what is in them.
 _PLUMBING = frozenset(
-    f"components.{name}"
-    for name in (
-        "artifacts",
-        "config",  # its values are in the recipe
-        "config_base",
-        "contract",
-        "day_facts",
-        "errors",
-        "leases",
-        "panels",
-        "pointers",
-        "processes",
-        "provenance",
-        "quality_config",
-        "records",
-        "report",
-        "sections",
-        "source_config",
-        "step",
-        "storage",
+    (
+        "components.actions",
+        "components.artifacts",
+        "components.config",
+        "components.config_base",
+        "components.config_loading",
+        "components.context",
+        "components.contract",
+        "components.day_facts",
+        "components.errors",
+        "components.leases",
+        "components.panels",
+        "components.pointers",
+        "components.processes",
+        "components.provenance",
+        "components.quality_config",
+        "components.records",
+        "components.report",
+        "components.sections",
+        "components.signals",
+        "components.source_config",
+        "components.step",
+        "components.step_config",
+        "components.storage",
     )
 )
 _LIBRARIES = (

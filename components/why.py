@@ -1,6 +1,7 @@
 """Why a post is where it is in a feed, or is not there.
 
-Only for a post that might have come into the feed and did not is the release loaded and asked again.
+Only for a post that might have come into the feed and did not is the release loaded and asked
+again.
 """
 
 import datetime
