@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components import config_names, source_config
+from components.actions import Action
 from components.attribute_config import AttributesConfig
 from components.config_base import Section
 from components.engine_config import EngineConfig
@@ -20,76 +21,7 @@ from components.errors import BadConfigurationError
 from components.quality_config import BaselineConfig, SeveritiesConfig, Severity
 from components.source_config import Source
 from components.training_config import RankerTrainingConfig, RetrievalTrainingConfig
-from phoenix.scoring import PUBLISHED_WEIGHTS
 from schemas.rules import RULES
-
-
-class Action(Section):
-    """Something a user can do with a post. Its place in the list is its bit and its model head."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Unique.")
-    column: str | None = Field(
-        default=None, description="Column of the source that says so; its name if empty."
-    )
-    values: tuple[str, ...] = Field(
-        default=(), description="Values of the column that say so; 1 and true if empty."
-    )
-    at_least: float | None = Field(
-        default=None, allow_inf_nan=False, description="Lowest number in the column that says so."
-    )
-    at_most: float | None = Field(
-        default=None, allow_inf_nan=False, description="Highest number in the column that says so."
-    )
-    published_as: str | None = Field(
-        default=None,
-        description="Action of the published weights that this one stands for; its own name.",
-    )
-    weight: float | None = Field(
-        default=None,
-        allow_inf_nan=False,
-        description="Weight in the score; the published one if empty.",
-    )
-    loss_weight: float = Field(
-        default=1.0, ge=0, description="Weight of this action's loss in training."
-    )
-    focal_gamma: float = Field(
-        default=0.0,
-        ge=0,
-        description="Focal loss: the higher, the less counts in training what is already right.",
-    )
-    jrc_share: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="JRC: share of the loss that asks for the order within a user's candidates, "
-        "not for the probability.",
-    )
-    is_positive: bool = Field(
-        default=False, description="Whether it makes an impression a retrieval positive."
-    )
-
-    @model_validator(mode="after")
-    def _says_one_thing(self) -> Self:
-        if self.values and (self.at_least is not None or self.at_most is not None):
-            raise ValueError("give `values`, or `at_least` and `at_most`, not both")
-        return self
-
-    @model_validator(mode="after")
-    def _has_weight(self) -> Self:
-        if self.weight is None and (self.published_as or self.name) not in PUBLISHED_WEIGHTS:
-            raise ValueError(
-                f"{self.published_as or self.name!r} has no published weight: set `weight`, or "
-                f"`published_as` to one of {sorted(PUBLISHED_WEIGHTS)}"
-            )
-        return self
-
-    @property
-    def score_weight(self) -> float:
-        """The weight of this action's probability in the score of a post."""
-        if self.weight is not None:
-            return self.weight
-        return PUBLISHED_WEIGHTS[self.published_as or self.name]
-
 
 TableRows = Annotated[int, Field(ge=2, le=500_000_000)]
 

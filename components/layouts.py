@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from components import line_files, raw_files
-from components.config import Action, Config
+from components.actions import Action
+from components.config import Config
 from components.errors import BadConfigurationError
 from components.raw_files import DAY
 from components.raw_rows import FileFormat, Pace
