@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from components import event_log
-from components.config import FeaturesConfig
 from components.event_log import NO_EVENTS, UserStream
 from components.feature_state import State
 from components.impression_facts import ImpressionFacts
+from components.step_config import FeaturesConfig
 from components.windows_files import Block
 from phoenix.histories import Log, window_numbers
 from phoenix.window_log import WindowRefs

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.config import Config, ValidateConfig
+from components.config import Config
+from components.step_config import ValidateConfig
 from schemas.rules import ERASED
 
 _NUM_PLACES = 3  # examples per rule

@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 
 from components import erasure
 from components.artifacts import Artifact
-from components.config import Config, PostgresSink, RedisSink
+from components.config import Config
 from components.errors import BadConfigurationError, TryAgainError
 from components.feed_files import FEEDS_FILE
+from components.step_config import PostgresSink, RedisSink
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ import pytest
 
 from components import shapes
 from components.artifacts import Ref
-from components.config import HashingConfig
 from components.contract import ExitCode
+from components.step_config import HashingConfig
 from components.windows_files import read_windows
 from tests.components.conftest import CHAIN, World
 

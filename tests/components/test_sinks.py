@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from components import sinks
-from components.config import PostgresSink, RedisSink
 from components.errors import BadConfigurationError, TryAgainError
+from components.step_config import PostgresSink, RedisSink
 
 DAYS = ("2026-01-02", "2026-01-03")
 

@@ -1,0 +1,241 @@
+"""Sections of the configuration that belong to one step each, but for training."""
+
+import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from components.config_base import Section
+from components.quality_config import SeveritiesConfig, Severity
+from components.source_config import Source
+from schemas.rules import RULES
+
+TableRows = Annotated[int, Field(ge=2, le=500_000_000)]
+
+
+class HashingConfig(Section):
+    """Sizes of the embedding tables and the number of hash functions per id."""
+
+    user_rows: TableRows = Field(default=20_000, description="Rows of the user table.")
+    post_rows: TableRows = Field(default=20_000, description="Rows of the post table.")
+    author_rows: TableRows = Field(default=20_000, description="Rows of the author table.")
+    num_user_hashes: int = Field(default=2, ge=1, le=8, description="Rows looked up per user.")
+    num_post_hashes: int = Field(default=2, ge=1, le=8, description="Rows looked up per post.")
+    num_author_hashes: int = Field(default=2, ge=1, le=8, description="Rows looked up per author.")
+
+
+class IngestConfig(Section):
+    """`ingest_events`: where the log comes from."""
+
+    source: Source = Field(description="Where the log comes from; see the layouts below.")
+    max_expansion: int = Field(
+        default=200,
+        ge=2,
+        le=1_000_000,
+        description="Bytes in a compressed file per byte of it; one with more is refused.",
+    )
+    erased_users: Path | None = Field(
+        default=None,
+        description="File with a user id per line, as in the source; their rows leave everything.",
+    )
+    schema_since: datetime.date | None = Field(
+        default=None,
+        description="Columns of the source are compared with those of days from this one on.",
+    )
+
+
+class ValidateConfig(Section):
+    """`validate_events`: limits whose breach fails the day (exit 65)."""
+
+    max_quarantined_share: float = Field(default=0.05, ge=0, le=1, description="Of the rows in.")
+    max_duplicate_share: float = Field(default=0.5, ge=0, le=1, description="Of the rows in.")
+    min_accepted_rows: int = Field(
+        default=1, ge=0, le=1_000_000_000_000, description="Fewer fail the day."
+    )
+    max_future_minutes: float = Field(
+        default=10.0, ge=0, le=5_256_000, description="Clock skew allowed for `shown_at`."
+    )
+    max_dwell_seconds: float = Field(default=86_400.0, gt=0, description="Longer is quarantined.")
+    num_surfaces: int = Field(
+        default=16, ge=1, le=65_536, description="Surfaces are 0 to this minus one."
+    )
+    severities: SeveritiesConfig = SeveritiesConfig()
+    budgets: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default={}, description="Rule -> share of the rows in above which the day fails."
+    )
+    late_days: int = Field(
+        default=7, ge=0, le=3650, description="Days after its own on which a row may still arrive."
+    )
+    repairs: Path | None = Field(
+        default=None,
+        description="Folder with `<day>.csv`: corrected rows of `phoenix quarantine export`.",
+    )
+
+    @field_validator("budgets")
+    @classmethod
+    def _rules_exist(cls, budgets: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(budgets.keys() - RULES.keys())
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no rule; the rules are {', '.join(RULES)}")
+        return budgets
+
+
+class FeaturesConfig(Section):
+    """`build_features`: the fixed shapes and the reach of a window."""
+
+    history_length: int = Field(
+        default=32, ge=1, le=65_536, description="S: most recent impressions kept."
+    )
+    num_candidates: int = Field(
+        default=8, ge=1, le=65_536, description="C: impressions per window; more start another."
+    )
+    history_days: int = Field(
+        default=14, ge=1, le=3650, description="Days before this one that may enter a history."
+    )
+    window_minutes: int = Field(
+        default=60, ge=1, le=5_256_000, description="Longest time between first and last candidate."
+    )
+    gap_minutes: int = Field(
+        default=0,
+        ge=0,
+        le=5_256_000,
+        description="Between the end of a history and the window, as long as feeds wait to be "
+        "seen.",
+    )
+    attribution_minutes: int | None = Field(
+        default=None,
+        ge=0,
+        le=5_256_000,
+        description="What arrives later than this after it was shown is history and no candidate: "
+        "its labels came too late. Empty: whenever it arrives.",
+    )
+
+
+class EvaluateConfig(Section):
+    """`evaluate_models`: the gate. A model is promoted if it beats the champion by the margin."""
+
+    ranking_metric: Literal["ndcg", "gauc"] = Field(
+        default="ndcg", description="By which rankers are compared, within users."
+    )
+    ranking_k: int = Field(default=5, ge=1, le=100_000, description="k of NDCG@k.")
+    ranking_min_gain: float = Field(
+        default=0.0, description="Gain over the champion that promotes."
+    )
+    retrieval_k: int = Field(default=100, ge=1, le=100_000, description="k of recall@k.")
+    popularity_days: int = Field(
+        default=7,
+        ge=1,
+        le=3_650,
+        description="Days of impressions that the most popular recommender counts.",
+    )
+    retrieval_min_gain: float = Field(
+        default=0.0, description="Gain over the champion that promotes."
+    )
+    approval: Literal["never", "when_promoted"] = Field(
+        default="never", description="When a person must approve in Airflow before release."
+    )
+    keep_outputs: bool = Field(
+        default=False,
+        description="Keep what every model said, under `outputs/`: predictions for each "
+        "impression, vectors of users and posts, as TensorStore.",
+    )
+
+
+class CorpusConfig(Section):
+    """`export_corpus`: which posts can be recommended."""
+
+    max_age_days: int | None = Field(
+        default=None, ge=1, le=36_500, description="Older posts leave the corpus."
+    )
+
+
+class ReleaseConfig(Section):
+    """`publish_release`: the check before a release."""
+
+    num_probe_users: int = Field(
+        default=8, ge=1, le=100_000, description="Users asked for in the check before release."
+    )
+
+
+class FeedsConfig(Section):
+    """`materialize_feeds`: for whom, how many, by which rules."""
+
+    users: Literal["active", "all"] = Field(
+        default="active", description="Of the day, or with a history."
+    )
+    num_shards: int = Field(
+        default=1, ge=1, le=999, description="Tasks over which users are spread."
+    )
+    num_retrieved: int = Field(
+        default=100, ge=1, le=100_000, description="Posts retrieved per user before ranking."
+    )
+    feed_length: int = Field(default=20, ge=1, le=100_000, description="Posts per feed.")
+    seen_days: int = Field(
+        default=14, ge=0, le=3_650, description="Posts shown in these days are not shown again."
+    )
+    surface: int = Field(
+        default=1, ge=0, lt=65_536, description="Surface for which the feed is ranked."
+    )
+    author_decay: float = Field(
+        default=0.5, gt=0, le=1, description="Author diversity: decay per repetition."
+    )
+    author_floor: float = Field(
+        default=0.25, ge=0, le=1, description="Author diversity: lowest multiplier."
+    )
+
+
+class PostgresSink(Section):
+    """A table in PostgreSQL."""
+
+    kind: Literal["postgres"] = Field(description="Says that it is this sink.")
+    dsn_variable: str = Field(
+        default="PHOENIX_POSTGRES_DSN", description="Environment variable of the DSN."
+    )
+    table: str = Field(
+        default="phoenix_feeds",
+        pattern=r"^[a-z_][a-z0-9_]{0,62}$",
+        description="Made if it is not there.",
+    )
+
+
+class RedisSink(Section):
+    """One key per user in Redis."""
+
+    kind: Literal["redis"] = Field(description="Says that it is this sink.")
+    url_variable: str = Field(
+        default="PHOENIX_REDIS_URL", description="Environment variable of the URL."
+    )
+    prefix: str = Field(default="phoenix:feed:", description="Of the keys; the user id follows.")
+
+
+class PublishFeedsConfig(Section):
+    """`publish_feeds`: quality limits and where feeds go beside the Parquet artifact."""
+
+    min_coverage: float = Field(
+        default=0.9, ge=0, le=1, description="Share of users with a full feed."
+    )
+    max_fallback_share: float = Field(
+        default=1.0, ge=0, le=1, description="Users with popular posts only."
+    )
+    training_drift: Severity = Field(
+        default="warning", description="Distances of the day's events to those of the training."
+    )
+    serving_skew: Severity = Field(
+        default="warning", description="Distances of the feeds' features to those of the training."
+    )
+    sinks: tuple[Annotated[PostgresSink | RedisSink, Field(discriminator="kind")], ...] = Field(
+        default=(), description="Where feeds go beside the artifact; see the sinks below."
+    )
+
+
+class ReportConfig(Section):
+    """The pages of the runs."""
+
+    num_example_feeds: int = Field(
+        default=3, ge=0, le=50, description="Feeds shown on a day's page."
+    )
+    show_user_ids: bool = Field(
+        default=False,
+        description="Whether pages show user ids as they are, or a short hash of them.",
+    )
