@@ -22,7 +22,7 @@ from benchmarks import features, pipeline
 from benchmarks.measurement import Result
 from components import contract, feature_state, featurizer, shapes
 from components.artifacts import Store
-from components.config import load
+from components.config_loading import load
 from components.context import Context
 from components.impression_facts import ImpressionFacts
 from components.windows_files import FeaturesWriter

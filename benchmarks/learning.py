@@ -20,7 +20,8 @@ from benchmarks import pipeline
 from benchmarks.measurement import Result
 from components import contract, data_files, eligible_posts, shapes, windows_files
 from components.artifacts import Store
-from components.config import Config, load
+from components.config import Config
+from components.config_loading import load
 from components.contest import RetrievalContest
 from components.context import Context
 from components.source_config import SyntheticSource

@@ -29,7 +29,8 @@ from components import (
     windows_files,
 )
 from components.artifacts import Store
-from components.config import Config, load
+from components.config import Config
+from components.config_loading import load
 from components.context import Context
 from phoenix import user_metrics
 from phoenix.baselines import MostPopular, Random

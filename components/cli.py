@@ -375,7 +375,7 @@ def doctor(
     or the configuration must be mended first.
     """
     from components import doctor as examination
-    from components.config import load
+    from components.config_loading import load
 
     try:
         path = chosen_config(config)
@@ -431,7 +431,7 @@ def chosen_config(given: Path | None) -> Path:
 
 def _opened(config: Path | None) -> "tuple[Config, Store]":
     from components.artifacts import Store
-    from components.config import load
+    from components.config_loading import load
 
     loaded = load(chosen_config(config))
     return loaded, Store(loaded.store)

@@ -20,7 +20,8 @@ from typing import Any, NoReturn
 
 from components import contract, records
 from components.artifacts import Artifact, Store, Unchanged
-from components.config import Config, load
+from components.config import Config
+from components.config_loading import load
 from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, StepError, StoppedError

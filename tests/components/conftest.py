@@ -9,7 +9,8 @@ import pytest
 
 from components import contract, releases
 from components.artifacts import Artifact, Store
-from components.config import Config, load
+from components.config import Config
+from components.config_loading import load
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 CHAIN = tuple(contract.STEPS)

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.config import Config, load
+from components.config import Config
+from components.config_loading import load
 from components.errors import BadConfigurationError
 from components.source_config import KuaiRandSource
 from phoenix.scoring import PUBLISHED_WEIGHTS

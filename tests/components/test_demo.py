@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from components import demo, local_airflow
-from components.config import load
+from components.config_loading import load
 from components.errors import BadConfigurationError, TryAgainError
 from components.local_airflow import LocalAirflow
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from components import doctor
-from components.config import Config, load
+from components.config import Config
+from components.config_loading import load
 from components.contract import ExitCode
 from components.doctor import Finding, Severity
 

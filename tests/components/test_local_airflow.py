@@ -11,7 +11,7 @@ import time
 import pytest
 
 from components import local_airflow, processes
-from components.config import load
+from components.config_loading import load
 from components.errors import TryAgainError
 from components.local_airflow import Deployment, LocalAirflow
 

@@ -11,7 +11,8 @@ import pytest
 
 from components import records, report
 from components.artifacts import Store
-from components.config import Config, load
+from components.config import Config
+from components.config_loading import load
 from components.panels import all_panels
 
 LAST = "2026-01-03"

@@ -13,7 +13,7 @@ from components import demo, records, releases
 from components.airflow_client import RefusedError
 from components.artifacts import Store
 from components.cascade import TaskRun, error_in_log
-from components.config import load
+from components.config_loading import load
 from components.contract import STEPS, Dag
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from components import account_panel
-from components.config import load
+from components.config_loading import load
 from components.day_facts import DayFacts
 
 Row = Callable[..., dict]

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components import contract, requests, shapes, windows_files
-from components.config import load
+from components.config_loading import load
 from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadDataError

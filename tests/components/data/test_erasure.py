@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from components import cells, cli, erasure
-from components.config import load
+from components.config_loading import load
 from components.contract import ExitCode
 
 Row = Callable[..., dict]

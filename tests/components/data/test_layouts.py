@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from components.config import load
+from components.config_loading import load
 from components.errors import BadConfigurationError
 from components.layouts import Layout, layout
 
