@@ -15,7 +15,6 @@ from components import (
     data_files,
     decisions,
     eligible_posts,
-    known_values,
     shapes,
     step,
 )
@@ -29,6 +28,7 @@ from phoenix import attributes
 from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError
 from phoenix.hashing import HashSpec, collision_report
 from phoenix.memory import keep_freed_memory
+from schemas import attributes as schemas_attributes
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def _attributes(context: Context, validated: Ref, post_ids: np.ndarray) -> np.nd
     declared = context.config.attributes.attributes
     folder = Path()
     if context.config.attributes.of_side("post"):
-        folder = context.store.read_file(validated, known_values.file_name("post")).parent
+        folder = context.store.read_file(validated, schemas_attributes.file_name("post")).parent
     moment = int(eligible_posts.feed_moment(context.day).timestamp() * 1000)
     known = KnownValues.read(folder, "post", declared)
     return known.as_of(post_ids, np.full(len(post_ids), moment, np.int64))

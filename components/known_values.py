@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,18 +26,9 @@ from phoenix import attributes
 from phoenix.attributes import Attribute
 from phoenix.days import DAY_MS, midnight_ms
 from phoenix.histories import first_rows_at
-from schemas.attributes import VALUES, values_table
+from schemas.attributes import DIGEST_KEY, SIDES, VALUES, Side, file_name, values_table
 
 logger = logging.getLogger(__name__)
-
-Side = Literal["user", "post"]
-SIDES: tuple[Side, ...] = ("user", "post")
-_DIGEST = "attributes_digest"
-
-
-def file_name(side: Side) -> str:
-    """The name of the file of a side, in the artifacts of `ingest_events` and `validate_events`."""
-    return f"{side}_values.parquet"
 
 
 def recipe(config: Config) -> dict[str, Any]:
@@ -95,7 +86,7 @@ class KnownValues:
                 "run ingest_events and validate_events of this day again."
             )
         table = pq.read_table(path)
-        found = (table.schema.metadata or {}).get(_DIGEST.encode(), b"").decode()
+        found = (table.schema.metadata or {}).get(DIGEST_KEY.encode(), b"").decode()
         if found != expected:
             raise BadDataError(
                 f"{path}: holds the attributes {found[:12]}, the configuration declares "
@@ -160,7 +151,7 @@ def write(
         table = data_files.arrow_table(
             values_table(f"{side}_id", values.shape[1]),
             columns,
-            **{_DIGEST: attributes.digest(declared)},
+            **{DIGEST_KEY: attributes.digest(declared)},
         )
         data_files.write(folder / file_name(side), table)
         facts[f"{side}s"] = {"rows": len(rows), "unreadable": reading.unreadable}

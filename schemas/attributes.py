@@ -6,12 +6,16 @@ the order of the declaration, whose digest is in the metadata of the file.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 import pyarrow as pa
 
 from schemas.columns import TIMESTAMP, Column, Table, fixed_lists, id_column
 
+Side = Literal["user", "post"]
+SIDES: tuple[Side, ...] = ("user", "post")
 VALUES = "attributes"  # the column of the numbers
+DIGEST_KEY = "attributes_digest"  # in the metadata of a file: of the declaration
 _TEXT = "text"
 _WHOLE = "whole numbers"
 _NUMBERS = "numbers"
@@ -31,6 +35,11 @@ ACCEPTED: Mapping[str, tuple[str, ...]] = {
 def is_accepted(kind: str, cells: pa.DataType) -> bool:
     """Whether cells of an Arrow type can be values of a kind; a column of nulls always can."""
     return pa.types.is_null(cells) or _meaning(cells) in ACCEPTED[kind]
+
+
+def file_name(side: Side) -> str:
+    """The name of the file of a side, in the artifacts of `ingest_events` and `validate_events`."""
+    return f"{side}_values.parquet"
 
 
 def values_table(owner: str, width: int) -> Table:
