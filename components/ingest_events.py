@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components import (
+    attribute_files,
     contract,
     data_files,
     erasure,
-    known_values,
     row_account,
     schema_changes,
     sources,
@@ -55,27 +55,27 @@ def run(context: Context) -> Artifact:
     config, day = context.config, context.day
     source = config.ingest_events.source
     recipe: dict[str, Any] = {"first_day": config.first_day.isoformat(), **erasure.recipe(config)}
-    recipe |= known_values.recipe(config)
+    recipe |= attribute_files.recipe(config)
     if isinstance(source, SyntheticSource):
-        inputs, recipe["world"] = known_values.inputs(config), source.model_dump()
+        inputs, recipe["world"] = attribute_files.inputs(config), source.model_dump()
         recipe["actions"] = config.action_names
         with context.write(inputs=inputs, config=recipe, seed=source.seed) as draft:
             rows = _synthetic_day(config, source, day)
             draft.facts |= _write(draft.folder, rows, config) | _source(source.layout, [])
-            draft.facts |= known_values.write(draft.folder, config, day, {})
+            draft.facts |= attribute_files.write(draft.folder, config, day, {})
         return context.written()
     described = layout(source, config)
     recipe["columns"] = columns = schema_changes.check(context, described)
     files = sources.opened(config, context.store)
     inputs = files.inputs(day)
-    every_input = [*inputs, *known_values.inputs(config)]
+    every_input = [*inputs, *attribute_files.inputs(config)]
     with context.write(inputs=every_input, config=recipe | files.mapping) as draft:
         rows = files.read_day(day)
         if not rows.num_rows:
             raise _empty_day(rows, day)
         draft.facts |= _write(draft.folder, rows, config) | _source(source.layout, inputs)
         draft.facts["source"]["columns"] = columns
-        draft.facts |= known_values.write(draft.folder, config, day, described.text_ids)
+        draft.facts |= attribute_files.write(draft.folder, config, day, described.text_ids)
     return context.written()
 
 

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components import event_log, featurizer, known_values, requests, shapes, windows_files
+from components import (
+    attribute_files,
+    event_log,
+    featurizer,
+    requests,
+    shapes,
+    windows_files,
+)
 from components.attribute_config import AttributesConfig
 from components.config import Config
 from components.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
@@ -71,7 +78,7 @@ def build(folder: Path, rows: list[Row], config: Config) -> list[Path]:
         state = State((), before, not before, day_of(number), section)
         folders.append(folder / str(number))
         folders[-1].mkdir()
-        known_values.write(folders[-1], config, state.day, {})
+        attribute_files.write(folders[-1], config, state.day, {})
         write_block(state, events, folders[-1], config.attributes)
     return folders
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components import event_log, known_values
+from components import attribute_files, event_log
 from components.attribute_config import AttributesConfig
 from components.impression_facts import ImpressionFacts
 from tests.components.data.event_rows import (
@@ -52,7 +52,7 @@ def test_of_a_post_counts_what_was_known_a_gap_before_it_was_shown(tmp_path: Pat
     files = {"files": str(tmp_path / "known.csv"), "id": "post", "known_at": "since"}
     chosen = AttributesConfig.model_validate({"posts": files, "declared": [size]})
     config = config_of(gap_minutes=240).model_copy(update={"attributes": chosen})
-    known_values.write(write_posts(tmp_path / "day", 0), config, day_of(0), {})
+    attribute_files.write(write_posts(tmp_path / "day", 0), config, day_of(0), {})
     facts = ImpressionFacts({day_of(0): tmp_path / "day"}, chosen, gap_minutes=240)
     log = facts.completed(columns([1, 1, 1, 1], [1, 2, 3, 4]))
     assert log.attributes[:, 0].tolist() == [-1, 5, 5, 6]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import known_values
+from components import attribute_files, known_values
 from components.config import Config
 from components.errors import BadDataError
 from components.known_values import KnownValues
@@ -35,7 +35,7 @@ def config_of(folder: Path, **changes: object) -> Config:
 def write(folder: Path, lines: list[tuple], **changes: object) -> dict:
     text = "user,since,age\n" + "".join(",".join(map(str, line)) + "\n" for line in lines)
     (folder / "users.csv").write_text(text)
-    return known_values.write(folder, config_of(folder, **changes), DAY, {})
+    return attribute_files.write(folder, config_of(folder, **changes), DAY, {})
 
 
 @settings(deadline=None)
@@ -124,7 +124,7 @@ def test_forgotten_users_are_left_out(tmp_path: Path) -> None:
     config = config_of(tmp_path)
     ingest = config.ingest_events.model_copy(update={"erased_users": tmp_path / "erased.txt"})
     config = config.model_copy(update={"ingest_events": ingest})
-    known_values.write(tmp_path, config, DAY, {})
+    attribute_files.write(tmp_path, config, DAY, {})
     known = KnownValues.read(tmp_path, "user", [AGE])
     assert known.as_of(np.array([1, 2]), np.full(2, MIDNIGHT)).tolist() == [[5], [-1]]
 
@@ -147,8 +147,8 @@ def test_values_from_before_the_list_are_carried_without_forgotten_users(tmp_pat
 
 def test_without_attributes_nothing_is_read_or_written(tmp_path: Path) -> None:
     config = config_of(tmp_path, users=None, declared=[])
-    assert known_values.inputs(config) == []
-    assert known_values.recipe(config) == {}
-    assert known_values.write(tmp_path, config, DAY, {}) == {}
+    assert attribute_files.inputs(config) == []
+    assert attribute_files.recipe(config) == {}
+    assert attribute_files.write(tmp_path, config, DAY, {}) == {}
     nothing = KnownValues.read(tmp_path, "user", []).as_of(np.array([1]), np.array([1]))
     assert nothing.shape == (1, 0)
