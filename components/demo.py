@@ -23,8 +23,9 @@ from components.artifacts import Store
 from components.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
 from components.config import Config
 from components.config_loading import load
+from components.deployment import USER, Deployment
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
-from components.local_airflow import USER, Deployment, LocalAirflow, homes_in_use
+from components.local_airflow import LocalAirflow, homes_in_use
 from components.source_config import SyntheticSource
 
 ROOT = Path("var")

@@ -23,7 +23,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,11 @@ from components import processes
 from components.airflow_client import AirflowClient, RefusedError
 from components.config import Config
 from components.contract import LATE_DAG, Dag
+from components.deployment import USER, Deployment
 from components.errors import BadConfigurationError, TryAgainError
 
 logger = logging.getLogger(__name__)
 
-USER = "admin"
 DEFAULT_PORT = 8080
 PARALLEL_TASKS = 4  # data, release and feeds of neighbouring days, and one that is ending
 DAG_IDS = (*(dag.value for dag in Dag), LATE_DAG)
@@ -49,28 +48,6 @@ _START_SECONDS = 180.0
 _STOP_SECONDS = 30.0
 _PORT_TRIES = 10  # a number that is free for a claim may be taken for a server
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """A folder that holds one deployment: its configuration, its store's default, its Airflow."""
-
-    folder: Path
-
-    @property
-    def config(self) -> Path:
-        """The configuration that the steps are given."""
-        return self.folder / "phoenix.yaml"
-
-    @property
-    def home(self) -> Path:
-        """AIRFLOW_HOME."""
-        return self.folder / "airflow"
-
-    @property
-    def passwords(self) -> Path:
-        """The file with the user's generated password."""
-        return self.home / "passwords.json"
 
 
 class LocalAirflow:

@@ -12,8 +12,9 @@ import pytest
 
 from components import local_airflow, processes
 from components.config_loading import load
+from components.deployment import Deployment
 from components.errors import TryAgainError
-from components.local_airflow import Deployment, LocalAirflow
+from components.local_airflow import LocalAirflow
 
 CONFIG = """
 store: store

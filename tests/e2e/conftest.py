@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from components import demo
-from components.local_airflow import Deployment, LocalAirflow
+from components.deployment import Deployment
+from components.local_airflow import LocalAirflow
 
 DAYS = ("2026-01-01", "2026-01-02")
 

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from components.contract import Dag
-from components.local_airflow import USER
+from components.deployment import USER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 

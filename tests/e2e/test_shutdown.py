@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from components import demo, local_airflow
-from components.local_airflow import Deployment
+from components.deployment import Deployment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
