@@ -10,7 +10,6 @@ Every process has its own process group. Stopping ends the groups, and then what
 started in this Airflow's name, so that nothing stays behind.
 """
 
-import configparser
 import contextlib
 import json
 import logging
@@ -28,6 +27,7 @@ from typing import Any
 
 from components import processes
 from components.airflow_client import AirflowClient, RefusedError
+from components.airflow_settings import _DAGS, settings_text, write_private
 from components.config import Config
 from components.contract import LATE_DAG, Dag
 from components.deployment import USER, Deployment
@@ -36,9 +36,7 @@ from components.errors import BadConfigurationError, TryAgainError
 logger = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8080
-PARALLEL_TASKS = 4  # data, release and feeds of neighbouring days, and one that is ending
 DAG_IDS = (*(dag.value for dag in Dag), LATE_DAG)
-_DAGS = Path(__file__).parents[1] / "dags"
 _COMMANDS = {
     "api-server": ["api-server"],
     "scheduler": ["scheduler", "--skip-serve-logs"],  # the API server reads the files itself
@@ -215,71 +213,6 @@ class LocalAirflow:
         return {name: (pid, started) for name, (pid, started) in state.items()}
 
 
-def settings_text(
-    deployment: Deployment, config: Config, port: int, last_day: str | None, retry_seconds: float
-) -> str:
-    """Returns airflow.cfg. Secrets made before are kept, so that logins survive a restart."""
-    home = deployment.home.resolve()
-    old = configparser.ConfigParser(interpolation=None)
-    old.read(home / "airflow.cfg")
-
-    def secret(section: str, option: str) -> str:
-        return old.get(section, option, fallback=secrets.token_hex(32))
-
-    sections = {
-        "core": {
-            "dags_folder": str(_DAGS),
-            "plugins_folder": str(_DAGS / "plugins"),
-            "executor": "LocalExecutor",
-            "parallelism": PARALLEL_TASKS,
-            "load_examples": False,
-            "dags_are_paused_at_creation": False,
-            "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager"
-            ".SimpleAuthManager",
-            "simple_auth_manager_users": f"{USER}:admin",
-            "simple_auth_manager_passwords_file": str(deployment.passwords.resolve()),
-            "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
-        },
-        "database": {
-            "sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}",
-            "load_default_connections": False,
-        },
-        "api": {
-            "host": "127.0.0.1",
-            "port": port,
-            "base_url": f"http://127.0.0.1:{port}",
-            "workers": 1,
-            "expose_config": False,
-            "secret_key": secret("api", "secret_key"),
-        },
-        "api_auth": {"jwt_secret": secret("api_auth", "jwt_secret")},
-        "logging": {"base_log_folder": str(home / "logs")},
-        # A deployment like this is a long line of short tasks: what counts is how soon the next one
-        # starts. After a task has ended, its worker looks up only once per heartbeat, and takes no
-        # other task before that: 5 s by default.
-        "scheduler": {"scheduler_idle_sleep_time": 0.25},  # 1 s by default
-        "workers": {"min_heartbeat_interval": 1},
-        "dag_processor": {"parsing_processes": 1, "min_file_process_interval": 60},
-        "usage_data_collection": {"enabled": False},
-        "phoenix": {
-            "config": str(deployment.config.resolve()),
-            "store": config.store,
-            "python": sys.executable,
-            "first_day": config.first_day.isoformat(),
-            "last_day": last_day or "",
-            "num_shards": config.materialize_feeds.num_shards,
-            "approval": config.evaluate_models.approval,
-            "retry_delay_seconds": retry_seconds,
-        },
-    }
-    lines = []
-    for section, options in sections.items():
-        lines.append(f"[{section}]")
-        # Airflow reads the file with interpolation, in which a percent sign is written twice.
-        lines += [f"{name} = {str(value).replace('%', '%%')}" for name, value in options.items()]
-    return "\n".join(lines) + "\n"
-
-
 def _make_pool(client: AirflowClient) -> None:
     body = {"name": "training", "slots": 1, "description": "One model is trained at a time."}
     try:
@@ -297,17 +230,6 @@ def _environment(home: Path) -> dict[str, str]:
     """Returns this process's environment without the settings of another Airflow."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     return kept | {"AIRFLOW_HOME": str(home.resolve())}
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that its owner alone can read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    temporary.replace(path)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from components import local_airflow, processes
+from components import airflow_settings, local_airflow, processes
 from components.config_loading import load
 from components.deployment import Deployment
 from components.errors import TryAgainError
@@ -35,7 +35,7 @@ def deployment(tmp_path):
 
 
 def settings(deployment, last_day="2026-01-04"):
-    text = local_airflow.settings_text(deployment, load(deployment.config), 8080, last_day, 5.0)
+    text = airflow_settings.settings_text(deployment, load(deployment.config), 8080, last_day, 5.0)
     parsed = configparser.ConfigParser()  # with interpolation, as Airflow reads it
     parsed.read_string(text)
     return text, parsed
@@ -61,7 +61,7 @@ def test_airflow_listens_on_loopback_alone_and_lets_nobody_in_without_a_password
 
 def test_secrets_are_made_once_and_kept(deployment):
     text, first = settings(deployment)
-    local_airflow.write_private(deployment.home / "airflow.cfg", text)
+    airflow_settings.write_private(deployment.home / "airflow.cfg", text)
     _, second = settings(deployment)
     assert len(first["api_auth"]["jwt_secret"]) == 64
     assert first["api_auth"]["jwt_secret"] == second["api_auth"]["jwt_secret"]
@@ -71,7 +71,7 @@ def test_secrets_are_made_once_and_kept(deployment):
 def test_private_files_are_readable_by_their_owner_alone_also_when_replaced(tmp_path):
     path = tmp_path / "folder" / "passwords.json"
     for text in ("one", "two"):
-        local_airflow.write_private(path, text)
+        airflow_settings.write_private(path, text)
         assert (path.read_text(), path.stat().st_mode & 0o777) == (text, 0o600)
     assert list(path.parent.iterdir()) == [path]
 
@@ -117,7 +117,7 @@ def test_stopping_ends_stubborn_processes_and_what_they_left_elsewhere(deploymen
     stray = start(deployment, stubborn, start_new_session=True)  # in no group that is known
     members = {"scheduler": (leader.pid, processes.started(leader.pid))}
     state = json.dumps({"url": "http://127.0.0.1:8080", "processes": members})
-    local_airflow.write_private(deployment.home / "processes.json", state)
+    airflow_settings.write_private(deployment.home / "processes.json", state)
     airflow = LocalAirflow(deployment)
     assert airflow.is_running
     airflow.stop()
@@ -132,7 +132,7 @@ def test_a_number_that_now_belongs_to_somebody_else_is_not_ended(deployment):
     with start(deployment, "print(flush=True); import time; time.sleep(60)") as other:
         members = {"scheduler": (other.pid, "1")}  # the same number, started at another time
         state = json.dumps({"url": "", "processes": members})
-        local_airflow.write_private(deployment.home / "processes.json", state)
+        airflow_settings.write_private(deployment.home / "processes.json", state)
         assert not LocalAirflow(deployment).is_running
         local_airflow.end_groups([(other.pid, "1")])
         time.sleep(0.1)
