@@ -25,7 +25,8 @@ from components.config import Config
 from components.config_loading import load
 from components.deployment import USER, Deployment
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
-from components.local_airflow import LocalAirflow, homes_in_use
+from components.local_airflow import LocalAirflow
+from components.process_groups import homes_in_use
 from components.source_config import SyntheticSource
 
 ROOT = Path("var")

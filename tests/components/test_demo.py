@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from components import demo, local_airflow
+from components import demo, process_groups
 from components.config_loading import load
 from components.errors import BadConfigurationError, TryAgainError
 from components.local_airflow import LocalAirflow
@@ -129,4 +129,4 @@ def test_down_finds_an_airflow_whose_folder_was_deleted(tmp_path):
         process.stdout.readline()
         assert demo.down(root=tmp_path) == [tmp_path / "synthetic"]
         process.wait(5)
-    assert local_airflow.strangers(home) == []
+    assert process_groups.strangers(home) == []

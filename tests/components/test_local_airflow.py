@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from components import airflow_settings, local_airflow, processes
+from components import airflow_settings, local_airflow, process_groups, processes
 from components.config_loading import load
 from components.deployment import Deployment
 from components.errors import TryAgainError
@@ -108,7 +108,7 @@ def start(deployment, code, **options):
 
 
 def test_stopping_ends_stubborn_processes_and_what_they_left_elsewhere(deployment, monkeypatch):
-    monkeypatch.setattr(local_airflow, "_STOP_SECONDS", 0.3)
+    monkeypatch.setattr(process_groups, "_STOP_SECONDS", 0.3)
     stubborn = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
         "print(flush=True); time.sleep(60)"
@@ -124,7 +124,7 @@ def test_stopping_ends_stubborn_processes_and_what_they_left_elsewhere(deploymen
     assert not airflow.is_running
     with stray, leader:
         stray.wait(5)
-    assert local_airflow.strangers(deployment.home) == []
+    assert process_groups.strangers(deployment.home) == []
     airflow.stop()  # nothing is there any more, and that is fine
 
 
@@ -134,7 +134,7 @@ def test_a_number_that_now_belongs_to_somebody_else_is_not_ended(deployment):
         state = json.dumps({"url": "", "processes": members})
         airflow_settings.write_private(deployment.home / "processes.json", state)
         assert not LocalAirflow(deployment).is_running
-        local_airflow.end_groups([(other.pid, "1")])
+        process_groups.end_groups([(other.pid, "1")])
         time.sleep(0.1)
         assert other.poll() is None
         other.kill()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from components import demo, local_airflow
+from components import demo, process_groups
 from components.deployment import Deployment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -32,16 +32,16 @@ def test_ctrl_c_in_the_middle_of_the_demonstration_leaves_no_process(tmp_path, d
         for line in process.stdout:
             if "Watch it in Airflow" in line:  # it runs, and steps are about to
                 break
-        assert local_airflow.strangers(home.home)
+        assert process_groups.strangers(home.home)
         process.send_signal(signal.SIGINT)
         process.stdout.read()
     assert process.returncode != 0
-    assert local_airflow.strangers(home.home) == []
+    assert process_groups.strangers(home.home) == []
 
 
 def test_down_leaves_no_process(root, deployment, airflow):
     assert airflow.is_running
     assert demo.down(root=root) == [deployment.folder]
-    assert local_airflow.strangers(deployment.home) == []
+    assert process_groups.strangers(deployment.home) == []
     assert not airflow.is_running
     assert demo.down(root=root) == []

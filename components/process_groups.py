@@ -1,0 +1,63 @@
+"""Processes of an Airflow and how they end: groups by leader, strangers by their home."""
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+from components import processes
+
+_STOP_SECONDS = 30.0
+
+
+def _is_alive(pid: int, started: str | None) -> bool:
+    return started is not None and processes.started(pid) == started
+
+
+def end_groups(leaders: list[tuple[int, str | None]]) -> None:
+    """Ends the process groups of `leaders`: SIGTERM, a while to go, SIGKILL."""
+    living = [leader for leader in leaders if _is_alive(*leader)]
+    for pid, _ in living:
+        _signal(-pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while any(_is_alive(*leader) for leader in living) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for pid, _ in living:
+        _signal(-pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):  # not ours: another command started it
+            os.waitpid(pid, 0)
+
+
+def _signal(target: int, number: signal.Signals) -> None:
+    try:
+        os.kill(target, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def strangers(home: Path) -> list[int]:
+    """Returns the processes whose environment names this AIRFLOW_HOME: tasks and their steps."""
+    return [pid for pid, other in _homes().items() if other == str(home.resolve())]
+
+
+def homes_in_use(root: Path) -> set[Path]:
+    """Returns the AIRFLOW_HOMEs of the deployments below `root` that living processes name."""
+    homes = map(Path, _homes().values())
+    top = root.resolve()
+    return {root / home.relative_to(top) for home in homes if home.parent.parent == top}
+
+
+def _homes() -> dict[int, str]:
+    """The AIRFLOW_HOME of every other process of ours that has one."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            variables = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:  # gone, or not ours to read
+            continue
+        for variable in variables:
+            name, _, value = variable.partition(b"=")
+            if name == b"AIRFLOW_HOME" and int(folder.name) != os.getpid():
+                found[int(folder.name)] = os.fsdecode(value)
+    return found
