@@ -10,18 +10,15 @@ Every process has its own process group. Stopping ends the groups, and then what
 started in this Airflow's name, so that nothing stays behind.
 """
 
-import contextlib
 import json
 import logging
 import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +29,7 @@ from components.config import Config
 from components.contract import LATE_DAG, Dag
 from components.deployment import USER, Deployment
 from components.errors import BadConfigurationError, TryAgainError
+from components.ports import reserved_port
 from components.process_groups import _is_alive, _signal, end_groups, strangers
 
 logger = logging.getLogger(__name__)
@@ -44,7 +42,6 @@ _COMMANDS = {
     "dag-processor": ["dag-processor"],
 }
 _START_SECONDS = 180.0
-_PORT_TRIES = 10  # a number that is free for a claim may be taken for a server
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
@@ -230,33 +227,3 @@ def _environment(home: Path) -> dict[str, str]:
     """Returns this process's environment without the settings of another Airflow."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     return kept | {"AIRFLOW_HOME": str(home.resolve())}
-
-
-@contextlib.contextmanager
-def reserved_port(wanted: int) -> Iterator[int]:
-    """Yields the wanted port of the loopback, or another one if it is taken.
-
-    A server listens only seconds after its port was chosen. Until the end of the block, whoever
-    chooses a port in this way gets another one: the claim is the UDP port of the same number, on
-    which nothing else of ours listens. The system gives it to one process, and takes it back
-    however that process ends.
-
-    Raises:
-      TryAgainError: If no port is free.
-    """
-    with contextlib.ExitStack() as held:
-        yield _claimed_port(wanted, held)
-
-
-def _claimed_port(wanted: int, held: contextlib.ExitStack) -> int:
-    for port in (wanted, *[0] * _PORT_TRIES):
-        claim = held.enter_context(socket.socket(type=socket.SOCK_DGRAM))
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
-            try:
-                claim.bind(("127.0.0.1", port))
-                probe.bind(claim.getsockname())
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise TryAgainError("No port is free on this machine.")

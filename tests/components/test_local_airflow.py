@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from components import airflow_settings, local_airflow, process_groups, processes
+from components import airflow_settings, ports, process_groups, processes
 from components.config_loading import load
 from components.deployment import Deployment
 from components.errors import TryAgainError
@@ -81,20 +81,20 @@ def test_a_port_in_use_is_not_taken():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with local_airflow.reserved_port(port) as other:
+        with ports.reserved_port(port) as other:
             assert other not in (0, port)
 
 
 def test_two_that_start_in_the_same_second_get_a_port_each():
-    with local_airflow.reserved_port(0) as port:
+    with ports.reserved_port(0) as port:
         pass
-    with local_airflow.reserved_port(port) as first, local_airflow.reserved_port(port) as second:
+    with ports.reserved_port(port) as first, ports.reserved_port(port) as second:
         assert first == port
         assert second not in (0, port)
         with socket.socket() as server:  # a claim keeps nobody from listening
             server.bind(("127.0.0.1", first))
             server.listen()
-    with local_airflow.reserved_port(port) as again:
+    with ports.reserved_port(port) as again:
         assert again == port
 
 
