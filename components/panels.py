@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from components import account_panel, day_checks, quarantine, releases, skew
+from components import account_panel, day_checks, masks, releases, skew
 from components.day_facts import DayFacts
 from components.day_statistics import STATISTICS_FILE
 from components.errors import BadDataError
@@ -276,7 +276,7 @@ def _examples(facts: DayFacts) -> list[Panel]:
 
 def _name_of(facts: DayFacts, user_id: int) -> str:
     """Returns the id as it is if configured so, or else a short name that does not show it."""
-    return quarantine.user_name(user_id, facts.config)
+    return masks.user_name(user_id, facts.config)
 
 
 def _drawing(facts: DayFacts, step: str, name: str) -> str:

@@ -7,7 +7,6 @@ and the day is validated again.
 # pyright: reportAttributeAccessIssue=false
 # (pyarrow.compute makes its functions when it is imported)
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.config import Config
+from components.masks import user_name
 from components.step_config import ValidateConfig
 from schemas.rules import ERASED
 
@@ -113,13 +113,6 @@ def examples(quarantined: pa.Table, config: Config) -> list[dict[str, object]]:
             }
         )
     return shown
-
-
-def user_name(user_id: int, config: Config) -> str:
-    """Returns the id as it is if configured so, or else a short name that does not show it."""
-    if config.report.show_user_ids:
-        return str(user_id)
-    return hashlib.sha256(f"{config.seed}:{user_id}".encode()).hexdigest()[:8]
 
 
 def _masked(detail: str, config: Config) -> str:

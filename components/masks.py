@@ -1,0 +1,12 @@
+"""Names of users for pages: short, and not their ids."""
+
+import hashlib
+
+from components.config import Config
+
+
+def user_name(user_id: int, config: Config) -> str:
+    """Returns the id as it is if configured so, or else a short name that does not show it."""
+    if config.report.show_user_ids:
+        return str(user_id)
+    return hashlib.sha256(f"{config.seed}:{user_id}".encode()).hexdigest()[:8]
