@@ -20,14 +20,7 @@ import numpy as np
 
 from benchmarks import environments, pipeline, point_in_time
 from benchmarks.measurement import Result
-from components import (
-    contract,
-    data_files,
-    models,
-    partitions,
-    shapes,
-    windows_files,
-)
+from components import contract, data_files, models, partitions, shapes, windows_files
 from components.artifacts import Store
 from components.config import Config
 from components.config_loading import load

@@ -12,7 +12,7 @@ from components.deployment import USER, Deployment
 PARALLEL_TASKS = 4  # data, release and feeds of neighbouring days, and one that is ending
 
 
-_DAGS = Path(__file__).parents[1] / "dags"
+DAGS_FOLDER = Path(__file__).parents[1] / "dags"
 
 
 def settings_text(
@@ -28,8 +28,8 @@ def settings_text(
 
     sections = {
         "core": {
-            "dags_folder": str(_DAGS),
-            "plugins_folder": str(_DAGS / "plugins"),
+            "dags_folder": str(DAGS_FOLDER),
+            "plugins_folder": str(DAGS_FOLDER / "plugins"),
             "executor": "LocalExecutor",
             "parallelism": PARALLEL_TASKS,
             "load_examples": False,

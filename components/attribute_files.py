@@ -1,6 +1,7 @@
 """Attributes in files of the source: read, checked and kept by the day they are known."""
 
 import datetime
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,13 @@ from components import attribute_columns, data_files, erasure, raw_files
 from components.attribute_config import AnyAttribute, AttributeFiles
 from components.config import Config
 from components.errors import BadDataError
-from components.known_values import logger
 from components.raw_rows import FileFormat, RawRows
 from components.row_checks import RowCheck
 from phoenix import attributes
 from phoenix.days import DAY_MS, midnight_ms
 from schemas.attributes import DIGEST_KEY, SIDES, VALUES, Side, file_name, values_table
+
+logger = logging.getLogger(__name__)
 
 
 def recipe(config: Config) -> dict[str, Any]:

@@ -19,15 +19,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from components import (
-    contract,
-    late_rows,
-    layouts,
-    leases,
-    records,
-    releases,
-    training_settings,
-)
+from components import contract, late_rows, layouts, leases, records, releases, training_settings
 from components.artifacts import Ref, Store
 from components.config import Config
 from components.contract import ExitCode

@@ -6,12 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from components import (
-    data_files,
-    models,
-    shapes,
-    windows_files,
-)
+from components import data_files, models, shapes, windows_files
 from components.artifacts import Artifact, Ref
 from components.context import Context
 from components.models import ModelFolder
@@ -34,7 +29,8 @@ class Entrants:
         return "candidate" in self.models
 
 
-def _most_popular(context: Context, refs: Sequence[Ref]) -> MostPopular:
+def most_popular(context: Context, refs: Sequence[Ref]) -> MostPopular:
+    """Counts the positive actions of some days' candidates."""
     paths = [context.store.read_file(ref, data_files.IMPRESSIONS_FILE) for ref in refs]
     parts = [windows_files.read_candidates(path) for path in paths]
     return MostPopular.fit(
@@ -45,7 +41,7 @@ def _most_popular(context: Context, refs: Sequence[Ref]) -> MostPopular:
     )
 
 
-def _entrants(
+def entrants_of(
     context: Context,
     role: str,
     candidate: Artifact,
@@ -53,6 +49,7 @@ def _entrants(
     *,
     popular: MostPopular | None,
 ) -> Entrants:
+    """Loads the models that a day can compare, and notes why one of them cannot take part."""
     taking_part: dict[str, Any] = {}
     notes = []
     if candidate.facts["trained"]:

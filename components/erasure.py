@@ -26,8 +26,8 @@ from schemas.rules import ERASED
 _NUMBER = re.compile(r"-?\d+")
 
 
-class _Listed(NamedTuple):
-    """Who is to be forgotten."""
+class ForgottenUsers(NamedTuple):
+    """Users who are to be forgotten."""
 
     ids: frozenset[int]
     texts: frozenset[str] = frozenset()  # ids as the source writes them, where they are text
@@ -39,10 +39,10 @@ def erased_ids(config: Config) -> np.ndarray:
     Raises:
       BadConfigurationError: If the file cannot be read or a line is no id.
     """
-    return np.array(sorted(_listed(config).ids), np.int64)
+    return np.array(sorted(forgotten_users(config).ids), np.int64)
 
 
-def _listed(config: Config) -> _Listed:
+def forgotten_users(config: Config) -> ForgottenUsers:
     """Returns the users who are to be forgotten.
 
     Where ids are text, a number is both a text and the id that stands for one, which is what feeds
@@ -50,7 +50,7 @@ def _listed(config: Config) -> _Listed:
     """
     path, end = config.ingest_events.erased_users, _text_end(config)
     if path is None:
-        return _Listed(frozenset())
+        return ForgottenUsers(frozenset())
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -73,7 +73,7 @@ def _listed(config: Config) -> _Listed:
         ids.update(found)
         if end is not None:
             texts.add(text.partition(end)[0] if end else text)
-    return _Listed(frozenset(ids), frozenset(texts))
+    return ForgottenUsers(frozenset(ids), frozenset(texts))
 
 
 def _number(text: str) -> int:
@@ -120,12 +120,16 @@ def forget_rejected(rejected: pa.Table, config: Config) -> pa.Table:
     A row that could not be read may hide whose it is: where its content names no user, every number
     in it counts as one, and so does every text that is the id of one.
     """
-    listed = _listed(config)
+    listed = forgotten_users(config)
     if not listed.ids:
         return rejected
     rows = zip(rejected["table"].to_pylist(), rejected["raw"].to_pylist(), strict=True)
     is_erased = np.array(
-        [table == "events" and bool(_named(raw, listed, config)) for table, raw in rows], bool
+        [
+            table == "events" and bool(forgotten_users_in(raw, listed, config))
+            for table, raw in rows
+        ],
+        bool,
     )
     kept, gone = rejected.filter(pa.array(~is_erased)), rejected.filter(pa.array(is_erased))
     return pa.concat_tables([kept, _places(gone)])
@@ -150,8 +154,8 @@ def _text_end(config: Config) -> str | None:
     return getattr(config.ingest_events.source, "text_ids", {}).get("user_id")
 
 
-def _named(raw: str | None, listed: _Listed, config: Config) -> list[int]:
-    """Returns which of some users the content of a row names."""
+def forgotten_users_in(raw: str | None, listed: ForgottenUsers, config: Config) -> list[int]:
+    """Returns the listed users whom the content of a row names."""
     columns = getattr(config.ingest_events.source, "event_columns", {})
     column, end = columns.get("user_id", "user_id"), _text_end(config)
     text, is_known = raw or "", False

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from components import contract
 from components.artifacts import Store
 from components.config import Config
-from components.erasure import _Listed, _listed, _named
+from components.erasure import ForgottenUsers, forgotten_users, forgotten_users_in
 from components.errors import BadConfigurationError
 from components.storage import MANIFEST
 
@@ -40,7 +40,7 @@ def traces(store: Store, config: Config) -> list[Trace]:
     Raises:
       BadConfigurationError: If no list is configured.
     """
-    listed = _listed(config)
+    listed = forgotten_users(config)
     if not listed.ids:
         raise BadConfigurationError(
             "`ingest_events.erased_users` names no user: there is nobody to search for."
@@ -76,7 +76,7 @@ def _tables(store: Store, artifact: str) -> Iterator[tuple[str, Path]]:
             yield name, store.storage.fetch(f"{artifact}/{name}")
 
 
-def _found(path: Path, listed: _Listed, config: Config) -> list[int]:
+def _found(path: Path, listed: ForgottenUsers, config: Config) -> list[int]:
     """Returns the forgotten user of every row that has one."""
     names = pq.read_schema(path).names
     ids = list(listed.ids)
@@ -87,5 +87,5 @@ def _found(path: Path, listed: _Listed, config: Config) -> list[int]:
             found += users[np.isin(users, ids)].tolist()
     if "raw" in names:
         rows = pq.read_table(path, columns=["raw"])["raw"].to_pylist()
-        found += [user for raw in rows for user in _named(raw, listed, config)[:1]]
+        found += [user for raw in rows for user in forgotten_users_in(raw, listed, config)[:1]]
     return found

@@ -25,9 +25,9 @@ from components.artifacts import Artifact
 from components.contest import RankingContest, RetrievalContest
 from components.context import Context
 from components.decisions import Decision
-from components.entrants import _entrants, _most_popular
+from components.entrants import entrants_of, most_popular
 from components.errors import BadConfigurationError
-from components.gate import _comparison, _decide
+from components.gate import compare, decide
 from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
@@ -71,8 +71,8 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
     with context.write(inputs=inputs, config=settings, seed=config.seed) as draft:
         compilation.use_cache(context.store)
         champion = None if champion_ref is None else context.store.read(champion_ref)
-        popular = _most_popular(context, past) if past else None
-        fallback = _most_popular(
+        popular = most_popular(context, past) if past else None
+        fallback = most_popular(
             context, [*past[max(0, len(past) + 1 - popularity_days) :], features.ref]
         )
         models.save(draft.folder / decisions.FALLBACK, fallback)
@@ -87,7 +87,7 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
         }
         made, report = {}, {}
         for role, contest in contests.items():
-            entrants = _entrants(context, role, candidates[role], champion, popular=popular)
+            entrants = entrants_of(context, role, candidates[role], champion, popular=popular)
             outputs = (
                 draft.folder / "outputs" / role if config.evaluate_models.keep_outputs else None
             )
@@ -96,8 +96,8 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
                 for name, model in entrants.models.items()
             }
             report[role] = {name: result.report for name, result in results.items()}
-            comparison = _comparison(context, contest.metric, results, role)
-            made[role] = _decide(context, entrants, comparison, force=force, reason=reason)
+            comparison = compare(context, contest.metric, results, role)
+            made[role] = decide(context, entrants, comparison, force=force, reason=reason)
             logger.info("%s %s: %s.", role, made[role].verdict, "; ".join(made[role].reasons))
         _draw(draft.folder, report)
         facts = _facts(context, made, force=force, reason=reason)

@@ -138,7 +138,7 @@ def short_reason(item: Item) -> str:
     if item.source == "popular":
         words = ["popular"]
     else:
-        best = [each for each in _decisive(item) if each.value > 0]
+        best = [each for each in decisive_contributions(item) if each.value > 0]
         words = [f"{each.action} {each.probability:.1%}" for each in best]
     if item.diversity_multiplier < 1:
         words.append(f"author again, times {item.diversity_multiplier:.2f}")
@@ -202,7 +202,7 @@ def _item(row: dict[str, Any], actions: list[str], weights: dict[str, float]) ->
     )
 
 
-def _decisive(item: Item) -> list[Contribution]:
+def decisive_contributions(item: Item) -> list[Contribution]:
     """Returns the two contributions that speak most for a post, then the one most against it."""
     speaking_for = [each for each in item.contributions if each.value > 0]
     against = [each for each in item.contributions if each.value < 0]

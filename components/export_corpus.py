@@ -9,15 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from components import (
-    compilation,
-    contract,
-    data_files,
-    decisions,
-    eligible_posts,
-    shapes,
-    step,
-)
+from components import compilation, contract, data_files, decisions, eligible_posts, shapes, step
 from components.artifacts import Artifact, Ref
 from components.context import Context
 from components.corpus import Corpus

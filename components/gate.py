@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping
 
-from components import (
-    decisions,
-    models,
-)
+from components import decisions, models
 from components.contest import Result
 from components.context import Context
 from components.decisions import Comparison, Decision
@@ -15,9 +12,8 @@ from phoenix import user_metrics
 from phoenix.baselines import MostPopular
 
 
-def _comparison(
-    context: Context, metric: str, results: Mapping[str, Result], role: str
-) -> Comparison:
+def compare(context: Context, metric: str, results: Mapping[str, Result], role: str) -> Comparison:
+    """Compares candidate and champion of a role by a metric, with the interval of the gain."""
     section = context.config.evaluate_models
     candidate, champion = results.get("candidate"), results.get("champion")
     interval = None
@@ -34,7 +30,7 @@ def _comparison(
     )
 
 
-def _decide(
+def decide(
     context: Context,
     entrants: Entrants,
     comparison: Comparison,
@@ -42,6 +38,7 @@ def _decide(
     force: str | None,
     reason: str | None,
 ) -> Decision:
+    """Decides which model of a role goes on, and why; `force` overrules the comparison."""
     untrained = None if entrants.has_candidate else entrants.candidate.facts["reason"]
     is_better, why = decisions.judge(comparison, untrained=untrained)
     reasons = [why, *(note for note in entrants.notes if note != untrained)]

@@ -24,13 +24,13 @@ from typing import Any
 
 from components import processes
 from components.airflow_client import AirflowClient, RefusedError
-from components.airflow_settings import _DAGS, settings_text, write_private
+from components.airflow_settings import DAGS_FOLDER, settings_text, write_private
 from components.config import Config
 from components.contract import LATE_DAG, Dag
 from components.deployment import USER, Deployment
 from components.errors import BadConfigurationError, TryAgainError
 from components.ports import reserved_port
-from components.process_groups import _is_alive, _signal, end_groups, strangers
+from components.process_groups import end_groups, is_alive, send_signal, strangers
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class LocalAirflow:
     def is_running(self) -> bool:
         """Whether all of its processes live."""
         members = self._members()
-        return bool(members) and all(_is_alive(*member) for member in members.values())
+        return bool(members) and all(is_alive(*member) for member in members.values())
 
     @property
     def url(self) -> str:
@@ -107,7 +107,7 @@ class LocalAirflow:
         for names in (("scheduler", "dag-processor"), ("api-server",)):
             end_groups([members[name] for name in names if name in members])
         for pid in strangers(self.deployment.home):
-            _signal(pid, signal.SIGKILL)
+            send_signal(pid, signal.SIGKILL)
         self._state.unlink(missing_ok=True)
 
     def log(self, name: str) -> Path:
@@ -164,7 +164,7 @@ class LocalAirflow:
             if all(health.get(part) == "healthy" for part in wanted):
                 return
             for name, member in self._members().items():
-                if not _is_alive(*member):
+                if not is_alive(*member):
                     raise TryAgainError(
                         f"Airflow's {name} ended while it started. Its log is {self.log(name)}:\n"
                         + self.log(name).read_text(errors="replace")[-2_000:]
@@ -193,7 +193,7 @@ class LocalAirflow:
                         client.patch(f"dags/{dag_id}", {"is_paused": False})
                 return
             time.sleep(0.2)
-        raise TryAgainError(f"Airflow does not see the DAGs in {_DAGS}.")
+        raise TryAgainError(f"Airflow does not see the DAGs in {DAGS_FOLDER}.")
 
     def _read_state(self) -> dict[str, Any]:
         try:

@@ -11,25 +11,27 @@ from components import processes
 _STOP_SECONDS = 30.0
 
 
-def _is_alive(pid: int, started: str | None) -> bool:
+def is_alive(pid: int, started: str | None) -> bool:
+    """Whether a process runs that started at this moment; numbers are given out again."""
     return started is not None and processes.started(pid) == started
 
 
 def end_groups(leaders: list[tuple[int, str | None]]) -> None:
     """Ends the process groups of `leaders`: SIGTERM, a while to go, SIGKILL."""
-    living = [leader for leader in leaders if _is_alive(*leader)]
+    living = [leader for leader in leaders if is_alive(*leader)]
     for pid, _ in living:
-        _signal(-pid, signal.SIGTERM)
+        send_signal(-pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
-    while any(_is_alive(*leader) for leader in living) and time.monotonic() < deadline:
+    while any(is_alive(*leader) for leader in living) and time.monotonic() < deadline:
         time.sleep(0.05)
     for pid, _ in living:
-        _signal(-pid, signal.SIGKILL)
+        send_signal(-pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):  # not ours: another command started it
             os.waitpid(pid, 0)
 
 
-def _signal(target: int, number: signal.Signals) -> None:
+def send_signal(target: int, number: signal.Signals) -> None:
+    """Sends a signal to a process or, with a negative number, a group that may be gone."""
     try:
         os.kill(target, number)
     except (ProcessLookupError, PermissionError):

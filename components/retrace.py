@@ -10,14 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components import (
-    audience,
-    compilation,
-    contract,
-    eligible_posts,
-    releases,
-    requests,
-)
+from components import audience, compilation, contract, eligible_posts, releases, requests
 from components.artifacts import Store
 from components.config import Config
 from components.context import Context

@@ -10,7 +10,7 @@ from components.errors import StoppedError
 
 
 @contextmanager
-def _stoppable() -> Iterator[Callable[[], None]]:
+def stoppable() -> Iterator[Callable[[], None]]:
     """Turns the first SIGTERM or Ctrl-C into StoppedError; yields what makes us deaf to them.
 
     Once the work is done, its result is about to be said: a signal must not take that back.
@@ -36,8 +36,8 @@ def _stoppable() -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def stop_between_steps() -> Iterator[Callable[[], bool]]:
-    """For work that must not be torn apart: yields what says whether somebody asked to stop.
+def deferred_stop() -> Iterator[Callable[[], bool]]:
+    """Yields a function that says whether somebody asked to stop, for work that must not tear.
 
     Meanwhile SIGTERM and Ctrl-C interrupt nothing; the work asks, saves, and raises StoppedError.
     Work that ended without asking is interrupted then.

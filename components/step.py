@@ -25,7 +25,7 @@ from components.config_loading import load
 from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, StepError, StoppedError
-from components.signals import _stoppable
+from components.signals import stoppable
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def main(step: contract.Step, run: Run, argv: Sequence[str] | None = None) -> in
     values = {option.name: getattr(options, option.name) for option in step.options}
     started_at, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     context = None
-    with _stoppable() as cannot_be_stopped_any_more:
+    with stoppable() as cannot_be_stopped_any_more:
         try:
             config = load(Path(options.config))
             context = Context(step, config, _day(options.day, config), Store(config.store))

@@ -6,11 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components import (
-    releases,
-    shapes,
-    training_settings,
-)
+from components import releases, shapes, training_settings
 from components.artifacts import Artifact
 from components.context import Context
 from components.models import ModelFolder

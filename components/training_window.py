@@ -191,7 +191,7 @@ def _result(
     try:
         with (
             training_settings.in_the_words_of_the_file(plan.role),
-            signals.stop_between_steps() as should_stop,
+            signals.deferred_stop() as should_stop,
         ):
             return TrainRunner(
                 model_config=model_config,

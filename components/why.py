@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from components.artifacts import Store
 from components.config import Config
-from components.explain import Feed, Item, _decisive, feed
+from components.explain import Feed, Item, decisive_contributions, feed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def _reasons_for(item: Item) -> list[str]:
     else:
         score = "" if item.retrieval_score is None else f" with {item.retrieval_score:.3f}"
         reasons = [f"Retrieval found it near the user's interests{score}."]
-    for each in _decisive(item):
+    for each in decisive_contributions(item):
         reasons.append(
             f"{each.action}: probability {each.probability:.1%} times weight {each.weight:g} "
             f"gives {each.value:+.4f}."

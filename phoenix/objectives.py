@@ -28,12 +28,7 @@ from phoenix.recsys_model import (
     RecsysModelOutput,
 )
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.windows import (
-    DWELL_SCALE_SECONDS,
-    check_actions,
-    positive_bits,
-    unpack_actions,
-)
+from phoenix.windows import DWELL_SCALE_SECONDS, check_actions, positive_bits, unpack_actions
 
 if TYPE_CHECKING:
     from phoenix.train_config import TrainConfig  # which knows next items, which know this

@@ -13,10 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix.batches import (
-    padded,
-    windows_between,
-)
+from phoenix.batches import padded, windows_between
 from phoenix.checkpoint import described
 from phoenix.config import check
 from phoenix.embedding import initial_tables, lookup, settled, with_decay

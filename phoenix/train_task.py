@@ -18,12 +18,7 @@ from phoenix.days import DAY_MS
 from phoenix.hashing import HashSpec
 from phoenix.loss_config import NegativesConfig
 from phoenix.model_runners import ModelConfig
-from phoenix.next_item import (
-    Catalogue,
-    NextItemBatch,
-    NextItemBatches,
-    NextItemObjective,
-)
+from phoenix.next_item import Catalogue, NextItemBatch, NextItemBatches, NextItemObjective
 from phoenix.objectives import Objective, objective_of
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import TrainConfig

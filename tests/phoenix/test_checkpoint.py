@@ -8,10 +8,7 @@ import numpy as np
 import pytest
 
 from phoenix import verified_files
-from phoenix.checkpoint import (
-    load_model,
-    save_model,
-)
+from phoenix.checkpoint import load_model, save_model
 from phoenix.trained import RankingTransformer, TwoTower
 from phoenix.verified_files import CheckpointError
 from tests.phoenix.planted import RANKER, RETRIEVAL, SPEC, untrained, world

@@ -8,14 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phoenix import metrics
-from phoenix.mergeable_metrics import (
-    Coverage,
-    Deviations,
-    ScoreBins,
-    Sums,
-    WeightedMean,
-    merged,
-)
+from phoenix.mergeable_metrics import Coverage, Deviations, ScoreBins, Sums, WeightedMean, merged
 
 # Half a logit apart: every score has a bin of its own.
 GRID = 1 / (1 + np.exp(-np.arange(-6, 6.5, 0.5)))

@@ -12,15 +12,7 @@ from phoenix.embedding import lookup
 from phoenix.objectives import objective_of
 from phoenix.recommender import Ranker, Retriever
 from phoenix.train_config import TrainConfig
-from tests.phoenix.planted import (
-    ACTIONS,
-    NUM_POSTS,
-    RANKER,
-    RETRIEVAL,
-    author_of,
-    untrained,
-    world,
-)
+from tests.phoenix.planted import ACTIONS, NUM_POSTS, RANKER, RETRIEVAL, author_of, untrained, world
 
 WINDOWS = world(40).windows
 POSTS = np.arange(1, NUM_POSTS + 1)

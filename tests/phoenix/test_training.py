@@ -30,15 +30,7 @@ from phoenix.train_step import train_step
 from phoenix.training import Progress, StopTraining, TrainRunner
 from phoenix.user_metrics import retrieval
 from phoenix.verified_files import CheckpointError
-from tests.phoenix.planted import (
-    ACTIONS,
-    NUM_POSTS,
-    RANKER,
-    RETRIEVAL,
-    author_of,
-    runner,
-    world,
-)
+from tests.phoenix.planted import ACTIONS, NUM_POSTS, RANKER, RETRIEVAL, author_of, runner, world
 
 SMALL = world(200).windows
 HELD_OUT = world(1500, seed=1)

@@ -8,14 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components import (
-    attribute_files,
-    event_log,
-    featurizer,
-    requests,
-    shapes,
-    windows_files,
-)
+from components import attribute_files, event_log, featurizer, requests, shapes, windows_files
 from components.attribute_config import AttributesConfig
 from components.config import Config
 from components.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
