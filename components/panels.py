@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from components import account_panel, day_checks, masks, releases, skew
+from components import account_panel, day_checks, explain, masks, releases, skew
 from components.day_facts import DayFacts
 from components.day_statistics import STATISTICS_FILE
 from components.errors import BadDataError
@@ -250,14 +250,12 @@ def feeds(facts: DayFacts) -> Panel | None:
 
 
 def _examples(facts: DayFacts) -> list[Panel]:
-    from components import explain
-
     ref = facts.refs[releases.FEEDS]
     users = explain.example_users(facts.store, ref, facts.config.report.num_example_feeds)
     found = explain.feeds_of(facts.store, facts.config, ref, users)
     return [
         {
-            "user": _name_of(facts, feed.user_id),
+            "user": masks.user_name(feed.user_id, facts.config),
             "num_items": len(feed.items),
             "items": [
                 {
@@ -272,11 +270,6 @@ def _examples(facts: DayFacts) -> list[Panel]:
         }
         for feed in found
     ]
-
-
-def _name_of(facts: DayFacts, user_id: int) -> str:
-    """Returns the id as it is if configured so, or else a short name that does not show it."""
-    return masks.user_name(user_id, facts.config)
 
 
 def _drawing(facts: DayFacts, step: str, name: str) -> str:

@@ -7,7 +7,6 @@ A step module holds `run(context, ...)`, which does the work and returns the art
 import argparse
 import datetime
 import errno
-import importlib
 import json
 import logging
 import os
@@ -18,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from components import contract, records
+from components import contract, records, report
 from components.artifacts import Artifact, Store, Unchanged
 from components.config import Config
 from components.config_loading import load
@@ -116,7 +115,6 @@ def _report(context: Context, record: Mapping[str, Any]) -> None:
     """Keeps the record and draws the day's page; a trouble here changes no result."""
     try:
         records.write(context.store, record)
-        report = importlib.import_module("components.report")
         for day in (context.day, *context.also_changed):
             report.refresh(context.store, context.config, day)
     except Exception:

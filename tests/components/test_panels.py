@@ -63,12 +63,6 @@ def test_a_release_that_was_rolled_back_says_by_whom(world) -> None:
     assert (shown["is_live"], shown["live_day"]) == (False, "2026-01-02")
 
 
-def test_the_same_user_has_the_same_short_name_and_others_another(facts: DayFacts) -> None:
-    names = [panels._name_of(facts, user) for user in (1, 1, 2)]
-    assert names[0] == names[1] != names[2]
-    assert names[0] != "1"
-
-
 @pytest.mark.parametrize(
     ("values", "best"),
     [([0.1, 0.2, None], 0.2), ([0.2, 0.2], None), ([None], None), ([], None)],
