@@ -1,4 +1,4 @@
-"""A small world that has run for three days, for every test that needs releases and feeds."""
+"""What tests of the steps start from: three days of a small world, or a log of a few rows."""
 
 import datetime
 import shutil
@@ -11,6 +11,7 @@ from components import contract, releases
 from components.artifacts import Artifact, Store
 from components.config import Config
 from components.config_loading import load
+from tests.components.small_log import KUAIRAND, Deployment, row
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 CHAIN = tuple(contract.STEPS)
@@ -149,3 +150,17 @@ def three_days(tmp_path_factory: pytest.TempPathFactory) -> World:
 def world(three_days: World, tmp_path: Path) -> World:
     """A copy of the three finished days, free to be changed."""
     return three_days.copy(tmp_path / "world")
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Deployment:
+    """A configuration for a log of a few rows, which a test writes."""
+    deployment = Deployment(tmp_path, capsys)
+    deployment.configure(KUAIRAND)
+    return deployment
+
+
+@pytest.fixture(name="row")
+def row_function() -> object:
+    """The function that makes a good row."""
+    return row

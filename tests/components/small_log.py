@@ -83,16 +83,3 @@ class Deployment:
     def record(self, name: str, day: str = DAY) -> dict:
         """The record of a step's last run."""
         return json.loads(self.store.storage.read(f"records/{day}/{name}.json"))
-
-
-@pytest.fixture
-def deployment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Deployment:
-    made = Deployment(tmp_path, capsys)
-    made.configure(KUAIRAND)
-    return made
-
-
-@pytest.fixture(name="row")
-def row_function() -> object:
-    """The function that makes a good row."""
-    return row

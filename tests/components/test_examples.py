@@ -10,7 +10,7 @@ import pytest
 
 from components.contract import ExitCode
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 STEPS = ("ingest_events", "validate_events", "build_features")
 
 

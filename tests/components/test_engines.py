@@ -18,7 +18,7 @@ from components.engine_config import EngineConfig
 from components.settlement import Arrivals
 from phoenix.days import midnight_ms
 from schemas.events import INGESTED, REJECTED
-from tests.components.data.event_rows import config_of, write_day
+from tests.components.event_rows import config_of, write_day
 
 Row = Callable[..., dict]
 DUCKDB, SPARK = EngineConfig(), EngineConfig(name="spark", spark_master="local[2]")

@@ -5,7 +5,7 @@ import numpy as np
 from components import feature_state
 from components.feature_state import State
 from components.impression_facts import ImpressionFacts
-from tests.components.data.event_rows import config_of, day_of, write_day, write_posts
+from tests.components.event_rows import config_of, day_of, write_day, write_posts
 
 
 def test_the_first_day_begins_with_nothing() -> None:

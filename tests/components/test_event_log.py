@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from components import event_log
 from components.engine_config import EngineConfig
 from components.event_log import UserStream, side_by_side
-from tests.components.data.event_rows import ms, write_day
+from tests.components.event_rows import ms, write_day
 
 EMPTY = (np.empty(0, np.int64), np.empty(0, np.int64))
 rows = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 99)), max_size=30)

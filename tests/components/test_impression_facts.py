@@ -6,7 +6,7 @@ import pytest
 from components import attribute_files, event_log
 from components.attribute_config import AttributesConfig
 from components.impression_facts import ImpressionFacts
-from tests.components.data.event_rows import (
+from tests.components.event_rows import (
     STEPS_PER_DAY,
     config_of,
     created_at,

@@ -16,7 +16,7 @@ from components.feature_state import State
 from components.impression_facts import ImpressionFacts
 from components.windows_files import FeaturesWriter
 from phoenix.windows import Windows
-from tests.components.data.event_rows import (
+from tests.components.event_rows import (
     STEPS_PER_DAY,
     Row,
     config_of,
