@@ -13,6 +13,9 @@ LAYERS = {
     "components": {"phoenix", "schemas"},
     "dags": {"components"},
 }
+# The rooms of components, lowest first, and those that each may import; `contract` and `errors` are
+# open to all, and steps import every room but `cli` and `local`.
+ROOMS: dict[str, set[str]] = {}  # ROOMS
 MAX_LINES = 500
 
 
@@ -44,6 +47,29 @@ def test_layer_imports_only_lower_layers(layer: str) -> None:
     allowed = LAYERS[layer] | {layer}
     for path in (ROOT / layer).rglob("*.py"):
         assert packages(imported_modules(path)) & LAYERS.keys() <= allowed, path
+
+
+def room_of(module: str) -> str | None:
+    """The room of a module of components; None for a module that is in none."""
+    parts = module.split(".")
+    is_room = parts[0] == "components" and len(parts) > 1 and (ROOT / "/".join(parts[:2])).is_dir()
+    return parts[1] if is_room else None
+
+
+def test_every_room_has_its_place() -> None:
+    folders = {path.parent.name for path in (ROOT / "components").glob("*/__init__.py")}
+    assert folders == ROOMS.keys()
+    for number, (room, lower) in enumerate(ROOMS.items()):
+        assert lower <= set(list(ROOMS)[:number]), f"{room} imports a room above it"
+
+
+def test_rooms_import_only_the_rooms_they_may() -> None:
+    for room, lower in ROOMS.items():
+        for path in (ROOT / "components" / room).rglob("*.py"):
+            ours = {name for name in imported_modules(path) if name.startswith("components.")}
+            flat = {name.split(".")[1] for name in ours if room_of(name) is None}
+            assert {room_of(name) for name in ours} - {None} <= lower | {room}, path
+            assert flat <= {"contract", "errors"}, path
 
 
 def test_contract_needs_the_standard_library_alone() -> None:
