@@ -21,10 +21,10 @@ import pyarrow.csv as csv
 from benchmarks import features, pipeline
 from benchmarks.measurement import Result
 from components import contract, feature_state, featurizer, shapes
-from components.artifacts import Store
 from components.config_loading import load
 from components.context import Context
 from components.impression_facts import ImpressionFacts
+from components.store.artifacts import Store
 from components.windows_files import FeaturesWriter
 
 _FIRST = datetime.date(2026, 1, 1)

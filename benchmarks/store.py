@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measurement import Result, rates
-from components.artifacts import Recipe, Store
+from components.store.artifacts import Recipe, Store
 
 _NUM_FILES, _FILE_BYTES = 8, 1 << 25
 

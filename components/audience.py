@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.artifacts import Artifact, Ref
 from components.context import Context
 from components.data_files import ACCEPTED_FILE
+from components.store.artifacts import Artifact, Ref
 
 
 @dataclass(frozen=True)

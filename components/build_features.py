@@ -20,10 +20,10 @@ from components import (
     shapes,
     step,
 )
-from components.artifacts import Artifact
 from components.context import Context
 from components.data_files import ACCEPTED_FILE
 from components.impression_facts import ImpressionFacts
+from components.store.artifacts import Artifact
 from components.windows_files import FeaturesWriter
 from phoenix import attributes
 

@@ -21,8 +21,8 @@ from components.contract import ExitCode
 from components.errors import BadConfigurationError, StepError
 
 if TYPE_CHECKING:
-    from components.artifacts import Store
     from components.config import Config
+    from components.store.artifacts import Store
 
 CONFIG_VARIABLE = "PHOENIX_CONFIG"
 _INTERRUPTED = 130  # what typer returns after Ctrl-C
@@ -390,8 +390,8 @@ def doctor(
 @_commands.command(epilog="Example: `phoenix report --day 2026-01-03`")
 def report(config: ConfigOption = None, day: DayOption = None) -> None:
     """Draw the page of a day again, or of every day, and say where the pages are."""
-    from components import records
     from components import report as pages
+    from components.store import records
 
     loaded, store = _opened(config)
     asked = _parsed(day)
@@ -430,8 +430,8 @@ def chosen_config(given: Path | None) -> Path:
 
 
 def _opened(config: Path | None) -> "tuple[Config, Store]":
-    from components.artifacts import Store
     from components.config_loading import load
+    from components.store.artifacts import Store
 
     loaded = load(chosen_config(config))
     return loaded, Store(loaded.store)

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from components.artifacts import Store
+from components.store.artifacts import Store
 
 
 def use_cache(store: Store) -> Path:

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from components import contract, provenance
-from components.artifacts import Artifact, Draft, Recipe, Ref, Store
 from components.config import Config
 from components.errors import BadDataError
+from components.store.artifacts import Artifact, Draft, Recipe, Ref, Store
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ from components import (
     row_account,
     settlement,
 )
-from components.artifacts import Store
 from components.config import Config
 from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
 from components.settlement import Settled
+from components.store.artifacts import Store
 from schemas.rules import RULES
 
 _ERRORS = {

@@ -13,9 +13,9 @@ from typing import Any
 
 import jinja2
 
-from components.artifacts import Store
 from components.day_checks import DayChecks, described
 from components.quarantine import RuleReport
+from components.store.artifacts import Store
 
 _CLASSES = {"critical": "failed", "warning": "warning", "info": "info"}
 _LABELS = (

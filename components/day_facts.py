@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components import contract, records
-from components.artifacts import Ref, Store
+from components import contract
 from components.config import Config
 from components.errors import BadDataError
+from components.store import records
+from components.store.artifacts import Ref, Store
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from components.artifacts import Artifact, Ref, Store
 from components.models import ModelFolder
+from components.store.artifacts import Artifact, Ref, Store
 
 FALLBACK = "fallback"  # folder of the most popular recommender, in evaluations and releases
 

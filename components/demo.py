@@ -19,7 +19,6 @@ from types import FrameType
 from typing import NoReturn
 
 from components import demo_view, sources
-from components.artifacts import Store
 from components.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
 from components.config import Config
 from components.config_loading import load
@@ -28,6 +27,7 @@ from components.errors import BadConfigurationError, BadDataError, TryAgainError
 from components.local_airflow import LocalAirflow
 from components.process_groups import homes_in_use
 from components.source_config import SyntheticSource
+from components.store.artifacts import Store
 
 ROOT = Path("var")
 NUM_DAYS = 4  # of the synthetic world

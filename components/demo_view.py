@@ -13,13 +13,14 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from components import explain, records, releases, report, terminal
+from components import explain, releases, report, terminal
 from components import why as components_why
-from components.artifacts import Ref, Store
 from components.cascade import Cascade
 from components.config import Config
 from components.contract import Dag
 from components.errors import BadDataError
+from components.store import records
+from components.store.artifacts import Ref, Store
 
 _NUM_EXAMPLES = 3
 _EXAMPLE_PLACES = 5

@@ -19,12 +19,13 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from components import contract, late_rows, layouts, leases, records, releases, training_settings
-from components.artifacts import Ref, Store
+from components import contract, late_rows, layouts, releases, training_settings
 from components.config import Config
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError
 from components.source_config import SyntheticSource
+from components.store import leases, records
+from components.store.artifacts import Ref, Store
 
 DISTRIBUTION = "phoenix-pipeline"
 PYTHON = ((3, 11), (3, 14))  # from, and below

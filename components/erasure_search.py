@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from components import contract
-from components.artifacts import Store
 from components.config import Config
 from components.erasure import ForgottenUsers, forgotten_users, forgotten_users_in
 from components.errors import BadConfigurationError
-from components.storage import MANIFEST
+from components.store.artifacts import Store
+from components.store.storage import MANIFEST
 
 _USER_COLUMNS = ("user_id", "user_ids")
 

@@ -21,13 +21,13 @@ from components import (
     step,
     windows_files,
 )
-from components.artifacts import Artifact
 from components.contest import RankingContest, RetrievalContest
 from components.context import Context
 from components.decisions import Decision
 from components.entrants import entrants_of, most_popular
 from components.errors import BadConfigurationError
 from components.gate import compare, decide
+from components.store.artifacts import Artifact
 from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from components import releases
-from components.artifacts import Ref, Store
 from components.config import Config
 from components.errors import BadDataError
+from components.store.artifacts import Ref, Store
 
 FEEDS_FILE = "feeds.parquet"  # of publish_feeds
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from components import compilation, contract, data_files, decisions, eligible_posts, shapes, step
-from components.artifacts import Artifact, Ref
 from components.context import Context
 from components.corpus import Corpus
 from components.errors import BadDataError
 from components.known_values import KnownValues
 from components.post_facts import PostFacts
+from components.store.artifacts import Artifact, Ref
 from phoenix import attributes
 from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError
 from phoenix.hashing import HashSpec, collision_report

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from components import contract, erasure, event_log, row_account, windows_files
-from components.artifacts import Ref
 from components.context import Context
 from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from components.engine_config import EngineConfig
@@ -24,6 +23,7 @@ from components.errors import BadDataError
 from components.event_log import Arrays
 from components.impression_facts import ImpressionFacts
 from components.step_config import FeaturesConfig
+from components.store.artifacts import Ref
 from phoenix import attributes
 from phoenix.attributes import Attribute
 from phoenix.days import DAY_MS, midnight_ms

@@ -30,7 +30,6 @@ from components import (
     sources,
     step,
 )
-from components.artifacts import Artifact
 from components.config import Config
 from components.context import Context
 from components.errors import BadDataError
@@ -40,6 +39,7 @@ from components.layouts import layout
 from components.row_checks import Rejections
 from components.source_config import SyntheticSource
 from components.sources import DayRows
+from components.store.artifacts import Artifact
 from phoenix.synthetic import World, WorldConfig
 from schemas.events import INGESTED
 from schemas.posts import POSTS

@@ -18,11 +18,11 @@ from components import (
     shards,
     step,
 )
-from components.artifacts import Artifact
 from components.context import Context
 from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from components.errors import BadConfigurationError
 from components.serving import Server
+from components.store.artifacts import Artifact
 from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from components.artifacts import Artifact
 from components.errors import BadDataError
+from components.store.artifacts import Artifact
 from phoenix import baselines
 from phoenix.recommender import Retriever
 

@@ -3,10 +3,10 @@
 import datetime
 from collections.abc import Sequence
 
-from components.artifacts import Ref
 from components.config import Config
 from components.context import Context
 from components.errors import BadDataError
+from components.store.artifacts import Ref
 
 
 def days_before(config: Config, day: datetime.date, count: int) -> list[datetime.date]:

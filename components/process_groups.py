@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from components import processes
+from components.store import processes
 
 _STOP_SECONDS = 30.0
 

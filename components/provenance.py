@@ -11,7 +11,7 @@ _OURS = ("components", "phoenix", "schemas")
 _PLUMBING = frozenset(
     (
         "components.actions",
-        "components.artifacts",
+        "components.store.artifacts",
         "components.config",
         "components.config_base",
         "components.config_loading",
@@ -19,20 +19,20 @@ _PLUMBING = frozenset(
         "components.contract",
         "components.day_facts",
         "components.errors",
-        "components.leases",
+        "components.store.leases",
         "components.panels",
-        "components.pointers",
-        "components.processes",
+        "components.store.pointers",
+        "components.store.processes",
         "components.provenance",
         "components.quality_config",
-        "components.records",
+        "components.store.records",
         "components.report",
         "components.sections",
         "components.signals",
         "components.source_config",
         "components.step",
         "components.step_config",
-        "components.storage",
+        "components.store.storage",
     )
 )
 _LIBRARIES = (

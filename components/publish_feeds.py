@@ -21,10 +21,10 @@ from components import (
     step,
 )
 from components import shards as components_shards
-from components.artifacts import Artifact, Ref, Unchanged
 from components.context import Context
 from components.corpus import Corpus
 from components.errors import BadDataError
+from components.store.artifacts import Artifact, Ref, Unchanged
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.artifacts import Artifact, Ref, Store
 from components.errors import BadConfigurationError
-from components.pointers import Entry, Pointer
+from components.store.artifacts import Artifact, Ref, Store
+from components.store.pointers import Entry, Pointer
 
 RELEASE = "publish_release"
 FEEDS = "publish_feeds"

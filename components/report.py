@@ -16,10 +16,11 @@ from typing import Any
 
 import jinja2
 
-from components import contract, records, sections
-from components.artifacts import Store
+from components import contract, sections
 from components.config import Config
 from components.day_facts import DayFacts
+from components.store import records
+from components.store.artifacts import Store
 
 _ATTEMPTS = 3
 _DIGITS = ((1_000, 0), (100, 1), (10, 2), (1, 3))  # from this value on, so many decimals

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components import data_files
-from components.artifacts import Artifact
 from components.errors import BadDataError
+from components.store.artifacts import Artifact
 from phoenix.days import DAY_MS, day_of_number
 
 FATES = ("accepted", "duplicate", "quarantined", "late")

@@ -13,11 +13,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from components import erasure
-from components.artifacts import Artifact
 from components.config import Config
 from components.errors import BadConfigurationError, TryAgainError
 from components.feed_files import FEEDS_FILE
 from components.step_config import PostgresSink, RedisSink
+from components.store.artifacts import Artifact
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from components import arrivals, day_archive, raw_files
-from components.artifacts import Store
 from components.config import Config
 from components.day_archive import DayArchive
 from components.known_posts import Columns, KnownPosts
@@ -27,6 +26,7 @@ from components.raw_rows import RawRows
 from components.row_checks import Rejections, RowCheck
 from components.shown_posts import ShownCollector, ShownPosts
 from components.source_config import SyntheticSource
+from components.store.artifacts import Store
 from phoenix.days import DAY_MS, day_number, day_of_number, midnight_ms
 
 _NUM_REMEMBERED = 8  # days of which the shown posts are kept for the day after

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components import releases, shapes, training_settings
-from components.artifacts import Artifact
 from components.context import Context
 from components.models import ModelFolder
 from components.partitions import days_before
+from components.store.artifacts import Artifact
 
 if TYPE_CHECKING:
     from phoenix.model_runners import ModelConfig

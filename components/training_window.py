@@ -23,12 +23,12 @@ from components import (
     tracking,
     training_settings,
 )
-from components.artifacts import Artifact, Draft, Ref, Unchanged
 from components.context import Context
 from components.errors import BadConfigurationError, BadDataError, StoppedError
 from components.feature_source import FeatureWindows, feature_windows
 from components.models import MODEL
 from components.partitions import features_of
+from components.store.artifacts import Artifact, Draft, Ref, Unchanged
 from components.training_plan import Plan
 
 if TYPE_CHECKING:

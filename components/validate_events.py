@@ -26,10 +26,10 @@ from components import (
     settlement,
     step,
 )
-from components.artifacts import Artifact
 from components.context import Context
 from components.errors import BadDataError
 from components.late_rows import Holder
+from components.store.artifacts import Artifact
 from schemas.posts import POSTS
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from components.artifacts import Store
 from components.config import Config
 from components.explain import Feed, Item, decisive_contributions, feed
+from components.store.artifacts import Store
 
 
 @dataclass(frozen=True, kw_only=True)

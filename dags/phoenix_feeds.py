@@ -9,16 +9,7 @@ from pathlib import Path
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
 from components import contract
-from wiring.steps import (
-    DEFAULTS,
-    FEEDS,
-    RELEASE,
-    SETTINGS,
-    form,
-    mapped_task,
-    shards,
-    task,
-)
+from wiring.steps import DEFAULTS, FEEDS, RELEASE, SETTINGS, form, mapped_task, shards, task
 
 with DAG(
     dag_id=Path(__file__).stem,

@@ -12,15 +12,7 @@ from airflow.sdk import DAG, Param, PartitionedAssetTimetable
 
 from components import contract
 from wiring.approval import CHOICES, Approval
-from wiring.steps import (
-    DEFAULTS,
-    FEATURES,
-    RELEASE,
-    SETTINGS,
-    form,
-    option_param,
-    task,
-)
+from wiring.steps import DEFAULTS, FEATURES, RELEASE, SETTINGS, form, option_param, task
 
 RETRAIN = "{{ params.retrain }}"
 FORCE = "{{ params.force or '' }}"

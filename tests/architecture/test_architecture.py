@@ -15,7 +15,9 @@ LAYERS = {
 }
 # The rooms of components, lowest first, and those that each may import; `contract` and `errors` are
 # open to all, and steps import every room but `cli` and `local`.
-ROOMS: dict[str, set[str]] = {}  # ROOMS
+ROOMS: dict[str, set[str]] = {
+    "store": set(),
+}  # ROOMS
 MAX_LINES = 500
 
 

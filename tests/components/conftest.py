@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from components import contract, releases
-from components.artifacts import Artifact, Store
 from components.config import Config
 from components.config_loading import load
+from components.store.artifacts import Artifact, Store
 from tests.components.small_log import KUAIRAND, Deployment, row
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")

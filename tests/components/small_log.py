@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components import contract
-from components.artifacts import Artifact, Store
+from components.store.artifacts import Artifact, Store
 
 DAY = "2026-01-02"
 START = 1_767_312_000_000  # its first millisecond

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from components import compilation
-from components.artifacts import Store
+from components.store.artifacts import Store
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,9 @@ import datetime
 from pathlib import Path
 
 from components import data_docs, quarantine
-from components.artifacts import Store
 from components.day_checks import DayChecks
 from components.day_statistics import DayStatistics
+from components.store.artifacts import Store
 
 ACCOUNT = {"rows_in": 10, "accepted": 7, "duplicate": 1, "quarantined": 2, "late": 0}
 RULE = quarantine.RuleReport(

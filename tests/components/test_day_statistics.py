@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 
 from components import contract, data_files, day_statistics
-from components.artifacts import Store
 from components.config import Config
 from components.context import Context
 from components.errors import BadDataError
+from components.store.artifacts import Store
 from phoenix import histograms
 from schemas.events import EVENTS
 

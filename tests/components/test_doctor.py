@@ -118,8 +118,9 @@ def test_a_gap_is_named(world) -> None:
 
 def test_what_the_dead_left_behind_is_a_warning(config: Config) -> None:
     code = (
-        "import os, signal; from components import leases; from components.storage import Storage;"
-        f"storage = Storage({config.store!r}); lease = leases.held(storage, 'events/2026-01-01');"
+        "import os, signal\n"
+        "from components.store import leases; from components.store.storage import Storage\n"
+        f"storage = Storage({config.store!r}); lease = leases.held(storage, 'events/2026-01-01')\n"
         "lease.__enter__(); storage.scratch_folder(); os.kill(os.getpid(), signal.SIGKILL)"
     )
     run = subprocess.run([sys.executable, "-c", code])
@@ -130,8 +131,8 @@ def test_what_the_dead_left_behind_is_a_warning(config: Config) -> None:
 
 
 def test_who_is_at_work_is_said(config: Config) -> None:
-    from components import leases
-    from components.storage import Storage
+    from components.store import leases
+    from components.store.storage import Storage
 
     with leases.held(Storage(config.store), "events/2026-01-01"):
         (finding,) = by_check(doctor.examine(config), "leases")

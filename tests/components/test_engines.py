@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 
 from components import data_files, engines, event_log, settlement, spark
-from components.artifacts import Store
 from components.config import Config
 from components.contract import ExitCode
 from components.engine_config import EngineConfig
 from components.settlement import Arrivals
+from components.store.artifacts import Store
 from phoenix.days import midnight_ms
 from schemas.events import INGESTED, REJECTED
 from tests.components.event_rows import config_of, write_day

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from components import shapes
-from components.artifacts import Ref
 from components.contract import ExitCode
 from components.step_config import HashingConfig
+from components.store.artifacts import Ref
 from components.windows_files import read_windows
 from tests.components.conftest import CHAIN, World
 

@@ -10,11 +10,12 @@ import time
 
 import pytest
 
-from components import airflow_settings, ports, process_groups, processes
+from components import airflow_settings, ports, process_groups
 from components.config_loading import load
 from components.deployment import Deployment
 from components.errors import TryAgainError
 from components.local_airflow import LocalAirflow
+from components.store import processes
 
 CONFIG = """
 store: store

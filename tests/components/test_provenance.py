@@ -19,8 +19,8 @@ def digest(tmp_path: Path) -> Digest:
         "components/one.py": "import numpy\nfrom components import shared\n",
         "components/two.py": "def lazily():\n    from phoenix.deep.er import value\n",
         "components/shared.py": "from schemas import columns\n",
-        "components/artifacts.py": "a = 1\n",
-        "components/uses_plumbing.py": "from components.artifacts import a\n",
+        "components/store/artifacts.py": "a = 1\n",
+        "components/uses_plumbing.py": "from components.store.artifacts import a\n",
         "phoenix/__init__.py": "",
         "phoenix/deep/__init__.py": "",
         "phoenix/deep/er.py": "value = 1\n",
@@ -68,7 +68,7 @@ def test_a_digest_moves_with_what_a_module_imports_and_with_nothing_else(
 
 def test_plumbing_is_not_in_a_digest(tmp_path: Path, digest: Digest) -> None:
     before = digest("components.uses_plumbing")
-    (tmp_path / "components/artifacts.py").write_text("a = 2\n")
+    (tmp_path / "components/store/artifacts.py").write_text("a = 2\n")
     assert digest("components.uses_plumbing") == before
 
 

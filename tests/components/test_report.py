@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from components import records, report
-from components.artifacts import Store
+from components import report
 from components.config import Config
 from components.config_loading import load
 from components.panels import all_panels
+from components.store import records
+from components.store.artifacts import Store
 
 LAST = "2026-01-03"
 VOID = {"meta", "img", "br", "link", "input", "hr", "path"}
@@ -208,7 +209,7 @@ def test_steps_that_end_together_lose_no_result(empty: tuple[Store, Config]) -> 
 import datetime, sys
 from pathlib import Path
 from components import records, report
-from components.artifacts import Store
+from components.store.artifacts import Store
 from components.config import load
 config = load(Path({str(Path(config.store).parent / "phoenix.yaml")!r}))
 store = Store(config.store)

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from components import row_account
-from components.artifacts import Recipe
 from components.contract import ExitCode
+from components.store.artifacts import Recipe
 
 Row = Callable[..., dict]
 

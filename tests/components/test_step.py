@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from components import contract, records, step
-from components.artifacts import Artifact, Store
+from components import contract, step
 from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
+from components.store import records
+from components.store.artifacts import Artifact, Store
 
 STEP = contract.TRAIN_RANKER  # it has an option; what it would really do plays no part here
 DAY = "2026-01-02"

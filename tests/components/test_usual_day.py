@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from components import usual_day
-from components.artifacts import Ref
 from components.day_statistics import DayStatistics, PastDay
 from components.drift import Comparison
 from components.quality_config import BaselineConfig
+from components.store.artifacts import Ref
 
 BASELINE = BaselineConfig()
 

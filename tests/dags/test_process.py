@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from components import processes
+from components.store import processes
 from wiring.process import ProcessStep
 
 CONTEXT = {"dag_run": SimpleNamespace(dag_id="phoenix_data", run_id="manual__1")}

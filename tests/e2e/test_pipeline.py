@@ -9,12 +9,13 @@ from urllib.parse import quote
 
 import pytest
 
-from components import demo, records, releases
+from components import demo, releases
 from components.airflow_client import RefusedError
-from components.artifacts import Store
 from components.cascade import TaskRun, error_in_log
 from components.config_loading import load
 from components.contract import STEPS, Dag
+from components.store import records
+from components.store.artifacts import Store
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from components import leases, processes
 from components.errors import TryAgainError
-from components.pointers import Pointer
-from components.storage import Storage
+from components.store import leases, processes
+from components.store.pointers import Pointer
+from components.store.storage import Storage
 
 NAME = "events/2026-01-01"
 
@@ -25,7 +25,7 @@ def _other_process(storage: Storage, then: str) -> subprocess.Popen[str]:
     code = f"""
 import os, signal, time
 from components import leases
-from components.storage import Storage
+from components.store.storage import Storage
 with leases.held(Storage({storage.url!r}), {NAME!r}) as lease:
     print(lease.token, flush=True)
     {then}

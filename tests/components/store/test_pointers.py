@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from components.errors import BadDataError, TryAgainError
-from components.pointers import Pointer, default_actor
-from components.storage import Storage
+from components.store.pointers import Pointer, default_actor
+from components.store.storage import Storage
 
 NUM_PROCESSES = 8
 MOVES_EACH = 12
@@ -84,8 +84,8 @@ def test_eight_processes_lose_no_move(tmp_path: Path) -> None:
     code = f"""
 import sys
 from components.errors import BadDataError, TryAgainError
-from components.pointers import Pointer
-from components.storage import Storage
+from components.store.pointers import Pointer
+from components.store.storage import Storage
 pointer = Pointer(Storage({str(tmp_path)!r}), "live")
 sys.stdin.read(1)
 done = 0

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import leases
-from components.artifacts import Artifact, Recipe, Ref, Store, Unchanged
 from components.errors import BadDataError, TryAgainError
-from components.pointers import Pointer
+from components.store import leases
+from components.store.artifacts import Artifact, Recipe, Ref, Store, Unchanged
+from components.store.pointers import Pointer
 
 RECIPE = Recipe(
     kind="events",
@@ -30,7 +30,7 @@ RECIPE = Recipe(
 FILES = {"data.bin": bytes(range(256)), "deep/er/note.txt": b"hello"}
 WRITER = """
 import sys, time
-from components.artifacts import Recipe, Store
+from components.store.artifacts import Recipe, Store
 store, files, pause = Store(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 recipe = Recipe(kind="events", partition="2026-01-01", inputs=[], config={}, code="c",
                 libraries={})

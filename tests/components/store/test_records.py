@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from components import records
-from components.artifacts import Store
+from components.store import records
+from components.store.artifacts import Store
 
 
 @pytest.fixture

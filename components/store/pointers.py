@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.errors import BadDataError, TryAgainError
-from components.storage import Storage
+from components.store.storage import Storage
 
 _ENTRY_NAME = re.compile(r"[0-9]{8,}\.json")
 

@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components import leases
 from components.errors import BadDataError, TryAgainError
-from components.pointers import Entry, Pointer
-from components.storage import MANIFEST, Storage
+from components.store import leases
+from components.store.pointers import Entry, Pointer
+from components.store.storage import MANIFEST, Storage
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import processes
 from components.errors import BadConfigurationError
-from components.storage import MANIFEST, Storage
+from components.store import processes
+from components.store.storage import MANIFEST, Storage
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -123,7 +123,7 @@ def test_drafts_of_the_dead_are_removed_and_those_of_the_living_stay(tmp_path: P
     storage = Storage(str(tmp_path))
     mine = storage.scratch_folder()
     code = (
-        "import os, signal; from components.storage import Storage;"
+        "import os, signal; from components.store.storage import Storage;"
         f"print(Storage({str(tmp_path)!r}).scratch_folder(), flush=True);"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -2,7 +2,7 @@ import os
 import subprocess
 import sys
 
-from components import processes
+from components.store import processes
 
 
 def test_this_process_lives_and_keeps_its_start() -> None:
@@ -27,6 +27,6 @@ def test_another_process_started_at_another_time() -> None:
 
 
 def test_the_machine_has_one_name() -> None:
-    code = "from components import processes; print(processes.machine())"
+    code = "from components.store import processes; print(processes.machine())"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert other.stdout.strip() == processes.machine()

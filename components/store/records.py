@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from components.artifacts import Store
+from components.store.artifacts import Store
 
 
 def write(store: Store, record: Mapping[str, Any]) -> None:

@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from components import processes
 from components.errors import TryAgainError
-from components.pointers import Entry, Pointer
-from components.storage import Storage
+from components.store import processes
+from components.store.pointers import Entry, Pointer
+from components.store.storage import Storage
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from components import processes
 from components.errors import BadConfigurationError
+from components.store import processes
 from phoenix.verified_files import sync
 
 MANIFEST = "manifest.json"
