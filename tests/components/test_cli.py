@@ -289,7 +289,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(three_days) -> None:
 
 def test_ctrl_c_ends_with_75_and_one_word(three_days) -> None:
     command = (
-        "import sys, time; from components import cli, releases\n"
+        "import sys, time\nfrom components import cli\nfrom components import releases\n"
         "def wait(store):\n    print('waiting', flush=True); time.sleep(60)\n"
         "releases.list_releases = wait\n"
         f"sys.exit(cli.app(['releases', 'list', '-c', {str(three_days.path)!r}]))"
