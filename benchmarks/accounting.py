@@ -11,9 +11,9 @@ import numpy as np
 
 from benchmarks.measurement import Result
 from components import data_files, settlement
-from components.config import Config
 from components.contract import parse_day
 from components.event_ids import event_ids
+from components.settings.config import Config
 from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED, REJECTED
 

@@ -21,9 +21,9 @@ import pyarrow.csv as csv
 from benchmarks import features, pipeline
 from benchmarks.measurement import Result
 from components import contract, feature_state, featurizer, shapes
-from components.config_loading import load
 from components.context import Context
 from components.impression_facts import ImpressionFacts
+from components.settings.loading import load
 from components.store.artifacts import Store
 from components.windows_files import FeaturesWriter
 

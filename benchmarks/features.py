@@ -19,7 +19,7 @@ from components import data_files, featurizer, shapes
 from components.data_files import IMPRESSIONS_FILE
 from components.feature_state import State
 from components.impression_facts import ImpressionFacts
-from components.step_config import FeaturesConfig
+from components.settings.steps import FeaturesConfig
 from components.windows_files import FeaturesWriter
 from phoenix import days
 from schemas.events import EVENTS

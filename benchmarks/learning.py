@@ -19,11 +19,11 @@ import numpy as np
 from benchmarks import pipeline
 from benchmarks.measurement import Result
 from components import contract, data_files, eligible_posts, shapes, windows_files
-from components.config import Config
-from components.config_loading import load
 from components.contest import RetrievalContest
 from components.context import Context
-from components.source_config import SyntheticSource
+from components.settings.config import Config
+from components.settings.loading import load
+from components.settings.source import SyntheticSource
 from components.store.artifacts import Store
 from phoenix import metrics
 from phoenix.synthetic import World, WorldConfig

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from benchmarks.measurement import Result
 from components import data_files, day_checks
-from components.config import Config
+from components.settings.config import Config
 from schemas.events import EVENTS
 
 _NUM_ROWS, _LIMIT_SECONDS = 10_000_000, 12.0

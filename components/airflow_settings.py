@@ -6,8 +6,8 @@ import secrets
 import sys
 from pathlib import Path
 
-from components.config import Config
 from components.deployment import USER, Deployment
+from components.settings.config import Config
 
 PARALLEL_TASKS = 4  # data, release and feeds of neighbouring days, and one that is ending
 

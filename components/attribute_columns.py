@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components import cells as cell_parsers
-from components.attribute_config import AnyAttribute, SequenceAttribute
 from components.errors import BadDataError
+from components.settings.attributes import AnyAttribute, SequenceAttribute
 from phoenix.attributes import Attribute
 from schemas.attributes import ACCEPTED, is_accepted
 

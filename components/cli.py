@@ -21,7 +21,7 @@ from components.contract import ExitCode
 from components.errors import BadConfigurationError, StepError
 
 if TYPE_CHECKING:
-    from components.config import Config
+    from components.settings.config import Config
     from components.store.artifacts import Store
 
 CONFIG_VARIABLE = "PHOENIX_CONFIG"
@@ -375,7 +375,7 @@ def doctor(
     or the configuration must be mended first.
     """
     from components import doctor as examination
-    from components.config_loading import load
+    from components.settings.loading import load
 
     try:
         path = chosen_config(config)
@@ -403,9 +403,9 @@ def report(config: ConfigOption = None, day: DayOption = None) -> None:
 @_commands.command(name="config", epilog="Example: `phoenix config > settings.md`")
 def show_settings() -> None:
     """Print every setting of a configuration with its range, default and meaning, as Markdown."""
-    from components import config_table
+    from components.settings import table
 
-    typer.echo(config_table.markdown(), nl=False)
+    typer.echo(table.markdown(), nl=False)
 
 
 def chosen_config(given: Path | None) -> Path:
@@ -430,7 +430,7 @@ def chosen_config(given: Path | None) -> Path:
 
 
 def _opened(config: Path | None) -> "tuple[Config, Store]":
-    from components.config_loading import load
+    from components.settings.loading import load
     from components.store.artifacts import Store
 
     loaded = load(chosen_config(config))

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from components.config import Config
+from components.settings.config import Config
 from phoenix import scoring, user_metrics
 from phoenix.baselines import Collection
 from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError

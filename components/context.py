@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from components import contract, provenance
-from components.config import Config
 from components.errors import BadDataError
+from components.settings.config import Config
 from components.store.artifacts import Artifact, Draft, Recipe, Ref, Store
 
 

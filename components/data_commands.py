@@ -21,10 +21,10 @@ from components import (
     row_account,
     settlement,
 )
-from components.config import Config
 from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
+from components.settings.config import Config
 from components.settlement import Settled
 from components.store.artifacts import Store
 from schemas.rules import RULES

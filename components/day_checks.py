@@ -18,8 +18,8 @@ from components import (
     suites,
     usual_day,
 )
-from components.config import Config
 from components.day_statistics import DayStatistics, PastDay
+from components.settings.config import Config
 from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS
 from schemas.expectations import Expectation, expectations, pair_in_order, with_severities

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from components import contract
-from components.config import Config
 from components.errors import BadDataError
+from components.settings.config import Config
 from components.store import records
 from components.store.artifacts import Ref, Store
 

@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components import data_files
-from components.config import Config
 from components.context import Context
 from components.errors import BadDataError
+from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 from phoenix import histograms
 from phoenix.days import DAY_MS, midnight_ms

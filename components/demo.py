@@ -20,13 +20,13 @@ from typing import NoReturn
 
 from components import demo_view, sources
 from components.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
-from components.config import Config
-from components.config_loading import load
 from components.deployment import USER, Deployment
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
 from components.local_airflow import LocalAirflow
 from components.process_groups import homes_in_use
-from components.source_config import SyntheticSource
+from components.settings.config import Config
+from components.settings.loading import load
+from components.settings.source import SyntheticSource
 from components.store.artifacts import Store
 
 ROOT = Path("var")

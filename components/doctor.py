@@ -20,10 +20,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from components import contract, late_rows, layouts, releases, training_settings
-from components.config import Config
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError
-from components.source_config import SyntheticSource
+from components.settings.config import Config
+from components.settings.source import SyntheticSource
 from components.store import leases, records
 from components.store.artifacts import Ref, Store
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.quality_config import BaselineConfig
+from components.settings.quality import BaselineConfig
 from phoenix import histograms, prediction
 from phoenix.histograms import DISTANCES, Histogram
 

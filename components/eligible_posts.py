@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.config import Config
+from components.settings.config import Config
 from phoenix.baselines import Collection
 
 

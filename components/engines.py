@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 
 from components import spark
-from components.engine_config import EngineConfig
+from components.settings.engine import EngineConfig
 
 if TYPE_CHECKING:
     import ibis

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from components import cells
-from components.config import Config
 from components.errors import BadConfigurationError
+from components.settings.config import Config
 from schemas.events import REJECTED
 from schemas.rules import ERASED
 

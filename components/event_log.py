@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from components import data_files, engines
-from components.engine_config import EngineConfig
+from components.settings.engine import EngineConfig
 from phoenix.histories import Log
 from schemas.events import EVENTS
 

@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from components import releases
-from components.config import Config
 from components.errors import BadDataError
+from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 
 FEEDS_FILE = "feeds.parquet"  # of publish_feeds

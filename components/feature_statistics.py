@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from components.config import Config
+from components.settings.config import Config
 from components.windows_files import Block
 from phoenix import histograms
 from phoenix.histograms import Histogram

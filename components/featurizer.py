@@ -14,7 +14,7 @@ from components import event_log
 from components.event_log import NO_EVENTS, UserStream
 from components.feature_state import State
 from components.impression_facts import ImpressionFacts
-from components.step_config import FeaturesConfig
+from components.settings.steps import FeaturesConfig
 from components.windows_files import Block
 from phoenix.histories import Log, window_numbers
 from phoenix.window_log import WindowRefs

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from components.audience import SeenPosts
-from components.config import Config
 from components.corpus import Corpus
 from components.feed_files import POPULAR
+from components.settings.config import Config
 
 
 @dataclass(frozen=True)

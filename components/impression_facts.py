@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from components import attribute_columns
-from components.attribute_config import AttributesConfig
 from components.data_files import POSTS_FILE
 from components.known_values import KnownValues
 from components.post_facts import PostFacts
+from components.settings.attributes import AttributesConfig
 from phoenix import attributes
 from phoenix.days import DAY_MS, day_number
 from phoenix.histories import Log

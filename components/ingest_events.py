@@ -30,14 +30,14 @@ from components import (
     sources,
     step,
 )
-from components.config import Config
 from components.context import Context
 from components.errors import BadDataError
 from components.event_ids import event_ids
 from components.known_posts import Columns
 from components.layouts import layout
 from components.row_checks import Rejections
-from components.source_config import SyntheticSource
+from components.settings.config import Config
+from components.settings.source import SyntheticSource
 from components.sources import DayRows
 from components.store.artifacts import Artifact
 from phoenix.synthetic import World, WorldConfig

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components import data_files, erasure
-from components.config import Config
 from components.errors import BadDataError
+from components.settings.config import Config
 from phoenix import attributes
 from phoenix.attributes import Attribute
 from phoenix.histories import first_rows_at

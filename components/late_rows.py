@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from components import data_files
-from components.config import Config
+from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED

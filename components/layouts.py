@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from components import line_files, raw_files
-from components.actions import Action
-from components.config import Config
 from components.errors import BadConfigurationError
 from components.raw_files import DAY
 from components.raw_rows import FileFormat, Pace
-from components.source_config import (
+from components.settings.actions import Action
+from components.settings.config import Config
+from components.settings.source import (
     ColumnsSource,
     FileSource,
     GHArchiveSource,

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from components.config import Config
+from components.settings.config import Config
 
 
 def user_name(user_id: int, config: Config) -> str:

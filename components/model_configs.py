@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any
 
-from components.config import Config
-from components.transformer_config import ModelConfig
+from components.settings.config import Config
+from components.settings.transformer import ModelConfig
 from phoenix.grok import TransformerConfig
 from phoenix.inputs import HashConfig
 from phoenix.recsys_model import PhoenixModelConfig

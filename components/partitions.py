@@ -3,9 +3,9 @@
 import datetime
 from collections.abc import Sequence
 
-from components.config import Config
 from components.context import Context
 from components.errors import BadDataError
+from components.settings.config import Config
 from components.store.artifacts import Ref
 
 

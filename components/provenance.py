@@ -10,11 +10,11 @@ _OURS = ("components", "phoenix", "schemas")
 # What moves artifacts around without shaping what is in them.
 _PLUMBING = frozenset(
     (
-        "components.actions",
+        "components.settings.actions",
         "components.store.artifacts",
-        "components.config",
-        "components.config_base",
-        "components.config_loading",
+        "components.settings.config",
+        "components.settings.section",
+        "components.settings.loading",
         "components.context",
         "components.contract",
         "components.day_facts",
@@ -24,14 +24,14 @@ _PLUMBING = frozenset(
         "components.store.pointers",
         "components.store.processes",
         "components.provenance",
-        "components.quality_config",
+        "components.settings.quality",
         "components.store.records",
         "components.report",
         "components.sections",
         "components.signals",
-        "components.source_config",
+        "components.settings.source",
         "components.step",
-        "components.step_config",
+        "components.settings.steps",
         "components.store.storage",
     )
 )

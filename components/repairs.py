@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.csv as csv
 
 from components import data_files
-from components.config import Config
 from components.errors import BadDataError
 from components.event_ids import event_ids
+from components.settings.config import Config
 from schemas.columns import TIMESTAMP
 from schemas.events import EVENTS, INGESTED, QUARANTINED
 

@@ -17,8 +17,8 @@ from typing import Any
 import jinja2
 
 from components import contract, sections
-from components.config import Config
 from components.day_facts import DayFacts
+from components.settings.config import Config
 from components.store import records
 from components.store.artifacts import Store
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from components import attribute_columns, event_log, windows_files
-from components.config import Config
 from components.known_values import KnownValues
+from components.settings.config import Config
 from components.shapes import hash_spec
 from phoenix import attributes
 from phoenix.days import DAY_MS

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components.config import Config
+from components.settings.config import Config
 from phoenix.days import DAY_MS, midnight_ms
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from components import decisions, models, requests, shapes
-from components.config import Config
 from components.corpus import Corpus
 from components.errors import BadDataError
 from components.feed_files import Feeds
+from components.settings.config import Config
 from phoenix import attributes, baselines, scoring
 from phoenix.baselines import Collection, MostPopular
 from phoenix.recommender import Ranker, Retriever

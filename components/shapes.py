@@ -1,7 +1,7 @@
 """Hash functions and fixed shapes of a deployment's features."""
 
-from components.attribute_config import AttributesConfig
-from components.step_config import FeaturesConfig, HashingConfig
+from components.settings.attributes import AttributesConfig
+from components.settings.steps import FeaturesConfig, HashingConfig
 from phoenix import attributes
 from phoenix.hashing import HashSpec
 

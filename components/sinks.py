@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from components import erasure
-from components.config import Config
 from components.errors import BadConfigurationError, TryAgainError
 from components.feed_files import FEEDS_FILE
-from components.step_config import PostgresSink, RedisSink
+from components.settings.config import Config
+from components.settings.steps import PostgresSink, RedisSink
 from components.store.artifacts import Artifact
 
 logger = logging.getLogger(__name__)

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from components import day_statistics, drift, drift_drawings, feature_statistics
-from components.config import Config
 from components.context import Context
 from components.drift import Comparison
-from components.step_config import PublishFeedsConfig
+from components.settings.config import Config
+from components.settings.steps import PublishFeedsConfig
 from components.store.artifacts import Artifact, Ref, Store
 from phoenix.histograms import Histogram
 

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from components import arrivals, day_archive, raw_files
-from components.config import Config
 from components.day_archive import DayArchive
 from components.known_posts import Columns, KnownPosts
 from components.layouts import Layout, layout
 from components.raw_rows import RawRows
 from components.row_checks import Rejections, RowCheck
+from components.settings.config import Config
+from components.settings.source import SyntheticSource
 from components.shown_posts import ShownCollector, ShownPosts
-from components.source_config import SyntheticSource
 from components.store.artifacts import Store
 from phoenix.days import DAY_MS, day_number, day_of_number, midnight_ms
 

@@ -5,8 +5,8 @@
 
 from typing import TYPE_CHECKING
 
-from components.engine_config import EngineConfig
 from components.errors import BadConfigurationError
+from components.settings.engine import EngineConfig
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

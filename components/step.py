@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from components import contract, report
-from components.config import Config
-from components.config_loading import load
 from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, StepError, StoppedError
+from components.settings.config import Config
+from components.settings.loading import load
 from components.signals import stoppable
 from components.store import records
 from components.store.artifacts import Artifact, Store, Unchanged

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from components import spark
-from components.engine_config import EngineConfig
+from components.settings.engine import EngineConfig
 from schemas.expectations import Expectation
 
 if TYPE_CHECKING:

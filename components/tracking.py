@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import BadConfigurationError
-from components.training_config import TrackingSection
+from components.settings.training import TrackingSection
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from components.config import Config
 from components.errors import BadConfigurationError
-from components.training_config import RetrievalTrainingConfig, TrainingConfig
+from components.settings.config import Config
+from components.settings.training import RetrievalTrainingConfig, TrainingConfig
 
 if TYPE_CHECKING:
     from phoenix.loss_config import RankingLossConfig

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from components.day_statistics import DayStatistics, PastDay
 from components.drift import Comparison
-from components.quality_config import BaselineConfig
+from components.settings.quality import BaselineConfig
 from phoenix import prediction
 from phoenix.prediction import Scale
 from schemas.expectations import Expectation, measured_between

@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from components.config import Config
 from components.explain import Feed, Item, decisive_contributions, feed
+from components.settings.config import Config
 from components.store.artifacts import Store
 
 

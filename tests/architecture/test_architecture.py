@@ -17,6 +17,7 @@ LAYERS = {
 # open to all, and steps import every room but `cli` and `local`.
 ROOMS: dict[str, set[str]] = {
     "store": set(),
+    "settings": set(),
 }  # ROOMS
 MAX_LINES = 500
 

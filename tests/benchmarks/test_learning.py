@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import learning, pipeline
-from components.config_loading import load
+from components.settings.loading import load
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from components import contract, releases
-from components.config import Config
-from components.config_loading import load
+from components.settings.config import Config
+from components.settings.loading import load
 from components.store.artifacts import Artifact, Store
 from tests.components.small_log import KUAIRAND, Deployment, row
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from components import data_files
-from components.config import Config
+from components.settings.config import Config
 from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS
 from schemas.posts import POSTS

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from components import account_panel
-from components.config_loading import load
 from components.day_facts import DayFacts
+from components.settings.loading import load
 
 Row = Callable[..., dict]
 BY_DAY = """

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from components import attribute_columns
-from components.attribute_config import AnyAttribute
 from components.errors import BadDataError
+from components.settings.attributes import AnyAttribute
 
 NAN = float("nan")
 words = st.sampled_from(["a", "b", "x", "", None])

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from components import contract, requests, shapes, windows_files
-from components.config_loading import load
 from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadDataError
 from components.feature_source import feature_windows
+from components.settings.loading import load
 from phoenix import attributes
 
 Row = Callable[..., dict]

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from components import contract, data_files, day_statistics
-from components.config import Config
 from components.context import Context
 from components.errors import BadDataError
+from components.settings.config import Config
 from components.store.artifacts import Store
 from phoenix import histograms
 from schemas.events import EVENTS

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from components import demo, process_groups
-from components.config_loading import load
 from components.errors import BadConfigurationError, TryAgainError
 from components.local_airflow import LocalAirflow
+from components.settings.loading import load
 
 
 def days(first, last):

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from components import doctor
-from components.config import Config
-from components.config_loading import load
 from components.contract import ExitCode
 from components.doctor import Finding, Severity
+from components.settings.config import Config
+from components.settings.loading import load
 
 LAST = "2026-01-03"
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from components import drift, feature_statistics
-from components.quality_config import BaselineConfig
+from components.settings.quality import BaselineConfig
 from phoenix import histograms
 from phoenix.histograms import DISTANCES, Histogram
 from phoenix.synthetic import World, WorldConfig

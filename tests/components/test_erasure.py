@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from components import cells, cli, erasure
-from components.config_loading import load
 from components.contract import ExitCode
+from components.settings.loading import load
 
 Row = Callable[..., dict]
 KUAIRAND = "ingest_events: {source: {layout: kuairand, path: source}%s}\n"

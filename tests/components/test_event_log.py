@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components import event_log
-from components.engine_config import EngineConfig
 from components.event_log import UserStream, side_by_side
+from components.settings.engine import EngineConfig
 from tests.components.event_rows import ms, write_day
 
 EMPTY = (np.empty(0, np.int64), np.empty(0, np.int64))

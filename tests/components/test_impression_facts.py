@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from components import attribute_files, event_log
-from components.attribute_config import AttributesConfig
 from components.impression_facts import ImpressionFacts
+from components.settings.attributes import AttributesConfig
 from tests.components.event_rows import (
     STEPS_PER_DAY,
     config_of,

@@ -95,7 +95,7 @@ def test_a_day_that_has_its_rows_is_not_listed_and_has_nothing_to_do(days) -> No
 
 
 def config_of(deployment):
-    from components.config_loading import load
+    from components.settings.loading import load
 
     return load(deployment.root / "phoenix.yaml")
 

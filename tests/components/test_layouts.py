@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from components.config_loading import load
 from components.errors import BadConfigurationError
 from components.layouts import Layout, layout
+from components.settings.loading import load
 
 CONFIG = """
 store: store

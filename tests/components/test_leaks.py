@@ -15,7 +15,7 @@ import pytest
 
 from components import shapes
 from components.contract import ExitCode
-from components.step_config import HashingConfig
+from components.settings.steps import HashingConfig
 from components.store.artifacts import Ref
 from components.windows_files import read_windows
 from tests.components.conftest import CHAIN, World

@@ -11,10 +11,10 @@ import time
 import pytest
 
 from components import airflow_settings, ports, process_groups
-from components.config_loading import load
 from components.deployment import Deployment
 from components.errors import TryAgainError
 from components.local_airflow import LocalAirflow
+from components.settings.loading import load
 from components.store import processes
 
 CONFIG = """

@@ -3,7 +3,7 @@
 import pytest
 
 from components import model_configs, shapes
-from components.config import Config
+from components.settings.config import Config
 
 CONFIG = Config.model_validate(
     {

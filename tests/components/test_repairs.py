@@ -3,8 +3,8 @@ import pyarrow.csv as csv
 import pytest
 
 from components import repairs
-from components.config import Config
 from components.errors import BadDataError
+from components.settings.config import Config
 from schemas.events import INGESTED, QUARANTINED
 
 CONFIG = Config.model_validate(

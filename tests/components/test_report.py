@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from components import report
-from components.config import Config
-from components.config_loading import load
 from components.panels import all_panels
+from components.settings.config import Config
+from components.settings.loading import load
 from components.store import records
 from components.store.artifacts import Store
 
@@ -210,7 +210,7 @@ import datetime, sys
 from pathlib import Path
 from components import records, report
 from components.store.artifacts import Store
-from components.config import load
+from components.settings.config import load
 config = load(Path({str(Path(config.store).parent / "phoenix.yaml")!r}))
 store = Store(config.store)
 record = {_record("")!r} | {{"step": sys.argv[1]}}

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components import data_files, engines, row_rules, settlement
-from components.config import Config
-from components.engine_config import EngineConfig
+from components.settings.config import Config
+from components.settings.engine import EngineConfig
 from schemas.events import INGESTED
 
 DAY = datetime.date(2026, 1, 2)

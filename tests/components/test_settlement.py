@@ -7,8 +7,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.config import Config
 from components.row_account import FATES
+from components.settings.config import Config
 from components.settlement import Arrivals, settle
 from schemas.events import EVENTS, INGESTED, QUARANTINED, REJECTED
 

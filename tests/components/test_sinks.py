@@ -13,7 +13,7 @@ import pytest
 
 from components import sinks
 from components.errors import BadConfigurationError, TryAgainError
-from components.step_config import PostgresSink, RedisSink
+from components.settings.steps import PostgresSink, RedisSink
 
 DAYS = ("2026-01-02", "2026-01-03")
 

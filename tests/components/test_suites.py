@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from components import data_files, suites
-from components.engine_config import EngineConfig
 from components.errors import BadConfigurationError
+from components.settings.engine import EngineConfig
 from schemas.events import EVENTS
 from schemas.expectations import (
     Expectation,

@@ -8,7 +8,7 @@ import pytest
 
 from components import tracking
 from components.errors import BadConfigurationError
-from components.training_config import TrackingSection
+from components.settings.training import TrackingSection
 
 
 def test_nothing_is_tracked_unless_asked_for() -> None:

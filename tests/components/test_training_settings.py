@@ -5,8 +5,8 @@ import re
 import pytest
 
 from components import training_settings
-from components.config import Config
 from components.errors import BadConfigurationError
+from components.settings.config import Config
 
 
 def config_of(**sections) -> Config:

@@ -4,7 +4,7 @@ import pytest
 from components import usual_day
 from components.day_statistics import DayStatistics, PastDay
 from components.drift import Comparison
-from components.quality_config import BaselineConfig
+from components.settings.quality import BaselineConfig
 from components.store.artifacts import Ref
 
 BASELINE = BaselineConfig()

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components import cli, config_loading, contract
+from components import cli, contract
 from components.contract import ExitCode
+from components.settings import loading
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
@@ -88,7 +89,7 @@ def test_the_example_of_own_data_is_a_valid_configuration(tmp_path: Path) -> Non
     assert block is not None
     path = tmp_path / "phoenix.yaml"
     path.write_text(re.sub(r"^ {3}", "", block[1], flags=re.M))
-    loaded = config_loading.load(path)
+    loaded = loading.load(path)
     assert loaded.action_names == ("favorite", "share", "click", "hide")
     assert yaml.safe_load(path.read_text())["ingest_events"]["source"]["layout"] == "columns"
 

@@ -12,8 +12,8 @@ import pytest
 from components import demo, releases
 from components.airflow_client import RefusedError
 from components.cascade import TaskRun, error_in_log
-from components.config_loading import load
 from components.contract import STEPS, Dag
+from components.settings.loading import load
 from components.store import records
 from components.store.artifacts import Store
 

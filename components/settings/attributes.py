@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.config_base import Delimiter, Section
+from components.settings.section import Delimiter, Section
 from phoenix import attributes
 from phoenix.attributes import Attribute
 from phoenix.config import ConfigError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.transformer_config import ModelConfig, RetrievalModelConfig
+from components.settings.transformer import ModelConfig, RetrievalModelConfig
 
 
 def test_key_heads_that_do_not_divide_the_heads_are_refused() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from components import model_configs, training_settings
-from components.config import Config
+from components.settings.config import Config
 
 ACTIONS = [
     {"name": "favorite", "is_positive": True, "loss_weight": 2.0, "focal_gamma": 1.5},

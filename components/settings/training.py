@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.config_base import Section
-from components.transformer_config import ModelConfig, RankerModelConfig, RetrievalModelConfig
+from components.settings.section import Section
+from components.settings.transformer import ModelConfig, RankerModelConfig, RetrievalModelConfig
 
 
 class OptimizerSection(Section):

@@ -7,9 +7,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from components import config_names, source_config
-from components.config import Config
 from components.errors import BadConfigurationError
+from components.settings import names
+from components.settings import source as source_config
+from components.settings.config import Config
 
 
 def load(path: Path) -> Config:
@@ -59,7 +60,7 @@ def _explain(error: ValidationError, raw: Mapping[str, Any]) -> str:
         path = _field_path(problem["loc"], raw)
         message = problem["msg"]
         if problem["type"] == "extra_forbidden":
-            near = config_names.meant(Config, path)
+            near = names.meant(Config, path)
             message = "there is no such setting" + (f"; `{near}` may be meant" if near else "")
         got = "" if problem["type"] == "missing" else f", got {problem['input']!r:.80}"
         lines.append(f"  {'.'.join(path) or '(whole file)'}: {message}{got}")

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from components import config_names
-from components.config import Config
+from components.settings import names as config_names
+from components.settings.config import Config
 
 _INTRODUCTION = """# Configuration
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from components.attribute_config import AttributesConfig
+from components.settings.attributes import AttributesConfig
 
 USERS = {"files": "users.csv", "id": "user_id"}
 DEGREE = {"name": "degree", "side": "user", "column": "d", "kind": "vocabulary", "words": ["low"]}

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from components.config_base import Section
-from components.quality_config import SeveritiesConfig, Severity
-from components.source_config import Source
+from components.settings.quality import SeveritiesConfig, Severity
+from components.settings.section import Section
+from components.settings.source import Source
 from schemas.rules import RULES
 
 TableRows = Annotated[int, Field(ge=2, le=500_000_000)]

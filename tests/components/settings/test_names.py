@@ -2,8 +2,8 @@
 
 import pytest
 
-from components import config_names
-from components.config import Config
+from components.settings import names
+from components.settings.config import Config
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from components.config import Config
     ],
 )
 def test_the_nearest_setting_of_the_same_section_is_found(path: str, meant: str | None) -> None:
-    assert config_names.meant(Config, path.split(".")) == meant
+    assert names.meant(Config, path.split(".")) == meant

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from components.config_base import Delimiter, Section
+from components.settings.section import Delimiter, Section
 
 
 class KuaiRandSource(Section):

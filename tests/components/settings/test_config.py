@@ -9,13 +9,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.config import Config
-from components.config_loading import load
 from components.errors import BadConfigurationError
-from components.source_config import KuaiRandSource
+from components.settings.config import Config
+from components.settings.loading import load
+from components.settings.source import KuaiRandSource
 from phoenix.scoring import PUBLISHED_WEIGHTS
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))
 MINIMAL: dict[str, Any] = {
     "store": "store",
     "first_day": datetime.date(2026, 1, 1),

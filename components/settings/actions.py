@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from components.config_base import Section
+from components.settings.section import Section
 from phoenix.scoring import PUBLISHED_WEIGHTS
 
 

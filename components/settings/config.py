@@ -9,12 +9,12 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from components.actions import Action
-from components.attribute_config import AttributesConfig
-from components.config_base import Section
-from components.engine_config import EngineConfig
-from components.quality_config import BaselineConfig
-from components.step_config import (
+from components.settings.actions import Action
+from components.settings.attributes import AttributesConfig
+from components.settings.engine import EngineConfig
+from components.settings.quality import BaselineConfig
+from components.settings.section import Section
+from components.settings.steps import (
     CorpusConfig,
     EvaluateConfig,
     FeaturesConfig,
@@ -26,7 +26,7 @@ from components.step_config import (
     ReportConfig,
     ValidateConfig,
 )
-from components.training_config import RankerTrainingConfig, RetrievalTrainingConfig
+from components.settings.training import RankerTrainingConfig, RetrievalTrainingConfig
 
 
 class Config(Section):

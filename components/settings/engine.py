@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.config_base import Section
+from components.settings.section import Section
 
 
 class EngineConfig(Section):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from components.source_config import ColumnsSource, MovieLensSource, SequencesSource, anchored
+from components.settings.source import ColumnsSource, MovieLensSource, SequencesSource, anchored
 
 MAPPING = {"user_id": "u", "post_id": "p", "author_id": "a", "shown_at": "t"}
 

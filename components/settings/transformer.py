@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.config_base import Section
+from components.settings.section import Section
 
 
 class ModelConfig(Section):

@@ -1,0 +1,1 @@
+"""The configuration of a deployment: sections, defaults, ranges, and errors by path."""
