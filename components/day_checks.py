@@ -9,16 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from components import (
-    data_files,
-    day_statistics,
-    drift,
-    drift_drawings,
-    feature_statistics,
-    suites,
-    usual_day,
-)
+from components import data_files, day_statistics, drift, feature_statistics, suites, usual_day
 from components.day_statistics import DayStatistics, PastDay
+from components.drawings import drift as drift_drawings
 from components.settings.config import Config
 from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS

@@ -12,7 +12,6 @@ from components import (
     contract,
     data_files,
     decisions,
-    drawings,
     eligible_posts,
     models,
     partitions,
@@ -24,6 +23,7 @@ from components import (
 from components.contest import RankingContest, RetrievalContest
 from components.context import Context
 from components.decisions import Decision
+from components.drawings import charts
 from components.entrants import entrants_of, most_popular
 from components.errors import BadConfigurationError
 from components.gate import compare, decide
@@ -145,13 +145,13 @@ def _draw(folder: Path, report: Mapping[str, Mapping[str, Any]]) -> None:
         for metric in report[role]["random"]
         if metric.startswith(("ndcg@", "recall@")) or metric == "gauc"
     }
-    drawings.model_bars(folder / "metrics.svg", panels)
+    charts.model_bars(folder / "metrics.svg", panels)
     shown = report["ranker"].get("candidate") or report["ranker"].get("champion") or {}
     curves = {
         action: (curve["predicted"], curve["observed"])
         for action, curve in shown.get("calibration", {}).items()
     }
-    drawings.calibration(folder / "calibration.svg", curves)
+    charts.calibration(folder / "calibration.svg", curves)
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components import day_statistics, drift, drift_drawings, feature_statistics
+from components import day_statistics, drift, feature_statistics
 from components.context import Context
+from components.drawings import drift as drift_drawings
 from components.drift import Comparison
 from components.settings.config import Config
 from components.settings.steps import PublishFeedsConfig

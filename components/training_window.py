@@ -13,17 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from components import (
-    compilation,
-    drawings,
-    hosts,
-    models,
-    shapes,
-    signals,
-    tracking,
-    training_settings,
-)
+from components import compilation, hosts, models, shapes, signals, tracking, training_settings
 from components.context import Context
+from components.drawings import charts
 from components.errors import BadConfigurationError, BadDataError, StoppedError
 from components.feature_source import FeatureWindows, feature_windows
 from components.models import MODEL
@@ -252,4 +244,4 @@ def _log_progress(progress: "Progress") -> None:
 def _keep_curve(folder: Path, result: "TrainingResult", *, title: str) -> None:
     text = json.dumps(result.curve, indent=1, sort_keys=True)
     (folder / "curve.json").write_text(text + "\n", encoding="utf-8")
-    drawings.learning_curve(folder / "curve.svg", result.curve, title=title)
+    charts.learning_curve(folder / "curve.svg", result.curve, title=title)

@@ -18,6 +18,7 @@ LAYERS = {
 ROOMS: dict[str, set[str]] = {
     "store": set(),
     "settings": set(),
+    "drawings": set(),
 }  # ROOMS
 MAX_LINES = 500
 

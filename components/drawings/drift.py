@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from components import drawings
+from components.drawings import charts
 from phoenix.histograms import DISTANCES
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def over_time(days: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes | None:
     variables = sorted({each["variable"] for _, known in days for each in known.values()})
     if not variables:
         return None
-    figure = drawings.new_figure(1.0 + 1.65 * len(variables), 4.4)
+    figure = charts.new_figure(1.0 + 1.65 * len(variables), 4.4)
     grid = figure.subplots(len(DISTANCES), len(variables), sharex=True, squeeze=False)
     for row, measure in enumerate(DISTANCES):
         for column, variable in enumerate(variables):
@@ -38,7 +38,7 @@ def over_time(days: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes | None:
                 axes.set_ylabel(_MEASURES[measure], fontsize=8)
             ends = sorted({0, len(days) - 1})
             axes.set_xticks(ends, [days[end][0][5:] for end in ends])
-    return drawings.svg(figure)
+    return charts.svg(figure)
 
 
 def _curve(axes: "Axes", points: Sequence[Mapping[str, Any] | None]) -> None:

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from components import drawings
+from components.drawings import charts
 
 
 def _draw(folder: Path) -> dict[str, bytes]:
     folder.mkdir()
     curve = [{"step": 1, "loss": 0.9}, {"step": 2, "loss": 0.5}]
-    drawings.learning_curve(folder / "curve.svg", curve, title="train_ranker of a day")
+    charts.learning_curve(folder / "curve.svg", curve, title="train_ranker of a day")
     panels = {"ndcg@5": {"candidate": 0.5, "random": None}, "recall@9": {}}
-    drawings.model_bars(folder / "bars.svg", panels)
-    drawings.calibration(folder / "one.svg", {"click": ([0.1, 0.5], [0.0, 0.4])})
-    drawings.calibration(folder / "none.svg", {})
+    charts.model_bars(folder / "bars.svg", panels)
+    charts.calibration(folder / "one.svg", {"click": ([0.1, 0.5], [0.0, 0.4])})
+    charts.calibration(folder / "none.svg", {})
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
