@@ -21,8 +21,8 @@ import pyarrow.csv as csv
 from benchmarks import features, pipeline
 from benchmarks.measurement import Result
 from components import contract, feature_state, featurizer, shapes
-from components.context import Context
 from components.impression_facts import ImpressionFacts
+from components.run.context import Context
 from components.settings.loading import load
 from components.store.artifacts import Store
 from components.windows_files import FeaturesWriter

@@ -20,7 +20,7 @@ from benchmarks import pipeline
 from benchmarks.measurement import Result
 from components import contract, data_files, eligible_posts, shapes, windows_files
 from components.contest import RetrievalContest
-from components.context import Context
+from components.run.context import Context
 from components.settings.config import Config
 from components.settings.loading import load
 from components.settings.source import SyntheticSource

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import environments, pipeline, point_in_time
 from benchmarks.measurement import Result
 from components import contract, data_files, models, partitions, shapes, windows_files
-from components.context import Context
+from components.run.context import Context
 from components.settings.config import Config
 from components.settings.loading import load
 from components.store.artifacts import Store

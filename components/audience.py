@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.context import Context
 from components.data_files import ACCEPTED_FILE
+from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
 
 

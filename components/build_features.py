@@ -20,9 +20,9 @@ from components import (
     shapes,
     step,
 )
-from components.context import Context
 from components.data_files import ACCEPTED_FILE
 from components.impression_facts import ImpressionFacts
+from components.run.context import Context
 from components.store.artifacts import Artifact
 from components.windows_files import FeaturesWriter
 from phoenix import attributes

@@ -21,9 +21,9 @@ from components import (
     row_account,
     settlement,
 )
-from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
+from components.run.context import Context
 from components.settings.config import Config
 from components.settlement import Settled
 from components.store.artifacts import Store

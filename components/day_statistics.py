@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components import data_files
-from components.context import Context
 from components.errors import BadDataError
+from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 from phoenix import histograms

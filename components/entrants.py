@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from components import data_files, models, shapes, windows_files
-from components.context import Context
 from components.models import ModelFolder
+from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
 from phoenix.baselines import MostPopular, Random
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from components import (
-    compilation,
     contract,
     data_files,
     decisions,
@@ -21,12 +20,13 @@ from components import (
     windows_files,
 )
 from components.contest import RankingContest, RetrievalContest
-from components.context import Context
 from components.decisions import Decision
 from components.drawings import charts
 from components.entrants import entrants_of, most_popular
 from components.errors import BadConfigurationError
 from components.gate import compare, decide
+from components.run import compilation
+from components.run.context import Context
 from components.store.artifacts import Artifact
 from phoenix.memory import keep_freed_memory
 

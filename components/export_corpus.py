@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from components import compilation, contract, data_files, decisions, eligible_posts, shapes, step
-from components.context import Context
+from components import contract, data_files, decisions, eligible_posts, shapes, step
 from components.corpus import Corpus
 from components.errors import BadDataError
 from components.known_values import KnownValues
 from components.post_facts import PostFacts
+from components.run import compilation
+from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
 from phoenix import attributes
 from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError

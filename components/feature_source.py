@@ -4,8 +4,8 @@ import threading
 from collections.abc import Sequence
 
 from components import shapes
-from components.context import Context
 from components.errors import BadDataError
+from components.run.context import Context
 from components.store.artifacts import Ref
 from components.windows_files import WindowsFiles
 from phoenix.windows import Windows

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from components import contract, erasure, event_log, row_account, windows_files
-from components.context import Context
 from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from components.errors import BadDataError
 from components.event_log import Arrays
 from components.impression_facts import ImpressionFacts
+from components.run.context import Context
 from components.settings.engine import EngineConfig
 from components.settings.steps import FeaturesConfig
 from components.store.artifacts import Ref

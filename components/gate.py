@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from components import decisions, models
 from components.contest import Result
-from components.context import Context
 from components.decisions import Comparison, Decision
 from components.entrants import Entrants
 from components.models import ModelFolder
+from components.run.context import Context
 from phoenix import user_metrics
 from phoenix.baselines import MostPopular
 

@@ -30,12 +30,12 @@ from components import (
     sources,
     step,
 )
-from components.context import Context
 from components.errors import BadDataError
 from components.event_ids import event_ids
 from components.known_posts import Columns
 from components.layouts import layout
 from components.row_checks import Rejections
+from components.run.context import Context
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.sources import DayRows

@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from components import (
     audience,
-    compilation,
     contract,
     eligible_posts,
     erasure,
@@ -18,9 +17,10 @@ from components import (
     shards,
     step,
 )
-from components.context import Context
 from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from components.errors import BadConfigurationError
+from components.run import compilation
+from components.run.context import Context
 from components.serving import Server
 from components.store.artifacts import Artifact
 from phoenix.memory import keep_freed_memory

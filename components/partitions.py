@@ -3,8 +3,8 @@
 import datetime
 from collections.abc import Sequence
 
-from components.context import Context
 from components.errors import BadDataError
+from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Ref
 

@@ -21,9 +21,9 @@ from components import (
     step,
 )
 from components import shards as components_shards
-from components.context import Context
 from components.corpus import Corpus
 from components.errors import BadDataError
+from components.run.context import Context
 from components.store.artifacts import Artifact, Ref, Unchanged
 
 logger = logging.getLogger(__name__)

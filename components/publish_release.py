@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from components import compilation, contract, decisions, shapes, step
-from components.context import Context
+from components import contract, decisions, shapes, step
 from components.corpus import Corpus
 from components.errors import BadDataError
 from components.models import ModelFolder
 from components.releases import ROLES
+from components.run import compilation
+from components.run.context import Context
 from components.serving import RELEASE_FILE, Server
 from components.settings.config import Config
 from components.store.artifacts import Artifact

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components import audience, compilation, contract, eligible_posts, releases, requests
-from components.context import Context
+from components import audience, contract, eligible_posts, releases, requests
 from components.data_files import IMPRESSIONS_FILE
+from components.run import compilation
+from components.run.context import Context
 from components.serving import Candidates, Server
 from components.settings.config import Config
 from components.store.artifacts import Store

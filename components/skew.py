@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from components import day_statistics, drift, feature_statistics
-from components.context import Context
 from components.drawings import drift as drift_drawings
 from components.drift import Comparison
+from components.run.context import Context
 from components.settings.config import Config
 from components.settings.steps import PublishFeedsConfig
 from components.store.artifacts import Artifact, Ref, Store

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from components import contract, report
-from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, StepError, StoppedError
+from components.run.context import Context
+from components.run.signals import stoppable
 from components.settings.config import Config
 from components.settings.loading import load
-from components.signals import stoppable
 from components.store import records
 from components.store.artifacts import Artifact, Store, Unchanged
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from components import contract, model_configs, step, training_plan, training_window
-from components.context import Context
+from components.run.context import Context
 from components.store.artifacts import Artifact
 from phoenix.memory import keep_freed_memory
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components import releases, shapes, training_settings
-from components.context import Context
 from components.models import ModelFolder
 from components.partitions import days_before
+from components.run.context import Context
 from components.store.artifacts import Artifact
 
 if TYPE_CHECKING:

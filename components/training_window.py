@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from components import compilation, hosts, models, shapes, signals, tracking, training_settings
-from components.context import Context
+from components import models, shapes, training_settings
 from components.drawings import charts
 from components.errors import BadConfigurationError, BadDataError, StoppedError
 from components.feature_source import FeatureWindows, feature_windows
 from components.models import MODEL
 from components.partitions import features_of
+from components.run import compilation, hosts, signals, tracking
+from components.run.context import Context
 from components.store.artifacts import Artifact, Draft, Ref, Unchanged
 from components.training_plan import Plan
 

@@ -26,9 +26,9 @@ from components import (
     settlement,
     step,
 )
-from components.context import Context
 from components.errors import BadDataError
 from components.late_rows import Holder
+from components.run.context import Context
 from components.store.artifacts import Artifact
 from schemas.posts import POSTS
 

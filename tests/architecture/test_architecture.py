@@ -19,6 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "store": set(),
     "settings": set(),
     "drawings": set(),
+    "run": {"store", "settings"},
 }  # ROOMS
 MAX_LINES = 500
 

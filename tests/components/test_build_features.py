@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from components import contract, requests, shapes, windows_files
-from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadDataError
 from components.feature_source import feature_windows
+from components.run.context import Context
 from components.settings.loading import load
 from phoenix import attributes
 

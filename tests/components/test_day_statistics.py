@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from components import contract, data_files, day_statistics
-from components.context import Context
 from components.errors import BadDataError
+from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Store
 from phoenix import histograms

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from components import contract, shapes, windows_files
-from components.context import Context
 from components.errors import BadDataError
 from components.feature_source import feature_windows
+from components.run.context import Context
 from phoenix.windows import concatenate
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from components import contract, step
-from components.context import Context
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
+from components.run.context import Context
 from components.store import records
 from components.store.artifacts import Artifact, Store
 

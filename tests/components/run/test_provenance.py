@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components import provenance
+from components.run import provenance
 
 Digest = Callable[[str], str]
 
@@ -31,12 +31,12 @@ def digest(tmp_path: Path) -> Digest:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     source = Path(provenance.__file__).read_text()
-    (tmp_path / "components/provenance.py").write_text(source)
+    (tmp_path / "components/run/provenance.py").write_text(source)
 
     def digest(module: str) -> str:
         code = (
             f"import sys; sys.path.insert(0, {str(tmp_path)!r});"
-            f"from components import provenance; print(provenance.code_digest({module!r}))"
+            f"from components.run import provenance; print(provenance.code_digest({module!r}))"
         )
         run = subprocess.run(
             [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True

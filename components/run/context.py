@@ -6,8 +6,9 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from components import contract, provenance
+from components import contract
 from components.errors import BadDataError
+from components.run import provenance
 from components.settings.config import Config
 from components.store.artifacts import Artifact, Draft, Recipe, Ref, Store
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from components import compilation
+from components.run import compilation
 from components.store.artifacts import Store
 
 

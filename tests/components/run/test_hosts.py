@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components import contract, hosts, models
+from components import contract, models
+from components.run import hosts
 
 pytestmark = pytest.mark.slow  # the step in two processes, twice
 
@@ -23,7 +24,7 @@ def start(world, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "components.train_ranker", *argv],
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         env={**os.environ, **environment},
         text=True,
     )

@@ -15,7 +15,7 @@ _PLUMBING = frozenset(
         "components.settings.config",
         "components.settings.section",
         "components.settings.loading",
-        "components.context",
+        "components.run.context",
         "components.contract",
         "components.day_facts",
         "components.errors",
@@ -23,12 +23,12 @@ _PLUMBING = frozenset(
         "components.panels",
         "components.store.pointers",
         "components.store.processes",
-        "components.provenance",
+        "components.run.provenance",
         "components.settings.quality",
         "components.store.records",
         "components.report",
         "components.sections",
-        "components.signals",
+        "components.run.signals",
         "components.settings.source",
         "components.step",
         "components.settings.steps",
@@ -109,6 +109,6 @@ def _source(module: str) -> Path:
 @functools.cache
 def _file(module: str) -> Path | None:
     # By path, because to find a module the import system loads the package around it, JAX and all.
-    stem = Path(__file__).parents[1].joinpath(*module.split("."))
+    stem = Path(__file__).parents[2].joinpath(*module.split("."))
     candidates = (stem.with_name(f"{stem.name}.py"), stem / "__init__.py")
     return next((path for path in candidates if path.is_file()), None)

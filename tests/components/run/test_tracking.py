@@ -6,8 +6,8 @@ from contextlib import nullcontext
 
 import pytest
 
-from components import tracking
 from components.errors import BadConfigurationError
+from components.run import tracking
 from components.settings.training import TrackingSection
 
 
@@ -83,7 +83,7 @@ def test_a_run_goes_on_where_nobody_listens_and_says_so_once(
         tracker.log_point({"step": 1, "loss": 0.5})
         tracker.log_files(tmp_path)
     assert time.monotonic() - begun < 30
-    (said,) = [record for record in caplog.records if record.name == "components.tracking"]
+    (said,) = [record for record in caplog.records if record.name == "components.run.tracking"]
     assert f"MLflow at {uri} does not take this run, which goes on untracked" in said.getMessage()
 
 

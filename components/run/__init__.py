@@ -1,0 +1,1 @@
+"""One run of a step: its context, signals, provenance, and what surrounds the computation."""
