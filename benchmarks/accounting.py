@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measurement import Result
-from components import data_files, settlement
+from components import settlement
 from components.contract import parse_day
-from components.event_ids import event_ids
 from components.settings.config import Config
+from components.tables import data_files
+from components.tables.event_ids import event_ids
 from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED, REJECTED
 

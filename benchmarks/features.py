@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measurement import Result
-from components import data_files, featurizer, shapes
-from components.data_files import IMPRESSIONS_FILE
+from components import featurizer, shapes
 from components.feature_state import State
 from components.impression_facts import ImpressionFacts
 from components.settings.steps import FeaturesConfig
+from components.tables import data_files
+from components.tables.data_files import IMPRESSIONS_FILE
 from components.windows_files import FeaturesWriter
 from phoenix import days
 from schemas.events import EVENTS

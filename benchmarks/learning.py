@@ -18,13 +18,14 @@ import numpy as np
 
 from benchmarks import pipeline
 from benchmarks.measurement import Result
-from components import contract, data_files, eligible_posts, shapes, windows_files
+from components import contract, eligible_posts, shapes, windows_files
 from components.contest import RetrievalContest
 from components.run.context import Context
 from components.settings.config import Config
 from components.settings.loading import load
 from components.settings.source import SyntheticSource
 from components.store.artifacts import Store
+from components.tables import data_files
 from phoenix import metrics
 from phoenix.synthetic import World, WorldConfig
 from phoenix.windows import Windows, unpack_actions

@@ -20,11 +20,12 @@ import numpy as np
 
 from benchmarks import environments, pipeline, point_in_time
 from benchmarks.measurement import Result
-from components import contract, data_files, models, partitions, shapes, windows_files
+from components import contract, models, partitions, shapes, windows_files
 from components.run.context import Context
 from components.settings.config import Config
 from components.settings.loading import load
 from components.store.artifacts import Store
+from components.tables import data_files
 from phoenix import user_metrics
 from phoenix.baselines import MostPopular, Random
 from phoenix.predict_runner import PredictRunner

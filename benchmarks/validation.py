@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.measurement import Result
-from components import data_files, day_checks
+from components import day_checks
 from components.settings.config import Config
+from components.tables import data_files
 from schemas.events import EVENTS
 
 _NUM_ROWS, _LIMIT_SECONDS = 10_000_000, 12.0

@@ -6,9 +6,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import contract, data_files, late_rows, quarantine
+from components import contract, late_rows, quarantine
 from components.day_facts import DayFacts
 from components.row_account import FATES
+from components.tables import data_files
 from schemas.rules import RULES
 
 _NUM_FILES = 12  # shown at once; the others unfold

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from components import attribute_columns, data_files, erasure, raw_files
+from components import erasure, raw_files
 from components.errors import BadDataError
 from components.raw_rows import FileFormat, RawRows
 from components.row_checks import RowCheck
 from components.settings.attributes import AnyAttribute, AttributeFiles
 from components.settings.config import Config
+from components.tables import attribute_columns, data_files
 from phoenix import attributes
 from phoenix.days import DAY_MS, midnight_ms
 from schemas.attributes import DIGEST_KEY, SIDES, VALUES, Side, file_name, values_table

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.data_files import ACCEPTED_FILE
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
+from components.tables.data_files import ACCEPTED_FILE
 
 
 @dataclass(frozen=True)

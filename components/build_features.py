@@ -20,10 +20,10 @@ from components import (
     shapes,
     step,
 )
-from components.data_files import ACCEPTED_FILE
 from components.impression_facts import ImpressionFacts
 from components.run.context import Context
 from components.store.artifacts import Artifact
+from components.tables.data_files import ACCEPTED_FILE
 from components.windows_files import FeaturesWriter
 from phoenix import attributes
 

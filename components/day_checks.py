@@ -9,10 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from components import data_files, day_statistics, drift, feature_statistics, suites, usual_day
+from components import day_statistics, drift, feature_statistics, suites, usual_day
 from components.day_statistics import DayStatistics, PastDay
 from components.drawings import drift as drift_drawings
 from components.settings.config import Config
+from components.tables import data_files
 from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS
 from schemas.expectations import Expectation, expectations, pair_in_order, with_severities

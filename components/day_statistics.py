@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components import data_files
 from components.errors import BadDataError
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
+from components.tables import data_files
 from phoenix import histograms
 from phoenix.days import DAY_MS, midnight_ms
 from phoenix.histograms import Histogram

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from components import data_files, models, shapes, windows_files
+from components import models, shapes, windows_files
 from components.models import ModelFolder
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
+from components.tables import data_files
 from phoenix.baselines import MostPopular, Random
 
 

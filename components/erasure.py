@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from components import cells
 from components.errors import BadConfigurationError
 from components.settings.config import Config
+from components.tables import cells
 from schemas.events import REJECTED
 from schemas.rules import ERASED
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from components import (
     contract,
-    data_files,
     decisions,
     eligible_posts,
     models,
@@ -28,6 +27,7 @@ from components.gate import compare, decide
 from components.run import compilation
 from components.run.context import Context
 from components.store.artifacts import Artifact
+from components.tables import data_files
 from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)

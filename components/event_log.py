@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from components import data_files, engines
 from components.settings.engine import EngineConfig
+from components.tables import data_files, engines
 from phoenix.histories import Log
 from schemas.events import EVENTS
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from components import contract, data_files, decisions, eligible_posts, shapes, step
+from components import contract, decisions, eligible_posts, shapes, step
 from components.corpus import Corpus
 from components.errors import BadDataError
 from components.known_values import KnownValues
@@ -17,6 +17,7 @@ from components.post_facts import PostFacts
 from components.run import compilation
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
+from components.tables import data_files
 from phoenix import attributes
 from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError
 from phoenix.hashing import HashSpec, collision_report

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from components import contract, erasure, event_log, row_account, windows_files
-from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from components.errors import BadDataError
 from components.event_log import Arrays
 from components.impression_facts import ImpressionFacts
@@ -24,6 +23,7 @@ from components.run.context import Context
 from components.settings.engine import EngineConfig
 from components.settings.steps import FeaturesConfig
 from components.store.artifacts import Ref
+from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from phoenix import attributes
 from phoenix.attributes import Attribute
 from phoenix.days import DAY_MS, midnight_ms

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from components import attribute_columns
-from components.data_files import POSTS_FILE
 from components.known_values import KnownValues
 from components.post_facts import PostFacts
 from components.settings.attributes import AttributesConfig
+from components.tables import attribute_columns
+from components.tables.data_files import POSTS_FILE
 from phoenix import attributes
 from phoenix.days import DAY_MS, day_number
 from phoenix.histories import Log

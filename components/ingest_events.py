@@ -23,7 +23,6 @@ import pyarrow.compute as pc
 from components import (
     attribute_files,
     contract,
-    data_files,
     erasure,
     row_account,
     schema_changes,
@@ -31,7 +30,6 @@ from components import (
     step,
 )
 from components.errors import BadDataError
-from components.event_ids import event_ids
 from components.known_posts import Columns
 from components.layouts import layout
 from components.row_checks import Rejections
@@ -40,6 +38,8 @@ from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.sources import DayRows
 from components.store.artifacts import Artifact
+from components.tables import data_files
+from components.tables.event_ids import event_ids
 from phoenix.synthetic import World, WorldConfig
 from schemas.events import INGESTED
 from schemas.posts import POSTS

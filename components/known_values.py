@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import data_files, erasure
+from components import erasure
 from components.errors import BadDataError
 from components.settings.config import Config
+from components.tables import data_files
 from phoenix import attributes
 from phoenix.attributes import Attribute
 from phoenix.histories import first_rows_at

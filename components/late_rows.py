@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from components import data_files
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
+from components.tables import data_files
 from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED
 

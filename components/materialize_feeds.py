@@ -17,12 +17,12 @@ from components import (
     shards,
     step,
 )
-from components.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from components.errors import BadConfigurationError
 from components.run import compilation
 from components.run.context import Context
 from components.serving import Server
 from components.store.artifacts import Artifact
+from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)

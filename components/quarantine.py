@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.masks import user_name
 from components.settings.config import Config
 from components.settings.steps import ValidateConfig
+from components.tables.masks import user_name
 from schemas.rules import ERASED
 
 _NUM_PLACES = 3  # examples per rule

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from components import data_files
 from components.errors import BadDataError
-from components.event_ids import event_ids
 from components.settings.config import Config
+from components.tables import data_files
+from components.tables.event_ids import event_ids
 from schemas.columns import TIMESTAMP
 from schemas.events import EVENTS, INGESTED, QUARANTINED
 

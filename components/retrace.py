@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from components import audience, contract, eligible_posts, releases, requests
-from components.data_files import IMPRESSIONS_FILE
 from components.run import compilation
 from components.run.context import Context
 from components.serving import Candidates, Server
 from components.settings.config import Config
 from components.store.artifacts import Store
+from components.tables.data_files import IMPRESSIONS_FILE
 
 
 @dataclass(frozen=True, kw_only=True)

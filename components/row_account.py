@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components import data_files
 from components.errors import BadDataError
 from components.store.artifacts import Artifact
+from components.tables import data_files
 from phoenix.days import DAY_MS, day_of_number
 
 FATES = ("accepted", "duplicate", "quarantined", "late")

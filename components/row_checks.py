@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from components import cells
 from components.layouts import ActionRule
 from components.raw_rows import RawRows
+from components.tables import cells
 from schemas.events import REJECTED
 
 

@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components import data_files, engines, erasure, late_rows, repairs, row_account, row_rules
+from components import erasure, late_rows, repairs, row_account, row_rules
 from components.late_rows import Holder
 from components.row_account import FATES, NO_FILE
 from components.row_rules import Broken
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Artifact
+from components.tables import data_files, engines
 from phoenix.days import midnight_ms
 from schemas.events import EVENTS, INGESTED, QUARANTINED, REJECTED
 from schemas.rules import TOO_LATE

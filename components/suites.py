@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from components import spark
 from components.settings.engine import EngineConfig
+from components.tables import spark
 from schemas.expectations import Expectation
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from typing import Any
 from components import (
     contract,
     data_docs,
-    data_files,
     day_checks,
     day_statistics,
     erasure,
@@ -30,6 +29,7 @@ from components.errors import BadDataError
 from components.late_rows import Holder
 from components.run.context import Context
 from components.store.artifacts import Artifact
+from components.tables import data_files
 from schemas.posts import POSTS
 
 

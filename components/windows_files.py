@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import data_files
-from components.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
 from components.errors import BadDataError
+from components.tables import data_files
+from components.tables.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
 from phoenix.hashing import HashSpec
 from phoenix.histories import Log
 from phoenix.window_log import WindowLog, WindowRefs, candidate_rows

@@ -20,6 +20,7 @@ ROOMS: dict[str, set[str]] = {
     "settings": set(),
     "drawings": set(),
     "run": {"store", "settings"},
+    "tables": {"settings"},
 }  # ROOMS
 MAX_LINES = 500
 

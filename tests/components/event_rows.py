@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components import data_files
 from components.settings.config import Config
+from components.tables import data_files
 from phoenix.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS
 from schemas.posts import POSTS

@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import contract, data_files, day_statistics
+from components import contract, day_statistics
 from components.errors import BadDataError
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Store
+from components.tables import data_files
 from phoenix import histograms
 from schemas.events import EVENTS
 

@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import cells, cli, erasure
+from components import cli, erasure
 from components.contract import ExitCode
 from components.settings.loading import load
+from components.tables import cells
 
 Row = Callable[..., dict]
 KUAIRAND = "ingest_events: {source: {layout: kuairand, path: source}%s}\n"

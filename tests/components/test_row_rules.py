@@ -10,9 +10,10 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import data_files, engines, row_rules, settlement
+from components import row_rules, settlement
 from components.settings.config import Config
 from components.settings.engine import EngineConfig
+from components.tables import data_files, engines
 from schemas.events import INGESTED
 
 DAY = datetime.date(2026, 1, 2)

@@ -5,9 +5,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import data_files, suites
+from components import suites
 from components.errors import BadConfigurationError
 from components.settings.engine import EngineConfig
+from components.tables import data_files
 from schemas.events import EVENTS
 from schemas.expectations import (
     Expectation,

@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components import data_files, windows_files
+from components import windows_files
 from components.errors import BadDataError
+from components.tables import data_files
 from components.windows_files import Block, FeaturesWriter, WindowsFiles
 from phoenix.hashing import HashSpec
 from phoenix.histories import Log

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components import cells as cell_parsers
 from components.errors import BadDataError
 from components.settings.attributes import AnyAttribute, SequenceAttribute
+from components.tables import cells as cell_parsers
 from phoenix.attributes import Attribute
 from schemas.attributes import ACCEPTED, is_accepted
 

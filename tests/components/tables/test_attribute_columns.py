@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from components import attribute_columns
 from components.errors import BadDataError
 from components.settings.attributes import AnyAttribute
+from components.tables import attribute_columns
 
 NAN = float("nan")
 words = st.sampled_from(["a", "b", "x", "", None])

@@ -1,6 +1,6 @@
 import numpy as np
 
-from components.event_ids import event_ids
+from components.tables.event_ids import event_ids
 
 
 def test_event_ids_are_unique_positive_and_depend_on_the_row_alone() -> None:

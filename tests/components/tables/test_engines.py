@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import data_files, engines, event_log, settlement, spark
+from components import event_log, settlement
 from components.contract import ExitCode
 from components.settings.config import Config
 from components.settings.engine import EngineConfig
 from components.settlement import Arrivals
 from components.store.artifacts import Store
+from components.tables import data_files, engines, spark
 from phoenix.days import midnight_ms
 from schemas.events import INGESTED, REJECTED
 from tests.components.event_rows import config_of, write_day
@@ -139,7 +140,7 @@ def test_spark_has_the_properties_that_are_configured(require_spark: None) -> No
 def test_a_master_that_is_none_is_refused_in_one_line(require_spark: None, master: str) -> None:
     # In a process of its own: the session of this one is there already.
     code = (
-        "from components import spark; from components.settings.engine import EngineConfig\n"
+        "from components.tables import spark; from components.settings.engine import EngineConfig\n"
         "from components.errors import BadConfigurationError\n"
         f"try: spark.session(EngineConfig(name='spark', spark_master={master!r}))\n"
         "except BadConfigurationError as error: print(error)"

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
-from components import spark
 from components.settings.engine import EngineConfig
+from components.tables import spark
 
 if TYPE_CHECKING:
     import ibis

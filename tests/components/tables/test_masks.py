@@ -1,7 +1,7 @@
 import pytest
 
-from components.masks import user_name
 from components.settings.loading import load
+from components.tables.masks import user_name
 
 _CONFIG = (
     "store: store\nfirst_day: 2026-01-01\nseed: 7\nactions: [{name: click, is_positive: true}]\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import cells
+from components.tables import cells
 
 texts = st.lists(
     st.one_of(

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import data_files
 from components.errors import BadDataError
+from components.tables import data_files
 from schemas.posts import POSTS
 
 COLUMNS = {

@@ -1,0 +1,1 @@
+"""Cells, columns, Parquet files and the engines that evaluate expressions over them."""
