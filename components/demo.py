@@ -19,11 +19,11 @@ from types import FrameType
 from typing import NoReturn
 
 from components import demo_view, sources
-from components.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
-from components.deployment import USER, Deployment
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
-from components.local_airflow import LocalAirflow
-from components.process_groups import homes_in_use
+from components.local.airflow import LocalAirflow
+from components.local.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
+from components.local.deployment import USER, Deployment
+from components.local.process_groups import homes_in_use
 from components.settings.config import Config
 from components.settings.loading import load
 from components.settings.source import SyntheticSource

@@ -15,9 +15,9 @@ from rich.table import Table
 
 from components import explain, releases, report, terminal
 from components import why as components_why
-from components.cascade import Cascade
 from components.contract import Dag
 from components.errors import BadDataError
+from components.local.cascade import Cascade
 from components.settings.config import Config
 from components.store import records
 from components.store.artifacts import Ref, Store

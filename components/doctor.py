@@ -195,8 +195,8 @@ def _sinks(config: Config) -> Iterator[Finding]:
 
 def _airflow(folder: Path) -> Iterator[Finding]:
     """The deployment's own Airflow, if it was ever started."""
-    from components.deployment import Deployment
-    from components.local_airflow import LocalAirflow
+    from components.local.airflow import LocalAirflow
+    from components.local.deployment import Deployment
 
     airflow = LocalAirflow(Deployment(folder))
     if not airflow.deployment.home.exists():

@@ -21,6 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "drawings": set(),
     "run": {"store", "settings"},
     "tables": {"settings"},
+    "local": {"store", "settings"},
 }  # ROOMS
 MAX_LINES = 500
 

@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from components import demo, process_groups
+from components import demo
 from components.errors import BadConfigurationError, TryAgainError
-from components.local_airflow import LocalAirflow
+from components.local import process_groups
+from components.local.airflow import LocalAirflow
 from components.settings.loading import load
 
 

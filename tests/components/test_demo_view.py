@@ -3,8 +3,8 @@
 import datetime
 
 from components import demo_view
-from components.airflow_client import AirflowClient
-from components.cascade import Cascade, DagRun
+from components.local.cascade import Cascade, DagRun
+from components.local.client import AirflowClient
 
 
 def run(dag_id, state, seconds=None):

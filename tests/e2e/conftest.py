@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from components import demo
-from components.deployment import Deployment
-from components.local_airflow import LocalAirflow
+from components.local.airflow import LocalAirflow
+from components.local.deployment import Deployment
 
 DAYS = ("2026-01-01", "2026-01-02")
 

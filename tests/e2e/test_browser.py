@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from components.contract import Dag
-from components.deployment import USER
+from components.local.deployment import USER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pytest
 
 from components import demo, releases
-from components.airflow_client import RefusedError
-from components.cascade import TaskRun, error_in_log
 from components.contract import STEPS, Dag
+from components.local.cascade import TaskRun, error_in_log
+from components.local.client import RefusedError
 from components.settings.loading import load
 from components.store import records
 from components.store.artifacts import Store

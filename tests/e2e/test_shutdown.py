@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from components import demo, process_groups
-from components.deployment import Deployment
+from components import demo
+from components.local import process_groups
+from components.local.deployment import Deployment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.airflow_client import AirflowClient, RefusedError
 from components.contract import LATE_DAG, Dag
 from components.errors import StepError, TryAgainError
+from components.local.client import AirflowClient, RefusedError
 
 _STALL_SECONDS = 60.0  # without any active run, while days are not done: nothing will come any more
 _ACTIVE = ("queued", "running")

@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from components import airflow_settings, ports, process_groups
-from components.deployment import Deployment
 from components.errors import TryAgainError
-from components.local_airflow import LocalAirflow
+from components.local import airflow_settings, ports, process_groups
+from components.local.airflow import LocalAirflow
+from components.local.deployment import Deployment
 from components.settings.loading import load
 from components.store import processes
 

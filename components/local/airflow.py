@@ -22,13 +22,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from components.airflow_client import AirflowClient, RefusedError
-from components.airflow_settings import DAGS_FOLDER, settings_text, write_private
 from components.contract import LATE_DAG, Dag
-from components.deployment import USER, Deployment
 from components.errors import BadConfigurationError, TryAgainError
-from components.ports import reserved_port
-from components.process_groups import end_groups, is_alive, send_signal, strangers
+from components.local.airflow_settings import DAGS_FOLDER, settings_text, write_private
+from components.local.client import AirflowClient, RefusedError
+from components.local.deployment import USER, Deployment
+from components.local.ports import reserved_port
+from components.local.process_groups import end_groups, is_alive, send_signal, strangers
 from components.settings.config import Config
 from components.store import processes
 

@@ -6,13 +6,13 @@ import secrets
 import sys
 from pathlib import Path
 
-from components.deployment import USER, Deployment
+from components.local.deployment import USER, Deployment
 from components.settings.config import Config
 
 PARALLEL_TASKS = 4  # data, release and feeds of neighbouring days, and one that is ending
 
 
-DAGS_FOLDER = Path(__file__).parents[1] / "dags"
+DAGS_FOLDER = Path(__file__).parents[2] / "dags"
 
 
 def settings_text(

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from components.airflow_client import RefusedError
-from components.cascade import Cascade, TaskRun, error_in_log
 from components.errors import TryAgainError
+from components.local.cascade import Cascade, TaskRun, error_in_log
+from components.local.client import RefusedError
 
 
 def task(map_index=-1):

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from components.airflow_client import AirflowClient, RefusedError
 from components.errors import TryAgainError
+from components.local.client import AirflowClient, RefusedError
 
 RUNS = [{"dag_run_id": f"run {number}"} for number in range(230)]
 

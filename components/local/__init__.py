@@ -1,0 +1,1 @@
+"""An Airflow on this machine: folder, settings, ports, processes, client, cascade."""
