@@ -18,8 +18,9 @@ import numpy as np
 
 from benchmarks import pipeline
 from benchmarks.measurement import Result
-from components import contract, eligible_posts, shapes, windows_files
+from components import contract, shapes, windows_files
 from components.contest import RetrievalContest
+from components.release import eligible_posts
 from components.run.context import Context
 from components.settings.config import Config
 from components.settings.loading import load

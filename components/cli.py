@@ -220,7 +220,7 @@ def why(
 @_releases.command("list", epilog="Example: `phoenix releases list --json`")
 def list_releases(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the releases: day, models, which one is live, which were withdrawn."""
-    from components import releases
+    from components.release import releases
 
     _, store = _opened(config)
     rows = releases.list_releases(store)
@@ -232,7 +232,7 @@ def show(
     release: ReleaseArgument, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Show all that is known of one release: models, decision, when it was live and why."""
-    from components import releases
+    from components.release import releases
 
     _, store = _opened(config)
     found = releases.show(store, release)
@@ -244,7 +244,7 @@ def verify(
     release: ReleaseArgument, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Read every byte of a release and of its feeds against the recorded digests."""
-    from components import releases
+    from components.release import releases
 
     _, store = _opened(config)
     found = releases.verify(store, releases.find(store, release))
@@ -264,7 +264,8 @@ def rollback(
     as_json: JsonOption = False,
 ) -> None:
     """Make an earlier release and its feeds live again, and withdraw everything newer."""
-    from components import releases, sinks
+    from components import sinks
+    from components.release import releases
 
     settings, store = _opened(config)
     entry = releases.rollback(

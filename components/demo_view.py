@@ -13,11 +13,12 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from components import explain, releases, report, terminal
+from components import explain, report, terminal
 from components import why as components_why
 from components.contract import Dag
 from components.errors import BadDataError
 from components.local.cascade import Cascade
+from components.release import releases
 from components.settings.config import Config
 from components.store import records
 from components.store.artifacts import Ref, Store

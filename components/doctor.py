@@ -19,9 +19,10 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from components import contract, late_rows, layouts, releases, training_settings
+from components import contract, late_rows, layouts, training_settings
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError
+from components.release import releases
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.store import leases, records

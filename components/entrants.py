@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from components import models, shapes, windows_files
-from components.models import ModelFolder
+from components import shapes, windows_files
+from components.release import models
+from components.release.models import ModelFolder
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
 from components.tables import data_files

@@ -7,23 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components import (
-    contract,
-    decisions,
-    eligible_posts,
-    models,
-    partitions,
-    releases,
-    shapes,
-    step,
-    windows_files,
-)
+from components import contract, partitions, shapes, step, windows_files
 from components.contest import RankingContest, RetrievalContest
-from components.decisions import Decision
 from components.drawings import charts
 from components.entrants import entrants_of, most_popular
 from components.errors import BadConfigurationError
 from components.gate import compare, decide
+from components.release import decisions, eligible_posts, models, releases
+from components.release.decisions import Decision
 from components.run import compilation
 from components.run.context import Context
 from components.store.artifacts import Artifact

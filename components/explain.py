@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from components import releases
 from components.errors import BadDataError
+from components.release import releases
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from components import contract, decisions, eligible_posts, shapes, step
-from components.corpus import Corpus
+from components import contract, shapes, step
 from components.errors import BadDataError
 from components.known_values import KnownValues
 from components.post_facts import PostFacts
+from components.release import decisions, eligible_posts
+from components.release.corpus import Corpus
 from components.run import compilation
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from components.audience import SeenPosts
-from components.corpus import Corpus
 from components.feed_files import POPULAR
+from components.release.corpus import Corpus
 from components.settings.config import Config
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from components import decisions, models
 from components.contest import Result
-from components.decisions import Comparison, Decision
 from components.entrants import Entrants
-from components.models import ModelFolder
+from components.release import decisions, models
+from components.release.decisions import Comparison, Decision
+from components.release.models import ModelFolder
 from components.run.context import Context
 from phoenix import user_metrics
 from phoenix.baselines import MostPopular

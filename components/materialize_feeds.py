@@ -9,7 +9,6 @@ import pyarrow as pa
 from components import (
     audience,
     contract,
-    eligible_posts,
     erasure,
     feature_statistics,
     feed_files,
@@ -18,6 +17,7 @@ from components import (
     step,
 )
 from components.errors import BadConfigurationError
+from components.release import eligible_posts
 from components.run import compilation
 from components.run.context import Context
 from components.serving import Server

@@ -9,20 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import (
-    audience,
-    contract,
-    erasure,
-    feed_files,
-    feed_quality,
-    releases,
-    sinks,
-    skew,
-    step,
-)
+from components import audience, contract, erasure, feed_files, feed_quality, sinks, skew, step
 from components import shards as components_shards
-from components.corpus import Corpus
 from components.errors import BadDataError
+from components.release import releases
+from components.release.corpus import Corpus
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref, Unchanged
 

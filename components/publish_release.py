@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from components import contract, decisions, shapes, step
-from components.corpus import Corpus
+from components import contract, shapes, step
 from components.errors import BadDataError
-from components.models import ModelFolder
-from components.releases import ROLES
+from components.release import decisions
+from components.release.corpus import Corpus
+from components.release.models import ModelFolder
+from components.release.releases import ROLES
 from components.run import compilation
 from components.run.context import Context
 from components.serving import RELEASE_FILE, Server

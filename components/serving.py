@@ -17,10 +17,11 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from components import decisions, models, requests, shapes
-from components.corpus import Corpus
+from components import requests, shapes
 from components.errors import BadDataError
 from components.feed_files import Feeds
+from components.release import decisions, models
+from components.release.corpus import Corpus
 from components.settings.config import Config
 from phoenix import attributes, baselines, scoring
 from phoenix.baselines import Collection, MostPopular

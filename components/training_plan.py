@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components import releases, shapes, training_settings
-from components.models import ModelFolder
+from components import shapes, training_settings
 from components.partitions import days_before
+from components.release import releases
+from components.release.models import ModelFolder
 from components.run.context import Context
 from components.store.artifacts import Artifact
 

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from components import models, shapes, training_settings
+from components import shapes, training_settings
 from components.drawings import charts
 from components.errors import BadConfigurationError, BadDataError, StoppedError
 from components.feature_source import FeatureWindows, feature_windows
-from components.models import MODEL
 from components.partitions import features_of
+from components.release import models
+from components.release.models import MODEL
 from components.run import compilation, hosts, signals, tracking
 from components.run.context import Context
 from components.store.artifacts import Artifact, Draft, Ref, Unchanged

@@ -22,6 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "run": {"store", "settings"},
     "tables": {"settings"},
     "local": {"store", "settings"},
+    "release": {"store", "settings"},
 }  # ROOMS
 MAX_LINES = 500
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from components import contract, releases
+from components import contract
+from components.release import releases
 from components.settings.config import Config
 from components.settings.loading import load
 from components.store.artifacts import Artifact, Store

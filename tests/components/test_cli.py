@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from components import cli, contract, explain, releases
+from components import cli, contract, explain
 from components.contract import ExitCode
+from components.release import releases
 
 LAST = "2026-01-03"
 COMMANDS = [

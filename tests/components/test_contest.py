@@ -5,8 +5,9 @@ import datetime
 import numpy as np
 import pytest
 
-from components import eligible_posts, shapes, windows_files
+from components import shapes, windows_files
 from components.contest import RankingContest, RetrievalContest
+from components.release import eligible_posts
 from phoenix.windows import Windows, unpack_actions
 
 LAST = "2026-01-03"

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from components import models, shapes, windows_files
+from components import shapes, windows_files
 from components.contract import ExitCode
+from components.release import models
 from phoenix.array_files import read_array
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")

@@ -4,8 +4,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components import explain, releases, why
+from components import explain, why
 from components.errors import BadDataError
+from components.release import releases
 from phoenix.scoring import weighted_scores
 
 LAST = "2026-01-03"

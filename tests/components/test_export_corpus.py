@@ -4,9 +4,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components import export_corpus, models
+from components import export_corpus
 from components.contract import ExitCode
-from components.corpus import Corpus
+from components.release import models
+from components.release.corpus import Corpus
 from phoenix.hashing import HashSpec
 
 LAST = "2026-01-03"

@@ -6,8 +6,8 @@ import pytest
 
 from components import feed_files, feed_quality
 from components.audience import SeenPosts
-from components.corpus import Corpus
 from components.feed_files import Feeds
+from components.release.corpus import Corpus
 
 CORPUS = Corpus(
     "a",

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.contract import ExitCode
-from components.corpus import Corpus
+from components.release.corpus import Corpus
 from schemas.feeds import feeds_table
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")

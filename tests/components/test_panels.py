@@ -53,7 +53,7 @@ def test_a_decision_has_a_reason_for_each_model(facts: DayFacts) -> None:
 
 
 def test_a_release_that_was_rolled_back_says_by_whom(world) -> None:
-    from components import releases
+    from components.release import releases
 
     releases.rollback(world.store, "2026-01-02", "clicks fell", "ann")
     day = DayFacts.read(world.store, world.config, LAST)

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
-from components import decisions, models
 from components.contract import ExitCode
-from components.corpus import Corpus
+from components.release import decisions, models
+from components.release.corpus import Corpus
 from components.serving import Server
 
 LAST = "2026-01-03"

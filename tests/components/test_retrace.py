@@ -2,7 +2,7 @@
 
 import pyarrow.parquet as pq
 
-from components import releases
+from components.release import releases
 from components.retrace import Retrace, retrace
 
 LAST = "2026-01-03"

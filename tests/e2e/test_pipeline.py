@@ -9,10 +9,11 @@ from urllib.parse import quote
 
 import pytest
 
-from components import demo, releases
+from components import demo
 from components.contract import STEPS, Dag
 from components.local.cascade import TaskRun, error_in_log
 from components.local.client import RefusedError
+from components.release import releases
 from components.settings.loading import load
 from components.store import records
 from components.store.artifacts import Store

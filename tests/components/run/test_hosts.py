@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components import contract, models
+from components import contract
+from components.release import models
 from components.run import hosts
 
 pytestmark = pytest.mark.slow  # the step in two processes, twice

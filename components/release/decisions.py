@@ -9,7 +9,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from components.models import ModelFolder
+from components.release.models import ModelFolder
 from components.store.artifacts import Artifact, Ref, Store
 
 FALLBACK = "fallback"  # folder of the most popular recommender, in evaluations and releases

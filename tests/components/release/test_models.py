@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from components import models
 from components.errors import BadDataError
-from components.models import ModelFolder
+from components.release import models
+from components.release.models import ModelFolder
 
 LAST = "2026-01-03"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.corpus import Corpus
 from components.errors import BadDataError
+from components.release.corpus import Corpus
 
 
 def _corpus(num_posts: int, width: int = 3) -> Corpus:

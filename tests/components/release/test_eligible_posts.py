@@ -4,7 +4,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import eligible_posts
+from components.release import eligible_posts
 
 
 def test_old_posts_leave_the_collection_by_the_configured_age(three_days, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import itertools
 
 import pytest
 
-from components import releases
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
+from components.release import releases
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from components.decisions import Comparison, judge
+from components.release.decisions import Comparison, judge
 
 
 def _comparison(candidate: float | None, champion: float | None) -> Comparison:

@@ -1,0 +1,1 @@
+"""Models, corpus and decision, bound into releases."""
