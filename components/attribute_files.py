@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from components import erasure, raw_files
+from components import raw_files
+from components.erasure import forgotten
 from components.errors import BadDataError
 from components.raw_rows import FileFormat, RawRows
 from components.row_checks import RowCheck
@@ -72,7 +73,7 @@ def write(
         ids, known_at, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         rows = _of_day(ids, known_at, day, gap_minutes=config.build_features.gap_minutes)
         if side == "user":
-            rows = rows[~np.isin(ids[rows], erasure.erased_ids(config))]
+            rows = rows[~np.isin(ids[rows], forgotten.erased_ids(config))]
         declared = attributes.of_side(config.attributes.attributes, side)
         columns = {f"{side}_id": ids[rows], "known_at": known_at[rows], VALUES: values[rows]}
         table = data_files.arrow_table(

@@ -11,7 +11,6 @@ import numpy as np
 
 from components import (
     contract,
-    erasure,
     feature_state,
     feature_statistics,
     featurizer,
@@ -20,6 +19,7 @@ from components import (
     shapes,
     step,
 )
+from components.erasure import forgotten
 from components.impression_facts import ImpressionFacts
 from components.run.context import Context
 from components.store.artifacts import Artifact
@@ -47,7 +47,7 @@ def run(context: Context) -> Artifact:
     }
     shape = shapes.shape_metadata(config, chosen)
     with context.write(
-        inputs=[*state.inputs, accepted.ref], config=recipe | erasure.recipe(context.config)
+        inputs=[*state.inputs, accepted.ref], config=recipe | forgotten.recipe(context.config)
     ) as draft:
         counts = dict.fromkeys(("windows", "impressions", "users", "state_users", "state_rows"), 0)
         measured = []

@@ -11,17 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from components import (
-    contract,
-    erasure,
-    erasure_search,
-    late_rows,
-    quarantine,
-    repairs,
-    row_account,
-    settlement,
-)
+from components import contract, late_rows, quarantine, repairs, row_account, settlement
 from components.contract import ExitCode
+from components.erasure import forgotten, search
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
 from components.run.context import Context
 from components.settings.config import Config
@@ -88,7 +80,7 @@ def export(found: Settled, config: Config, file: Path) -> int:
     """
     if file.is_dir() or not file.parent.is_dir():
         raise BadConfigurationError(f"--to: expected a file in a folder that exists, got {file}.")
-    kept = [rule != erasure.ERASED for rule in found.quarantined["rule"].to_pylist()]
+    kept = [rule != forgotten.ERASED for rule in found.quarantined["rule"].to_pylist()]
     rows = found.quarantined.filter(pa.array(kept, pa.bool_()))
     repairs.export(file, rows, config)
     return len(rows)
@@ -122,10 +114,10 @@ def replay(config_path: Path, store: Store, day: datetime.date) -> dict[str, Any
 
 def erasure_report(store: Store, config: Config) -> dict[str, Any]:
     """Returns where forgotten users still are: in what is current, and in old versions."""
-    found = [asdict(trace) for trace in erasure_search.traces(store, config)]
+    found = [asdict(trace) for trace in search.traces(store, config)]
     current = [trace for trace in found if trace["is_current"]]
     return {
-        "forgotten": len(erasure.erased_ids(config)),
+        "forgotten": len(forgotten.erased_ids(config)),
         "rows_in_current_artifacts": sum(trace["rows"] for trace in current),
         "rows_in_old_artifacts": sum(t["rows"] for t in found if not t["is_current"]),
         "days_to_run_again": sorted({trace["partition"][:10] for trace in current}),

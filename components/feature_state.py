@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from components import contract, erasure, event_log, row_account, windows_files
+from components import contract, event_log, row_account, windows_files
+from components.erasure import forgotten
 from components.errors import BadDataError
 from components.event_log import Arrays
 from components.impression_facts import ImpressionFacts
@@ -95,7 +96,7 @@ def before(context: Context) -> State:
         with a hole is a wrong history.
     """
     config, day, engine = context.config.build_features, context.day, context.config.engine
-    erased = tuple(erasure.erased_ids(context.config).tolist())
+    erased = tuple(forgotten.erased_ids(context.config).tolist())
     yesterday = day - datetime.timedelta(days=1)
     if day > context.config.first_day:
         ref = context.head("build_features", yesterday)

@@ -20,15 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components import (
-    attribute_files,
-    contract,
-    erasure,
-    row_account,
-    schema_changes,
-    sources,
-    step,
-)
+from components import attribute_files, contract, row_account, schema_changes, sources, step
+from components.erasure import forgotten as erasure
 from components.errors import BadDataError
 from components.known_posts import Columns
 from components.layouts import layout

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import erasure
+from components.erasure import forgotten as erasure
 from components.errors import BadDataError
 from components.settings.config import Config
 from components.tables import data_files

@@ -6,16 +6,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from components import (
-    audience,
-    contract,
-    erasure,
-    feature_statistics,
-    feed_files,
-    requests,
-    shards,
-    step,
-)
+from components import audience, contract, feature_statistics, feed_files, requests, shards, step
+from components.erasure import forgotten
 from components.errors import BadConfigurationError
 from components.release import eligible_posts
 from components.run import compilation
@@ -55,7 +47,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
         "build_features": config.build_features.model_dump(mode="json"),
         "feature_users": config.baseline.feature_users,
         "shard": [shard, num_shards],
-        **erasure.recipe(config),
+        **forgotten.recipe(config),
     }
     inputs = [release.ref, features.ref, accepted.ref, *seen_refs]
     suffix = shards.shard_suffix(shard, num_shards)
@@ -66,7 +58,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
         users = audience.users_of(
             accepted.path(ACCEPTED_FILE) if is_active else features.path(IMPRESSIONS_FILE)
         )
-        users = erasure.remaining(users, config)
+        users = forgotten.remaining(users, config)
         users = users[shards.in_shard(users, shard, num_shards)]
         windows = requests.request_windows(
             features.path(IMPRESSIONS_FILE),

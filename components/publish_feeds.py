@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import audience, contract, erasure, feed_files, feed_quality, sinks, skew, step
+from components import audience, contract, feed_files, feed_quality, sinks, skew, step
 from components import shards as components_shards
+from components.erasure import forgotten
 from components.errors import BadDataError
 from components.release import releases
 from components.release.corpus import Corpus
@@ -107,7 +108,7 @@ def _shards(context: Context, num_shards: int, release: Ref) -> list[Artifact]:
 
 
 def _refuse_forgotten(context: Context, table: pa.Table) -> None:
-    num_rows = int(np.isin(table["user_id"].to_numpy(), erasure.erased_ids(context.config)).sum())
+    num_rows = int(np.isin(table["user_id"].to_numpy(), forgotten.erased_ids(context.config)).sum())
     if num_rows:
         raise BadDataError(
             f"The feeds of {context.day} hold {num_rows} rows of users who are to be forgotten: "

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components import erasure, late_rows, repairs, row_account, row_rules
+from components import late_rows, repairs, row_account, row_rules
+from components.erasure import forgotten as erasure
 from components.late_rows import Holder
 from components.row_account import FATES, NO_FILE
 from components.row_rules import Broken

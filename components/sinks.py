@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from components import erasure
+from components.erasure import forgotten as erasure
 from components.errors import BadConfigurationError, TryAgainError
 from components.feed_files import FEEDS_FILE
 from components.settings.config import Config

@@ -16,7 +16,6 @@ from components import (
     data_docs,
     day_checks,
     day_statistics,
-    erasure,
     known_values,
     late_rows,
     quarantine,
@@ -25,6 +24,7 @@ from components import (
     settlement,
     step,
 )
+from components.erasure import forgotten
 from components.errors import BadDataError
 from components.late_rows import Holder
 from components.run.context import Context
@@ -51,7 +51,7 @@ def run(context: Context) -> Artifact:
         "actions": config.action_names,
         "first_day": config.first_day.isoformat(),
         "baseline": config.baseline.model_dump(),
-        **erasure.recipe(config),
+        **forgotten.recipe(config),
     }
     past = day_statistics.past(context)
     inputs: list[Any] = [ingested.ref, *(each.ref for each in held), *(each.ref for each in past)]

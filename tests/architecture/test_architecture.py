@@ -23,6 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "tables": {"settings"},
     "local": {"store", "settings"},
     "release": {"store", "settings"},
+    "erasure": {"store", "settings", "tables"},
 }  # ROOMS
 MAX_LINES = 500
 

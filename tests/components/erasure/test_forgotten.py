@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import cli, erasure
+from components import cli
 from components.contract import ExitCode
+from components.erasure import forgotten
 from components.settings.loading import load
 from components.tables import cells
 
@@ -159,7 +160,7 @@ def test_a_number_is_a_text_as_well_where_ids_are_text(deployment) -> None:
     deployment.configure(NAMES % "")
     (deployment.root / "forget.txt").write_text("17\n")
     hashed = int(cells.parse_text_id(pa.array(["17"]), "")[0][0])
-    found = erasure.erased_ids(load(deployment.root / "phoenix.yaml"))
+    found = forgotten.erased_ids(load(deployment.root / "phoenix.yaml"))
     assert found.tolist() == [17, hashed]
 
 
@@ -193,14 +194,14 @@ def test_a_state_from_before_the_list_hands_no_forgotten_user_on(deployment, row
 def test_ids_of_every_length_can_be_forgotten(day, user: int) -> None:
     (day.root / "forget.txt").write_text(f"{user}\n")
     configure(day, ", erased_users: forget.txt")
-    assert erasure.erased_ids(load(day.root / "phoenix.yaml")).tolist() == [user]
+    assert forgotten.erased_ids(load(day.root / "phoenix.yaml")).tolist() == [user]
 
 
 def test_users_who_remain_keep_their_order(day) -> None:
     (day.root / "forget.txt").write_text("7")
     configure(day, ", erased_users: forget.txt")
     config = load(day.root / "phoenix.yaml")
-    assert erasure.remaining(np.array([9, 7, 3]), config).tolist() == [9, 3]
+    assert forgotten.remaining(np.array([9, 7, 3]), config).tolist() == [9, 3]
 
 
 def test_without_a_list_there_is_nobody_to_search_for(day) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from components import contract
-from components.erasure import ForgottenUsers, forgotten_users, forgotten_users_in
+from components.erasure.forgotten import ForgottenUsers, forgotten_users, forgotten_users_in
 from components.errors import BadConfigurationError
 from components.settings.config import Config
 from components.store.artifacts import Store

@@ -1,0 +1,1 @@
+"""Users who are to be forgotten, and the proof that they are."""
