@@ -12,8 +12,8 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from benchmarks.measurement import Result
-from components.layouts import ActionRule, Layout
-from components.sources import Source
+from components.source.layouts import ActionRule, Layout
+from components.source.source import Source
 
 _NUM_ROWS, _NUM_USERS, _NUM_POSTS = 5_000_000, 200_000, 100_000
 _NUM_DAYS, _ROWS_PER_DAY = 100, 50_000

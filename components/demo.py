@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from components import demo_view, sources
+from components import demo_view
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
 from components.local.airflow import LocalAirflow
 from components.local.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
@@ -27,6 +27,7 @@ from components.local.process_groups import homes_in_use
 from components.settings.config import Config
 from components.settings.loading import load
 from components.settings.source import SyntheticSource
+from components.source import source as sources
 from components.store.artifacts import Store
 
 ROOT = Path("var")

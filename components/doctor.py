@@ -19,12 +19,13 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from components import contract, late_rows, layouts, training_settings
+from components import contract, late_rows, training_settings
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError
 from components.release import releases
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
+from components.source import layouts
 from components.store import leases, records
 from components.store.artifacts import Ref, Store
 

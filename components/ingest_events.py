@@ -20,16 +20,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components import attribute_files, contract, row_account, schema_changes, sources, step
+from components import contract, row_account, step
 from components.erasure import forgotten as erasure
 from components.errors import BadDataError
-from components.known_posts import Columns
-from components.layouts import layout
-from components.row_checks import Rejections
 from components.run.context import Context
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
-from components.sources import DayRows
+from components.source import attribute_files, schema_changes
+from components.source import source as sources
+from components.source.known_posts import Columns
+from components.source.layouts import layout
+from components.source.row_checks import Rejections
+from components.source.source import DayRows
 from components.store.artifacts import Artifact
 from components.tables import data_files
 from components.tables.event_ids import event_ids

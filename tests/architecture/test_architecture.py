@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "local": {"store", "settings"},
     "release": {"store", "settings"},
     "erasure": {"store", "settings", "tables"},
+    "source": {"store", "settings", "run", "tables", "erasure"},
 }  # ROOMS
 MAX_LINES = 500
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components import attribute_files, event_log, featurizer, requests, shapes, windows_files
+from components import event_log, featurizer, requests, shapes, windows_files
 from components.feature_state import State
 from components.impression_facts import ImpressionFacts
 from components.settings.attributes import AttributesConfig
 from components.settings.config import Config
+from components.source import attribute_files
 from components.tables.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
 from components.windows_files import FeaturesWriter
 from phoenix.windows import Windows

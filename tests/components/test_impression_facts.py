@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components import attribute_files, event_log
+from components import event_log
 from components.impression_facts import ImpressionFacts
 from components.settings.attributes import AttributesConfig
+from components.source import attribute_files
 from tests.components.event_rows import (
     STEPS_PER_DAY,
     config_of,

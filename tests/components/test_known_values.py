@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import attribute_files, known_values
+from components import known_values
 from components.errors import BadDataError
 from components.known_values import KnownValues
 from components.settings.config import Config
+from components.source import attribute_files
 from phoenix.attributes import Attribute
 from phoenix.days import DAY_MS, midnight_ms
 

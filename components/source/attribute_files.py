@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from components import raw_files
 from components.erasure import forgotten
 from components.errors import BadDataError
-from components.raw_rows import FileFormat, RawRows
-from components.row_checks import RowCheck
 from components.settings.attributes import AnyAttribute, AttributeFiles
 from components.settings.config import Config
+from components.source import raw_files
+from components.source.raw_rows import FileFormat, RawRows
+from components.source.row_checks import RowCheck
 from components.tables import attribute_columns, data_files
 from phoenix import attributes
 from phoenix.days import DAY_MS, midnight_ms

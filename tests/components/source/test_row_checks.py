@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pyarrow as pa
 
-from components.layouts import ActionRule
-from components.raw_files import RawRows
-from components.row_checks import Rejections, RowCheck
+from components.source.layouts import ActionRule
+from components.source.raw_files import RawRows
+from components.source.row_checks import Rejections, RowCheck
 
 ROWS = RawRows(
     "a.csv",

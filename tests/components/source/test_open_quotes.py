@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from components import open_quotes, raw_files
 from components.errors import BadDataError
-from components.raw_rows import FileFormat
+from components.source import open_quotes, raw_files
+from components.source.raw_rows import FileFormat
 
 HEADER = "a,b,note\n"
 ROWS = "".join(f"{n},2,x\n" for n in range(3, 30))  # lines 3 to 29

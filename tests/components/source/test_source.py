@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components import raw_files
-from components.layouts import ActionRule, Layout
-from components.sources import DayRows, Source
+from components.source import raw_files
+from components.source.layouts import ActionRule, Layout
+from components.source.source import DayRows, Source
 
 DAY = datetime.date(2026, 1, 2)
 START = 1_767_312_000_000
@@ -112,8 +112,8 @@ READING = """
 import datetime, resource, sys
 from pathlib import Path
 from components import day_archive, line_files, raw_files
-from components.layouts import ActionRule, Layout
-from components.sources import Source
+from components.source.layouts import ActionRule, Layout
+from components.source.source import Source
 day_archive._NUM_POSTS = 1 << 12
 day_archive._RUN_BYTES, raw_files._BLOCK_BYTES, line_files._BLOCK_BYTES = 1 << 21, 1 << 18, 1 << 18
 file, day = Path(sys.argv[1]), datetime.date(2026, 1, 2)

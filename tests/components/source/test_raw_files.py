@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components import raw_files
 from components.errors import BadConfigurationError, BadDataError
+from components.source import raw_files
 
 
 def lines_and_cells(path: Path, column: str) -> list[tuple[int, str]]:

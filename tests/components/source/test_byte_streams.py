@@ -5,9 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from components import byte_streams
 from components.errors import BadDataError
-from components.raw_rows import FileFormat
+from components.source import byte_streams
+from components.source.raw_rows import FileFormat
 
 TEXT = "a,b\n1,é\n"
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import day_archive
-from components.day_archive import DayArchive
 from components.errors import BadDataError
-from components.layouts import ActionRule, Layout
-from components.shown_posts import ShownPosts
+from components.source import day_archive
+from components.source.day_archive import DayArchive
+from components.source.layouts import ActionRule, Layout
+from components.source.shown_posts import ShownPosts
 
 DAY = datetime.date(2026, 1, 2)
 NUMBER, START, DAY_MS = 20_455, 1_767_312_000_000, 86_400_000

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from components.errors import BadDataError
-from components.raw_rows import FileFormat
+from components.source.raw_rows import FileFormat
 
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _HEAD_BYTES = 1 << 16

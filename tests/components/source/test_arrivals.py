@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components import arrivals
-from components.layouts import ActionRule, Layout
+from components.source import arrivals
+from components.source.layouts import ActionRule, Layout
 
 DAY = datetime.date(2026, 1, 2)
 NUMBER = 20_455  # of the day since 1970

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from components import line_files, raw_files
 from components.errors import BadDataError
-from components.raw_rows import FileFormat, Pace, RawRows
+from components.source import line_files, raw_files
+from components.source.raw_rows import FileFormat, Pace, RawRows
 
 
 def write(path: Path, *lines: str) -> Path:

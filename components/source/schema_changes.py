@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from components import raw_files
 from components.errors import BadDataError
-from components.layouts import Layout
 from components.run.context import Context
+from components.source import raw_files
+from components.source.layouts import Layout
 
 _REACH_DAYS = 31  # how far back to look for a day to compare with
 _INTEGER = re.compile(r"(u?)int(\d+)")

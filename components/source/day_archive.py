@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components import arrivals
-from components.arrivals import Arrived
 from components.errors import BadDataError
-from components.layouts import Layout
-from components.raw_rows import RawRows
-from components.shown_posts import ShownPosts
+from components.source import arrivals
+from components.source.arrivals import Arrived
+from components.source.layouts import Layout
+from components.source.raw_rows import RawRows
+from components.source.shown_posts import ShownPosts
 
 _RUN_BYTES = 1 << 26  # what is sorted in memory at a time
 _NUM_POSTS = 1 << 18  # impressions of posts that may wait to be merged

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.contract import ExitCode
-from components.schema_changes import change
+from components.source.schema_changes import change
 from schemas.events import INGESTED
 
 Row = Callable[..., dict]

@@ -2,8 +2,8 @@ import datetime
 
 import numpy as np
 
-from components.known_posts import DAY_MS, KnownPosts
-from components.shown_posts import ShownPosts
+from components.source.known_posts import DAY_MS, KnownPosts
+from components.source.shown_posts import ShownPosts
 
 DAY = datetime.date(1970, 1, 11)
 

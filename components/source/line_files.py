@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components import byte_streams
 from components.errors import BadDataError
-from components.raw_rows import FileFormat, Pace, RawRows, as_text
+from components.source import byte_streams
+from components.source.raw_rows import FileFormat, Pace, RawRows, as_text
 
 _BLOCK_BYTES = 1 << 22  # what is in memory of a file at a time
 _MAX_LINE_BYTES = 1 << 26

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from components.layouts import ActionRule
-from components.raw_rows import RawRows
+from components.source.layouts import ActionRule
+from components.source.raw_rows import RawRows
 from components.tables import cells
 from schemas.events import REJECTED
 

@@ -11,10 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components import line_files, raw_files
 from components.errors import BadConfigurationError
-from components.raw_files import DAY
-from components.raw_rows import FileFormat, Pace
 from components.settings.actions import Action
 from components.settings.config import Config
 from components.settings.source import (
@@ -25,6 +22,9 @@ from components.settings.source import (
     MovieLensSource,
     SequencesSource,
 )
+from components.source import line_files, raw_files
+from components.source.raw_files import DAY
+from components.source.raw_rows import FileFormat, Pace
 from phoenix.days import DAY_MS, midnight_ms
 from schemas.posts import POSTS
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from components import byte_streams
 from components.errors import BadDataError
-from components.raw_rows import FileFormat
+from components.source import byte_streams
+from components.source.raw_rows import FileFormat
 
 _MAX_CELL = 1 << 26  # characters
 

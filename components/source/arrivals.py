@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from components import raw_files
-from components.layouts import Layout
-from components.raw_rows import RawRows
+from components.source import raw_files
+from components.source.layouts import Layout
+from components.source.raw_rows import RawRows
 from components.tables import cells
 from phoenix.days import DAY_MS, day_number
 

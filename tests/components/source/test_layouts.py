@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from components.errors import BadConfigurationError
-from components.layouts import Layout, layout
 from components.settings.loading import load
+from components.source.layouts import Layout, layout
 
 CONFIG = """
 store: store

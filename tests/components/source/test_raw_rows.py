@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
-from components.raw_rows import RawRows, as_text
+from components.source.raw_rows import RawRows, as_text
 
 
 def test_bytes_that_are_no_utf8_keep_their_place() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.shown_posts import ShownCollector, ShownPosts
+from components.source.shown_posts import ShownCollector, ShownPosts
 
 impressions = st.lists(
     st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 9)), max_size=30

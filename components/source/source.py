@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from components import arrivals, day_archive, raw_files
-from components.day_archive import DayArchive
-from components.known_posts import Columns, KnownPosts
-from components.layouts import Layout, layout
-from components.raw_rows import RawRows
-from components.row_checks import Rejections, RowCheck
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
-from components.shown_posts import ShownCollector, ShownPosts
+from components.source import arrivals, day_archive, raw_files
+from components.source.day_archive import DayArchive
+from components.source.known_posts import Columns, KnownPosts
+from components.source.layouts import Layout, layout
+from components.source.raw_rows import RawRows
+from components.source.row_checks import Rejections, RowCheck
+from components.source.shown_posts import ShownCollector, ShownPosts
 from components.store.artifacts import Store
 from phoenix.days import DAY_MS, day_number, day_of_number, midnight_ms
 

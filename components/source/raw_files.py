@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from components import byte_streams, line_files, open_quotes
 from components.errors import BadConfigurationError, BadDataError
-from components.raw_rows import FileFormat, RawRows, as_text
+from components.source import byte_streams, line_files, open_quotes
+from components.source.raw_rows import FileFormat, RawRows, as_text
 
 DAY = "{day}"  # in a path: the UTC day as YYYY-MM-DD
 _BLOCK_BYTES = 1 << 22  # what is in memory of a file at a time

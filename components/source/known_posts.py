@@ -5,10 +5,10 @@ import datetime
 import numpy as np
 import pyarrow as pa
 
-from components.layouts import Layout
-from components.raw_rows import RawRows
-from components.row_checks import Rejections, RowCheck
-from components.shown_posts import ShownPosts
+from components.source.layouts import Layout
+from components.source.raw_rows import RawRows
+from components.source.row_checks import Rejections, RowCheck
+from components.source.shown_posts import ShownPosts
 from components.tables import cells
 from phoenix.days import DAY_MS, day_number
 from schemas.posts import POSTS

@@ -1,0 +1,1 @@
+"""Reading a source: layouts, damaged rows and files, days, posts, attributes."""
