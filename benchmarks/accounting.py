@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measurement import Result
-from components import settlement
 from components.contract import parse_day
+from components.rows import settlement
 from components.settings.config import Config
 from components.tables import data_files
 from components.tables.event_ids import event_ids

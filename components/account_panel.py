@@ -6,9 +6,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import contract, late_rows, quarantine
+from components import contract
 from components.day_facts import DayFacts
-from components.row_account import FATES
+from components.rows import late_rows, quarantine
+from components.rows.account import FATES
 from components.tables import data_files
 from schemas.rules import RULES
 

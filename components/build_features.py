@@ -15,12 +15,12 @@ from components import (
     feature_statistics,
     featurizer,
     known_values,
-    row_account,
     shapes,
     step,
 )
 from components.erasure import forgotten
 from components.impression_facts import ImpressionFacts
+from components.rows import account
 from components.run.context import Context
 from components.store.artifacts import Artifact
 from components.tables.data_files import ACCEPTED_FILE
@@ -38,7 +38,7 @@ def run(context: Context) -> Artifact:
     config, chosen = context.config.build_features, context.config.attributes
     state = feature_state.before(context)
     accepted = context.read("validate_events", context.day)
-    row_account.check_validated(accepted)
+    account.check_validated(accepted)
     recipe = {
         "build_features": config.model_dump(),
         "feature_users": context.config.baseline.feature_users,

@@ -11,13 +11,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from components import contract, late_rows, quarantine, repairs, row_account, settlement
+from components import contract
 from components.contract import ExitCode
 from components.erasure import forgotten, search
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
+from components.rows import account, late_rows, quarantine, repairs, settlement
+from components.rows.settlement import Settled
 from components.run.context import Context
 from components.settings.config import Config
-from components.settlement import Settled
 from components.store.artifacts import Store
 from schemas.rules import RULES
 
@@ -36,7 +37,7 @@ def settled(store: Store, config: Config, day: datetime.date) -> Settled:
     """
     context = Context(contract.VALIDATE_EVENTS, config, day, store)
     ingested = context.read("ingest_events", day)
-    row_account.check_ingested(ingested)
+    account.check_ingested(ingested)
     held = late_rows.holders(store, config, day)
     return settlement.settle(settlement.arrivals(context, ingested, held), config, day)
 

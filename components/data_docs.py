@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 
 from components.day_checks import DayChecks, described
-from components.quarantine import RuleReport
+from components.rows.quarantine import RuleReport
 from components.store.artifacts import Store
 
 _CLASSES = {"critical": "failed", "warning": "warning", "info": "info"}

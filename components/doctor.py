@@ -19,10 +19,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from components import contract, late_rows, training_settings
+from components import contract, training_settings
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError
 from components.release import releases
+from components.rows import late_rows
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.source import layouts

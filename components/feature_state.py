@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from components import contract, event_log, row_account, windows_files
+from components import contract, event_log, windows_files
 from components.erasure import forgotten
 from components.errors import BadDataError
 from components.event_log import Arrays
 from components.impression_facts import ImpressionFacts
+from components.rows import account
 from components.run.context import Context
 from components.settings.engine import EngineConfig
 from components.settings.steps import FeaturesConfig
@@ -112,7 +113,7 @@ def before(context: Context) -> State:
     refs = _accepted(context, oldest)
     artifacts = [context.store.read(ref) for ref in refs]
     for artifact in artifacts:
-        row_account.check_validated(artifact)
+        account.check_validated(artifact)
     files = tuple(artifact.path(ACCEPTED_FILE) for artifact in artifacts)
     digests = {ref.partition: ref.digest for ref in refs}
     days = [contract.parse_day(ref.partition) for ref in refs]

@@ -20,9 +20,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components import contract, row_account, step
+from components import contract, step
 from components.erasure import forgotten as erasure
 from components.errors import BadDataError
+from components.rows import account
 from components.run.context import Context
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
@@ -121,8 +122,8 @@ def _write(folder: Path, rows: DayRows, config: Config) -> dict[str, Any]:
         "events": len(events),
         "rejected": len(bad),
         "late": len(late),
-        "files": row_account.by_file({"events": events, "rejected": bad, "late": late}),
-        "late_by_day": row_account.by_day(late),
+        "files": account.by_file({"events": events, "rejected": bad, "late": late}),
+        "late_by_day": account.by_day(late),
         "rejected_by_rule": dict(sorted(rules.items())),
         "posts": len(posts),
         "posts_rejected": len(rejected) - len(bad),

@@ -11,22 +11,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from components import (
-    contract,
-    data_docs,
-    day_checks,
-    day_statistics,
-    known_values,
-    late_rows,
-    quarantine,
-    repairs,
-    row_account,
-    settlement,
-    step,
-)
+from components import contract, data_docs, day_checks, day_statistics, known_values, step
 from components.erasure import forgotten
 from components.errors import BadDataError
-from components.late_rows import Holder
+from components.rows import account as row_account
+from components.rows import late_rows, quarantine, repairs, settlement
+from components.rows.late_rows import Holder
 from components.run.context import Context
 from components.store.artifacts import Artifact
 from components.tables import data_files

@@ -25,6 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "release": {"store", "settings"},
     "erasure": {"store", "settings", "tables"},
     "source": {"store", "settings", "run", "tables", "erasure"},
+    "rows": {"store", "settings", "run", "tables", "erasure"},
 }  # ROOMS
 MAX_LINES = 500
 

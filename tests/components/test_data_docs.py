@@ -1,9 +1,10 @@
 import datetime
 from pathlib import Path
 
-from components import data_docs, quarantine
+from components import data_docs
 from components.day_checks import DayChecks
 from components.day_statistics import DayStatistics
+from components.rows import quarantine
 from components.store.artifacts import Store
 
 ACCOUNT = {"rows_in": 10, "accepted": 7, "duplicate": 1, "quarantined": 2, "late": 0}

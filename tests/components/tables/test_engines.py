@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import event_log, settlement
+from components import event_log
 from components.contract import ExitCode
+from components.rows import settlement
+from components.rows.settlement import Arrivals
 from components.settings.config import Config
 from components.settings.engine import EngineConfig
-from components.settlement import Arrivals
 from components.store.artifacts import Store
 from components.tables import data_files, engines, spark
 from phoenix.days import midnight_ms

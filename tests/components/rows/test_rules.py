@@ -10,7 +10,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import row_rules, settlement
+from components.rows import rules as row_rules
+from components.rows import settlement
 from components.settings.config import Config
 from components.settings.engine import EngineConfig
 from components.tables import data_files, engines

@@ -2,8 +2,8 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pytest
 
-from components import repairs
 from components.errors import BadDataError
+from components.rows import repairs
 from components.settings.config import Config
 from schemas.events import INGESTED, QUARANTINED
 

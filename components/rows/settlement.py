@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components import late_rows, repairs, row_account, row_rules
 from components.erasure import forgotten as erasure
-from components.late_rows import Holder
-from components.row_account import FATES, NO_FILE
-from components.row_rules import Broken
+from components.rows import account as row_account
+from components.rows import late_rows, repairs, rules
+from components.rows.account import FATES, NO_FILE
+from components.rows.late_rows import Holder
+from components.rows.rules import Broken
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Artifact
@@ -115,13 +116,13 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settled:
     engine = engines.opened(config.engine)
     rows, names = numbered(arrivals.events)
     events = engine.table(rows)
-    broken = row_rules.rules(events, config, day)
-    judged = row_rules.judged(events, broken)
+    broken = rules.rules(events, config, day)
+    judged = rules.judged(events, broken)
     verdict: Any = judged["verdict"]
     bad = judged.filter(verdict > 0).select("place", "verdict").order_by("place")
     good = judged.filter(verdict == 0).drop("verdict")
-    groups = engines.rows(engine, row_rules.repetitions(good, len(config.actions)))
-    merged = engines.rows(engine, row_rules.merged(good, engine.table(groups)))
+    groups = engines.rows(engine, rules.repetitions(good, len(config.actions)))
+    merged = engines.rows(engine, rules.merged(good, engine.table(groups)))
     by_file = judged.group_by("file").agg(
         rows_in=judged.count(), good=(verdict == 0).sum().cast("int64")
     )

@@ -7,9 +7,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.row_account import FATES
+from components.rows.account import FATES
+from components.rows.settlement import Arrivals, settle
 from components.settings.config import Config
-from components.settlement import Arrivals, settle
 from schemas.events import EVENTS, INGESTED, QUARANTINED, REJECTED
 
 DAY = datetime.date(2026, 1, 20)

@@ -5,8 +5,8 @@ from dataclasses import asdict
 import pyarrow as pa
 import pytest
 
-from components import row_account
 from components.contract import ExitCode
+from components.rows import account
 from components.store.artifacts import Recipe
 
 Row = Callable[..., dict]
@@ -98,8 +98,8 @@ def test_rows_are_counted_by_file_and_by_day() -> None:
     day = 86_400_000
     times = pa.array([0, day - 1, day, 5 * day]).cast(pa.timestamp("ms", tz="UTC"))
     table = pa.table({"file": ["b", "a", "b", None], "shown_at": times})
-    assert row_account.by_day(table) == {"1970-01-01": 2, "1970-01-02": 1, "1970-01-06": 1}
-    assert row_account.by_file({"events": table, "late": table.slice(0, 1)}) == [
+    assert account.by_day(table) == {"1970-01-01": 2, "1970-01-02": 1, "1970-01-06": 1}
+    assert account.by_file({"events": table, "late": table.slice(0, 1)}) == [
         {"file": "(no file)", "rows_in": 1, "events": 1, "late": 0},
         {"file": "a", "rows_in": 1, "events": 1, "late": 0},
         {"file": "b", "rows_in": 3, "events": 2, "late": 1},

@@ -1,0 +1,1 @@
+"""Every row's place: account, rules, quarantine, repairs, late rows."""
