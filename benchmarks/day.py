@@ -20,12 +20,14 @@ import pyarrow.csv as csv
 
 from benchmarks import features, pipeline
 from benchmarks.measurement import Result
-from components import contract, feature_state, featurizer, shapes
-from components.impression_facts import ImpressionFacts
+from components import contract
+from components.features import day_windows, shapes
+from components.features import state as feature_state
+from components.features.impression_facts import ImpressionFacts
+from components.features.windows_files import FeaturesWriter
 from components.run.context import Context
 from components.settings.loading import load
 from components.store.artifacts import Store
-from components.windows_files import FeaturesWriter
 
 _FIRST = datetime.date(2026, 1, 1)
 _PER_DAY = 25  # impressions per user
@@ -168,7 +170,7 @@ def _write_full_state(path: Path, root: Path, users: int) -> None:
     shape = shapes.shape_metadata(section)
     with context.write(inputs=[], config={"benchmark": "a full state"}) as draft:
         with FeaturesWriter(draft.folder, shape) as writer:
-            for block in featurizer.day_blocks(state, [events], section, posts):
+            for block in day_windows.day_blocks(state, [events], section, posts):
                 writer.write(block)
         draft.facts |= {"reach": feature_state.reach(section), "accepted": {}, "shape": shape}
     events.unlink()

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measurement import Result
-from components import featurizer, shapes
-from components.feature_state import State
-from components.impression_facts import ImpressionFacts
+from components.features import day_windows, shapes
+from components.features.impression_facts import ImpressionFacts
+from components.features.state import State
+from components.features.windows_files import FeaturesWriter
 from components.settings.steps import FeaturesConfig
 from components.tables import data_files
 from components.tables.data_files import IMPRESSIONS_FILE
-from components.windows_files import FeaturesWriter
 from phoenix import days
 from schemas.events import EVENTS
 from schemas.posts import POSTS
@@ -157,7 +157,7 @@ def build(root: Path, day: int) -> dict[str, float]:
     (root / str(day)).mkdir(exist_ok=True)
     with FeaturesWriter(root / str(day), shapes.shape_metadata(_CONFIG)) as writer:
         events = [root / f"events{day}.parquet"]
-        for block in featurizer.day_blocks(state, events, _CONFIG, posts):
+        for block in day_windows.day_blocks(state, events, _CONFIG, posts):
             writer.write(block)
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "gigabytes": peak_gigabytes()}

@@ -20,7 +20,8 @@ import numpy as np
 
 from benchmarks import environments, pipeline, point_in_time
 from benchmarks.measurement import Result
-from components import contract, partitions, shapes, windows_files
+from components import contract
+from components.features import partitions, shapes, windows_files
 from components.release import models
 from components.run.context import Context
 from components.settings.config import Config

@@ -9,22 +9,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from components import (
-    contract,
-    feature_state,
-    feature_statistics,
-    featurizer,
-    known_values,
-    shapes,
-    step,
-)
+from components import contract, step
 from components.erasure import forgotten
-from components.impression_facts import ImpressionFacts
+from components.features import day_windows, known_values, shapes, statistics
+from components.features import state as feature_state
+from components.features.impression_facts import ImpressionFacts
+from components.features.windows_files import FeaturesWriter
 from components.rows import account
 from components.run.context import Context
 from components.store.artifacts import Artifact
 from components.tables.data_files import ACCEPTED_FILE
-from components.windows_files import FeaturesWriter
 from phoenix import attributes
 
 
@@ -56,17 +50,17 @@ def run(context: Context) -> Artifact:
             {context.day: accepted.folder}, chosen, gap_minutes=config.gap_minutes
         )
         with FeaturesWriter(draft.folder, shape) as writer:
-            for block in featurizer.day_blocks(state, files, config, known):
+            for block in day_windows.day_blocks(state, files, config, known):
                 writer.write(block)
-                measured.append(feature_statistics.of_block(block, context.config))
+                measured.append(statistics.of_block(block, context.config))
                 counts["windows"] += len(block.window_ids)
                 counts["impressions"] += int((block.window_of_row >= 0).sum())
                 counts["users"] += len(np.unique(block.refs.user_ids))
                 counts["state_users"] += len(np.unique(block.log.user_ids))
                 counts["state_rows"] += len(block.log.user_ids)
         known_values.carry(accepted.folder, draft.folder, context.config)
-        path = draft.folder / feature_statistics.FEATURES_FILE
-        feature_statistics.write(path, feature_statistics.merged(measured))
+        path = draft.folder / statistics.FEATURES_FILE
+        statistics.write(path, statistics.merged(measured))
         draft.facts |= {
             **counts,
             "started_from": [ref.partition for ref in state.inputs],

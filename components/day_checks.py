@@ -9,9 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from components import day_statistics, drift, feature_statistics, suites, usual_day
+from components import day_statistics, drift, suites, usual_day
 from components.day_statistics import DayStatistics, PastDay
 from components.drawings import drift as drift_drawings
+from components.features import statistics
 from components.settings.config import Config
 from components.tables import data_files
 from phoenix.days import DAY_MS, midnight_ms
@@ -92,7 +93,7 @@ def check(
     measured = day_statistics.measure(accepted, known, config, day)
     comparisons = []
     if past:
-        reference = feature_statistics.merged([each.histograms for each in past])
+        reference = statistics.merged([each.histograms for each in past])
         history = [each.distances for each in past]
         comparisons = drift.compare(reference, measured.histograms, history, config.baseline)
     results, sections = [], []

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from components import shapes, windows_files
+from components.features import shapes, windows_files
 from components.release import models
 from components.release.models import ModelFolder
 from components.run.context import Context

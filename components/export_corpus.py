@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from components import contract, shapes, step
+from components import contract, step
 from components.errors import BadDataError
-from components.known_values import KnownValues
-from components.post_facts import PostFacts
+from components.features import shapes
+from components.features.known_values import KnownValues
+from components.features.post_facts import PostFacts
 from components.release import decisions, eligible_posts
 from components.release.corpus import Corpus
 from components.run import compilation

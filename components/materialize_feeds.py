@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from components import audience, contract, feature_statistics, feed_files, requests, shards, step
+from components import audience, contract, feed_files, shards, step
 from components.erasure import forgotten
 from components.errors import BadConfigurationError
+from components.features import requests, statistics
 from components.release import eligible_posts
 from components.run import compilation
 from components.run.context import Context
@@ -66,8 +67,8 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
             user_ids=users,
             at=eligible_posts.feed_moment(context.day),
         )
-        measured = feature_statistics.of_windows(windows, config)
-        feature_statistics.write(draft.folder / feature_statistics.FEATURES_FILE, measured)
+        measured = statistics.of_windows(windows, config)
+        statistics.write(draft.folder / statistics.FEATURES_FILE, measured)
         seen = audience.seen_posts([context.store.read(ref) for ref in seen_refs]).of_users(users)
         schema = feed_files.schema(config.action_names, release.ref.digest)
         parts, unscored = [], 0

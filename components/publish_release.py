@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from components import contract, shapes, step
+from components import contract, step
 from components.errors import BadDataError
+from components.features import shapes
+from components.features.windows_files import WindowsFiles
 from components.release import decisions
 from components.release.corpus import Corpus
 from components.release.models import ModelFolder
@@ -23,7 +25,6 @@ from components.run.context import Context
 from components.serving import RELEASE_FILE, Server
 from components.settings.config import Config
 from components.store.artifacts import Artifact
-from components.windows_files import WindowsFiles
 from phoenix import attributes
 from phoenix.windows import Windows
 

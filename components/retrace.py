@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components import audience, contract, requests
+from components import audience, contract
+from components.features import requests
 from components.release import eligible_posts, releases
 from components.run import compilation
 from components.run.context import Context

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from components import requests, shapes
 from components.errors import BadDataError
+from components.features import requests, shapes
 from components.feed_files import Feeds
 from components.release import decisions, models
 from components.release.corpus import Corpus

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components import day_statistics, drift, feature_statistics
+from components import day_statistics, drift
 from components.drawings import drift as drift_drawings
 from components.drift import Comparison
+from components.features import statistics
 from components.run.context import Context
 from components.settings.config import Config
 from components.settings.steps import PublishFeedsConfig
@@ -140,13 +141,13 @@ def watch(context: Context, release: Artifact, shards: Sequence[Artifact]) -> Wa
         accepted = [_accepted_of(store, ref) for ref in trained_on]
         seen = [day_statistics.read(store, ref).histograms for ref in accepted]
         today = day_statistics.read(store, context.read("validate_events", day).ref).histograms
-        pairs["training_drift"] = (feature_statistics.merged(seen), today)
-        name = feature_statistics.FEATURES_FILE
-        learned = [feature_statistics.read(store.read_file(ref, name)) for ref in trained_on]
-        served = [feature_statistics.read(shard.path(name)) for shard in shards]
+        pairs["training_drift"] = (statistics.merged(seen), today)
+        name = statistics.FEATURES_FILE
+        learned = [statistics.read(store.read_file(ref, name)) for ref in trained_on]
+        served = [statistics.read(shard.path(name)) for shard in shards]
         pairs["serving_skew"] = (
-            feature_statistics.merged(learned),
-            feature_statistics.merged(served),
+            statistics.merged(learned),
+            statistics.merged(served),
         )
     return Watch(day, config, trained_on, past, pairs)
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components import shapes, training_settings
-from components.partitions import days_before
+from components import training_settings
+from components.features import shapes
+from components.features.partitions import days_before
 from components.release import releases
 from components.release.models import ModelFolder
 from components.run.context import Context

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from components import shapes, training_settings
+from components import training_settings
 from components.drawings import charts
 from components.errors import BadConfigurationError, BadDataError, StoppedError
-from components.feature_source import FeatureWindows, feature_windows
-from components.partitions import features_of
+from components.features import shapes
+from components.features.partitions import features_of
+from components.features.training_source import FeatureWindows, feature_windows
 from components.release import models
 from components.release.models import MODEL
 from components.run import compilation, hosts, signals, tracking

@@ -2,9 +2,10 @@
 
 A window of S impressions of history and C candidates is a few rows of a log: two windows of a user
 share most of them. So the log is kept once, with a mark at the candidates of each window, and a
-window says whose it is, when it starts and what was known by then; `components.windows_files` turns
-both into the fixed shapes that the models read. The log of a day is also the state from which the
-next day starts: it holds every impression that may still enter a history.
+window says whose it is, when it starts and what was known by then;
+`components.features.windows_files` turns both into the fixed shapes that the models read. The log
+of a day is also the state from which the next day starts: it holds every impression that may still
+enter a history.
 
 Both files are sorted by user and time, and their row groups go together: the windows of row group g
 refer to impressions of row group g, and no user is in two of them.

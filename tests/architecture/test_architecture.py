@@ -26,6 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "erasure": {"store", "settings", "tables"},
     "source": {"store", "settings", "run", "tables", "erasure"},
     "rows": {"store", "settings", "run", "tables", "erasure"},
+    "features": {"store", "settings", "run", "tables", "erasure", "rows"},
 }  # ROOMS
 MAX_LINES = 500
 

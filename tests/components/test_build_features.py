@@ -8,10 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components import contract, requests, shapes, windows_files
+from components import contract
 from components.contract import ExitCode
 from components.errors import BadDataError
-from components.feature_source import feature_windows
+from components.features import requests, shapes, windows_files
+from components.features.training_source import feature_windows
 from components.run.context import Context
 from components.settings.loading import load
 from phoenix import attributes

@@ -4,7 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components import drift, feature_statistics
+from components import drift
+from components.features import statistics
 from components.settings.quality import BaselineConfig
 from phoenix import histograms
 from phoenix.histograms import DISTANCES, Histogram
@@ -61,7 +62,7 @@ def replayed(
         trained = number // trained_every * trained_every
         comparisons = []
         if trained:
-            reference = feature_statistics.merged(days[max(0, trained - baseline.days) : trained])
+            reference = statistics.merged(days[max(0, trained - baseline.days) : trained])
             comparisons = drift.compare(reference, day, recorded[before], baseline)
         recorded.append(drift.recorded(comparisons))
         found.append(comparisons)
@@ -70,7 +71,7 @@ def replayed(
 
 def test_a_distance_is_that_of_all_earlier_days_together() -> None:
     days = world_days(1, 3)
-    reference = feature_statistics.merged(days[:2])
+    reference = statistics.merged(days[:2])
     for each in drift.compare(reference, days[2], [], BASELINE):
         whole = histograms.merged(day[each.variable] for day in days[:2])
         both = histograms.aligned(whole, days[2][each.variable], num_bins=10)

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from components import shapes, windows_files
 from components.contract import ExitCode
+from components.features import shapes, windows_files
 from components.release import models
 from phoenix.array_files import read_array
 

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components import shapes
 from components.contract import ExitCode
+from components.features import shapes
+from components.features.windows_files import read_windows
 from components.settings.steps import HashingConfig
 from components.store.artifacts import Ref
-from components.windows_files import read_windows
 from tests.components.conftest import CHAIN, World
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")

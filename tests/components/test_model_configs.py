@@ -2,7 +2,8 @@
 
 import pytest
 
-from components import model_configs, shapes
+from components import model_configs
+from components.features import shapes
 from components.settings.config import Config
 
 CONFIG = Config.model_validate(

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components import model_configs, shapes, windows_files
+from components import model_configs
 from components.errors import BadDataError
+from components.features import shapes, windows_files
 from components.serving import Server
 from phoenix.batches import model_inputs
 from phoenix.windows import Windows

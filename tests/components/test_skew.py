@@ -2,7 +2,7 @@ import json
 
 from components import skew
 from components.drift import Comparison
-from components.feature_statistics import FEATURES_FILE
+from components.features.statistics import FEATURES_FILE
 from components.skew import Skew
 
 LAST = "2026-01-03"

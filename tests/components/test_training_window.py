@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from components import contract
-from components import partitions as components_partitions
 from components.contract import ExitCode
+from components.features import partitions as components_partitions
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 DATA_STEPS = ("ingest_events", "validate_events", "build_features")

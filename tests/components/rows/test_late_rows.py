@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from components import doctor, windows_files
+from components import doctor
 from components.contract import ExitCode, parse_day
+from components.features import windows_files
 from components.rows import late_rows
 from phoenix.hashing import HashSpec
 from phoenix.windows import Windows

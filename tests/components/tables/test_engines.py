@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import event_log
 from components.contract import ExitCode
+from components.features import event_log
 from components.rows import settlement
 from components.rows.settlement import Arrivals
 from components.settings.config import Config

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from components import feature_statistics
-from components.feature_statistics import Histories
+from components.features import statistics
+from components.features.statistics import Histories
 from phoenix import histograms
 
 HOUR = 3_600_000
@@ -16,7 +16,7 @@ def test_histories_are_measured_as_one_would_by_hand() -> None:
         surfaces=np.array([[5, 7], [0, 0], [5, 0]]),
         actions=np.array([[0, 3], [0, 0], [2, 0]], np.uint64),
     )
-    measured = feature_statistics.measure(histories, ("favorite", "click"))
+    measured = statistics.measure(histories, ("favorite", "click"))
     assert {name: dict(each.counts) for name, each in measured.items()} == {
         "history_length": {"0": 1, "1": 1, "2": 1},
         "active_share": {"10": 1, "20": 1},
@@ -28,7 +28,7 @@ def test_histories_are_measured_as_one_would_by_hand() -> None:
 
 def test_the_same_share_of_users_is_measured_wherever_they_come(three_days) -> None:
     user_ids = np.arange(1, 50_001)
-    measured = feature_statistics._is_measured(user_ids, three_days.config)
+    measured = statistics._is_measured(user_ids, three_days.config)
     assert measured.mean() == pytest.approx(0.2, abs=0.01)
-    again = feature_statistics._is_measured(user_ids[::-1], three_days.config)
+    again = statistics._is_measured(user_ids[::-1], three_days.config)
     assert (again[::-1] == measured).all()

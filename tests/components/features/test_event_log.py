@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import event_log
-from components.event_log import UserStream, side_by_side
+from components.features import event_log
+from components.features.event_log import UserStream, side_by_side
 from components.settings.engine import EngineConfig
 from tests.components.event_rows import ms, write_day
 

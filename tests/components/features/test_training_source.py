@@ -5,9 +5,10 @@ import datetime
 import numpy as np
 import pytest
 
-from components import contract, shapes, windows_files
+from components import contract
 from components.errors import BadDataError
-from components.feature_source import feature_windows
+from components.features import shapes, windows_files
+from components.features.training_source import feature_windows
 from components.run.context import Context
 from phoenix.windows import concatenate
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.known_values import KnownValues
-from components.post_facts import PostFacts
+from components.features.known_values import KnownValues
+from components.features.post_facts import PostFacts
 from components.settings.attributes import AttributesConfig
 from components.tables import attribute_columns
 from components.tables.data_files import POSTS_FILE

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components import event_log, featurizer, requests, shapes, windows_files
-from components.feature_state import State
-from components.impression_facts import ImpressionFacts
+from components.features import day_windows, event_log, requests, shapes, windows_files
+from components.features.impression_facts import ImpressionFacts
+from components.features.state import State
+from components.features.windows_files import FeaturesWriter
 from components.settings.attributes import AttributesConfig
 from components.settings.config import Config
 from components.source import attribute_files
 from components.tables.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
-from components.windows_files import FeaturesWriter
 from phoenix.windows import Windows
 from tests.components.event_rows import (
     STEPS_PER_DAY,
@@ -85,7 +85,7 @@ def write_block(
     write_posts(folder, (state.day - day_of(0)).days)
     shape = shapes.shape_metadata(state.config, chosen)
     with FeaturesWriter(folder, shape) as writer:
-        for block in featurizer.day_blocks(state, [events], state.config, known):
+        for block in day_windows.day_blocks(state, [events], state.config, known):
             writer.write(block)
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.post_facts import PostFacts
+from components.features.post_facts import PostFacts
 from tests.components.event_rows import created_at, ms, write_posts
 
 POSTS = np.array([1, 2, 3, 4, 8, 99])

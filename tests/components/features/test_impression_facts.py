@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components import event_log
-from components.impression_facts import ImpressionFacts
+from components.features import event_log
+from components.features.impression_facts import ImpressionFacts
 from components.settings.attributes import AttributesConfig
 from components.source import attribute_files
 from tests.components.event_rows import (

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from components import event_log
-from components.event_log import NO_EVENTS, UserStream
-from components.feature_state import State
-from components.impression_facts import ImpressionFacts
+from components.features import event_log
+from components.features.event_log import NO_EVENTS, UserStream
+from components.features.impression_facts import ImpressionFacts
+from components.features.state import State
+from components.features.windows_files import Block
 from components.settings.steps import FeaturesConfig
-from components.windows_files import Block
 from phoenix.histories import Log, window_numbers
 from phoenix.window_log import WindowRefs
 

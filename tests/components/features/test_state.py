@@ -2,9 +2,9 @@ from pathlib import Path
 
 import numpy as np
 
-from components import feature_state
-from components.feature_state import State
-from components.impression_facts import ImpressionFacts
+from components.features import state as feature_state
+from components.features.impression_facts import ImpressionFacts
+from components.features.state import State
 from tests.components.event_rows import config_of, day_of, write_day, write_posts
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from components import event_log, windows_files
-from components.known_values import KnownValues
+from components.features import event_log, windows_files
+from components.features.known_values import KnownValues
+from components.features.shapes import hash_spec
 from components.settings.config import Config
-from components.shapes import hash_spec
 from components.tables import attribute_columns
 from phoenix import attributes
 from phoenix.days import DAY_MS

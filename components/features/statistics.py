@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from components.features.windows_files import Block
 from components.settings.config import Config
-from components.windows_files import Block
 from phoenix import histograms
 from phoenix.histograms import Histogram
 from phoenix.histories import history_rows

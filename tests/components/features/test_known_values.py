@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import known_values
 from components.errors import BadDataError
-from components.known_values import KnownValues
+from components.features import known_values
+from components.features.known_values import KnownValues
 from components.settings.config import Config
 from components.source import attribute_files
 from phoenix.attributes import Attribute

@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Sequence
 
-from components import shapes
 from components.errors import BadDataError
+from components.features import shapes
+from components.features.windows_files import WindowsFiles
 from components.run.context import Context
 from components.store.artifacts import Ref
-from components.windows_files import WindowsFiles
 from phoenix.windows import Windows
 
 

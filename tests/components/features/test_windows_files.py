@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components import windows_files
 from components.errors import BadDataError
+from components.features import windows_files
+from components.features.windows_files import Block, FeaturesWriter, WindowsFiles
 from components.tables import data_files
-from components.windows_files import Block, FeaturesWriter, WindowsFiles
 from phoenix.hashing import HashSpec
 from phoenix.histories import Log
 from phoenix.window_log import WindowRefs

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from components import contract, event_log, windows_files
+from components import contract
 from components.erasure import forgotten
 from components.errors import BadDataError
-from components.event_log import Arrays
-from components.impression_facts import ImpressionFacts
+from components.features import event_log, windows_files
+from components.features.event_log import Arrays
+from components.features.impression_facts import ImpressionFacts
 from components.rows import account
 from components.run.context import Context
 from components.settings.engine import EngineConfig

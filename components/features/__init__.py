@@ -1,0 +1,1 @@
+"""Windows, histories and the state that a day hands to the next."""
