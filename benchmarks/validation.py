@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.measurement import Result
-from components import day_checks
+from components.quality import day_checks
 from components.settings.config import Config
 from components.tables import data_files
 from schemas.events import EVENTS

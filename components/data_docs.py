@@ -13,7 +13,7 @@ from typing import Any
 
 import jinja2
 
-from components.day_checks import DayChecks, described
+from components.quality.day_checks import DayChecks, described
 from components.rows.quarantine import RuleReport
 from components.store.artifacts import Store
 

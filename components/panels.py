@@ -10,10 +10,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from components import account_panel, day_checks, explain, skew
+from components import account_panel, explain
 from components.day_facts import DayFacts
-from components.day_statistics import STATISTICS_FILE
 from components.errors import BadDataError
+from components.quality import day_checks, skew
+from components.quality.day_statistics import STATISTICS_FILE
 from components.release import releases
 from components.tables import masks
 

@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import audience, contract, feed_files, feed_quality, sinks, skew, step
+from components import audience, contract, feed_files, feed_quality, sinks, step
 from components import shards as components_shards
 from components.erasure import forgotten
 from components.errors import BadDataError
+from components.quality import skew
 from components.release import releases
 from components.release.corpus import Corpus
 from components.run.context import Context

@@ -27,6 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "source": {"store", "settings", "run", "tables", "erasure"},
     "rows": {"store", "settings", "run", "tables", "erasure"},
     "features": {"store", "settings", "run", "tables", "erasure", "rows"},
+    "quality": {"store", "settings", "drawings", "run", "tables", "features"},
 }  # ROOMS
 MAX_LINES = 500
 

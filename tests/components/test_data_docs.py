@@ -2,8 +2,8 @@ import datetime
 from pathlib import Path
 
 from components import data_docs
-from components.day_checks import DayChecks
-from components.day_statistics import DayStatistics
+from components.quality.day_checks import DayChecks
+from components.quality.day_statistics import DayStatistics
 from components.rows import quarantine
 from components.store.artifacts import Store
 

@@ -1,5 +1,5 @@
 from components.drawings import drift
-from components.drift import Comparison, recorded
+from components.quality.drift import Comparison, recorded
 
 
 def days() -> list[tuple[str, dict]]:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components import day_statistics, drift
 from components.drawings import drift as drift_drawings
-from components.drift import Comparison
 from components.features import statistics
+from components.quality import day_statistics, drift
+from components.quality.drift import Comparison
 from components.run.context import Context
 from components.settings.config import Config
 from components.settings.steps import PublishFeedsConfig

@@ -3,8 +3,8 @@
 import statistics
 from collections.abc import Mapping, Sequence
 
-from components.day_statistics import DayStatistics, PastDay
-from components.drift import Comparison
+from components.quality.day_statistics import DayStatistics, PastDay
+from components.quality.drift import Comparison
 from components.settings.quality import BaselineConfig
 from phoenix import prediction
 from phoenix.prediction import Scale

@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components import drift
 from components.features import statistics
+from components.quality import drift
 from components.settings.quality import BaselineConfig
 from phoenix import histograms
 from phoenix.histograms import DISTANCES, Histogram

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from components import day_checks
 from components.contract import ExitCode
+from components.quality import day_checks
 
 DAYS = [f"2026-01-{number:02d}" for number in range(1, 6)]
 CONFIG = """

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import contract, day_statistics
+from components import contract
 from components.errors import BadDataError
+from components.quality import day_statistics
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Store

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from components import usual_day
-from components.day_statistics import DayStatistics, PastDay
-from components.drift import Comparison
+from components.quality import usual_day
+from components.quality.day_statistics import DayStatistics, PastDay
+from components.quality.drift import Comparison
 from components.settings.quality import BaselineConfig
 from components.store.artifacts import Ref
 

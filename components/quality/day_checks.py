@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from components import day_statistics, drift, suites, usual_day
-from components.day_statistics import DayStatistics, PastDay
 from components.drawings import drift as drift_drawings
 from components.features import statistics
+from components.quality import day_statistics, drift, suites, usual_day
+from components.quality.day_statistics import DayStatistics, PastDay
 from components.settings.config import Config
 from components.tables import data_files
 from phoenix.days import DAY_MS, midnight_ms

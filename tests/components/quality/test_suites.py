@@ -5,8 +5,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import suites
 from components.errors import BadConfigurationError
+from components.quality import suites
 from components.settings.engine import EngineConfig
 from components.tables import data_files
 from schemas.events import EVENTS

@@ -1,9 +1,9 @@
 import json
 
-from components import skew
-from components.drift import Comparison
 from components.features.statistics import FEATURES_FILE
-from components.skew import Skew
+from components.quality import skew
+from components.quality.drift import Comparison
+from components.quality.skew import Skew
 
 LAST = "2026-01-03"
 

@@ -1,0 +1,1 @@
+"""Statistics, expectations, drift and skew of a day."""
