@@ -19,7 +19,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from components import contract, training_settings
+from components import contract
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError
 from components.release import releases
@@ -29,6 +29,7 @@ from components.settings.source import SyntheticSource
 from components.source import layouts
 from components.store import leases, records
 from components.store.artifacts import Ref, Store
+from components.training import trainer_settings
 
 DISTRIBUTION = "phoenix-pipeline"
 PYTHON = ((3, 11), (3, 14))  # from, and below
@@ -174,7 +175,7 @@ def _training(config: Config) -> Iterator[Finding]:
         return  # `_libraries` tells, and nothing can be trained here.
     for role in releases.ROLES:
         try:
-            training_settings.check(config, role)
+            trainer_settings.check(config, role)
             yield _fine("training", f"The {role} can be trained here as configured.")
         except BadConfigurationError as error:
             yield _unfit(

@@ -3,9 +3,12 @@
 import sys
 from collections.abc import Sequence
 
-from components import contract, model_configs, step, training_plan, training_window
+from components import contract, step
 from components.run.context import Context
 from components.store.artifacts import Artifact
+from components.training import model_configs
+from components.training import plan as training_plan
+from components.training import run as training_window
 from phoenix.memory import keep_freed_memory
 
 

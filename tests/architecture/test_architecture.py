@@ -28,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "rows": {"store", "settings", "run", "tables", "erasure"},
     "features": {"store", "settings", "run", "tables", "erasure", "rows"},
     "quality": {"store", "settings", "drawings", "run", "tables", "features"},
+    "training": {"store", "settings", "drawings", "run", "release", "features"},
 }  # ROOMS
 MAX_LINES = 500
 

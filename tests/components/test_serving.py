@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components import model_configs
 from components.errors import BadDataError
 from components.features import shapes, windows_files
 from components.serving import Server
+from components.training import model_configs
 from phoenix.batches import model_inputs
 from phoenix.windows import Windows
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from components import model_configs, training_settings
 from components.settings.config import Config
+from components.training import model_configs, trainer_settings
 
 ACTIONS = [
     {"name": "favorite", "is_positive": True, "loss_weight": 2.0, "focal_gamma": 1.5},
@@ -25,7 +25,7 @@ def config_of(**sections) -> Config:
 
 def test_the_losses_of_each_action_reach_the_trainer() -> None:
     config = config_of()
-    ranking = training_settings.train_config(config, "ranker").ranking
+    ranking = trainer_settings.train_config(config, "ranker").ranking
     assert ranking.action_weights == {"favorite": 2.0, "click": 1.0}
     assert ranking.focal_gammas == {"favorite": 1.5, "click": 0.0}
     assert ranking.jrc_shares == {"favorite": 0.0, "click": 0.25}
@@ -34,7 +34,7 @@ def test_the_losses_of_each_action_reach_the_trainer() -> None:
 def test_a_loss_of_the_dwell_time_gives_the_ranker_a_head() -> None:
     losses = {"dwell": "absolute_error", "dwell_weight": 0.5, "popularity_power": 0.3}
     config = config_of(train_ranker={"losses": losses})
-    ranking = training_settings.train_config(config, "ranker").ranking
+    ranking = trainer_settings.train_config(config, "ranker").ranking
     assert ranking.to_dict().items() >= losses.items()
     assert model_configs.ranker(config).num_continuous == 1
     assert model_configs.ranker(config_of()).num_continuous == 0
@@ -49,7 +49,7 @@ def test_negatives_weights_and_the_curve_reach_the_trainer() -> None:
         "curve": {"every_steps": 7, "half_life_steps": 20.0},
         "validation": {"fraction": 0.1, "monitor": "validation_recall_at_10", "mode": "max"},
     }
-    made = training_settings.train_config(config_of(train_retrieval=sections), "retrieval")
+    made = trainer_settings.train_config(config_of(train_retrieval=sections), "retrieval")
     assert made.negatives.to_dict() == negatives
     assert made.impressions_weight == 2.5
     assert (made.recency_half_life_days, made.log_every, made.metrics_half_life) == (2, 7, 20)

@@ -160,7 +160,7 @@ def start_training(world, **environment: str) -> subprocess.Popen:
         [sys.executable, "-m", "components.train_ranker", *argv],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         text=True,
         env=os.environ | environment,
     )
@@ -212,7 +212,7 @@ def test_a_training_stopped_on_four_devices_goes_on_with_one(world, caplog) -> N
         (stopped,) = re.findall(r"Stopped after step (\d+) of 64", process.stderr.read())
         assert process.wait() == ExitCode.TRY_AGAIN
     world.edit("  devices: {num_data_shards: 2, num_table_shards: 2}\n", "")
-    with caplog.at_level(logging.INFO, "components.training_window"):
+    with caplog.at_level(logging.INFO, "components.training.run"):
         assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
     assert re.findall(r"Step (\d+) of 64", caplog.text)[0] == str(int(stopped) + 1)
     done = world.artifact("train_ranker", DAYS[2]).ref
@@ -264,7 +264,7 @@ def test_retrieval_that_learns_next_items_is_trained_judged_and_exported(world) 
 
 
 def test_the_examples_of_the_documentation_run_as_they_stand(world, monkeypatch, capsys) -> None:
-    page = (Path(__file__).parents[2] / "docs/training.md").read_text()
+    page = (Path(__file__).parents[3] / "docs/training.md").read_text()
     examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len(examples) == 2
     monkeypatch.chdir(Path(world.config.store).parent)

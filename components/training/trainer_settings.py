@@ -75,7 +75,7 @@ def check(config: Config, role: str) -> None:
     Raises:
       BadConfigurationError: If it cannot; names the settings as the file does.
     """
-    from components import model_configs  # With JAX, which the data steps do without.
+    from components.training import model_configs  # With JAX, which the data steps do without.
     from phoenix.training import check_settings
 
     with in_the_words_of_the_file(role):

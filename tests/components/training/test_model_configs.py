@@ -2,9 +2,9 @@
 
 import pytest
 
-from components import model_configs
 from components.features import shapes
 from components.settings.config import Config
+from components.training import model_configs
 
 CONFIG = Config.model_validate(
     {

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from components import training_settings
 from components.drawings import charts
 from components.errors import BadConfigurationError, BadDataError, StoppedError
 from components.features import shapes
@@ -24,7 +23,8 @@ from components.release.models import MODEL
 from components.run import compilation, hosts, signals, tracking
 from components.run.context import Context
 from components.store.artifacts import Artifact, Draft, Ref, Unchanged
-from components.training_plan import Plan
+from components.training import trainer_settings
+from components.training.plan import Plan
 
 if TYPE_CHECKING:
     from phoenix.model_runners import ModelConfig
@@ -51,10 +51,10 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
       BadDataError: If features are missing or damaged, or training cannot stay finite.
       Unchanged: If there is nothing new.
     """
-    config, section = context.config, training_settings.section_of(context.config, plan.role)
+    config, section = context.config, trainer_settings.section_of(context.config, plan.role)
     hosts.join()
     if plan.reason is None:
-        training_settings.check(config, plan.role)
+        trainer_settings.check(config, plan.role)
     inputs = features_of(context, plan.days)
     if plan.champion is not None:
         inputs.append(plan.champion.ref)
@@ -113,7 +113,7 @@ def _train(
     source: FeatureWindows,
     draft: Draft,
 ) -> dict[str, Any]:
-    section = training_settings.section_of(context.config, plan.role)
+    section = trainer_settings.section_of(context.config, plan.role)
     hosts.agree(draft.key)
     work = work_folder(context, draft.key)
     title = f"{plan.section_name} of {context.day}"
@@ -182,16 +182,16 @@ def _result(
         if tracker is not None:
             tracker.log_point(progress.metrics)
 
-    how = training_settings.train_config(context.config, plan.role)
+    how = trainer_settings.train_config(context.config, plan.role)
     try:
         with (
-            training_settings.in_the_words_of_the_file(plan.role),
+            trainer_settings.in_the_words_of_the_file(plan.role),
             signals.deferred_stop() as should_stop,
         ):
             return TrainRunner(
                 model_config=model_config,
                 train_config=how,
-                compute=training_settings.compute_config(context.config, plan.role),
+                compute=trainer_settings.compute_config(context.config, plan.role),
                 hash_spec=shapes.hash_spec(context.config.hashing),
                 actions=context.config.action_names,
                 source=source if how.next_item is None else SequenceSource(source),

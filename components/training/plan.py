@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components import training_settings
 from components.features import shapes
 from components.features.partitions import days_before
 from components.release import releases
 from components.release.models import ModelFolder
 from components.run.context import Context
 from components.store.artifacts import Artifact
+from components.training import trainer_settings
 
 if TYPE_CHECKING:
     from phoenix.model_runners import ModelConfig
@@ -37,7 +37,7 @@ class Plan:
 
 def plan(context: Context, role: str, *, retrain: str, model_config: "ModelConfig") -> Plan:
     """Decides on which days to train and from which model to start."""
-    section = training_settings.section_of(context.config, role)
+    section = trainer_settings.section_of(context.config, role)
     whole = days_before(context.config, context.day, section.window_days)
     age = (context.day - context.config.first_day).days
     if retrain == "never":

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from components import training_settings
 from components.errors import BadConfigurationError
 from components.settings.config import Config
+from components.training import trainer_settings
 
 
 def config_of(**sections) -> Config:
@@ -69,16 +69,16 @@ def test_a_combination_that_cannot_be_trained_is_named_as_in_the_file(
 ) -> None:
     config = config_of(**{f"train_{role}": settings})
     with pytest.raises(BadConfigurationError) as refused:
-        training_settings.check(config, role)
+        trainer_settings.check(config, role)
     assert re.search(rf"^`train_{role}`: .*{complaint}", str(refused.value))
 
 
 @pytest.mark.parametrize("role", ["retrieval", "ranker"])
 def test_what_can_be_trained_passes(role: str) -> None:
-    training_settings.check(config_of(), role)
-    training_settings.check(config_of(train_retrieval=NEXT_ITEM), role)
+    trainer_settings.check(config_of(), role)
+    trainer_settings.check(config_of(train_retrieval=NEXT_ITEM), role)
     muon = {"optimizer": {"name": "contrib.muon"}, "epochs": 2}
-    training_settings.check(config_of(**{f"train_{role}": muon}), role)
+    trainer_settings.check(config_of(**{f"train_{role}": muon}), role)
 
 
 def test_a_field_that_no_setting_fills_keeps_its_name() -> None:
@@ -88,6 +88,6 @@ def test_a_field_that_no_setting_fills_keeps_its_name() -> None:
         pytest.raises(
             BadConfigurationError, match=r"`train_ranker`: `TransformerConfig\.key_size`"
         ),
-        training_settings.in_the_words_of_the_file("ranker"),
+        trainer_settings.in_the_words_of_the_file("ranker"),
     ):
         raise ConfigError("`TransformerConfig.key_size`: expected an even number, got 3.")

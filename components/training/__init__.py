@@ -1,0 +1,1 @@
+"""Training as a step does it: plan, settings, run."""
