@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from components import contract, step
-from components.contest import RankingContest, RetrievalContest
 from components.drawings import charts
-from components.entrants import entrants_of, most_popular
 from components.errors import BadConfigurationError
+from components.evaluation.contest import RankingContest, RetrievalContest
+from components.evaluation.entrants import entrants_of, most_popular
+from components.evaluation.gate import compare, decide
 from components.features import partitions, shapes, windows_files
-from components.gate import compare, decide
 from components.release import decisions, eligible_posts, models, releases
 from components.release.decisions import Decision
 from components.run import compilation

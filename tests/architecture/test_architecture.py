@@ -29,6 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "features": {"store", "settings", "run", "tables", "erasure", "rows"},
     "quality": {"store", "settings", "drawings", "run", "tables", "features"},
     "training": {"store", "settings", "drawings", "run", "release", "features"},
+    "evaluation": {"store", "settings", "run", "tables", "release", "features"},
 }  # ROOMS
 MAX_LINES = 500
 

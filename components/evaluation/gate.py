@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from components.contest import Result
-from components.entrants import Entrants
+from components.evaluation.contest import Result
+from components.evaluation.entrants import Entrants
 from components.release import decisions, models
 from components.release.decisions import Comparison, Decision
 from components.release.models import ModelFolder

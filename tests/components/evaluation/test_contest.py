@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pytest
 
-from components.contest import RankingContest, RetrievalContest
+from components.evaluation.contest import RankingContest, RetrievalContest
 from components.features import shapes, windows_files
 from components.release import eligible_posts
 from phoenix.windows import Windows, unpack_actions

@@ -1,0 +1,1 @@
+"""Models compared on a day, and the gate that decides."""
