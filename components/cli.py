@@ -194,10 +194,10 @@ def feed(
     as_json: JsonOption = False,
 ) -> None:
     """Show a user's feed, with the reasons for every place in it."""
-    from components import explain
+    from components.serving import published
 
     loaded, store = _opened(config)
-    found = explain.feed(store, loaded, user, _parsed(day))
+    found = published.feed(store, loaded, user, _parsed(day))
     _show(as_json, found.to_json(), lambda view: view.feed(found))
 
 
@@ -210,7 +210,7 @@ def why(
     as_json: JsonOption = False,
 ) -> None:
     """Explain why a post has its place in a user's feed, or why it is not there."""
-    from components import why as reasons
+    from components.serving import why as reasons
 
     loaded, store = _opened(config)
     found = reasons.why(store, loaded, user, post, _parsed(day))
@@ -264,8 +264,8 @@ def rollback(
     as_json: JsonOption = False,
 ) -> None:
     """Make an earlier release and its feeds live again, and withdraw everything newer."""
-    from components import sinks
     from components.release import releases
+    from components.serving import sinks
 
     settings, store = _opened(config)
     entry = releases.rollback(

@@ -13,12 +13,13 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from components import explain, report, terminal
-from components import why as components_why
+from components import report, terminal
 from components.contract import Dag
 from components.errors import BadDataError
 from components.local.cascade import Cascade
 from components.release import releases
+from components.serving import published
+from components.serving import why as components_why
 from components.settings.config import Config
 from components.store import records
 from components.store.artifacts import Ref, Store
@@ -161,7 +162,7 @@ def _example_feeds(out: Console, store: Store, config: Config) -> None:
     if live is None:
         raise BadDataError("The last day ended without anything live.")
     for user in _some_users(store, live.feeds):
-        found = explain.feed(store, config, user)
+        found = published.feed(store, config, user)
         out.print(f"\n[bold]Feed of user {user} on {found.day}[/bold]")
         for item in found.items[:_EXAMPLE_PLACES]:
             why = components_why.why(store, config, user, item.post_id)

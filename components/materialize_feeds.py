@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from components import audience, contract, feed_files, shards, step
+from components import contract, step
 from components.erasure import forgotten
 from components.errors import BadConfigurationError
 from components.features import requests, statistics
 from components.release import eligible_posts
 from components.run import compilation
 from components.run.context import Context
-from components.serving import Server
+from components.serving import audience, feed_files, shards
+from components.serving.server import Server
 from components.store.artifacts import Artifact
 from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from phoenix.memory import keep_freed_memory

@@ -10,12 +10,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from components import account_panel, explain
+from components import account_panel
 from components.day_facts import DayFacts
 from components.errors import BadDataError
 from components.quality import day_checks, skew
 from components.quality.day_statistics import STATISTICS_FILE
 from components.release import releases
+from components.serving import published
 from components.tables import masks
 
 logger = logging.getLogger(__name__)
@@ -254,8 +255,8 @@ def feeds(facts: DayFacts) -> Panel | None:
 
 def _examples(facts: DayFacts) -> list[Panel]:
     ref = facts.refs[releases.FEEDS]
-    users = explain.example_users(facts.store, ref, facts.config.report.num_example_feeds)
-    found = explain.feeds_of(facts.store, facts.config, ref, users)
+    users = published.example_users(facts.store, ref, facts.config.report.num_example_feeds)
+    found = published.feeds_of(facts.store, facts.config, ref, users)
     return [
         {
             "user": masks.user_name(feed.user_id, facts.config),
@@ -266,7 +267,7 @@ def _examples(facts: DayFacts) -> list[Panel]:
                     "post_id": item.post_id,
                     "author_id": item.author_id,
                     "score": item.score,
-                    "why": explain.short_reason(item),
+                    "why": published.short_reason(item),
                 }
                 for item in feed.items[:_NUM_PLACES]
             ],

@@ -9,14 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components import audience, contract, feed_files, feed_quality, sinks, step
-from components import shards as components_shards
+from components import contract, step
 from components.erasure import forgotten
 from components.errors import BadDataError
 from components.quality import skew
 from components.release import releases
 from components.release.corpus import Corpus
 from components.run.context import Context
+from components.serving import audience, feed_files, sinks
+from components.serving import quality as feed_quality
+from components.serving import shards as components_shards
 from components.store.artifacts import Artifact, Ref, Unchanged
 
 logger = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from components.release.models import ModelFolder
 from components.release.releases import ROLES
 from components.run import compilation
 from components.run.context import Context
-from components.serving import RELEASE_FILE, Server
+from components.serving.server import RELEASE_FILE, Server
 from components.settings.config import Config
 from components.store.artifacts import Artifact
 from phoenix import attributes

@@ -11,8 +11,8 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from components.doctor import Finding
-    from components.explain import Feed
-    from components.why import Explanation
+    from components.serving.published import Feed
+    from components.serving.why import Explanation
 
 _PLAIN_WIDTH = 200  # a pipe has no width, and lines must not be broken there
 _SIGNS = {  # from good to bad
@@ -34,7 +34,7 @@ def console() -> Console:
 
 def feed(found: "Feed") -> None:
     """Shows a feed, a line per place."""
-    from components.explain import short_reason
+    from components.serving.published import short_reason
 
     state = "live" if found.is_live else "not live"
     title = f"Feed of user {found.user_id} on {found.day} ({state}, release {found.release[:12]})"

@@ -30,6 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "quality": {"store", "settings", "drawings", "run", "tables", "features"},
     "training": {"store", "settings", "drawings", "run", "release", "features"},
     "evaluation": {"store", "settings", "run", "tables", "release", "features"},
+    "serving": {"store", "settings", "run", "tables", "release", "erasure", "features"},
 }  # ROOMS
 MAX_LINES = 500
 

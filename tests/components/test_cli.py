@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from components import cli, contract, explain
+from components import cli, contract
 from components.contract import ExitCode
 from components.release import releases
+from components.serving import published
 
 LAST = "2026-01-03"
 COMMANDS = [
@@ -35,7 +36,7 @@ COMMANDS = [
 def user_of(world) -> str:
     live = releases.live(world.store)
     assert live is not None
-    return str(explain.example_users(world.store, live.feeds, 3)[1])
+    return str(published.example_users(world.store, live.feeds, 3)[1])
 
 
 def said(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, str, str]:
@@ -68,7 +69,7 @@ def test_feed_shows_the_live_feed(three_days, capsys: pytest.CaptureFixture[str]
     code, out, _ = said(capsys, "feed", user, "-c", three_days.path)
     assert code == 0
     assert f"Feed of user {user} on {LAST} (live" in out
-    found = explain.feed(three_days.store, three_days.config, int(user))
+    found = published.feed(three_days.store, three_days.config, int(user))
     assert all(str(item.post_id) in out for item in found.items)
 
 
@@ -77,7 +78,7 @@ def test_json_is_the_whole_output_and_the_whole_truth(
 ) -> None:
     user = user_of(three_days)
     _, out, err = said(capsys, "feed", user, "-c", three_days.path, "--json")
-    found = explain.feed(three_days.store, three_days.config, int(user))
+    found = published.feed(three_days.store, three_days.config, int(user))
     assert json.loads(out) == found.to_json()
     assert err == ""
 
@@ -86,7 +87,7 @@ def test_why_explains_a_place_and_an_absence(
     three_days, capsys: pytest.CaptureFixture[str]
 ) -> None:
     user = user_of(three_days)
-    found = explain.feed(three_days.store, three_days.config, int(user))
+    found = published.feed(three_days.store, three_days.config, int(user))
     post = found.items[1].post_id
     _, out, _ = said(capsys, "why", user, post, "-c", three_days.path)
     assert "place 2 of" in out
@@ -161,7 +162,7 @@ def test_a_rollback_changes_what_feed_says_and_the_log_says_who_and_why(
     world, capsys: pytest.CaptureFixture[str]
 ) -> None:
     day_before = world.store.head("publish_feeds", "2026-01-02")
-    user = explain.example_users(world.store, day_before, 1)[0]
+    user = published.example_users(world.store, day_before, 1)[0]
     argv = ("releases", "rollback", "2026-01-02", "--reason", "clicks fell", "--actor", "ann")
     code, out, _ = said(capsys, *argv, "-c", world.path, "--json")
     assert code == 0
@@ -320,7 +321,9 @@ def test_a_bug_is_reported_with_its_trace_and_exit_code(
 
 
 def test_rollback_and_feed_together_take_about_a_second(world) -> None:
-    user = explain.example_users(world.store, world.store.head("publish_feeds", "2026-01-02"), 1)[0]
+    user = published.example_users(world.store, world.store.head("publish_feeds", "2026-01-02"), 1)[
+        0
+    ]
     assert (
         phoenix("releases", "rollback", "2026-01-02", "--reason", "r", "-c", world.path).returncode
         == 0

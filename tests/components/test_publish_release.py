@@ -7,7 +7,7 @@ import numpy as np
 from components.contract import ExitCode
 from components.release import decisions, models
 from components.release.corpus import Corpus
-from components.serving import Server
+from components.serving.server import Server
 
 LAST = "2026-01-03"
 

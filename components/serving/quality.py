@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components.audience import SeenPosts
-from components.feed_files import POPULAR
 from components.release.corpus import Corpus
+from components.serving.audience import SeenPosts
+from components.serving.feed_files import POPULAR
 from components.settings.config import Config
 
 

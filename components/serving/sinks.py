@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from components.erasure import forgotten as erasure
 from components.errors import BadConfigurationError, TryAgainError
-from components.feed_files import FEEDS_FILE
+from components.serving.feed_files import FEEDS_FILE
 from components.settings.config import Config
 from components.settings.steps import PostgresSink, RedisSink
 from components.store.artifacts import Artifact

@@ -19,9 +19,9 @@ import numpy as np
 
 from components.errors import BadDataError
 from components.features import requests, shapes
-from components.feed_files import Feeds
 from components.release import decisions, models
 from components.release.corpus import Corpus
+from components.serving.feed_files import Feeds
 from components.settings.config import Config
 from phoenix import attributes, baselines, scoring
 from phoenix.baselines import Collection, MostPopular

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from components import feed_files
-from components.feed_files import Feeds
+from components.serving import feed_files
+from components.serving.feed_files import Feeds
 
 
 def _feeds(**changes: np.ndarray) -> Feeds:

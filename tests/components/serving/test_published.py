@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components import explain, why
 from components.errors import BadDataError
 from components.release import releases
+from components.serving import published, why
 from phoenix.scoring import weighted_scores
 
 LAST = "2026-01-03"
@@ -15,12 +15,12 @@ LAST = "2026-01-03"
 def _users(world) -> list[int]:
     live = releases.live(world.store)
     assert live is not None
-    return explain.example_users(world.store, live.feeds, 5)
+    return published.example_users(world.store, live.feeds, 5)
 
 
 def test_a_feed_is_what_was_published_in_order(three_days) -> None:
     user = _users(three_days)[0]
-    found = explain.feed(three_days.store, three_days.config, user)
+    found = published.feed(three_days.store, three_days.config, user)
     path = three_days.artifact("publish_feeds", LAST).path("feeds.parquet")
     rows = pq.read_table(path, filters=[("user_id", "=", user)]).sort_by("rank").to_pylist()
     assert [item.post_id for item in found.items] == [row["post_id"] for row in rows]
@@ -30,7 +30,7 @@ def test_a_feed_is_what_was_published_in_order(three_days) -> None:
 
 def test_contributions_add_up_to_the_score(three_days) -> None:
     for user in _users(three_days):
-        for item in explain.feed(three_days.store, three_days.config, user).items:
+        for item in published.feed(three_days.store, three_days.config, user).items:
             probabilities = np.array([each.probability for each in item.contributions])
             weights = [each.weight for each in item.contributions]
             expected = weighted_scores(probabilities, weights).scores
@@ -43,24 +43,24 @@ def test_contributions_add_up_to_the_score(three_days) -> None:
 def test_a_feed_of_an_earlier_day_is_not_live(three_days) -> None:
     day = datetime.date(2026, 1, 2)
     live = three_days.store.head("publish_feeds", day.isoformat())
-    user = explain.example_users(three_days.store, live, 1)[0]
-    found = explain.feed(three_days.store, three_days.config, user, day)
+    user = published.example_users(three_days.store, live, 1)[0]
+    found = published.feed(three_days.store, three_days.config, user, day)
     assert (found.day, found.is_live) == ("2026-01-02", False)
 
 
 def test_an_unknown_user_is_refused_by_number(three_days) -> None:
     with pytest.raises(BadDataError, match=f"no feed for user 5 in the feeds of {LAST}"):
-        explain.feed(three_days.store, three_days.config, 5)
+        published.feed(three_days.store, three_days.config, 5)
 
 
 def test_a_day_without_feeds_is_refused_with_the_days_that_have_some(three_days) -> None:
     with pytest.raises(BadDataError, match=f"for 2026-02-01; there are feeds of .* to {LAST}"):
-        explain.feed(three_days.store, three_days.config, 1, datetime.date(2026, 2, 1))
+        published.feed(three_days.store, three_days.config, 1, datetime.date(2026, 2, 1))
 
 
 def test_every_place_has_reasons(three_days) -> None:
     user = _users(three_days)[2]
-    for item in explain.feed(three_days.store, three_days.config, user).items:
+    for item in published.feed(three_days.store, three_days.config, user).items:
         found = why.why(three_days.store, three_days.config, user, item.post_id)
         assert found.item == item
         assert found.reasons
@@ -87,7 +87,7 @@ def test_a_post_that_was_not_good_enough_is_explained(three_days) -> None:
         path = three_days.artifact("validate_events", day).path("accepted.parquet")
         shown = pq.read_table(path, filters=[("user_id", "=", user)])
         posts -= set(shown["post_id"].to_pylist())
-    feed = explain.feed(three_days.store, three_days.config, user)
+    feed = published.feed(three_days.store, three_days.config, user)
     post = min(posts - {item.post_id for item in feed.items})
     found = why.why(three_days.store, three_days.config, user, post)
     assert found.item is None
@@ -96,9 +96,9 @@ def test_a_post_that_was_not_good_enough_is_explained(three_days) -> None:
 
 def test_the_weights_are_those_of_the_release_and_not_of_today(world) -> None:
     user = _users(world)[0]
-    before = explain.feed(world.store, world.config, user)
+    before = published.feed(world.store, world.config, user)
     world.edit("{name: click}", "{name: click, weight: 999}")
-    assert explain.feed(world.store, world.config, user) == before
+    assert published.feed(world.store, world.config, user) == before
 
 
 def test_example_users_are_spread_and_none_are_asked_for_none(three_days) -> None:
@@ -107,4 +107,4 @@ def test_example_users_are_spread_and_none_are_asked_for_none(three_days) -> Non
     users = _users(three_days)
     assert users == sorted(set(users))
     assert len(users) == 5
-    assert explain.example_users(three_days.store, live.feeds, 0) == []
+    assert published.example_users(three_days.store, live.feeds, 0) == []

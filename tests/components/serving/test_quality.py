@@ -4,10 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import feed_files, feed_quality
-from components.audience import SeenPosts
-from components.feed_files import Feeds
 from components.release.corpus import Corpus
+from components.serving import feed_files
+from components.serving import quality as feed_quality
+from components.serving.audience import SeenPosts
+from components.serving.feed_files import Feeds
 
 CORPUS = Corpus(
     "a",

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components import audience, contract
+from components import contract
 from components.features import requests
 from components.release import eligible_posts, releases
 from components.run import compilation
 from components.run.context import Context
-from components.serving import Candidates, Server
+from components.serving import audience
+from components.serving.server import Candidates, Server
 from components.settings.config import Config
 from components.store.artifacts import Store
 from components.tables.data_files import IMPRESSIONS_FILE

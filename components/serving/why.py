@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from components.explain import Feed, Item, decisive_contributions, feed
+from components.serving.published import Feed, Item, decisive_contributions, feed
 from components.settings.config import Config
 from components.store.artifacts import Store
 
@@ -94,7 +94,7 @@ def _reasons_against(store: Store, config: Config, found: Feed, post: int) -> li
             store, "validate_events", shown, "accepted.parquet", post_id=post, user_id=found.user_id
         ):
             return [f"The user was shown it on {shown} already."]
-    from components import retrace  # it loads the models: only for a post that came close
+    from components.serving import retrace  # it loads the models: only for a post that came close
 
     return retrace.retrace(
         store, config, release_digest=found.release, user_id=found.user_id, post_id=post

@@ -5,8 +5,8 @@ import datetime
 import numpy as np
 import pyarrow.parquet as pq
 
-from components import audience
-from components.audience import SeenPosts
+from components.serving import audience
+from components.serving.audience import SeenPosts
 
 DAY = datetime.date(2026, 1, 3)
 

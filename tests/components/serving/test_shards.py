@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import shards
+from components.serving import shards
 
 
 @given(

@@ -3,7 +3,7 @@
 import pyarrow.parquet as pq
 
 from components.release import releases
-from components.retrace import Retrace, retrace
+from components.serving.retrace import Retrace, retrace
 
 LAST = "2026-01-03"
 

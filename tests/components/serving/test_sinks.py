@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from components import sinks
 from components.errors import BadConfigurationError, TryAgainError
+from components.serving import sinks
 from components.settings.steps import PostgresSink, RedisSink
 
 DAYS = ("2026-01-02", "2026-01-03")

@@ -9,7 +9,7 @@ import pytest
 
 from components.errors import BadDataError
 from components.features import shapes, windows_files
-from components.serving import Server
+from components.serving.server import Server
 from components.training import model_configs
 from phoenix.batches import model_inputs
 from phoenix.windows import Windows

@@ -1,0 +1,1 @@
+"""Feeds: retrieval, ranking, shards, quality, sinks, and reasons for every place."""
