@@ -391,7 +391,7 @@ def doctor(
 @_commands.command(epilog="Example: `phoenix report --day 2026-01-03`")
 def report(config: ConfigOption = None, day: DayOption = None) -> None:
     """Draw the page of a day again, or of every day, and say where the pages are."""
-    from components import report as pages
+    from components.pages import report as pages
     from components.store import records
 
     loaded, store = _opened(config)

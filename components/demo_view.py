@@ -13,10 +13,11 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from components import report, terminal
+from components import terminal
 from components.contract import Dag
 from components.errors import BadDataError
 from components.local.cascade import Cascade
+from components.pages import report
 from components.release import releases
 from components.serving import published
 from components.serving import why as components_why

@@ -17,9 +17,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from components import contract, report
+from components import contract
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, StepError, StoppedError
+from components.pages import report
 from components.run.context import Context
 from components.run.signals import stoppable
 from components.settings.config import Config

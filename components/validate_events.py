@@ -11,10 +11,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from components import contract, data_docs, step
+from components import contract, step
 from components.erasure import forgotten
 from components.errors import BadDataError
 from components.features import known_values
+from components.pages import data_docs
 from components.quality import day_checks, day_statistics
 from components.rows import account as row_account
 from components.rows import late_rows, quarantine, repairs, settlement

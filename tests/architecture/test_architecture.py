@@ -31,6 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "training": {"store", "settings", "drawings", "run", "release", "features"},
     "evaluation": {"store", "settings", "run", "tables", "release", "features"},
     "serving": {"store", "settings", "run", "tables", "release", "erasure", "features"},
+    "pages": {"store", "settings", "tables", "release", "rows", "quality", "serving"},
 }  # ROOMS
 MAX_LINES = 500
 
@@ -114,8 +115,8 @@ def test_steps_never_import_steps() -> None:
 
 def test_an_import_by_text_is_an_import(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
-    path.write_text('import importlib\nimportlib.import_module("components.report")\n')
-    assert "components.report" in imported_modules(path)
+    path.write_text('import importlib\nimportlib.import_module("components.pages.report")\n')
+    assert "components.pages.report" in imported_modules(path)
 
 
 def test_no_module_is_pickled() -> None:

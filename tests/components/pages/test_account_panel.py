@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from components import account_panel
-from components.day_facts import DayFacts
+from components.pages import account_panel
+from components.pages.day_facts import DayFacts
 from components.settings.loading import load
 
 Row = Callable[..., dict]

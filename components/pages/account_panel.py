@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components import contract
-from components.day_facts import DayFacts
+from components.pages.day_facts import DayFacts
 from components.rows import late_rows, quarantine
 from components.rows.account import FATES
 from components.tables import data_files

@@ -10,9 +10,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from components import account_panel
-from components.day_facts import DayFacts
 from components.errors import BadDataError
+from components.pages import account_panel
+from components.pages.day_facts import DayFacts
 from components.quality import day_checks, skew
 from components.quality.day_statistics import STATISTICS_FILE
 from components.release import releases

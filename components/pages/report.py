@@ -16,8 +16,9 @@ from typing import Any
 
 import jinja2
 
-from components import contract, sections
-from components.day_facts import DayFacts
+from components import contract
+from components.pages import sections
+from components.pages.day_facts import DayFacts
 from components.settings.config import Config
 from components.store import records
 from components.store.artifacts import Store
@@ -93,7 +94,7 @@ def _neighbours(days: list[str], day: str) -> tuple[str | None, str | None]:
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("components"),
+        loader=jinja2.PackageLoader("components.pages"),
         autoescape=True,  # titles and messages come from data, so nothing is trusted as HTML
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

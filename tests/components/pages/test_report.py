@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from components import report
-from components.panels import all_panels
+from components.pages import report
+from components.pages.panels import all_panels
 from components.settings.config import Config
 from components.settings.loading import load
 from components.store import records
@@ -232,7 +232,7 @@ report.refresh(store, config, config.first_day)
 
 
 def test_a_panel_that_breaks_is_a_sentence_and_not_an_end(three_days) -> None:
-    from components.day_facts import DayFacts
+    from components.pages.day_facts import DayFacts
 
     facts = DayFacts.read(three_days.store, three_days.config, LAST)
     manifest = facts.manifests["publish_feeds"]

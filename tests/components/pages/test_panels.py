@@ -1,7 +1,7 @@
 import pytest
 
-from components import panels
-from components.day_facts import DayFacts
+from components.pages import panels
+from components.pages.day_facts import DayFacts
 
 LAST = "2026-01-03"
 

@@ -1,7 +1,7 @@
 import pytest
 
-from components.day_facts import DayFacts
 from components.errors import BadDataError
+from components.pages.day_facts import DayFacts
 
 LAST = "2026-01-03"
 

@@ -1,7 +1,7 @@
 import datetime
 from pathlib import Path
 
-from components import data_docs
+from components.pages import data_docs
 from components.quality.day_checks import DayChecks
 from components.quality.day_statistics import DayStatistics
 from components.rows import quarantine

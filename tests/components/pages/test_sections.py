@@ -1,5 +1,6 @@
-from components import contract, sections
-from components.day_facts import DayFacts
+from components import contract
+from components.pages import sections
+from components.pages.day_facts import DayFacts
 
 LAST = "2026-01-03"
 

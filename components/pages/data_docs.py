@@ -93,7 +93,7 @@ def _draw_index(store: Store) -> None:
 
 def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("components"),
+        loader=jinja2.PackageLoader("components.pages"),
         autoescape=True,  # names come from the source
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components import contract, panels
+from components import contract
 from components.contract import ExitCode
-from components.day_facts import DayFacts
+from components.pages import panels
+from components.pages.day_facts import DayFacts
 from components.release import releases
 
 ADVICE: Mapping[int, str] = {

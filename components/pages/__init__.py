@@ -1,0 +1,1 @@
+"""Pages for people: the day, its panels, Data Docs."""
