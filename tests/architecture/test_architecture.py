@@ -32,6 +32,19 @@ ROOMS: dict[str, set[str]] = {
     "evaluation": {"store", "settings", "run", "tables", "release", "features"},
     "serving": {"store", "settings", "run", "tables", "release", "erasure", "features"},
     "pages": {"store", "settings", "tables", "release", "rows", "quality", "serving"},
+    "cli": {
+        "store",
+        "settings",
+        "run",
+        "local",
+        "release",
+        "erasure",
+        "source",
+        "rows",
+        "training",
+        "serving",
+        "pages",
+    },
 }  # ROOMS
 MAX_LINES = 500
 

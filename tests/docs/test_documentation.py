@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components import cli, contract
+from components import contract
+from components.cli import app
 from components.contract import ExitCode
 from components.settings import loading
 
@@ -36,7 +37,7 @@ def test_every_command_exists_with_every_option(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command in commands_in((ROOT / name).read_text()):
-        assert cli.app([*known_words(command), "--help"]) == 0, command
+        assert app.app([*known_words(command), "--help"]) == 0, command
         page = capsys.readouterr().out
         options = set(re.findall(r"--[a-z-]+", command))
         steps = {"--day", "--config"} if known_words(command) == ["step"] else set()
@@ -54,7 +55,7 @@ def test_every_target_exists(name: str) -> None:
 def test_every_command_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
     documented = {" ".join(known_words(command)) for command in commands_in(README)}
     for group in ([], *([name] for name in GROUPS)):
-        cli.app([*group, "--help"])
+        app.app([*group, "--help"])
         page = capsys.readouterr().out
         listed = re.findall(r"^│ ([a-z]+) {2,}", page, re.M)
         assert listed

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components import demo
+from components.cli import demo
 from components.local.airflow import LocalAirflow
 from components.local.deployment import Deployment
 

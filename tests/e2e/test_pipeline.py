@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from components import demo
+from components.cli import demo
 from components.contract import STEPS, Dag
 from components.local.cascade import TaskRun, error_in_log
 from components.local.client import RefusedError

@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from components import demo
+from components.cli import demo
 from components.local import process_groups
 from components.local.deployment import Deployment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 DEMONSTRATION = (
-    "from pathlib import Path; from components import demo; "
+    "from pathlib import Path; from components.cli import demo; "
     "demo.run_demo(num_days=2, root=Path('.'))"
 )
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components import cli
+from components.cli import app
 from components.contract import ExitCode
 from components.erasure import forgotten
 from components.settings.loading import load
@@ -37,7 +37,7 @@ def configure(deployment, erased: str) -> None:
 
 def report(deployment) -> tuple[int, dict]:
     path = str(deployment.root / "phoenix.yaml")
-    code = cli.app(["erasure", "report", "--json", "--config", path])
+    code = app.app(["erasure", "report", "--json", "--config", path])
     return code, json.loads(deployment.capsys.readouterr().out)
 
 
@@ -206,4 +206,4 @@ def test_users_who_remain_keep_their_order(day) -> None:
 
 def test_without_a_list_there_is_nobody_to_search_for(day) -> None:
     path = str(day.root / "phoenix.yaml")
-    assert cli.app(["erasure", "report", "--config", path]) == ExitCode.BAD_CONFIGURATION
+    assert app.app(["erasure", "report", "--config", path]) == ExitCode.BAD_CONFIGURATION

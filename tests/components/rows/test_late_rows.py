@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from components import doctor
+from components.cli import doctor
 from components.contract import ExitCode, parse_day
 from components.features import windows_files
 from components.rows import late_rows

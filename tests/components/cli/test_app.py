@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from components import cli, contract
+from components import contract
+from components.cli import app
 from components.contract import ExitCode
 from components.release import releases
 from components.serving import published
@@ -41,14 +42,14 @@ def user_of(world) -> str:
 
 def said(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, str, str]:
     """Runs a command; returns its exit code, standard output and standard error."""
-    code = cli.app([str(arg) for arg in argv])
+    code = app.app([str(arg) for arg in argv])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
 
 def phoenix(*argv: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs a command in a process of its own, with pipes."""
-    code = "import sys; from components.cli import app; sys.exit(app())"
+    code = "import sys; from components.cli.app import app; sys.exit(app())"
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, argv)],
         capture_output=True,
@@ -123,7 +124,7 @@ def test_a_mistake_ends_in_a_sentence_and_its_exit_code(
     code: int,
     message: str,
 ) -> None:
-    monkeypatch.setenv(cli.CONFIG_VARIABLE, str(three_days.path))
+    monkeypatch.setenv(app.CONFIG_VARIABLE, str(three_days.path))
     actual, out, err = said(capsys, *argv)
     assert actual == code
     assert message in err
@@ -176,7 +177,7 @@ def test_a_rollback_changes_what_feed_says_and_the_log_says_who_and_why(
 def test_feed_starts_fast_and_without_the_heavy_libraries(three_days) -> None:
     user = user_of(three_days)
     code = (
-        "import sys, time; began = time.process_time(); from components.cli import app;"
+        "import sys, time; began = time.process_time(); from components.cli.app import app;"
         f"code = app(['feed', {user!r}, '-c', {str(three_days.path)!r}]);"
         "heavy = {'jax', 'great_expectations', 'airflow', 'duckdb', 'tensorstore', 'pandas'};"
         "print(code, sorted(heavy & sys.modules.keys()), time.process_time() - began)"
@@ -215,7 +216,7 @@ def test_step_has_the_exit_codes_of_the_module(world, capsys: pytest.CaptureFixt
 def test_step_takes_the_configuration_of_the_environment(
     world, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(cli.CONFIG_VARIABLE, str(world.path))
+    monkeypatch.setenv(app.CONFIG_VARIABLE, str(world.path))
     code, _, _ = said(capsys, "step", "ingest_events", "--day", LAST)
     assert code == ExitCode.NOTHING_TO_DO
 
@@ -229,7 +230,7 @@ def test_the_help_of_a_step_is_its_own(capsys: pytest.CaptureFixture[str]) -> No
 def test_the_only_deployment_is_chosen_and_named(
     world, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(cli.CONFIG_VARIABLE, raising=False)
+    monkeypatch.delenv(app.CONFIG_VARIABLE, raising=False)
     monkeypatch.chdir(tmp_path)
     code, _, err = said(capsys, "releases", "list")
     assert code == ExitCode.BAD_CONFIGURATION
@@ -278,7 +279,7 @@ def test_report_draws_every_day_and_says_where(world, capsys: pytest.CaptureFixt
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(three_days) -> None:
-    command = f"import sys; from components.cli import app; sys.exit(app({['config']!r}))"
+    command = f"import sys; from components.cli.app import app; sys.exit(app({['config']!r}))"
     with subprocess.Popen(
         [sys.executable, "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

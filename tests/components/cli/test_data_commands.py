@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from components import cli
+from components.cli import app
 from components.contract import ExitCode
 
 Row = Callable[..., dict]
@@ -29,7 +29,7 @@ def refused(deployment, row: Row):
 
 def phoenix(deployment, *words: str) -> tuple[int, str]:
     argv = ["quarantine", *words, "--day", DAY, "--config", str(deployment.root / "phoenix.yaml")]
-    code = cli.app(argv)
+    code = app.app(argv)
     said = deployment.capsys.readouterr()
     return code, said.out + said.err
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from components import demo_view
+from components.cli import demo_view
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
 from components.local.airflow import LocalAirflow
 from components.local.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
@@ -32,7 +32,7 @@ from components.store.artifacts import Store
 
 ROOT = Path("var")
 NUM_DAYS = 4  # of the synthetic world
-_EXAMPLES = Path(__file__).parents[1] / "examples"
+_EXAMPLES = Path(__file__).parents[2] / "examples"
 _RETRY_SECONDS = 5.0
 _POLL_SECONDS = 2.0
 _SYNTHETIC_DAYS = 28  # that the scheduler may ever start by itself

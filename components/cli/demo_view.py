@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from components import terminal
+from components.cli import terminal
 from components.contract import Dag
 from components.errors import BadDataError
 from components.local.cascade import Cascade

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from components.doctor import Finding
+    from components.cli.doctor import Finding
     from components.serving.published import Feed
     from components.serving.why import Explanation
 

@@ -128,7 +128,7 @@ def demo(
     It stops what it started, also on Ctrl-C. Run it again: there is nothing left to do, and it says
     so.
     """
-    from components import demo as demonstration
+    from components.cli import demo as demonstration
 
     demonstration.run_demo(source, num_days=days, keep_running=keep_running)
 
@@ -136,7 +136,7 @@ def demo(
 @_commands.command(epilog="Example: `phoenix up`, and `phoenix down` later")
 def up(source: SourceOption = None) -> None:
     """Start Airflow with its UI on the newest deployment under var/, and leave it running."""
-    from components import demo as demonstration
+    from components.cli import demo as demonstration
 
     demonstration.up(source)
 
@@ -144,7 +144,7 @@ def up(source: SourceOption = None) -> None:
 @_commands.command(epilog="Example: `phoenix down`")
 def down() -> None:
     """Stop the Airflow of every deployment under var/."""
-    from components import demo as demonstration
+    from components.cli import demo as demonstration
 
     stopped = demonstration.down()
     for folder in stopped:
@@ -287,7 +287,7 @@ def list_quarantine(
     day: NamedDay, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """List the rules that rows of a day break, by the configuration as it is now."""
-    from components import data_commands
+    from components.cli import data_commands
 
     settings, store = _opened(config)
     found = data_commands.settled(store, settings, _named(day))
@@ -304,7 +304,7 @@ def show_quarantine(
     as_json: JsonOption = False,
 ) -> None:
     """Show rows of a day that break a rule, users masked unless `report.show_user_ids`."""
-    from components import data_commands
+    from components.cli import data_commands
 
     settings, store = _opened(config)
     found = data_commands.settled(store, settings, _named(day))
@@ -321,7 +321,7 @@ def export(
     config: ConfigOption = None,
 ) -> None:
     """Write the rows of a day that break a rule as CSV, with what is wrong, to be mended."""
-    from components import data_commands
+    from components.cli import data_commands
 
     settings, store = _opened(config)
     found = data_commands.settled(store, settings, _named(day))
@@ -340,7 +340,7 @@ def replay(day: NamedDay, config: ConfigOption = None, as_json: JsonOption = Fal
     `validate_events.repairs`. Rows that still break a rule stay. A mended source is read by
     `phoenix step ingest_events` first.
     """
-    from components import data_commands
+    from components.cli import data_commands
 
     path = chosen_config(config)
     _, store = _opened(path)
@@ -354,7 +354,7 @@ def report_erasure(config: ConfigOption = None, as_json: JsonOption = False) -> 
 
     Exit code 0: what is current holds none of them. 65: these days must be run again.
     """
-    from components import data_commands
+    from components.cli import data_commands
 
     settings, store = _opened(config)
     found = data_commands.erasure_report(store, settings)
@@ -375,7 +375,7 @@ def doctor(
     Exit code 0: fit, maybe with warnings. 65: data or artifacts cannot be trusted. 78: the machine
     or the configuration must be mended first.
     """
-    from components import doctor as examination
+    from components.cli import doctor as examination
     from components.settings.loading import load
 
     try:
@@ -454,7 +454,7 @@ def _show(as_json: bool, value: object, draw: Callable[[ModuleType], None]) -> N
     if as_json:
         typer.echo(json.dumps(value, indent=1, sort_keys=True))
     else:
-        draw(importlib.import_module("components.terminal"))
+        draw(importlib.import_module("components.cli.terminal"))
 
 
 def _complain(message: str) -> None:

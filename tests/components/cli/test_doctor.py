@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from components import doctor
+from components.cli import doctor
+from components.cli.doctor import Finding, Severity
 from components.contract import ExitCode
-from components.doctor import Finding, Severity
 from components.settings.config import Config
 from components.settings.loading import load
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from components import demo
+from components.cli import demo
 from components.errors import BadConfigurationError, TryAgainError
 from components.local import process_groups
 from components.local.airflow import LocalAirflow

@@ -2,7 +2,7 @@
 
 import datetime
 
-from components import demo_view
+from components.cli import demo_view
 from components.local.cascade import Cascade, DagRun
 from components.local.client import AirflowClient
 

@@ -1,0 +1,1 @@
+"""The command line `phoenix` and its demonstrations."""
