@@ -18,7 +18,7 @@ from components.release.corpus import Corpus
 from components.run.context import Context
 from components.serving import audience, feed_files, sinks
 from components.serving import quality as feed_quality
-from components.serving import shards as components_shards
+from components.serving.shards import shard_suffix
 from components.store.artifacts import Artifact, Ref, Unchanged
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def run(context: Context, *, num_shards: int = 1) -> Artifact:
 
 
 def _shards(context: Context, num_shards: int, release: Ref) -> list[Artifact]:
-    suffixes = [components_shards.shard_suffix(shard, num_shards) for shard in range(num_shards)]
+    suffixes = [shard_suffix(shard, num_shards) for shard in range(num_shards)]
     day = context.day.isoformat()
     head = context.store.head
     missing = [suffix for suffix in suffixes if head("materialize_feeds", day + suffix) is None]

@@ -8,7 +8,7 @@ from components.run.context import Context
 from components.store.artifacts import Artifact
 from components.training import model_configs
 from components.training import plan as training_plan
-from components.training import run as training_window
+from components.training import run as training_run
 from phoenix.memory import keep_freed_memory
 
 
@@ -25,7 +25,7 @@ def run(context: Context, *, retrain: str = "auto") -> Artifact:
     """
     model_config = model_configs.retrieval(context.config)
     plan = training_plan.plan(context, "retrieval", retrain=retrain, model_config=model_config)
-    return training_window.run(context, plan, model_config)
+    return training_run.run(context, plan, model_config)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,7 +20,7 @@ from components.local.cascade import Cascade
 from components.pages import report
 from components.release import releases
 from components.serving import published
-from components.serving import why as components_why
+from components.serving.why import why
 from components.settings.config import Config
 from components.store import records
 from components.store.artifacts import Ref, Store
@@ -166,8 +166,8 @@ def _example_feeds(out: Console, store: Store, config: Config) -> None:
         found = published.feed(store, config, user)
         out.print(f"\n[bold]Feed of user {user} on {found.day}[/bold]")
         for item in found.items[:_EXAMPLE_PLACES]:
-            why = components_why.why(store, config, user, item.post_id)
-            reasons = " ".join(why.reasons[:2])
+            explanation = why(store, config, user, item.post_id)
+            reasons = " ".join(explanation.reasons[:2])
             out.print(f"  {item.rank:2}. post {item.post_id}: {escape(reasons)}", soft_wrap=True)
     out.print()
 

@@ -15,7 +15,7 @@ import pytest
 
 from components import contract
 from components.contract import ExitCode
-from components.features import partitions as components_partitions
+from components.features.partitions import days_before
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 DATA_STEPS = ("ingest_events", "validate_events", "build_features")
@@ -27,7 +27,7 @@ def _force_promotion(world, day: str) -> None:
 
 
 def test_days_before_stop_at_the_first_day(three_days) -> None:
-    days = components_partitions.days_before(three_days.config, datetime.date(2026, 1, 3), 7)
+    days = days_before(three_days.config, datetime.date(2026, 1, 3), 7)
     assert [str(day) for day in days] == list(DAYS[:2])
 
 
