@@ -7,33 +7,18 @@ import importlib.metadata
 from pathlib import Path
 
 _OURS = ("components", "phoenix", "schemas")
-# What moves artifacts around without shaping what is in them.
-_PLUMBING = frozenset(
-    (
-        "components.settings.actions",
-        "components.store.artifacts",
-        "components.settings.config",
-        "components.settings.section",
-        "components.settings.loading",
-        "components.run.context",
-        "components.contract",
-        "components.pages.day_facts",
-        "components.errors",
-        "components.store.leases",
-        "components.pages.panels",
-        "components.store.pointers",
-        "components.store.processes",
-        "components.run.provenance",
-        "components.settings.quality",
-        "components.store.records",
-        "components.pages.report",
-        "components.pages.sections",
-        "components.run.signals",
-        "components.settings.source",
-        "components.step",
-        "components.settings.steps",
-        "components.store.storage",
-    )
+# Modules and rooms that shape no artifact: they move artifacts, say how a run went, or show what
+# came out. The values of the settings are in the recipe itself.
+_PLUMBING = (
+    "components.contract",
+    "components.errors",
+    "components.step",
+    "components.store",
+    "components.settings",
+    "components.run",
+    "components.local",
+    "components.pages",
+    "components.cli",
 )
 _LIBRARIES = (
     "dm-haiku",
@@ -59,7 +44,7 @@ def code_digest(module: str) -> str:
     share the changed module, and of no other. The plumbing of the steps is left out.
     """
     digest = hashlib.sha256()
-    for name in sorted(_closure(module)):
+    for name in sorted(modules_in_key(module)):
         digest.update(f"{name}\n".encode() + _source(name).read_bytes())
     return digest.hexdigest()
 
@@ -70,14 +55,15 @@ def library_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
-def _closure(module: str) -> set[str]:
-    found, waiting = set(), [module]
+def modules_in_key(module: str) -> set[str]:
+    """Returns a module and all of ours that it imports, at any depth, less the plumbing."""
+    modules, waiting = set(), [module]
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in modules:
+            modules.add(name)
             waiting += _imports(name)
-    return found
+    return modules
 
 
 def _imports(module: str) -> list[str]:
@@ -91,8 +77,12 @@ def _imports(module: str) -> list[str]:
     return [
         name
         for name in candidates
-        if name.split(".")[0] in _OURS and name not in _PLUMBING and _is_module(name)
+        if name.split(".")[0] in _OURS and not _is_plumbing(name) and _is_module(name)
     ]
+
+
+def _is_plumbing(name: str) -> bool:
+    return any(name == each or name.startswith(f"{each}.") for each in _PLUMBING)
 
 
 def _is_module(name: str) -> bool:
