@@ -17,6 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from phoenix import sorted_ids
 from phoenix.recommender import Retriever
 from phoenix.search import ExactIndex
 from phoenix.windows import Windows, unpack_actions
@@ -132,25 +133,18 @@ class MostPopular:
     def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
         """`[M, 1]` float32: the popularity of each post."""
         del author_ids
-        place, is_known = self._find(post_ids)
+        place, is_known = sorted_ids.find(self.post_ids, post_ids)
         return np.where(is_known, _at(self.popularity, place), 0).astype(np.float32)[:, None]
 
     def predict(self, windows: Windows) -> np.ndarray:
         """`[N, C, A]` float32: the smoothed rate of each action for each candidate."""
-        place, is_known = self._find(windows.candidate_post_ids)
+        place, is_known = sorted_ids.find(self.post_ids, windows.candidate_post_ids)
         known_rates = _at(self.rates, place) if len(self.rates) else self.global_rates
         return np.where(is_known[..., None], known_rates, self.global_rates).astype(np.float32)
 
     def predict_dwell(self, windows: Windows) -> None:
         """It has no idea how long anybody stays."""
         del windows
-
-    def _find(self, post_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The place of each id among the fitted posts, and whether it is there."""
-        if not len(self.post_ids):
-            return np.zeros(post_ids.shape, np.int64), np.zeros(post_ids.shape, bool)
-        place = np.minimum(np.searchsorted(self.post_ids, post_ids), len(self.post_ids) - 1)
-        return place, self.post_ids[place] == post_ids
 
 
 @dataclass(frozen=True, eq=False)

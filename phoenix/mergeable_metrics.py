@@ -20,6 +20,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from phoenix import sorted_ids
+
 # An array of NumPy or of JAX: this module does not import JAX, which the light steps do not need.
 Array = Any
 _NUM_BINS = 2048
@@ -201,10 +203,9 @@ class Coverage(NamedTuple):
     def of(cls, retrieved: np.ndarray, corpus: np.ndarray) -> "Coverage":
         """Counts `[...]` int64 post ids, 0 being none, of a corpus of `[M]` distinct ones."""
         order = np.argsort(corpus)
-        posts = np.append(corpus[order], 0)  # past the end is no post
-        place = np.searchsorted(posts[:-1], retrieved)
-        is_there = (posts[place] == retrieved) & (retrieved != 0)
-        counts = np.bincount(order[place[is_there]], minlength=len(corpus))
+        rows, is_there = sorted_ids.find(corpus[order], retrieved)
+        is_there &= retrieved != 0
+        counts = np.bincount(order[rows[is_there]], minlength=len(corpus))
         return cls(counts.astype(np.float64))
 
     def values(self) -> dict[str, Array]:

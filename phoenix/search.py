@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from phoenix import sorted_ids
 from phoenix.buckets import power_of_two
 from phoenix.config import check_count
 
@@ -241,11 +242,7 @@ def _in_groups(
 
 def _without(best: np.ndarray, index: np.ndarray, forbidden: np.ndarray, stride: int) -> np.ndarray:
     """`[n, depth]` bool: which of `best` is not forbidden for the query at `index`."""
-    if not len(forbidden):
-        return np.ones(best.shape, bool)
-    keys = index[:, None] * stride + best
-    place = np.minimum(np.searchsorted(forbidden, keys), len(forbidden) - 1)
-    return forbidden[place] != keys
+    return ~sorted_ids.find(forbidden, index[:, None] * stride + best).is_there
 
 
 def _fill(

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from phoenix import sorted_ids
+
 
 class UserValues(NamedTuple):
     """One value per user for whom the metric is defined."""
@@ -121,11 +123,9 @@ def retrieval(
     0.5
     """
     order = np.argsort(user_ids)
-    place = np.searchsorted(user_ids[order], relevant[0])
-    known = place < len(user_ids)
-    known[known] = user_ids[order][place[known]] == relevant[0][known]
+    rows, is_asked = sorted_ids.find(user_ids[order], relevant[0])
     pairs = np.unique(
-        np.stack([order[place[known]], relevant[1][known]], axis=1).reshape(-1, 2), axis=0
+        np.stack([order[rows[is_asked]], relevant[1][is_asked]], axis=1).reshape(-1, 2), axis=0
     )
     row, post = pairs.T
     is_hit = retrieved[row] == post[:, None]  # [pairs, K]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from components.settings.config import Config
-from phoenix import scoring, user_metrics
+from phoenix import scoring, sorted_ids, user_metrics
 from phoenix.baselines import Collection
 from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError
 from phoenix.mergeable_metrics import Coverage
@@ -162,10 +162,8 @@ class RetrievalContest:
         """Pairs of request and corpus row: what the history holds is not asked for again."""
         request, place = np.nonzero(asked.history_post_ids)
         seen = asked.history_post_ids[request, place]
-        row = np.searchsorted(self.collection.post_ids, seen)
-        row = np.minimum(row, len(self.collection.post_ids) - 1)
-        is_there = self.collection.post_ids[row] == seen
-        return request[is_there], row[is_there]
+        rows, is_there = sorted_ids.find(self.collection.post_ids, seen)
+        return request[is_there], rows[is_there]
 
     def _relevant(self) -> tuple[np.ndarray, np.ndarray]:
         """Users and the eligible posts that they liked on the day without having seen them."""

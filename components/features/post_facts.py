@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from phoenix import sorted_ids
+
 
 class PostFacts:
     """The posts of one day."""
@@ -24,7 +26,4 @@ class PostFacts:
 
     def created_at(self, post_ids: np.ndarray) -> np.ndarray:
         """`[...]` int64 ms: when posts were written; 0 where that, or the post, is unknown."""
-        if not len(self._post_ids):
-            return np.zeros(post_ids.shape, np.int64)
-        place = np.minimum(np.searchsorted(self._post_ids, post_ids), len(self._post_ids) - 1)
-        return np.where(self._post_ids[place] == post_ids, self._created_at[place], 0)
+        return sorted_ids.values_at(self._post_ids, self._created_at, post_ids, missing=0)

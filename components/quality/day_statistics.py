@@ -24,7 +24,7 @@ from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 from components.tables import data_files
-from phoenix import histograms
+from phoenix import histograms, sorted_ids
 from phoenix.days import DAY_MS, midnight_ms
 from phoenix.histograms import Histogram
 
@@ -196,10 +196,11 @@ def _about_posts(posts: pa.Table, known: pa.Table | None) -> dict[str, float]:
         return {"author_stable/changed_posts": int(is_changed.sum())}
     ids, counts = posts["post_id"].to_numpy(), posts["count_all"].to_numpy()
     known_ids, known_authors = known["post_id"].to_numpy(), known["author_id"].to_numpy()
-    place = np.minimum(np.searchsorted(known_ids, ids), max(len(known_ids) - 1, 0))
-    is_known = known_ids[place] == ids if len(known_ids) else np.zeros(len(ids), bool)
-    if len(known_ids):
-        is_changed |= is_known & (known_authors[place] != lowest)
+    # A new post has no earlier author that it could differ from.
+    is_known = sorted_ids.find(known_ids, ids).is_there
+    is_changed |= is_known & (
+        sorted_ids.values_at(known_ids, known_authors, ids, missing=0) != lowest
+    )
     return {
         "author_stable/changed_posts": int(is_changed.sum()),
         "unseen_posts": float(counts[~is_known].sum() / counts.sum()),

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from components.errors import BadDataError
+from phoenix import sorted_ids
 from phoenix.array_files import read_array, write_array
 from phoenix.search import ExactIndex
 
@@ -79,7 +80,5 @@ class Corpus:
 
     def rows_of(self, post_ids: np.ndarray) -> np.ndarray:
         """`[...]` int64 rows of posts, -1 where a post is not in the corpus."""
-        if not len(self.post_ids):
-            return np.full(post_ids.shape, -1, np.int64)
-        place = np.minimum(np.searchsorted(self.post_ids, post_ids), len(self.post_ids) - 1)
-        return np.where(self.post_ids[place] == post_ids, place, -1)
+        rows, is_there = sorted_ids.find(self.post_ids, post_ids)
+        return np.where(is_there, rows, -1)

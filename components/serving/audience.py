@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
 from components.tables.data_files import ACCEPTED_FILE
+from phoenix import sorted_ids
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,8 @@ class SeenPosts:
         Returns:
           Places in `user_ids` and post ids, `[Q]` int64 each.
         """
-        if not len(user_ids):
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        place = np.minimum(np.searchsorted(user_ids, self.user_ids), len(user_ids) - 1)
-        is_asked = user_ids[place] == self.user_ids
-        return place[is_asked], self.post_ids[is_asked]
+        places, is_asked = sorted_ids.find(user_ids, self.user_ids)
+        return places[is_asked], self.post_ids[is_asked]
 
 
 def event_partitions(context: Context, days: int) -> list[Ref]:

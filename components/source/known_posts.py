@@ -10,6 +10,7 @@ from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
 from components.source.shown_posts import ShownPosts
 from components.tables import cells
+from phoenix import sorted_ids
 from phoenix.days import DAY_MS, day_number
 from schemas.posts import POSTS
 
@@ -80,28 +81,22 @@ class KnownPosts:
             posts = self._described_posts()
             self._authors = posts["post_id"], posts["author_id"]
         known_ids, author_ids = self._authors
-        if not len(known_ids):
-            return np.zeros(len(post_ids), np.int64), post_ids <= 0
-        place = np.minimum(np.searchsorted(known_ids, post_ids), len(known_ids) - 1)
-        is_known = known_ids[place] == post_ids
-        return np.where(is_known, author_ids[place], 0), is_known | (post_ids <= 0)
+        is_known = sorted_ids.find(known_ids, post_ids).is_there
+        authors = sorted_ids.values_at(known_ids, author_ids, post_ids, missing=0)
+        return authors, is_known | (post_ids <= 0)
 
     def known(self) -> Columns:
         """Returns the posts that exist by the end of the day, sorted by id."""
         described = self._described_posts()
         shown = self._shown_posts()
         # The first impression completes a description, and no post is younger than it.
-        place = np.searchsorted(shown["post_id"], described["post_id"])
-        place = np.minimum(place, max(len(shown["post_id"]) - 1, 0))
-        if len(shown["post_id"]):
-            is_shown = shown["post_id"][place] == described["post_id"]
-            lacks = is_shown & (described["author_id"] == 0)
-            described["author_id"] = np.where(
-                lacks, shown["author_id"][place], described["author_id"]
-            )
-            created, first = described["created_at"], shown["created_at"][place]
-            is_late = is_shown & ((created == 0) | (created > first))
-            described["created_at"] = np.where(is_late, first, created)
+        rows, is_shown = sorted_ids.find(shown["post_id"], described["post_id"])
+        rows = rows[is_shown]
+        author, created = described["author_id"][is_shown], described["created_at"][is_shown]
+        described["author_id"][is_shown] = np.where(author == 0, shown["author_id"][rows], author)
+        first = shown["created_at"][rows]
+        is_late = (created == 0) | (created > first)
+        described["created_at"][is_shown] = np.where(is_late, first, created)
         is_new = ~np.isin(shown["post_id"], described["post_id"])
         posts = {
             name: np.concatenate([described[name], shown[name][is_new]]) for name in POSTS.names

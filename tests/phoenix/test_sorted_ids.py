@@ -1,0 +1,25 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phoenix.sorted_ids import find, values_at
+
+IDS = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3)
+
+
+@given(st.sets(IDS), st.lists(IDS))
+def test_values_are_those_of_a_dictionary(ids: set[int], wanted: list[int]) -> None:
+    column = np.array(sorted(ids), np.int64)
+    values = np.arange(len(column), dtype=np.float32)
+    table = dict(zip(column.tolist(), values.tolist(), strict=True))
+    actual = values_at(column, values, np.array(wanted, np.int64), missing=-1)
+    assert actual.tolist() == [table.get(each, -1.0) for each in wanted]
+    assert actual.dtype == np.float32
+
+
+@given(st.sets(IDS), st.lists(IDS, min_size=1))
+def test_an_id_is_found_at_its_row_and_only_there(ids: set[int], wanted: list[int]) -> None:
+    column = np.array(sorted(ids), np.int64)
+    rows, is_there = find(column, np.array([wanted], np.int64))
+    assert is_there.tolist() == [[each in ids for each in wanted]]
+    assert column[rows[is_there]].tolist() == [each for each in wanted if each in ids]
