@@ -1,0 +1,110 @@
+"""The imports of the project as a graph, read from its code, and the rooms that they may join."""
+
+import ast
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from components import contract
+
+ROOT = Path(__file__).parents[2]
+# The layers, lowest first, and those that each may import.
+LAYERS: dict[str, set[str]] = {
+    "schemas": set(),
+    "phoenix": set(),
+    "components": {"phoenix", "schemas"},
+    "dags": {"components"},
+}
+# The rooms of components, lowest first, and those that each may import; `contract` and `errors` are
+# open to all, `cli` runs steps, and steps import every room but `cli` and `local`.
+ROOMS: dict[str, set[str]] = {
+    "store": set(),
+    "settings": set(),
+    "drawings": set(),
+    "run": {"store", "settings"},
+    "tables": {"settings"},
+    "local": {"store", "settings"},
+    "release": {"store", "settings"},
+    "erasure": {"store", "settings", "tables"},
+    "source": {"store", "settings", "run", "tables", "erasure"},
+    "rows": {"store", "settings", "run", "tables", "erasure"},
+    "features": {"store", "settings", "run", "tables", "erasure", "rows"},
+    "quality": {"store", "settings", "drawings", "run", "tables", "features"},
+    "training": {"store", "settings", "drawings", "run", "release", "features"},
+    "evaluation": {"store", "settings", "run", "tables", "release", "features"},
+    "serving": {"store", "settings", "run", "tables", "release", "erasure", "features"},
+    "pages": {"store", "settings", "tables", "release", "rows", "quality", "serving"},
+    "cli": {
+        *("store", "settings", "run", "local", "release", "erasure"),
+        *("source", "rows", "training", "serving", "pages"),
+    },
+}
+
+Graph = Mapping[str, set[str]]
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The absolute names of the modules that a file imports, lazily or not, by name or by text."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{path}:{node.lineno}: a relative import"
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import"
+            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and _function_name(node) in ("import_module", "__import__"):
+            modules |= {item.value for item in node.args[:1] if isinstance(item, ast.Constant)}
+    return modules
+
+
+def module_paths() -> dict[str, Path]:
+    """Every module of the layers by its dotted name; a package by its folder."""
+    paths = {}
+    for layer in LAYERS:
+        for path in sorted((ROOT / layer).rglob("*.py")):
+            stem = path.parent if path.name == "__init__.py" else path.with_suffix("")
+            paths[".".join(stem.relative_to(ROOT).parts)] = path
+    return paths
+
+
+def module_graph() -> Graph:
+    """The modules of ours that each module imports, less packages that are passed through."""
+    paths = module_paths()
+    packages = {name for name, path in paths.items() if path.name == "__init__.py"}
+    return {
+        name: (imported_modules(path) & (paths.keys() - packages)) - {name}
+        for name, path in paths.items()
+    }
+
+
+def room_of(module: str) -> str:
+    """The place of a module in the house: its room, its layer, or what it is among the steps."""
+    layer, *rest = module.split(".")
+    if layer in ("components", "phoenix") and len(rest) > 1:
+        return f"{layer}.{rest[0]}"
+    if layer == "components" and rest and rest[0] in contract.STEPS:
+        return "steps"
+    return f"{layer}.{rest[0]}" if layer == "components" and rest else layer
+
+
+def room_graph() -> Graph:
+    """The places that each place imports."""
+    graph: dict[str, set[str]] = {}
+    for module, imports in module_graph().items():
+        place = room_of(module)
+        graph.setdefault(place, set()).update({room_of(each) for each in imports} - {place})
+    return graph
+
+
+def circle(graph: Graph) -> list[str]:
+    """A circle of imports, or an empty list."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def _function_name(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
