@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import BadDataError, TryAgainError
-from components.store import leases
+from components.store import formats, leases
 from components.store.pointers import Entry, Pointer
 from components.store.storage import MANIFEST, Storage
 
@@ -155,7 +155,7 @@ class Store:
         """Returns the verified manifest of an artifact, without looking at its files.
 
         Raises:
-          BadDataError: If it is missing or has other bytes.
+          BadDataError: If it is missing, has other bytes, or is of a format unknown here.
         """
         try:
             data = self.storage.read(f"{ref.path}/{MANIFEST}")
@@ -166,7 +166,10 @@ class Store:
             ) from error
         if _digest(data) != ref.digest:
             raise _damaged(ref, self.storage.uri(f"{ref.path}/{MANIFEST}"), ref.digest, data)
-        return json.loads(data)
+        manifest = json.loads(data)
+        version = manifest.get("format", formats.FIRST)
+        formats.check(str(ref), version, newest=formats.ARTIFACTS[ref.kind])
+        return manifest
 
     def read(self, ref: Ref) -> Artifact:
         """Opens an artifact after verifying its manifest and every file.
@@ -231,6 +234,8 @@ class Store:
                 ref = Ref(recipe.kind, recipe.partition, recipe.key, entry.value["digest"])
                 try:
                     return self.read(ref)
+                except formats.UnknownFormatError:  # whole, and not ours to set aside
+                    raise
                 except BadDataError as error:
                     logger.warning("%s It is set aside and made again.", error)
                     break

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.errors import BadDataError, TryAgainError
+from components.store import formats
 from components.store.storage import Storage
 
 _ENTRY_NAME = re.compile(r"[0-9]{8,}\.json")
@@ -45,7 +46,7 @@ class Pointer:
         """Returns the newest entry, or None if the pointer was never moved.
 
         Raises:
-          BadDataError: If the entry is damaged.
+          BadDataError: If the entry is damaged, or of a format unknown here.
         """
         while numbers := self._numbers():
             try:
@@ -105,7 +106,12 @@ class Pointer:
         path = f"{self._folder}/{number:08d}.json"
         data = self._storage.read(path)
         try:
-            entry = Entry(**json.loads(data))
+            content = dict(json.loads(data))
+            version = content.pop("format", formats.FIRST)
+            formats.check(
+                f"The entry {self._storage.uri(path)}", version, newest=formats.POINTER_ENTRY
+            )
+            entry = Entry(**content)
         except (ValueError, TypeError) as error:
             raise BadDataError(
                 f"The entry {self._storage.uri(path)} of the pointer {self.name} is damaged: "

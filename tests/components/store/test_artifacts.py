@@ -1,3 +1,4 @@
+import hashlib
 import json
 import random
 import subprocess
@@ -13,13 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.contract import ExitCode
 from components.errors import BadDataError, TryAgainError
 from components.store import leases
 from components.store.artifacts import Artifact, Recipe, Ref, Store, Unchanged
+from components.store.formats import UnknownFormatError
 from components.store.pointers import Pointer
 
 RECIPE = Recipe(
-    kind="events",
+    kind="ingest_events",
     partition="2026-01-01",
     inputs=[{"name": "log.csv", "sha256": "ab"}],
     config={"rows": 3},
@@ -32,7 +35,7 @@ WRITER = """
 import sys, time
 from components.store.artifacts import Recipe, Store
 store, files, pause = Store(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-recipe = Recipe(kind="events", partition="2026-01-01", inputs=[], config={}, code="c",
+recipe = Recipe(kind="ingest_events", partition="2026-01-01", inputs=[], config={}, code="c",
                 libraries={})
 with store.write(recipe) as draft:
     print("writing", flush=True)
@@ -109,8 +112,48 @@ def test_equal_work_gives_equal_bytes_in_another_store(tmp_path: Path) -> None:
 def test_another_recipe_is_another_artifact_and_both_stay(store: Store) -> None:
     first = _write(store).ref
     second = _write(store, replace(RECIPE, seed=8)).ref
-    assert store.head("events", "2026-01-01") == second
+    assert store.head("ingest_events", "2026-01-01") == second
     assert store.read(first).ref == first
+
+
+def _with_format(store: Store, version: object) -> Ref:
+    """Writes an artifact and gives it a manifest that names another format, or none."""
+    ref = _write(store).ref
+    manifest = dict(store.manifest(ref))
+    manifest.pop("format", None)
+    data = json.dumps(manifest if version is None else {**manifest, "format": version}).encode()
+    store.storage.replace(f"{ref.path}/manifest.json", data)
+    ref = replace(ref, digest=hashlib.sha256(data).hexdigest())
+    head = store.pointer(f"heads/{ref.kind}/{ref.partition}")
+    seen = head.read()
+    assert seen is not None
+    head.move({**seen.value, "digest": ref.digest}, seen=seen, reason="another format")
+    return ref
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", [1]])
+def test_a_manifest_of_an_unknown_format_is_refused_by_name(version: object, store: Store) -> None:
+    ref = _with_format(store, version)
+    for read in (store.read, store.manifest, lambda ref: store.read_file(ref, "data.bin")):
+        with pytest.raises(UnknownFormatError) as caught:
+            read(ref)
+        assert f"{ref} has format {version}, but" in str(caught.value)
+        assert "reads format 1:" in str(caught.value)
+        assert caught.value.exit_code == ExitCode.BAD_DATA
+
+
+def test_a_manifest_without_a_format_has_the_first(store: Store) -> None:
+    ref = _with_format(store, None)
+    assert "format" not in store.manifest(ref)
+    assert store.read(ref).path("data.bin").read_bytes() == FILES["data.bin"]
+
+
+def test_an_artifact_of_a_later_format_is_not_set_aside_as_damaged(store: Store) -> None:
+    ref = _with_format(store, 2)
+    with pytest.raises(UnknownFormatError):
+        _write(store)
+    assert store.holds(ref)
+    assert store.storage.names("damaged") == []
 
 
 def test_going_back_to_an_earlier_recipe_moves_the_head_back(store: Store) -> None:
@@ -118,7 +161,7 @@ def test_going_back_to_an_earlier_recipe_moves_the_head_back(store: Store) -> No
     _write(store, replace(RECIPE, seed=8))
     with pytest.raises(Unchanged):
         _write(store)
-    assert store.head("events", "2026-01-01") == first
+    assert store.head("ingest_events", "2026-01-01") == first
 
 
 @given(
@@ -146,8 +189,8 @@ def test_a_failure_leaves_nothing(store: Store) -> None:
 
     with pytest.raises(ZeroDivisionError):
         fail_half_way()
-    assert store.head("events", "2026-01-01") is None
-    assert store.storage.names("events") == []
+    assert store.head("ingest_events", "2026-01-01") is None
+    assert store.storage.names("ingest_events") == []
     assert leases.holders(store.storage) == []
     assert not folders[0].exists()
     _write(store)
@@ -166,7 +209,7 @@ def test_a_flipped_bit_is_refused_by_the_name_of_the_file_and_mended_by_a_rerun(
         local.read(artifact.ref)
     rebuilt = _write(local)
     assert rebuilt.ref == artifact.ref
-    assert local.storage.names("damaged") == [f"events-2026-01-01-{RECIPE.key}"]
+    assert local.storage.names("damaged") == [f"ingest_events-2026-01-01-{RECIPE.key}"]
 
 
 @pytest.mark.parametrize("name", [*FILES, "manifest.json"])
@@ -179,9 +222,9 @@ def test_a_removed_file_is_refused_by_its_name(local: Store, name: str) -> None:
 
 def test_a_partition_that_was_removed_is_built_again_byte_for_byte(local: Store) -> None:
     ref = _write(local).ref
-    local.storage.remove("events/2026-01-01")
-    assert local.head("events", "2026-01-01") is None
-    assert local.partitions("events") == []
+    local.storage.remove("ingest_events/2026-01-01")
+    assert local.head("ingest_events", "2026-01-01") is None
+    assert local.partitions("ingest_events") == []
     assert local.heads() == [ref]
     assert _write(local).ref == ref
 
@@ -202,7 +245,7 @@ def test_kinds_and_partitions_cannot_name_other_places(local: Store, name: str) 
 def test_not_a_number_never_gets_into_a_manifest(local: Store) -> None:
     with pytest.raises(ValueError, match="Out of range float"), local.write(RECIPE) as draft:
         draft.facts["loss"] = float("nan")
-    assert local.head("events", "2026-01-01") is None
+    assert local.head("ingest_events", "2026-01-01") is None
 
 
 def test_of_two_processes_on_one_partition_one_is_told_to_try_again(local: Store) -> None:
@@ -216,16 +259,16 @@ def test_of_two_processes_on_one_partition_one_is_told_to_try_again(local: Store
 
 
 def test_a_writer_who_lost_the_lease_publishes_nothing(local: Store) -> None:
-    lease = Pointer(local.storage, "leases/events/2026-01-01")
+    lease = Pointer(local.storage, "leases/ingest_events/2026-01-01")
     with pytest.raises(TryAgainError, match="taken over"), local.write(RECIPE):
         lease.move({"held": False}, seen=lease.read(), reason="somebody took over")
-    assert local.head("events", "2026-01-01") is None
-    assert local.storage.names("events") == []
+    assert local.head("ingest_events", "2026-01-01") is None
+    assert local.storage.names("ingest_events") == []
 
 
 def test_a_head_is_never_moved_back_by_an_older_token(local: Store) -> None:
     ref = _write(local).ref
-    head = local.pointer("heads/events/2026-01-01")
+    head = local.pointer("heads/ingest_events/2026-01-01")
     value = {"key": "newer", "digest": "newer", "token": 1_000}
     head.move(value, seen=head.read(), reason="written")
     with pytest.raises(TryAgainError, match="later holder"):
@@ -241,7 +284,7 @@ def test_killed_at_any_moment_nothing_half_is_visible_and_a_rerun_gives_equal_by
         began = time.monotonic()
         assert process.wait() == 0
         duration = time.monotonic() - began
-    expected = whole.head("events", "2026-01-01")
+    expected = whole.head("ingest_events", "2026-01-01")
     assert expected is not None
     moments = random.Random(0)
     for number in range(12):
@@ -250,34 +293,34 @@ def test_killed_at_any_moment_nothing_half_is_visible_and_a_rerun_gives_equal_by
             time.sleep(moments.uniform(0, duration))
             process.kill()
         _assert_nothing_half(store)
-        was_finished = store.head("events", "2026-01-01") is not None
+        was_finished = store.head("ingest_events", "2026-01-01") is not None
         if not was_finished:
             with _writer(store) as process:
                 assert process.wait() == 0
             assert store.storage.drafts() == []
         store.read(expected)
-        assert store.head("events", "2026-01-01") == expected
+        assert store.head("ingest_events", "2026-01-01") == expected
 
 
 def _assert_nothing_half(store: Store) -> None:
-    for key in store.storage.names("events/2026-01-01"):
-        manifest = store.storage.read(f"events/2026-01-01/{key}/manifest.json")
+    for key in store.storage.names("ingest_events/2026-01-01"):
+        manifest = store.storage.read(f"ingest_events/2026-01-01/{key}/manifest.json")
         files = json.loads(manifest)["files"]
-        there = set(store.storage.names(f"events/2026-01-01/{key}"))
+        there = set(store.storage.names(f"ingest_events/2026-01-01/{key}"))
         assert there == {*files, "manifest.json"}
-    head = store.head("events", "2026-01-01")
+    head = store.head("ingest_events", "2026-01-01")
     if head is not None:
         store.read(head)
 
 
 def test_an_artifact_whose_maker_died_before_the_head_moved_is_not_trusted(local: Store) -> None:
     ref = _write(local).ref
-    local.storage.remove("pointers/heads/events")
-    assert local.head("events", "2026-01-01") is None
+    local.storage.remove("pointers/heads/ingest_events")
+    assert local.head("ingest_events", "2026-01-01") is None
     assert _write(local).ref == ref
 
 
 def test_a_reference_reads_as_a_name_for_people() -> None:
-    ref = Ref("events", "2026-01-01", "0123456789abcdef", "d")
-    assert str(ref) == "events of 2026-01-01 (0123456789ab)"
-    assert ref.path == "events/2026-01-01/0123456789abcdef"
+    ref = Ref("ingest_events", "2026-01-01", "0123456789abcdef", "d")
+    assert str(ref) == "ingest_events of 2026-01-01 (0123456789ab)"
+    assert ref.path == "ingest_events/2026-01-01/0123456789abcdef"

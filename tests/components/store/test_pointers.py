@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import BadDataError, TryAgainError
+from components.store.formats import UnknownFormatError
 from components.store.pointers import Pointer, default_actor
 from components.store.storage import Storage
 
@@ -55,6 +56,16 @@ def test_a_damaged_entry_is_refused_by_name_and_counts_no_more_when_removed(
         pointer.read()
     pointer._storage.remove("pointers/live/00000002.json")
     assert pointer.read() == first
+
+
+def test_an_entry_of_an_unknown_format_is_refused_by_name(pointer: Pointer) -> None:
+    entry = pointer.move({"day": 1}, seen=None, reason="begin")
+    path = "pointers/live/00000001.json"
+    pointer._storage.replace(path, json.dumps({**vars(entry), "format": 1}).encode())
+    assert pointer.read() == entry
+    pointer._storage.replace(path, json.dumps({**vars(entry), "format": 2, "new": 0}).encode())
+    with pytest.raises(UnknownFormatError, match=f"{path} has format 2, but"):
+        pointer.read()
 
 
 def test_a_foreign_file_beside_the_entries_is_ignored(pointer: Pointer) -> None:

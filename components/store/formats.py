@@ -1,0 +1,58 @@
+"""The versions of the formats in which a store is written and read again.
+
+Whoever changes a format raises its number here and, in the same commit, gives the reader a
+migration from the version before: a store is never left behind (`tests/stores` holds old ones).
+"""
+
+from collections.abc import Mapping
+
+from components.errors import BadDataError
+
+FIRST = 1  # of everything that names no version
+
+# By kind, of all files of an artifact together, and of the facts in its manifest. Model folders
+# (`phoenix.checkpoint`) and lists of attributes (`phoenix.attributes`) have versions of their own
+# besides, because they are also written and read without a store.
+ARTIFACTS: Mapping[str, int] = {
+    "ingest_events": 1,  # tables of events, posts, rejected and late rows, and of attributes
+    "validate_events": 1,  # the same, checked; statistics, expectations
+    "build_features": 1,  # log of impressions, which is the state, windows, attributes, statistics
+    "train_retrieval": 1,  # model, curve
+    "train_ranker": 1,
+    "evaluate_models": 1,  # decision, metrics, fallback
+    "export_corpus": 1,  # vectors and facts of posts, description
+    "publish_release": 1,  # models, corpus, decision, fallback, description
+    "materialize_feeds": 1,  # feeds of a shard, statistics
+    "publish_feeds": 1,  # feeds, quality, skew
+}
+POINTER_ENTRY = 1
+
+
+class UnknownFormatError(BadDataError):
+    """Something whole whose format this code does not know: a later version of it wrote it."""
+
+
+def check(name: str, version: object, *, newest: int) -> None:
+    """Refuses a format that is not known here.
+
+    Args:
+      name: What has the format, for the message.
+      version: The version that it names, or `FIRST`.
+      newest: The version that is written today; all before it are read, too.
+
+    Raises:
+      UnknownFormatError: If `version` is none from `FIRST` to `newest`.
+
+    >>> check("train_ranker of 2026-01-03", 1, newest=2)
+    >>> check("train_ranker of 2026-01-03", 3, newest=2)
+    Traceback (most recent call last):
+    ...
+    components.store.formats.UnknownFormatError: train_ranker of 2026-01-03 has format 3, but this \
+version of phoenix reads formats 1 to 2: use the version that wrote it, or a later one.
+    """
+    if version not in range(FIRST, newest + 1):
+        readable = f"format {FIRST}" if newest == FIRST else f"formats {FIRST} to {newest}"
+        raise UnknownFormatError(
+            f"{name} has format {version}, but this version of phoenix reads {readable}: use the "
+            "version that wrote it, or a later one."
+        )
