@@ -22,6 +22,7 @@ from components.source.arrivals import Arrived
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.shown_posts import ShownPosts
+from components.store import formats
 
 _RUN_BYTES = 1 << 26  # what is sorted in memory at a time
 _NUM_POSTS = 1 << 18  # impressions of posts that may wait to be merged
@@ -87,7 +88,8 @@ def opened(file: Path, layout: Layout, *, first_day: datetime.date, work: Path) 
         raise BadDataError(f"{file}: expected a file, which cannot be read: {error}.") from error
     seen: list[Any] = [stat.st_ino, stat.st_size, stat.st_mtime_ns, first_day.isoformat()]
     owner = hashlib.sha256(str(file).encode()).hexdigest()[:16]
-    key = hashlib.sha256(json.dumps([*seen, layout.mapping]).encode()).hexdigest()[:16]
+    seen += [layout.mapping, formats.SORTED_SOURCE]
+    key = hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
     folder = work / f"archive-{owner}-{key}"
     if not (folder / _INDEX).exists():
         work.mkdir(parents=True, exist_ok=True)

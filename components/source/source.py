@@ -26,6 +26,7 @@ from components.source.layouts import Layout, layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
 from components.source.shown_posts import ShownCollector, ShownPosts
+from components.store import formats
 from components.store.artifacts import Store
 from phoenix.days import DAY_MS, day_number, day_of_number, midnight_ms
 
@@ -201,7 +202,7 @@ class Source:
         ]
         stats = [(str(file), file.stat()) for file in files]
         seen: list[Any] = [[n, s.st_ino, s.st_size, s.st_mtime_ns] for n, s in stats]
-        seen.append(self._layout.mapping)
+        seen += [self._layout.mapping, formats.SORTED_SOURCE]
         return self._work / f"shown-{hashlib.sha256(json.dumps(seen).encode()).hexdigest()}.npy"
 
     def _keep(self, day: datetime.date, posts: ShownPosts) -> None:

@@ -26,6 +26,9 @@ ARTIFACTS: Mapping[str, int] = {
     "publish_feeds": 1,  # feeds, quality, skew
 }
 POINTER_ENTRY = 1
+# Of what is kept below `work/source`. It is part of the names there: another version is not read,
+# the source is sorted again.
+SORTED_SOURCE = 1
 
 
 class UnknownFormatError(BadDataError):

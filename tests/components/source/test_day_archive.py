@@ -13,6 +13,7 @@ from components.source import day_archive
 from components.source.day_archive import DayArchive
 from components.source.layouts import ActionRule, Layout
 from components.source.shown_posts import ShownPosts
+from components.store import formats
 
 DAY = datetime.date(2026, 1, 2)
 NUMBER, START, DAY_MS = 20_455, 1_767_312_000_000, 86_400_000
@@ -96,6 +97,18 @@ def test_a_file_is_read_once_until_it_changes(tmp_path: Path) -> None:
     os.utime(tmp_path / "a.csv", (1, 1))
     opened(layout)
     assert not folder.exists()
+
+
+def test_an_archive_of_another_format_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = layout_of(tmp_path / "a.csv")
+    opened(layout)
+    (folder,) = (tmp_path / "work").glob("archive-*/")
+    monkeypatch.setattr(formats, "SORTED_SOURCE", formats.SORTED_SOURCE + 1)
+    opened(layout)
+    assert not folder.exists()
+    assert len(list((tmp_path / "work").glob("archive-*/"))) == 1
 
 
 def test_a_damaged_file_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from components.source import raw_files
 from components.source.layouts import ActionRule, Layout
 from components.source.source import DayRows, Source
+from components.store import formats
 
 DAY = datetime.date(2026, 1, 2)
 START = 1_767_312_000_000
@@ -183,3 +184,16 @@ def test_posts_of_earlier_file_days_are_read_once(tmp_path: Path) -> None:
     files[0].write_bytes(bytes(len(content)))  # nobody may look into it again
     os.utime(files[0], ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert read_day(layout, last).posts["post_id"].tolist() == [1, 2, 3, 4]
+
+
+def test_posts_remembered_in_another_format_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = layout_of(write(tmp_path / f"{DAY}.csv", [f"1,2,8,{START},1"]))
+    layout = replace(layout, day_pattern=f"{tmp_path}/{{day}}.csv")
+    names = []
+    for version in (1, 2):
+        monkeypatch.setattr(formats, "SORTED_SOURCE", version)
+        read_day(layout, DAY)
+        names.append({path.name for path in tmp_path.rglob("shown-*.npy")})
+    assert names[0] < names[1]
