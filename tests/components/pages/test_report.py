@@ -208,7 +208,8 @@ def test_steps_that_end_together_lose_no_result(empty: tuple[Store, Config]) -> 
     code = f"""
 import datetime, sys
 from pathlib import Path
-from components import records, report
+from components.pages import report
+from components.store import records
 from components.store.artifacts import Store
 from components.settings.config import load
 config = load(Path({str(Path(config.store).parent / "phoenix.yaml")!r}))

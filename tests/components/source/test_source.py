@@ -112,7 +112,7 @@ def test_absurd_numbers_are_read_without_a_warning(tmp_path: Path) -> None:
 READING = """
 import datetime, resource, sys
 from pathlib import Path
-from components import day_archive, line_files, raw_files
+from components.source import day_archive, line_files, raw_files
 from components.source.layouts import ActionRule, Layout
 from components.source.source import Source
 day_archive._NUM_POSTS = 1 << 12

@@ -24,7 +24,7 @@ def _other_process(storage: Storage, then: str) -> subprocess.Popen[str]:
     """A process that takes the lease, says so, and goes on with `then`."""
     code = f"""
 import os, signal, time
-from components import leases
+from components.store import leases
 from components.store.storage import Storage
 with leases.held(Storage({storage.url!r}), {NAME!r}) as lease:
     print(lease.token, flush=True)
