@@ -16,7 +16,19 @@ JsonDict = dict[str, Any]
 
 
 class ConfigError(ValueError):
-    """A configuration field has a value that the model cannot use."""
+    """A configuration field has a value that the model or its training cannot use.
+
+    Attributes:
+      field: The keys that lead to the field, e.g. `("validation", "patience")`; empty where the
+        problem is not that of a setting.
+      problem: What was expected there, and what came.
+    """
+
+    def __init__(self, problem: str, *, owner: str = "", field: tuple[str, ...] = ()) -> None:
+        name = ".".join((owner, *field))
+        super().__init__(f"`{name}`: {problem}" if field else problem)
+        self.field = field
+        self.problem = problem
 
 
 def check(condition: bool, field: str, *, expected: str, got: object) -> None:
