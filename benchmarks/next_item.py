@@ -33,7 +33,7 @@ from phoenix.config import ConfigError, check, check_count
 if TYPE_CHECKING:
     from phoenix.leave_one_out import LeaveOneOut
     from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-    from phoenix.train_config import TrainConfig
+    from phoenix.train_config import RetrievalTrainConfig
 
 _LENGTHS = (12, 25, 50, 100)  # Batches hold sequences of about one length.
 _SMALLEST_SHARE = 0.1  # Of the sequences; a length with fewer is not worth compiling for.
@@ -41,7 +41,7 @@ _LONG_LOG = 25  # Events per user from which on sequences are long.
 # The share to drop where posts have fewer events each than the first number: the rarer a post, the
 # sooner it is learned by heart.
 _SPARSE_LOGS = ((50, 0.5), (150, 0.35))
-_NEVER = 1 << 30
+_NEVER = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,29 +186,40 @@ def _model_config(recipe: Recipe) -> "PhoenixRetrievalModelConfig":
     )
 
 
-def _train_config(recipe: Recipe, parts: "LeaveOneOut", lengths: list[int]) -> "TrainConfig":
-    from phoenix.next_item import NextItemConfig
-    from phoenix.optimizer import OptimizerConfig
-    from phoenix.train_config import TrainConfig
+def _train_config(
+    recipe: Recipe, parts: "LeaveOneOut", lengths: list[int]
+) -> "RetrievalTrainConfig":
+    from phoenix.train_config import (
+        CheckpointsConfig,
+        CurveConfig,
+        InputConfig,
+        OptimizerConfig,
+        RetrievalTrainConfig,
+        ValidationConfig,
+    )
 
     num_train, num_users = len(parts.train.user_ids), len(parts.validation.seen)
-    return TrainConfig(
+    return RetrievalTrainConfig(
         seed=recipe.seed,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
-        length_buckets=lengths,
-        # The windows of validation are the last ones; half a window against rounding.
-        validation_fraction=(num_users + 0.5) / (num_train + num_users),
-        optimizer=OptimizerConfig(learning_rate=recipe.learning_rate, warmup_steps=100),
+        learning_rate=recipe.learning_rate,
+        weight_decay=1e-3,
         table_learning_rate=recipe.table_learning_rate,
-        next_item=NextItemConfig(),
-        monitor="ndcg_at_10",
-        monitor_mode="max",
-        patience=recipe.patience,
-        result="best",
-        keep_checkpoints=1,
-        checkpoint_every=_NEVER,
-        log_every=_NEVER,
+        max_skipped_steps=10,
+        checkpoint_every_steps=_NEVER,
+        objective="next_item",
+        optimizer=OptimizerConfig(warmup_steps=100),
+        input=InputConfig(length_buckets=tuple(lengths)),
+        validation=ValidationConfig(
+            # The windows of validation are the last ones; half a window against rounding.
+            fraction=(num_users + 0.5) / (num_train + num_users),
+            monitor="ndcg_at_10",
+            mode="max",
+            patience=recipe.patience,
+        ),
+        curve=CurveConfig(every_steps=_NEVER),
+        checkpoints=CheckpointsConfig(keep=1, result="best"),
     )
 
 

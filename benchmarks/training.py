@@ -23,7 +23,7 @@ from phoenix.batches import InMemoryWindows
 from phoenix.hashing import HashSpec
 from phoenix.memory import keep_freed_memory
 from phoenix.recsys_model import PhoenixModelConfig
-from phoenix.train_config import TrainConfig
+from phoenix.train_config import RankerTrainConfig
 from phoenix.train_loop import TrainLoop
 from phoenix.train_states import TrainStates
 from phoenix.training import TrainRunner
@@ -151,7 +151,7 @@ def _loop(num_rows: int, emb_size: int = 128) -> TrainLoop:
     return TrainLoop(
         TrainRunner(
             model_config=model,
-            train_config=TrainConfig(batch_size=_NUM_USERS, epochs=1000),
+            train_config=RankerTrainConfig(batch_size=_NUM_USERS, epochs=1000),
             hash_spec=spec,
             actions=_ACTIONS,
             source=InMemoryWindows(_windows(spec)),

@@ -1,55 +1,82 @@
-"""What the losses are made of: one object per model that checks itself and travels as JSON."""
+"""The settings of the losses, of the ranker and of retrieval."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from phoenix.config import JsonConfig, check, check_choice, check_counts
+from phoenix.settings import Settings, setting
 
 DwellLoss = Literal["none", "squared_error", "absolute_error"]
-DWELL_LOSSES: tuple[DwellLoss, ...] = ("none", "squared_error", "absolute_error")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RankingLossConfig(JsonConfig):
-    """The loss of the ranker: `losses.multi_label` over actions, and one of the dwell time."""
+class RankingLossConfig(Settings):
+    """The loss of the ranker, beside what `actions` say: loss_weight, focal_gamma, jrc_share."""
 
     action_weights: Mapping[str, float] = field(default_factory=dict)  # Others have 1.
     focal_gammas: Mapping[str, float] = field(default_factory=dict)  # Others have 0.
     jrc_shares: Mapping[str, float] = field(default_factory=dict)  # In [0, 1]; others have 0.
-    # An impression counts (share of its post in the log) ** -power: 0 counts impressions, 1 posts.
-    popularity_power: float = 0.0
-    dwell: DwellLoss = "none"  # Needs a model with one continuous head.
-    dwell_weight: float = 1.0
+    popularity_power: float = setting(
+        0.0,
+        "An impression counts q^-power, q the share of its post in the log: 0 counts "
+        "impressions, 1 posts.",
+        ge=0,
+        le=1,
+    )
+    dwell: DwellLoss = setting(
+        "none",
+        "Also predict how long a user stays on a post, up to 30 seconds, where the "
+        "log says so: its mean, or its median.",
+    )
+    dwell_weight: float = setting(
+        1.0, "Of the loss of the dwell time, beside that of the actions.", gt=0
+    )
 
     def __post_init__(self) -> None:
-        check_choice(self, "dwell", DWELL_LOSSES)
+        super().__post_init__()
         for name, is_right, expected in (
             ("action_weights", _least(self.action_weights) >= 0, "weights >= 0"),
             ("focal_gammas", _least(self.focal_gammas) >= 0, "numbers >= 0"),
             ("jrc_shares", all(0 <= share <= 1 for share in self.jrc_shares.values()), "in [0, 1]"),
-            ("popularity_power", 0 <= self.popularity_power <= 1, "in [0, 1]"),
-            ("dwell_weight", self.dwell_weight > 0, "a number > 0"),
         ):
-            check(is_right, f"RankingLossConfig.{name}", expected=expected, got=getattr(self, name))
+            self.check(is_right, name, expected=expected, got=getattr(self, name))
 
 
 @dataclass(frozen=True, kw_only=True)
-class NegativesConfig(JsonConfig):
-    """With what the positives of a user are compared by `losses.sampled_softmax`."""
+class NegativesConfig(Settings):
+    """`objective: engagement`: with what the posts that a user engaged with are compared."""
 
-    in_batch: bool = True  # The posts shown to the other users of the batch.
-    global_per_row: int = 0  # Posts drawn uniformly from those trained on, added to every row.
-    hard_per_row: int = 0  # Own impressions without a positive action, those scored highest.
+    in_batch: bool = setting(True, "What was shown to others of the batch.")
+    global_per_row: int = setting(
+        0, "Posts drawn from all that were shown, for every window.", ge=0, le=1_000_000
+    )
+    hard_per_row: int = setting(
+        0,
+        "The user's own impressions without engagement, those that score highest.",
+        ge=0,
+        le=65_536,
+    )
 
     def __post_init__(self) -> None:
-        check_counts(self, ["global_per_row", "hard_per_row"], minimum=0)
-        check(
+        super().__post_init__()
+        self.check(
             self.in_batch or self.global_per_row > 0 or self.hard_per_row > 0,
-            "NegativesConfig.in_batch",
+            "in_batch",
             expected="true where there are no other negatives",
             got=self.in_batch,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrievalLossConfig(Settings):
+    """The loss of retrieval, beside the softmax over `negatives`."""
+
+    impressions: float = setting(
+        0.0,
+        "`objective: engagement`: weight of a second loss, which predicts every action "
+        "from the score of each post that was shown: what was shown in vain says much.",
+        ge=0,
+    )
 
 
 def _least(values: Mapping[str, float]) -> float:

@@ -83,19 +83,25 @@ class Placement:
           ConfigError: If there is no such device, or not as many.
         """
         try:
-            devices = jax.devices(compute.device)
+            devices = jax.devices(compute.devices.device)
         except RuntimeError as error:
             there = sorted({device.platform for device in jax.devices()})
-            raise ConfigError(
-                f"`ComputeConfig.device`: expected one of {there}, got {compute.device!r}."
+            raise compute.error(
+                "devices",
+                "device",
+                expected=f"one of {there}",
+                got=f"{compute.devices.device!r}.",
             ) from error
-        shape = compute.num_data_shards, compute.num_table_shards
+        shape = compute.devices.num_data_shards, compute.devices.num_table_shards
         wanted = shape[0] * shape[1]
         if wanted > len(devices) or (jax.process_count() > 1 and wanted != len(devices)):
-            raise ConfigError(
-                "`ComputeConfig.num_data_shards` x `num_table_shards`: expected a product "
+            raise compute.error(
+                "devices",
+                "num_table_shards",
+                expected="a product with `devices.num_data_shards` "
                 f"{'of' if jax.process_count() > 1 else 'up to'} {len(devices)}, the number of "
-                f"{devices[0].platform} devices, got {shape[0]} x {shape[1]}."
+                f"{devices[0].platform} devices",
+                got=f"{shape[0]} x {shape[1]}.",
             )
         if wanted == 1:
             return cls(devices[0])

@@ -21,7 +21,6 @@ import numpy as np
 
 from phoenix import losses
 from phoenix.batches import WindowSource, model_inputs
-from phoenix.config import JsonConfig, check_counts
 from phoenix.hashing import HashSpec
 from phoenix.objectives import log_temperature_of, with_temperature
 from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
@@ -30,16 +29,6 @@ from phoenix.windows import Windows
 
 _NO_TARGET = -1
 _VALIDATION = 1 << 40  # Far from the number of any step.
-
-
-@dataclass(frozen=True, kw_only=True)
-class NextItemConfig(JsonConfig):
-    """How many posts a batch is compared with."""
-
-    max_listed_posts: int = 16_384  # A catalogue of at most so many is listed whole.
-
-    def __post_init__(self) -> None:
-        check_counts(self, ["max_listed_posts"])
 
 
 class NextItemBatch(NamedTuple):
@@ -166,7 +155,7 @@ class NextItemBatches:
     """Makes batches of sequences; a function of its fields and the arguments."""
 
     model_config: PhoenixRetrievalModelConfig
-    config: NextItemConfig
+    max_listed_posts: int  # A catalogue of at most so many is listed whole.
     actions: Sequence[str]
     catalogue: Catalogue
     positive_bits: np.uint64
@@ -203,7 +192,7 @@ class NextItemBatches:
 
     @property
     def _num_listed(self) -> int:
-        return min(len(self.catalogue.post_ids), self.config.max_listed_posts)
+        return min(len(self.catalogue.post_ids), self.max_listed_posts)
 
     def _wanted(self, windows: Windows) -> np.ndarray:
         """`[B, S]` the post of each event in the catalogue, -1 where it is no target."""

@@ -6,7 +6,7 @@ Glossary of shapes:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import haiku as hk
 import jax
@@ -28,10 +28,8 @@ from phoenix.recsys_model import (
     RecsysModelOutput,
 )
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from phoenix.train_config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig, settings_for
 from phoenix.windows import DWELL_SCALE_SECONDS, check_actions, positive_bits, unpack_actions
-
-if TYPE_CHECKING:
-    from phoenix.train_config import TrainConfig  # which knows next items, which know this
 
 _TEMPERATURE_MODULE = "sampled_softmax"
 _IMPRESSIONS_MODULE = "impressions"
@@ -220,7 +218,7 @@ class RetrievalObjective:
 
 
 def objective_of(
-    config: ModelConfig, actions: Sequence[str], train_config: "TrainConfig"
+    config: ModelConfig, actions: Sequence[str], train_config: TrainConfig
 ) -> Objective:
     """Returns the objective that belongs to the model of `config`.
 
@@ -230,21 +228,23 @@ def objective_of(
       train_config: Its losses.
 
     Raises:
-      ConfigError: If the ranker has another number of continuous heads than its loss needs.
+      ConfigError: If the settings are those of the other model, or the ranker has another number
+        of continuous heads than its loss needs.
       ValueError: If an action is unknown, or the ranker's number of actions differs.
     """
-    ranking = train_config.ranking
-    named = (ranking.action_weights, ranking.focal_gammas, ranking.jrc_shares)
-    check_actions(set().union(*named), actions)
-    bits = positive_bits(actions, train_config.positive_actions)
     if not isinstance(config, PhoenixModelConfig):
+        settings = settings_for(RetrievalTrainConfig, train_config)
+        bits = positive_bits(actions, settings.positive_actions)
         is_positive = unpack_actions(np.array(bits), len(actions)) > 0
         return RetrievalObjective(
             config,
             tuple(is_positive.tolist()),
-            train_config.negatives,
-            train_config.impressions_weight,
+            settings.negatives,
+            settings.losses.impressions,
         )
+    ranking = settings_for(RankerTrainConfig, train_config).losses
+    named = (ranking.action_weights, ranking.focal_gammas, ranking.jrc_shares)
+    check_actions(set().union(*named), actions)
     if config.num_actions != len(actions):
         raise ValueError(
             f"The ranker predicts {config.num_actions} actions, but the action list has "
@@ -254,7 +254,7 @@ def objective_of(
     check(
         config.num_continuous == num_heads,
         "PhoenixModelConfig.num_continuous",
-        expected=f"{num_heads} where `RankingLossConfig.dwell` is {ranking.dwell!r}",
+        expected=f"{num_heads} where `losses.dwell` is {ranking.dwell!r}",
         got=config.num_continuous,
     )
     return RankingObjective(

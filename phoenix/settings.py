@@ -94,12 +94,18 @@ class Settings(JsonConfig):
           ConfigError: If `condition` is false.
         """
         if not condition:
-            raise self.error(*field, expected=expected, got=repr(got))
+            raise self.error(*field, expected=expected, got=f"{got!r}.")
 
     def error(self, *field: str, expected: str, got: str) -> ConfigError:
-        """Returns the error of a field; the arguments are those of `check`, `got` in words."""
+        """Returns the error of a field.
+
+        Args:
+          field: The path of the field from here.
+          expected: What the field must be, in words.
+          got: What came, in words that end the sentence.
+        """
         problem = f"expected {expected}, got {got}"
-        return ConfigError(f"{problem}.", owner=type(self).__name__, field=field)
+        return ConfigError(problem, owner=type(self).__name__, field=field)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -147,7 +153,7 @@ def settings_of(kind: type[Settings]) -> tuple[Setting, ...]:
     >>> [(each.name, each.default, each.expected) for each in settings_of(Walk)]
     [('steps', 3, 'an integer >= 1')]
     """
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     settings = []
     for field in _fields(kind):
         if _DECLARATION in field.metadata:
@@ -161,13 +167,18 @@ def settings_of(kind: type[Settings]) -> tuple[Setting, ...]:
 @lru_cache
 def parts_of(kind: type[Settings]) -> Mapping[str, type[Settings]]:
     """Returns the fields of a dataclass that hold settings of their own, with their classes."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     classes = {field.name: hints[field.name] for field in _fields(kind)}
     return {
         name: each
         for name, each in classes.items()
         if isinstance(each, type) and issubclass(each, Settings)
     }
+
+
+@lru_cache
+def _hints(kind: type[Settings]) -> Mapping[str, Any]:
+    return get_type_hints(kind)
 
 
 def _fields(kind: type[Settings]) -> tuple[dataclasses.Field[Any], ...]:

@@ -1,146 +1,264 @@
-"""How a model is trained: one object that checks itself and travels as JSON."""
+"""How a model is trained: objects that check themselves and travel as JSON.
 
-from collections.abc import Mapping, Sequence
+They have the nesting and the names of the sections `train_ranker` and `train_retrieval` of a
+configuration file, which are made from them.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Literal, TypeVar
 
-from phoenix.config import JsonConfig, check, check_choice, check_counts
-from phoenix.loss_config import NegativesConfig, RankingLossConfig
-from phoenix.next_item import NextItemConfig
-from phoenix.optimizer import OptimizerConfig
+from phoenix.config import ConfigError, check_count
+from phoenix.loss_config import NegativesConfig, RankingLossConfig, RetrievalLossConfig
+from phoenix.settings import Settings, setting
 
 VALIDATION_LOSS = "validation_loss"
 
+Schedule = Literal["constant", "cosine", "linear", "inverse_sqrt"]
+
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(JsonConfig):
-    """How to train; the model's configuration says what, and `ComputeConfig` on what."""
+class OptimizerConfig(Settings):
+    """The optimizer of the dense part, and what both parts share."""
 
-    seed: int = 0
-    # Data.
-    batch_size: int = 256  # Windows per step.
-    epochs: int = 1
-    shuffle_windows: int = 1 << 16  # Permuted together; bounds the memory of the input.
-    length_buckets: Sequence[int] = ()  # History lengths to batch by; none means one length.
-    validation_fraction: float = 0.0  # In [0, 1): the last windows of the source, never trained on.
-    # Optimisation.
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    table_learning_rate: float = 0.05  # Of AdaGrad: root mean square of a row's first change.
-    table_half_life: float | None = None  # Steps after which AdaGrad forgets half of a gradient.
-    accumulation_steps: int = 1  # Parts into which a batch is cut to save memory.
-    max_skipped_steps: int = 10  # In a row; one more stops the run.
-    # Losses.
-    ranking: RankingLossConfig = field(default_factory=RankingLossConfig)
-    negatives: NegativesConfig = field(default_factory=NegativesConfig)  # Retrieval.
-    impressions_weight: float = 0.0  # Retrieval: of the loss of all actions of what was shown.
-    recency_half_life_days: float | None = None  # After which a window counts half as much.
-    positive_actions: Sequence[str] = ()  # Retrieval; empty means any action.
-    next_item: NextItemConfig | None = None  # Retrieval: learn sequences, from every position.
-    # Validation and early stopping.
-    validate_every_epochs: int = 1
-    validate_every_steps: int | None = None  # Beside the ends of epochs.
-    monitor: str = VALIDATION_LOSS  # The metric of "best" and of early stopping.
-    monitor_mode: Literal["min", "max"] = "min"
-    patience: int | None = None  # Validations without a better metric before training stops.
-    min_change: float = 0.0  # By which a metric must be better to count.
-    # Checkpoints and the curve.
-    checkpoint_every: int = 1000  # Steps between training states, when there is a directory.
-    checkpoint_epochs: bool = False  # Also at the end of every epoch, and all of these are kept.
-    keep_checkpoints: int = 2  # Newest ones, beside the best and those of epochs.
-    result: str = "last"  # The checkpoint that becomes the model: last, best or epoch_<number>.
-    log_every: int = 50  # Steps between points of the curve.
-    metrics_half_life: float = 100.0  # Steps after which a step counts half in training metrics.
+    name: str = setting("adamw", "Any optimizer of optax, e.g. lion, adafactor, contrib.muon.")
+    options: dict[str, float | bool] = setting(
+        {}, "Its arguments beside learning rate and weight decay."
+    )
+    schedule: Schedule = setting("constant", "Of the learning rate, after the warm-up.")
+    warmup_steps: int = setting(0, "Steps from 0 to the learning rate.", ge=0, le=1_000_000_000)
+    table_half_life: float | None = setting(
+        None, "Steps after which AdaGrad forgets half of a gradient.", gt=0
+    )
+    accumulation_steps: int = setting(
+        1, "Parts into which a batch is cut to save memory.", ge=1, le=1_000_000
+    )
 
-    _nested: ClassVar[Mapping[str, type[JsonConfig]]] = {
-        "optimizer": OptimizerConfig,
-        "ranking": RankingLossConfig,
-        "negatives": NegativesConfig,
-        "next_item": NextItemConfig,
-    }
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "positive_actions", list(self.positive_actions))
-        object.__setattr__(self, "length_buckets", list(self.length_buckets))
-        counts = ["batch_size", "epochs", "shuffle_windows", "accumulation_steps", "log_every"]
-        counts += ["validate_every_epochs", "checkpoint_every", "keep_checkpoints"]
-        check_counts(self, counts)
-        check_counts(self, ["seed", "max_skipped_steps"], minimum=0)
-        optional = ["validate_every_steps", "patience"]
-        check_counts(self, [name for name in optional if getattr(self, name) is not None])
-        check_choice(self, "monitor_mode", ["min", "max"])
-        half_life = self.table_half_life
-        for name, is_right, expected in (
-            ("table_learning_rate", self.table_learning_rate > 0, "a number > 0"),
-            ("table_half_life", half_life is None or half_life > 0, "None or a number > 0"),
-            ("metrics_half_life", self.metrics_half_life > 0, "a number > 0"),
-            (
-                "recency_half_life_days",
-                self.recency_half_life_days is None or self.recency_half_life_days > 0,
-                "None or a number > 0",
-            ),
-            ("impressions_weight", self.impressions_weight >= 0, "a number >= 0"),
-            ("min_change", self.min_change >= 0, "a number >= 0"),
-            ("validation_fraction", 0 <= self.validation_fraction < 1, "in [0, 1)"),
-            ("length_buckets", min(self.length_buckets, default=1) >= 1, "lengths >= 1"),
-            (
-                "accumulation_steps",
-                self.batch_size % self.accumulation_steps == 0,
-                f"a divisor of `batch_size` {self.batch_size}",
-            ),
-            (
-                "accumulation_steps",
-                self.accumulation_steps == 1 or self.next_item is None,
-                "1 where `next_item` is set: the list of posts is one for the whole batch",
-            ),
-            (
-                "patience",
-                self.patience is None or self.is_validated,
-                "None where `validation_fraction` is 0: there is nothing to be patient about",
-            ),
-            (
-                "result",
-                self.result in ("last", "best") or _is_epoch(self.result, self.epochs),
-                f"last, best or epoch_1 to epoch_{self.epochs}",
-            ),
-            (
-                "result",
-                self.result != "best" or self.is_validated,
-                "last or an epoch where `validation_fraction` is 0: nothing says which is best",
-            ),
-        ):
-            check(is_right, f"TrainConfig.{name}", expected=expected, got=getattr(self, name))
+@dataclass(frozen=True, kw_only=True)
+class InputConfig(Settings):
+    """How windows become batches."""
 
-    @property
-    def is_validated(self) -> bool:
-        """Whether some windows are held out to validate on."""
-        return self.validation_fraction > 0
+    shuffle_windows: int = setting(
+        65_536, "Windows permuted together; more take more memory.", ge=1, le=100_000_000
+    )
+    length_buckets: tuple[int, ...] = setting(
+        (), "History lengths to batch by, with more windows where it is short.", ge=1, le=65_536
+    )
 
-    @property
-    def keeps_epochs(self) -> bool:
-        """Whether the state at the end of every epoch is kept."""
-        return self.checkpoint_epochs or self.result.startswith("epoch_")
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationConfig(Settings):
+    """Windows held out during training, and when to stop early."""
+
+    fraction: float = setting(0.0, "Share of the windows, the last ones, held out.", ge=0, lt=1)
+    every_epochs: int = setting(1, "Validate at every n-th end of epoch.", ge=1, le=1_000_000)
+    every_steps: int | None = setting(None, "And after every n-th step.", ge=1, le=1_000_000_000)
+    monitor: str = setting(
+        VALIDATION_LOSS,
+        "By which states are compared: a metric of the validation, such as "
+        "validation_auc/click; curve.json names them all.",
+    )
+    mode: Literal["min", "max"] = setting("min", "Whether less of it is better, or more.")
+    patience: int | None = setting(
+        None, "Validations without gain before training stops.", ge=1, le=1_000_000_000
+    )
+    min_change: float = setting(0.0, "Smallest change that is a gain.", ge=0)
 
     def is_better(self, value: float, best: float | None) -> bool:
         """Whether `value` of the monitored metric beats `best` by more than `min_change`."""
         if best is None:
             return True
-        gain = best - value if self.monitor_mode == "min" else value - best
+        gain = best - value if self.mode == "min" else value - best
         return gain > self.min_change
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComputeConfig(JsonConfig):
-    """On what to train. The numbers depend on it only by the order of sums."""
+class CurveConfig(Settings):
+    """The learning curve: the loss, and how well the last steps predicted before they learned."""
 
-    device: str | None = None  # cpu, gpu or tpu; None takes what JAX prefers.
-    num_data_shards: int = 1  # Parts of a batch, each on devices of its own.
-    num_table_shards: int = 1  # Parts of each table, by row, each on devices of its own.
-    prefetch: int = 2  # Batches made ahead.
+    every_steps: int = setting(10, "Steps between two points.", ge=1, le=1_000_000_000)
+    half_life_steps: float = setting(
+        100.0, "Steps after which a step counts half in the metrics.", gt=0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointsConfig(Settings):
+    """Which states of a training run are kept, and which one becomes the model."""
+
+    # Beside the best and those of epochs.
+    keep: int = setting(2, "Newest states kept while training.", ge=1, le=1_000_000)
+    every_epoch: bool = setting(False, "Also keep the end of every epoch.")
+    result: str = setting(
+        "last",
+        "The state that becomes the model: last, best or epoch_N.",
+        pattern=r"^(last|best|epoch_[1-9][0-9]*)$",
+    )
+
+    @property
+    def keeps_epochs(self) -> bool:
+        """Whether the state at the end of every epoch is kept."""
+        return self.every_epoch or self.result.startswith("epoch_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(Settings):
+    """How to train; the model's configuration says what, and `ComputeConfig` on what.
+
+    What both models have in common: a run takes a `RankerTrainConfig` or a `RetrievalTrainConfig`.
+    """
+
+    seed: int = 0  # That of the deployment, which is more than a training.
+    epochs: int = setting(1, "Passes over the windows.", ge=1, le=1_000_000)
+    batch_size: int = setting(256, "Windows per step.", ge=1, le=1_000_000)
+    learning_rate: float = setting(1e-3, "Of AdamW, for the dense part.", gt=0)
+    table_learning_rate: float = setting(0.05, "Of AdaGrad, for the tables.", gt=0)
+    weight_decay: float = setting(1e-4, "Of AdamW.", ge=0)
+    clip_norm: float | None = setting(
+        1.0, "Largest global norm of a gradient; null clips nothing.", gt=0
+    )
+    checkpoint_every_steps: int = setting(
+        200, "A kill loses at most these.", ge=1, le=1_000_000_000
+    )
+    max_skipped_steps: int = setting(
+        20, "Non-finite steps before training stops.", ge=0, le=1_000_000_000
+    )
+    recency_half_life_days: float | None = setting(
+        None,
+        "Weights of samples: what is so much older counts half. Empty: all the same.",
+        gt=0,
+    )
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    input: InputConfig = field(default_factory=InputConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    curve: CurveConfig = field(default_factory=CurveConfig)
+    checkpoints: CheckpointsConfig = field(default_factory=CheckpointsConfig)
 
     def __post_init__(self) -> None:
-        check_counts(self, ["num_data_shards", "num_table_shards", "prefetch"])
+        super().__post_init__()
+        check_count("TrainConfig.seed", self.seed, minimum=0)
+        result, patience = self.checkpoints.result, self.validation.patience
+        accumulation_steps = self.optimizer.accumulation_steps
+        self.check(
+            self.batch_size % accumulation_steps == 0,
+            "optimizer",
+            "accumulation_steps",
+            expected=f"a divisor of `batch_size` {self.batch_size}",
+            got=accumulation_steps,
+        )
+        self.check(
+            patience is None or self.is_validated,
+            "validation",
+            "patience",
+            expected="None where `validation.fraction` is 0: there is nothing to be patient about",
+            got=patience,
+        )
+        number = result.removeprefix("epoch_")
+        self.check(
+            number in ("last", "best") or int(number) <= self.epochs,
+            "checkpoints",
+            "result",
+            expected=f"last, best or epoch_1 to epoch_{self.epochs}",
+            got=result,
+        )
+        self.check(
+            result != "best" or self.is_validated,
+            "checkpoints",
+            "result",
+            expected="last or an epoch where `validation.fraction` is 0: nothing says which is "
+            "best",
+            got=result,
+        )
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether some windows are held out to validate on."""
+        return self.validation.fraction > 0
+
+    @property
+    def learns_next_items(self) -> bool:
+        """Whether every event of a history is learned from, by what comes next."""
+        return False
 
 
-def _is_epoch(name: str, epochs: int) -> bool:
-    number = name.removeprefix("epoch_")
-    return name.startswith("epoch_") and number.isdigit() and 1 <= int(number) <= epochs
+@dataclass(frozen=True, kw_only=True)
+class RankerTrainConfig(TrainConfig):
+    """How to train a ranker."""
+
+    losses: RankingLossConfig = field(default_factory=RankingLossConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrievalTrainConfig(TrainConfig):
+    """How to train the two towers."""
+
+    positive_actions: Sequence[str] = ()  # Empty means any action.
+    objective: Literal["engagement", "next_item"] = setting(
+        "engagement",
+        "Learn which candidates are engaged with, or, for logs with positives only, "
+        "from every event what comes next.",
+    )
+    negatives: NegativesConfig = field(default_factory=NegativesConfig)
+    losses: RetrievalLossConfig = field(default_factory=RetrievalLossConfig)
+    max_listed_posts: int = setting(
+        16_384,
+        "`next_item`: posts that a batch is compared with; all, or a sample of more.",
+        ge=1,
+        le=10_000_000,
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "positive_actions", tuple(self.positive_actions))
+        super().__post_init__()
+        self.check(
+            self.optimizer.accumulation_steps == 1 or not self.learns_next_items,
+            "optimizer",
+            "accumulation_steps",
+            expected="1 where `objective: next_item` is set: the list of posts is one for the "
+            "whole batch",
+            got=self.optimizer.accumulation_steps,
+        )
+
+    @property
+    def learns_next_items(self) -> bool:
+        """Whether every event of a history is learned from, by what comes next."""
+        return self.objective == "next_item"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrefetchConfig(Settings):
+    """How far the input is ahead of the steps."""
+
+    prefetch: int = setting(2, "Batches made ahead; changes no number.", ge=1, le=1_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevicesConfig(Settings):
+    """On what to train."""
+
+    device: Literal["cpu", "gpu", "tpu"] | None = setting(None, "None takes what JAX prefers.")
+    num_data_shards: int = setting(1, "Parts of a batch, by device.", ge=1, le=65_536)
+    num_table_shards: int = setting(1, "Parts of a table, by device.", ge=1, le=65_536)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeConfig(Settings):
+    """On what to train. The numbers depend on it only by the order of sums."""
+
+    input: PrefetchConfig = field(default_factory=PrefetchConfig)
+    devices: DevicesConfig = field(default_factory=DevicesConfig)
+
+
+Kind = TypeVar("Kind", bound=TrainConfig)
+
+
+def settings_for(kind: type[Kind], config: TrainConfig) -> Kind:
+    """Returns the settings of a training as those of the model that is trained.
+
+    Raises:
+      ConfigError: If they are those of another model.
+    """
+    if isinstance(config, kind):
+        return config
+    raise ConfigError(f"Expected a {kind.__name__} for this model, got a {type(config).__name__}.")

@@ -15,13 +15,12 @@ import numpy as np
 
 from phoenix.batches import padded, windows_between
 from phoenix.checkpoint import described
-from phoenix.config import check
 from phoenix.embedding import initial_tables, lookup, settled, with_decay
 from phoenix.hashing import KINDS
 from phoenix.input_pipeline import BatchOrder, Prefetched
 from phoenix.mergeable_metrics import merged
 from phoenix.mesh import Placement, is_writer
-from phoenix.optimizer import NonFiniteError, leaf_names
+from phoenix.optimizer import NonFiniteError, leaf_names, learning_rate_at, optimizer_of
 from phoenix.train_config import VALIDATION_LOSS
 from phoenix.train_states import StateEntry, TrainStates, restore
 from phoenix.train_step import (
@@ -62,7 +61,7 @@ class TrainLoop:
     def __init__(self, runner: "TrainRunner") -> None:
         self.runner, self.config = runner, runner.train_config
         self.num_windows = sum(runner.source.chunk_sizes)
-        self.num_train = self.num_windows - int(self.num_windows * self.config.validation_fraction)
+        self.num_train = self.num_windows - int(self.num_windows * self.config.validation.fraction)
         self._check_sizes()
         self.placement = Placement.of(runner.compute)
         self.order = BatchOrder.of(
@@ -70,8 +69,8 @@ class TrainLoop:
             self.num_train,
             seed=self.config.seed,
             batch_size=self.config.batch_size,
-            shuffle_windows=self.config.shuffle_windows,
-            length_buckets=self.config.length_buckets,
+            shuffle_windows=self.config.input.shuffle_windows,
+            length_buckets=self.config.input.length_buckets,
         )
         per_epoch = [self.order.num_batches(epoch) for epoch in range(self.config.epochs)]
         self.epoch_ends = np.cumsum(per_epoch)  # [epochs] steps done at the end of each
@@ -86,11 +85,11 @@ class TrainLoop:
         )
         self.rule = StepRule(
             objective=self.task.objective,
-            optimizer=self.config.optimizer.make(self.total_steps),
+            optimizer=optimizer_of(self.config, self.total_steps),
             table_learning_rate=self.config.table_learning_rate,
-            table_half_life=self.config.table_half_life,
-            accumulation_steps=self.config.accumulation_steps,
-            metrics_half_life=self.config.metrics_half_life,
+            table_half_life=self.config.optimizer.table_half_life,
+            accumulation_steps=self.config.optimizer.accumulation_steps,
+            metrics_half_life=self.config.curve.half_life_steps,
             placement=self.placement,
         )
         self.state, names = self._initial_state()
@@ -130,26 +129,29 @@ class TrainLoop:
         """Whether the configuration asks for a validation after the last step."""
         if not self.config.is_validated:
             return False
-        every = self.config.validate_every_steps
+        every = self.config.validation.every_steps
         if every is not None and self.step % every == 0:
             return True
-        return self.is_epoch_end and (self.epoch + 1) % self.config.validate_every_epochs == 0
+        return self.is_epoch_end and (self.epoch + 1) % self.config.validation.every_epochs == 0
 
     @property
     def is_patience_over(self) -> bool:
         """Whether training should stop early."""
-        return self.config.patience is not None and self.waited >= self.config.patience
+        return (
+            self.config.validation.patience is not None
+            and self.waited >= self.config.validation.patience
+        )
 
     @property
     def monitored(self) -> float | None:
         """The monitored metric after the last step, if that was validated."""
         point = self.curve[-1] if self.curve and self.curve[-1]["step"] == self.step else {}
-        return {**point, **self.validation}.get(self.config.monitor)
+        return {**point, **self.validation}.get(self.config.validation.monitor)
 
     def run_step(self) -> None:
         """Starts one step; its report is read when it has left the pipeline."""
         if self.batches is None:
-            self.batches = Prefetched(self.made_batches(), self.runner.compute.prefetch)
+            self.batches = Prefetched(self.made_batches(), self.runner.compute.input.prefetch)
         self.state, report = train_step(self.rule)(self.state, next(self.batches))
         self.step += 1
         self.is_new_best = False
@@ -167,11 +169,12 @@ class TrainLoop:
             metrics = jax.tree.map(self.placement.host, self.state.metrics)
             of_objective = [f"validation_{name}" for name, _ in self._values(metrics)]
             names = [VALIDATION_LOSS, *of_objective]
-        check(
-            self.config.monitor in names,
-            "TrainConfig.monitor",
+        self.config.check(
+            self.config.validation.monitor in names,
+            "validation",
+            "monitor",
             expected=f"a metric of the validation: {', '.join(sorted(names))}",
-            got=self.config.monitor,
+            got=self.config.validation.monitor,
         )
 
     def validate(self) -> None:
@@ -190,8 +193,8 @@ class TrainLoop:
             )
         self.validation = {name: value for name, value in found.items() if math.isfinite(value)}
         self.check_monitor(self.validation)
-        value = self.validation[self.config.monitor]
-        self.is_new_best = self.config.is_better(value, self.best)
+        value = self.validation[self.config.validation.monitor]
+        self.is_new_best = self.config.validation.is_better(value, self.best)
         self.waited = 0 if self.is_new_best else self.waited + 1
         if self.is_new_best:
             self.best = value
@@ -200,7 +203,7 @@ class TrainLoop:
         """Adds a point to the curve, with the validation if there was one since the last."""
         self._read_reports()
         loss = float(np.mean(self.losses)) if self.losses else float("nan")
-        rate = self.config.optimizer.rate(self.step - 1, self.total_steps)
+        rate = learning_rate_at(self.config, self.step - 1, self.total_steps)
         point = {"step": self.step, "epoch": self.epoch, "loss": loss, "learning_rate": rate}
         metrics = jax.tree.map(self.placement.host, self.state.metrics)
         followed = self.named(metrics, _FOLLOWED)
@@ -226,8 +229,8 @@ class TrainLoop:
         tables = self.placement.host_tables(self.state.tables, self._num_rows)
         if not is_writer():
             return
-        ends_epoch = self.is_epoch_end and self.config.keeps_epochs
-        sign = 1 if self.config.monitor_mode == "min" else -1
+        ends_epoch = self.is_epoch_end and self.config.checkpoints.keeps_epochs
+        sign = 1 if self.config.validation.mode == "min" else -1
         states.save(
             self.step,
             dense=self._dense(),
@@ -372,7 +375,7 @@ class TrainLoop:
         else:
             params, tables = start.params, start.tables
             rows = lookup(tables, inputs)
-        tables = with_decay(tables, is_decaying=self.config.table_half_life is not None)
+        tables = with_decay(tables, is_decaying=self.config.optimizer.table_half_life is not None)
         # Own buffers: the step donates them, and the starting model stays usable.
         params, tables = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), (params, tables))
         dense = self.placement.everywhere((params, self.rule.optimizer.init(params)))
@@ -398,11 +401,12 @@ class TrainLoop:
     def _check_sizes(self) -> None:
         if self.num_train < 1:
             raise ValueError(f"There is no window to train on: the source has {self.num_windows}.")
-        check(
+        self.config.check(
             not self.config.is_validated or self.num_train < self.num_windows,
-            "TrainConfig.validation_fraction",
+            "validation",
+            "fraction",
             expected=f"0, or a window to validate on among {self.num_windows}",
-            got=self.config.validation_fraction,
+            got=self.config.validation.fraction,
         )
 
     def _identity(self) -> str:

@@ -21,7 +21,12 @@ from phoenix.model_runners import ModelConfig
 from phoenix.next_item import Catalogue, NextItemBatch, NextItemBatches, NextItemObjective
 from phoenix.objectives import Objective, objective_of
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.train_config import TrainConfig
+from phoenix.train_config import (
+    RankerTrainConfig,
+    RetrievalTrainConfig,
+    TrainConfig,
+    settings_for,
+)
 from phoenix.windows import Windows, positive_bits
 
 _SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.
@@ -111,12 +116,12 @@ def task_of(
       ConfigError: If the ranker has another number of continuous heads than its loss needs.
       ValueError: If an action is unknown, or there is no event to learn from.
     """
-    is_retrieval = isinstance(model_config, PhoenixRetrievalModelConfig)
-    if config.next_item is None:
+    if not config.learns_next_items:
         objective = objective_of(model_config, actions, config)
+        is_retrieval = isinstance(config, RetrievalTrainConfig)
         negatives = config.negatives if is_retrieval else NegativesConfig()
         frequencies = None
-        if is_retrieval or config.ranking.popularity_power > 0:
+        if is_retrieval or settings_for(RankerTrainConfig, config).losses.popularity_power > 0:
             frequencies = PostFrequencies.of(
                 source,
                 num_train,
@@ -134,11 +139,12 @@ def task_of(
         )
         return Task(objective, batches)
     assert isinstance(model_config, PhoenixRetrievalModelConfig)
-    bits = positive_bits(actions, config.positive_actions)
+    settings = settings_for(RetrievalTrainConfig, config)
+    bits = positive_bits(actions, settings.positive_actions)
     parts = windows_between(source, 0, num_train, limit=_SCAN_ROWS)
     batches = NextItemBatches(
         model_config=model_config,
-        config=config.next_item,
+        max_listed_posts=settings.max_listed_posts,
         actions=actions,
         catalogue=Catalogue.of(parts, hash_spec, positive_bits=bits),
         positive_bits=bits,

@@ -15,13 +15,19 @@ import jax
 import numpy as np
 
 from phoenix.batches import WindowSource
-from phoenix.config import ConfigError, check
 from phoenix.hashing import HashSpec
 from phoenix.mesh import Placement, is_writer
 from phoenix.model_runners import ModelConfig
 from phoenix.objectives import objective_of
+from phoenix.optimizer import optimizer_of
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.train_config import ComputeConfig, TrainConfig
+from phoenix.train_config import (
+    ComputeConfig,
+    RankerTrainConfig,
+    RetrievalTrainConfig,
+    TrainConfig,
+    settings_for,
+)
 from phoenix.train_loop import HeldOut, Progress, TrainLoop
 from phoenix.train_states import StateEntry, TrainStates
 from phoenix.trained import TrainedModel
@@ -68,22 +74,17 @@ def check_settings(
       ValueError: If the configurations know other actions than `actions`.
     """
     is_retrieval = isinstance(model_config, PhoenixRetrievalModelConfig)
-    sequences = train_config.next_item
-    check(
-        sequences is None or is_retrieval,
-        "TrainConfig.next_item",
-        expected="None for a ranker",
-        got=sequences,
-    )
-    parts = compute.num_data_shards * train_config.accumulation_steps
-    check(
+    settings_for(RetrievalTrainConfig if is_retrieval else RankerTrainConfig, train_config)
+    parts = compute.devices.num_data_shards * train_config.optimizer.accumulation_steps
+    train_config.check(
         train_config.batch_size % parts == 0,
-        "TrainConfig.batch_size",
-        expected=f"a multiple of `num_data_shards` x `accumulation_steps`, {parts}",
+        "batch_size",
+        expected="a multiple of `devices.num_data_shards` x `optimizer.accumulation_steps`, "
+        f"{parts}",
         got=train_config.batch_size,
     )
     objective_of(model_config, actions, train_config)
-    train_config.optimizer.make(1)
+    optimizer_of(train_config, 1)
     Placement.of(compute)
 
 
@@ -169,15 +170,15 @@ class TrainRunner:
             is_epoch_end = loop.is_epoch_end
             if loop.is_validation_due:
                 loop.validate()
-            if loop.step % config.log_every == 0 or is_epoch_end:
+            if loop.step % config.curve.every_steps == 0 or is_epoch_end:
                 progress = loop.log_point()
                 if self.on_progress is not None and is_writer():
                     self.on_progress(progress)
             # A short run is done again sooner than it is read back.
-            is_due = loop.step % config.checkpoint_every == 0
-            is_due |= is_last and loop.total_steps >= config.checkpoint_every
-            is_due |= is_epoch_end and config.keeps_epochs
-            is_due |= loop.is_new_best and config.result == "best"
+            is_due = loop.step % config.checkpoint_every_steps == 0
+            is_due |= is_last and loop.total_steps >= config.checkpoint_every_steps
+            is_due |= is_epoch_end and config.checkpoints.keeps_epochs
+            is_due |= loop.is_new_best and config.checkpoints.result == "best"
             if states is not None and (is_due or is_stopped):
                 loop.save(states)
             if is_stopped and not is_last:
@@ -189,7 +190,7 @@ class TrainRunner:
         """Whether to stop now; several processes must all stop at the same step."""
         if jax.process_count() == 1:
             return self.should_stop()
-        if loop.step % self.train_config.log_every:
+        if loop.step % self.train_config.curve.every_steps:
             return False
         from jax.experimental import multihost_utils
 
@@ -197,14 +198,20 @@ class TrainRunner:
         return bool(np.any(multihost_utils.process_allgather(asked)))
 
     def _result(self, loop: TrainLoop, states: TrainStates | None) -> TrainedModel:
-        if self.train_config.result == "last" or states is None:
+        if self.train_config.checkpoints.result == "last" or states is None:
             return loop.model()
-        found = states.find(self.train_config.result)
+        found = states.find(self.train_config.checkpoints.result)
         return loop.model() if found is None else self._restored(loop, found)
 
     def _chosen(self, loop: TrainLoop) -> ChosenState:
         config = self.train_config
-        return ChosenState(config.result, loop.step, loop.epoch + 1, config.monitor, loop.monitored)
+        return ChosenState(
+            config.checkpoints.result,
+            loop.step,
+            loop.epoch + 1,
+            config.validation.monitor,
+            loop.monitored,
+        )
 
     def _restored(self, loop: TrainLoop, found: StateEntry) -> TrainedModel:
         loop.resume(found)
@@ -213,15 +220,17 @@ class TrainRunner:
     def _states(self) -> TrainStates | None:
         if self.checkpoint_directory is None:
             return None
-        return TrainStates(self.checkpoint_directory, keep=self.train_config.keep_checkpoints)
+        return TrainStates(self.checkpoint_directory, keep=self.train_config.checkpoints.keep)
 
     def _check_parts(self) -> None:
         self.actions = tuple(self.actions)
         check_settings(self.model_config, self.train_config, self.actions, self.compute)
-        if self.checkpoint_directory is None and self.train_config.result != "last":
-            raise ConfigError(
-                "`TrainConfig.result`: expected 'last' where there is no checkpoint directory, got "
-                f"{self.train_config.result!r}."
+        if self.checkpoint_directory is None and self.train_config.checkpoints.result != "last":
+            raise self.train_config.error(
+                "checkpoints",
+                "result",
+                expected="'last' where there is no checkpoint directory",
+                got=f"{self.train_config.checkpoints.result!r}.",
             )
         spec, hashes = self.hash_spec, self.model_config.hashes
         expected = (hashes.num_user_hashes, hashes.num_item_hashes, hashes.num_author_hashes)

@@ -29,7 +29,6 @@ from components.settings.source import SyntheticSource
 from components.source import layouts
 from components.store import leases, records
 from components.store.artifacts import Ref, Store
-from components.training import trainer_settings
 
 DISTRIBUTION = "phoenix-pipeline"
 PYTHON = ((3, 11), (3, 14))  # from, and below
@@ -173,9 +172,12 @@ def _training(config: Config) -> Iterator[Finding]:
     """What the trainer would refuse in a night, asked now."""
     if importlib.util.find_spec("jax") is None:
         return  # `_libraries` tells, and nothing can be trained here.
+    # With JAX, which the other findings do without.
+    from components.training import check as training_check
+
     for role in releases.ROLES:
         try:
-            trainer_settings.check(config, role)
+            training_check.check(config, role)
             yield _fine("training", f"The {role} can be trained here as configured.")
         except BadConfigurationError as error:
             yield _unfit(

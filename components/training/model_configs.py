@@ -5,6 +5,7 @@ from typing import Any
 
 from components.settings.config import Config
 from components.settings.transformer import ModelConfig
+from components.training import trainer_settings
 from phoenix.grok import TransformerConfig
 from phoenix.inputs import HashConfig
 from phoenix.recsys_model import PhoenixModelConfig
@@ -17,7 +18,7 @@ def ranker(config: Config) -> PhoenixModelConfig:
     return PhoenixModelConfig(
         model=_trunk(sizes),
         num_actions=len(config.actions),
-        num_continuous=int(config.train_ranker.losses.dwell != "none"),
+        num_continuous=int(trainer_settings.ranking_losses(config).dwell != "none"),
         variational_dropout=sizes.variational_dropout,
         has_factorization=sizes.factorization,
         **_inputs(config, sizes),

@@ -54,7 +54,9 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
     config, section = context.config, trainer_settings.section_of(context.config, plan.role)
     hosts.join()
     if plan.reason is None:
-        trainer_settings.check(config, plan.role)
+        from components.training import check  # With the trainer, which other days do without.
+
+        check.check(config, plan.role)
     inputs = features_of(context, plan.days)
     if plan.champion is not None:
         inputs.append(plan.champion.ref)
@@ -194,7 +196,7 @@ def _result(
                 compute=trainer_settings.compute_config(context.config, plan.role),
                 hash_spec=shapes.hash_spec(context.config.hashing),
                 actions=context.config.action_names,
-                source=source if how.next_item is None else SequenceSource(source),
+                source=SequenceSource(source) if how.learns_next_items else source,
                 start=cast("TrainedModel | None", champion),  # a trained one: see plan
                 checkpoint_directory=work,
                 on_progress=on_progress,

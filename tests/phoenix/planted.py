@@ -17,11 +17,11 @@ from phoenix.grok import TransformerConfig
 from phoenix.hashing import HashSpec
 from phoenix.loss_config import RankingLossConfig
 from phoenix.objectives import objective_of
-from phoenix.optimizer import OptimizerConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from phoenix.train_config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig
 from phoenix.trained import trained_model
-from phoenix.training import TrainConfig, TrainRunner
+from phoenix.training import TrainRunner
 from phoenix.windows import Windows
 
 ACTIONS = ("like", "hide")
@@ -103,24 +103,40 @@ def untrained(config):
     ranking = RankingLossConfig(
         dwell="squared_error" if getattr(config, "num_continuous", 0) else "none"
     )
-    objective = objective_of(config, ACTIONS, TrainConfig(ranking=ranking))
+    is_ranker = isinstance(config, PhoenixModelConfig)
+    settings = train_config(config, losses=ranking) if is_ranker else train_config(config)
+    objective = objective_of(config, ACTIONS, settings)
     params = objective.initial_params(0, inputs, lookup(tables, inputs))
     return trained_model(config, params, tables, actions=ACTIONS, hash_spec=SPEC, seed=0)
 
 
+def train_config(config, **options) -> TrainConfig:
+    """How to train the model of `config`; of a part of it, options say what differs."""
+    is_ranker = isinstance(config, PhoenixModelConfig)
+    kind = RankerTrainConfig if is_ranker else RetrievalTrainConfig
+    values = kind().to_dict()
+    if not is_ranker:
+        values["positive_actions"] = ["like"]
+    for name, value in options.items():
+        values[name] = {**values[name], **value} if isinstance(value, dict) else value
+    return kind.from_dict(values)
+
+
 def runner(config, windows, **options) -> TrainRunner:
-    """A runner for `config`; `options` are fields of the runner or of its `TrainConfig`."""
+    """A runner for `config`; `options` are fields of the runner, or as for `train_config`."""
     fields = {"start", "checkpoint_directory", "on_progress", "should_stop", "compute"}
     fields |= {"hash_spec", "actions", "source"}
     own = {name: options.pop(name) for name in fields & options.keys()}
     defaults = {
         "batch_size": 64,
-        "positive_actions": ["like"],
-        "optimizer": OptimizerConfig(learning_rate=2e-3),
+        "learning_rate": 2e-3,
+        "weight_decay": 1e-3,
     }
     parts = {"hash_spec": SPEC, "actions": ACTIONS, "source": InMemoryWindows(windows)}
     return TrainRunner(
-        model_config=config, train_config=TrainConfig(**{**defaults, **options}), **{**parts, **own}
+        model_config=config,
+        train_config=train_config(config, **{**defaults, **options}),
+        **{**parts, **own},
     )
 
 
@@ -130,8 +146,8 @@ def main(states: Path | None, model: Path) -> None:
         world(1000).windows,
         epochs=4,
         seed=3,
-        checkpoint_every=3,
-        log_every=5,
+        checkpoint_every_steps=3,
+        curve={"every_steps": 5},
         checkpoint_directory=states,
     ).run()
     save_model(model, result.model)

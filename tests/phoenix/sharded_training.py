@@ -10,8 +10,7 @@ import jax
 import numpy as np
 
 from phoenix.mesh import is_writer, join_hosts
-from phoenix.optimizer import OptimizerConfig
-from phoenix.train_config import ComputeConfig
+from phoenix.train_config import ComputeConfig, DevicesConfig
 from tests.phoenix.planted import RANKER, runner, world
 
 BATCH_SIZE = 40
@@ -19,16 +18,16 @@ BATCH_SIZE = 40
 
 def train(num_data_shards, num_table_shards, *, num_steps, config=RANKER, **options):
     """Returns the result of `num_steps` steps and the loss of each."""
-    compute = ComputeConfig(num_data_shards=num_data_shards, num_table_shards=num_table_shards)
+    devices = DevicesConfig(num_data_shards=num_data_shards, num_table_shards=num_table_shards)
     result = runner(
         config,
         world(num_steps * BATCH_SIZE).windows,
         batch_size=BATCH_SIZE,
-        log_every=1,
+        curve={"every_steps": 1},
         # Gentle, so that rounding stays rounding: what learns by heart is chaotic.
-        optimizer=OptimizerConfig(learning_rate=5e-4),
+        learning_rate=5e-4,
         table_learning_rate=0.01,
-        compute=compute,
+        compute=ComputeConfig(devices=devices),
         **options,
     ).run()
     return result, np.array([point["loss"] for point in result.curve])
@@ -43,7 +42,7 @@ def flat(model):
 
 def main(out: Path, shards: tuple[int, int], num_steps: int, states: Path | None) -> None:
     join_hosts()
-    options = {"checkpoint_directory": states, "checkpoint_every": num_steps // 2}
+    options = {"checkpoint_directory": states, "checkpoint_every_steps": num_steps // 2}
     result, losses = train(*shards, num_steps=num_steps, **options)
     if is_writer():
         np.savez(out, losses=losses, **flat(result.model))

@@ -12,7 +12,6 @@ from phoenix.config import ConfigError
 from phoenix.feature_gates import gated, kept_shares
 from phoenix.inputs import GATED_FEATURES
 from phoenix.loss_config import RankingLossConfig
-from phoenix.optimizer import OptimizerConfig
 from tests.phoenix.planted import RANKER, runner, world
 
 GATE = hk.transform(lambda x: gated("post", x))
@@ -56,7 +55,7 @@ def test_a_ranker_learns_what_its_features_are_worth():
     windows = made.windows._replace(label_dwell_seconds=np.where(is_long, 25, 5).astype(np.float32))
     config = dataclasses.replace(RANKER, num_continuous=1, variational_dropout=200.0)
     ranking = RankingLossConfig(dwell="squared_error", dwell_weight=50.0)
-    options = {"epochs": 4, "ranking": ranking, "optimizer": OptimizerConfig(learning_rate=3e-2)}
+    options = {"epochs": 4, "losses": ranking, "learning_rate": 3e-2}
     result = runner(config, windows, **options).run()
     kept = {group: result.curve[-1][f"kept_{group}"] for group in GATED_FEATURES}
     assert kept["candidate_post"] > max(kept["user"], kept["history_surface"])

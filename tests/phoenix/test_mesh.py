@@ -12,7 +12,7 @@ import pytest
 
 from phoenix.config import ConfigError
 from phoenix.mesh import Placement, join_hosts
-from phoenix.train_config import ComputeConfig
+from phoenix.train_config import ComputeConfig, DevicesConfig
 from phoenix.train_states import TrainStates
 from tests.phoenix.sharded_training import flat, train
 
@@ -34,7 +34,7 @@ def start(*arguments: object, num_devices: int = 1, **environment: str) -> subpr
 @pytest.fixture(scope="module")
 def alone():
     """The result and the losses of one device."""
-    return train(1, 1, num_steps=STEPS, checkpoint_every=STEPS // 2)
+    return train(1, 1, num_steps=STEPS, checkpoint_every_steps=STEPS // 2)
 
 
 def assert_same_training(path, alone):
@@ -56,7 +56,9 @@ def test_eight_devices_train_what_one_trains_and_one_goes_on_from_their_state(al
     assert_same_training(out, alone)
     shutil.rmtree(TrainStates(states).find().path)  # The one before it is of the middle.
     assert TrainStates(states).find().progress["step"] == STEPS // 2
-    resumed, _ = train(1, 1, num_steps=STEPS, checkpoint_directory=states, checkpoint_every=50)
+    resumed, _ = train(
+        1, 1, num_steps=STEPS, checkpoint_directory=states, checkpoint_every_steps=50
+    )
     expected = flat(alone[0].model)
     for name, leaf in flat(resumed.model).items():
         assert np.linalg.norm(leaf - expected[name]) <= 1e-4 * np.linalg.norm(leaf) + 1e-7, name
@@ -84,9 +86,9 @@ def test_two_processes_train_what_one_trains(alone, tmp_path):
 
 def test_devices_that_are_not_there_are_refused():
     with pytest.raises(ConfigError, match=r"expected one of \['cpu'\], got 'tpu'"):
-        Placement.of(ComputeConfig(device="tpu"))
+        Placement.of(ComputeConfig(devices=DevicesConfig(device="tpu")))
     with pytest.raises(ConfigError, match=r"number of cpu devices, got 16 x 2"):
-        Placement.of(ComputeConfig(num_data_shards=16, num_table_shards=2))
+        Placement.of(ComputeConfig(devices=DevicesConfig(num_data_shards=16, num_table_shards=2)))
 
 
 def test_a_coordinator_without_a_place_in_the_group_is_refused():

@@ -11,7 +11,6 @@ from phoenix.grok import TransformerConfig
 from phoenix.next_item import (
     Catalogue,
     NextItemBatches,
-    NextItemConfig,
     NextItemObjective,
     SequenceSource,
     sequences,
@@ -29,7 +28,7 @@ TABLES = initial_tables(SPEC, 32, 0)
 def batches(windows, *, max_listed_posts=1000):
     return NextItemBatches(
         model_config=CONFIG,
-        config=NextItemConfig(max_listed_posts=max_listed_posts),
+        max_listed_posts=max_listed_posts,
         actions=ACTIONS,
         catalogue=Catalogue.of([windows], SPEC, positive_bits=LIKE),
         positive_bits=LIKE,

@@ -15,9 +15,17 @@ from phoenix.embedding import initial_tables, lookup
 from phoenix.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.mergeable_metrics import ScoreBins, Sums
 from phoenix.objectives import objective_of
-from phoenix.train_config import TrainConfig
+from phoenix.train_config import RankerTrainConfig
 from phoenix.windows import unpack_actions
-from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, SPEC, InMemoryWindows, world
+from tests.phoenix.planted import (
+    ACTIONS,
+    RANKER,
+    RETRIEVAL,
+    SPEC,
+    InMemoryWindows,
+    train_config,
+    world,
+)
 
 WINDOWS = world(6).windows
 FREQUENCIES = PostFrequencies.of(InMemoryWindows(WINDOWS), 6)
@@ -25,13 +33,13 @@ TABLES = initial_tables(SPEC, 32, 0)
 
 
 def make(config, **options):
-    return objective_of(config, ACTIONS, TrainConfig(**{"positive_actions": ["like"], **options}))
+    return objective_of(config, ACTIONS, train_config(config, **options))
 
 
 @lru_cache
 def params_of(config):
-    kind = "squared_error" if getattr(config, "num_continuous", 0) else "none"
-    objective = make(config, ranking=RankingLossConfig(dwell=kind))
+    has_dwell = getattr(config, "num_continuous", 0) > 0
+    objective = make(config, **({"losses": {"dwell": "squared_error"}} if has_dwell else {}))
     inputs = model_inputs(WINDOWS, ACTIONS, config)
     return objective.initial_params(0, inputs, lookup(TABLES, inputs))
 
@@ -84,7 +92,7 @@ def test_padded_candidates_do_not_count():
 
 
 def test_action_without_weight_has_no_gradient():
-    objective = make(RANKER, ranking=RankingLossConfig(action_weights={"hide": 0.0}))
+    objective = make(RANKER, losses=RankingLossConfig(action_weights={"hide": 0.0}))
     gradient = loss_of(objective, WINDOWS)[2][0]["phoenix_model"]["unembeddings"]
     assert np.any(gradient[:, 0])
     assert not np.any(gradient[:, 1])
@@ -106,9 +114,9 @@ def test_foreign_actions_are_refused_by_name():
         RankingLossConfig(jrc_shares={"share": 0.5}),
     ):
         with pytest.raises(ValueError, match="share"):
-            make(RANKER, ranking=ranking)
+            make(RANKER, losses=ranking)
     with pytest.raises(ValueError, match="2 actions, but the action list has 1"):
-        objective_of(RANKER, ["like"], TrainConfig())
+        objective_of(RANKER, ["like"], RankerTrainConfig())
 
 
 WITH_DWELL = dataclasses.replace(RANKER, num_continuous=1)
@@ -124,7 +132,7 @@ def output_of(objective):
 
 def test_options_of_an_action_reach_its_loss():
     options = RankingLossConfig(focal_gammas={"like": 2.0}, jrc_shares={"hide": 0.25})
-    objective = make(RANKER, ranking=options)
+    objective = make(RANKER, losses=options)
     labels = unpack_actions(WINDOWS.labels, 2)
     expected = losses.multi_label(
         output_of(objective).logits,
@@ -136,7 +144,7 @@ def test_options_of_an_action_reach_its_loss():
 
 
 def test_popular_posts_count_less_by_the_power_of_their_share():
-    objective = make(RANKER, ranking=RankingLossConfig(popularity_power=0.5))
+    objective = make(RANKER, losses=RankingLossConfig(popularity_power=0.5))
     ids = WINDOWS.candidate_post_ids
     shares = np.array([[np.sum(ids == post) / ids.size for post in row] for row in ids])
     expected = losses.multi_label(
@@ -150,7 +158,7 @@ def test_popular_posts_count_less_by_the_power_of_their_share():
 @pytest.mark.parametrize("kind", ["squared_error", "absolute_error"])
 def test_dwell_is_learned_in_units_of_thirty_seconds(kind):
     ranking = RankingLossConfig(dwell=kind, dwell_weight=3.0)
-    objective = make(WITH_DWELL, ranking=ranking)
+    objective = make(WITH_DWELL, losses=ranking)
     value, scalars, (dense, _) = loss_of(objective, WINDOWS._replace(label_dwell_seconds=SECONDS))
     output = output_of(objective)
     difference = output.continuous[..., 0] - np.minimum(SECONDS / 30, 1)
@@ -165,7 +173,7 @@ def test_a_head_without_a_loss_and_a_loss_without_a_head_are_refused():
     with pytest.raises(ConfigError, match="num_continuous`: expected 0 where"):
         make(WITH_DWELL)
     with pytest.raises(ConfigError, match="num_continuous`: expected 1 where"):
-        make(RANKER, ranking=RankingLossConfig(dwell="squared_error"))
+        make(RANKER, losses=RankingLossConfig(dwell="squared_error"))
 
 
 def retrieval_parts(objective, batch):
@@ -199,7 +207,7 @@ def test_the_hardest_rejected_posts_of_a_row_are_its_negatives():
 def test_scores_learn_every_action_of_what_was_shown_and_of_nothing_drawn(drawn):
     negatives = NegativesConfig(global_per_row=drawn)
     plain = make(RETRIEVAL, negatives=negatives)
-    objective = make(RETRIEVAL, negatives=negatives, impressions_weight=3.0)
+    objective = make(RETRIEVAL, negatives=negatives, losses={"impressions": 3.0})
     inputs = model_inputs(WINDOWS, ACTIONS, RETRIEVAL)
     batch = train_batch(WINDOWS, inputs, len(ACTIONS), FREQUENCIES)  # drawn ones are the last
     rows = lookup(TABLES, inputs)

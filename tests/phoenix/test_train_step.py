@@ -13,7 +13,10 @@ WINDOWS = world(128).windows
 
 def test_accumulated_parts_change_the_weights_as_the_whole_batch_does():
     whole, parts = (
-        runner(RANKER, WINDOWS, accumulation_steps=k, shuffle_windows=64).run() for k in (1, 4)
+        runner(
+            RANKER, WINDOWS, optimizer={"accumulation_steps": k}, input={"shuffle_windows": 64}
+        ).run()
+        for k in (1, 4)
     )
     for first, second in zip(
         jax.tree.leaves((whole.model.params, whole.model.tables)),
@@ -27,7 +30,7 @@ def test_accumulated_parts_change_the_weights_as_the_whole_batch_does():
 
 def test_bfloat16_computes_and_float32_learns():
     config = dataclasses.replace(RANKER, fprop_dtype="bfloat16")
-    result = runner(config, WINDOWS, epochs=2, log_every=1).run()
+    result = runner(config, WINDOWS, epochs=2, curve={"every_steps": 1}).run()
     leaves = jax.tree.leaves(result.model.params)
     assert {leaf.dtype for leaf in leaves} == {jnp.dtype("float32")}
     assert result.curve[-1]["loss"] < result.curve[0]["loss"]

@@ -11,12 +11,11 @@ from phoenix.grok import TransformerConfig
 from phoenix.inputs import HashConfig
 from phoenix.leave_one_out import Events, catalogue_hashes, hit_rate, split, target_ranks
 from phoenix.loss_config import NegativesConfig
-from phoenix.next_item import NextItemConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.train_config import TrainConfig
+from phoenix.train_config import RetrievalTrainConfig
 from phoenix.train_task import task_of
 from phoenix.training import TrainRunner
-from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, SPEC, world
+from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, SPEC, train_config, world
 
 NUM_POSTS = 20
 TRUNK = TransformerConfig(32, 16, 2, 2, 1, attn_output_multiplier=0.25, dropout_rate=0.1)
@@ -33,7 +32,7 @@ CONFIG = PhoenixRetrievalModelConfig(
 def task(model_config, **options):
     return task_of(
         model_config,
-        TrainConfig(**options),
+        train_config(model_config, **options),
         hash_spec=SPEC,
         actions=ACTIONS,
         source=InMemoryWindows(world(4).windows),
@@ -43,7 +42,7 @@ def task(model_config, **options):
 
 def test_a_list_of_posts_cannot_be_cut_into_parts():
     with pytest.raises(ConfigError, match="accumulation_steps"):
-        task(RETRIEVAL, next_item=NextItemConfig(), accumulation_steps=2)
+        task(RETRIEVAL, objective="next_item", optimizer={"accumulation_steps": 2})
 
 
 @pytest.mark.parametrize("similarity", ["product", "cosine"])
@@ -58,7 +57,9 @@ def test_the_post_that_always_follows_is_found(similarity):
     model = (
         TrainRunner(
             model_config=dataclasses.replace(CONFIG, similarity=similarity),
-            train_config=TrainConfig(batch_size=60, epochs=40, next_item=NextItemConfig()),
+            train_config=RetrievalTrainConfig(
+                batch_size=60, epochs=40, learning_rate=2e-3, objective="next_item"
+            ),
             hash_spec=spec,
             actions=("engaged",),
             source=InMemoryWindows(parts.train),

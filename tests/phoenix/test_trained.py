@@ -11,7 +11,7 @@ from phoenix.batches import model_inputs
 from phoenix.embedding import lookup
 from phoenix.objectives import objective_of
 from phoenix.recommender import Ranker, Retriever
-from phoenix.train_config import TrainConfig
+from phoenix.train_config import RetrievalTrainConfig
 from tests.phoenix.planted import ACTIONS, NUM_POSTS, RANKER, RETRIEVAL, author_of, untrained, world
 
 WINDOWS = world(40).windows
@@ -87,7 +87,7 @@ def test_user_of_whom_nothing_is_known_gets_the_zero_vector(retriever):
 
 def test_post_vectors_equal_those_of_training(retriever):
     inputs = model_inputs(WINDOWS, ACTIONS, RETRIEVAL)
-    objective = objective_of(RETRIEVAL, ACTIONS, TrainConfig())
+    objective = objective_of(RETRIEVAL, ACTIONS, RetrievalTrainConfig())
     rows = lookup(retriever.tables, inputs)
     _, posts = trained.hk.without_apply_rng(trained.hk.transform(objective._vectors)).apply(
         retriever.params, inputs, rows

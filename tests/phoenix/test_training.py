@@ -20,11 +20,10 @@ from phoenix.config import ConfigError
 from phoenix.hashing import HashSpec
 from phoenix.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.mergeable_metrics import Sums
-from phoenix.next_item import NextItemConfig
 from phoenix.objectives import RankingObjective
-from phoenix.optimizer import NonFiniteError, OptimizerConfig
+from phoenix.optimizer import NonFiniteError
 from phoenix.predict_runner import PredictRunner
-from phoenix.train_config import ComputeConfig
+from phoenix.train_config import ComputeConfig, DevicesConfig, RetrievalTrainConfig
 from phoenix.train_states import TrainStates
 from phoenix.train_step import train_step
 from phoenix.training import Progress, StopTraining, TrainRunner
@@ -70,7 +69,7 @@ def test_ranker_learns_how_long_users_stay():
 
     config = dataclasses.replace(RANKER, num_continuous=1)
     ranking = RankingLossConfig(dwell="squared_error")
-    model = runner(config, with_dwell(world(1500)), epochs=2, ranking=ranking).run().model
+    model = runner(config, with_dwell(world(1500)), epochs=2, losses=ranking).run().model
     windows = with_dwell(HELD_OUT)
     measured = PredictRunner(ranker=model, splits={"test": windows}).run()["test"].metrics
     seconds = windows.label_dwell_seconds
@@ -99,8 +98,12 @@ def test_retrieval_finds_more_than_the_most_popular():
 
 @pytest.mark.parametrize("config", [RANKER, RETRIEVAL])
 def test_one_seed_gives_one_model_and_one_curve(config):
-    first = runner(config, SMALL, epochs=2, log_every=3, validation_fraction=0.1).run()
-    second = runner(config, SMALL, epochs=2, log_every=3, validation_fraction=0.1).run()
+    first = runner(
+        config, SMALL, epochs=2, curve={"every_steps": 3}, validation={"fraction": 0.1}
+    ).run()
+    second = runner(
+        config, SMALL, epochs=2, curve={"every_steps": 3}, validation={"fraction": 0.1}
+    ).run()
     assert_same_bits(first.model, second.model)
     assert first.curve == second.curve
     assert [point["step"] for point in first.curve] == [3, 6]
@@ -128,7 +131,10 @@ def stop_at(step):
 @lru_cache
 def followed(half_life):
     """A training of which every step is a point of the curve."""
-    options = {"log_every": 1, "validation_fraction": 0.25, "metrics_half_life": half_life}
+    options = {
+        "curve": {"every_steps": 1, "half_life_steps": half_life},
+        "validation": {"fraction": 0.25},
+    }
     return runner(RANKER, SMALL, **options).run()
 
 
@@ -155,7 +161,12 @@ def test_a_step_counts_half_in_the_metrics_after_the_half_life():
 
 def test_retrieval_learns_with_drawn_and_rejected_posts_and_follows_its_recall():
     negatives = NegativesConfig(in_batch=False, global_per_row=4, hard_per_row=2)
-    options = {"epochs": 2, "log_every": 8, "validation_fraction": 0.1, "negatives": negatives}
+    options = {
+        "epochs": 2,
+        "curve": {"every_steps": 8},
+        "validation": {"fraction": 0.1},
+        "negatives": negatives,
+    }
     curve = runner(RETRIEVAL, world(1000).windows, **options).run().curve
     assert curve[-1]["loss"] < 0.97 * curve[0]["loss"]
     assert 0 < curve[-1]["recall_at_10"] < 1
@@ -164,7 +175,7 @@ def test_retrieval_learns_with_drawn_and_rejected_posts_and_follows_its_recall()
 
 @pytest.mark.parametrize("config", [RANKER, RETRIEVAL])
 def test_interrupted_run_continues_to_the_same_bits(config, tmp_path):
-    options = {"epochs": 3, "checkpoint_every": 2, "log_every": 3}
+    options = {"epochs": 3, "checkpoint_every_steps": 2, "curve": {"every_steps": 3}}
     whole = runner(config, SMALL, **options).run()
     with pytest.raises(InterruptError):
         runner(
@@ -178,13 +189,13 @@ def test_interrupted_run_continues_to_the_same_bits(config, tmp_path):
 
 
 def test_finished_run_is_not_trained_again(tmp_path):
-    first = runner(RANKER, SMALL, checkpoint_directory=tmp_path, checkpoint_every=2).run()
+    first = runner(RANKER, SMALL, checkpoint_directory=tmp_path, checkpoint_every_steps=2).run()
     steps = []
     again = runner(
         RANKER,
         SMALL,
         checkpoint_directory=tmp_path,
-        checkpoint_every=2,
+        checkpoint_every_steps=2,
         on_progress=lambda p: steps.append(p.step),
     ).run()
     assert steps == []
@@ -193,7 +204,7 @@ def test_finished_run_is_not_trained_again(tmp_path):
 
 
 def test_training_state_of_another_run_is_refused(tmp_path):
-    runner(RANKER, SMALL, checkpoint_directory=tmp_path, checkpoint_every=2).run()
+    runner(RANKER, SMALL, checkpoint_directory=tmp_path, checkpoint_every_steps=2).run()
     for changed in (
         runner(RANKER, SMALL, checkpoint_directory=tmp_path, seed=9),
         runner(RANKER, SMALL.rows(slice(150)), checkpoint_directory=tmp_path),
@@ -292,8 +303,9 @@ def test_too_many_bad_steps_in_a_row_stop_the_run_and_say_where(poison):
 def test_warm_start_continues_from_the_weights_and_leaves_them_alone():
     start = runner(RANKER, world(2000).windows, epochs=2).run()
     before = jax.tree.map(np.array, (start.model.params, start.model.tables))
-    rate = OptimizerConfig(learning_rate=1e-6)
-    warm = runner(RANKER, SMALL, start=start.model, optimizer=rate, table_learning_rate=1e-6).run()
+    warm = runner(
+        RANKER, SMALL, start=start.model, learning_rate=1e-6, table_learning_rate=1e-6
+    ).run()
     cold = runner(RANKER, SMALL).run()
     assert warm.curve[0]["loss"] < cold.curve[0]["loss"] - 0.05
     after = (start.model.params, start.model.tables)
@@ -308,7 +320,7 @@ def test_last_windows_are_held_out_for_validation():
             held_out.extend(window for part in held.windows() for window in part.user_ids)
             return super().validate(held)
 
-    whole = runner(RANKER, SMALL, validation_fraction=0.25)
+    whole = runner(RANKER, SMALL, validation={"fraction": 0.25})
     result = Recording(**vars(whole)).run()
     assert held_out == SMALL.user_ids[150:].tolist()
     first = runner(RANKER, SMALL.rows(slice(150))).run()
@@ -317,7 +329,7 @@ def test_last_windows_are_held_out_for_validation():
 
 def test_progress_reports_reach_the_end():
     reports = []
-    runner(RANKER, SMALL, epochs=2, log_every=2, on_progress=reports.append).run()
+    runner(RANKER, SMALL, epochs=2, curve={"every_steps": 2}, on_progress=reports.append).run()
     assert [report.step for report in reports] == [2, 4, 6, 8]
     assert reports[-1].total_steps == 8
     assert reports[-1].eta_seconds == 0
@@ -329,9 +341,11 @@ def test_parts_that_do_not_fit_are_refused():
         runner(RANKER, SMALL.rows(slice(0))).run()
     with pytest.raises(ValueError, match=r"reads .* hashes"):
         runner(RANKER, SMALL, hash_spec=HashSpec.documented(num_hashes=3)).run()
-    with pytest.raises(ConfigError, match=r"next_item.*None for a ranker"):
-        runner(RANKER, SMALL, next_item=NextItemConfig()).run()
-    compute = ComputeConfig(num_data_shards=3)
+    with pytest.raises(
+        ConfigError, match="a RankerTrainConfig for this model, got a RetrievalTrainConfig"
+    ):
+        dataclasses.replace(runner(RANKER, SMALL), train_config=RetrievalTrainConfig()).run()
+    compute = ComputeConfig(devices=DevicesConfig(num_data_shards=3))
     with pytest.raises(ConfigError, match=r"batch_size.*a multiple of .*, 3, got"):
         runner(RANKER, SMALL, compute=compute, batch_size=50).run()
     start = runner(RANKER, SMALL).run().model
@@ -349,7 +363,11 @@ class WithBias(TrainRunner):
 
 
 def test_a_subclass_adds_a_metric_that_can_be_monitored(tmp_path):
-    options = {"epochs": 3, "validation_fraction": 0.2, "monitor": "bias", "result": "best"}
+    options = {
+        "epochs": 3,
+        "validation": {"fraction": 0.2, "monitor": "bias"},
+        "checkpoints": {"result": "best"},
+    }
     whole = WithBias(**vars(runner(RANKER, SMALL, checkpoint_directory=tmp_path, **options)))
     result = whole.run()
     biases = [point["bias"] for point in result.curve if "bias" in point]
@@ -363,7 +381,7 @@ def test_a_subclass_adds_a_metric_that_can_be_monitored(tmp_path):
 
 
 def test_training_stops_when_nothing_gets_better():
-    options = {"epochs": 9, "validation_fraction": 0.2, "patience": 2, "min_change": 1e9}
+    options = {"epochs": 9, "validation": {"fraction": 0.2, "patience": 2, "min_change": 1e9}}
     result = runner(RANKER, SMALL, **options).run()
     assert result.stopped_early
     assert result.steps == 3 * 3  # The first validation is the best one; two more bring nothing.
@@ -371,7 +389,10 @@ def test_training_stops_when_nothing_gets_better():
 
 def test_a_metric_that_no_validation_has_is_refused_before_the_first_step():
     heard = []
-    options = {"validation_fraction": 0.2, "monitor": "validation_auc/hid", "log_every": 1}
+    options = {
+        "validation": {"fraction": 0.2, "monitor": "validation_auc/hid"},
+        "curve": {"every_steps": 1},
+    }
     refused = runner(RANKER, SMALL, on_progress=heard.append, **options)
     with pytest.raises(ConfigError, match=r"monitor`: expected .*validation_auc/hide.* got"):
         refused.run()
@@ -384,16 +405,24 @@ def test_a_validation_that_is_not_finite_stops_the_run_and_says_when():
             RANKER,
             SMALL,
             batch_size=160,
-            validation_fraction=0.2,
+            validation={"fraction": 0.2},
             table_learning_rate=1e38,
         ).run()
 
 
 def test_the_state_that_became_the_model_is_told(tmp_path):
-    options = {"epochs": 3, "validation_fraction": 0.2, "min_change": 1e9, "log_every": 2}
+    options = {
+        "epochs": 3,
+        "validation": {"fraction": 0.2, "min_change": 1e9},
+        "curve": {"every_steps": 2},
+    }
     for chosen, step, epoch in (("best", 3, 1), ("epoch_2", 6, 2), ("last", 9, 3)):
         whole = runner(
-            RANKER, SMALL, result=chosen, checkpoint_directory=tmp_path / chosen, **options
+            RANKER,
+            SMALL,
+            checkpoints={"result": chosen},
+            checkpoint_directory=tmp_path / chosen,
+            **options,
         ).run()
         losses = {point["step"]: point.get("validation_loss") for point in whole.curve}
         assert whole.state == (chosen, step, epoch, "validation_loss", losses[step])
@@ -404,18 +433,22 @@ def test_the_state_that_became_the_model_is_told(tmp_path):
 
 @pytest.mark.parametrize("chosen", ["best", "epoch_1"])
 def test_the_whole_run_is_told_whichever_state_becomes_the_model(chosen, tmp_path):
-    options = {"epochs": 3, "validation_fraction": 0.2, "min_change": 1e9, "log_every": 1}
-    options |= {"result": chosen, "checkpoint_directory": tmp_path}
+    options = {
+        "epochs": 3,
+        "validation": {"fraction": 0.2, "min_change": 1e9},
+        "curve": {"every_steps": 1},
+    }
+    options |= {"checkpoints": {"result": chosen}, "checkpoint_directory": tmp_path}
     whole = runner(RANKER, SMALL, **options)
     result = whole.run()
     assert (result.steps, result.stopped_early, len(result.curve)) == (9, False, 9)
     assert_same_bits(result.model, whole.checkpoint(chosen))
-    first = runner(RANKER, SMALL, epochs=1, validation_fraction=0.2).run().model
+    first = runner(RANKER, SMALL, epochs=1, validation={"fraction": 0.2}).run().model
     assert_same_bits(result.model, first)
 
 
 def test_a_stopped_run_is_saved_and_goes_on_to_the_same_bits(tmp_path):
-    options = {"epochs": 3, "checkpoint_epochs": True}
+    options = {"epochs": 3, "checkpoints": {"every_epoch": True}}
     whole = runner(RANKER, SMALL, **options).run()
     asked = iter([False, False, False, False, True])
     stopped = runner(
@@ -430,21 +463,23 @@ def test_a_stopped_run_is_saved_and_goes_on_to_the_same_bits(tmp_path):
 
 
 def test_a_checkpoint_that_is_asked_for_needs_a_place():
-    with pytest.raises(ConfigError, match=r"TrainConfig\.result.*no checkpoint directory"):
-        runner(RANKER, SMALL, epochs=2, result="epoch_1").run()
+    with pytest.raises(
+        ConfigError, match=r"TrainConfig\.checkpoints\.result.*no checkpoint directory"
+    ):
+        runner(RANKER, SMALL, epochs=2, checkpoints={"result": "epoch_1"}).run()
     with pytest.raises(CheckpointError, match="expected a checkpoint 'last'; there are none"):
         runner(RANKER, SMALL).checkpoint("last")
 
 
 def test_a_split_without_data_is_refused():
     with pytest.raises(
-        ConfigError, match=r"validation_fraction.* a window to validate on among 200"
+        ConfigError, match=r"validation\.fraction.* a window to validate on among 200"
     ):
-        runner(RANKER, SMALL, validation_fraction=0.001).run()
+        runner(RANKER, SMALL, validation={"fraction": 0.001}).run()
 
 
 def test_batches_by_length_train_on_every_window(tmp_path):
-    result = runner(RANKER, world(600).windows, length_buckets=[2, 4], epochs=2).run()
+    result = runner(RANKER, world(600).windows, input={"length_buckets": [2, 4]}, epochs=2).run()
     assert result.skipped_steps == 0
     assert np.isfinite(result.curve[-1]["loss"])
 

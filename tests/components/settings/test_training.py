@@ -25,7 +25,7 @@ def config_of(**sections) -> Config:
 
 def test_the_losses_of_each_action_reach_the_trainer() -> None:
     config = config_of()
-    ranking = trainer_settings.train_config(config, "ranker").ranking
+    ranking = trainer_settings.train_config(config, "ranker").losses
     assert ranking.action_weights == {"favorite": 2.0, "click": 1.0}
     assert ranking.focal_gammas == {"favorite": 1.5, "click": 0.0}
     assert ranking.jrc_shares == {"favorite": 0.0, "click": 0.25}
@@ -34,7 +34,7 @@ def test_the_losses_of_each_action_reach_the_trainer() -> None:
 def test_a_loss_of_the_dwell_time_gives_the_ranker_a_head() -> None:
     losses = {"dwell": "absolute_error", "dwell_weight": 0.5, "popularity_power": 0.3}
     config = config_of(train_ranker={"losses": losses})
-    ranking = trainer_settings.train_config(config, "ranker").ranking
+    ranking = trainer_settings.train_config(config, "ranker").losses
     assert ranking.to_dict().items() >= losses.items()
     assert model_configs.ranker(config).num_continuous == 1
     assert model_configs.ranker(config_of()).num_continuous == 0
@@ -51,9 +51,10 @@ def test_negatives_weights_and_the_curve_reach_the_trainer() -> None:
     }
     made = trainer_settings.train_config(config_of(train_retrieval=sections), "retrieval")
     assert made.negatives.to_dict() == negatives
-    assert made.impressions_weight == 2.5
-    assert (made.recency_half_life_days, made.log_every, made.metrics_half_life) == (2, 7, 20)
-    assert (made.monitor, made.monitor_mode) == ("validation_recall_at_10", "max")
+    assert made.losses.impressions == 2.5
+    assert made.recency_half_life_days == 2
+    assert (made.curve.every_steps, made.curve.half_life_steps) == (7, 20)
+    assert (made.validation.monitor, made.validation.mode) == ("validation_recall_at_10", "max")
 
 
 @pytest.mark.parametrize(
