@@ -14,6 +14,7 @@ from phoenix.recsys_model import RecsysBatch
 from phoenix.windows import Windows, age_minutes, unpack_actions
 
 _SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.
+_VALIDATION_STREAM = 1 << 40  # Far from the number of any step.
 
 
 def to_batch(windows: Windows, num_actions: int) -> RecsysBatch:
@@ -147,6 +148,20 @@ class PostFrequencies:
         """Draws posts of the set uniformly: their ids and those of their authors, of `shape`."""
         place = generator.integers(0, len(self._post_ids), shape)
         return self._post_ids[place], self._author_ids[place]
+
+
+def batch_generator(seed: int, step: int | None) -> np.random.Generator:
+    """Returns the source of all that is random in the batch of a step.
+
+    Args:
+      seed: Of the run, at least 0.
+      step: Steps before it; None for every batch of a validation, so that two of them agree.
+
+    >>> batch_generator(seed=1, step=5).integers(1000, size=3).tolist()
+    [990, 798, 531]
+    """
+    stream = _VALIDATION_STREAM if step is None else step
+    return np.random.Generator(np.random.Philox(key=[seed, stream]))
 
 
 def padded(windows: Windows, num_rows: int) -> Windows:

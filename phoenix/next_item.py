@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phoenix import losses
-from phoenix.batches import WindowSource, model_inputs
+from phoenix.batches import WindowSource, batch_generator, model_inputs
 from phoenix.hashing import HashSpec
 from phoenix.objectives import log_temperature_of, with_temperature
 from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
@@ -28,7 +28,6 @@ from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.windows import Windows
 
 _NO_TARGET = -1
-_VALIDATION = 1 << 40  # Far from the number of any step.
 
 
 class NextItemBatch(NamedTuple):
@@ -163,8 +162,7 @@ class NextItemBatches:
 
     def __call__(self, windows: Windows, step: int | None) -> NextItemBatch:
         """Returns the batch of B padded `windows` of sequences at `step`, None to validate."""
-        stream = _VALIDATION if step is None else step
-        generator = np.random.Generator(np.random.Philox(key=[self.seed, stream]))
+        generator = batch_generator(self.seed, step)
         wanted = self._wanted(windows)  # [B, S]
         listed, offsets = self._list(wanted, generator)
         num_rows = len(wanted)

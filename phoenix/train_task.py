@@ -10,6 +10,7 @@ from phoenix.batches import (
     PostFrequencies,
     TrainBatch,
     WindowSource,
+    batch_generator,
     model_inputs,
     train_batch,
     windows_between,
@@ -30,7 +31,6 @@ from phoenix.train_config import (
 from phoenix.windows import Windows, positive_bits
 
 _SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.
-_VALIDATION = 1 << 40  # Far from the number of any step.
 _OF_CANDIDATES = [name for name in Windows._fields if name.startswith(("candidate_", "label"))]
 
 Batch = TrainBatch | NextItemBatch
@@ -57,8 +57,7 @@ class EngagementBatches:
 
     def __call__(self, windows: Windows, step: int | None) -> TrainBatch:
         """Returns the batch of B padded `windows` at `step`, None to validate."""
-        stream = _VALIDATION if step is None else step
-        generator = np.random.Generator(np.random.Philox(key=[self.seed, stream]))
+        generator = batch_generator(self.seed, step)
         if self.num_drawn:
             windows = self._with_drawn(windows, generator)
         inputs = model_inputs(windows, self.actions, self.model_config)

@@ -8,6 +8,7 @@ import pytest
 from phoenix.batches import (
     InMemoryWindows,
     PostFrequencies,
+    batch_generator,
     model_inputs,
     padded,
     train_batch,
@@ -88,3 +89,15 @@ def test_ages_are_those_at_the_impressions_and_only_read_where_asked():
     np.testing.assert_array_equal(
         inputs.candidate_post_age_minutes, np.broadcast_to(ages, windows.candidate_post_ids.shape)
     )
+
+
+def test_random_numbers_of_a_batch_follow_from_seed_and_step_alone():
+    draws = {
+        (seed, step): batch_generator(seed, step).integers(1 << 62)
+        for seed in (0, 1)
+        for step in (0, 1, None)
+    }
+    assert len(set(draws.values())) == 6
+    assert draws[1, None] == batch_generator(1, None).integers(1 << 62)
+    # A run that goes on from an older state must draw what it would have drawn.
+    assert draws[1, None] == 3724962860247282137
