@@ -143,6 +143,41 @@ class BatchOrder:
             yield BatchWindows(batch, self.batch_sizes[bucket])
 
 
+@dataclass(frozen=True, eq=False)
+class Epochs:
+    """The batches of a whole run: its epochs one after the other, their steps counted through."""
+
+    order: BatchOrder
+    ends: np.ndarray  # [epochs] int64 steps done at the end of each
+
+    @classmethod
+    def of(cls, order: BatchOrder, num_epochs: int) -> "Epochs":
+        """Counts the batches of `num_epochs` epochs, at least 1."""
+        return cls(order, np.cumsum([order.num_batches(epoch) for epoch in range(num_epochs)]))
+
+    @property
+    def num_steps(self) -> int:
+        """The number of batches of all epochs."""
+        return int(self.ends[-1])
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch, from 0, of the last of `step` steps; the first one before any step."""
+        return int(np.searchsorted(self.ends, max(step, 1)))
+
+    def is_end(self, step: int) -> bool:
+        """Whether the last of `step` steps is the last one of its epoch."""
+        return step == self.ends[self.epoch_of(step)]
+
+    def batches(self, source: WindowSource, step: int) -> Iterator[tuple[int, BatchWindows]]:
+        """Yields what comes after `step` steps: each batch with the number of steps before it."""
+        starts = [0, *self.ends.tolist()]
+        current = int(np.searchsorted(self.ends, step, side="right"))
+        for epoch in range(current, len(self.ends)):
+            first = max(step - starts[epoch], 0)
+            batches = self.order.batches(source, epoch, first)
+            yield from enumerate(batches, start=starts[epoch] + first)
+
+
 class Prefetched(Generic[Item]):
     """Iterates over `items` in a thread, a few ahead of whoever takes them.
 

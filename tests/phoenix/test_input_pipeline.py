@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from phoenix.batches import InMemoryWindows
-from phoenix.input_pipeline import BatchOrder, Prefetched
+from phoenix.input_pipeline import BatchOrder, Epochs, Prefetched
 from tests.phoenix.planted import world
 
 NUM_WINDOWS = 100
@@ -59,6 +59,29 @@ def test_a_cursor_continues_with_the_very_next_batch_and_reads_nothing_before_it
     source = Chunks()
     list(order.batches(source, 2, len(whole) - 1))
     assert source.read_chunks == order.groups(2)[-1].tolist()
+
+
+def test_steps_are_counted_through_all_epochs():
+    order = order_of(Chunks())
+    epochs = Epochs.of(order, 3)
+    assert epochs.num_steps == sum(order.num_batches(epoch) for epoch in range(3))
+    ends = [step for step in range(1, epochs.num_steps + 1) if epochs.is_end(step)]
+    assert ends == epochs.ends.tolist()
+    assert [epochs.epoch_of(step) for step in ends] == [0, 1, 2]
+    assert [epochs.epoch_of(step + 1) for step in ends[:2]] == [1, 2]
+    assert epochs.epoch_of(0) == 0
+
+
+@pytest.mark.parametrize("distance", [-1, 0, 1])
+def test_a_run_goes_on_before_at_and_after_the_end_of_an_epoch(distance):
+    epochs = Epochs.of(order_of(Chunks()), 2)
+    step = int(epochs.ends[0]) + distance
+    numbers, batches = zip(*epochs.batches(Chunks(), 0), strict=True)
+    later_numbers, later = zip(*epochs.batches(Chunks(), step), strict=True)
+    assert numbers == tuple(range(epochs.num_steps))
+    assert later_numbers == numbers[step:]
+    assert users(later) == users(batches)[step:]
+    assert list(epochs.batches(Chunks(), epochs.num_steps)) == []
 
 
 def test_windows_of_different_files_meet_in_a_batch_and_files_change_their_order():
