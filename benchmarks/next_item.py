@@ -88,7 +88,7 @@ def run(log: Log, recipe: Recipe) -> dict[str, float]:
     from phoenix.batches import InMemoryWindows
     from phoenix.leave_one_out import catalogue_hashes, hit_rate, ndcg, split, target_ranks
     from phoenix.memory import keep_freed_memory
-    from phoenix.train_loop import HeldOut
+    from phoenix.train_validation import HeldOut
     from phoenix.training import Progress, TrainRunner
     from phoenix.windows import concatenate
 

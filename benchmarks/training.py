@@ -25,8 +25,8 @@ from phoenix.memory import keep_freed_memory
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.train_config import RankerTrainConfig
 from phoenix.train_loop import TrainLoop
+from phoenix.train_run import Run
 from phoenix.train_states import TrainStates
-from phoenix.training import TrainRunner
 from phoenix.windows import Windows
 
 _NUM_USERS, _NUM_HISTORY, _NUM_CANDIDATES, _NUM_WINDOWS = 16, 128, 32, 1024
@@ -47,7 +47,7 @@ def results() -> Iterator[Result]:
 def _step_against_plain(num_rows: int) -> Result:
     steps = 4  # In a row: the first one after the peer's finds the caches full of other things.
     with _loop(num_rows) as loop:
-        batches = list(itertools.islice(loop.made_batches(), 4))
+        batches = list(itertools.islice(loop.remaining_batches(), 4))
         state = plain_state(loop.state.params, loop.state.tables)
         step = plain_step(MODEL)
 
@@ -78,13 +78,12 @@ def _input_alone() -> Result:
         _run(loop, 2)
         steps = 4
         best = min(_seconds(lambda: _run(loop, steps)) for _ in range(4)) / steps
-        batches = loop.batches
-        assert batches is not None
-        batches.close()
+        assert loop.batches is not None
+        loop.batches.close()
         count = 50
         alone = min(
             _seconds(lambda made=made: jax.block_until_ready(list(itertools.islice(made, count))))
-            for made in (loop.made_batches() for _ in range(4))
+            for made in (loop.remaining_batches() for _ in range(4))
         )
     return Result(
         name="training_input",
@@ -116,7 +115,7 @@ def _checkpoint() -> Iterator[Result]:
 
         _run(loop, 2)
         save()
-        loop.step += 1
+        loop.progress.step += 1
         best = min(_seconds(save) for _ in range(3))
         yield Result(
             name="checkpoint_write",
@@ -149,7 +148,7 @@ def _loop(num_rows: int, emb_size: int = 128) -> TrainLoop:
     spec = HashSpec.documented(user_rows=num_rows, post_rows=num_rows, author_rows=num_rows)
     model = MODEL if emb_size == MODEL.emb_size else _narrow(emb_size)
     return TrainLoop(
-        TrainRunner(
+        Run(
             model_config=model,
             train_config=RankerTrainConfig(batch_size=_NUM_USERS, epochs=1000),
             hash_spec=spec,

@@ -111,8 +111,8 @@ class Placement:
         """Puts a copy of each array on each device."""
         return self._put(tree, PartitionSpec())
 
-    def batch(self, tree: Tree) -> Tree:
-        """Splits each array over `data`; all processes must have the whole."""
+    def split_rows(self, tree: Tree) -> Tree:
+        """Splits the rows of each array over `data`; all processes must have the whole."""
         return self._put(tree, PartitionSpec(DATA))
 
     def tables(self, tables: EmbeddingTables) -> EmbeddingTables:

@@ -37,10 +37,13 @@ Batch = TrainBatch | NextItemBatch
 
 
 class Task(NamedTuple):
-    """Of B padded windows and a step, or None in a validation, `batch` makes what is learned."""
+    """The objective of a run, and the maker of its batches.
+
+    `make_batch` takes B padded windows and the steps done before, None in a validation.
+    """
 
     objective: Objective
-    batch: Callable[[Windows, int | None], Batch]
+    make_batch: Callable[[Windows, int | None], Batch]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

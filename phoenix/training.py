@@ -28,8 +28,10 @@ from phoenix.train_config import (
     TrainConfig,
     settings_for,
 )
-from phoenix.train_loop import HeldOut, Progress, TrainLoop
+from phoenix.train_loop import Progress, TrainLoop
+from phoenix.train_run import Run
 from phoenix.train_states import StateEntry, TrainStates
+from phoenix.train_validation import HeldOut
 from phoenix.trained import TrainedModel
 from phoenix.verified_files import CheckpointError
 
@@ -128,24 +130,30 @@ class TrainRunner:
           StopTraining: If `should_stop` said so.
           OSError: If a training state could not be written; older ones are untouched.
         """
-        self._check_parts()
-        loop = TrainLoop(self)
-        # Whoever overrides `validate` may have more metrics than are known before the first one.
-        if self.train_config.is_validated and type(self).validate is TrainRunner.validate:
+        self._check_settings()
+        loop = TrainLoop(self._make_run())
+        if self.train_config.is_validated and not self._has_own_metrics:
             loop.check_monitor()
         states = self._states()
-        if states is not None and (found := states.find()) is not None:
-            loop.resume(found)
+        if states is not None and (newest := states.find()) is not None:
+            loop.resume(newest)
         try:
             with loop:
                 self._train(loop, states)
         finally:
             if states is not None:
                 states.wait()
-        # Before the chosen state, maybe an earlier one, takes the place of the last.
-        story = loop.curve, loop.step, loop.skipped_steps, loop.step < loop.total_steps
+        # Of the whole run: below, that of the state which becomes the model takes its place.
+        progress = loop.progress
         model = self._result(loop, states)
-        return TrainingResult(model, self._chosen(loop), *story)
+        return TrainingResult(
+            model=model,
+            state=self._model_state(loop),
+            curve=progress.curve,
+            steps=progress.step,
+            skipped_steps=progress.skipped_steps,
+            stopped_early=progress.step < loop.run.epochs.num_steps,
+        )
 
     def checkpoint(self, name: str) -> TrainedModel:
         """Returns the model of a checkpoint of this run: `last`, `best` or `epoch_<number>`.
@@ -155,76 +163,19 @@ class TrainRunner:
           ValueError: If it belongs to another run.
         """
         states = self._states()
-        found = None if states is None else states.find(name)
-        if found is None:
+        state = None if states is None else states.find(name)
+        if state is None:
             where = self.checkpoint_directory or "no checkpoint directory"
             raise CheckpointError(f"{where}: expected a checkpoint {name!r}; there are none.")
-        return self._restored(TrainLoop(self), found)
+        return _model_of(TrainLoop(self._make_run()), state)
 
-    def _train(self, loop: TrainLoop, states: TrainStates | None) -> None:
-        config = self.train_config
-        while loop.step < loop.total_steps and not loop.is_patience_over:
-            loop.run_step()
-            is_stopped = self._is_stopped(loop)
-            is_last = loop.step == loop.total_steps
-            is_epoch_end = loop.is_epoch_end
-            if loop.is_validation_due:
-                loop.validate()
-            if loop.step % config.curve.every_steps == 0 or is_epoch_end:
-                progress = loop.log_point()
-                if self.on_progress is not None and is_writer():
-                    self.on_progress(progress)
-            # A short run is done again sooner than it is read back.
-            is_due = loop.step % config.checkpoint_every_steps == 0
-            is_due |= is_last and loop.total_steps >= config.checkpoint_every_steps
-            is_due |= is_epoch_end and config.checkpoints.keeps_epochs
-            is_due |= loop.is_new_best and config.checkpoints.result == "best"
-            if states is not None and (is_due or is_stopped):
-                loop.save(states)
-            if is_stopped and not is_last:
-                if states is not None:
-                    states.wait()
-                raise StopTraining(f"Stopped after step {loop.step} of {loop.total_steps}.")
+    @property
+    def _has_own_metrics(self) -> bool:
+        """Whether a subclass validates its own way: its metrics are known after a validation."""
+        return type(self).validate is not TrainRunner.validate
 
-    def _is_stopped(self, loop: TrainLoop) -> bool:
-        """Whether to stop now; several processes must all stop at the same step."""
-        if jax.process_count() == 1:
-            return self.should_stop()
-        if loop.step % self.train_config.curve.every_steps:
-            return False
-        from jax.experimental import multihost_utils
-
-        asked = np.array(self.should_stop())
-        return bool(np.any(multihost_utils.process_allgather(asked)))
-
-    def _result(self, loop: TrainLoop, states: TrainStates | None) -> TrainedModel:
-        if self.train_config.checkpoints.result == "last" or states is None:
-            return loop.model()
-        found = states.find(self.train_config.checkpoints.result)
-        return loop.model() if found is None else self._restored(loop, found)
-
-    def _chosen(self, loop: TrainLoop) -> ChosenState:
-        config = self.train_config
-        return ChosenState(
-            config.checkpoints.result,
-            loop.step,
-            loop.epoch + 1,
-            config.validation.monitor,
-            loop.monitored,
-        )
-
-    def _restored(self, loop: TrainLoop, found: StateEntry) -> TrainedModel:
-        loop.resume(found)
-        return loop.model()
-
-    def _states(self) -> TrainStates | None:
-        if self.checkpoint_directory is None:
-            return None
-        return TrainStates(self.checkpoint_directory, keep=self.train_config.checkpoints.keep)
-
-    def _check_parts(self) -> None:
-        self.actions = tuple(self.actions)
-        check_settings(self.model_config, self.train_config, self.actions, self.compute)
+    def _check_settings(self) -> None:
+        check_settings(self.model_config, self.train_config, tuple(self.actions), self.compute)
         if self.checkpoint_directory is None and self.train_config.checkpoints.result != "last":
             raise self.train_config.error(
                 "checkpoints",
@@ -232,20 +183,75 @@ class TrainRunner:
                 expected="'last' where there is no checkpoint directory",
                 got=f"{self.train_config.checkpoints.result!r}.",
             )
-        spec, hashes = self.hash_spec, self.model_config.hashes
-        expected = (hashes.num_user_hashes, hashes.num_item_hashes, hashes.num_author_hashes)
-        actual = (spec.user.num_hashes, spec.post.num_hashes, spec.author.num_hashes)
-        if expected != actual:
-            raise ValueError(
-                f"The model reads {expected} hashes per user, post and author; the hash "
-                f"specification has {actual}."
-            )
-        if self.start is None:
-            return
-        for name, ours, theirs in (
-            ("configuration", self.model_config, self.start.config),
-            ("hash specification", spec, self.start.hash_spec),
-            ("action list", self.actions, self.start.actions),
-        ):
-            if ours != theirs:
-                raise ValueError(f"The model to start from has another {name}: {theirs}.")
+
+    def _make_run(self) -> Run:
+        return Run(
+            model_config=self.model_config,
+            train_config=self.train_config,
+            hash_spec=self.hash_spec,
+            actions=tuple(self.actions),
+            source=self.source,
+            compute=self.compute,
+            start=self.start,
+        )
+
+    def _train(self, loop: TrainLoop, states: TrainStates | None) -> None:
+        config, progress, epochs = self.train_config, loop.progress, loop.run.epochs
+        while progress.step < epochs.num_steps and not loop.is_patience_over:
+            loop.run_step()
+            is_stopped = self._is_stopped(progress.step)
+            is_last = progress.step == epochs.num_steps
+            is_epoch_end = epochs.is_end(progress.step)
+            is_best = loop.is_validation_due and loop.validate(self.validate)
+            if progress.step % config.curve.every_steps == 0 or is_epoch_end:
+                point = loop.log_point(self.point)
+                if self.on_progress is not None and is_writer():
+                    self.on_progress(point)
+            # A short run is done again sooner than it is read back.
+            is_due = progress.step % config.checkpoint_every_steps == 0
+            is_due |= is_last and epochs.num_steps >= config.checkpoint_every_steps
+            is_due |= is_epoch_end and config.checkpoints.keeps_epochs
+            is_due |= is_best and config.checkpoints.result == "best"
+            if states is not None and (is_due or is_stopped):
+                loop.save(states, is_best=is_best)
+            if is_stopped and not is_last:
+                if states is not None:
+                    states.wait()
+                raise StopTraining(f"Stopped after step {progress.step} of {epochs.num_steps}.")
+
+    def _is_stopped(self, step: int) -> bool:
+        """Whether to stop after `step`; several processes must all stop at the same one."""
+        if jax.process_count() == 1:
+            return self.should_stop()
+        if step % self.train_config.curve.every_steps:
+            return False
+        from jax.experimental import multihost_utils
+
+        should_stop = np.array(self.should_stop())
+        return bool(np.any(multihost_utils.process_allgather(should_stop)))
+
+    def _result(self, loop: TrainLoop, states: TrainStates | None) -> TrainedModel:
+        if self.train_config.checkpoints.result == "last" or states is None:
+            return loop.model()
+        state = states.find(self.train_config.checkpoints.result)
+        return loop.model() if state is None else _model_of(loop, state)
+
+    def _model_state(self, loop: TrainLoop) -> ChosenState:
+        config, progress = self.train_config, loop.progress
+        return ChosenState(
+            name=config.checkpoints.result,
+            step=progress.step,
+            epoch=loop.run.epochs.epoch_of(progress.step) + 1,
+            monitor=config.validation.monitor,
+            value=progress.value_of(config.validation.monitor),
+        )
+
+    def _states(self) -> TrainStates | None:
+        if self.checkpoint_directory is None:
+            return None
+        return TrainStates(self.checkpoint_directory, keep=self.train_config.checkpoints.keep)
+
+
+def _model_of(loop: TrainLoop, state: StateEntry) -> TrainedModel:
+    loop.resume(state)
+    return loop.model()

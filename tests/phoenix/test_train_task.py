@@ -75,7 +75,7 @@ def test_posts_are_drawn_from_all_that_were_shown_and_nobody_did_anything_with_t
     negatives = NegativesConfig(global_per_row=5)
     made = task(RETRIEVAL, negatives=negatives, seed=1)
     windows = padded(world(4).windows, 6)
-    first, again, later = (made.batch(windows, step) for step in (3, 3, 4))
+    first, again, later = (made.make_batch(windows, step) for step in (3, 3, 4))
     hashes = first.inputs.candidate_post_hashes
     assert hashes.shape[1] == 8 + 5
     np.testing.assert_array_equal(hashes[:, :8], windows.candidate_post_hashes)
@@ -106,4 +106,4 @@ def test_a_window_counts_half_as_much_after_the_half_life():
     made = task(RANKER, recency_half_life_days=2.0)
     days = np.array([4, 0, 2, 3], np.int64)
     windows = padded(world(4).windows._replace(starts_at=days * 86_400_000), 5)
-    np.testing.assert_allclose(made.batch(windows, 0).weights, [1, 0.25, 0.5, 2**-0.5, 0])
+    np.testing.assert_allclose(made.make_batch(windows, 0).weights, [1, 0.25, 0.5, 2**-0.5, 0])

@@ -1,0 +1,180 @@
+"""One training run: its parts, which fix every bit of what comes out, and whether they fit."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import haiku as hk
+import jax
+import numpy as np
+
+from phoenix.batches import WindowSource
+from phoenix.checkpoint import described
+from phoenix.embedding import EmbeddingTables
+from phoenix.hashing import KINDS, HashSpec
+from phoenix.input_pipeline import BatchOrder, Epochs
+from phoenix.model_runners import ModelConfig
+from phoenix.train_config import ComputeConfig, TrainConfig
+from phoenix.train_states import StateEntry
+from phoenix.trained import TrainedModel, trained_model
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """The parts of one run. Equal parts give equal bits, on whatever they are computed.
+
+    Raises:
+      ConfigError: If there is nothing to validate on where the configuration asks for it.
+      ValueError: If the parts do not fit together, or the source has no window to train on.
+    """
+
+    model_config: ModelConfig
+    train_config: TrainConfig
+    hash_spec: HashSpec
+    actions: tuple[str, ...]
+    source: WindowSource
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
+    start: TrainedModel | None = None  # Warm start: its parameters, rows and accumulators.
+    identity: str = field(init=False)  # Digest of the other parts but `compute`; samples the data.
+
+    def __post_init__(self) -> None:
+        self._check_hashes()
+        self._check_start()
+        self._check_sizes()
+        object.__setattr__(self, "identity", self._digest())
+
+    @cached_property
+    def num_windows(self) -> int:
+        """The windows of the source, those held out included."""
+        return sum(self.source.chunk_sizes)
+
+    @cached_property
+    def num_train(self) -> int:
+        """The windows to train on: the first ones of the source."""
+        return self.num_windows - int(self.num_windows * self.train_config.validation.fraction)
+
+    @cached_property
+    def epochs(self) -> Epochs:
+        """The batches of the run, in their order."""
+        config = self.train_config
+        order = BatchOrder.of(
+            self.source,
+            self.num_train,
+            seed=config.seed,
+            batch_size=config.batch_size,
+            shuffle_windows=config.input.shuffle_windows,
+            length_buckets=config.input.length_buckets,
+        )
+        return Epochs.of(order, config.epochs)
+
+    @property
+    def table_sizes(self) -> list[int]:
+        """The number of rows of each table."""
+        return [getattr(self.hash_spec, kind).num_rows for kind in KINDS]
+
+    def description(self) -> dict[str, Any]:
+        """What a training state says of the run it belongs to; JSON values."""
+        config = self.train_config
+        return {
+            **described(self.model_config, self.actions, self.hash_spec, config.seed),
+            "identity": self.identity,
+            "train_config": config.to_dict(),
+        }
+
+    def check_state(self, state: StateEntry) -> None:
+        """Checks that a training state belongs to this run.
+
+        Raises:
+          ValueError: If it does not; says what differs.
+        """
+        if state.progress["identity"] == self.identity:
+            return
+        ours = self.description()
+        del ours["identity"]  # Which differs, but tells nobody why.
+        raise ValueError(
+            f"{state.path}: the training state belongs to a run with another configuration, "
+            f"data or starting model: {_differences(ours, state.progress)}."
+        )
+
+    def model(self, params: hk.Params, tables: EmbeddingTables) -> TrainedModel:
+        """Returns the model of these weights."""
+        return trained_model(
+            self.model_config,
+            params,
+            tables,
+            actions=self.actions,
+            hash_spec=self.hash_spec,
+            seed=self.train_config.seed,
+        )
+
+    def _check_hashes(self) -> None:
+        spec, hashes = self.hash_spec, self.model_config.hashes
+        expected = (hashes.num_user_hashes, hashes.num_item_hashes, hashes.num_author_hashes)
+        actual = (spec.user.num_hashes, spec.post.num_hashes, spec.author.num_hashes)
+        if expected != actual:
+            raise ValueError(
+                f"The model reads {expected} hashes per user, post and author; the hash "
+                f"specification has {actual}."
+            )
+
+    def _check_start(self) -> None:
+        if self.start is None:
+            return
+        for name, ours, theirs in (
+            ("configuration", self.model_config, self.start.config),
+            ("hash specification", self.hash_spec, self.start.hash_spec),
+            ("action list", self.actions, self.start.actions),
+        ):
+            if ours != theirs:
+                raise ValueError(f"The model to start from has another {name}: {theirs}.")
+
+    def _check_sizes(self) -> None:
+        if self.num_train < 1:
+            raise ValueError(f"There is no window to train on: the source has {self.num_windows}.")
+        self.train_config.check(
+            not self.train_config.is_validated or self.num_train < self.num_windows,
+            "validation",
+            "fraction",
+            expected=f"0, or a window to validate on among {self.num_windows}",
+            got=self.train_config.validation.fraction,
+        )
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        sizes = list(self.source.chunk_sizes)
+        parts = [
+            type(self.model_config).__name__,
+            self.model_config.to_dict(),
+            self.train_config.to_dict(),
+            self.hash_spec.digest(),
+            self.actions,
+            sizes,
+        ]
+        digest.update(json.dumps(parts, sort_keys=True).encode())
+        # A sample, because a digest of all windows would cost as much as an epoch of input.
+        chunks = [chunk for chunk, size in enumerate(sizes) if size]
+        for chunk in sorted({chunks[0], chunks[-1]}):
+            sample = np.unique([0, sizes[chunk] // 2, sizes[chunk] - 1])
+            for array in self.source.read(chunk).rows(sample):
+                digest.update(np.ascontiguousarray(array).tobytes())
+        # Else they follow from the seed, but for the last bit on another kind of processor.
+        if self.start is not None:
+            for leaf in jax.tree.leaves(self.start.params):
+                digest.update(np.asarray(leaf).tobytes())
+        return digest.hexdigest()
+
+
+def _differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> str:
+    """The fields that differ, with both values; the data or the start where none does."""
+    differing = []
+    for name, value in ours.items():
+        other = theirs.get(name)
+        if value == other:
+            continue
+        if isinstance(value, dict) and isinstance(other, dict):
+            differing.append(_differences(value, other, f"{prefix}{name}."))
+        else:
+            differing.append(f"`{prefix}{name}` expected {value!r:.80}, got {other!r:.80}")
+    return "; ".join(differing[:5]) or "the windows or the starting weights differ"
