@@ -90,9 +90,13 @@ def check_settings(
     Placement.of(compute)
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(kw_only=True)
 class TrainRunner:
-    """Trains one model on one source; `run` may be called once.
+    """Trains one model on one source, once.
 
     Override `validate` or `point` to add metrics of your own: what they return is in the curve, can
     be monitored for early stopping and the best checkpoint, and is tracked.
@@ -107,7 +111,8 @@ class TrainRunner:
     start: TrainedModel | None = None  # Warm start: its parameters, rows and accumulators.
     checkpoint_directory: Path | None = None  # Resumes from what is there.
     on_progress: Callable[[Progress], None] | None = None
-    should_stop: Callable[[], bool] = bool  # Asked after every step; never, by default.
+    should_stop: Callable[[], bool] = _never  # Asked after every step.
+    _has_started: bool = field(default=False, init=False, repr=False, compare=False)
 
     def validate(self, held_out: HeldOut) -> dict[str, float]:
         """Returns metrics of the windows that are held out, by default all of the objective."""
@@ -129,11 +134,15 @@ class TrainRunner:
             validation is not finite.
           StopTraining: If `should_stop` said so.
           OSError: If a training state could not be written; older ones are untouched.
+          RuntimeError: If this runner has trained before.
         """
+        if self._has_started:
+            raise RuntimeError("This runner has trained before: make another one to train again.")
         self._check_settings()
         loop = TrainLoop(self._make_run())
         if self.train_config.is_validated and not self._has_own_metrics:
             loop.check_monitor()
+        self._has_started = True
         states = self._states()
         if states is not None and (newest := states.find()) is not None:
             loop.resume(newest)

@@ -113,17 +113,17 @@ def untrained(config):
 def train_config(config, **options) -> TrainConfig:
     """How to train the model of `config`; of a part of it, options say what differs."""
     is_ranker = isinstance(config, PhoenixModelConfig)
-    kind = RankerTrainConfig if is_ranker else RetrievalTrainConfig
-    values = kind().to_dict()
+    settings = RankerTrainConfig if is_ranker else RetrievalTrainConfig
+    values = settings().to_dict()
     if not is_ranker:
         values["positive_actions"] = ["like"]
     for name, value in options.items():
         values[name] = {**values[name], **value} if isinstance(value, dict) else value
-    return kind.from_dict(values)
+    return settings.from_dict(values)
 
 
-def runner(config, windows, **options) -> TrainRunner:
-    """A runner for `config`; `options` are fields of the runner, or as for `train_config`."""
+def runner(config, windows, *, kind=TrainRunner, **options) -> TrainRunner:
+    """A runner of a kind for `config`; `options` are fields of it, or as for `train_config`."""
     fields = {"start", "checkpoint_directory", "on_progress", "should_stop", "compute"}
     fields |= {"hash_spec", "actions", "source"}
     own = {name: options.pop(name) for name in fields & options.keys()}
@@ -133,7 +133,7 @@ def runner(config, windows, **options) -> TrainRunner:
         "weight_decay": 1e-3,
     }
     parts = {"hash_spec": SPEC, "actions": ACTIONS, "source": InMemoryWindows(windows)}
-    return TrainRunner(
+    return kind(
         model_config=config,
         train_config=train_config(config, **{**defaults, **options}),
         **{**parts, **own},

@@ -320,8 +320,7 @@ def test_last_windows_are_held_out_for_validation():
             held_out.extend(window for part in held.windows() for window in part.user_ids)
             return super().validate(held)
 
-    whole = runner(RANKER, SMALL, validation={"fraction": 0.25})
-    result = Recording(**vars(whole)).run()
+    result = runner(RANKER, SMALL, kind=Recording, validation={"fraction": 0.25}).run()
     assert held_out == SMALL.user_ids[150:].tolist()
     first = runner(RANKER, SMALL.rows(slice(150))).run()
     assert_same_bits(result.model, first.model)
@@ -368,16 +367,27 @@ def test_a_subclass_adds_a_metric_that_can_be_monitored(tmp_path):
         "validation": {"fraction": 0.2, "monitor": "bias"},
         "checkpoints": {"result": "best"},
     }
-    whole = WithBias(**vars(runner(RANKER, SMALL, checkpoint_directory=tmp_path, **options)))
+    whole = runner(RANKER, SMALL, kind=WithBias, checkpoint_directory=tmp_path, **options)
     result = whole.run()
     biases = [point["bias"] for point in result.curve if "bias" in point]
     assert len(biases) == 3
-    best = WithBias(**vars(whole)).checkpoint("best")
+    best = runner(RANKER, SMALL, **options).checkpoint("best")
     assert_same_bits(best, result.model)
     held_out = SMALL.rows(slice(160, None))
     assert best.predict(held_out)[..., 0].mean() == pytest.approx(min(biases), rel=1e-5)
     with pytest.raises(CheckpointError, match=r"expected a checkpoint 'epoch_2'; there are last"):
         whole.checkpoint("epoch_2")
+
+
+def test_a_runner_trains_once(tmp_path):
+    refused = runner(RANKER, SMALL, epochs=2, checkpoints={"result": "epoch_1"})
+    for _ in range(2):  # Nothing was trained: it may be asked again.
+        with pytest.raises(ConfigError, match="no checkpoint directory"):
+            refused.run()
+    refused.checkpoint_directory = tmp_path
+    refused.run()
+    with pytest.raises(RuntimeError, match="has trained before"):
+        refused.run()
 
 
 def test_training_stops_when_nothing_gets_better():
