@@ -22,7 +22,7 @@ import numpy as np
 from phoenix import losses
 from phoenix.batches import WindowSource, batch_generator, model_inputs
 from phoenix.hashing import HashSpec
-from phoenix.objectives import log_temperature_of, with_temperature
+from phoenix.objectives import Network, log_temperature_of, with_temperature
 from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.windows import Windows
@@ -232,7 +232,7 @@ class NextItemObjective:
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns the initial parameters of both towers, and of the temperature of a cosine."""
-        params = jax.jit(hk.transform(self._vectors).init)(jax.random.key(seed), batch, rows)
+        params = Network(self._vectors).initial_params(seed, batch, rows)
         if self.config.similarity == "product":
             return params
         return with_temperature(params)
@@ -241,8 +241,7 @@ class NextItemObjective:
         self, params: hk.Params, rows: RecsysEmbeddings, batch: NextItemBatch
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
         """See `losses.listed_softmax`; features are dropped as the trunk is configured."""
-        key = None if batch.seeds is None else jax.random.key(batch.seeds[0])
-        queries, posts = hk.transform(self._vectors).apply(params, key, batch.inputs, rows)
+        queries, posts = Network(self._vectors).output(params, batch, rows)
         scalars = {}
         if self.config.similarity == "cosine":
             log_temperature = log_temperature_of(params)

@@ -4,9 +4,9 @@ Glossary of shapes:
   B: batch, C: candidates, A: actions, D: vector size.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import haiku as hk
 import jax
@@ -39,7 +39,22 @@ _RECALL_AT = 10  # Of a positive against the negatives of its batch.
 
 
 # Scalars to log as they are, and states of `phoenix.mergeable_metrics` to be added up.
-Observed = Mapping[str, Any]
+Observed = dict[str, Any]
+Output = TypeVar("Output")
+
+
+class SeededBatch(Protocol):
+    """Of a batch, what a forward pass reads."""
+
+    @property
+    def inputs(self) -> RecsysBatch:
+        """What the model reads."""
+        ...
+
+    @property
+    def seeds(self) -> np.ndarray | None:
+        """`[B]` uint32, all equal: of what is dropped; None drops nothing."""
+        ...
 
 
 class Objective(Protocol):
@@ -60,6 +75,27 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True)
+class Network(Generic[Output]):
+    """The modules of a model as pure functions of parameters and looked-up rows."""
+
+    function: Callable[[RecsysBatch, RecsysEmbeddings], Output]  # Makes the modules.
+
+    def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
+        """Returns initial parameters; only the shapes of the arrays matter."""
+        return jax.jit(self._transformed.init)(jax.random.key(seed), batch, rows)
+
+    def output(self, params: hk.Params, batch: SeededBatch, rows: RecsysEmbeddings) -> Output:
+        """Returns the output for a batch of training, of which features may be dropped."""
+        # All seeds are equal: rows stand for the batch, so that it can be split over devices.
+        key = None if batch.seeds is None else jax.random.key(batch.seeds[0])
+        return self._transformed.apply(params, key, batch.inputs, rows)
+
+    @property
+    def _transformed(self) -> hk.Transformed:
+        return hk.transform(self.function)
+
+
+@dataclass(frozen=True)
 class RankingObjective:
     """What users do with real candidates, per action, and how long they stay."""
 
@@ -73,7 +109,7 @@ class RankingObjective:
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns the initial parameters of the ranker."""
-        return jax.jit(hk.transform(self._output).init)(jax.random.key(seed), batch, rows)
+        return Network(self._output).initial_params(seed, batch, rows)
 
     def loss(
         self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
@@ -88,53 +124,74 @@ class RankingObjective:
         The dwell time is learned in units of 30 s, clipped to [0, 1]. Where the model has gates of
         features, `phoenix.feature_gates` says what is added.
         """
-        key = None if batch.seeds is None else jax.random.key(batch.seeds[0])
-        output = hk.transform(self._output).apply(params, key, batch.inputs, rows)
+        output = Network(self._output).output(params, batch, rows)
         exists = _candidate_mask(batch)
+        weights = self._weights(batch, exists)
+        value = self._action_loss(output.logits, batch.labels, exists, weights)
+        observed = _observed_actions(output.logits, batch.labels, exists)
+        if self.config.gated_features:
+            penalty, kept = self._gate_penalty(params, len(exists))
+            value, observed = value + penalty, observed | kept
+        if self.dwell != "none":
+            error, dwell = self._dwell_loss(output.continuous, batch, exists, weights)
+            value, observed = value + self.dwell_weight * error, observed | dwell
+        return value, observed
+
+    def _weights(self, batch: TrainBatch, exists: jax.Array) -> jax.Array:
+        """`[B, C]` by how much each impression counts: its window's weight over its propensity."""
         weights = jnp.broadcast_to(batch.weights[:, None], exists.shape)
         if self.popularity_power:
             # Means are weighted, so a common factor is free: no weight of a real post overflows.
             logarithms = jnp.where(exists, batch.log_frequencies, 0.0)
             weights *= jnp.exp(self.popularity_power * (jnp.min(logarithms) - logarithms))
-        value = losses.multi_label(
-            output.logits,
-            batch.labels,
+        return weights
+
+    def _action_loss(
+        self, logits: jax.Array, labels: np.ndarray, exists: jax.Array, weights: jax.Array
+    ) -> jax.Array:
+        return losses.multi_label(
+            logits,
+            labels,
             focal_gammas=np.array(self.focal_gammas, np.float32),
             jrc_shares=np.array(self.jrc_shares, np.float32),
             where=exists[..., None],
             weights=weights[..., None] * np.array(self.action_weights, np.float32),
         )
-        counted = jnp.broadcast_to(exists[..., None], output.logits.shape)
-        examples = [
-            jnp.reshape(part, (-1, part.shape[-1]))
-            for part in (batch.labels, jax.nn.sigmoid(output.logits.astype(jnp.float32)), counted)
-        ]
-        observed: dict[str, Any] = {
-            "actions": Sums.of(*examples),
-            "scores": ScoreBins.of(*examples),
-        }
-        if self.config.gated_features:
-            kept = kept_shares(params[_RANKER_MODULE], self.config.gated_features)
-            share = self.config.variational_dropout / len(exists)
-            value += share * sum(kept.values(), jnp.float32(0))
-            observed |= {f"kept_{group}": kept_share for group, kept_share in kept.items()}
-        if self.dwell == "none":
-            return value, observed
+
+    def _gate_penalty(self, params: hk.Params, num_rows: int) -> tuple[jax.Array, Observed]:
+        """The penalty in `phoenix.feature_gates` for B rows, and the share that each gate keeps."""
+        kept = kept_shares(params[_RANKER_MODULE], self.config.gated_features)
+        share = self.config.variational_dropout / num_rows
+        penalty = share * sum(kept.values(), jnp.float32(0))
+        return penalty, {f"kept_{group}": kept_share for group, kept_share in kept.items()}
+
+    def _dwell_loss(
+        self, times: jax.Array | None, batch: TrainBatch, exists: jax.Array, weights: jax.Array
+    ) -> tuple[jax.Array, Observed]:
+        """The loss of `[B, C, 1]` predicted dwell times in units of 30 s, and their metrics."""
+        assert times is not None  # `objective_of` checks that the model has the head.
+        predicted = times[..., 0]
         error = losses.absolute_error if self.dwell == "absolute_error" else losses.squared_error
         targets = scaled_dwell(batch.dwell_seconds)
-        predicted = output.continuous[..., 0]
-        dwell = error(predicted, targets, where=exists, weights=weights)
-        observed["dwell_loss"] = dwell
-        observed["dwell"] = Deviations.of(
+        value = error(predicted, targets, where=exists, weights=weights)
+        deviations = Deviations.of(
             DWELL_SCALE_SECONDS * jnp.ravel(targets),
             DWELL_SCALE_SECONDS * jnp.ravel(predicted),
             jnp.ravel(exists),
             largest=DWELL_SCALE_SECONDS,
         )
-        return value + self.dwell_weight * dwell, observed
+        return value, {"dwell_loss": value, "dwell": deviations}
 
     def _output(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> RecsysModelOutput:
         return self.config.make()(batch, rows)
+
+
+class _SoftmaxMasks(NamedTuple):
+    """The masks of `losses.sampled_softmax`, by its names."""
+
+    is_positive: jax.Array
+    is_other: jax.Array
+    is_negative: jax.Array | None
 
 
 @dataclass(frozen=True)
@@ -148,7 +205,7 @@ class RetrievalObjective:
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns the initial parameters of both towers and of the losses."""
-        params = jax.jit(hk.transform(self._vectors).init)(jax.random.key(seed), batch, rows)
+        params = Network(self._vectors).initial_params(seed, batch, rows)
         if self.impressions_weight:
             # At first every action is rare and speaks for a post; what does not is soon learned.
             ones = jnp.ones(len(self.is_positive_action))
@@ -166,49 +223,54 @@ class RetrievalObjective:
         a of all that was shown: w times `losses.multi_label` of slope_a * s + bias_a is added, with
         both learned. The softmax alone learns from positives, and what was shown in vain says more.
         """
-        transformed = hk.without_apply_rng(hk.transform(self._vectors))
-        users, posts = transformed.apply(params, batch.inputs, rows)
-        log_temperature = log_temperature_of(params)
-        flat_posts = posts.reshape(-1, posts.shape[-1]).astype(jnp.float32)
-        scores = users.astype(jnp.float32) @ flat_posts.T
+        scores = self._scores(params, batch, rows)
         logits = losses.corrected_logits(
             scores,
             log_frequencies=batch.log_frequencies.reshape(-1),
-            log_temperature=log_temperature,
+            log_temperature=log_temperature_of(params),
         )
-        exists, keys = _candidate_mask(batch), jnp.asarray(batch.inputs.candidate_post_hashes)
-        is_chosen = (batch.labels > 0) & np.array(self.is_positive_action)
-        is_positive = exists & jnp.any(is_chosen, axis=-1)
-        num_shown = keys.shape[1] - self.negatives.global_per_row
-        is_drawn = exists & (np.arange(keys.shape[1]) >= num_shown)
-        is_other = losses.negatives_of_others(keys, exists if self.negatives.in_batch else is_drawn)
-        is_negative = None
-        if self.negatives.global_per_row or self.negatives.hard_per_row:
-            is_rejected = exists & ~is_drawn & ~is_positive
-            own = losses.own_logits(logits)
-            is_hard = losses.hardest(own, is_rejected, self.negatives.hard_per_row)
-            is_negative = losses.own_negatives(keys, is_drawn | is_hard, is_positive)
-        value = losses.sampled_softmax(
-            logits,
-            is_positive=is_positive,
-            is_other=is_other,
-            is_negative=is_negative,
-            weights=batch.weights,
-        )
+        masks = self._masks(batch, logits)
+        value = losses.sampled_softmax(logits, **masks._asdict(), weights=batch.weights)
         if self.impressions_weight:
-            learned = params[_IMPRESSIONS_MODULE]
-            own = losses.own_logits(scores) / losses.temperature(log_temperature)
-            value += self.impressions_weight * losses.multi_label(
-                own[..., None] * learned["slopes"] + learned["biases"],
-                batch.labels,
-                where=(exists & ~is_drawn)[..., None],
-                weights=batch.weights[:, None, None],
-            )
-        found = losses.recall_in_batch(logits, is_other, is_positive=is_positive, k=_RECALL_AT)
-        return value, {
-            "temperature": jnp.exp(log_temperature),
-            f"recall_at_{_RECALL_AT}": WeightedMean.of(found),
-        }
+            value += self.impressions_weight * self._impressions_loss(params, batch, scores)
+        return value, _observed_softmax(params, logits, masks)
+
+    def _scores(self, params: hk.Params, batch: TrainBatch, rows: RecsysEmbeddings) -> jax.Array:
+        """`[B, B * C]` float32 similarity of each user and every candidate of the batch."""
+        users, posts = Network(self._vectors).output(params, batch, rows)
+        flat_posts = posts.reshape(-1, posts.shape[-1]).astype(jnp.float32)
+        return users.astype(jnp.float32) @ flat_posts.T
+
+    def _is_drawn(self, exists: jax.Array) -> jax.Array:
+        """`[B, C]` whether a candidate was drawn from the corpus, and never shown."""
+        num_shown = exists.shape[1] - self.negatives.global_per_row
+        return exists & (np.arange(exists.shape[1]) >= num_shown)
+
+    def _masks(self, batch: TrainBatch, logits: jax.Array) -> _SoftmaxMasks:
+        exists, keys = _candidate_mask(batch), jnp.asarray(batch.inputs.candidate_post_hashes)
+        has_action = (batch.labels > 0) & np.array(self.is_positive_action)
+        is_positive = exists & jnp.any(has_action, axis=-1)
+        is_drawn = self._is_drawn(exists)
+        is_other = losses.negatives_of_others(keys, exists if self.negatives.in_batch else is_drawn)
+        if not self.negatives.global_per_row and not self.negatives.hard_per_row:
+            return _SoftmaxMasks(is_positive, is_other, None)
+        is_rejected = exists & ~is_drawn & ~is_positive
+        own = losses.own_logits(logits)
+        is_hard = losses.hardest(own, is_rejected, self.negatives.hard_per_row)
+        is_negative = losses.own_negatives(keys, is_drawn | is_hard, is_positive)
+        return _SoftmaxMasks(is_positive, is_other, is_negative)
+
+    def _impressions_loss(
+        self, params: hk.Params, batch: TrainBatch, scores: jax.Array
+    ) -> jax.Array:
+        exists, learned = _candidate_mask(batch), params[_IMPRESSIONS_MODULE]
+        own = losses.own_logits(scores) / losses.temperature(log_temperature_of(params))
+        return losses.multi_label(
+            own[..., None] * learned["slopes"] + learned["biases"],
+            batch.labels,
+            where=(exists & ~self._is_drawn(exists))[..., None],
+            weights=batch.weights[:, None, None],
+        )
 
     def _vectors(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> tuple[jax.Array, jax.Array]:
         model = self.config.make()
@@ -277,6 +339,26 @@ def with_temperature(params: hk.Params) -> hk.Params:
 def log_temperature_of(params: hk.Params) -> jax.Array:
     """Returns the logarithm of the temperature that `with_temperature` added."""
     return jnp.asarray(params[_TEMPERATURE_MODULE]["log_temperature"])
+
+
+def _observed_actions(logits: jax.Array, labels: np.ndarray, exists: jax.Array) -> Observed:
+    """States of the metrics of all actions, over the candidates that exist."""
+    counted = jnp.broadcast_to(exists[..., None], logits.shape)
+    examples = [
+        jnp.reshape(part, (-1, part.shape[-1]))
+        for part in (labels, jax.nn.sigmoid(logits.astype(jnp.float32)), counted)
+    ]
+    return {"actions": Sums.of(*examples), "scores": ScoreBins.of(*examples)}
+
+
+def _observed_softmax(params: hk.Params, logits: jax.Array, masks: _SoftmaxMasks) -> Observed:
+    recall = losses.recall_in_batch(
+        logits, masks.is_other, is_positive=masks.is_positive, k=_RECALL_AT
+    )
+    return {
+        "temperature": jnp.exp(log_temperature_of(params)),
+        f"recall_at_{_RECALL_AT}": WeightedMean.of(recall),
+    }
 
 
 def _candidate_mask(batch: TrainBatch) -> jax.Array:
