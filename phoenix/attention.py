@@ -170,7 +170,7 @@ class MultiHeadAttention(hk.Module):
         num_kv_heads: int,
         key_size: int,
         *,
-        with_bias: bool = True,  # noqa: ARG002 - the public signature
+        with_bias: bool = True,
         value_size: int | None = None,
         model_size: int | None = None,
         attn_output_multiplier: float = 1.0,
@@ -183,7 +183,8 @@ class MultiHeadAttention(hk.Module):
           num_q_heads: H * G.
           num_kv_heads: H; must divide `num_q_heads`.
           key_size: K, even.
-          with_bias: Accepted for the public signature; the maps never have a bias.
+          with_bias: Not read. The public signature has it, true by default, and the public maps
+            have no bias for all that.
           value_size: V, K by default.
           model_size: D of the result, `key_size * num_q_heads` by default.
           attn_output_multiplier: Factor of the logits; `1 / sqrt(K)` is usual.
@@ -193,6 +194,7 @@ class MultiHeadAttention(hk.Module):
         Raises:
           ValueError: If `num_kv_heads` does not divide `num_q_heads`.
         """
+        del with_bias  # Nothing to refuse: true is the public default, without a bias.
         super().__init__(name=name)
         if num_q_heads % num_kv_heads:
             raise ValueError(
@@ -231,20 +233,21 @@ class MultiHeadAttention(hk.Module):
             )
         if mask.ndim != 4 or mask.shape[1] != 1:
             raise ValueError(f"`mask`: expected [B or 1, 1, Q or 1, T or 1], got {mask.shape}.")
-        keys = rotate(self._heads(key, "key"), self._places(key))
-        known = heads_first(KeysValues(keys, self._heads(value, "value")))
+        keys = rotate(self._keys(key), self._places(key))
+        known = heads_first(KeysValues(keys, self._values(value)))
         queries = self.queries(query, self._places(query))
         return self.attend(queries, known, attention_bias(mask[:, :, None]))
 
     @hk.name_like("__call__")
     def keys_values(self, x: jax.Array, places: Rotation) -> KeysValues:
         """Keys and values of `x` `[B, T, D]`, rotated to their places, `[B, T, H, ...]`."""
-        return KeysValues(rotate(self._heads(x, "key"), places), self._heads(x, "value"))
+        return KeysValues(rotate(self._keys(x), places), self._values(x))
 
     @hk.name_like("__call__")
     def queries(self, x: jax.Array, places: Rotation) -> jax.Array:
         """Queries `[B, Q, H, G, K]` of `x` `[B, Q, D]`, rotated to their places."""
-        heads = rotate(self._heads(x, "query"), places)  # [B, Q, H*G, K]
+        num_heads = self.num_kv_heads * self.group_size
+        heads = rotate(self._heads(x, "query", num_heads, self.key_size), places)  # [B, Q, H*G, K]
         return heads.reshape(*x.shape[:2], self.num_kv_heads, self.group_size, self.key_size)
 
     @hk.name_like("__call__")
@@ -314,12 +317,20 @@ class MultiHeadAttention(hk.Module):
         return rotation(np.arange(x.shape[1]), self.key_size)
 
     @hk.transparent
-    def _heads(self, x: jax.Array, name: str) -> jax.Array:
-        """Projects `[B, T, D]` to `[B, T, heads, size]` by the map called `name`."""
-        size = self.value_size if name == "value" else self.key_size
-        heads = self.num_kv_heads * (self.group_size if name == "query" else 1)
-        projected = Linear(heads * size, with_bias=False, init=self.init, name=name)(x)
-        return projected.reshape(*x.shape[:-1], heads, size)
+    def _keys(self, x: jax.Array) -> jax.Array:
+        """`[B, T, H, K]` of `x` `[B, T, D]`, not rotated."""
+        return self._heads(x, "key", self.num_kv_heads, self.key_size)
+
+    @hk.transparent
+    def _values(self, x: jax.Array) -> jax.Array:
+        """`[B, T, H, V]` of `x` `[B, T, D]`."""
+        return self._heads(x, "value", self.num_kv_heads, self.value_size)
+
+    @hk.transparent
+    def _heads(self, x: jax.Array, name: str, num_heads: int, size: int) -> jax.Array:
+        """Projects `[B, T, D]` to `[B, T, num_heads, size]` by the map called `name`."""
+        projected = Linear(num_heads * size, with_bias=False, init=self.init, name=name)(x)
+        return projected.reshape(*x.shape[:-1], num_heads, size)
 
     @hk.transparent
     def _weighted_values(
