@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from phoenix.config import JsonConfig
+from phoenix.inputs import InputConfig
 from phoenix.recsys_model import RecsysBatch
 from phoenix.windows import Windows, age_minutes, unpack_actions
 
@@ -183,7 +183,7 @@ def padded(windows: Windows, num_rows: int) -> Windows:
     )
 
 
-def model_inputs(windows: Windows, actions: Sequence[str], config: JsonConfig) -> RecsysBatch:
+def model_inputs(windows: Windows, actions: Sequence[str], config: InputConfig) -> RecsysBatch:
     """Returns what a model of `config` reads of `windows`, optional inputs included.
 
     Args:
@@ -192,9 +192,9 @@ def model_inputs(windows: Windows, actions: Sequence[str], config: JsonConfig) -
       config: Of the ranker or the retrieval model.
     """
     batch = to_batch(windows, len(actions))
-    if getattr(config, "has_dwell", False):
+    if config.has_dwell:
         batch = batch._replace(history_dwell_seconds=windows.history_dwell_seconds)
-    if getattr(config, "has_post_age", False):
+    if config.has_post_age:
         batch = batch._replace(
             history_post_age_minutes=age_minutes(
                 windows.history_shown_at, windows.history_created_at
@@ -203,9 +203,9 @@ def model_inputs(windows: Windows, actions: Sequence[str], config: JsonConfig) -
                 windows.candidate_shown_at, windows.candidate_created_at
             ),
         )
-    if getattr(config, "user_attributes", ()):
+    if config.user_attributes:
         batch = batch._replace(user_attributes=windows.user_attributes)
-    if getattr(config, "post_attributes", ()):
+    if config.post_attributes:
         batch = batch._replace(
             history_attributes=windows.history_attributes,
             candidate_attributes=windows.candidate_attributes,

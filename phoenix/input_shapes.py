@@ -14,6 +14,7 @@ import numpy as np
 
 from phoenix.attributes import width
 from phoenix.inputs import InputConfig, RecsysBatch, RecsysEmbeddings
+from phoenix.recsys_model import PhoenixModelConfig
 
 # Users and histories; candidates by their ids alone; what else the ranker reads of them.
 Part = Literal["context", "posts", "candidates"]
@@ -60,7 +61,8 @@ def check_inputs(
             raise TypeError(f"Expected a {kind.__name__}, got a {type(inputs).__name__}.")
     sizes = {
         "D": config.emb_size,
-        "A": getattr(config, "num_actions", None),
+        # The retrieval model predicts no actions: its histories may have any number of them.
+        "A": config.num_actions if isinstance(config, PhoenixModelConfig) else None,
         "U": width(config.user_attributes),
         "P": width(config.post_attributes),
         "nu": config.hashes.num_user_hashes,
