@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from phoenix.inputs import InputConfig
-from phoenix.recsys_model import RecsysBatch
+from phoenix.batch import RecsysBatch
+from phoenix.input_config import InputConfig
 from phoenix.windows import Windows, age_minutes, unpack_actions
 
 _SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from phoenix.attributes import width
-from phoenix.inputs import InputConfig, RecsysBatch, RecsysEmbeddings
+from phoenix.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.input_config import InputConfig
 from phoenix.recsys_model import PhoenixModelConfig
 
 # Users and histories; candidates by their ids alone; what else the ranker reads of them.

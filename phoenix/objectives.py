@@ -16,8 +16,8 @@ import numpy as np
 from phoenix import losses
 from phoenix.batches import TrainBatch
 from phoenix.config import check
+from phoenix.event_vectors import scaled_dwell
 from phoenix.feature_gates import kept_shares
-from phoenix.inputs import scaled_dwell
 from phoenix.loss_config import DwellLoss, NegativesConfig
 from phoenix.mergeable_metrics import Deviations, ScoreBins, Sums, WeightedMean
 from phoenix.model_runners import ModelConfig

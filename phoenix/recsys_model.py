@@ -7,28 +7,24 @@ Glossary of shapes:
 """
 
 import dataclasses
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import haiku as hk
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.attributes import Attribute
+from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.config import check, check_counts, float_dtype, is_number
+from phoenix.factorization import candidate_factors, joint_factors, user_factor
 from phoenix.grok import Context, RMSNorm, Transformer, TransformerConfig
+from phoenix.input_config import GATED_FEATURES, HashConfig, InputConfig, WidthConfig
 from phoenix.inputs import (
-    HashConfig,
-    InputConfig,
-    RecsysBatch,
-    RecsysEmbeddings,
     block_candidate_reduce,
     block_history_reduce,
     block_user_reduce,
-    candidate_factors,
     candidate_tokens,
     context_tokens,
-    user_factor,
 )
 
 __all__ = [
@@ -45,7 +41,7 @@ __all__ = [
 
 
 class RecsysModelOutput(NamedTuple):
-    """What the ranker says about each candidate.
+    """Predictions of the ranker for each candidate.
 
     Rows of padded candidates are finite and mean nothing; drop them by the candidate mask.
     """
@@ -55,51 +51,31 @@ class RecsysModelOutput(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class PhoenixModelConfig(InputConfig):
-    """Sizes and options of the ranker. The fields up to the vocabulary size are the public ones.
+class _ActionsConfig(WidthConfig):
+    """The number of actions, third in the public order."""
+
+    num_actions: int
+
+
+@dataclasses.dataclass(frozen=True)
+class PhoenixModelConfig(InputConfig, _ActionsConfig):
+    """Sizes and options of the ranker: those of `InputConfig`, and of its heads.
 
     Attributes:
-      model: The trunk; its options choose initial weights, history attention and positions.
-      emb_size: D, the width of the table rows and of the trunk.
       num_actions: A, the predicted actions.
-      history_seq_len: S of dummy and example data; the model takes S from the batch.
-      candidate_seq_len: C of dummy and example data; the model takes C from the batch.
-      name: Kept for the public signature; the model is always called `phoenix_model`.
-      fprop_dtype: Dtype of the trunk. float32 on CPU; bfloat16 on accelerators and for the public
-        values. Parameters are float32 either way.
-      hash_config: Hashes per id; None means 2 each.
-      product_surface_vocab_size: Surfaces; one outside the vocabulary counts as none.
       output_dtype: Dtype of the logits. float32, because bfloat16 probabilities tie and a tie
         decides nothing; None means `fprop_dtype`, as in the public model.
-      has_post_age: Reads the age of history and candidate posts. Use it when posts age fast.
-      has_dwell: Reads how long the user stayed on each history post. Use it where the log has it.
       num_continuous: Heads for times, as fractions of 30 s; 0 for none.
       variational_dropout: Lambda of `phoenix.feature_gates`; 0 gates no features.
-      attributes: Of users, posts and impressions, read beside the ids; none as in the public model.
       has_factorization: Adds to the logits a linear map of `[u, p, sqrt(D) u * p]`, u the sum of
-        the rows of the user, p that of the rows of a post and its author. Use it where users come
-        back: attention learns such products slowly. Source: a generalised matrix factorisation (He
-        et al. 2017, "Neural Collaborative Filtering", section 3.2) beside the deep part.
+        the rows of the user, p that of the rows of a post and its author, see
+        `phoenix.factorization`. Use it where users come back.
     """
 
-    model: TransformerConfig
-    emb_size: int
-    num_actions: int
-    history_seq_len: int = 128
-    candidate_seq_len: int = 32
-    name: str | None = None
-    fprop_dtype: Any = jnp.float32
-    hash_config: HashConfig | None = None
-    product_surface_vocab_size: int = 16
     output_dtype: Any = jnp.float32
-    has_post_age: bool = False
-    has_dwell: bool = False
     num_continuous: int = 0
     variational_dropout: float = 0.0
-    attributes: tuple[Attribute, ...] = ()
     has_factorization: bool = False
-
-    _initialized: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Settles the dtypes and checks the fields."""
@@ -141,6 +117,11 @@ class PhoenixModelConfig(InputConfig):
             product_surface_vocab_size,
             output_dtype=None,
         )
+
+    @property
+    def gated_features(self) -> tuple[str, ...]:
+        """The groups of features with a gate, see `phoenix.feature_gates`."""
+        return GATED_FEATURES if self.variational_dropout else ()
 
     def make(self) -> "PhoenixModel":
         """A ranker of this configuration, inside `hk.transform`."""
@@ -230,7 +211,7 @@ class PhoenixModel(hk.Module):
         logits = self._head(wide, "unembeddings", self.config.num_actions)
         if context.user is not None:
             posts = candidate_factors(self.config, batch, recsys_embeddings)
-            factors = _factors(context.user, posts)
+            factors = joint_factors(context.user, posts)
             logits += self._head(factors, "factor_unembeddings", self.config.num_actions)
         logits = logits.astype(self.config.output_dtype or self.fprop_dtype)
         if not self.config.num_continuous:
@@ -246,10 +227,3 @@ class PhoenixModel(hk.Module):
         initializer = hk.initializers.VarianceScaling(1.0, mode=mode)
         matrix = hk.get_parameter(name, [h.shape[-1], size], jnp.float32, init=initializer)
         return jnp.dot(h, matrix)
-
-
-def _factors(user: jax.Array, posts: jax.Array) -> jax.Array:
-    """`[u, p, sqrt(D) u * p]` `[B, C, 3D]` of `user` `[B, D]` and `posts` `[B, C, D]`."""
-    users = jnp.broadcast_to(user[:, None], posts.shape)
-    # With the root, the product of unit vectors is about as long as they are.
-    return jnp.concatenate([users, posts, posts.shape[-1] ** 0.5 * users * posts], axis=-1)

@@ -8,7 +8,7 @@ Glossary of shapes:
 """
 
 import dataclasses
-from typing import Any, Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import haiku as hk
 import jax
@@ -16,10 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.attributes import Attribute
+from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.config import check_choice
 from phoenix.grok import Transformer, TransformerConfig
-from phoenix.inputs import HashConfig, InputConfig, RecsysBatch, RecsysEmbeddings, context_tokens
+from phoenix.input_config import HashConfig, InputConfig
+from phoenix.inputs import context_tokens
 from phoenix.layers import hk_rms_norm
 from phoenix.top_rows import INF, top_rows
 
@@ -60,20 +61,12 @@ class RetrievalOutput(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class PhoenixRetrievalModelConfig(InputConfig):
-    """Sizes and options of the retrieval model; fields up to `_initialized` are the public ones.
+    """Sizes and options of the retrieval model: those of `InputConfig`, and of its two towers.
+
+    D is the width of both representations, too; they are float32 in every computation dtype, like
+    the scores. Of posts with attributes the candidate tower reads the ids alone.
 
     Attributes:
-      model: The trunk of the user tower; its options choose initial weights and attention.
-      emb_size: D, the width of the table rows, of the trunk and of both representations.
-      history_seq_len: S of dummy and example data; the model takes S from the batch.
-      candidate_seq_len: C of dummy and example data; the model takes C from the batch.
-      name: Kept for the public signature; the model is called `phoenix_retrieval_model`.
-      fprop_dtype: Dtype of the trunk. float32 on CPU; bfloat16 on accelerators and for the public
-        values. Parameters, representations and scores are float32 either way.
-      hash_config: Hashes per id; None means 2 each.
-      product_surface_vocab_size: Surfaces; one outside the vocabulary counts as none.
-      has_post_age: Reads the age of history posts. Use it when posts age fast.
-      has_dwell: Reads how long the user stayed on each history post. Use it where the log has it.
       candidate_tower: "mlp", two layers as in the public model; "mean" of the rows, without
         weights, when posts are many and training data is little.
       user_pooling: "mean" over the valid positions as in the public model; "last" valid position
@@ -84,26 +77,12 @@ class PhoenixRetrievalModelConfig(InputConfig):
         the public model; "shared", in its place the sum of the post's rows times sqrt(D), as they
         are. What a post learns as a candidate then serves at once where it is history: choose it
         with the "mean" tower when events per post are few.
-      attributes: Of users, and of the posts of histories, read beside the ids; none as in the
-        public model. The candidate tower reads ids alone.
     """
 
-    model: TransformerConfig
-    emb_size: int
-    history_seq_len: int = 128
-    candidate_seq_len: int = 32
-    name: str | None = None
-    fprop_dtype: Any = jnp.float32
-    hash_config: HashConfig | None = None
-    product_surface_vocab_size: int = 16
-    _initialized: bool = dataclasses.field(default=False, repr=False, compare=False)
-    has_post_age: bool = False
-    has_dwell: bool = False
     candidate_tower: CandidateTowerKind = "mlp"
     user_pooling: UserPooling = "mean"
     similarity: Similarity = "cosine"
     history_posts: HistoryPosts = "projected"
-    attributes: tuple[Attribute, ...] = ()
 
     def __post_init__(self) -> None:
         """Settles the dtype and checks the fields."""

@@ -20,6 +20,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from phoenix import attributes, slates
+from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.buckets import power_of_two
 from phoenix.config import check_count
 from phoenix.example_data import (
@@ -30,7 +31,6 @@ from phoenix.example_data import (
 )
 from phoenix.grok import Context
 from phoenix.input_shapes import Part, check_inputs
-from phoenix.inputs import RecsysBatch, RecsysEmbeddings
 from phoenix.model_runners import BaseModelRunner, ModelRunner, RetrievalModelRunner
 from phoenix.ranking import ACTIONS, RankingOutput, ranking_output
 from phoenix.recsys_model import PhoenixModelConfig, RecsysModelOutput

@@ -10,7 +10,7 @@ import pytest
 
 from phoenix.config import ConfigError
 from phoenix.feature_gates import gated, kept_shares
-from phoenix.inputs import GATED_FEATURES
+from phoenix.input_config import GATED_FEATURES
 from phoenix.loss_config import RankingLossConfig
 from tests.phoenix.planted import RANKER, runner, world
 

@@ -1,7 +1,5 @@
 """From table rows to tokens."""
 
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
@@ -12,8 +10,6 @@ from phoenix.inputs import (
     RecsysEmbeddings,
     candidate_tokens,
     context_tokens,
-    post_age_bucket,
-    scaled_dwell,
 )
 from phoenix.recsys_model import PhoenixModelConfig
 from tests.phoenix.model_inputs import ATTRIBUTES, example, random_params, ranker, transformed
@@ -27,33 +23,6 @@ def tokens(config: PhoenixModelConfig, batch: RecsysBatch, embeddings: RecsysEmb
 
     model = transformed(forward)
     return np.asarray(model.apply(random_params(model.init, batch, embeddings), batch, embeddings))
-
-
-def test_batch_keeps_the_public_fields_first() -> None:
-    assert RecsysBatch._fields[:8] == (
-        "user_hashes",
-        "history_post_hashes",
-        "history_author_hashes",
-        "history_actions",
-        "history_product_surface",
-        "candidate_post_hashes",
-        "candidate_author_hashes",
-        "candidate_product_surface",
-    )
-    assert [field.name for field in dataclasses.fields(RecsysEmbeddings)] == [
-        "user_embeddings",
-        "history_post_embeddings",
-        "candidate_post_embeddings",
-        "history_author_embeddings",
-        "candidate_author_embeddings",
-    ]
-
-
-def test_embeddings_are_a_pytree() -> None:
-    _, embeddings = example(ranker())
-    doubled = jax.tree.map(lambda x: 2 * x, embeddings)
-    np.testing.assert_array_equal(doubled.user_embeddings, 2 * embeddings.user_embeddings)
-    assert len(jax.tree.leaves(embeddings)) == 5
 
 
 def test_a_surface_outside_the_vocabulary_counts_as_none() -> None:
@@ -84,15 +53,6 @@ def test_no_action_adds_nothing_rather_than_all_minus_one() -> None:
     np.testing.assert_array_equal(
         model.apply(params, none, embeddings), model.apply({"~": without}, ones, embeddings)
     )
-
-
-def test_post_age_buckets_follow_their_limits() -> None:
-    ages = [np.nan, -1, 0, 59.9, 60, 4799, 4800, 1e9]
-    np.testing.assert_array_equal(post_age_bucket(ages), [0, 0, 1, 1, 2, 80, 81, 81])
-
-
-def test_dwell_is_clipped_at_thirty_seconds() -> None:
-    np.testing.assert_allclose(scaled_dwell([0, 15, 30, 300]), [0, 0.5, 1, 1])
 
 
 def test_missing_dwell_equals_negative_dwell_and_differs_from_zero() -> None:
