@@ -125,32 +125,22 @@ class PhoenixModelConfig(InputConfig, _ActionsConfig):
 
     def make(self) -> "PhoenixModel":
         """A ranker of this configuration, inside `hk.transform`."""
-        config = self.initialize()
-        return PhoenixModel(config.model.make(), config, config.fprop_dtype)
+        return PhoenixModel(self.model.make(), self.initialize())
 
 
+@dataclasses.dataclass
 class PhoenixModel(hk.Module):
-    """The ranker: input tokens, trunk, final norm, and one column of weights per action."""
+    """The ranker: input tokens, trunk, final norm, and one column of weights per action.
 
-    def __init__(
-        self,
-        model: Transformer,
-        config: PhoenixModelConfig,
-        fprop_dtype: DTypeLike = jnp.bfloat16,
-        name: str | None = None,
-    ) -> None:
-        """Takes the parts.
+    Attributes:
+      model: The trunk, made outside so that its parameters are below `transformer`.
+      config: Sizes and options.
+      name: Of the module, `phoenix_model` by default.
+    """
 
-        Args:
-          model: The trunk, made outside so that its parameters are below `transformer`.
-          config: Sizes and options.
-          fprop_dtype: Dtype of the trunk; wins over that of `config`.
-          name: Of the module, `phoenix_model` by default.
-        """
-        super().__init__(name=name)
-        self.model = model
-        self.config = dataclasses.replace(config, fprop_dtype=fprop_dtype)
-        self.fprop_dtype = jnp.dtype(fprop_dtype)
+    model: Transformer
+    config: PhoenixModelConfig
+    name: str | None = None
 
     def __call__(
         self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
@@ -213,7 +203,7 @@ class PhoenixModel(hk.Module):
             posts = candidate_factors(self.config, batch, recsys_embeddings)
             factors = joint_factors(context.user, posts)
             logits += self._head(factors, "factor_unembeddings", self.config.num_actions)
-        logits = logits.astype(self.config.output_dtype or self.fprop_dtype)
+        logits = logits.astype(self.config.output_dtype or self.config.fprop_dtype)
         if not self.config.num_continuous:
             return RecsysModelOutput(logits)
         times = self._head(wide, "continuous_unembeddings", self.config.num_continuous)

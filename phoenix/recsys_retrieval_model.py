@@ -118,8 +118,7 @@ class PhoenixRetrievalModelConfig(InputConfig):
 
     def make(self) -> "PhoenixRetrievalModel":
         """A retrieval model of this configuration, inside `hk.transform`."""
-        config = self.initialize()
-        return PhoenixRetrievalModel(config.model.make(), config, config.fprop_dtype)
+        return PhoenixRetrievalModel(self.model.make(), self.initialize())
 
 
 class CandidateTower(hk.Module):
@@ -181,28 +180,19 @@ class CandidateTower(hk.Module):
         return vectors if self.similarity == "product" else unit_vectors(vectors)[0]
 
 
+@dataclasses.dataclass
 class PhoenixRetrievalModel(hk.Module):
-    """The two towers, and the exact search over a small corpus."""
+    """The two towers, and the exact search over a small corpus.
 
-    def __init__(
-        self,
-        model: Transformer,
-        config: PhoenixRetrievalModelConfig,
-        fprop_dtype: DTypeLike = jnp.bfloat16,
-        name: str | None = None,
-    ) -> None:
-        """Takes the parts.
+    Attributes:
+      model: The trunk, made outside so that its parameters are below `transformer`.
+      config: Sizes and options.
+      name: Of the module, `phoenix_retrieval_model` by default.
+    """
 
-        Args:
-          model: The trunk, made outside so that its parameters are below `transformer`.
-          config: Sizes and options.
-          fprop_dtype: Dtype of the trunk; wins over that of `config`.
-          name: Of the module, `phoenix_retrieval_model` by default.
-        """
-        super().__init__(name=name)
-        self.model = model
-        self.config = dataclasses.replace(config, fprop_dtype=fprop_dtype)
-        self.fprop_dtype = jnp.dtype(fprop_dtype)
+    model: Transformer
+    config: PhoenixRetrievalModelConfig
+    name: str | None = None
 
     def __call__(
         self,
