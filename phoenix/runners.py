@@ -11,7 +11,6 @@ Glossary of shapes:
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
 
 import haiku as hk
 import jax
@@ -29,6 +28,7 @@ from phoenix.example_data import (
     create_example_batch,
     create_example_corpus,
 )
+from phoenix.forward import ranker_forward, retrieval_forward, without_candidates
 from phoenix.grok import Context
 from phoenix.input_shapes import Part, check_inputs
 from phoenix.model_runners import BaseModelRunner, ModelRunner, RetrievalModelRunner
@@ -163,26 +163,10 @@ class RecsysInferenceRunner(BaseInferenceRunner):
         self.runner.initialize()
         batch, embeddings = self.create_dummy_batch(), self.create_dummy_embeddings()
         self.params = self.runner.load_or_init(batch, embeddings).params
-        model = self.runner.model
-
-        def rank(batch: RecsysBatch, embeddings: RecsysEmbeddings) -> RankingOutput:
-            output = model.make()(batch, embeddings)
-            return ranking_output(output.logits, jnp.asarray(batch.candidate_post_hashes)[..., 0])
-
-        def encode(batch: RecsysBatch, embeddings: RecsysEmbeddings) -> Context:
-            return model.make().encode_context(batch, embeddings)
-
-        def score(
-            context: Context,
-            batch: RecsysBatch,
-            embeddings: RecsysEmbeddings,
-            first_slot: ArrayLike = 0,
-        ) -> RecsysModelOutput:
-            return model.make().score_candidates(context, batch, embeddings, first_slot)
-
-        self.rank_candidates = _jitted_apply(rank)
-        self.encode_context = _jitted_apply(encode)
-        self.score_candidates = _jitted_apply(score)
+        self._forward = ranker_forward(self.runner.model)
+        self.rank_candidates = self._forward.rank
+        self.encode_context = self._forward.encode_context
+        self.score_candidates = self._forward.score_candidates
 
     def rank(
         self,
@@ -224,16 +208,9 @@ class RecsysInferenceRunner(BaseInferenceRunner):
     def _logits_in_blocks(
         self, batch: RecsysBatch, embeddings: RecsysEmbeddings, block_size: int
     ) -> np.ndarray:
-        users = (slates.candidate_block(part, slice(0, 0)) for part in (batch, embeddings))
-        context = self.encode_context(self.params, *users)
-        logits = []
-        for block in slates.blocks(np.shape(batch.candidate_post_hashes)[1], block_size):
-            length = block.stop - block.start
-            size = slates.block_bucket(length)
-            part = (slates.candidate_block(inputs, block, size) for inputs in (batch, embeddings))
-            output = self.score_candidates(self.params, context, *part, block.start)
-            logits.append(np.asarray(output.logits)[:, :length])
-        return np.concatenate(logits, axis=1)
+        inputs = self.params, batch, embeddings
+        blocks = self._forward.in_blocks(self.score_candidates, *inputs, block_size)
+        return np.concatenate([output.logits for _, output in blocks], axis=1)
 
 
 class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
@@ -278,24 +255,10 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         state = self.runner.load_or_init(batch, embeddings, corpus, INITIAL_TOP_K)
         self.params = state.params
 
-        def encode_user(batch: RecsysBatch, embeddings: RecsysEmbeddings) -> jax.Array:
-            return model.make().build_user_representation(batch, embeddings)[0]
-
-        def encode_candidates(batch: RecsysBatch, embeddings: RecsysEmbeddings) -> jax.Array:
-            return model.make().build_candidate_representation(batch, embeddings)[0]
-
-        def retrieve(
-            batch: RecsysBatch,
-            embeddings: RecsysEmbeddings,
-            corpus_embeddings: ArrayLike,
-            top_k: int,
-            corpus_mask: ArrayLike | None,
-        ) -> RetrievalOutput:
-            return model.make()(batch, embeddings, corpus_embeddings, top_k, corpus_mask)
-
-        self.encode_user_fn = _jitted_apply(encode_user)
-        self.encode_candidates_fn = _jitted_apply(encode_candidates)
-        self.retrieve_fn = _jitted_apply(retrieve, static=(4,))
+        forward = retrieval_forward(model)
+        self.encode_user_fn = forward.encode_user
+        self.encode_candidates_fn = forward.encode_candidates
+        self.retrieve_fn = forward.retrieve
 
     def encode_user(self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings) -> np.ndarray:
         """The users as unit vectors `[B, D]`; zero for a user without any valid input.
@@ -305,11 +268,8 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         """
         self._check(batch, recsys_embeddings, "context")
         num_users = np.shape(batch.user_hashes)[0]
-        nothing = slice(0, 0)
-        batch = slates.candidate_block(batch, nothing)
-        recsys_embeddings = slates.candidate_block(recsys_embeddings, nothing)
-        inputs = self._padded(batch, recsys_embeddings)
-        return np.asarray(self.encode_user_fn(self.params, *inputs))[:num_users]
+        users = without_candidates(batch, recsys_embeddings)
+        return np.asarray(self.encode_user_fn(self.params, *self._padded(*users)))[:num_users]
 
     def encode_candidates(
         self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
@@ -418,9 +378,3 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
 
 
 _ranking_output = jax.jit(ranking_output)
-
-
-def _jitted_apply(function: Callable[..., Any], static: tuple[int, ...] = ()) -> Callable[..., Any]:
-    """`function` as `(params, *arguments)`, jitted; `static` counts `params`."""
-    apply = hk.without_apply_rng(hk.transform(function)).apply
-    return jax.jit(apply, static_argnums=static)

@@ -8,38 +8,27 @@ Glossary of shapes:
   N: windows, C: candidates, A: actions, D: vector size, M: posts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar
 
 import haiku as hk
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
 from phoenix import slates
+from phoenix.batch import RecsysBatch
 from phoenix.batches import model_inputs
-from phoenix.embedding import EmbeddingTables, lookup
-from phoenix.grok import Context
+from phoenix.embedding import EmbeddingTables
+from phoenix.forward import Compiled, ranker_forward, retrieval_forward, without_candidates
 from phoenix.hashing import HashSpec
 from phoenix.model_runners import ModelConfig
-from phoenix.recsys_model import (
-    PhoenixModelConfig,
-    RecsysBatch,
-    RecsysEmbeddings,
-    RecsysModelOutput,
-)
+from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.windows import DWELL_SCALE_SECONDS, Windows
 
 _ROW_BUCKETS = (1, 16, 64, 256)  # Windows per call.
 _TOKENS_PER_CALL = 1 << 16  # Bounds the memory of a call: fewer windows when slates are long.
 _POST_BUCKETS = (64, 4096)  # Posts per call.
-_NO_CANDIDATES = slice(0, 0)  # Where they are not read: one shape for any number of them.
-
-_Compiled = Callable[..., Any]  # Of parameters, tables and what the model function takes.
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -84,12 +73,11 @@ class TwoTower(_Trained):
           ValueError: If the windows have another number of hashes than the model.
         """
         self._check(windows)
-        encode = _user_tower(self.config)
+        encode = retrieval_forward(self.config).encode_user
         vectors = np.empty((len(windows.user_ids), self.config.emb_size), np.float32)
         for rows in _row_slices(windows, 0):
-            users = slates.candidate_block(self._inputs(windows.rows(rows)), _NO_CANDIDATES)
-            found = np.asarray(encode(self.params, self.tables, users))
-            vectors[rows] = found[: rows.stop - rows.start]
+            users = without_candidates(self._inputs(windows.rows(rows)), self.tables)
+            vectors[rows] = np.asarray(encode(self.params, *users))[: rows.stop - rows.start]
         return vectors
 
     def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
@@ -107,7 +95,7 @@ class TwoTower(_Trained):
                 f"`post_ids` and `author_ids` must be [M], got {post_ids.shape} and "
                 f"{author_ids.shape}."
             )
-        encode = _candidate_tower(self.config)
+        encode = retrieval_forward(self.config).encode_candidates
         vectors = np.empty((len(post_ids), self.config.emb_size), np.float32)
         for start in range(0, len(post_ids), _POST_BUCKETS[-1]):
             rows = slice(start, min(start + _POST_BUCKETS[-1], len(post_ids)))
@@ -118,7 +106,7 @@ class TwoTower(_Trained):
                 num_user_hashes=self.hash_spec.user.num_hashes,
                 num_actions=len(self.actions),
             )
-            vectors[rows] = encode(self.params, self.tables, batch)[0, : rows.stop - rows.start]
+            vectors[rows] = encode(self.params, batch, self.tables)[0, : rows.stop - rows.start]
         return vectors
 
 
@@ -137,7 +125,8 @@ class RankingTransformer(_Trained):
         Raises:
           ValueError: If the windows have another number of hashes than the model.
         """
-        return self._scored(windows, _ranker(self.config).probabilities, len(self.actions))
+        forward = ranker_forward(self.config)
+        return self._scores(windows, forward.probabilities, len(self.actions))
 
     def predict_dwell(self, windows: Windows) -> np.ndarray | None:
         """`[N, C]` float32: seconds that the user will stay, at most 30; None without such a head.
@@ -149,24 +138,21 @@ class RankingTransformer(_Trained):
         """
         if not self.config.num_continuous:
             return None
-        times = self._scored(windows, _ranker(self.config).times, self.config.num_continuous)
+        forward = ranker_forward(self.config)
+        times = self._scores(windows, forward.times, self.config.num_continuous)
         return times[..., 0] * DWELL_SCALE_SECONDS
 
-    def _scored(self, windows: Windows, score: _Compiled, width: int) -> np.ndarray:
-        """`[N, C, width]` float32: what `score` says of all candidates."""
+    def _scores(self, windows: Windows, score: Compiled, width: int) -> np.ndarray:
+        """`[N, C, width]` float32: the output of `score` for all candidates."""
         self._check(windows)
-        ranker = _ranker(self.config)
+        forward = ranker_forward(self.config)
         num_windows, num_candidates = windows.candidate_post_ids.shape
         values = np.empty((num_windows, num_candidates, width), np.float32)
         for rows in _row_slices(windows, min(num_candidates, slates.MAX_BLOCK)):
             batch = self._inputs(windows.rows(rows))
-            users = slates.candidate_block(batch, _NO_CANDIDATES)
-            context = ranker.encode_context(self.params, self.tables, users)
-            for block in slates.blocks(num_candidates):
-                size = slates.block_bucket(block.stop - block.start)
-                part = slates.candidate_block(batch, block, size)
-                scored = np.asarray(score(self.params, self.tables, part, context, block.start))
-                values[rows, block] = scored[: rows.stop - rows.start, : block.stop - block.start]
+            blocks = forward.in_blocks(score, self.params, batch, self.tables, slates.MAX_BLOCK)
+            for block, scores in blocks:
+                values[rows, block] = scores[: rows.stop - rows.start]
         return values
 
 
@@ -200,59 +186,6 @@ def trained_model(
         hash_spec=hash_spec,
         seed=seed,
     )
-
-
-class _Ranker(NamedTuple):
-    encode_context: _Compiled
-    probabilities: _Compiled
-    times: _Compiled
-
-
-@lru_cache(maxsize=8)
-def _user_tower(config: PhoenixRetrievalModelConfig) -> _Compiled:
-    def encode(batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
-        return config.make().build_user_representation(batch, rows)[0].astype(jnp.float32)
-
-    return _compiled(encode)
-
-
-@lru_cache(maxsize=8)
-def _candidate_tower(config: PhoenixRetrievalModelConfig) -> _Compiled:
-    def encode(batch: RecsysBatch, rows: RecsysEmbeddings) -> jax.Array:
-        return config.make().build_candidate_representation(batch, rows)[0].astype(jnp.float32)
-
-    return _compiled(encode)
-
-
-@lru_cache(maxsize=8)
-def _ranker(config: PhoenixModelConfig) -> _Ranker:
-    def encode(batch: RecsysBatch, rows: RecsysEmbeddings) -> Context:
-        return config.make().encode_context(batch, rows)
-
-    def scores(
-        batch: RecsysBatch, rows: RecsysEmbeddings, context: Context, first_slot: ArrayLike
-    ) -> RecsysModelOutput:
-        return config.make().score_candidates(context, batch, rows, first_slot)
-
-    def probabilities(*arguments: Any) -> jax.Array:  # noqa: ANN401 - those of `scores`
-        return jax.nn.sigmoid(scores(*arguments).logits.astype(jnp.float32))
-
-    def times(*arguments: Any) -> jax.Array | None:  # noqa: ANN401 - those of `scores`
-        return scores(*arguments).continuous
-
-    return _Ranker(_compiled(encode), _compiled(probabilities), _compiled(times))
-
-
-def _compiled(function: Callable[..., Any]) -> _Compiled:
-    """`function(batch, rows, ...)` as `(params, tables, batch, ...)`, rows looked up inside."""
-    apply = hk.without_apply_rng(hk.transform(function)).apply
-
-    def call(
-        params: hk.Params, tables: EmbeddingTables, batch: RecsysBatch, *arguments: object
-    ) -> object:
-        return apply(params, batch, lookup(tables, batch), *arguments)
-
-    return jax.jit(call)
 
 
 def _row_slices(windows: Windows, num_candidates: int) -> Iterator[slice]:

@@ -2,13 +2,15 @@
 
 import dataclasses
 
+import haiku as hk
 import jax
 import numpy as np
 import pytest
 
-from phoenix import trained
+from phoenix import slates, trained
 from phoenix.batches import model_inputs
 from phoenix.embedding import lookup
+from phoenix.forward import ranker_forward
 from phoenix.objectives import objective_of
 from phoenix.recommender import Ranker, Retriever
 from phoenix.train_config import RetrievalTrainConfig
@@ -48,7 +50,8 @@ def test_probabilities_do_not_depend_on_the_other_candidates(ranker):
 
 
 def test_batches_of_any_size_compile_for_a_few_shapes_only(ranker):
-    parts = trained._ranker(RANKER)
+    forward = ranker_forward(RANKER)
+    parts = (forward.encode_context, forward.probabilities, forward.times)
     for part in parts:
         part.clear_cache()
     for num_windows in (1, 3, 16, 2, 15, 33, 40, 64):
@@ -89,7 +92,7 @@ def test_post_vectors_equal_those_of_training(retriever):
     inputs = model_inputs(WINDOWS, ACTIONS, RETRIEVAL)
     objective = objective_of(RETRIEVAL, ACTIONS, RetrievalTrainConfig())
     rows = lookup(retriever.tables, inputs)
-    _, posts = trained.hk.without_apply_rng(trained.hk.transform(objective._vectors)).apply(
+    _, posts = hk.without_apply_rng(hk.transform(objective._vectors)).apply(
         retriever.params, inputs, rows
     )
     ids = WINDOWS.candidate_post_ids[:, 2]
@@ -128,7 +131,7 @@ def test_slates_in_blocks_give_the_same_result(ranker, monkeypatch):
     windows = world(3, num_candidates=21).windows
     values = ranker.predict(windows)
     for size in (8, 20):
-        monkeypatch.setattr(trained.slates.blocks, "__defaults__", (size,))
+        monkeypatch.setattr(slates, "MAX_BLOCK", size)
         np.testing.assert_allclose(ranker.predict(windows), values, atol=1e-6)
 
 
