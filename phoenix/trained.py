@@ -10,7 +10,7 @@ Glossary of shapes:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import haiku as hk
 import numpy as np
@@ -169,23 +169,16 @@ def trained_model(
     seed: int,
 ) -> TrainedModel:
     """Returns the trained model that belongs to the kind of `config`."""
+    facts: dict[str, Any] = {
+        "params": params,
+        "tables": tables,
+        "actions": actions,
+        "hash_spec": hash_spec,
+        "seed": seed,
+    }
     if isinstance(config, PhoenixModelConfig):
-        return RankingTransformer(
-            config=config,
-            params=params,
-            tables=tables,
-            actions=actions,
-            hash_spec=hash_spec,
-            seed=seed,
-        )
-    return TwoTower(
-        config=config,
-        params=params,
-        tables=tables,
-        actions=actions,
-        hash_spec=hash_spec,
-        seed=seed,
-    )
+        return RankingTransformer(config=config, **facts)
+    return TwoTower(config=config, **facts)
 
 
 def _row_slices(windows: Windows, num_candidates: int) -> Iterator[slice]:
