@@ -5,6 +5,10 @@ A layer normalises before and after each of its two blocks ("sandwich norm"):
     h = h + norm_1(attention(norm_0(h)))
     h = h + norm_3(feed_forward(norm_2(h)))
 
+Computed here in blocks, for speed. The same model by its definition, one user and one query at a
+time on one screen of NumPy, is `_trunk` and `_attention` of `tests/phoenix/reference_model.py`;
+the tests hold this one to it.
+
 The sequence is `[user | history | candidates]`. User and history, together the *context*, never
 look at candidates, so they are encoded once (`encode_context`) and any number of candidates is
 scored against them (`score_candidates`); `__call__` does one after the other.
@@ -73,7 +77,7 @@ CandidatePositions = Literal["shared", "slot"]
 
 
 class TrainingState(NamedTuple):
-    """What a model runner initialises: the parameters."""
+    """The parameters, as a model runner initialises them."""
 
     params: hk.MutableParams
 
@@ -208,7 +212,15 @@ class DecoderLayer(hk.Module):
         is_causal = self.config.history_attention == "causal"
         attend = attention.attend_to_past if is_causal else attention.attend
         attended = attend(attention.queries(normed, places), known, bias)
-        return self._after_attention(h, attended), known
+        return self._with_residuals(h, attended), known
+
+    @hk.transparent
+    def _with_residuals(self, h: jax.Array, attended: jax.Array) -> jax.Array:
+        """Both equations of a layer, `[B, T, D]`, given `attended = attention(norm_0(h))`."""
+        rate, feed_forward = self.config.dropout_rate, self._feed_forward()
+        h = h + dropout(self._norm(attended, "rms_norm_1"), rate)
+        change = feed_forward(self._norm(h, "rms_norm_2"))
+        return h + dropout(self._norm(change, "rms_norm_3"), rate)
 
     @hk.name_like("__call__")
     def keys_values(self, h: jax.Array, places: Rotation) -> KeysValues:
@@ -242,7 +254,7 @@ class DecoderLayer(hk.Module):
         own = attention.keys_values(normed, places)
         queries = attention.queries(normed, places)
         attended = attention.attend_with_self(queries, known, bias, own, is_valid)
-        return self._after_attention(h, attended)
+        return self._with_residuals(h, attended)
 
     @hk.transparent
     def _attention(self, h: jax.Array) -> MultiHeadAttention:
@@ -259,16 +271,12 @@ class DecoderLayer(hk.Module):
         )
 
     @hk.transparent
-    def _norm(self, h: jax.Array, name: str) -> jax.Array:
-        return layer_norm(h, init=self.config.init, name=name)
+    def _feed_forward(self) -> DenseBlock:
+        return DenseBlock(self.config.widening_factor, init=self.config.init)
 
     @hk.transparent
-    def _after_attention(self, h: jax.Array, attended: jax.Array) -> jax.Array:
-        config = self.config
-        h = h + dropout(self._norm(attended, "rms_norm_1"), config.dropout_rate)
-        block = DenseBlock(config.widening_factor, init=config.init)
-        change = self._norm(block(self._norm(h, "rms_norm_2")), "rms_norm_3")
-        return h + dropout(change, config.dropout_rate)
+    def _norm(self, h: jax.Array, name: str) -> jax.Array:
+        return layer_norm(h, init=self.config.init, name=name)
 
 
 class Transformer(hk.Module):
