@@ -33,7 +33,7 @@ _MIN_BLOCK, _MAX_BLOCKS = 40, 4
 
 
 class KeysValues(NamedTuple):
-    """What others need to attend to a sequence: keys `[B, H, T, K]` and values `[B, H, T, V]`."""
+    """Keys `[B, H, T, K]` and values `[B, H, T, V]`, by which others attend to a sequence."""
 
     keys: jax.Array
     values: jax.Array
@@ -51,6 +51,9 @@ def make_recsys_attn_mask(
 
     Returns:
       `[1, 1, T, T]`, 1 where the query (row) may attend to the key (column), else 0.
+
+    >>> make_recsys_attn_mask(4, candidate_start_offset=2, dtype=int)[0, 0].tolist()
+    [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 0, 1]]
     """
     position = np.arange(seq_len)
     is_causal = position[None, :] <= position[:, None]
@@ -65,7 +68,11 @@ def attention_bias(is_visible: ArrayLike) -> jax.Array:
 
 
 def rotate_half(x: jax.Array) -> jax.Array:
-    """Maps `[x1, x2]`, the halves of the last axis, to `[-x2, x1]`."""
+    """Maps `[x1, x2]`, the halves of the last axis, to `[-x2, x1]`.
+
+    >>> rotate_half(jnp.array([1, 2, 3, 4])).tolist()
+    [-3, -4, 1, 2]
+    """
     first, second = jnp.split(x, 2, axis=-1)
     return jnp.concatenate([-second, first], axis=-1)
 
@@ -134,7 +141,7 @@ class RotaryEmbedding(hk.Module):
         """Rotates `x` of shape `[B, T, heads, K]`.
 
         Args:
-          x: What to rotate.
+          x: Queries or keys.
           seq_dim: The axis of T; only 1 is supported, as in the models.
           offset: Position of the first element, a scalar or `[B]`.
           const_position: One position for all elements, 0 included.

@@ -77,7 +77,7 @@ def windows_between(
 
 
 class TrainBatch(NamedTuple):
-    """What one step of training takes; all arrays have B rows, weight 0 marks padding."""
+    """The arrays of one step of training, each of B rows; weight 0 marks padding."""
 
     inputs: RecsysBatch
     labels: np.ndarray  # [B, C, A] float32, 0 or 1
@@ -88,7 +88,7 @@ class TrainBatch(NamedTuple):
 
 
 class PostFrequencies:
-    """How often each post of a training set is met, and posts drawn from it.
+    """The shares of posts in the impressions of a training set, and posts drawn from it.
 
     Posts that are not in the set count as seen once.
     """
@@ -135,7 +135,12 @@ class PostFrequencies:
         return cls(post_ids, author_ids, counts * with_impressions + drawn)
 
     def logarithms(self, post_ids: np.ndarray) -> np.ndarray:
-        """`[...]` float32 logarithm of the share of each of `post_ids` `[...]`."""
+        """`[...]` float32 logarithm of the share of each of `post_ids` `[...]`.
+
+        >>> frequencies = PostFrequencies(np.array([3, 7]), np.array([1, 1]), np.array([3, 1]))
+        >>> np.exp(frequencies.logarithms(np.array([3, 7, 9]))).round(2).tolist()
+        [0.75, 0.25, 0.25]
+        """
         if not len(self._post_ids):
             return np.full(post_ids.shape, self._unseen)
         place = np.minimum(np.searchsorted(self._post_ids, post_ids), len(self._post_ids) - 1)

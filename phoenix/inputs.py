@@ -218,6 +218,7 @@ def _projection(
 
 
 def _optional(batch: RecsysBatch, field: str) -> jax.Array:
+    """The optional input `field`, float32."""
     value = getattr(batch, field)
     if value is None:
         raise ValueError(

@@ -313,6 +313,11 @@ class PhoenixRetrievalModel(hk.Module):
 
 
 def unit_vectors(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """`x / sqrt(max(sum(x^2), 1e-12))` over the last axis, and that length; zero stays zero."""
+    """`x / sqrt(max(sum(x^2), 1e-12))` over the last axis, and that length; zero stays zero.
+
+    >>> vectors, lengths = unit_vectors(jnp.array([[0.0, 2.0], [0.0, 0.0]]))
+    >>> vectors.tolist(), lengths[0].tolist()
+    ([[0.0, 1.0], [0.0, 0.0]], [2.0])
+    """
     length = jnp.sqrt(jnp.maximum(jnp.sum(jnp.square(x), axis=-1, keepdims=True), EPS))
     return x / length, length
