@@ -241,9 +241,9 @@ class MultiHeadAttention(hk.Module):
         if mask.ndim != 4 or mask.shape[1] != 1:
             raise ValueError(f"`mask`: expected [B or 1, 1, Q or 1, T or 1], got {mask.shape}.")
         keys = rotate(self._keys(key), self._places(key))
-        known = heads_first(KeysValues(keys, self._values(value)))
+        sequence = heads_first(KeysValues(keys, self._values(value)))
         queries = self.queries(query, self._places(query))
-        return self.attend(queries, known, attention_bias(mask[:, :, None]))
+        return self.attend(queries, sequence, attention_bias(mask[:, :, None]))
 
     @hk.name_like("__call__")
     def keys_values(self, x: jax.Array, places: Rotation) -> KeysValues:
@@ -258,22 +258,24 @@ class MultiHeadAttention(hk.Module):
         return heads.reshape(*x.shape[:2], self.num_kv_heads, self.group_size, self.key_size)
 
     @hk.name_like("__call__")
-    def attend(self, queries: jax.Array, known: KeysValues, bias: jax.Array) -> jax.Array:
-        """Attention of `queries` to the `known` sequence.
+    def attend(self, queries: jax.Array, sequence: KeysValues, bias: jax.Array) -> jax.Array:
+        """Attention of `queries` to a `sequence`.
 
         Args:
           queries: `[B, Q, H, G, K]`.
-          known: The sequence attended to, of length T, heads first.
+          sequence: The sequence attended to, of length T, heads first.
           bias: `[B or 1, 1, 1, Q or 1, T or 1]`, from `attention_bias`.
 
         Returns:
           `[B, Q, model_size]`.
         """
-        total, weight = self._weighted_values(queries, known, bias)
+        total, weight = self._weighted_values(queries, sequence, bias)
         return self._output(total, weight, queries.dtype)
 
     @hk.name_like("__call__")
-    def attend_to_past(self, queries: jax.Array, known: KeysValues, bias: jax.Array) -> jax.Array:
+    def attend_to_past(
+        self, queries: jax.Array, sequence: KeysValues, bias: jax.Array
+    ) -> jax.Array:
         """`attend` of a sequence to itself, where `bias` hides every later key.
 
         Computed in blocks of queries, each with the keys up to its end: most of what is hidden is
@@ -281,30 +283,30 @@ class MultiHeadAttention(hk.Module):
 
         Args:
           queries: `[B, T, H, G, K]`.
-          known: Of the same sequence, heads first.
+          sequence: Of the same sequence, heads first.
           bias: `[B or 1, 1, 1, T, T]`, from `attention_bias`.
 
         Returns:
           `[B, T, model_size]`.
         """
         blocks = causal_blocks(queries.shape[1])
-        total, weight = self._weighted_values(queries, known, bias, blocks)
+        total, weight = self._weighted_values(queries, sequence, bias, blocks)
         return self._output(total, weight, queries.dtype)
 
     @hk.name_like("__call__")
     def attend_with_self(
         self,
         queries: jax.Array,
-        known: KeysValues,
+        sequence: KeysValues,
         bias: jax.Array,
         own: KeysValues,
         is_valid: jax.Array,
     ) -> jax.Array:
-        """Attention of each query to the `known` sequence and to its own key, not to the others'.
+        """Attention of each query to a `sequence` and to its own key, not to the others'.
 
         Args:
           queries: `[B, C, H, G, K]`.
-          known: The sequence attended to, of length T, heads first.
+          sequence: The sequence attended to, of length T, heads first.
           bias: `[B or 1, 1, 1, C or 1, T or 1]`, from `attention_bias`.
           own: Keys and values of the queries themselves, `[B, C, H, ...]`.
           is_valid: `[B, C]`; an invalid candidate does not see itself.
@@ -312,7 +314,7 @@ class MultiHeadAttention(hk.Module):
         Returns:
           `[B, C, model_size]`.
         """
-        total, weight = self._weighted_values(queries, known, bias)
+        total, weight = self._weighted_values(queries, sequence, bias)
         product = sum_last((queries * own.keys[:, :, :, None]).astype(jnp.float32))
         self_bias = attention_bias(is_valid)[:, :, None, None, None]
         logits = capped(product, self.multiplier)
@@ -343,7 +345,7 @@ class MultiHeadAttention(hk.Module):
     def _weighted_values(
         self,
         queries: jax.Array,
-        known: KeysValues,
+        sequence: KeysValues,
         bias: jax.Array,
         blocks: Sequence[tuple[int, int | None]] = ((0, None),),
     ) -> tuple[jax.Array, jax.Array]:
@@ -355,8 +357,8 @@ class MultiHeadAttention(hk.Module):
         sums = [
             weighted_values(
                 first[..., start:end, :],
-                known.keys[:, :, :end],
-                known.values[:, :, :end],
+                sequence.keys[:, :, :end],
+                sequence.values[:, :, :end],
                 bias[..., start:end, :end],
                 self.multiplier,
             )
@@ -387,6 +389,6 @@ def causal_blocks(length: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(ends))
 
 
-def heads_first(known: KeysValues) -> KeysValues:
+def heads_first(sequence: KeysValues) -> KeysValues:
     """`[B, T, H, ...]` as `[B, H, T, ...]`, the layout of batched matrix products."""
-    return KeysValues(known.keys.transpose(0, 2, 1, 3), known.values.transpose(0, 2, 1, 3))
+    return KeysValues(sequence.keys.transpose(0, 2, 1, 3), sequence.values.transpose(0, 2, 1, 3))

@@ -144,8 +144,8 @@ class PostFrequencies:
         if not len(self._post_ids):
             return np.full(post_ids.shape, self._unseen)
         place = np.minimum(np.searchsorted(self._post_ids, post_ids), len(self._post_ids) - 1)
-        found = self._post_ids[place] == post_ids
-        return np.where(found, self._logarithms[place], self._unseen)
+        is_counted = self._post_ids[place] == post_ids
+        return np.where(is_counted, self._logarithms[place], self._unseen)
 
     def draw(
         self, generator: np.random.Generator, shape: tuple[int, ...]

@@ -208,11 +208,11 @@ class DecoderLayer(hk.Module):
         """
         attention = self._attention(h)
         normed = self._norm(h, "rms_norm")
-        known = heads_first(attention.keys_values(normed, places))
+        context = heads_first(attention.keys_values(normed, places))
         is_causal = self.config.history_attention == "causal"
         attend = attention.attend_to_past if is_causal else attention.attend
-        attended = attend(attention.queries(normed, places), known, bias)
-        return self._with_residuals(h, attended), known
+        attended = attend(attention.queries(normed, places), context, bias)
+        return self._with_residuals(h, attended), context
 
     @hk.transparent
     def _with_residuals(self, h: jax.Array, attended: jax.Array) -> jax.Array:
@@ -225,24 +225,24 @@ class DecoderLayer(hk.Module):
     @hk.name_like("__call__")
     def keys_values(self, h: jax.Array, places: Rotation) -> KeysValues:
         """Only the keys and values of a context: all that a last layer needs of it."""
-        known = self._attention(h).keys_values(self._norm(h, "rms_norm"), places)
-        return heads_first(known)
+        normed = self._norm(h, "rms_norm")
+        return heads_first(self._attention(h).keys_values(normed, places))
 
     @hk.name_like("__call__")
     def candidates(
         self,
         h: jax.Array,
         places: Rotation,
-        known: KeysValues,
+        context: KeysValues,
         bias: jax.Array,
         is_valid: jax.Array,
     ) -> jax.Array:
-        """Encodes candidates that see the `known` context and themselves.
+        """Encodes candidates that see the context and themselves.
 
         Args:
           h: `[B, C, D]`.
           places: Rotation of the positions `[C]` or `[B, 1]`.
-          known: The context at this layer.
+          context: Its keys and values at this layer.
           bias: `[B, 1, 1, 1, 1+S]`, from `attention_bias`.
           is_valid: `[B, C]` bool.
 
@@ -253,7 +253,7 @@ class DecoderLayer(hk.Module):
         normed = self._norm(h, "rms_norm")
         own = attention.keys_values(normed, places)
         queries = attention.queries(normed, places)
-        attended = attention.attend_with_self(queries, known, bias, own, is_valid)
+        attended = attention.attend_with_self(queries, context, bias, own, is_valid)
         return self._with_residuals(h, attended)
 
     @hk.transparent
@@ -362,16 +362,16 @@ class Transformer(hk.Module):
         bias = attention_bias(is_visible)
         # A weight of 0 times a broken number would still break the sum.
         h = dropout(jnp.where(mask[..., None], h, 0), self.config.dropout_rate)
-        known = []
+        contexts = []
         for index, layer in enumerate(layers):
             if needs_output or index + 1 < len(layers):
                 h, keys_values = layer(h, places, bias)
             else:
                 keys_values = layer.keys_values(h, places)
-            known.append(keys_values)
+            contexts.append(keys_values)
         # Counted from the last valid position, so that padding after it changes nothing.
         next_position = jnp.max(jnp.where(mask, positions + 1, 1), axis=1)
-        return h, Context(tuple(known), mask, next_position)
+        return h, Context(tuple(contexts), mask, next_position)
 
     @hk.transparent
     def _score(
@@ -390,6 +390,6 @@ class Transformer(hk.Module):
             positions = jnp.asarray(first_slot) + np.arange(num_context, num_context + h.shape[1])
             places = rotation(positions, self.config.key_size)
         bias = attention_bias(context.mask)[:, None, None, None, :]
-        for layer, known in zip(layers, context.layers, strict=True):
-            h = layer.candidates(h, places, known, bias, mask)
+        for layer, keys_values in zip(layers, context.layers, strict=True):
+            h = layer.candidates(h, places, keys_values, bias, mask)
         return h

@@ -78,17 +78,17 @@ def check_inputs(
             names = axes.split()
             expected = [sizes.get(name) for name in names]
             fits = len(shape) == len(names) and all(
-                wanted in (None, got) for wanted, got in zip(expected, shape, strict=True)
+                size in (None, length) for size, length in zip(expected, shape, strict=True)
             )
             if not fits:
-                known = [
+                axes_text = [
                     name if size is None else str(size)
                     for name, size in zip(names, expected, strict=True)
                 ]
                 got = None if array is None else list(shape)
                 raise ValueError(
-                    f"`{type(inputs).__name__}.{field}`: expected the shape [{', '.join(known)}], "
-                    f"got {got}."
+                    f"`{type(inputs).__name__}.{field}`: expected the shape "
+                    f"[{', '.join(axes_text)}], got {got}."
                 )
             _check_numbers(f"{type(inputs).__name__}.{field}", array)
             if field.endswith("_hashes"):
@@ -121,7 +121,7 @@ def _check_rows(field: str, hashes: np.ndarray) -> None:
 
 def _optional(config: InputConfig, part: Part) -> dict[str, str]:
     """Axes of the inputs that the configuration asks for."""
-    asked: Mapping[Part, Mapping[str, tuple[str, object]]] = {
+    options: Mapping[Part, Mapping[str, tuple[str, object]]] = {
         "context": {
             "history_post_age_minutes": ("B S", config.has_post_age),
             "history_dwell_seconds": ("B S", config.has_dwell),
@@ -134,4 +134,4 @@ def _optional(config: InputConfig, part: Part) -> dict[str, str]:
             "candidate_attributes": ("B C P", config.post_attributes),
         },
     }
-    return {field: axes for field, (axes, is_read) in asked[part].items() if is_read}
+    return {field: axes for field, (axes, is_read) in options[part].items() if is_read}

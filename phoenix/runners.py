@@ -355,12 +355,12 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
             )
         users = self.encode_user(batch, recsys_embeddings)
         rows, scores = index.search(users, min(top_k, index.num_eligible))
-        found_ids = None if post_ids is None else np.where(rows >= 0, post_ids[rows], 0)
+        best_ids = None if post_ids is None else np.where(rows >= 0, post_ids[rows], 0)
         return RetrievalOutput(
             jnp.asarray(users),
             jnp.asarray(rows, jnp.int32),
             jnp.where(rows >= 0, scores, -INF),
-            found_ids,
+            best_ids,
         )
 
     def _searchable(self, corpus: ArrayLike, mask: ArrayLike | None) -> ExactIndex:

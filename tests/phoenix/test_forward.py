@@ -38,8 +38,8 @@ def test_rows_in_hand_and_rows_of_tables_score_the_same(ranker) -> None:
     for rows in (lookup(ranker.tables, BATCH), ranker.tables):
         context = forward.encode_context(ranker.params, *without_candidates(BATCH, rows))
         outputs.append(forward.score_candidates(ranker.params, context, BATCH, rows))
-    for given, looked_up in zip(*map(jax.tree.leaves, outputs), strict=True):
-        np.testing.assert_array_equal(given, looked_up)
+    for in_hand, in_tables in zip(*map(jax.tree.leaves, outputs), strict=True):
+        np.testing.assert_array_equal(in_hand, in_tables)
 
 
 def test_rows_in_hand_and_rows_of_tables_are_encoded_the_same(retriever) -> None:
