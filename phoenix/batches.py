@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from phoenix import sorted_ids
 from phoenix.batch import RecsysBatch
 from phoenix.input_config import InputConfig
 from phoenix.windows import Windows, age_minutes, unpack_actions
@@ -141,11 +142,9 @@ class PostFrequencies:
         >>> np.exp(frequencies.logarithms(np.array([3, 7, 9]))).round(2).tolist()
         [0.75, 0.25, 0.25]
         """
-        if not len(self._post_ids):
-            return np.full(post_ids.shape, self._unseen)
-        place = np.minimum(np.searchsorted(self._post_ids, post_ids), len(self._post_ids) - 1)
-        is_counted = self._post_ids[place] == post_ids
-        return np.where(is_counted, self._logarithms[place], self._unseen)
+        return sorted_ids.values_at(
+            self._post_ids, self._logarithms, post_ids, missing=float(self._unseen)
+        )
 
     def draw(
         self, generator: np.random.Generator, shape: tuple[int, ...]

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix import losses
+from phoenix import losses, sorted_ids
 from phoenix.batches import WindowSource, batch_generator, model_inputs
 from phoenix.hashing import HashSpec
 from phoenix.objectives import Network, log_temperature_of, with_temperature
@@ -178,8 +178,8 @@ class NextItemBatches:
             candidate_author_hashes=rows(self.catalogue.author_hashes[listed], 0),
             candidate_product_surface=np.zeros((num_rows, width), np.int32),
         )
-        place = np.searchsorted(listed, wanted).clip(max=len(listed) - 1)
-        is_listed = (listed[place] == wanted) & (wanted != _NO_TARGET)
+        place, is_listed = sorted_ids.find(listed, wanted)
+        is_listed &= wanted != _NO_TARGET
         return NextItemBatch(
             inputs=inputs,
             targets=np.where(is_listed, place, _NO_TARGET).astype(np.int32),
@@ -195,10 +195,8 @@ class NextItemBatches:
     def _wanted(self, windows: Windows) -> np.ndarray:
         """`[B, S]` the post of each event in the catalogue, -1 where it is no target."""
         posts = windows.history_post_ids
-        place = np.searchsorted(self.catalogue.post_ids, posts)
-        place = place.clip(max=len(self.catalogue.post_ids) - 1)
-        is_target = (self.catalogue.post_ids[place] == posts) & (posts != 0)
-        is_target &= (windows.history_actions & self.positive_bits) != 0
+        place, is_target = sorted_ids.find(self.catalogue.post_ids, posts)
+        is_target &= (posts != 0) & ((windows.history_actions & self.positive_bits) != 0)
         # Before the first event there is a query only for a user whom the model knows.
         is_target[:, 0] &= windows.user_hashes[:, 0] != 0
         return np.where(is_target, place, _NO_TARGET)

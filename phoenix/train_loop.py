@@ -29,13 +29,7 @@ from phoenix.train_step import (
     validation_of,
 )
 from phoenix.train_task import Batch, Task, task_of
-from phoenix.train_validation import (
-    HeldOut,
-    Judgement,
-    finite,
-    metric_values,
-    validation_metrics,
-)
+from phoenix.train_validation import HeldOut, Judgement, finite, metric_values, validation_metrics
 from phoenix.trained import TrainedModel
 from phoenix.windows import Windows
 

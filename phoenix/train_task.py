@@ -22,12 +22,7 @@ from phoenix.model_runners import ModelConfig
 from phoenix.next_item import Catalogue, NextItemBatch, NextItemBatches, NextItemObjective
 from phoenix.objectives import Objective, objective_of
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.train_config import (
-    RankerTrainConfig,
-    RetrievalTrainConfig,
-    TrainConfig,
-    settings_for,
-)
+from phoenix.train_config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig, settings_for
 from phoenix.windows import Windows, positive_bits
 
 _SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.

@@ -6,13 +6,7 @@ from pathlib import Path
 import pytest
 
 from components import contract
-from tests.architecture.imports import (
-    LAYERS,
-    ROOMS,
-    ROOT,
-    imported_modules,
-    room_graph,
-)
+from tests.architecture.imports import LAYERS, ROOMS, ROOT, imported_modules, room_graph
 
 OPEN = {"components.contract", "components.errors"}  # to every room
 MAX_LINES = 500
