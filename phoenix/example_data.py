@@ -10,7 +10,8 @@ Glossary of shapes:
 
 import numpy as np
 
-from phoenix.inputs import HashConfig, RecsysBatch, RecsysEmbeddings
+from phoenix.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.input_config import HashConfig
 
 EXAMPLE_SEED = 42
 EXAMPLE_ACTION_THRESHOLD = 0.7

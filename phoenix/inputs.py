@@ -1,4 +1,4 @@
-"""From looked-up rows to tokens, and the public names of the inputs of both models.
+"""Tokens of both models, from looked-up rows.
 
 The models receive rows that were already looked up in hash tables. Several rows per post (or
 author, or user), the actions and the product surface are concatenated and projected to one token
@@ -27,21 +27,8 @@ from phoenix.event_vectors import (
     surface_vectors,
 )
 from phoenix.feature_gates import gated
-from phoenix.input_config import HashConfig, InputConfig
+from phoenix.input_config import InputConfig
 from phoenix.layers import matrix_product
-
-__all__ = [
-    "HashConfig",
-    "InputConfig",
-    "RecsysBatch",
-    "RecsysEmbeddings",
-    "block_candidate_reduce",
-    "block_history_reduce",
-    "block_user_reduce",
-    "candidate_tokens",
-    "context_tokens",
-    "gated_input",
-]
 
 
 def block_user_reduce(

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.grok import TransformerConfig
-from phoenix.inputs import HashConfig, RecsysBatch, RecsysEmbeddings
+from phoenix.input_config import HashConfig
 
 
 class GoldenCase(NamedTuple):

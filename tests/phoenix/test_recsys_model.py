@@ -12,7 +12,7 @@ import optax
 import pytest
 from hypothesis import given, settings
 
-from phoenix.inputs import HashConfig
+from phoenix.input_config import HashConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.slates import candidate_block
 from tests.phoenix import reference_model

@@ -11,7 +11,7 @@ import optax
 import pytest
 from hypothesis import given, settings
 
-from phoenix.inputs import HashConfig
+from phoenix.input_config import HashConfig
 from phoenix.recsys_retrieval_model import (
     CandidateTower,
     PhoenixRetrievalModelConfig,

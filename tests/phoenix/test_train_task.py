@@ -8,7 +8,7 @@ import pytest
 from phoenix.batches import InMemoryWindows, PostFrequencies, padded
 from phoenix.config import ConfigError
 from phoenix.grok import TransformerConfig
-from phoenix.inputs import HashConfig
+from phoenix.input_config import HashConfig
 from phoenix.leave_one_out import Events, catalogue_hashes, hit_rate, split, target_ranks
 from phoenix.loss_config import NegativesConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
