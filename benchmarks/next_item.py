@@ -85,11 +85,11 @@ class Recipe:
 
 def run(log: Log, recipe: Recipe) -> dict[str, float]:
     """Trains, tests the model of the best epoch, and returns what is reported."""
-    from phoenix.batches import InMemoryWindows
     from phoenix.leave_one_out import catalogue_hashes, hit_rate, ndcg, split, target_ranks
     from phoenix.memory import keep_freed_memory
     from phoenix.train_validation import HeldOut
     from phoenix.training import Progress, TrainRunner
+    from phoenix.window_source import InMemoryWindows
     from phoenix.windows import concatenate
 
     keep_freed_memory()

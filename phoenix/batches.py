@@ -4,77 +4,16 @@ Glossary of shapes:
   N: windows, B: batch, C: candidates, A: actions.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from phoenix import sorted_ids
 from phoenix.batch import RecsysBatch
-from phoenix.input_config import InputConfig
-from phoenix.windows import Windows, age_minutes, unpack_actions
+from phoenix.window_source import SCAN_ROWS, WindowSource, windows_between
+from phoenix.windows import Windows, unpack_actions
 
-_SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.
 _VALIDATION_STREAM = 1 << 40  # Far from the number of any step.
-
-
-def to_batch(windows: Windows, num_actions: int) -> RecsysBatch:
-    """Returns the model's view of `windows`: hashes, actions and surfaces, no ids and no labels."""
-    return RecsysBatch(
-        user_hashes=windows.user_hashes,
-        history_post_hashes=windows.history_post_hashes,
-        history_author_hashes=windows.history_author_hashes,
-        history_actions=unpack_actions(windows.history_actions, num_actions),
-        history_product_surface=windows.history_surfaces,
-        candidate_post_hashes=windows.candidate_post_hashes,
-        candidate_author_hashes=windows.candidate_author_hashes,
-        candidate_product_surface=windows.candidate_surfaces,
-    )
-
-
-class WindowSource(Protocol):
-    """The windows of a training set in chunks that are read one at a time, whatever holds them."""
-
-    @property
-    def chunk_sizes(self) -> Sequence[int]:
-        """The number of windows of each chunk; their sum is N."""
-        ...
-
-    def read(self, chunk: int) -> Windows:
-        """Returns the windows of one chunk, the same at every call."""
-        ...
-
-
-class InMemoryWindows:
-    """A source over windows that are already in memory: one chunk."""
-
-    def __init__(self, windows: Windows) -> None:
-        self._windows = windows
-
-    @property
-    def chunk_sizes(self) -> Sequence[int]:
-        """One chunk with all N."""
-        return [len(self._windows.user_ids)]
-
-    def read(self, chunk: int) -> Windows:
-        """Returns all windows."""
-        del chunk
-        return self._windows
-
-
-def windows_between(
-    source: WindowSource, start: int, stop: int, *, limit: int
-) -> Iterator[Windows]:
-    """Yields the windows `start` to `stop` of a source in order, in parts of at most `limit`."""
-    first = 0
-    for chunk, size in enumerate(source.chunk_sizes):
-        low, high = max(start - first, 0), min(stop - first, size)
-        first += size
-        if low >= high:
-            continue
-        windows = source.read(chunk)
-        for at in range(low, high, limit):
-            yield windows.rows(slice(at, min(at + limit, high)))
 
 
 class TrainBatch(NamedTuple):
@@ -121,7 +60,7 @@ class PostFrequencies:
             Neural Networks in Recommendations", section 4.2.
         """
         post_ids = author_ids = counts = np.empty(0, np.int64)
-        for part in windows_between(source, 0, num_windows, limit=_SCAN_ROWS):
+        for part in windows_between(source, 0, num_windows, limit=SCAN_ROWS):
             exists = part.candidate_mask
             post_ids, first, inverse = np.unique(
                 np.concatenate([post_ids, part.candidate_post_ids[exists]]),
@@ -166,55 +105,6 @@ def batch_generator(seed: int, step: int | None) -> np.random.Generator:
     """
     stream = _VALIDATION_STREAM if step is None else step
     return np.random.Generator(np.random.Philox(key=[seed, stream]))
-
-
-def padded(windows: Windows, num_rows: int) -> Windows:
-    """Returns `windows` followed by empty ones (all ids and hashes 0) up to `num_rows`.
-
-    Raises:
-      ValueError: If there are more than `num_rows` already.
-    """
-    missing = num_rows - len(windows.user_ids)
-    if missing < 0:
-        raise ValueError(f"Expected at most {num_rows} windows, got {len(windows.user_ids)}.")
-    if missing == 0:
-        return windows
-    return Windows(
-        *(
-            np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)])
-            for array in windows
-        )
-    )
-
-
-def model_inputs(windows: Windows, actions: Sequence[str], config: InputConfig) -> RecsysBatch:
-    """Returns what a model of `config` reads of `windows`, optional inputs included.
-
-    Args:
-      windows: N windows.
-      actions: The names of the A actions.
-      config: Of the ranker or the retrieval model.
-    """
-    batch = to_batch(windows, len(actions))
-    if config.has_dwell:
-        batch = batch._replace(history_dwell_seconds=windows.history_dwell_seconds)
-    if config.has_post_age:
-        batch = batch._replace(
-            history_post_age_minutes=age_minutes(
-                windows.history_shown_at, windows.history_created_at
-            ),
-            candidate_post_age_minutes=age_minutes(
-                windows.candidate_shown_at, windows.candidate_created_at
-            ),
-        )
-    if config.user_attributes:
-        batch = batch._replace(user_attributes=windows.user_attributes)
-    if config.post_attributes:
-        batch = batch._replace(
-            history_attributes=windows.history_attributes,
-            candidate_attributes=windows.candidate_attributes,
-        )
-    return batch
 
 
 def train_batch(

@@ -21,7 +21,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from phoenix.batches import WindowSource, windows_between
+from phoenix.window_source import WindowSource, windows_between
 from phoenix.windows import Windows, concatenate
 
 _CHUNK_STREAM = 1 << 33  # Keeps the order of chunks apart from the order within groups.

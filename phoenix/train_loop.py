@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix.batches import padded, windows_between
 from phoenix.embedding import initial_tables, lookup, settled, with_decay
 from phoenix.input_pipeline import Prefetched
 from phoenix.mesh import Placement, is_writer
@@ -31,6 +30,7 @@ from phoenix.train_step import (
 from phoenix.train_task import Batch, Task, task_of
 from phoenix.train_validation import HeldOut, Judgement, finite, metric_values, validation_metrics
 from phoenix.trained import TrainedModel
+from phoenix.window_source import padded, windows_between
 from phoenix.windows import Windows
 
 _STEPS_IN_FLIGHT = 2

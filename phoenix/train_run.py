@@ -10,7 +10,6 @@ import haiku as hk
 import jax
 import numpy as np
 
-from phoenix.batches import WindowSource
 from phoenix.checkpoint import described
 from phoenix.embedding import EmbeddingTables
 from phoenix.hashing import KINDS, HashSpec
@@ -19,6 +18,7 @@ from phoenix.model_runners import ModelConfig
 from phoenix.train_config import ComputeConfig, TrainConfig
 from phoenix.train_states import StateEntry
 from phoenix.trained import TrainedModel, trained_model
+from phoenix.window_source import WindowSource
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,26 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix.batches import (
-    PostFrequencies,
-    TrainBatch,
-    WindowSource,
-    batch_generator,
-    model_inputs,
-    train_batch,
-    windows_between,
-)
+from phoenix.batches import PostFrequencies, TrainBatch, batch_generator, train_batch
 from phoenix.days import DAY_MS
 from phoenix.hashing import HashSpec
 from phoenix.loss_config import NegativesConfig
+from phoenix.model_inputs import model_inputs
 from phoenix.model_runners import ModelConfig
 from phoenix.next_item import Catalogue, NextItemBatch, NextItemBatches, NextItemObjective
 from phoenix.objectives import Objective, objective_of
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig, settings_for
+from phoenix.window_source import SCAN_ROWS, WindowSource, windows_between
 from phoenix.windows import Windows, positive_bits
 
-_SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.
 _OF_CANDIDATES = [name for name in Windows._fields if name.startswith(("candidate_", "label"))]
 
 Batch = TrainBatch | NextItemBatch
@@ -138,7 +131,7 @@ def task_of(
     assert isinstance(model_config, PhoenixRetrievalModelConfig)
     settings = settings_for(RetrievalTrainConfig, config)
     bits = positive_bits(actions, settings.positive_actions)
-    parts = windows_between(source, 0, num_train, limit=_SCAN_ROWS)
+    parts = windows_between(source, 0, num_train, limit=SCAN_ROWS)
     batches = NextItemBatches(
         model_config=model_config,
         max_listed_posts=settings.max_listed_posts,

@@ -17,10 +17,10 @@ import numpy as np
 
 from phoenix import slates
 from phoenix.batch import RecsysBatch
-from phoenix.batches import model_inputs
 from phoenix.embedding import EmbeddingTables
 from phoenix.forward import Compiled, ranker_forward, retrieval_forward, without_candidates
 from phoenix.hashing import HashSpec
+from phoenix.model_inputs import model_inputs
 from phoenix.model_runners import ModelConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from phoenix.batches import WindowSource
 from phoenix.hashing import HashSpec
 from phoenix.mesh import Placement, is_writer
 from phoenix.model_runners import ModelConfig
@@ -34,6 +33,7 @@ from phoenix.train_states import StateEntry, TrainStates
 from phoenix.train_validation import HeldOut
 from phoenix.trained import TrainedModel
 from phoenix.verified_files import CheckpointError
+from phoenix.window_source import WindowSource
 
 __all__ = ["Progress", "StopTraining", "TrainConfig", "TrainRunner", "TrainingResult"]
 

@@ -10,18 +10,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix.batches import InMemoryWindows, model_inputs
 from phoenix.checkpoint import save_model
 from phoenix.embedding import initial_tables, lookup
 from phoenix.grok import TransformerConfig
 from phoenix.hashing import HashSpec
 from phoenix.loss_config import RankingLossConfig
+from phoenix.model_inputs import model_inputs
 from phoenix.objectives import objective_of
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig
 from phoenix.trained import trained_model
 from phoenix.training import TrainRunner
+from phoenix.window_source import InMemoryWindows
 from phoenix.windows import Windows
 
 ACTIONS = ("like", "hide")

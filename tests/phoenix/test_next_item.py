@@ -5,9 +5,9 @@ import jax
 import numpy as np
 import pytest
 
-from phoenix.batches import InMemoryWindows, model_inputs
 from phoenix.embedding import initial_tables, lookup
 from phoenix.grok import TransformerConfig
+from phoenix.model_inputs import model_inputs
 from phoenix.next_item import (
     Catalogue,
     NextItemBatches,
@@ -16,6 +16,7 @@ from phoenix.next_item import (
     sequences,
 )
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from phoenix.window_source import InMemoryWindows
 from phoenix.windows import positive_bits
 from tests.phoenix.planted import ACTIONS, SPEC, TRUNK, world
 

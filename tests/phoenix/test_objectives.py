@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from phoenix import losses
-from phoenix.batches import PostFrequencies, model_inputs, padded, train_batch
+from phoenix.batches import PostFrequencies, train_batch
 from phoenix.config import ConfigError
 from phoenix.embedding import initial_tables, lookup
 from phoenix.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.mergeable_metrics import ScoreBins, Sums
+from phoenix.model_inputs import model_inputs
 from phoenix.objectives import objective_of
 from phoenix.train_config import RankerTrainConfig
+from phoenix.window_source import padded
 from phoenix.windows import unpack_actions
 from tests.phoenix.planted import (
     ACTIONS,

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from phoenix.batches import InMemoryWindows, PostFrequencies, padded
+from phoenix.batches import PostFrequencies
 from phoenix.config import ConfigError
 from phoenix.grok import TransformerConfig
 from phoenix.input_config import HashConfig
@@ -15,6 +15,7 @@ from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import RetrievalTrainConfig
 from phoenix.train_task import task_of
 from phoenix.training import TrainRunner
+from phoenix.window_source import InMemoryWindows, padded
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, SPEC, train_config, world
 
 NUM_POSTS = 20

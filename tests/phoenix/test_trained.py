@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from phoenix import slates, trained
-from phoenix.batches import model_inputs
 from phoenix.embedding import lookup
 from phoenix.forward import ranker_forward
+from phoenix.model_inputs import model_inputs
 from phoenix.objectives import objective_of
 from phoenix.recommender import Ranker, Retriever
 from phoenix.train_config import RetrievalTrainConfig

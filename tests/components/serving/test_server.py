@@ -11,7 +11,7 @@ from components.errors import BadDataError
 from components.features import shapes, windows_files
 from components.serving.server import Server
 from components.training import model_configs
-from phoenix.batches import model_inputs
+from phoenix.model_inputs import model_inputs
 from phoenix.windows import Windows
 
 LAST = "2026-01-03"

@@ -1,0 +1,51 @@
+"""The models' view of windows: hashes, actions, surfaces and ages, no ids and no labels."""
+
+from collections.abc import Sequence
+
+from phoenix.batch import RecsysBatch
+from phoenix.input_config import InputConfig
+from phoenix.windows import Windows, age_minutes, unpack_actions
+
+
+def to_batch(windows: Windows, num_actions: int) -> RecsysBatch:
+    """Returns the model's view of `windows`: hashes, actions and surfaces, no ids and no labels."""
+    return RecsysBatch(
+        user_hashes=windows.user_hashes,
+        history_post_hashes=windows.history_post_hashes,
+        history_author_hashes=windows.history_author_hashes,
+        history_actions=unpack_actions(windows.history_actions, num_actions),
+        history_product_surface=windows.history_surfaces,
+        candidate_post_hashes=windows.candidate_post_hashes,
+        candidate_author_hashes=windows.candidate_author_hashes,
+        candidate_product_surface=windows.candidate_surfaces,
+    )
+
+
+def model_inputs(windows: Windows, actions: Sequence[str], config: InputConfig) -> RecsysBatch:
+    """Returns what a model of `config` reads of `windows`, optional inputs included.
+
+    Args:
+      windows: N windows.
+      actions: The names of the A actions.
+      config: Of the ranker or the retrieval model.
+    """
+    batch = to_batch(windows, len(actions))
+    if config.has_dwell:
+        batch = batch._replace(history_dwell_seconds=windows.history_dwell_seconds)
+    if config.has_post_age:
+        batch = batch._replace(
+            history_post_age_minutes=age_minutes(
+                windows.history_shown_at, windows.history_created_at
+            ),
+            candidate_post_age_minutes=age_minutes(
+                windows.candidate_shown_at, windows.candidate_created_at
+            ),
+        )
+    if config.user_attributes:
+        batch = batch._replace(user_attributes=windows.user_attributes)
+    if config.post_attributes:
+        batch = batch._replace(
+            history_attributes=windows.history_attributes,
+            candidate_attributes=windows.candidate_attributes,
+        )
+    return batch

@@ -1,0 +1,74 @@
+"""Sources of windows in chunks, and ranges of them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from phoenix.windows import Windows
+
+SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.
+
+
+class WindowSource(Protocol):
+    """The windows of a training set in chunks that are read one at a time, whatever holds them."""
+
+    @property
+    def chunk_sizes(self) -> Sequence[int]:
+        """The number of windows of each chunk; their sum is N."""
+        ...
+
+    def read(self, chunk: int) -> Windows:
+        """Returns the windows of one chunk, the same at every call."""
+        ...
+
+
+class InMemoryWindows:
+    """A source over windows that are already in memory: one chunk."""
+
+    def __init__(self, windows: Windows) -> None:
+        self._windows = windows
+
+    @property
+    def chunk_sizes(self) -> Sequence[int]:
+        """One chunk with all N."""
+        return [len(self._windows.user_ids)]
+
+    def read(self, chunk: int) -> Windows:
+        """Returns all windows."""
+        del chunk
+        return self._windows
+
+
+def windows_between(
+    source: WindowSource, start: int, stop: int, *, limit: int
+) -> Iterator[Windows]:
+    """Yields the windows `start` to `stop` of a source in order, in parts of at most `limit`."""
+    first = 0
+    for chunk, size in enumerate(source.chunk_sizes):
+        low, high = max(start - first, 0), min(stop - first, size)
+        first += size
+        if low >= high:
+            continue
+        windows = source.read(chunk)
+        for at in range(low, high, limit):
+            yield windows.rows(slice(at, min(at + limit, high)))
+
+
+def padded(windows: Windows, num_rows: int) -> Windows:
+    """Returns `windows` followed by empty ones (all ids and hashes 0) up to `num_rows`.
+
+    Raises:
+      ValueError: If there are more than `num_rows` already.
+    """
+    missing = num_rows - len(windows.user_ids)
+    if missing < 0:
+        raise ValueError(f"Expected at most {num_rows} windows, got {len(windows.user_ids)}.")
+    if missing == 0:
+        return windows
+    return Windows(
+        *(
+            np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)])
+            for array in windows
+        )
+    )
