@@ -20,12 +20,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from phoenix.embedding import EmbeddingTables, tables_from_arrays
+from phoenix.files.verified_files import (
+    CheckpointError,
+    FolderWriter,
+    canonical_json,
+    publish,
+    verify,
+)
 from phoenix.hashing import KINDS, HashSpec
 from phoenix.model_runners import ModelConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.trained import RankingTransformer, TrainedModel, TwoTower, trained_model
-from phoenix.verified_files import CheckpointError, FolderWriter, canonical_json, publish, verify
 
 _MODEL = "model.json"
 _PARAMS = "params.npz"

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from phoenix.array_files import FileFormat, write_array
 from phoenix.baselines import Collection
+from phoenix.files.array_files import FileFormat, write_array
 from phoenix.recommender import Retriever
 from phoenix.windows import Windows
 

@@ -27,11 +27,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix.array_files import system_errors
 from phoenix.checkpoint import read_tables, table_files, write_tables
 from phoenix.embedding import EmbeddingTables
+from phoenix.files.array_files import system_errors
+from phoenix.files.verified_files import (
+    CheckpointError,
+    FolderWriter,
+    canonical_json,
+    publish,
+    verify,
+)
 from phoenix.hashing import KINDS
-from phoenix.verified_files import CheckpointError, FolderWriter, canonical_json, publish, verify
 
 logger = logging.getLogger(__name__)
 

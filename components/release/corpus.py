@@ -15,7 +15,7 @@ import numpy as np
 
 from components.errors import BadDataError
 from phoenix import sorted_ids
-from phoenix.array_files import read_array, write_array
+from phoenix.files.array_files import read_array, write_array
 from phoenix.search import ExactIndex
 
 _DESCRIPTION = "corpus.json"

@@ -20,7 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from components.errors import BadConfigurationError
 from components.store import processes
-from phoenix.verified_files import sync
+from phoenix.files.verified_files import sync
 
 MANIFEST = "manifest.json"
 

@@ -164,10 +164,10 @@ def _result(
     compilation.use_cache(context.store)
     from jax.errors import JaxRuntimeError
 
+    from phoenix.files.verified_files import CheckpointError
     from phoenix.next_item import SequenceSource
     from phoenix.optimizer import NonFiniteError
     from phoenix.training import StopTraining, TrainRunner
-    from phoenix.verified_files import CheckpointError
 
     logger.info(
         "Training %s on %d windows of %s to %s, from %s.",

@@ -8,7 +8,7 @@ import pytest
 from components.contract import ExitCode
 from components.features import shapes, windows_files
 from components.release import models
-from phoenix.array_files import read_array
+from phoenix.files.array_files import read_array
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from phoenix import user_metrics
-from phoenix.array_files import read_array
 from phoenix.baselines import Random
 from phoenix.embedding_runner import NotFiniteError
+from phoenix.files.array_files import read_array
 from phoenix.predict_runner import PredictRunner
 from tests.phoenix.planted import ACTIONS, world
 

@@ -17,6 +17,7 @@ import pytest
 
 from phoenix import metrics
 from phoenix.config import ConfigError
+from phoenix.files.verified_files import CheckpointError
 from phoenix.hashing import HashSpec
 from phoenix.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.mergeable_metrics import Sums
@@ -28,7 +29,6 @@ from phoenix.train_states import TrainStates
 from phoenix.train_step import train_step
 from phoenix.training import Progress, StopTraining, TrainRunner
 from phoenix.user_metrics import retrieval
-from phoenix.verified_files import CheckpointError
 from tests.phoenix.planted import ACTIONS, NUM_POSTS, RANKER, RETRIEVAL, author_of, runner, world
 
 SMALL = world(200).windows

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from phoenix.array_files import read_array, system_errors, write_array
+from phoenix.files.array_files import read_array, system_errors, write_array
 
 
 @pytest.mark.parametrize("file_format", ["npy", "tensorstore"])

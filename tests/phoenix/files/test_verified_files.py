@@ -5,7 +5,7 @@ import resource
 import numpy as np
 import pytest
 
-from phoenix.verified_files import CheckpointError, publish, verify
+from phoenix.files.verified_files import CheckpointError, publish, verify
 
 ARRAYS = {
     "a": np.arange(10.0),

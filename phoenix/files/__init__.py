@@ -1,0 +1,1 @@
+"""Arrays and tables in files that are verified when they are read."""
