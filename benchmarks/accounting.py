@@ -15,7 +15,7 @@ from components.rows import settlement
 from components.settings.config import Config
 from components.tables import data_files
 from components.tables.event_ids import event_ids
-from phoenix.days import DAY_MS, midnight_ms
+from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED, REJECTED
 
 _NUM_ROWS, _NUM_USERS, _NUM_POSTS = 5_000_000, 200_000, 500_000

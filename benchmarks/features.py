@@ -22,7 +22,7 @@ from components.features.windows_files import FeaturesWriter
 from components.settings.steps import FeaturesConfig
 from components.tables import data_files
 from components.tables.data_files import IMPRESSIONS_FILE
-from phoenix import days
+from phoenix.data import days
 from schemas.events import EVENTS
 from schemas.posts import POSTS
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.measurement import Result, rates
-from phoenix.hashing import HashSpec, HashTable
+from phoenix.data.hashing import HashSpec, HashTable
 
 _NUM_IDS = 2_000_000
 

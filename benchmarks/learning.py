@@ -29,8 +29,8 @@ from components.settings.source import SyntheticSource
 from components.store.artifacts import Store
 from components.tables import data_files
 from phoenix import metrics
-from phoenix.synthetic import World, WorldConfig
-from phoenix.windows import Windows, unpack_actions
+from phoenix.data.synthetic import World, WorldConfig
+from phoenix.data.windows import Windows, unpack_actions
 
 _FREQUENT = 0.01  # Of the impressions; a rarer action has too few positives to measure its AUC.
 _GOAL_AUC, _GOAL_RECALL = 0.97, 3

@@ -30,9 +30,9 @@ from components.store.artifacts import Store
 from components.tables import data_files
 from phoenix import user_metrics
 from phoenix.baselines import MostPopular, Random
+from phoenix.data.windows import Windows, concatenate, unpack_actions
 from phoenix.predict_runner import PredictRunner
 from phoenix.user_metrics import UserValues
-from phoenix.windows import Windows, concatenate, unpack_actions
 
 _SOURCE = Path(__file__).parents[1] / "var" / "kuairand" / "source"  # as in the example
 _FIRST, _TEST, _LAST = (

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measurement import Result
-from phoenix.hashing import HashSpec
-from phoenix.windows import Windows
+from phoenix.data.hashing import HashSpec
+from phoenix.data.windows import Windows
 
 _SHORT, _LONG = 1_000, 10_000
 _NUM_HISTORY, _EMB_SIZE, _NUM_ROWS = 128, 128, 20_000

@@ -85,12 +85,12 @@ class Recipe:
 
 def run(log: Log, recipe: Recipe) -> dict[str, float]:
     """Trains, tests the model of the best epoch, and returns what is reported."""
+    from phoenix.data.window_source import InMemoryWindows
+    from phoenix.data.windows import concatenate
     from phoenix.leave_one_out import catalogue_hashes, hit_rate, ndcg, split, target_ranks
     from phoenix.memory import keep_freed_memory
     from phoenix.train_validation import HeldOut
     from phoenix.training import Progress, TrainRunner
-    from phoenix.window_source import InMemoryWindows
-    from phoenix.windows import concatenate
 
     keep_freed_memory()
     spec = catalogue_hashes(log.num_posts)

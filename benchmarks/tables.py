@@ -7,8 +7,8 @@ import numpy as np
 
 from benchmarks.measurement import Result, rates
 from phoenix.batch import RecsysBatch
+from phoenix.data.hashing import HashSpec
 from phoenix.embedding import initial_tables, lookup, update
-from phoenix.hashing import HashSpec
 from phoenix.runners import create_example_batch
 
 _SMALL, _LARGE, _EMB_SIZE = 20_000, 1_000_000, 64

@@ -19,7 +19,7 @@ from components.rows import account
 from components.run.context import Context
 from components.store.artifacts import Artifact
 from components.tables.data_files import ACCEPTED_FILE
-from phoenix import attributes
+from phoenix.data import attributes
 
 
 def run(context: Context) -> Artifact:

@@ -20,9 +20,9 @@ from components.run import compilation
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
 from components.tables import data_files
-from phoenix import attributes
+from phoenix.data import attributes
+from phoenix.data.hashing import HashSpec, collision_report
 from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError
-from phoenix.hashing import HashSpec, collision_report
 from phoenix.memory import keep_freed_memory
 from schemas import attributes as schemas_attributes
 

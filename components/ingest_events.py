@@ -36,7 +36,7 @@ from components.source.source import DayRows
 from components.store.artifacts import Artifact
 from components.tables import data_files
 from components.tables.event_ids import event_ids
-from phoenix.synthetic import World, WorldConfig
+from phoenix.data.synthetic import World, WorldConfig
 from schemas.events import INGESTED
 from schemas.posts import POSTS
 

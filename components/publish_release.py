@@ -25,8 +25,8 @@ from components.run.context import Context
 from components.serving.server import RELEASE_FILE, Server
 from components.settings.config import Config
 from components.store.artifacts import Artifact
-from phoenix import attributes
-from phoenix.windows import Windows
+from phoenix.data import attributes
+from phoenix.data.windows import Windows
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from phoenix.attributes import MISSING, Attribute, width
+from phoenix.data.attributes import MISSING, Attribute, width
 
 
 def embedded(attributes: Sequence[Attribute], values: ArrayLike, emb_size: int) -> jax.Array:

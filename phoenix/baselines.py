@@ -17,10 +17,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from phoenix import sorted_ids
+from phoenix.data import sorted_ids
+from phoenix.data.windows import Windows, unpack_actions
 from phoenix.recommender import Retriever
 from phoenix.search import ExactIndex
-from phoenix.windows import Windows, unpack_actions
 
 PRIOR_IMPRESSIONS = 20.0
 _RANDOM_SIZE = 16  # D of the random vectors.

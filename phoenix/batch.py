@@ -32,7 +32,7 @@ class RecsysBatch(NamedTuple):
     history_post_age_minutes: ArrayLike | None = None  # [B, S] float32, NaN or < 0 = missing
     candidate_post_age_minutes: ArrayLike | None = None  # [B, C] float32, NaN or < 0 = missing
     history_dwell_seconds: ArrayLike | None = None  # [B, S] float32, NaN or < 0 = missing
-    user_attributes: ArrayLike | None = None  # [B, U] float32, see `phoenix.attributes`
+    user_attributes: ArrayLike | None = None  # [B, U] float32, see `phoenix.data.attributes`
     history_attributes: ArrayLike | None = None  # [B, S, P] float32: of the post, then the context
     candidate_attributes: ArrayLike | None = None  # [B, C, P] float32
 

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from phoenix.data.hashing import KINDS, HashSpec
 from phoenix.embedding import EmbeddingTables, tables_from_arrays
 from phoenix.files.verified_files import (
     CheckpointError,
@@ -27,7 +28,6 @@ from phoenix.files.verified_files import (
     publish,
     verify,
 )
-from phoenix.hashing import KINDS, HashSpec
 from phoenix.model_runners import ModelConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix.hashing import KINDS, HashSpec
+from phoenix.data.hashing import KINDS, HashSpec
 from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
 
 # Small against the steps of AdaGrad, so that a row that was never trained says almost nothing.

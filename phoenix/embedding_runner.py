@@ -12,9 +12,9 @@ from typing import TypeVar
 import numpy as np
 
 from phoenix.baselines import Collection
+from phoenix.data.windows import Windows
 from phoenix.files.array_files import FileFormat, write_array
 from phoenix.recommender import Retriever
-from phoenix.windows import Windows
 
 Content = TypeVar("Content")
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Self
 
 import jax.numpy as jnp
 
-from phoenix import attributes
-from phoenix.attributes import Attribute
 from phoenix.config import JsonConfig, check, check_counts, check_type, float_dtype
+from phoenix.data import attributes
+from phoenix.data.attributes import Attribute
 from phoenix.grok import TransformerConfig
 
 GATED_FEATURES = (

@@ -21,8 +21,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from phoenix.window_source import WindowSource, windows_between
-from phoenix.windows import Windows, concatenate
+from phoenix.data.window_source import WindowSource, windows_between
+from phoenix.data.windows import Windows, concatenate
 
 _CHUNK_STREAM = 1 << 33  # Keeps the order of chunks apart from the order within groups.
 _POLL_SECONDS = 0.1

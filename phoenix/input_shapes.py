@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix.attributes import width
 from phoenix.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.data.attributes import width
 from phoenix.input_config import InputConfig
 from phoenix.recsys_model import PhoenixModelConfig
 

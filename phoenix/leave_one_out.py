@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix.hashing import HashSpec, HashTable
+from phoenix.data.hashing import HashSpec, HashTable
+from phoenix.data.windows import Windows
 from phoenix.recommender import Retriever
-from phoenix.windows import Windows
 
 MIN_EVENTS = 3  # One each to train on, validate and test.
 _RANKED_ROWS = 256  # Users whose scores are in memory together.

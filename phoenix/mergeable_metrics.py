@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from phoenix import sorted_ids
+from phoenix.data import sorted_ids
 
 # An array of NumPy or of JAX: this module does not import JAX, which the light steps do not need.
 Array = Any

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from phoenix.batch import RecsysBatch
+from phoenix.data.windows import Windows, age_minutes, unpack_actions
 from phoenix.input_config import InputConfig
-from phoenix.windows import Windows, age_minutes, unpack_actions
 
 
 def to_batch(windows: Windows, num_actions: int) -> RecsysBatch:

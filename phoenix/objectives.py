@@ -16,6 +16,7 @@ import numpy as np
 from phoenix import losses
 from phoenix.batches import TrainBatch
 from phoenix.config import check
+from phoenix.data.windows import DWELL_SCALE_SECONDS, check_actions, positive_bits, unpack_actions
 from phoenix.event_vectors import scaled_dwell
 from phoenix.feature_gates import kept_shares
 from phoenix.loss_config import DwellLoss, NegativesConfig
@@ -29,7 +30,6 @@ from phoenix.recsys_model import (
 )
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig, settings_for
-from phoenix.windows import DWELL_SCALE_SECONDS, check_actions, positive_bits, unpack_actions
 
 _TEMPERATURE_MODULE = "sampled_softmax"
 _IMPRESSIONS_MODULE = "impressions"

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from phoenix import metrics, user_metrics
+from phoenix.data.windows import DWELL_SCALE_SECONDS, Windows, unpack_actions
 from phoenix.embedding_runner import NotFiniteError, chosen_split
 from phoenix.files.array_files import FileFormat, write_array
 from phoenix.mergeable_metrics import Deviations, Sums
 from phoenix.recommender import Ranker
-from phoenix.windows import DWELL_SCALE_SECONDS, Windows, unpack_actions
 
 Metrics = dict[str, Any]  # As JSON; None is undefined.
 

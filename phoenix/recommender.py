@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from phoenix.windows import Windows
+from phoenix.data.windows import Windows
 
 
 class Retriever(Protocol):

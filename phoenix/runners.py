@@ -18,10 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from phoenix import attributes, slates
+from phoenix import slates
 from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.buckets import power_of_two
 from phoenix.config import check_count
+from phoenix.data import attributes
 from phoenix.example_data import (
     create_dummy_batch_from_config,
     create_dummy_embeddings_from_config,

@@ -16,9 +16,9 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from phoenix import sorted_ids
 from phoenix.buckets import power_of_two
 from phoenix.config import check_count
+from phoenix.data import sorted_ids
 
 Backend = Literal["auto", "faiss", "jax"]
 _BLOCK = 1024  # Queries per call of the library; bounds the memory.

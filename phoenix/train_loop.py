@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from phoenix.data.window_source import padded, windows_between
+from phoenix.data.windows import Windows
 from phoenix.embedding import initial_tables, lookup, settled, with_decay
 from phoenix.input_pipeline import Prefetched
 from phoenix.mesh import Placement, is_writer
@@ -30,8 +32,6 @@ from phoenix.train_step import (
 from phoenix.train_task import Batch, Task, task_of
 from phoenix.train_validation import HeldOut, Judgement, finite, metric_values, validation_metrics
 from phoenix.trained import TrainedModel
-from phoenix.window_source import padded, windows_between
-from phoenix.windows import Windows
 
 _STEPS_IN_FLIGHT = 2
 # Followed during training; the others of a validation would make a point of the curve too long.

@@ -11,14 +11,14 @@ import jax
 import numpy as np
 
 from phoenix.checkpoint import described
+from phoenix.data.hashing import KINDS, HashSpec
+from phoenix.data.window_source import WindowSource
 from phoenix.embedding import EmbeddingTables
-from phoenix.hashing import KINDS, HashSpec
 from phoenix.input_pipeline import BatchOrder, Epochs
 from phoenix.model_runners import ModelConfig
 from phoenix.train_config import ComputeConfig, TrainConfig
 from phoenix.train_states import StateEntry
 from phoenix.trained import TrainedModel, trained_model
-from phoenix.window_source import WindowSource
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phoenix.checkpoint import read_tables, table_files, write_tables
+from phoenix.data.hashing import KINDS
 from phoenix.embedding import EmbeddingTables
 from phoenix.files.array_files import system_errors
 from phoenix.files.verified_files import (
@@ -37,7 +38,6 @@ from phoenix.files.verified_files import (
     publish,
     verify,
 )
-from phoenix.hashing import KINDS
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from phoenix.batches import PostFrequencies, TrainBatch, batch_generator, train_batch
-from phoenix.days import DAY_MS
-from phoenix.hashing import HashSpec
+from phoenix.data.days import DAY_MS
+from phoenix.data.hashing import HashSpec
+from phoenix.data.window_source import SCAN_ROWS, WindowSource, windows_between
+from phoenix.data.windows import Windows, positive_bits
 from phoenix.loss_config import NegativesConfig
 from phoenix.model_inputs import model_inputs
 from phoenix.model_runners import ModelConfig
@@ -16,8 +18,6 @@ from phoenix.next_item import Catalogue, NextItemBatch, NextItemBatches, NextIte
 from phoenix.objectives import Objective, objective_of
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig, settings_for
-from phoenix.window_source import SCAN_ROWS, WindowSource, windows_between
-from phoenix.windows import Windows, positive_bits
 
 _OF_CANDIDATES = [name for name in Windows._fields if name.startswith(("candidate_", "label"))]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from phoenix.data.window_source import WindowSource, windows_between
+from phoenix.data.windows import Windows
 from phoenix.mergeable_metrics import merged
 from phoenix.train_config import VALIDATION_LOSS
 from phoenix.trained import TrainedModel
-from phoenix.window_source import WindowSource, windows_between
-from phoenix.windows import Windows
 
 # The mean loss of at most a batch of windows, and states of `mergeable_metrics` in float64.
 Judgement = tuple[float, Mapping[str, Any]]

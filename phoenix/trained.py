@@ -17,14 +17,14 @@ import numpy as np
 
 from phoenix import slates
 from phoenix.batch import RecsysBatch
+from phoenix.data.hashing import HashSpec
+from phoenix.data.windows import DWELL_SCALE_SECONDS, Windows
 from phoenix.embedding import EmbeddingTables
 from phoenix.forward import Compiled, ranker_forward, retrieval_forward, without_candidates
-from phoenix.hashing import HashSpec
 from phoenix.model_inputs import model_inputs
 from phoenix.model_runners import ModelConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.windows import DWELL_SCALE_SECONDS, Windows
 
 _ROW_BUCKETS = (1, 16, 64, 256)  # Windows per call.
 _TOKENS_PER_CALL = 1 << 16  # Bounds the memory of a call: fewer windows when slates are long.

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from phoenix.data.hashing import HashSpec
+from phoenix.data.window_source import WindowSource
 from phoenix.files.verified_files import CheckpointError
-from phoenix.hashing import HashSpec
 from phoenix.mesh import Placement, is_writer
 from phoenix.model_runners import ModelConfig
 from phoenix.objectives import objective_of
@@ -33,7 +34,6 @@ from phoenix.train_run import Run
 from phoenix.train_states import StateEntry, TrainStates
 from phoenix.train_validation import HeldOut
 from phoenix.trained import TrainedModel
-from phoenix.window_source import WindowSource
 
 __all__ = ["Progress", "StopTraining", "TrainConfig", "TrainRunner", "TrainingResult"]
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix import sorted_ids
+from phoenix.data import sorted_ids
 
 
 class UserValues(NamedTuple):

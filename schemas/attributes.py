@@ -1,8 +1,8 @@
 """Attributes: what each kind accepts of a source, and how its values are kept.
 
-A value of an attribute is one number, or as many as a sequence has elements; `phoenix.attributes`
-says what they mean. The numbers of all attributes of a side stand side by side in one column, in
-the order of the declaration, whose digest is in the metadata of the file.
+A value of an attribute is one number, or as many as a sequence has elements;
+`phoenix.data.attributes` says what they mean. The numbers of all attributes of a side stand side by
+side in one column, in the order of the declaration, whose digest is in the metadata of the file.
 """
 
 from collections.abc import Mapping

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from components.drawings import charts
-from phoenix.histograms import DISTANCES
+from phoenix.data.histograms import DISTANCES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

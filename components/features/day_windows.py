@@ -1,8 +1,8 @@
 """The one place where impressions become what a model reads, in training and for feeds alike.
 
 `day_blocks` cuts a day into windows; `request_windows` makes the windows of users who ask for a
-feed. Both keep and read the same log, and `phoenix.window_log` finds every history in it, so that
-what is learned is what is served.
+feed. Both keep and read the same log, and `phoenix.data.window_log` finds every history in it, so
+that what is learned is what is served.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,8 +16,8 @@ from components.features.impression_facts import ImpressionFacts
 from components.features.state import State
 from components.features.windows_files import Block
 from components.settings.steps import FeaturesConfig
-from phoenix.histories import Log, window_numbers
-from phoenix.window_log import WindowRefs
+from phoenix.data.histories import Log, window_numbers
+from phoenix.data.window_log import WindowRefs
 
 
 def day_blocks(

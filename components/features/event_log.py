@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from components.settings.engine import EngineConfig
 from components.tables import data_files, engines
-from phoenix.histories import Log
+from phoenix.data.histories import Log
 from schemas.events import EVENTS
 
 Arrays = tuple[np.ndarray, ...]

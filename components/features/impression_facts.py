@@ -16,9 +16,9 @@ from components.features.post_facts import PostFacts
 from components.settings.attributes import AttributesConfig
 from components.tables import attribute_columns
 from components.tables.data_files import POSTS_FILE
-from phoenix import attributes
-from phoenix.days import DAY_MS, day_number
-from phoenix.histories import Log
+from phoenix.data import attributes
+from phoenix.data.days import DAY_MS, day_number
+from phoenix.data.histories import Log
 from schemas.attributes import Side
 
 

@@ -17,9 +17,9 @@ from components.erasure import forgotten as erasure
 from components.errors import BadDataError
 from components.settings.config import Config
 from components.tables import data_files
-from phoenix import attributes
-from phoenix.attributes import Attribute
-from phoenix.histories import first_rows_at
+from phoenix.data import attributes
+from phoenix.data.attributes import Attribute
+from phoenix.data.histories import first_rows_at
 from schemas.attributes import DIGEST_KEY, SIDES, Side, file_name
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from phoenix import sorted_ids
+from phoenix.data import sorted_ids
 
 
 class PostFacts:

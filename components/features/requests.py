@@ -10,11 +10,11 @@ from components.features.known_values import KnownValues
 from components.features.shapes import hash_spec
 from components.settings.config import Config
 from components.tables import attribute_columns
-from phoenix import attributes
-from phoenix.days import DAY_MS
-from phoenix.histories import Log
-from phoenix.window_log import WindowLog, WindowRefs
-from phoenix.windows import Windows
+from phoenix.data import attributes
+from phoenix.data.days import DAY_MS
+from phoenix.data.histories import Log
+from phoenix.data.window_log import WindowLog, WindowRefs
+from phoenix.data.windows import Windows
 
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 

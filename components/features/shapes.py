@@ -2,8 +2,8 @@
 
 from components.settings.attributes import AttributesConfig
 from components.settings.steps import FeaturesConfig, HashingConfig
-from phoenix import attributes
-from phoenix.hashing import HashSpec
+from phoenix.data import attributes
+from phoenix.data.hashing import HashSpec
 
 
 def hash_spec(config: HashingConfig) -> HashSpec:

@@ -27,10 +27,10 @@ from components.settings.engine import EngineConfig
 from components.settings.steps import FeaturesConfig
 from components.store.artifacts import Ref
 from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
-from phoenix import attributes
-from phoenix.attributes import Attribute
-from phoenix.days import DAY_MS, midnight_ms
-from phoenix.histories import Log, rows_still_needed
+from phoenix.data import attributes
+from phoenix.data.attributes import Attribute
+from phoenix.data.days import DAY_MS, midnight_ms
+from phoenix.data.histories import Log, rows_still_needed
 from schemas.features import IMPRESSIONS
 
 logger = logging.getLogger(__name__)

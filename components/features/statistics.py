@@ -13,10 +13,10 @@ import numpy as np
 
 from components.features.windows_files import Block
 from components.settings.config import Config
-from phoenix import histograms
-from phoenix.histograms import Histogram
-from phoenix.histories import history_rows
-from phoenix.windows import Windows
+from phoenix.data import histograms
+from phoenix.data.histograms import Histogram
+from phoenix.data.histories import history_rows
+from phoenix.data.windows import Windows
 
 FEATURES_FILE = "feature_statistics.json"  # of build_features and materialize_feeds
 _NONE = "(none)"

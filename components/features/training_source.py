@@ -8,7 +8,7 @@ from components.features import shapes
 from components.features.windows_files import WindowsFiles
 from components.run.context import Context
 from components.store.artifacts import Ref
-from phoenix.windows import Windows
+from phoenix.data.windows import Windows
 
 
 class FeatureWindows:

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 from components.errors import BadDataError
 from components.tables import data_files
 from components.tables.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
-from phoenix.hashing import HashSpec
-from phoenix.histories import Log
-from phoenix.window_log import WindowLog, WindowRefs, candidate_rows
-from phoenix.windows import Windows, concatenate
+from phoenix.data.hashing import HashSpec
+from phoenix.data.histories import Log
+from phoenix.data.window_log import WindowLog, WindowRefs, candidate_rows
+from phoenix.data.windows import Windows, concatenate
 from schemas.attributes import VALUES, values_column
 from schemas.columns import Table
 from schemas.features import IMPRESSIONS, WINDOWS

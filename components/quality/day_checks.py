@@ -15,7 +15,7 @@ from components.quality import day_statistics, drift, suites, usual_day
 from components.quality.day_statistics import DayStatistics, PastDay
 from components.settings.config import Config
 from components.tables import data_files
-from phoenix.days import DAY_MS, midnight_ms
+from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS
 from schemas.expectations import Expectation, expectations, pair_in_order, with_severities
 

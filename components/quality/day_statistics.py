@@ -24,9 +24,9 @@ from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 from components.tables import data_files
-from phoenix import histograms, sorted_ids
-from phoenix.days import DAY_MS, midnight_ms
-from phoenix.histograms import Histogram
+from phoenix.data import histograms, sorted_ids
+from phoenix.data.days import DAY_MS, midnight_ms
+from phoenix.data.histograms import Histogram
 
 STATISTICS_FILE = "statistics.json"  # of validate_events
 NO_ACTION = "(none)"

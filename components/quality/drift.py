@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.settings.quality import BaselineConfig
-from phoenix import histograms, prediction
-from phoenix.histograms import DISTANCES, Histogram
+from phoenix.data import histograms, prediction
+from phoenix.data.histograms import DISTANCES, Histogram
 
 
 @dataclass(frozen=True)

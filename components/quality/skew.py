@@ -21,7 +21,7 @@ from components.run.context import Context
 from components.settings.config import Config
 from components.settings.steps import PublishFeedsConfig
 from components.store.artifacts import Artifact, Ref, Store
-from phoenix.histograms import Histogram
+from phoenix.data.histograms import Histogram
 
 SKEW_FILE = "skew.json"  # of publish_feeds
 KINDS = ("training_drift", "serving_skew")  # the severity of each is a setting of publish_feeds

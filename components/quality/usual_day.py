@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from components.quality.day_statistics import DayStatistics, PastDay
 from components.quality.drift import Comparison
 from components.settings.quality import BaselineConfig
-from phoenix import prediction
-from phoenix.prediction import Scale
+from phoenix.data import prediction
+from phoenix.data.prediction import Scale
 from schemas.expectations import Expectation, measured_between
 
 _SHARES = frozenset({"action_rates", "surfaces", "unseen_posts"})

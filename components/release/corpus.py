@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from components.errors import BadDataError
-from phoenix import sorted_ids
+from phoenix.data import sorted_ids
 from phoenix.files.array_files import read_array, write_array
 from phoenix.search import ExactIndex
 
@@ -31,7 +31,7 @@ class Corpus:
     author_ids: np.ndarray  # [M] int64
     is_eligible: np.ndarray  # [M] bool
     created_at: np.ndarray  # [M] int64, ms UTC, 0 = unknown
-    attributes: np.ndarray  # [M, W] float32: of the posts, see `phoenix.attributes`
+    attributes: np.ndarray  # [M, W] float32: of the posts, see `phoenix.data.attributes`
     vectors: np.ndarray  # [M, D] float32; zero where the post is not eligible
 
     def write(self, folder: Path) -> None:

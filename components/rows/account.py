@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from components.errors import BadDataError
 from components.store.artifacts import Artifact
 from components.tables import data_files
-from phoenix.days import DAY_MS, day_of_number
+from phoenix.data.days import DAY_MS, day_of_number
 
 FATES = ("accepted", "duplicate", "quarantined", "late")
 INGESTED_AS = ("events", "rejected", "late")

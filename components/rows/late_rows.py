@@ -16,7 +16,7 @@ import pyarrow as pa
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 from components.tables import data_files
-from phoenix.days import DAY_MS, midnight_ms
+from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED
 
 

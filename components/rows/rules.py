@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.settings.config import Config
-from phoenix.days import DAY_MS, midnight_ms
+from phoenix.data.days import DAY_MS, midnight_ms
 
 if TYPE_CHECKING:
     import ibis

@@ -23,7 +23,7 @@ from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Artifact
 from components.tables import data_files, engines
-from phoenix.days import midnight_ms
+from phoenix.data.days import midnight_ms
 from schemas.events import EVENTS, INGESTED, QUARANTINED, REJECTED
 from schemas.rules import TOO_LATE
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
 from components.tables.data_files import ACCEPTED_FILE
-from phoenix import sorted_ids
+from phoenix.data import sorted_ids
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from components.settings.section import Delimiter, Section
-from phoenix import attributes
-from phoenix.attributes import Attribute
 from phoenix.config import ConfigError
+from phoenix.data import attributes
+from phoenix.data.attributes import Attribute
 
 CONTEXT_COLUMNS = ("surface", "hour", "weekday")  # of an impression; time is UTC, Monday is 0
 

@@ -17,7 +17,7 @@ from components.source import raw_files
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.tables import cells
-from phoenix.days import DAY_MS, day_number
+from phoenix.data.days import DAY_MS, day_number
 
 
 @dataclass(frozen=True)

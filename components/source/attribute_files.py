@@ -17,8 +17,8 @@ from components.source import raw_files
 from components.source.raw_rows import FileFormat, RawRows
 from components.source.row_checks import RowCheck
 from components.tables import attribute_columns, data_files
-from phoenix import attributes
-from phoenix.days import DAY_MS, midnight_ms
+from phoenix.data import attributes
+from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.attributes import DIGEST_KEY, SIDES, VALUES, Side, file_name, values_table
 
 logger = logging.getLogger(__name__)

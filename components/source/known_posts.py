@@ -10,8 +10,8 @@ from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
 from components.source.shown_posts import ShownPosts
 from components.tables import cells
-from phoenix import sorted_ids
-from phoenix.days import DAY_MS, day_number
+from phoenix.data import sorted_ids
+from phoenix.data.days import DAY_MS, day_number
 from schemas.posts import POSTS
 
 Columns = dict[str, np.ndarray]

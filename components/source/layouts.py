@@ -25,7 +25,7 @@ from components.settings.source import (
 from components.source import line_files, raw_files
 from components.source.raw_files import DAY
 from components.source.raw_rows import FileFormat, Pace
-from phoenix.days import DAY_MS, midnight_ms
+from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.posts import POSTS
 
 _WHERE = "ingest_events.source"

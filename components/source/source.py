@@ -28,7 +28,7 @@ from components.source.row_checks import Rejections, RowCheck
 from components.source.shown_posts import ShownCollector, ShownPosts
 from components.store import formats
 from components.store.artifacts import Store
-from phoenix.days import DAY_MS, day_number, day_of_number, midnight_ms
+from phoenix.data.days import DAY_MS, day_number, day_of_number, midnight_ms
 
 _NUM_REMEMBERED = 8  # days of which the shown posts are kept for the day after
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from components.errors import BadDataError
 from components.settings.attributes import AnyAttribute, SequenceAttribute
 from components.tables import cells as cell_parsers
-from phoenix.attributes import Attribute
+from phoenix.data.attributes import Attribute
 from schemas.attributes import ACCEPTED, is_accepted
 
 _HOUR_MS = 3_600_000

@@ -7,7 +7,7 @@ import numpy as np
 
 from components.settings.config import Config
 from components.tables import data_files
-from phoenix.days import DAY_MS, midnight_ms
+from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS
 from schemas.posts import POSTS
 

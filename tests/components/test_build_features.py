@@ -15,7 +15,7 @@ from components.features import requests, shapes, windows_files
 from components.features.training_source import feature_windows
 from components.run.context import Context
 from components.settings.loading import load
-from phoenix import attributes
+from phoenix.data import attributes
 
 Row = Callable[..., dict]
 DAYS = ("2026-01-01", "2026-01-02")

@@ -8,7 +8,7 @@ from components import export_corpus
 from components.contract import ExitCode
 from components.release import models
 from components.release.corpus import Corpus
-from phoenix.hashing import HashSpec
+from phoenix.data.hashing import HashSpec
 
 LAST = "2026-01-03"
 

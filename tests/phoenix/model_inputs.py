@@ -7,8 +7,8 @@ import haiku as hk
 import jax
 import numpy as np
 
-from phoenix import attributes
-from phoenix.attributes import Attribute
+from phoenix.data import attributes
+from phoenix.data.attributes import Attribute
 from phoenix.grok import TransformerConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.runners import create_example_batch

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from phoenix.checkpoint import save_model
+from phoenix.data.hashing import HashSpec
+from phoenix.data.window_source import InMemoryWindows
+from phoenix.data.windows import Windows
 from phoenix.embedding import initial_tables, lookup
 from phoenix.grok import TransformerConfig
-from phoenix.hashing import HashSpec
 from phoenix.loss_config import RankingLossConfig
 from phoenix.model_inputs import model_inputs
 from phoenix.objectives import objective_of
@@ -22,8 +24,6 @@ from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig
 from phoenix.trained import trained_model
 from phoenix.training import TrainRunner
-from phoenix.window_source import InMemoryWindows
-from phoenix.windows import Windows
 
 ACTIONS = ("like", "hide")
 SPEC = HashSpec.documented(user_rows=1000, post_rows=800, author_rows=300)

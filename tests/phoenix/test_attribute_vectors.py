@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from phoenix.attribute_vectors import embedded
-from phoenix.attributes import Attribute
+from phoenix.data.attributes import Attribute
 from tests.phoenix.model_inputs import ATTRIBUTES, transformed
 
 HEIGHT = Attribute(name="height", side="post", kind="raw", scale=2)

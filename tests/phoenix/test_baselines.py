@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from phoenix.baselines import Collection, MostPopular, Random, load_baseline, save_baseline, serve
-from phoenix.windows import Windows
+from phoenix.data.windows import Windows
 
 ACTIONS = ("favorite", "click")
 FITTED = MostPopular.fit(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from phoenix.batches import PostFrequencies, batch_generator, train_batch
+from phoenix.data.window_source import InMemoryWindows, padded, windows_between
+from phoenix.data.windows import unpack_actions
 from phoenix.model_inputs import model_inputs
-from phoenix.window_source import InMemoryWindows, padded, windows_between
-from phoenix.windows import unpack_actions
 from tests.phoenix.planted import ACTIONS, RANKER, world
 
 WINDOWS = world(10).windows

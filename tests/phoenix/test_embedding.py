@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from phoenix.data.hashing import HashSpec
 from phoenix.embedding import (
     INITIAL_STANDARD_DEVIATION,
     Decay,
@@ -17,7 +18,6 @@ from phoenix.embedding import (
     update,
     with_decay,
 )
-from phoenix.hashing import HashSpec
 from phoenix.recsys_model import RecsysBatch
 
 SPEC = HashSpec.documented(user_rows=6, post_rows=9, author_rows=5)

@@ -5,6 +5,8 @@ import jax
 import numpy as np
 import pytest
 
+from phoenix.data.window_source import InMemoryWindows
+from phoenix.data.windows import positive_bits
 from phoenix.embedding import initial_tables, lookup
 from phoenix.grok import TransformerConfig
 from phoenix.model_inputs import model_inputs
@@ -16,8 +18,6 @@ from phoenix.next_item import (
     sequences,
 )
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.window_source import InMemoryWindows
-from phoenix.windows import positive_bits
 from tests.phoenix.planted import ACTIONS, SPEC, TRUNK, world
 
 CONFIG = PhoenixRetrievalModelConfig(TRUNK, 32, candidate_tower="mean", user_pooling="last")

@@ -11,14 +11,14 @@ import pytest
 from phoenix import losses
 from phoenix.batches import PostFrequencies, train_batch
 from phoenix.config import ConfigError
+from phoenix.data.window_source import padded
+from phoenix.data.windows import unpack_actions
 from phoenix.embedding import initial_tables, lookup
 from phoenix.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.mergeable_metrics import ScoreBins, Sums
 from phoenix.model_inputs import model_inputs
 from phoenix.objectives import objective_of
 from phoenix.train_config import RankerTrainConfig
-from phoenix.window_source import padded
-from phoenix.windows import unpack_actions
 from tests.phoenix.planted import (
     ACTIONS,
     RANKER,

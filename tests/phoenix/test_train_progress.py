@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
+from phoenix.data.window_source import InMemoryWindows
 from phoenix.train_config import RankerTrainConfig
 from phoenix.train_loop import TrainLoop
 from phoenix.train_progress import RunProgress
 from phoenix.train_run import Run
 from phoenix.train_states import TrainStates
-from phoenix.window_source import InMemoryWindows
 from tests.phoenix.planted import ACTIONS, RANKER, SPEC, world
 
 # For each type of a field a value that no field has at first.

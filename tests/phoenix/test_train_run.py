@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from phoenix.config import ConfigError
-from phoenix.hashing import HashSpec
+from phoenix.data.hashing import HashSpec
+from phoenix.data.window_source import InMemoryWindows
 from phoenix.train_config import ComputeConfig, PrefetchConfig
 from phoenix.train_run import Run
 from phoenix.train_states import StateEntry
-from phoenix.window_source import InMemoryWindows
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, SPEC, train_config, untrained, world
 
 WINDOWS = world(20).windows

@@ -7,6 +7,7 @@ import pytest
 
 from phoenix.batches import PostFrequencies
 from phoenix.config import ConfigError
+from phoenix.data.window_source import InMemoryWindows, padded
 from phoenix.grok import TransformerConfig
 from phoenix.input_config import HashConfig
 from phoenix.leave_one_out import Events, catalogue_hashes, hit_rate, split, target_ranks
@@ -15,7 +16,6 @@ from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import RetrievalTrainConfig
 from phoenix.train_task import task_of
 from phoenix.training import TrainRunner
-from phoenix.window_source import InMemoryWindows, padded
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, SPEC, train_config, world
 
 NUM_POSTS = 20

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+from phoenix.data.window_source import InMemoryWindows
 from phoenix.mergeable_metrics import Sums, WeightedMean
 from phoenix.train_validation import HeldOut, finite, metric_values, validation_metrics
-from phoenix.window_source import InMemoryWindows
 from tests.phoenix.planted import ACTIONS, RANKER, untrained, world
 
 WINDOWS = world(11).windows._replace(user_ids=np.arange(1, 12))

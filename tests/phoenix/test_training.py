@@ -17,8 +17,8 @@ import pytest
 
 from phoenix import metrics
 from phoenix.config import ConfigError
+from phoenix.data.hashing import HashSpec
 from phoenix.files.verified_files import CheckpointError
-from phoenix.hashing import HashSpec
 from phoenix.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.mergeable_metrics import Sums
 from phoenix.objectives import RankingObjective

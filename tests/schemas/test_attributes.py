@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from phoenix.attributes import KINDS
+from phoenix.data.attributes import KINDS
 from schemas.attributes import ACCEPTED, VALUES, is_accepted, values_table
 
 TEXT, WHOLE, NUMBER, FLAG = pa.string(), pa.int32(), pa.float32(), pa.bool_()

@@ -1,5 +1,5 @@
-from phoenix.histories import Log
-from phoenix.window_log import WindowRefs
+from phoenix.data.histories import Log
+from phoenix.data.window_log import WindowRefs
 from schemas.events import EVENTS
 from schemas.features import IMPRESSIONS, WINDOWS
 

@@ -8,7 +8,7 @@ import pytest
 from components.evaluation.contest import RankingContest, RetrievalContest
 from components.features import shapes, windows_files
 from components.release import eligible_posts
-from phoenix.windows import Windows, unpack_actions
+from phoenix.data.windows import Windows, unpack_actions
 
 LAST = "2026-01-03"
 

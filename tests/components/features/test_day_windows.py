@@ -16,7 +16,7 @@ from components.settings.attributes import AttributesConfig
 from components.settings.config import Config
 from components.source import attribute_files
 from components.tables.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
-from phoenix.windows import Windows
+from phoenix.data.windows import Windows
 from tests.components.event_rows import (
     STEPS_PER_DAY,
     Row,

@@ -11,8 +11,8 @@ from components.features import known_values
 from components.features.known_values import KnownValues
 from components.settings.config import Config
 from components.source import attribute_files
-from phoenix.attributes import Attribute
-from phoenix.days import DAY_MS, midnight_ms
+from phoenix.data.attributes import Attribute
+from phoenix.data.days import DAY_MS, midnight_ms
 
 AGE = Attribute(name="age", side="user", kind="raw", default=-1)
 DAY = datetime.date(2026, 1, 2)

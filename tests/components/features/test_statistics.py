@@ -3,7 +3,7 @@ import pytest
 
 from components.features import statistics
 from components.features.statistics import Histories
-from phoenix import histograms
+from phoenix.data import histograms
 
 HOUR = 3_600_000
 

@@ -10,7 +10,7 @@ from components.errors import BadDataError
 from components.features import shapes, windows_files
 from components.features.training_source import feature_windows
 from components.run.context import Context
-from phoenix.windows import concatenate
+from phoenix.data.windows import concatenate
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 

@@ -7,9 +7,9 @@ from components.errors import BadDataError
 from components.features import windows_files
 from components.features.windows_files import Block, FeaturesWriter, WindowsFiles
 from components.tables import data_files
-from phoenix.hashing import HashSpec
-from phoenix.histories import Log
-from phoenix.window_log import WindowRefs
+from phoenix.data.hashing import HashSpec
+from phoenix.data.histories import Log
+from phoenix.data.window_log import WindowRefs
 
 SPEC = HashSpec.documented()
 SHAPE = {"history_length": "2", "num_candidates": "3"}

@@ -13,7 +13,7 @@ from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Store
 from components.tables import data_files
-from phoenix import histograms
+from phoenix.data import histograms
 from schemas.events import EVENTS
 
 DAY = datetime.date(2026, 1, 2)

@@ -7,9 +7,9 @@ import pytest
 from components.features import statistics
 from components.quality import drift
 from components.settings.quality import BaselineConfig
-from phoenix import histograms
-from phoenix.histograms import DISTANCES, Histogram
-from phoenix.synthetic import World, WorldConfig
+from phoenix.data import histograms
+from phoenix.data.histograms import DISTANCES, Histogram
+from phoenix.data.synthetic import World, WorldConfig
 
 BASELINE = BaselineConfig()
 NO_FLOOR = BaselineConfig(min_psi=0, min_jensen_shannon=0, min_l_infinity=0)

@@ -9,8 +9,8 @@ from components.cli import doctor
 from components.contract import ExitCode, parse_day
 from components.features import windows_files
 from components.rows import late_rows
-from phoenix.hashing import HashSpec
-from phoenix.windows import Windows
+from phoenix.data.hashing import HashSpec
+from phoenix.data.windows import Windows
 
 Row = Callable[..., dict]
 MINUTES = 1440

@@ -18,7 +18,7 @@ from components.settings.config import Config
 from components.settings.engine import EngineConfig
 from components.store.artifacts import Store
 from components.tables import data_files, engines, spark
-from phoenix.days import midnight_ms
+from phoenix.data.days import midnight_ms
 from schemas.events import INGESTED, REJECTED
 from tests.components.event_rows import config_of, write_day
 

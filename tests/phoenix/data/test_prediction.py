@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from phoenix import prediction
+from phoenix.data import prediction
 
 
 @pytest.mark.parametrize("number", [3, 7, 14])

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from phoenix.windows import Windows
+from phoenix.data.windows import Windows
 
 SCAN_ROWS = 8192  # Windows per read when the whole source is scanned.
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phoenix.windows import Windows, concatenate, positive_bits, unpack_actions
+from phoenix.data.windows import Windows, concatenate, positive_bits, unpack_actions
 
 N, S, C = 3, 4, 2
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix.hashing import KINDS, HashSpec, HashTable, collision_report
+from phoenix.data.hashing import KINDS, HashSpec, HashTable, collision_report
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "hashing.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "hashing.md"
 SPEC = HashSpec.documented()
 # Functions 0 and 1 of the public release: 100,000 rows, and 30,000 for authors.
 PUBLIC_VECTORS = {

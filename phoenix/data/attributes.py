@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 from phoenix.config import JsonConfig, check, check_choice, check_counts, is_number
-from phoenix.hashing import HashSpec
+from phoenix.data.hashing import HashSpec
 
 Side = Literal["user", "post", "context"]
 Kind = Literal["id", "raw", "bucketized", "vocabulary", "sequence"]

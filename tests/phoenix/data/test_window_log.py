@@ -1,9 +1,9 @@
 import numpy as np
 
-from phoenix.hashing import HashSpec
-from phoenix.histories import Log
-from phoenix.window_log import WindowLog, WindowRefs, candidate_rows
-from phoenix.windows import Windows
+from phoenix.data.hashing import HashSpec
+from phoenix.data.histories import Log
+from phoenix.data.window_log import WindowLog, WindowRefs, candidate_rows
+from phoenix.data.windows import Windows
 
 SPEC = HashSpec.documented(user_rows=50, post_rows=60, author_rows=70, num_hashes=3)
 

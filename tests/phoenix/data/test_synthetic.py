@@ -3,9 +3,9 @@ import datetime
 import numpy as np
 import pytest
 
-from phoenix.days import DAY_MS, midnight_ms
-from phoenix.synthetic import BASE_RATES, World, WorldConfig
-from phoenix.windows import unpack_actions
+from phoenix.data.days import DAY_MS, midnight_ms
+from phoenix.data.synthetic import BASE_RATES, World, WorldConfig
+from phoenix.data.windows import unpack_actions
 
 FIRST = datetime.date(2026, 1, 1)
 THIRD = datetime.date(2026, 1, 3)

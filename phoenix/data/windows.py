@@ -28,7 +28,7 @@ class Windows(NamedTuple):
     user_ids: np.ndarray  # [N] int64
     starts_at: np.ndarray  # [N] int64, ms UTC: the time of the first impression (or of the request)
     user_hashes: np.ndarray  # [N, nu] int32, 0 = unknown
-    user_attributes: np.ndarray  # [N, U] float32, see `phoenix.attributes`
+    user_attributes: np.ndarray  # [N, U] float32, see `phoenix.data.attributes`
     history_post_ids: np.ndarray  # [N, S] int64, 0 = padding
     history_author_ids: np.ndarray  # [N, S] int64
     history_post_hashes: np.ndarray  # [N, S, ni] int32

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phoenix import histograms
-from phoenix.histograms import Histogram
+from phoenix.data import histograms
+from phoenix.data.histograms import Histogram
 
 NUMBERS = st.lists(st.floats(0, 2.0**100, width=32), min_size=1, max_size=60)
 COUNTS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=12)

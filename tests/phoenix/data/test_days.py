@@ -3,7 +3,7 @@ import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phoenix.days import DAY_MS, day_number, day_of_number, midnight_ms
+from phoenix.data.days import DAY_MS, day_number, day_of_number, midnight_ms
 
 
 def test_midnight_is_the_first_millisecond_of_the_day() -> None:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix.hashing import HashSpec
-from phoenix.histories import Log, history_rows
-from phoenix.windows import Windows
+from phoenix.data.hashing import HashSpec
+from phoenix.data.histories import Log, history_rows
+from phoenix.data.windows import Windows
 
 
 class WindowRefs(NamedTuple):
@@ -23,7 +23,7 @@ class WindowRefs(NamedTuple):
     user_ids: np.ndarray  # [N] int64
     starts_at: np.ndarray  # [N] int64, ms UTC: the first impression, or the request
     known_until: np.ndarray  # [N] int64, ms UTC: what was shown or arrived later is no history
-    attributes: np.ndarray  # [N, U] float32: of the user, see `phoenix.attributes`
+    attributes: np.ndarray  # [N, U] float32: of the user, see `phoenix.data.attributes`
 
 
 class WindowLog:

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phoenix.sorted_ids import find, values_at
+from phoenix.data.sorted_ids import find, values_at
 
 IDS = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3)
 

@@ -2,7 +2,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix.histories import Log, first_rows_at, history_rows, rows_still_needed, window_numbers
+from phoenix.data.histories import (
+    Log,
+    first_rows_at,
+    history_rows,
+    rows_still_needed,
+    window_numbers,
+)
 
 # Few users and times, so that ties, repeated arrivals and long histories are common.
 impressions = st.tuples(

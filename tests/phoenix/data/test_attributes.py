@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix import attributes
-from phoenix.attributes import Attribute
 from phoenix.config import ConfigError
+from phoenix.data import attributes
+from phoenix.data.attributes import Attribute
 from tests.phoenix.model_inputs import ATTRIBUTES
 
 finite = st.integers(-5, 5).map(float)  # few, so that many are on a boundary

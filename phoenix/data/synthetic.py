@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix.days import DAY_MS, midnight_ms
+from phoenix.data.days import DAY_MS, midnight_ms
 
 NUM_TOPICS = 8
 

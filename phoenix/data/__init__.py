@@ -1,0 +1,1 @@
+"""Windows, histories, ids, hashes and attributes as arrays: NumPy alone, never JAX."""
