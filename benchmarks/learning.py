@@ -28,9 +28,9 @@ from components.settings.loading import load
 from components.settings.source import SyntheticSource
 from components.store.artifacts import Store
 from components.tables import data_files
-from phoenix import metrics
 from phoenix.data.synthetic import World, WorldConfig
 from phoenix.data.windows import Windows, unpack_actions
+from phoenix.metrics import ordering
 
 _FREQUENT = 0.01  # Of the impressions; a rarer action has too few positives to measure its AUC.
 _GOAL_AUC, _GOAL_RECALL = 0.97, 3
@@ -149,7 +149,7 @@ class Truth:
         users = np.broadcast_to(windows.user_ids[:, None], exists.shape)[exists]
         predicted = self.world.true_probabilities(users, windows.candidate_post_ids[exists])
         done = unpack_actions(windows.labels[exists], len(self.actions))
-        return np.array([metrics.auc(*pair) for pair in zip(done.T, predicted.T, strict=True)])
+        return np.array([ordering.auc(*pair) for pair in zip(done.T, predicted.T, strict=True)])
 
     def encode_users(self, windows: Windows) -> np.ndarray:
         """`[N, U]` float32: a 1 at the user's own place."""

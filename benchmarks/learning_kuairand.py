@@ -28,11 +28,11 @@ from components.settings.config import Config
 from components.settings.loading import load
 from components.store.artifacts import Store
 from components.tables import data_files
-from phoenix import user_metrics
 from phoenix.baselines import MostPopular, Random
 from phoenix.data.windows import Windows, concatenate, unpack_actions
+from phoenix.metrics import by_user
+from phoenix.metrics.by_user import UserValues
 from phoenix.predict_runner import PredictRunner
-from phoenix.user_metrics import UserValues
 
 _SOURCE = Path(__file__).parents[1] / "var" / "kuairand" / "source"  # as in the example
 _FIRST, _TEST, _LAST = (
@@ -159,14 +159,11 @@ def _compared(
         users, posts = test.user_ids, test.post_ids
         yield from _against_each(
             f"{action}_gauc",
-            {name: user_metrics.auc(users, each, done > 0) for name, each in scores.items()},
+            {name: by_user.auc(users, each, done > 0) for name, each in scores.items()},
         )
         yield from _against_each(
             f"{action}_ndcg@{_K}",
-            {
-                name: user_metrics.ndcg(users, posts, each, done, _K)
-                for name, each in scores.items()
-            },
+            {name: by_user.ndcg(users, posts, each, done, _K) for name, each in scores.items()},
         )
 
 
@@ -189,6 +186,6 @@ def _against_each(metric: str, values: Mapping[str, UserValues]) -> Iterator[Res
 
 
 def _interval(values: UserValues, others: UserValues) -> str:
-    found = user_metrics.gain_interval(values, others, seed=0)
+    found = by_user.gain_interval(values, others, seed=0)
     assert found is not None
     return "[{:.4f}, {:.4f}]".format(*found)

@@ -20,7 +20,7 @@ from phoenix.data.windows import DWELL_SCALE_SECONDS, check_actions, positive_bi
 from phoenix.event_vectors import scaled_dwell
 from phoenix.feature_gates import kept_shares
 from phoenix.loss_config import DwellLoss, NegativesConfig
-from phoenix.mergeable_metrics import Deviations, ScoreBins, Sums, WeightedMean
+from phoenix.metrics.mergeable import Deviations, ScoreBins, Sums, WeightedMean
 from phoenix.model_runners import ModelConfig
 from phoenix.recsys_model import (
     PhoenixModelConfig,
@@ -38,7 +38,7 @@ _RANKER_MODULE = "phoenix_model"
 _RECALL_AT = 10  # Of a positive against the negatives of its batch.
 
 
-# Scalars to log as they are, and states of `phoenix.mergeable_metrics` to be added up.
+# Scalars to log as they are, and states of `phoenix.metrics.mergeable` to be added up.
 Observed = dict[str, Any]
 Output = TypeVar("Output")
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from phoenix import metrics, user_metrics
 from phoenix.data.windows import DWELL_SCALE_SECONDS, Windows, unpack_actions
 from phoenix.embedding_runner import NotFiniteError, chosen_split
 from phoenix.files.array_files import FileFormat, write_array
-from phoenix.mergeable_metrics import Deviations, Sums
+from phoenix.metrics import by_user, ordering
+from phoenix.metrics.mergeable import Deviations, Sums
 from phoenix.recommender import Ranker
 
 Metrics = dict[str, Any]  # As JSON; None is undefined.
@@ -125,9 +125,9 @@ def _action_metrics(
     sums = Sums.of(labels, probabilities).values()
     values = {
         "positives": float(labels.sum()),
-        "auc": metrics.auc(labels, probabilities),
-        "gauc": user_metrics.auc(users, probabilities, labels > 0).mean,
-        "pr_auc": metrics.pr_auc(labels, probabilities),
+        "auc": ordering.auc(labels, probabilities),
+        "gauc": by_user.auc(users, probabilities, labels > 0).mean,
+        "pr_auc": ordering.pr_auc(labels, probabilities),
         "rce": sums.pop("relative_cross_entropy"),
         **sums,
     }
@@ -141,7 +141,7 @@ def _dwell_metrics(seconds: np.ndarray, predicted: np.ndarray) -> dict[str, floa
     """
     targets = np.minimum(seconds, DWELL_SCALE_SECONDS)
     values = Deviations.of(targets, predicted, largest=DWELL_SCALE_SECONDS).values()
-    values["xauc"] = metrics.xauc(targets, predicted)  # all are here: no bins needed
+    values["xauc"] = ordering.xauc(targets, predicted)  # all are here: no bins needed
     return {f"dwell_{name}": _finite(value) for name, value in values.items()}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from phoenix.data.window_source import WindowSource, windows_between
 from phoenix.data.windows import Windows
-from phoenix.mergeable_metrics import merged
+from phoenix.metrics.mergeable import merged
 from phoenix.train_config import VALIDATION_LOSS
 from phoenix.trained import TrainedModel
 
@@ -64,7 +64,7 @@ def metric_values(
       actions: The names of the A actions, for metrics that have a value for each.
       only: Names of metrics; None means all.
 
-    >>> from phoenix.mergeable_metrics import WeightedMean
+    >>> from phoenix.metrics.mergeable import WeightedMean
     >>> metric_values({"recall_at_10": WeightedMean.of(np.array([0.5, 1.0]))}, ["like"])
     {'recall_at_10': 0.75}
     """

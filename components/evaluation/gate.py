@@ -8,8 +8,8 @@ from components.release import decisions, models
 from components.release.decisions import Comparison, Decision
 from components.release.models import ModelFolder
 from components.run.context import Context
-from phoenix import user_metrics
 from phoenix.baselines import MostPopular
+from phoenix.metrics import by_user
 
 
 def compare(context: Context, metric: str, results: Mapping[str, Result], role: str) -> Comparison:
@@ -18,7 +18,7 @@ def compare(context: Context, metric: str, results: Mapping[str, Result], role: 
     candidate, champion = results.get("candidate"), results.get("champion")
     interval = None
     if candidate and champion and candidate.by_user and champion.by_user:
-        interval = user_metrics.gain_interval(
+        interval = by_user.gain_interval(
             candidate.by_user, champion.by_user, seed=context.config.seed
         )
     return Comparison(

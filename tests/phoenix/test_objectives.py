@@ -15,7 +15,7 @@ from phoenix.data.window_source import padded
 from phoenix.data.windows import unpack_actions
 from phoenix.embedding import initial_tables, lookup
 from phoenix.loss_config import NegativesConfig, RankingLossConfig
-from phoenix.mergeable_metrics import ScoreBins, Sums
+from phoenix.metrics.mergeable import ScoreBins, Sums
 from phoenix.model_inputs import model_inputs
 from phoenix.objectives import objective_of
 from phoenix.train_config import RankerTrainConfig

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from phoenix import user_metrics
 from phoenix.baselines import Random
 from phoenix.embedding_runner import NotFiniteError
 from phoenix.files.array_files import read_array
+from phoenix.metrics import by_user
 from phoenix.predict_runner import PredictRunner
 from tests.phoenix.planted import ACTIONS, world
 
@@ -35,7 +35,7 @@ def test_predictions_of_real_candidates_are_written_with_their_metrics(tmp_path)
     assert actions["like"]["positives"] == liked.sum()
     assert actions["hide"]["auc"] is None  # Nobody hides anything in this world.
     users = np.repeat(windows.user_ids, 5)
-    assert actions["like"]["gauc"] == user_metrics.auc(users, predicted[:, 0], liked > 0).mean
+    assert actions["like"]["gauc"] == by_user.auc(users, predicted[:, 0], liked > 0).mean
 
 
 def test_every_metric_of_an_action_and_of_a_time_is_there():

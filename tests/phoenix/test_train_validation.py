@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from phoenix.data.window_source import InMemoryWindows
-from phoenix.mergeable_metrics import Sums, WeightedMean
+from phoenix.metrics.mergeable import Sums, WeightedMean
 from phoenix.train_validation import HeldOut, finite, metric_values, validation_metrics
 from tests.phoenix.planted import ACTIONS, RANKER, untrained, world
 

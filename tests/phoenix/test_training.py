@@ -15,12 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from phoenix import metrics
 from phoenix.config import ConfigError
 from phoenix.data.hashing import HashSpec
 from phoenix.files.verified_files import CheckpointError
 from phoenix.loss_config import NegativesConfig, RankingLossConfig
-from phoenix.mergeable_metrics import Sums
+from phoenix.metrics import ordering
+from phoenix.metrics.by_user import retrieval
+from phoenix.metrics.mergeable import Sums
 from phoenix.objectives import RankingObjective
 from phoenix.optimizer import NonFiniteError
 from phoenix.predict_runner import PredictRunner
@@ -28,7 +29,6 @@ from phoenix.train_config import ComputeConfig, DevicesConfig, RetrievalTrainCon
 from phoenix.train_states import TrainStates
 from phoenix.train_step import train_step
 from phoenix.training import Progress, StopTraining, TrainRunner
-from phoenix.user_metrics import retrieval
 from tests.phoenix.planted import ACTIONS, NUM_POSTS, RANKER, RETRIEVAL, author_of, runner, world
 
 SMALL = world(200).windows
@@ -51,9 +51,9 @@ def test_ranker_learns_who_likes_what():
         HELD_OUT.user_topics[windows.user_ids][:, None]
         == (HELD_OUT.post_topics[windows.candidate_post_ids])
     )
-    best = metrics.auc(labels, is_own.ravel().astype(float))
-    assert metrics.auc(labels, predicted) > 0.7
-    assert metrics.auc(labels, predicted) > best - 0.02
+    best = ordering.auc(labels, is_own.ravel().astype(float))
+    assert ordering.auc(labels, predicted) > 0.7
+    assert ordering.auc(labels, predicted) > best - 0.02
     sums = Sums.of(labels, predicted).values()
     assert sums["calibration"] == pytest.approx(1, abs=0.1)
     assert sums["relative_cross_entropy"] > 15

@@ -5,9 +5,9 @@ any order, and so is a state times a number: that is how older steps of training
 `values` are the metrics of all that was counted, NaN where one is not defined. NumPy arrays are
 counted in float64, arrays of JAX in float32 and inside of what is compiled.
 
-Rank metrics count scores in bins, because the exact ones of `phoenix.metrics` need all scores at
-once. Where scores fall into distinct bins, the two agree exactly; else a pair in one bin counts
-half.
+Rank metrics count scores in bins, because the exact ones of `phoenix.metrics.ordering` need all
+scores at once. Where scores fall into distinct bins, the two agree exactly; else a pair in one bin
+counts half.
 
 Glossary of shapes:
   N: examples, R: bins, U: groups; a state of [N, A] examples has a last axis A everywhere.
@@ -120,7 +120,7 @@ class ScoreBins(NamedTuple):
         return cls(*(_counted(xp, bins, w * is_own, _NUM_BINS) for is_own in (y <= 0, y > 0)))
 
     def values(self) -> dict[str, Array]:
-        """AUC and PR-AUC, see `phoenix.metrics`; two scores in one bin tie."""
+        """AUC and PR-AUC, see `phoenix.metrics.ordering`; two scores in one bin tie."""
         negatives, positives = np.asarray(self.negatives), np.asarray(self.positives)
         wins = np.sum(positives * _at_most_half(negatives), axis=0)
         found = np.cumsum(positives[::-1], axis=0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix import metrics
+from phoenix.metrics import ordering
 
 examples = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=1, max_size=25)
 
@@ -37,30 +37,30 @@ def slow_average_precision(labels, scores):
 @given(examples)
 def test_auc_and_average_precision_match_their_definitions(rows):
     labels, scores = np.array(rows).T
-    np.testing.assert_allclose(metrics.auc(labels, scores), slow_auc(labels, scores), rtol=1e-12)
+    np.testing.assert_allclose(ordering.auc(labels, scores), slow_auc(labels, scores), rtol=1e-12)
     np.testing.assert_allclose(
-        metrics.pr_auc(labels, scores), slow_average_precision(labels, scores), rtol=1e-12
+        ordering.pr_auc(labels, scores), slow_average_precision(labels, scores), rtol=1e-12
     )
 
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_metrics_of_one_class_are_not_a_number(label):
     labels, p = np.full(3, label), np.array([0.1, 0.5, 0.9])
-    assert math.isnan(metrics.auc(labels, p))
-    assert math.isnan(metrics.pr_auc(labels, p)) == (label == 0)
+    assert math.isnan(ordering.auc(labels, p))
+    assert math.isnan(ordering.pr_auc(labels, p)) == (label == 0)
 
 
 def test_metrics_of_nothing_are_not_a_number():
     empty = np.empty(0)
-    for metric in (metrics.auc, metrics.pr_auc):
+    for metric in (ordering.auc, ordering.pr_auc):
         assert math.isnan(metric(empty, empty))
 
 
 def test_non_numbers_and_foreign_shapes_are_refused():
     with pytest.raises(ValueError, match="1 of 2 predictions are NaN"):
-        metrics.auc(np.array([0, 1]), np.array([0.5, np.nan]))
+        ordering.auc(np.array([0, 1]), np.array([0.5, np.nan]))
     with pytest.raises(ValueError, match=r"\(2,\) and \(1,\)"):
-        metrics.auc(np.array([0, 1]), np.array([0.5]))
+        ordering.auc(np.array([0, 1]), np.array([0.5]))
 
 
 @settings(deadline=None, max_examples=60)
@@ -76,4 +76,4 @@ def test_xauc_counts_every_pair(rows):
             agreement = (targets[i] - targets[j]) * (predictions[i] - predictions[j])
             wins += 0.5 if agreement == 0 else float(agreement > 0)
     expected = wins / pairs if pairs else float("nan")
-    assert metrics.xauc(targets, predictions) == pytest.approx(expected, nan_ok=True)
+    assert ordering.xauc(targets, predictions) == pytest.approx(expected, nan_ok=True)

@@ -1,7 +1,7 @@
 """Metrics of an order over all examples, exact; plain functions on whole NumPy arrays.
 
-Orders and retrieved posts within users are in `phoenix.user_metrics`; means over examples, and what
-is counted in pieces, in `phoenix.mergeable_metrics`.
+Orders and retrieved posts within users are in `phoenix.metrics.by_user`; means over examples, and
+what is counted in pieces, in `phoenix.metrics.mergeable`.
 
 A metric that is not defined for its input (no positive, one class only) is NaN, never a number
 that looks like a result. All sums are in float64.
@@ -12,7 +12,7 @@ Glossary of shapes:
 
 import numpy as np
 
-from phoenix import user_metrics
+from phoenix.metrics import by_user
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -28,7 +28,7 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float:
     0.75
     """
     labels, scores = _checked(labels, scores)
-    return user_metrics.auc(np.zeros(len(labels), np.int64), scores, labels > 0).mean
+    return by_user.auc(np.zeros(len(labels), np.int64), scores, labels > 0).mean
 
 
 def pr_auc(labels: np.ndarray, scores: np.ndarray) -> float:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix import metrics
-from phoenix.mergeable_metrics import Coverage, Deviations, ScoreBins, Sums, WeightedMean, merged
+from phoenix.metrics import ordering
+from phoenix.metrics.mergeable import Coverage, Deviations, ScoreBins, Sums, WeightedMean, merged
 
 # Half a logit apart: every score has a bin of its own.
 GRID = 1 / (1 + np.exp(-np.arange(-6, 6.5, 0.5)))
@@ -47,7 +47,7 @@ def test_pieces_equal_the_whole_and_the_definition(examples, cut):
     first, second = (labels[:cut], scores[:cut]), (labels[cut:], scores[cut:])
     bins = merged(ScoreBins.of(*second), ScoreBins.of(*first)).values()
     sums = merged(Sums.of(*second), Sums.of(*first)).values()
-    expected = {"auc": metrics.auc(labels, scores), "pr_auc": metrics.pr_auc(labels, scores)}
+    expected = {"auc": ordering.auc(labels, scores), "pr_auc": ordering.pr_auc(labels, scores)}
     assert bins == pytest.approx(expected, nan_ok=True)
     assert sums == pytest.approx(means(labels, scores), rel=1e-9, abs=1e-9, nan_ok=True)
 
@@ -63,7 +63,7 @@ def test_deviations_in_pieces_equal_the_whole(rows, cut):
     expected = {
         "mean_absolute_error": np.mean(abs(targets - predictions)),
         "mean_squared_error": np.mean((targets - predictions) ** 2),
-        "xauc": metrics.xauc(targets, predictions),
+        "xauc": ordering.xauc(targets, predictions),
     }
     assert merged(*parts).values() == pytest.approx(expected, nan_ok=True)
 
@@ -91,7 +91,7 @@ def test_bins_are_fine_enough_for_scores_that_are_anything():
     labels = draw.integers(0, 2, 20_000)
     scores = 1 / (1 + np.exp(-draw.normal(labels, 1.0)))
     found = ScoreBins.of(labels, scores).values()["auc"]
-    assert found == pytest.approx(metrics.auc(labels, scores), abs=1e-4)
+    assert found == pytest.approx(ordering.auc(labels, scores), abs=1e-4)
 
 
 def test_weights_count_as_repetitions():

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix import user_metrics
-from phoenix.mergeable_metrics import WeightedMean, merged
+from phoenix.metrics import by_user
+from phoenix.metrics.mergeable import WeightedMean, merged
 
 impressions = st.lists(  # user, score, gain
     st.tuples(st.integers(1, 3), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=25
@@ -33,8 +33,8 @@ def slow_ndcg(scores, gains, k):
 def test_auc_and_ndcg_of_each_user_match_their_definitions(rows, k) -> None:
     users, scores, gains = np.array(rows).T
     posts = np.arange(len(users)) + 1
-    auc = user_metrics.auc(users, scores, gains > 0)
-    ndcg = user_metrics.ndcg(users, posts, scores, gains.astype(float), k)
+    auc = by_user.auc(users, scores, gains > 0)
+    ndcg = by_user.ndcg(users, posts, scores, gains.astype(float), k)
     for found, slow in ((auc, lambda s, g: slow_auc(s, g > 0)), (ndcg, partial(slow_ndcg, k=k))):
         expected = {user: slow(scores[users == user], gains[users == user]) for user in set(users)}
         defined = {user: value for user, value in expected.items() if not math.isnan(value)}
@@ -58,7 +58,7 @@ def test_retrieval_of_each_user_matches_its_definitions(rows, k) -> None:
     retrieved = np.array([found for found, _ in rows])[:, :k]  # 0 is no post
     pairs = [(user, post) for user, (_, liked) in zip(users, rows, strict=True) for post in liked]
     relevant = np.array(pairs, np.int64).reshape(-1, 2)
-    measured = user_metrics.retrieval(users, retrieved, (relevant[:, 0], relevant[:, 1]))
+    measured = by_user.retrieval(users, retrieved, (relevant[:, 0], relevant[:, 1]))
     expected = {}
     for user, found, (_, liked) in zip(users, retrieved.tolist(), rows, strict=True):
         places = [found.index(post) for post in set(liked) if post in found]
@@ -78,8 +78,8 @@ def test_pieces_of_users_merge_into_the_mean_of_all() -> None:
     generator = np.random.default_rng(0)
     users, scores = np.repeat(np.arange(40), 5), generator.normal(size=200)
     labels = generator.random(200) < 0.4
-    whole = user_metrics.auc(users, scores, labels).mean
-    pieces = [user_metrics.auc(users[part], scores[part], labels[part]) for part in parts_of(200)]
+    whole = by_user.auc(users, scores, labels).mean
+    pieces = [by_user.auc(users[part], scores[part], labels[part]) for part in parts_of(200)]
     states = [WeightedMean.of(piece.values, piece.weights) for piece in pieces]
     assert merged(*states).values()["mean"] == pytest.approx(whole, rel=1e-12)
 
@@ -90,19 +90,19 @@ def parts_of(count: int) -> list[slice]:
 
 def test_ties_of_auc_count_half() -> None:
     users, labels = np.array([7, 7, 7]), np.array([True, False, False])
-    assert user_metrics.auc(users, np.array([0.5, 0.5, 0.1]), labels).values.tolist() == [0.75]
+    assert by_user.auc(users, np.array([0.5, 0.5, 0.1]), labels).values.tolist() == [0.75]
 
 
 def test_a_user_with_one_impression_has_nothing_to_order() -> None:
-    found = user_metrics.ndcg(np.array([7]), np.array([1]), np.array([0.5]), np.array([1.0]), k=5)
+    found = by_user.ndcg(np.array([7]), np.array([1]), np.array([0.5]), np.array([1.0]), k=5)
     assert len(found.values) == 0
     assert np.isnan(found.mean)
 
 
 def test_retrieval_without_users_or_relevant_posts_is_not_a_number() -> None:
     nothing, liked = np.empty(0, np.int64), (np.array([1]), np.array([1]))
-    nobody = user_metrics.retrieval(nothing, np.empty((0, 3), np.int64), liked)
-    nothing_liked = user_metrics.retrieval(np.array([1]), np.array([[5]]), (nothing, nothing))
+    nobody = by_user.retrieval(nothing, np.empty((0, 3), np.int64), liked)
+    nothing_liked = by_user.retrieval(np.array([1]), np.array([[5]]), (nothing, nothing))
     for values in (*nobody, *nothing_liked):
         assert np.isnan(values.mean)
 
@@ -112,16 +112,16 @@ def test_the_interval_holds_a_clear_gain_and_covers_a_missing_one() -> None:
     generator = np.random.default_rng(0)
     values = generator.normal(size=400)
     weights = np.ones(400)
-    champion = user_metrics.UserValues(users, values, weights)
-    better = user_metrics.UserValues(users, values + 0.5, weights)
-    np.testing.assert_allclose(user_metrics.gain_interval(better, champion, seed=1), 0.5)
-    noisy = user_metrics.UserValues(users, generator.normal(size=400), weights)
-    low, high = user_metrics.gain_interval(noisy, champion, seed=1)
+    champion = by_user.UserValues(users, values, weights)
+    better = by_user.UserValues(users, values + 0.5, weights)
+    np.testing.assert_allclose(by_user.gain_interval(better, champion, seed=1), 0.5)
+    noisy = by_user.UserValues(users, generator.normal(size=400), weights)
+    low, high = by_user.gain_interval(noisy, champion, seed=1)
     assert low < 0 < high
 
 
 def test_an_interval_of_different_users_is_refused() -> None:
-    one = user_metrics.UserValues(np.array([1]), np.array([1.0]), np.array([1.0]))
-    two = user_metrics.UserValues(np.array([2]), np.array([1.0]), np.array([1.0]))
+    one = by_user.UserValues(np.array([1]), np.array([1.0]), np.array([1.0]))
+    two = by_user.UserValues(np.array([2]), np.array([1.0]), np.array([1.0]))
     with pytest.raises(ValueError, match="different users"):
-        user_metrics.gain_interval(one, two, seed=0)
+        by_user.gain_interval(one, two, seed=0)
