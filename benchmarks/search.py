@@ -6,7 +6,7 @@ import faiss
 import numpy as np
 
 from benchmarks.measurement import Result, rates
-from phoenix.search import ExactIndex
+from phoenix.search.exact import ExactIndex
 
 _NUM_POSTS, _EMB_SIZE, _NUM_QUERIES, _K = 1_000_000, 128, 1_000, 100
 

@@ -20,7 +20,7 @@ import numpy as np
 from phoenix.data import sorted_ids
 from phoenix.data.windows import Windows, unpack_actions
 from phoenix.recommender import Retriever
-from phoenix.search import ExactIndex
+from phoenix.search.exact import ExactIndex
 
 PRIOR_IMPRESSIONS = 20.0
 _RANDOM_SIZE = 16  # D of the random vectors.

@@ -22,7 +22,7 @@ from phoenix.grok import Transformer, TransformerConfig
 from phoenix.input_config import HashConfig, InputConfig
 from phoenix.inputs import context_tokens
 from phoenix.layers import hk_rms_norm
-from phoenix.top_rows import INF, top_rows
+from phoenix.search.top_rows import INF, top_rows
 
 __all__ = [
     "EPS",

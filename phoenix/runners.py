@@ -36,8 +36,8 @@ from phoenix.model_runners import BaseModelRunner, ModelRunner, RetrievalModelRu
 from phoenix.ranking import ACTIONS, RankingOutput, ranking_output
 from phoenix.recsys_model import PhoenixModelConfig, RecsysModelOutput
 from phoenix.recsys_retrieval_model import RetrievalOutput
-from phoenix.search import ExactIndex
-from phoenix.top_rows import INF
+from phoenix.search.exact import ExactIndex
+from phoenix.search.top_rows import INF
 
 __all__ = [
     "ACTIONS",
@@ -215,7 +215,7 @@ class RecsysInferenceRunner(BaseInferenceRunner):
 
 
 class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
-    """Encodes users and posts, and retrieves from a corpus by `phoenix.search`.
+    """Encodes users and posts, and retrieves from a corpus by `phoenix.search.exact`.
 
     Attributes:
       corpus_embeddings: `[N, D]` float32, None before `set_corpus`.

@@ -30,7 +30,7 @@ from phoenix.metrics.by_user import UserValues
 from phoenix.metrics.mergeable import Coverage
 from phoenix.predict_runner import PredictRunner
 from phoenix.recommender import Ranker, Retriever
-from phoenix.search import ExactIndex
+from phoenix.search.exact import ExactIndex
 
 SHORT_HISTORY = 8  # posts: fewer make a history short
 _BINS = 10

@@ -16,7 +16,7 @@ import numpy as np
 from components.errors import BadDataError
 from phoenix.data import sorted_ids
 from phoenix.files.array_files import read_array, write_array
-from phoenix.search import ExactIndex
+from phoenix.search.exact import ExactIndex
 
 _DESCRIPTION = "corpus.json"
 _ARRAYS = ("post_ids", "author_ids", "is_eligible", "created_at", "attributes", "vectors")

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix import top_rows
-from phoenix.search import ExactIndex
+from phoenix.search import top_rows
+from phoenix.search.exact import ExactIndex
 
 
 def compare_rows(num_rows: int, k: int, generator: np.random.Generator) -> None:

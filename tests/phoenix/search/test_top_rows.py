@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from phoenix import top_rows
-from phoenix.search import ExactIndex
+from phoenix.search import top_rows
+from phoenix.search.exact import ExactIndex
 
 # Small integers: sums are exact and ties are everywhere.
 NUMBERS = st.integers(-2, 2).map(float) | st.just(np.nan)

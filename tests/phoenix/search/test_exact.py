@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix import search
-from phoenix.search import ExactIndex
+from phoenix.search import exact
+from phoenix.search.exact import ExactIndex
 
 
 def brute_force(
@@ -58,7 +58,7 @@ def test_proposals_are_used_and_agree_with_a_full_sort(monkeypatch: pytest.Monke
     vectors = generator.normal(size=(3000, 8)).astype(np.float32)
     queries = generator.normal(size=(40, 8)).astype(np.float32)
     proposed = ExactIndex(vectors, backend="faiss").search(queries, 20)
-    monkeypatch.setattr(search, "_SLACK", len(vectors))  # everything is fetched: a full sort
+    monkeypatch.setattr(exact, "_SLACK", len(vectors))  # everything is fetched: a full sort
     full = ExactIndex(vectors, backend="faiss").search(queries, 20)
     np.testing.assert_array_equal(proposed.rows, full.rows)
     np.testing.assert_array_equal(proposed.scores, full.scores)

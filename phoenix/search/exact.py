@@ -209,7 +209,7 @@ class _JaxLibrary:
     """Every local device holds a part of the corpus; odd sizes do not compile again."""
 
     def __init__(self, vectors: np.ndarray) -> None:
-        from phoenix import top_rows
+        from phoenix.search import top_rows
 
         mesh = top_rows.corpus_mesh()
         self._corpus, self._mask = top_rows.put_corpus(vectors, mesh)

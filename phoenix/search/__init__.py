@@ -1,0 +1,1 @@
+"""The rows of a corpus with the highest products."""
