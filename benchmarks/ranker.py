@@ -15,8 +15,8 @@ import numpy as np
 from benchmarks import plain_ranker
 from benchmarks.measurement import Result, rates
 from phoenix.grok import TransformerConfig
-from phoenix.layers import ffn_size
 from phoenix.memory import keep_freed_memory
+from phoenix.nn.layers import ffn_size
 from phoenix.recsys_model import PhoenixModelConfig, RecsysBatch, RecsysEmbeddings
 from phoenix.runners import create_example_batch
 

@@ -26,7 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from phoenix.attention import (
+from phoenix.config import JsonConfig, check, check_choice, check_counts, is_number
+from phoenix.nn.attention import (
     KeysValues,
     MultiHeadAttention,
     RotaryEmbedding,
@@ -37,8 +38,7 @@ from phoenix.attention import (
     rotate_half,
     rotation,
 )
-from phoenix.config import JsonConfig, check, check_choice, check_counts, is_number
-from phoenix.layers import (
+from phoenix.nn.layers import (
     DenseBlock,
     Init,
     Linear,

@@ -129,7 +129,7 @@ class InputConfig(WidthConfig):
 
     @property
     def gated_features(self) -> tuple[str, ...]:
-        """The groups of features with a gate, see `phoenix.feature_gates`; here none."""
+        """The groups of features with a gate, see `phoenix.nn.feature_gates`; here none."""
         return ()
 
     @property

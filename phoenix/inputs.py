@@ -17,7 +17,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.attribute_vectors import embedded
 from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.event_vectors import (
     Factors,
@@ -26,9 +25,10 @@ from phoenix.event_vectors import (
     dwell_vectors,
     surface_vectors,
 )
-from phoenix.feature_gates import gated
 from phoenix.input_config import InputConfig
-from phoenix.layers import matrix_product
+from phoenix.nn.attribute_vectors import embedded
+from phoenix.nn.feature_gates import gated
+from phoenix.nn.layers import matrix_product
 
 
 def block_user_reduce(

@@ -18,10 +18,10 @@ from phoenix.batches import TrainBatch
 from phoenix.config import check
 from phoenix.data.windows import DWELL_SCALE_SECONDS, check_actions, positive_bits, unpack_actions
 from phoenix.event_vectors import scaled_dwell
-from phoenix.feature_gates import kept_shares
 from phoenix.loss_config import DwellLoss, NegativesConfig
 from phoenix.metrics.mergeable import Deviations, ScoreBins, Sums, WeightedMean
 from phoenix.model_runners import ModelConfig
+from phoenix.nn.feature_gates import kept_shares
 from phoenix.recsys_model import (
     PhoenixModelConfig,
     RecsysBatch,
@@ -122,7 +122,7 @@ class RankingObjective:
         Implicit Feedback", section 3.2, with the observed share as the propensity.
 
         The dwell time is learned in units of 30 s, clipped to [0, 1]. Where the model has gates of
-        features, `phoenix.feature_gates` says what is added.
+        features, `phoenix.nn.feature_gates` says what is added.
         """
         output = Network(self._output).output(params, batch, rows)
         exists = _candidate_mask(batch)
@@ -159,7 +159,7 @@ class RankingObjective:
         )
 
     def _gate_penalty(self, params: hk.Params, num_rows: int) -> tuple[jax.Array, Observed]:
-        """The penalty in `phoenix.feature_gates` for B rows, and the share that each gate keeps."""
+        """The penalty of `phoenix.nn.feature_gates` for B rows, and the share each gate keeps."""
         kept = kept_shares(params[_RANKER_MODULE], self.config.gated_features)
         share = self.config.variational_dropout / num_rows
         penalty = share * sum(kept.values(), jnp.float32(0))

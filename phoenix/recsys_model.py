@@ -66,7 +66,7 @@ class PhoenixModelConfig(InputConfig, _ActionsConfig):
       output_dtype: Dtype of the logits. float32, because bfloat16 probabilities tie and a tie
         decides nothing; None means `fprop_dtype`, as in the public model.
       num_continuous: Heads for times, as fractions of 30 s; 0 for none.
-      variational_dropout: Lambda of `phoenix.feature_gates`; 0 gates no features.
+      variational_dropout: Lambda of `phoenix.nn.feature_gates`; 0 gates no features.
       has_factorization: Adds to the logits a linear map of `[u, p, sqrt(D) u * p]`, u the sum of
         the rows of the user, p that of the rows of a post and its author, see
         `phoenix.factorization`. Use it where users come back.
@@ -120,7 +120,7 @@ class PhoenixModelConfig(InputConfig, _ActionsConfig):
 
     @property
     def gated_features(self) -> tuple[str, ...]:
-        """The groups of features with a gate, see `phoenix.feature_gates`."""
+        """The groups of features with a gate, see `phoenix.nn.feature_gates`."""
         return GATED_FEATURES if self.variational_dropout else ()
 
     def make(self) -> "PhoenixModel":

@@ -21,7 +21,7 @@ from phoenix.config import check_choice
 from phoenix.grok import Transformer, TransformerConfig
 from phoenix.input_config import HashConfig, InputConfig
 from phoenix.inputs import context_tokens
-from phoenix.layers import hk_rms_norm
+from phoenix.nn.layers import hk_rms_norm
 from phoenix.search.top_rows import INF, top_rows
 
 __all__ = [

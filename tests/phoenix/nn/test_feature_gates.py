@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from phoenix.config import ConfigError
-from phoenix.feature_gates import gated, kept_shares
 from phoenix.input_config import GATED_FEATURES
 from phoenix.loss_config import RankingLossConfig
+from phoenix.nn.feature_gates import gated, kept_shares
 from tests.phoenix.planted import RANKER, runner, world
 
 GATE = hk.transform(lambda x: gated("post", x))

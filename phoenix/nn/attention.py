@@ -24,8 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.capped_softmax import capped, quotient, weighted_values
-from phoenix.layers import Init, Linear, sum_last
+from phoenix.nn.capped_softmax import capped, quotient, weighted_values
+from phoenix.nn.layers import Init, Linear, sum_last
 
 ROTARY_BASE = 10_000
 HIDDEN_BIAS = -1e30

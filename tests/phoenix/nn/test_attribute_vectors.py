@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from phoenix.attribute_vectors import embedded
 from phoenix.data.attributes import Attribute
+from phoenix.nn.attribute_vectors import embedded
 from tests.phoenix.model_inputs import ATTRIBUTES, transformed
 
 HEIGHT = Attribute(name="height", side="post", kind="raw", scale=2)

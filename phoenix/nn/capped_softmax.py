@@ -14,7 +14,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from phoenix.layers import sum_last
+from phoenix.nn.layers import sum_last
 
 LOGIT_CAP = 30.0
 

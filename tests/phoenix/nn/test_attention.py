@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from phoenix.attention import (
+from phoenix.nn.attention import (
     MultiHeadAttention,
     RotaryEmbedding,
     attention_bias,

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from phoenix.layers import (
+from phoenix.nn.layers import (
     DenseBlock,
     Linear,
     dropout,
