@@ -162,7 +162,7 @@ def _lengths(posts: np.ndarray) -> list[int]:
 
 def _model_config(recipe: Recipe) -> "PhoenixRetrievalModelConfig":
     from phoenix.grok import TransformerConfig
-    from phoenix.input_config import HashConfig
+    from phoenix.inputs.config import HashConfig
     from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 
     key_size = recipe.emb_size // recipe.num_heads

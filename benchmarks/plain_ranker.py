@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_model import PhoenixModelConfig
 
 Params = Mapping[str, Mapping[str, jax.Array]]

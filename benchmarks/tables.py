@@ -6,9 +6,9 @@ import jax
 import numpy as np
 
 from benchmarks.measurement import Result, rates
-from phoenix.batch import RecsysBatch
 from phoenix.data.hashing import HashSpec
 from phoenix.embedding import initial_tables, lookup, update
+from phoenix.inputs.batch import RecsysBatch
 from phoenix.runners import create_example_batch
 
 _SMALL, _LARGE, _EMB_SIZE = 20_000, 1_000_000, 64

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix.batch import RecsysBatch
 from phoenix.data import sorted_ids
 from phoenix.data.window_source import SCAN_ROWS, WindowSource, windows_between
 from phoenix.data.windows import Windows, unpack_actions
+from phoenix.inputs.batch import RecsysBatch
 
 _VALIDATION_STREAM = 1 << 40  # Far from the number of any step.
 

@@ -10,8 +10,8 @@ Glossary of shapes:
 
 import numpy as np
 
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
-from phoenix.input_config import HashConfig
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.inputs.config import HashConfig
 
 EXAMPLE_SEED = 42
 EXAMPLE_ACTION_THRESHOLD = 0.7

@@ -2,7 +2,7 @@
 
 Each takes a batch and its rows: `RecsysEmbeddings` that someone looked up, or the `EmbeddingTables`
 to look them up in, inside of the compiled program. Shapes are compiled as they come; whoever calls
-with inputs of any size pads them by `phoenix.slates`.
+with inputs of any size pads them by `phoenix.inputs.slates`.
 
 Glossary of shapes:
   B: batch, C: candidates, D: model width, A: actions.
@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from phoenix import slates
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.embedding import EmbeddingTables, lookup
 from phoenix.grok import Context
+from phoenix.inputs import slates
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.ranking import RankingOutput, ranking_output
 from phoenix.recsys_model import PhoenixModelConfig, RecsysModelOutput
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig, RetrievalOutput

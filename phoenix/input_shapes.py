@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.data.attributes import width
-from phoenix.input_config import InputConfig
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.inputs.config import InputConfig
 from phoenix.recsys_model import PhoenixModelConfig
 
 # Users and histories; candidates by their ids alone; what else the ranker reads of them.

@@ -11,8 +11,8 @@ import haiku as hk
 import jax
 from jax.typing import ArrayLike
 
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.grok import TrainingState
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_model import PhoenixModelConfig, RecsysModelOutput
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig, RetrievalOutput
 

@@ -25,7 +25,7 @@ from phoenix.data import sorted_ids
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import WindowSource
 from phoenix.data.windows import Windows
-from phoenix.model_inputs import model_inputs
+from phoenix.inputs.model_inputs import model_inputs
 from phoenix.objectives import Network, log_temperature_of, with_temperature
 from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig

@@ -17,7 +17,7 @@ from phoenix import losses
 from phoenix.batches import TrainBatch
 from phoenix.config import check
 from phoenix.data.windows import DWELL_SCALE_SECONDS, check_actions, positive_bits, unpack_actions
-from phoenix.event_vectors import scaled_dwell
+from phoenix.inputs.event_vectors import scaled_dwell
 from phoenix.loss_config import DwellLoss, NegativesConfig
 from phoenix.metrics.mergeable import Deviations, ScoreBins, Sums, WeightedMean
 from phoenix.model_runners import ModelConfig

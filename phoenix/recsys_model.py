@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.config import check, check_counts, float_dtype, is_number
-from phoenix.factorization import candidate_factors, joint_factors, user_factor
 from phoenix.grok import Context, RMSNorm, Transformer, TransformerConfig
-from phoenix.input_config import GATED_FEATURES, HashConfig, InputConfig, WidthConfig
-from phoenix.inputs import (
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.inputs.config import GATED_FEATURES, HashConfig, InputConfig, WidthConfig
+from phoenix.inputs.factorization import candidate_factors, joint_factors, user_factor
+from phoenix.inputs.tokens import (
     block_candidate_reduce,
     block_history_reduce,
     block_user_reduce,
@@ -69,7 +69,7 @@ class PhoenixModelConfig(InputConfig, _ActionsConfig):
       variational_dropout: Lambda of `phoenix.nn.feature_gates`; 0 gates no features.
       has_factorization: Adds to the logits a linear map of `[u, p, sqrt(D) u * p]`, u the sum of
         the rows of the user, p that of the rows of a post and its author, see
-        `phoenix.factorization`. Use it where users come back.
+        `phoenix.inputs.factorization`. Use it where users come back.
     """
 
     output_dtype: Any = jnp.float32

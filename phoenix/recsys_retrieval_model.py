@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.config import check_choice
 from phoenix.grok import Transformer, TransformerConfig
-from phoenix.input_config import HashConfig, InputConfig
-from phoenix.inputs import context_tokens
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.inputs.config import HashConfig, InputConfig
+from phoenix.inputs.tokens import context_tokens
 from phoenix.nn.layers import hk_rms_norm
 from phoenix.search.top_rows import INF, top_rows
 

@@ -18,8 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from phoenix import slates
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.buckets import power_of_two
 from phoenix.config import check_count
 from phoenix.data import attributes
@@ -32,6 +30,8 @@ from phoenix.example_data import (
 from phoenix.forward import ranker_forward, retrieval_forward, without_candidates
 from phoenix.grok import Context
 from phoenix.input_shapes import Part, check_inputs
+from phoenix.inputs import slates
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.model_runners import BaseModelRunner, ModelRunner, RetrievalModelRunner
 from phoenix.ranking import ACTIONS, RankingOutput, ranking_output
 from phoenix.recsys_model import PhoenixModelConfig, RecsysModelOutput

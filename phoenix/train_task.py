@@ -11,8 +11,8 @@ from phoenix.data.days import DAY_MS
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import SCAN_ROWS, WindowSource, windows_between
 from phoenix.data.windows import Windows, positive_bits
+from phoenix.inputs.model_inputs import model_inputs
 from phoenix.loss_config import NegativesConfig
-from phoenix.model_inputs import model_inputs
 from phoenix.model_runners import ModelConfig
 from phoenix.next_item import Catalogue, NextItemBatch, NextItemBatches, NextItemObjective
 from phoenix.objectives import Objective, objective_of

@@ -15,13 +15,13 @@ from typing import Any, ClassVar
 import haiku as hk
 import numpy as np
 
-from phoenix import slates
-from phoenix.batch import RecsysBatch
 from phoenix.data.hashing import HashSpec
 from phoenix.data.windows import DWELL_SCALE_SECONDS, Windows
 from phoenix.embedding import EmbeddingTables
 from phoenix.forward import Compiled, ranker_forward, retrieval_forward, without_candidates
-from phoenix.model_inputs import model_inputs
+from phoenix.inputs import slates
+from phoenix.inputs.batch import RecsysBatch
+from phoenix.inputs.model_inputs import model_inputs
 from phoenix.model_runners import ModelConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig

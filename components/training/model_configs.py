@@ -7,7 +7,7 @@ from components.settings.config import Config
 from components.settings.transformer import ModelConfig
 from components.training import trainer_settings
 from phoenix.grok import TransformerConfig
-from phoenix.input_config import HashConfig
+from phoenix.inputs.config import HashConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 

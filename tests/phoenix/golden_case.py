@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.grok import TransformerConfig
-from phoenix.input_config import HashConfig
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.inputs.config import HashConfig
 
 
 class GoldenCase(NamedTuple):

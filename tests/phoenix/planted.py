@@ -16,8 +16,8 @@ from phoenix.data.window_source import InMemoryWindows
 from phoenix.data.windows import Windows
 from phoenix.embedding import initial_tables, lookup
 from phoenix.grok import TransformerConfig
+from phoenix.inputs.model_inputs import model_inputs
 from phoenix.loss_config import RankingLossConfig
-from phoenix.model_inputs import model_inputs
 from phoenix.objectives import objective_of
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig

@@ -8,7 +8,7 @@ import pytest
 from phoenix.batches import PostFrequencies, batch_generator, train_batch
 from phoenix.data.window_source import InMemoryWindows, padded, windows_between
 from phoenix.data.windows import unpack_actions
-from phoenix.model_inputs import model_inputs
+from phoenix.inputs.model_inputs import model_inputs
 from tests.phoenix.planted import ACTIONS, RANKER, world
 
 WINDOWS = world(10).windows

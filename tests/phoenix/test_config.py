@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from phoenix.config import ConfigError
-from phoenix.input_config import HashConfig
+from phoenix.inputs.config import HashConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from tests.phoenix.model_inputs import ATTRIBUTES, ranker, trunk

@@ -8,7 +8,7 @@ from phoenix.example_data import (
     create_example_batch,
     create_example_corpus,
 )
-from phoenix.input_config import HashConfig
+from phoenix.inputs.config import HashConfig
 
 
 def shapes_and_dtypes(structure: object) -> dict:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from phoenix.input_config import HashConfig
+from phoenix.inputs.config import HashConfig
 from phoenix.recsys_retrieval_model import CandidateTower, PhoenixRetrievalModelConfig
 from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker, transformed, trunk
 

@@ -9,7 +9,7 @@ from phoenix.data.window_source import InMemoryWindows
 from phoenix.data.windows import positive_bits
 from phoenix.embedding import initial_tables, lookup
 from phoenix.grok import TransformerConfig
-from phoenix.model_inputs import model_inputs
+from phoenix.inputs.model_inputs import model_inputs
 from phoenix.next_item import (
     Catalogue,
     NextItemBatches,

@@ -14,9 +14,9 @@ from phoenix.config import ConfigError
 from phoenix.data.window_source import padded
 from phoenix.data.windows import unpack_actions
 from phoenix.embedding import initial_tables, lookup
+from phoenix.inputs.model_inputs import model_inputs
 from phoenix.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.metrics.mergeable import ScoreBins, Sums
-from phoenix.model_inputs import model_inputs
 from phoenix.objectives import objective_of
 from phoenix.train_config import RankerTrainConfig
 from tests.phoenix.planted import (

@@ -12,9 +12,9 @@ import optax
 import pytest
 from hypothesis import given, settings
 
-from phoenix.input_config import HashConfig
+from phoenix.inputs.config import HashConfig
+from phoenix.inputs.slates import candidate_block
 from phoenix.recsys_model import PhoenixModelConfig
-from phoenix.slates import candidate_block
 from tests.phoenix import reference_model
 from tests.phoenix.golden_case import GoldenCase
 from tests.phoenix.model_inputs import (

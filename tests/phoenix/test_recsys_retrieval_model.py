@@ -11,7 +11,7 @@ import optax
 import pytest
 from hypothesis import given, settings
 
-from phoenix.input_config import HashConfig
+from phoenix.inputs.config import HashConfig
 from phoenix.recsys_retrieval_model import (
     CandidateTower,
     PhoenixRetrievalModelConfig,

@@ -9,7 +9,7 @@ from phoenix.batches import PostFrequencies
 from phoenix.config import ConfigError
 from phoenix.data.window_source import InMemoryWindows, padded
 from phoenix.grok import TransformerConfig
-from phoenix.input_config import HashConfig
+from phoenix.inputs.config import HashConfig
 from phoenix.leave_one_out import Events, catalogue_hashes, hit_rate, split, target_ranks
 from phoenix.loss_config import NegativesConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig

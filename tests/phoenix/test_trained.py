@@ -7,10 +7,11 @@ import jax
 import numpy as np
 import pytest
 
-from phoenix import slates, trained
+from phoenix import trained
 from phoenix.embedding import lookup
 from phoenix.forward import ranker_forward
-from phoenix.model_inputs import model_inputs
+from phoenix.inputs import slates
+from phoenix.inputs.model_inputs import model_inputs
 from phoenix.objectives import objective_of
 from phoenix.recommender import Ranker, Retriever
 from phoenix.train_config import RetrievalTrainConfig

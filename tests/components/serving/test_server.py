@@ -12,7 +12,7 @@ from components.features import shapes, windows_files
 from components.serving.server import Server
 from components.training import model_configs
 from phoenix.data.windows import Windows
-from phoenix.model_inputs import model_inputs
+from phoenix.inputs.model_inputs import model_inputs
 
 LAST = "2026-01-03"
 NOTHING = (np.empty(0, np.int64), np.empty(0, np.int64))

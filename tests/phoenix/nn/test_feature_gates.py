@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from phoenix.config import ConfigError
-from phoenix.input_config import GATED_FEATURES
+from phoenix.inputs.config import GATED_FEATURES
 from phoenix.loss_config import RankingLossConfig
 from phoenix.nn.feature_gates import gated, kept_shares
 from tests.phoenix.planted import RANKER, runner, world

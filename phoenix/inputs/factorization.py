@@ -10,9 +10,9 @@ Glossary of shapes:
 import jax
 import jax.numpy as jnp
 
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
-from phoenix.input_config import InputConfig
-from phoenix.inputs import gated_input
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.inputs.config import InputConfig
+from phoenix.inputs.tokens import gated_input
 
 
 def user_factor(config: InputConfig, batch: RecsysBatch, embeddings: RecsysEmbeddings) -> jax.Array:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from phoenix.event_vectors import (
+from phoenix.inputs.event_vectors import (
     action_vectors,
     age_vectors,
     dwell_vectors,

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from phoenix.batch import RecsysBatch
 from phoenix.data.windows import Windows, age_minutes, unpack_actions
-from phoenix.input_config import InputConfig
+from phoenix.inputs.batch import RecsysBatch
+from phoenix.inputs.config import InputConfig
 
 
 def to_batch(windows: Windows, num_actions: int) -> RecsysBatch:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from phoenix import slates
+from phoenix.inputs import slates
 from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker
 
 BATCH, EMBEDDINGS = example(ranker(attributes=ATTRIBUTES))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from phoenix.data.windows import DWELL_SCALE_SECONDS
-from phoenix.input_config import InputConfig
+from phoenix.inputs.config import InputConfig
 
 POST_AGE_BUCKET_MINUTES = 60
 POST_AGE_LIMIT_MINUTES = 4800

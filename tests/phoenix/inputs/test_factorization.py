@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix.factorization import candidate_factors, joint_factors, user_factor
+from phoenix.inputs.factorization import candidate_factors, joint_factors, user_factor
 from tests.phoenix.model_inputs import example, ranker
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from tests.phoenix.model_inputs import example, ranker
 
 

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
-from phoenix.input_config import HashConfig
-from phoenix.inputs import candidate_tokens, context_tokens
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.inputs.config import HashConfig
+from phoenix.inputs.tokens import candidate_tokens, context_tokens
 from phoenix.recsys_model import PhoenixModelConfig
 from tests.phoenix.model_inputs import ATTRIBUTES, example, random_params, ranker, transformed
 

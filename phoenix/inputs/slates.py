@@ -16,9 +16,9 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.buckets import eighths, power_of_two
 from phoenix.config import check_count
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 
 MAX_BLOCK = 1024  # Candidates scored at once.
 _MIN_BLOCK = 8

@@ -17,15 +17,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.batch import RecsysBatch, RecsysEmbeddings
-from phoenix.event_vectors import (
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.inputs.config import InputConfig
+from phoenix.inputs.event_vectors import (
     Factors,
     action_vectors,
     age_vectors,
     dwell_vectors,
     surface_vectors,
 )
-from phoenix.input_config import InputConfig
 from phoenix.nn.attribute_vectors import embedded
 from phoenix.nn.feature_gates import gated
 from phoenix.nn.layers import matrix_product

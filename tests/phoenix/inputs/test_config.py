@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from phoenix.input_config import GATED_FEATURES, HashConfig, InputConfig
+from phoenix.inputs.config import GATED_FEATURES, HashConfig, InputConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from tests.phoenix.model_inputs import ATTRIBUTES, ranker, trunk
