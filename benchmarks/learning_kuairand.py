@@ -28,11 +28,11 @@ from components.settings.config import Config
 from components.settings.loading import load
 from components.store.artifacts import Store
 from components.tables import data_files
-from phoenix.baselines import MostPopular, Random
 from phoenix.data.windows import Windows, concatenate, unpack_actions
 from phoenix.metrics import by_user
 from phoenix.metrics.by_user import UserValues
-from phoenix.predict_runner import PredictRunner
+from phoenix.recommend.baselines import MostPopular, Random
+from phoenix.recommend.predict_runner import PredictRunner
 
 _SOURCE = Path(__file__).parents[1] / "var" / "kuairand" / "source"  # as in the example
 _FIRST, _TEST, _LAST = (

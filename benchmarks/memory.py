@@ -54,9 +54,9 @@ def _growth(num_candidates: int) -> int:
 def _rank(num_candidates: int) -> int:
     from phoenix.embedding import initial_tables
     from phoenix.grok import TransformerConfig
+    from phoenix.recommend.trained import RankingTransformer
     from phoenix.recsys_model import PhoenixModelConfig
     from phoenix.runners import ModelRunner, RecsysInferenceRunner
-    from phoenix.trained import RankingTransformer
 
     trunk = TransformerConfig(_EMB_SIZE, 32, 4, 4, 4, 2.0, 32**-0.5)
     config = PhoenixModelConfig(trunk, _EMB_SIZE, len(_ACTIONS), _NUM_HISTORY)

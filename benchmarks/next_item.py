@@ -31,7 +31,7 @@ from benchmarks.sequence_files import FORMATS, DataError, Log, read
 from phoenix.config import ConfigError, check, check_count
 
 if TYPE_CHECKING:
-    from phoenix.leave_one_out import LeaveOneOut
+    from phoenix.recommend.leave_one_out import LeaveOneOut
     from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
     from phoenix.train_config import RetrievalTrainConfig
 
@@ -87,8 +87,14 @@ def run(log: Log, recipe: Recipe) -> dict[str, float]:
     """Trains, tests the model of the best epoch, and returns what is reported."""
     from phoenix.data.window_source import InMemoryWindows
     from phoenix.data.windows import concatenate
-    from phoenix.leave_one_out import catalogue_hashes, hit_rate, ndcg, split, target_ranks
     from phoenix.memory import keep_freed_memory
+    from phoenix.recommend.leave_one_out import (
+        catalogue_hashes,
+        hit_rate,
+        ndcg,
+        split,
+        target_ranks,
+    )
     from phoenix.train_validation import HeldOut
     from phoenix.training import Progress, TrainRunner
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix.leave_one_out import MIN_EVENTS, Events
+from phoenix.recommend.leave_one_out import MIN_EVENTS, Events
 
 FORMATS = ("movielens", "sequences")
 _PAIR = 2  # Values on a line.

@@ -22,8 +22,8 @@ from components.store.artifacts import Artifact, Ref
 from components.tables import data_files
 from phoenix.data import attributes
 from phoenix.data.hashing import HashSpec, collision_report
-from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError
 from phoenix.memory import keep_freed_memory
+from phoenix.recommend.embedding_runner import EmbeddingRunner, NotFiniteError
 from schemas import attributes as schemas_attributes
 
 logger = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ from phoenix.embedding import initial_tables, lookup, settled, with_decay
 from phoenix.input_pipeline import Prefetched
 from phoenix.mesh import Placement, is_writer
 from phoenix.optimizer import NonFiniteError, leaf_names, learning_rate_at, optimizer_of
+from phoenix.recommend.trained import TrainedModel
 from phoenix.train_config import VALIDATION_LOSS
 from phoenix.train_progress import RunProgress
 from phoenix.train_run import Run
@@ -31,7 +32,6 @@ from phoenix.train_step import (
 )
 from phoenix.train_task import Batch, Task, task_of
 from phoenix.train_validation import HeldOut, Judgement, finite, metric_values, validation_metrics
-from phoenix.trained import TrainedModel
 
 _STEPS_IN_FLIGHT = 2
 # Followed during training; the others of a validation would make a point of the curve too long.

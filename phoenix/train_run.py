@@ -10,15 +10,15 @@ import haiku as hk
 import jax
 import numpy as np
 
-from phoenix.checkpoint import described
 from phoenix.data.hashing import KINDS, HashSpec
 from phoenix.data.window_source import WindowSource
 from phoenix.embedding import EmbeddingTables
 from phoenix.input_pipeline import BatchOrder, Epochs
 from phoenix.model_runners import ModelConfig
+from phoenix.recommend.checkpoint import described
+from phoenix.recommend.trained import TrainedModel, trained_model
 from phoenix.train_config import ComputeConfig, TrainConfig
 from phoenix.train_states import StateEntry
-from phoenix.trained import TrainedModel, trained_model
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

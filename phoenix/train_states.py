@@ -27,7 +27,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix.checkpoint import read_tables, table_files, write_tables
 from phoenix.data.hashing import KINDS
 from phoenix.embedding import EmbeddingTables
 from phoenix.files.array_files import system_errors
@@ -38,6 +37,7 @@ from phoenix.files.verified_files import (
     publish,
     verify,
 )
+from phoenix.recommend.checkpoint import read_tables, table_files, write_tables
 
 logger = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from phoenix.mesh import Placement, is_writer
 from phoenix.model_runners import ModelConfig
 from phoenix.objectives import objective_of
 from phoenix.optimizer import optimizer_of
+from phoenix.recommend.trained import TrainedModel
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import (
     ComputeConfig,
@@ -33,7 +34,6 @@ from phoenix.train_loop import Progress, TrainLoop
 from phoenix.train_run import Run
 from phoenix.train_states import StateEntry, TrainStates
 from phoenix.train_validation import HeldOut
-from phoenix.trained import TrainedModel
 
 __all__ = ["Progress", "StopTraining", "TrainConfig", "TrainRunner", "TrainingResult"]
 

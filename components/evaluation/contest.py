@@ -20,16 +20,16 @@ from typing import Any
 import numpy as np
 
 from components.settings.config import Config
-from phoenix import scoring
-from phoenix.baselines import Collection
 from phoenix.data import sorted_ids
 from phoenix.data.windows import Windows, positive_bits, unpack_actions
-from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError
 from phoenix.metrics import by_user as user_metrics
 from phoenix.metrics.by_user import UserValues
 from phoenix.metrics.mergeable import Coverage
-from phoenix.predict_runner import PredictRunner
-from phoenix.recommender import Ranker, Retriever
+from phoenix.recommend import scoring
+from phoenix.recommend.baselines import Collection
+from phoenix.recommend.embedding_runner import EmbeddingRunner, NotFiniteError
+from phoenix.recommend.predict_runner import PredictRunner
+from phoenix.recommend.recommender import Ranker, Retriever
 from phoenix.search.exact import ExactIndex
 
 SHORT_HISTORY = 8  # posts: fewer make a history short

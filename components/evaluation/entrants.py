@@ -12,7 +12,7 @@ from components.release.models import ModelFolder
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
 from components.tables import data_files
-from phoenix.baselines import MostPopular, Random
+from phoenix.recommend.baselines import MostPopular, Random
 
 
 @dataclass(frozen=True)

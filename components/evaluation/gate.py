@@ -8,8 +8,8 @@ from components.release import decisions, models
 from components.release.decisions import Comparison, Decision
 from components.release.models import ModelFolder
 from components.run.context import Context
-from phoenix.baselines import MostPopular
 from phoenix.metrics import by_user
+from phoenix.recommend.baselines import MostPopular
 
 
 def compare(context: Context, metric: str, results: Mapping[str, Result], role: str) -> Comparison:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.settings.config import Config
-from phoenix.baselines import Collection
+from phoenix.recommend.baselines import Collection
 
 
 def feed_moment(day: datetime.date) -> datetime.datetime:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from components.errors import BadDataError
 from components.store.artifacts import Artifact
-from phoenix import baselines
-from phoenix.recommender import Retriever
+from phoenix.recommend import baselines
+from phoenix.recommend.recommender import Retriever
 
 if TYPE_CHECKING:
-    from phoenix.trained import TrainedModel
+    from phoenix.recommend.trained import TrainedModel
 
 _MODEL = "model.json"  # every kind of model has one, with its `kind` and `actions`
 
@@ -84,7 +84,7 @@ def load(folder: Path) -> "baselines.Baseline | TrainedModel":
     kind = json.loads((folder / _MODEL).read_text(encoding="utf-8")).get("kind")
     if kind in baselines.BASELINES:
         return baselines.load_baseline(folder)
-    from phoenix import checkpoint
+    from phoenix.recommend import checkpoint
 
     try:
         return checkpoint.load_model(folder)
@@ -97,7 +97,7 @@ def save(folder: Path, model: "baselines.Baseline | TrainedModel") -> None:
     if isinstance(model, baselines.MostPopular | baselines.Random):
         baselines.save_baseline(folder, model)
         return
-    from phoenix import checkpoint
+    from phoenix.recommend import checkpoint
 
     checkpoint.save_model(folder, model)
 

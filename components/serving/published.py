@@ -52,7 +52,7 @@ class Item:
 
     @property
     def weighted_sum(self) -> float:
-        """The sum of the contributions; `phoenix.scoring` moves it above 0 to get `base_score`."""
+        """The sum of the contributions, which `phoenix.recommend.scoring` moves above 0."""
         return sum(each.value for each in self.contributions)
 
     def to_json(self) -> dict[str, Any]:

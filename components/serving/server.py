@@ -23,11 +23,11 @@ from components.release import decisions, models
 from components.release.corpus import Corpus
 from components.serving.feed_files import Feeds
 from components.settings.config import Config
-from phoenix import baselines, scoring
-from phoenix.baselines import Collection, MostPopular
 from phoenix.data import attributes
 from phoenix.data.windows import Windows
-from phoenix.recommender import Ranker, Retriever
+from phoenix.recommend import baselines, scoring
+from phoenix.recommend.baselines import Collection, MostPopular
+from phoenix.recommend.recommender import Ranker, Retriever
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from components.settings.section import Section
-from phoenix.scoring import PUBLISHED_WEIGHTS
+from phoenix.recommend.scoring import PUBLISHED_WEIGHTS
 
 
 class Action(Section):

@@ -11,8 +11,8 @@ from components.errors import BadDataError
 FIRST = 1  # of everything that names no version
 
 # By kind, of all files of an artifact together, and of the facts in its manifest. Model folders
-# (`phoenix.checkpoint`) and lists of attributes (`phoenix.data.attributes`) have versions of their
-# own besides, because they are also written and read without a store.
+# (`phoenix.recommend.checkpoint`) and lists of attributes (`phoenix.data.attributes`) have versions
+# of their own besides, because they are also written and read without a store.
 ARTIFACTS: Mapping[str, int] = {
     "ingest_events": 1,  # tables of events, posts, rejected and late rows, and of attributes
     "validate_events": 1,  # the same, checked; statistics, expectations

@@ -28,7 +28,7 @@ from components.training.plan import Plan
 
 if TYPE_CHECKING:
     from phoenix.model_runners import ModelConfig
-    from phoenix.trained import TrainedModel
+    from phoenix.recommend.trained import TrainedModel
     from phoenix.training import Progress, TrainingResult
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import next_item
 from benchmarks.sequence_files import Log
-from phoenix.leave_one_out import Events
+from phoenix.recommend.leave_one_out import Events
 
 CYCLE = [f"p{post}" for post in range(12)]
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix.checkpoint import save_model
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import InMemoryWindows
 from phoenix.data.windows import Windows
@@ -19,10 +18,11 @@ from phoenix.grok import TransformerConfig
 from phoenix.inputs.model_inputs import model_inputs
 from phoenix.loss_config import RankingLossConfig
 from phoenix.objectives import objective_of
+from phoenix.recommend.checkpoint import save_model
+from phoenix.recommend.trained import trained_model
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig
-from phoenix.trained import trained_model
 from phoenix.training import TrainRunner
 
 ACTIONS = ("like", "hide")

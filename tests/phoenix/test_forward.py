@@ -9,7 +9,7 @@ import pytest
 from phoenix.embedding import lookup
 from phoenix.forward import ranker_forward, retrieval_forward, without_candidates
 from phoenix.inputs.model_inputs import model_inputs
-from phoenix.trained import RankingTransformer, TwoTower
+from phoenix.recommend.trained import RankingTransformer, TwoTower
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, untrained, world
 
 CONFIG = dataclasses.replace(RANKER, num_continuous=1)

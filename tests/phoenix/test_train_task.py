@@ -10,8 +10,8 @@ from phoenix.config import ConfigError
 from phoenix.data.window_source import InMemoryWindows, padded
 from phoenix.grok import TransformerConfig
 from phoenix.inputs.config import HashConfig
-from phoenix.leave_one_out import Events, catalogue_hashes, hit_rate, split, target_ranks
 from phoenix.loss_config import NegativesConfig
+from phoenix.recommend.leave_one_out import Events, catalogue_hashes, hit_rate, split, target_ranks
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train_config import RetrievalTrainConfig
 from phoenix.train_task import task_of

@@ -24,7 +24,7 @@ from phoenix.metrics.by_user import retrieval
 from phoenix.metrics.mergeable import Sums
 from phoenix.objectives import RankingObjective
 from phoenix.optimizer import NonFiniteError
-from phoenix.predict_runner import PredictRunner
+from phoenix.recommend.predict_runner import PredictRunner
 from phoenix.train_config import ComputeConfig, DevicesConfig, RetrievalTrainConfig
 from phoenix.train_states import TrainStates
 from phoenix.train_step import train_step

@@ -7,7 +7,7 @@ import pytest
 from components.errors import BadDataError
 from components.release import releases
 from components.serving import published, why
-from phoenix.scoring import weighted_scores
+from phoenix.recommend.scoring import weighted_scores
 
 LAST = "2026-01-03"
 

@@ -13,7 +13,7 @@ from components.errors import BadConfigurationError
 from components.settings.config import Config
 from components.settings.loading import load
 from components.settings.source import KuaiRandSource
-from phoenix.scoring import PUBLISHED_WEIGHTS
+from phoenix.recommend.scoring import PUBLISHED_WEIGHTS
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))
 MINIMAL: dict[str, Any] = {

@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from phoenix.baselines import Random
-from phoenix.embedding_runner import NotFiniteError
 from phoenix.files.array_files import read_array
 from phoenix.metrics import by_user
-from phoenix.predict_runner import PredictRunner
+from phoenix.recommend.baselines import Random
+from phoenix.recommend.embedding_runner import NotFiniteError
+from phoenix.recommend.predict_runner import PredictRunner
 from tests.phoenix.planted import ACTIONS, world
 
 WINDOWS = world(50).windows

@@ -7,13 +7,13 @@ import jax
 import numpy as np
 import pytest
 
-from phoenix import trained
 from phoenix.embedding import lookup
 from phoenix.forward import ranker_forward
 from phoenix.inputs import slates
 from phoenix.inputs.model_inputs import model_inputs
 from phoenix.objectives import objective_of
-from phoenix.recommender import Ranker, Retriever
+from phoenix.recommend import trained
+from phoenix.recommend.recommender import Ranker, Retriever
 from phoenix.train_config import RetrievalTrainConfig
 from tests.phoenix.planted import ACTIONS, NUM_POSTS, RANKER, RETRIEVAL, author_of, untrained, world
 

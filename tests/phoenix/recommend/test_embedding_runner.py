@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from phoenix.baselines import Collection, Random
-from phoenix.embedding_runner import EmbeddingRunner, NotFiniteError
 from phoenix.files.array_files import read_array
+from phoenix.recommend.baselines import Collection, Random
+from phoenix.recommend.embedding_runner import EmbeddingRunner, NotFiniteError
 from tests.phoenix.planted import ACTIONS, world
 
 WINDOWS = world(5).windows

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix.leave_one_out import Events, catalogue_hashes, hit_rate, ndcg, split, target_ranks
+from phoenix.recommend.leave_one_out import (
+    Events,
+    catalogue_hashes,
+    hit_rate,
+    ndcg,
+    split,
+    target_ranks,
+)
 
 NUM_POSTS = 9
 SPEC = catalogue_hashes(NUM_POSTS)

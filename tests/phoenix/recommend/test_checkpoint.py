@@ -7,10 +7,10 @@ import jax
 import numpy as np
 import pytest
 
-from phoenix.checkpoint import load_model, save_model
 from phoenix.files import verified_files
 from phoenix.files.verified_files import CheckpointError
-from phoenix.trained import RankingTransformer, TwoTower
+from phoenix.recommend.checkpoint import load_model, save_model
+from phoenix.recommend.trained import RankingTransformer, TwoTower
 from tests.phoenix.planted import RANKER, RETRIEVAL, SPEC, untrained, world
 
 WINDOWS = world(5).windows

@@ -61,7 +61,7 @@ class _Trained:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TwoTower(_Trained):
-    """A trained retrieval model; satisfies `phoenix.recommender.Retriever`."""
+    """A trained retrieval model; satisfies `phoenix.recommend.recommender.Retriever`."""
 
     config: PhoenixRetrievalModelConfig
     name: ClassVar[str] = "two_tower"
@@ -112,7 +112,7 @@ class TwoTower(_Trained):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RankingTransformer(_Trained):
-    """A trained ranker; satisfies `phoenix.recommender.Ranker`."""
+    """A trained ranker; satisfies `phoenix.recommend.recommender.Ranker`."""
 
     config: PhoenixModelConfig
     name: ClassVar[str] = "ranking_transformer"

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from phoenix.data.windows import DWELL_SCALE_SECONDS, Windows, unpack_actions
-from phoenix.embedding_runner import NotFiniteError, chosen_split
 from phoenix.files.array_files import FileFormat, write_array
 from phoenix.metrics import by_user, ordering
 from phoenix.metrics.mergeable import Deviations, Sums
-from phoenix.recommender import Ranker
+from phoenix.recommend.embedding_runner import NotFiniteError, chosen_split
+from phoenix.recommend.recommender import Ranker
 
 Metrics = dict[str, Any]  # As JSON; None is undefined.
 

@@ -29,9 +29,9 @@ from phoenix.files.verified_files import (
     verify,
 )
 from phoenix.model_runners import ModelConfig
+from phoenix.recommend.trained import RankingTransformer, TrainedModel, TwoTower, trained_model
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.trained import RankingTransformer, TrainedModel, TwoTower, trained_model
 
 _MODEL = "model.json"
 _PARAMS = "params.npz"

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix import scoring
+from phoenix.recommend import scoring
 
 
 def test_offset_follows_the_published_formula() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from phoenix.data.hashing import HashSpec, HashTable
 from phoenix.data.windows import Windows
-from phoenix.recommender import Retriever
+from phoenix.recommend.recommender import Retriever
 
 MIN_EVENTS = 3  # One each to train on, validate and test.
 _RANKED_ROWS = 256  # Users whose scores are in memory together.

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from phoenix.baselines import Collection
 from phoenix.data.windows import Windows
 from phoenix.files.array_files import FileFormat, write_array
-from phoenix.recommender import Retriever
+from phoenix.recommend.baselines import Collection
+from phoenix.recommend.recommender import Retriever
 
 Content = TypeVar("Content")
 

@@ -5,8 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phoenix.baselines import Collection, MostPopular, Random, load_baseline, save_baseline, serve
 from phoenix.data.windows import Windows
+from phoenix.recommend.baselines import (
+    Collection,
+    MostPopular,
+    Random,
+    load_baseline,
+    save_baseline,
+    serve,
+)
 
 ACTIONS = ("favorite", "click")
 FITTED = MostPopular.fit(

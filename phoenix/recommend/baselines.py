@@ -19,7 +19,7 @@ import numpy as np
 
 from phoenix.data import sorted_ids
 from phoenix.data.windows import Windows, unpack_actions
-from phoenix.recommender import Retriever
+from phoenix.recommend.recommender import Retriever
 from phoenix.search.exact import ExactIndex
 
 PRIOR_IMPRESSIONS = 20.0
