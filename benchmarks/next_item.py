@@ -33,7 +33,7 @@ from phoenix.config import ConfigError, check, check_count
 if TYPE_CHECKING:
     from phoenix.recommend.leave_one_out import LeaveOneOut
     from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-    from phoenix.train_config import RetrievalTrainConfig
+    from phoenix.train.config import RetrievalTrainConfig
 
 _LENGTHS = (12, 25, 50, 100)  # Batches hold sequences of about one length.
 _SMALLEST_SHARE = 0.1  # Of the sequences; a length with fewer is not worth compiling for.
@@ -95,8 +95,8 @@ def run(log: Log, recipe: Recipe) -> dict[str, float]:
         split,
         target_ranks,
     )
-    from phoenix.train_validation import HeldOut
-    from phoenix.training import Progress, TrainRunner
+    from phoenix.train.runner import Progress, TrainRunner
+    from phoenix.train.validation import HeldOut
 
     keep_freed_memory()
     spec = catalogue_hashes(log.num_posts)
@@ -195,7 +195,7 @@ def _model_config(recipe: Recipe) -> "PhoenixRetrievalModelConfig":
 def _train_config(
     recipe: Recipe, parts: "LeaveOneOut", lengths: list[int]
 ) -> "RetrievalTrainConfig":
-    from phoenix.train_config import (
+    from phoenix.train.config import (
         CheckpointsConfig,
         CurveConfig,
         InputConfig,

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import optax
 
 from benchmarks import plain_ranker
-from phoenix.batches import TrainBatch
 from phoenix.embedding import EmbeddingTables
 from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_model import PhoenixModelConfig
+from phoenix.train.batches import TrainBatch
 
 
 class PlainState(NamedTuple):

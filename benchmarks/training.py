@@ -24,10 +24,10 @@ from phoenix.data.window_source import InMemoryWindows
 from phoenix.data.windows import Windows
 from phoenix.memory import keep_freed_memory
 from phoenix.recsys_model import PhoenixModelConfig
-from phoenix.train_config import RankerTrainConfig
-from phoenix.train_loop import TrainLoop
-from phoenix.train_run import Run
-from phoenix.train_states import TrainStates
+from phoenix.train.config import RankerTrainConfig
+from phoenix.train.loop import TrainLoop
+from phoenix.train.run import Run
+from phoenix.train.states import TrainStates
 
 _NUM_USERS, _NUM_HISTORY, _NUM_CANDIDATES, _NUM_WINDOWS = 16, 128, 32, 1024
 _ACTIONS = tuple(f"action_{number}" for number in range(MODEL.num_actions))

@@ -12,7 +12,7 @@ from phoenix.data.windows import Windows
 
 
 class FeatureWindows:
-    """The windows of an explicit list of partitions, in order; a `phoenix.batches.WindowSource`.
+    """The windows of an explicit list of partitions, in order, as a `WindowSource`.
 
     The list is in the recipe of the artifact that is trained, by digest: what was read is frozen
     there. A chunk is a block of users of one partition.

@@ -81,7 +81,7 @@ class FeaturesWriter:
 
 
 class WindowsFiles:
-    """The windows of a day, read in chunks of some users; a `phoenix.batches.WindowSource`."""
+    """The windows of a day, read in chunks of some users, as a `WindowSource`."""
 
     def __init__(self, folder: Path, *, spec: HashSpec) -> None:
         """Opens both files of a folder.

@@ -11,7 +11,7 @@ import os
 def join() -> None:
     """Joins the processes that the environment names, if it names any."""
     if os.environ.get("JAX_COORDINATOR_ADDRESS"):  # Else JAX need not be imported yet.
-        from phoenix.mesh import join_hosts
+        from phoenix.train.placement import join_hosts
 
         join_hosts()
 
@@ -20,7 +20,7 @@ def is_leader() -> bool:
     """Whether this process writes the artifact."""
     if not os.environ.get("JAX_COORDINATOR_ADDRESS"):
         return True
-    from phoenix.mesh import is_writer
+    from phoenix.train.placement import is_writer
 
     return is_writer()
 

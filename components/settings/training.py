@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from components.settings.section import Section
 from components.settings.trainer_sections import trainer_values, with_settings_of
 from components.settings.transformer import ModelConfig, RankerModelConfig, RetrievalModelConfig
-from phoenix.train_config import ComputeConfig, RankerTrainConfig, RetrievalTrainConfig, TrainConfig
+from phoenix.train.config import ComputeConfig, RankerTrainConfig, RetrievalTrainConfig, TrainConfig
 
 
 class TrackingSection(Section):

@@ -5,7 +5,7 @@ Asked before any data is read, so that `phoenix doctor` says today what would fa
 
 from components.settings.config import Config
 from components.training import model_configs, trainer_settings
-from phoenix.training import check_settings
+from phoenix.train.runner import check_settings
 
 
 def check(config: Config, role: str) -> None:

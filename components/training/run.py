@@ -29,7 +29,7 @@ from components.training.plan import Plan
 if TYPE_CHECKING:
     from phoenix.model_runners import ModelConfig
     from phoenix.recommend.trained import TrainedModel
-    from phoenix.training import Progress, TrainingResult
+    from phoenix.train.runner import Progress, TrainingResult
 
 logger = logging.getLogger(__name__)
 
@@ -165,9 +165,9 @@ def _result(
     from jax.errors import JaxRuntimeError
 
     from phoenix.files.verified_files import CheckpointError
-    from phoenix.next_item import SequenceSource
-    from phoenix.optimizer import NonFiniteError
-    from phoenix.training import StopTraining, TrainRunner
+    from phoenix.train.next_item import SequenceSource
+    from phoenix.train.optimizer import NonFiniteError
+    from phoenix.train.runner import StopTraining, TrainRunner
 
     logger.info(
         "Training %s on %d windows of %s to %s, from %s.",

@@ -9,8 +9,8 @@ from components.settings.config import Config
 from components.settings.trainer_sections import trainer_values
 from components.settings.training import TrainingConfig
 from phoenix.config import ConfigError
-from phoenix.loss_config import RankingLossConfig
-from phoenix.train_config import ComputeConfig, RankerTrainConfig, RetrievalTrainConfig, TrainConfig
+from phoenix.train.config import ComputeConfig, RankerTrainConfig, RetrievalTrainConfig, TrainConfig
+from phoenix.train.loss_config import RankingLossConfig
 
 
 def section_of(config: Config, role: str) -> TrainingConfig:

@@ -16,14 +16,14 @@ from phoenix.data.windows import Windows
 from phoenix.embedding import initial_tables, lookup
 from phoenix.grok import TransformerConfig
 from phoenix.inputs.model_inputs import model_inputs
-from phoenix.loss_config import RankingLossConfig
-from phoenix.objectives import objective_of
 from phoenix.recommend.checkpoint import save_model
 from phoenix.recommend.trained import trained_model
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.train_config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig
-from phoenix.training import TrainRunner
+from phoenix.train.config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig
+from phoenix.train.loss_config import RankingLossConfig
+from phoenix.train.objectives import objective_of
+from phoenix.train.runner import TrainRunner
 
 ACTIONS = ("like", "hide")
 SPEC = HashSpec.documented(user_rows=1000, post_rows=800, author_rows=300)

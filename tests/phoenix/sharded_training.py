@@ -9,8 +9,8 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from phoenix.mesh import is_writer, join_hosts
-from phoenix.train_config import ComputeConfig, DevicesConfig
+from phoenix.train.config import ComputeConfig, DevicesConfig
+from phoenix.train.placement import is_writer, join_hosts
 from tests.phoenix.planted import RANKER, runner, world
 
 BATCH_SIZE = 40

@@ -11,7 +11,7 @@ from components.settings.trainer_sections import trainer_values, with_settings_o
 from components.settings.training import RankerTrainingConfig, RetrievalTrainingConfig
 from phoenix.config import ConfigError
 from phoenix.settings import Setting, Settings, parts_of, settings_of
-from phoenix.train_config import ComputeConfig, RankerTrainConfig, RetrievalTrainConfig
+from phoenix.train.config import ComputeConfig, RankerTrainConfig, RetrievalTrainConfig
 
 PAIRS: list[tuple[type[Section], type[Settings]]] = [
     (RankerTrainingConfig, RankerTrainConfig),

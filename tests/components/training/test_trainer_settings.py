@@ -6,7 +6,7 @@ from components.errors import BadConfigurationError
 from components.settings.config import Config
 from components.training import trainer_settings
 from phoenix.config import ConfigError
-from phoenix.train_config import ComputeConfig, RankerTrainConfig, RetrievalTrainConfig
+from phoenix.train.config import ComputeConfig, RankerTrainConfig, RetrievalTrainConfig
 
 
 def config_of(**sections) -> Config:

@@ -10,8 +10,8 @@ import pytest
 
 from phoenix.config import ConfigError
 from phoenix.inputs.config import GATED_FEATURES
-from phoenix.loss_config import RankingLossConfig
 from phoenix.nn.feature_gates import gated, kept_shares
+from phoenix.train.loss_config import RankingLossConfig
 from tests.phoenix.planted import RANKER, runner, world
 
 GATE = hk.transform(lambda x: gated("post", x))

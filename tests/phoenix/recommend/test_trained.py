@@ -11,10 +11,10 @@ from phoenix.embedding import lookup
 from phoenix.forward import ranker_forward
 from phoenix.inputs import slates
 from phoenix.inputs.model_inputs import model_inputs
-from phoenix.objectives import objective_of
 from phoenix.recommend import trained
 from phoenix.recommend.recommender import Ranker, Retriever
-from phoenix.train_config import RetrievalTrainConfig
+from phoenix.train.config import RetrievalTrainConfig
+from phoenix.train.objectives import objective_of
 from tests.phoenix.planted import ACTIONS, NUM_POSTS, RANKER, RETRIEVAL, author_of, untrained, world
 
 WINDOWS = world(40).windows

@@ -13,12 +13,12 @@ import numpy as np
 from phoenix.data.hashing import KINDS, HashSpec
 from phoenix.data.window_source import WindowSource
 from phoenix.embedding import EmbeddingTables
-from phoenix.input_pipeline import BatchOrder, Epochs
 from phoenix.model_runners import ModelConfig
 from phoenix.recommend.checkpoint import described
 from phoenix.recommend.trained import TrainedModel, trained_model
-from phoenix.train_config import ComputeConfig, TrainConfig
-from phoenix.train_states import StateEntry
+from phoenix.train.config import ComputeConfig, TrainConfig
+from phoenix.train.input_pipeline import BatchOrder, Epochs
+from phoenix.train.states import StateEntry
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,7 +11,7 @@ from phoenix.data.window_source import WindowSource, windows_between
 from phoenix.data.windows import Windows
 from phoenix.metrics.mergeable import merged
 from phoenix.recommend.trained import TrainedModel
-from phoenix.train_config import VALIDATION_LOSS
+from phoenix.train.config import VALIDATION_LOSS
 
 # The mean loss of at most a batch of windows, and states of `mergeable_metrics` in float64.
 Judgement = tuple[float, Mapping[str, Any]]

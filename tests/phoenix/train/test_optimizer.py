@@ -7,8 +7,14 @@ import optax
 import pytest
 
 from phoenix.config import ConfigError
-from phoenix.optimizer import leaf_names, learning_rate_at, non_finite_flags, optimizer_of, select
-from phoenix.train_config import OptimizerConfig, TrainConfig
+from phoenix.train.config import OptimizerConfig, TrainConfig
+from phoenix.train.optimizer import (
+    leaf_names,
+    learning_rate_at,
+    non_finite_flags,
+    optimizer_of,
+    select,
+)
 
 PARAMS = {"m": {"scale": jnp.ones(2), "w": jnp.ones((2, 2))}}
 

@@ -9,7 +9,7 @@ import pytest
 
 from phoenix.embedding import initial_tables, with_decay
 from phoenix.files.verified_files import CheckpointError
-from phoenix.train_states import TrainStates, restore
+from phoenix.train.states import TrainStates, restore
 from tests.phoenix.planted import SPEC
 
 DENSE = {"params": {"m": {"w": jnp.arange(6.0).reshape(2, 3)}}, "count": jnp.array(7, jnp.int32)}

@@ -18,17 +18,17 @@ import pytest
 from phoenix.config import ConfigError
 from phoenix.data.hashing import HashSpec
 from phoenix.files.verified_files import CheckpointError
-from phoenix.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.metrics import ordering
 from phoenix.metrics.by_user import retrieval
 from phoenix.metrics.mergeable import Sums
-from phoenix.objectives import RankingObjective
-from phoenix.optimizer import NonFiniteError
 from phoenix.recommend.predict_runner import PredictRunner
-from phoenix.train_config import ComputeConfig, DevicesConfig, RetrievalTrainConfig
-from phoenix.train_states import TrainStates
-from phoenix.train_step import train_step
-from phoenix.training import Progress, StopTraining, TrainRunner
+from phoenix.train.config import ComputeConfig, DevicesConfig, RetrievalTrainConfig
+from phoenix.train.loss_config import NegativesConfig, RankingLossConfig
+from phoenix.train.objectives import RankingObjective
+from phoenix.train.optimizer import NonFiniteError
+from phoenix.train.runner import Progress, StopTraining, TrainRunner
+from phoenix.train.states import TrainStates
+from phoenix.train.step import train_step
 from tests.phoenix.planted import ACTIONS, NUM_POSTS, RANKER, RETRIEVAL, author_of, runner, world
 
 SMALL = world(200).windows
@@ -214,7 +214,7 @@ def test_training_state_of_another_run_is_refused(tmp_path):
 
 
 def train_in_a_process(states: Path | str, model: Path) -> subprocess.Popen:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     return subprocess.Popen(
         [sys.executable, "-m", "tests.phoenix.planted", str(states), str(model)],
         cwd=root,

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from phoenix.train_config import TrainConfig
+from phoenix.train.config import TrainConfig
 
 Tree = TypeVar("Tree")
 _AGE = 1000  # Steps after which the inverse square root has fallen to 0.7 of the peak.

@@ -5,17 +5,17 @@ import dataclasses
 import numpy as np
 import pytest
 
-from phoenix.batches import PostFrequencies
 from phoenix.config import ConfigError
 from phoenix.data.window_source import InMemoryWindows, padded
 from phoenix.grok import TransformerConfig
 from phoenix.inputs.config import HashConfig
-from phoenix.loss_config import NegativesConfig
 from phoenix.recommend.leave_one_out import Events, catalogue_hashes, hit_rate, split, target_ranks
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.train_config import RetrievalTrainConfig
-from phoenix.train_task import task_of
-from phoenix.training import TrainRunner
+from phoenix.train.batches import PostFrequencies
+from phoenix.train.config import RetrievalTrainConfig
+from phoenix.train.loss_config import NegativesConfig
+from phoenix.train.runner import TrainRunner
+from phoenix.train.task import task_of
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, SPEC, train_config, world
 
 NUM_POSTS = 20

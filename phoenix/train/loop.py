@@ -13,15 +13,15 @@ import numpy as np
 from phoenix.data.window_source import padded, windows_between
 from phoenix.data.windows import Windows
 from phoenix.embedding import initial_tables, lookup, settled, with_decay
-from phoenix.input_pipeline import Prefetched
-from phoenix.mesh import Placement, is_writer
-from phoenix.optimizer import NonFiniteError, leaf_names, learning_rate_at, optimizer_of
 from phoenix.recommend.trained import TrainedModel
-from phoenix.train_config import VALIDATION_LOSS
-from phoenix.train_progress import RunProgress
-from phoenix.train_run import Run
-from phoenix.train_states import StateEntry, TrainStates, restore
-from phoenix.train_step import (
+from phoenix.train.config import VALIDATION_LOSS
+from phoenix.train.input_pipeline import Prefetched
+from phoenix.train.optimizer import NonFiniteError, leaf_names, learning_rate_at, optimizer_of
+from phoenix.train.placement import Placement, is_writer
+from phoenix.train.progress import RunProgress
+from phoenix.train.run import Run
+from phoenix.train.states import StateEntry, TrainStates, restore
+from phoenix.train.step import (
     Checked,
     Report,
     State,
@@ -30,8 +30,8 @@ from phoenix.train_step import (
     train_step,
     validation_of,
 )
-from phoenix.train_task import Batch, Task, task_of
-from phoenix.train_validation import HeldOut, Judgement, finite, metric_values, validation_metrics
+from phoenix.train.task import Batch, Task, task_of
+from phoenix.train.validation import HeldOut, Judgement, finite, metric_values, validation_metrics
 
 _STEPS_IN_FLIGHT = 2
 # Followed during training; the others of a validation would make a point of the curve too long.

@@ -6,18 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix.batches import PostFrequencies, TrainBatch, batch_generator, train_batch
 from phoenix.data.days import DAY_MS
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import SCAN_ROWS, WindowSource, windows_between
 from phoenix.data.windows import Windows, positive_bits
 from phoenix.inputs.model_inputs import model_inputs
-from phoenix.loss_config import NegativesConfig
 from phoenix.model_runners import ModelConfig
-from phoenix.next_item import Catalogue, NextItemBatch, NextItemBatches, NextItemObjective
-from phoenix.objectives import Objective, objective_of
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.train_config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig, settings_for
+from phoenix.train.batches import PostFrequencies, TrainBatch, batch_generator, train_batch
+from phoenix.train.config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig, settings_for
+from phoenix.train.loss_config import NegativesConfig
+from phoenix.train.next_item import Catalogue, NextItemBatch, NextItemBatches, NextItemObjective
+from phoenix.train.objectives import Objective, objective_of
 
 _OF_CANDIDATES = [name for name in Windows._fields if name.startswith(("candidate_", "label"))]
 

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from phoenix.batches import PostFrequencies, batch_generator, train_batch
 from phoenix.data.window_source import InMemoryWindows, padded, windows_between
 from phoenix.data.windows import unpack_actions
 from phoenix.inputs.model_inputs import model_inputs
+from phoenix.train.batches import PostFrequencies, batch_generator, train_batch
 from tests.phoenix.planted import ACTIONS, RANKER, world
 
 WINDOWS = world(10).windows
@@ -58,7 +58,7 @@ def test_frequencies_are_shares_of_the_counted_impressions():
 def test_frequencies_do_not_depend_on_how_the_source_is_read(monkeypatch):
     source = InMemoryWindows(WINDOWS)
     whole = PostFrequencies.of(source, 10).logarithms(WINDOWS.candidate_post_ids)
-    monkeypatch.setattr("phoenix.batches.SCAN_ROWS", 3)
+    monkeypatch.setattr("phoenix.train.batches.SCAN_ROWS", 3)
     parts = PostFrequencies.of(source, 10).logarithms(WINDOWS.candidate_post_ids)
     np.testing.assert_array_equal(whole, parts)
 

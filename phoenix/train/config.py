@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from phoenix.config import ConfigError, check_count
-from phoenix.loss_config import NegativesConfig, RankingLossConfig, RetrievalLossConfig
 from phoenix.settings import Settings, setting
+from phoenix.train.loss_config import NegativesConfig, RankingLossConfig, RetrievalLossConfig
 
 VALIDATION_LOSS = "validation_loss"
 

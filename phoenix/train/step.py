@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import optax
 
 from phoenix.embedding import Decay, EmbeddingTables
-from phoenix.mesh import Placement
-from phoenix.objectives import Objective, Observed
-from phoenix.optimizer import non_finite_flags, select
 from phoenix.recsys_model import RecsysEmbeddings
-from phoenix.train_task import Batch
+from phoenix.train.objectives import Objective, Observed
+from phoenix.train.optimizer import non_finite_flags, select
+from phoenix.train.placement import Placement
+from phoenix.train.task import Batch
 
 
 class State(NamedTuple):

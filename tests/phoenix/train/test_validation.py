@@ -7,7 +7,7 @@ import pytest
 
 from phoenix.data.window_source import InMemoryWindows
 from phoenix.metrics.mergeable import Sums, WeightedMean
-from phoenix.train_validation import HeldOut, finite, metric_values, validation_metrics
+from phoenix.train.validation import HeldOut, finite, metric_values, validation_metrics
 from tests.phoenix.planted import ACTIONS, RANKER, untrained, world
 
 WINDOWS = world(11).windows._replace(user_ids=np.arange(1, 12))

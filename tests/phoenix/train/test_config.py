@@ -5,8 +5,7 @@ import json
 import pytest
 
 from phoenix.config import ConfigError
-from phoenix.loss_config import RankingLossConfig
-from phoenix.train_config import (
+from phoenix.train.config import (
     CheckpointsConfig,
     ComputeConfig,
     InputConfig,
@@ -17,6 +16,7 @@ from phoenix.train_config import (
     ValidationConfig,
     settings_for,
 )
+from phoenix.train.loss_config import RankingLossConfig
 
 
 def changed(kind, path, value):

@@ -17,23 +17,23 @@ import numpy as np
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import WindowSource
 from phoenix.files.verified_files import CheckpointError
-from phoenix.mesh import Placement, is_writer
 from phoenix.model_runners import ModelConfig
-from phoenix.objectives import objective_of
-from phoenix.optimizer import optimizer_of
 from phoenix.recommend.trained import TrainedModel
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.train_config import (
+from phoenix.train.config import (
     ComputeConfig,
     RankerTrainConfig,
     RetrievalTrainConfig,
     TrainConfig,
     settings_for,
 )
-from phoenix.train_loop import Progress, TrainLoop
-from phoenix.train_run import Run
-from phoenix.train_states import StateEntry, TrainStates
-from phoenix.train_validation import HeldOut
+from phoenix.train.loop import Progress, TrainLoop
+from phoenix.train.objectives import objective_of
+from phoenix.train.optimizer import optimizer_of
+from phoenix.train.placement import Placement, is_writer
+from phoenix.train.run import Run
+from phoenix.train.states import StateEntry, TrainStates
+from phoenix.train.validation import HeldOut
 
 __all__ = ["Progress", "StopTraining", "TrainConfig", "TrainRunner", "TrainingResult"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from phoenix.config import ConfigError
-from phoenix.loss_config import NegativesConfig, RankingLossConfig
+from phoenix.train.loss_config import NegativesConfig, RankingLossConfig
 
 
 @pytest.mark.parametrize(

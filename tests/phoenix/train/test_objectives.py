@@ -8,17 +8,17 @@ import jax
 import numpy as np
 import pytest
 
-from phoenix import losses
-from phoenix.batches import PostFrequencies, train_batch
 from phoenix.config import ConfigError
 from phoenix.data.window_source import padded
 from phoenix.data.windows import unpack_actions
 from phoenix.embedding import initial_tables, lookup
 from phoenix.inputs.model_inputs import model_inputs
-from phoenix.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.metrics.mergeable import ScoreBins, Sums
-from phoenix.objectives import objective_of
-from phoenix.train_config import RankerTrainConfig
+from phoenix.train import losses
+from phoenix.train.batches import PostFrequencies, train_batch
+from phoenix.train.config import RankerTrainConfig
+from phoenix.train.loss_config import NegativesConfig, RankingLossConfig
+from phoenix.train.objectives import objective_of
 from tests.phoenix.planted import (
     ACTIONS,
     RANKER,

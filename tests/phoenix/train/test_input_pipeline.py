@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from phoenix.data.window_source import InMemoryWindows
-from phoenix.input_pipeline import BatchOrder, Epochs, Prefetched
+from phoenix.train.input_pipeline import BatchOrder, Epochs, Prefetched
 from tests.phoenix.planted import world
 
 NUM_WINDOWS = 100

@@ -10,14 +10,14 @@ from phoenix.data.windows import positive_bits
 from phoenix.embedding import initial_tables, lookup
 from phoenix.grok import TransformerConfig
 from phoenix.inputs.model_inputs import model_inputs
-from phoenix.next_item import (
+from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from phoenix.train.next_item import (
     Catalogue,
     NextItemBatches,
     NextItemObjective,
     SequenceSource,
     sequences,
 )
-from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from tests.phoenix.planted import ACTIONS, SPEC, TRUNK, world
 
 CONFIG = PhoenixRetrievalModelConfig(TRUNK, 32, candidate_tower="mean", user_pooling="last")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix import losses
+from phoenix.train import losses
 
 
 def sigmoid(x):

@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 
 from phoenix.data.window_source import InMemoryWindows
-from phoenix.train_config import RankerTrainConfig
-from phoenix.train_loop import TrainLoop
-from phoenix.train_progress import RunProgress
-from phoenix.train_run import Run
-from phoenix.train_states import TrainStates
+from phoenix.train.config import RankerTrainConfig
+from phoenix.train.loop import TrainLoop
+from phoenix.train.progress import RunProgress
+from phoenix.train.run import Run
+from phoenix.train.states import TrainStates
 from tests.phoenix.planted import ACTIONS, RANKER, SPEC, world
 
 # For each type of a field a value that no field has at first.

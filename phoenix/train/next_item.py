@@ -19,16 +19,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix import losses
-from phoenix.batches import batch_generator
 from phoenix.data import sorted_ids
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import WindowSource
 from phoenix.data.windows import Windows
 from phoenix.inputs.model_inputs import model_inputs
-from phoenix.objectives import Network, log_temperature_of, with_temperature
 from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from phoenix.train import losses
+from phoenix.train.batches import batch_generator
+from phoenix.train.objectives import Network, log_temperature_of, with_temperature
 
 _NO_TARGET = -1
 

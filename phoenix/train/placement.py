@@ -33,9 +33,9 @@ from phoenix.embedding import (
     update,
     updated_table,
 )
-from phoenix.optimizer import Tree
 from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
-from phoenix.train_config import ComputeConfig
+from phoenix.train.config import ComputeConfig
+from phoenix.train.optimizer import Tree
 
 DATA, TABLE = "data", "table"
 COORDINATOR = "JAX_COORDINATOR_ADDRESS"  # host:port of process 0

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from phoenix.config import ConfigError
-from phoenix.mesh import Placement, join_hosts
-from phoenix.train_config import ComputeConfig, DevicesConfig
-from phoenix.train_states import TrainStates
+from phoenix.train.config import ComputeConfig, DevicesConfig
+from phoenix.train.placement import Placement, join_hosts
+from phoenix.train.states import TrainStates
 from tests.phoenix.sharded_training import flat, train
 
 pytestmark = pytest.mark.slow  # whole trainings in processes with other devices
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STEPS = 100
 
 

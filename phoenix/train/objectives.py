@@ -13,12 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix import losses
-from phoenix.batches import TrainBatch
 from phoenix.config import check
 from phoenix.data.windows import DWELL_SCALE_SECONDS, check_actions, positive_bits, unpack_actions
 from phoenix.inputs.event_vectors import scaled_dwell
-from phoenix.loss_config import DwellLoss, NegativesConfig
 from phoenix.metrics.mergeable import Deviations, ScoreBins, Sums, WeightedMean
 from phoenix.model_runners import ModelConfig
 from phoenix.nn.feature_gates import kept_shares
@@ -29,7 +26,10 @@ from phoenix.recsys_model import (
     RecsysModelOutput,
 )
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
-from phoenix.train_config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig, settings_for
+from phoenix.train import losses
+from phoenix.train.batches import TrainBatch
+from phoenix.train.config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig, settings_for
+from phoenix.train.loss_config import DwellLoss, NegativesConfig
 
 _TEMPERATURE_MODULE = "sampled_softmax"
 _IMPRESSIONS_MODULE = "impressions"

@@ -6,9 +6,9 @@ import pytest
 from phoenix.config import ConfigError
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import InMemoryWindows
-from phoenix.train_config import ComputeConfig, PrefetchConfig
-from phoenix.train_run import Run
-from phoenix.train_states import StateEntry
+from phoenix.train.config import ComputeConfig, PrefetchConfig
+from phoenix.train.run import Run
+from phoenix.train.states import StateEntry
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, SPEC, train_config, untrained, world
 
 WINDOWS = world(20).windows

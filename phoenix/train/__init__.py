@@ -1,0 +1,1 @@
+"""The trainer: batches, losses, steps, states, one run."""
