@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from phoenix.data.input_pipeline import Prefetched
 from phoenix.data.window_source import padded, windows_between
 from phoenix.data.windows import Windows
 from phoenix.embedding import initial_tables, lookup, settled, with_decay
 from phoenix.recommend.trained import TrainedModel
 from phoenix.train.config import VALIDATION_LOSS
-from phoenix.train.input_pipeline import Prefetched
 from phoenix.train.optimizer import NonFiniteError, leaf_names, learning_rate_at, optimizer_of
 from phoenix.train.placement import Placement, is_writer
 from phoenix.train.progress import RunProgress

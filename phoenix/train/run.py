@@ -11,13 +11,13 @@ import jax
 import numpy as np
 
 from phoenix.data.hashing import KINDS, HashSpec
+from phoenix.data.input_pipeline import BatchOrder, Epochs
 from phoenix.data.window_source import WindowSource
 from phoenix.embedding import EmbeddingTables
 from phoenix.model_runners import ModelConfig
 from phoenix.recommend.checkpoint import described
 from phoenix.recommend.trained import TrainedModel, trained_model
 from phoenix.train.config import ComputeConfig, TrainConfig
-from phoenix.train.input_pipeline import BatchOrder, Epochs
 from phoenix.train.states import StateEntry
 
 

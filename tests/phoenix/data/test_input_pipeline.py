@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+from phoenix.data.input_pipeline import BatchOrder, Epochs, Prefetched
 from phoenix.data.window_source import InMemoryWindows
-from phoenix.train.input_pipeline import BatchOrder, Epochs, Prefetched
 from tests.phoenix.planted import world
 
 NUM_WINDOWS = 100
