@@ -39,6 +39,25 @@ ROOMS: dict[str, set[str]] = {
         *("source", "rows", "training", "serving", "pages"),
     },
 }
+# The rooms of phoenix in the same way. What stands at its root is the ground, the trunk `grok`, or
+# the public models and what runs them.
+PHOENIX: dict[str, set[str]] = {
+    "ground": set(),
+    "files": set(),
+    "data": {"ground"},
+    "metrics": {"data"},
+    "search": {"ground", "data"},
+    "nn": {"data"},
+    "grok": {"ground", "nn"},
+    "inputs": {"ground", "data", "nn", "grok"},
+    "models": {"ground", "data", "search", "nn", "grok", "inputs"},
+    "recommend": {"ground", "files", "data", "metrics", "search", "inputs", "models"},
+    "train": {"ground", "files", "data", "metrics", "nn", "inputs", "models", "recommend"},
+}
+_ROOT_PLACES = {
+    **dict.fromkeys(("buckets", "config", "memory", "settings"), "ground"),
+    "grok": "grok",
+}
 
 Graph = Mapping[str, set[str]]
 
@@ -81,6 +100,8 @@ def module_graph() -> Graph:
 def room_of(module: str) -> str:
     """The place of a module in the house: its room, its layer, or what it is among the steps."""
     layer, *rest = module.split(".")
+    if layer == "phoenix" and len(rest) == 1 and not (ROOT / layer / rest[0]).is_dir():
+        return f"phoenix.{_ROOT_PLACES.get(rest[0], 'models')}"
     if layer in ("components", "phoenix") and len(rest) > 1:
         return f"{layer}.{rest[0]}"
     if layer == "components" and rest and rest[0] in contract.STEPS:

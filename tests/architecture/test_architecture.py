@@ -1,15 +1,28 @@
 """The arrows between the layers, and what each layer must stay free of."""
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from components import contract
-from tests.architecture.imports import LAYERS, ROOMS, ROOT, imported_modules, room_graph
+from tests.architecture.imports import (
+    LAYERS,
+    PHOENIX,
+    ROOMS,
+    ROOT,
+    circle,
+    imported_modules,
+    module_graph,
+    module_paths,
+    room_graph,
+    room_of,
+)
 
 OPEN = {"components.contract", "components.errors"}  # to every room
 MAX_LINES = 500
+MAX_MODULES = 16  # of a room
 
 
 def packages(modules: set[str]) -> set[str]:
@@ -37,6 +50,50 @@ def test_rooms_import_only_the_rooms_they_may() -> None:
         allowed = {f"components.{each}" for each in lower} | steps | OPEN
         ours = {each for each in graph[f"components.{room}"] if not each.startswith("phoenix")}
         assert ours - {"schemas"} <= allowed, room
+
+
+def test_rooms_of_phoenix_import_only_the_rooms_they_may() -> None:
+    graph = room_graph()
+    for number, (room, lower) in enumerate(PHOENIX.items()):
+        assert lower <= set(list(PHOENIX)[:number]), f"{room} imports a room above it"
+        assert graph[f"phoenix.{room}"] <= {f"phoenix.{each}" for each in lower}, room
+    assert {name for name in graph if name.startswith("phoenix.")} == {
+        f"phoenix.{room}" for room in PHOENIX
+    }
+
+
+def test_data_are_read_without_jax() -> None:
+    code = """
+import pkgutil, sys
+import phoenix.data
+for module in pkgutil.iter_modules(phoenix.data.__path__, "phoenix.data."):
+    __import__(module.name)
+assert not {"jax", "haiku"} & sys.modules.keys()
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+
+
+def test_pages_know_no_model() -> None:
+    for name, path in module_paths().items():
+        if name.startswith("components.pages"):
+            models = {"phoenix.train", "phoenix.recommend"}
+            assert not {".".join(each.split(".")[:2]) for each in imported_modules(path)} & models
+
+
+def test_only_steps_and_retrace_name_the_server() -> None:
+    users = {name for name, lower in module_graph().items() if "components.serving.server" in lower}
+    steps = {step.module for step in contract.STEPS.values()}
+    assert users <= steps | {"components.serving.retrace"}
+
+
+def test_no_import_closes_a_circle_of_files() -> None:
+    assert circle(module_graph()) == []
+
+
+def test_no_room_is_a_drawer() -> None:
+    of_rooms = [room_of(name) for name, path in module_paths().items() if path.stem != "__init__"]
+    assert max(of_rooms.count(room) for room in set(of_rooms)) <= MAX_MODULES
 
 
 def test_contract_needs_the_standard_library_alone() -> None:
