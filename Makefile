@@ -13,7 +13,7 @@ PARALLEL = --numprocesses $(WORKERS) --maxprocesses 4 --no-loadscope-reorder
 COMPILE := $(or $(wildcard $(BIN)/uv),uv) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	--generate-hashes --no-header
 
-.PHONY: help setup demo up down test test-all check format bench lock images clean
+.PHONY: help setup demo up down test test-all check format bench lock rooms images clean
 
 help: ## Show what there is to do.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: setup ## Measure what is slow against its limit or a peer, one JSON objec
 
 lock: ## Refresh requirements.lock after a change of pyproject.toml (ARGS=--upgrade for all).
 	@$(COMPILE) --quiet $(ARGS) --output-file requirements.lock
+
+rooms: setup ## Draw the rooms of the code and the imports between them (docs/rooms.svg).
+	@$(BIN)/python -m tests.architecture.draw_rooms docs/rooms.svg
 
 images: ## Build the images `component` and `airflow` with Docker.
 	@.ci/images

@@ -5,7 +5,7 @@ rooms, arrows, circles and arrows to a higher room there are.
 """
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 import matplotlib as mpl
@@ -25,13 +25,14 @@ from tests.architecture.imports import (
 
 _STYLE = {"svg.hashsalt": "phoenix", "svg.fonttype": "none", "font.size": 9}
 _COLORS = {"schemas": "#e5e7eb", "phoenix": "#fde3cf", "components": "#dbe9fb", "dags": "#d7f0dd"}
-_WIDTH, _HEIGHT, _GAP = 1.56, 0.62, 1.15  # of a box, and from floor to floor
+_WIDTH, _HEIGHT = 1.56, 0.62  # of a box
+_SPACE, _GAP = 0.22, 1.0  # between boxes, and from floor to floor
 
 
 def floors(graph: Graph) -> dict[str, int]:
     """Returns the floor of each place: one above the highest that it imports.
 
-    Whatever nothing imports is an entrance, and stands at the top.
+    An entrance, which nothing imports, stands at the top.
     """
     heights: dict[str, int] = {}
 
@@ -42,7 +43,9 @@ def floors(graph: Graph) -> dict[str, int]:
 
     top = max(map(height, graph))
     imported = set().union(*graph.values())
-    return {place: heights[place] if place in imported else top for place in graph}
+    return {
+        place: heights[place] if place in imported or not graph[place] else top for place in graph
+    }
 
 
 def direct(graph: Graph) -> Graph:
@@ -69,23 +72,33 @@ def upward_arrows() -> list[tuple[str, str]]:
 
 
 def draw(path: Path, graph: Graph) -> None:
-    """Writes the drawing of a graph without circles as SVG."""
+    """Writes the drawing of a graph without circles as SVG: phoenix beside what imports it."""
+    models = {place for place in graph if place.startswith("phoenix")}
+    halves = [_within(graph, graph.keys() - models), _within(graph, models)]
     sizes = _num_modules(graph)
-    places = _places(graph)
     with mpl.rc_context(_STYLE):
-        width = max(x for x, _ in places.values()) + _WIDTH
-        height = max(y for _, y in places.values()) + _HEIGHT
+        places: dict[str, tuple[float, float]] = {}
+        for half in halves:
+            left = max((x + _WIDTH + 3 * _SPACE for x, _ in places.values()), default=0.0)
+            places |= {place: (left + x, y) for place, (x, y) in _places(half).items()}
+        width = max(x for x, _ in places.values()) + _WIDTH + 0.1
+        height = max(y for _, y in places.values()) + _HEIGHT + 0.1
         figure = Figure(figsize=(width, height))
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_xlim(-0.1, width)
-        axes.set_ylim(-0.2, height)
+        axes.set_ylim(-0.1, height)
         axes.axis("off")
-        for place, lower in direct(graph).items():
-            for other in lower:
-                _draw_arrow(axes, places[place], places[other])
+        for half in halves:
+            for place, lower in direct(half).items():
+                for other in sorted(lower):
+                    _draw_arrow(axes, places[place], places[other])
         for place, (x, y) in places.items():
             _draw_box(axes, place, sizes[place], x, y)
         figure.savefig(path, format="svg", metadata={"Date": None})
+
+
+def _within(graph: Graph, places: Set[str]) -> Graph:
+    return {place: lower & places for place, lower in graph.items() if place in places}
 
 
 def _num_modules(places: Iterable[str]) -> Mapping[str, int]:
@@ -104,7 +117,7 @@ def _places(graph: Graph) -> dict[str, tuple[float, float]]:
     ]
     widest = max(map(len, rows))
     return {
-        place: ((number + (widest - len(row)) / 2) * (_WIDTH + 0.22), floor * _GAP)
+        place: ((number + (widest - len(row)) / 2) * (_WIDTH + _SPACE), floor * _GAP)
         for floor, row in enumerate(rows)
         for number, place in enumerate(row)
     }
