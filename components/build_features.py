@@ -16,13 +16,12 @@ from components.features import state as feature_state
 from components.features.impression_facts import ImpressionFacts
 from components.features.windows_files import FeaturesWriter
 from components.rows import account
-from components.run.context import Context
-from components.store.artifacts import Artifact
+from components.run.context import Context, Outcome
 from components.tables.data_files import ACCEPTED_FILE
 from phoenix.data import attributes
 
 
-def run(context: Context) -> Artifact:
+def run(context: Context) -> Outcome:
     """Writes the windows of the day.
 
     Raises:
@@ -70,7 +69,7 @@ def run(context: Context) -> Artifact:
             "shape": shape,
             "attributes": attributes.declaration(chosen.attributes),
         }
-    return context.written()
+    return Outcome(context.written())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -17,15 +17,14 @@ from components.features import partitions, shapes, windows_files
 from components.release import decisions, eligible_posts, models, releases
 from components.release.decisions import Decision
 from components.run import compilation
-from components.run.context import Context
-from components.store.artifacts import Artifact
+from components.run.context import Context, Outcome
 from components.tables import data_files
 from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 
 
-def run(context: Context, *, force: str | None = None, reason: str | None = None) -> Artifact:
+def run(context: Context, *, force: str | None = None, reason: str | None = None) -> Outcome:
     """Writes the decision, the metrics, the drawings and the fallback recommender of the day.
 
     Args:
@@ -96,7 +95,7 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
         _write_json(draft.folder / "metrics.json", report)
         _write_json(draft.folder / "decision.json", facts)
         draft.facts.update(facts, metrics=_summary(report))
-    return context.written()
+    return Outcome(context.written())
 
 
 def _facts(

@@ -17,8 +17,8 @@ from components.features.post_facts import PostFacts
 from components.release import decisions, eligible_posts
 from components.release.corpus import Corpus
 from components.run import compilation
-from components.run.context import Context
-from components.store.artifacts import Artifact, Ref
+from components.run.context import Context, Outcome
+from components.store.artifacts import Ref
 from components.tables import data_files
 from phoenix.data import attributes
 from phoenix.data.hashing import HashSpec, collision_report
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 _MAX_CONFUSED = 0.01  # Share of ids that a model may take for another before we say so.
 
 
-def run(context: Context) -> Artifact:
+def run(context: Context) -> Outcome:
     """Writes the vectors of all eligible posts of the day, bound to the model that made them.
 
     Raises:
@@ -79,7 +79,7 @@ def run(context: Context) -> Artifact:
             ),
         )
         logger.info("Embedded %d of %d posts.", num_eligible, len(collection.post_ids))
-    return context.written()
+    return Outcome(context.written())
 
 
 def collisions(spec: HashSpec, post_ids: np.ndarray, author_ids: np.ndarray) -> dict[str, Any]:

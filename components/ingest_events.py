@@ -24,7 +24,7 @@ from components import contract, step
 from components.erasure import forgotten as erasure
 from components.errors import BadDataError
 from components.rows import account
-from components.run.context import Context
+from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.source import attribute_files, schema_changes
@@ -33,7 +33,6 @@ from components.source.known_posts import Columns
 from components.source.layouts import layout
 from components.source.row_checks import Rejections
 from components.source.source import DayRows
-from components.store.artifacts import Artifact
 from components.tables import data_files
 from components.tables.event_ids import event_ids
 from phoenix.data.synthetic import World, WorldConfig
@@ -41,7 +40,7 @@ from schemas.events import INGESTED
 from schemas.posts import POSTS
 
 
-def run(context: Context) -> Artifact:
+def run(context: Context) -> Outcome:
     """Writes the events, the rejected rows and the posts of the day.
 
     Raises:
@@ -59,7 +58,7 @@ def run(context: Context) -> Artifact:
             rows = _synthetic_day(config, source, day)
             draft.facts |= _write(draft.folder, rows, config) | _source(source.layout, [])
             draft.facts |= attribute_files.write(draft.folder, config, day, {})
-        return context.written()
+        return Outcome(context.written())
     described = layout(source, config)
     recipe["columns"] = columns = schema_changes.check(context, described)
     files = sources.opened(config, context.store)
@@ -72,7 +71,7 @@ def run(context: Context) -> Artifact:
         draft.facts |= _write(draft.folder, rows, config) | _source(source.layout, inputs)
         draft.facts["source"]["columns"] = columns
         draft.facts |= attribute_files.write(draft.folder, config, day, described.text_ids)
-    return context.written()
+    return Outcome(context.written())
 
 
 def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) -> DayRows:

@@ -12,17 +12,16 @@ from components.errors import BadConfigurationError
 from components.features import requests, statistics
 from components.release import eligible_posts
 from components.run import compilation
-from components.run.context import Context
+from components.run.context import Context, Outcome
 from components.serving import audience, feed_files, shards
 from components.serving.server import Server
-from components.store.artifacts import Artifact
 from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 
 
-def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
+def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
     """Writes the feeds of the users of one shard, made at the end of the day.
 
     Args:
@@ -86,7 +85,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Artifact:
             unscored_users=unscored,
             seen_pairs=len(seen[0]),
         )
-    return context.written(suffix)
+    return Outcome(context.written(suffix))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

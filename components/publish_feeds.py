@@ -15,7 +15,7 @@ from components.errors import BadDataError
 from components.quality import skew
 from components.release import releases
 from components.release.corpus import Corpus
-from components.run.context import Context
+from components.run.context import Context, Outcome
 from components.serving import audience, feed_files, sinks
 from components.serving import quality as feed_quality
 from components.serving.shards import shard_suffix
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 QUALITY_FILE = "quality.json"
 
 
-def run(context: Context, *, num_shards: int = 1) -> Artifact:
+def run(context: Context, *, num_shards: int = 1) -> Outcome:
     """Joins the shards, measures them, and moves the pointer `live` last.
 
     A run that died between the artifact and the pointer is completed by the next one, although
@@ -87,7 +87,7 @@ def run(context: Context, *, num_shards: int = 1) -> Artifact:
         raise
     written = context.written()
     _go_live(context, release.ref, written)
-    return written
+    return Outcome(written)
 
 
 def _shards(context: Context, num_shards: int, release: Ref) -> list[Artifact]:

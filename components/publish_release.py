@@ -21,7 +21,7 @@ from components.release.corpus import Corpus
 from components.release.models import ModelFolder
 from components.release.releases import ROLES
 from components.run import compilation
-from components.run.context import Context
+from components.run.context import Context, Outcome
 from components.serving.server import RELEASE_FILE, Server
 from components.settings.config import Config
 from components.store.artifacts import Artifact
@@ -31,7 +31,7 @@ from phoenix.data.windows import Windows
 logger = logging.getLogger(__name__)
 
 
-def run(context: Context) -> Artifact:
+def run(context: Context) -> Outcome:
     """Copies everything that feeds need into one artifact, after it has answered a few requests.
 
     Raises:
@@ -68,7 +68,7 @@ def run(context: Context) -> Artifact:
         draft.facts.update(
             description, corpus={**corpus.facts, "from": asdict(corpus.ref)}, probes=probes
         )
-    return context.written()
+    return Outcome(context.written())
 
 
 def _description(

@@ -1,7 +1,8 @@
-"""What every step shares: its command line, its context, its exit code, its one line of output.
+"""The way into every step: command line, exit code, record, page, and one line of output.
 
-A step module holds `run(context, ...)`, which does the work and returns the artifact, and a thin
-`main`, which is `step.main(contract.<STEP>, run, argv)`.
+A step module holds `run(context, ...)`, which does the work and returns an `Outcome`, and a thin
+`main`, which is `step.main(contract.<STEP>, run, argv)`. Whoever runs a step inside its own process
+calls `execute`.
 """
 
 import argparse
@@ -21,17 +22,16 @@ from components import contract
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, StepError, StoppedError
 from components.pages import report
-from components.run.context import Context
+from components.run.context import Context, Outcome
 from components.run.signals import stoppable
 from components.settings.config import Config
 from components.settings.loading import load
 from components.store import records
-from components.store.artifacts import Artifact, Store, Unchanged
+from components.store.artifacts import Store, Unchanged
 
 logger = logging.getLogger(__name__)
 
-
-Run = Callable[..., Artifact]
+Run = Callable[..., Outcome]
 
 _SPACE = (
     "Free space on the disk of the store and on that of temporary files (TMPDIR, or /tmp), then "
@@ -55,46 +55,108 @@ def main(step: contract.Step, run: Run, argv: Sequence[str] | None = None) -> in
     The last line on standard output is one JSON object: status, artifact and facts, or the error.
     """
     _log_to_stderr()
-    options = _parser(step).parse_args(argv)
-    values = {option.name: getattr(options, option.name) for option in step.options}
-    started_at, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
-    context = None
-    with stoppable() as cannot_be_stopped_any_more:
+    arguments = _parser(step).parse_args(argv)
+    options = {option.name: getattr(arguments, option.name) for option in step.options}
+    with stoppable() as ignore_signals:
         try:
-            config = load(Path(options.config))
-            context = Context(step, config, _day(options.day, config), Store(config.store))
-            outcome = _success("done", run(context, **values))
-            code = ExitCode.DONE
-        except Unchanged as unchanged:
-            logger.info("%s Nothing to do.", unchanged)
-            outcome = _success("unchanged", unchanged.artifact)
-            code = ExitCode.DONE if options.unchanged_ok else ExitCode.NOTHING_TO_DO
+            config = load(Path(arguments.config))
+            day = _parse_day(arguments.day, config)
+            context = Context(step, config, day, Store(config.store))
+            code, result = _execute(
+                context, run, options, ignore_signals, unchanged_ok=arguments.unchanged_ok
+            )
         except (Exception, StoppedError) as error:
-            code, outcome = _failure(step, error)
-        cannot_be_stopped_any_more()
-        if context is not None:
-            outcome |= {"run_again": context.run_again} if context.run_again else {}
-            record = {
-                "step": step.name,
-                "day": context.day.isoformat(),
-                "options": values,
-                "started_at": started_at.isoformat(timespec="milliseconds"),
-                "seconds": round(time.monotonic() - clock, 3),
-                "exit_code": int(code),
-                "airflow_run": os.environ.get("AIRFLOW_CTX_DAG_RUN_ID"),
-                **outcome,
-            }
-            _report(context, record)
-        print(json.dumps(outcome, sort_keys=True), flush=True)  # noqa: T201 - the one line
+            # Without a configuration there is no store to keep a record in.
+            code, result = _failure(step, error)
+        ignore_signals()
+        print(json.dumps(result, sort_keys=True), flush=True)  # noqa: T201 - the one line
     return int(code)
 
 
-def _success(status: str, artifact: Artifact) -> dict[str, Any]:
-    return {"status": status, "artifact": asdict(artifact.ref), "facts": dict(artifact.facts)}
+def execute(
+    step: contract.Step,
+    run: Run,
+    config: Config,
+    day: datetime.date,
+    *,
+    unchanged_ok: bool = False,
+    **options: object,
+) -> tuple[ExitCode, dict[str, Any]]:
+    """Runs a step inside this process; keeps its record and draws its page as `main` does.
+
+    Args:
+      step: The step.
+      run: The function of its module that does the work.
+      config: The configuration of the deployment.
+      day: The UTC day.
+      unchanged_ok: Whether to answer DONE instead of NOTHING_TO_DO when there is nothing to do.
+      **options: The step's own options by name; those left out have their defaults.
+
+    Returns:
+      The exit code, and the object that `main` prints: status, artifact and facts, or the error.
+    """
+    context = Context(step, config, day, Store(config.store))
+    defaults = {option.name: option.default for option in step.options}
+    with stoppable() as ignore_signals:
+        return _execute(context, run, defaults | options, ignore_signals, unchanged_ok=unchanged_ok)
+
+
+def _execute(
+    context: Context,
+    run: Run,
+    options: Mapping[str, object],
+    ignore_signals: Callable[[], None],
+    *,
+    unchanged_ok: bool,
+) -> tuple[ExitCode, dict[str, Any]]:
+    # The signals are the caller's, because `main` must stay deaf until its line is printed.
+    started_at, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
+    also_changed: Sequence[datetime.date] = ()
+    try:
+        outcome = _run(context, run, options)
+        code, result = _success(outcome, unchanged_ok=unchanged_ok)
+        also_changed = outcome.also_changed
+    except (Exception, StoppedError) as error:
+        code, result = _failure(context.step, error)
+    ignore_signals()
+    record = {
+        "step": context.step.name,
+        "day": context.day.isoformat(),
+        "options": dict(options),
+        "started_at": started_at.isoformat(timespec="milliseconds"),
+        "seconds": round(time.monotonic() - clock, 3),
+        "exit_code": int(code),
+        "airflow_run": os.environ.get("AIRFLOW_CTX_DAG_RUN_ID"),
+        **result,
+    }
+    _report(context, record, also_changed)
+    return code, result
+
+
+def _run(context: Context, run: Run, options: Mapping[str, object]) -> Outcome:
+    try:
+        return run(context, **options)
+    except Unchanged as unchanged:
+        return Outcome(unchanged.artifact, is_unchanged=True)
+
+
+def _success(outcome: Outcome, *, unchanged_ok: bool) -> tuple[ExitCode, dict[str, Any]]:
+    artifact, code = outcome.artifact, ExitCode.DONE
+    if outcome.is_unchanged:
+        logger.info("%s is there already. Nothing to do.", artifact.ref)
+        code = ExitCode.DONE if unchanged_ok else ExitCode.NOTHING_TO_DO
+    result: dict[str, Any] = {
+        "status": "unchanged" if outcome.is_unchanged else "done",
+        "artifact": asdict(artifact.ref),
+        "facts": dict(artifact.facts),
+    }
+    if outcome.run_again:
+        result["run_again"] = list(outcome.run_again)
+    return code, result
 
 
 def _failure(step: contract.Step, error: BaseException) -> tuple[ExitCode, dict[str, Any]]:
-    """Returns the exit code and the outcome; only what nobody foresaw is logged with its trace."""
+    """Returns the exit code and the result; only what nobody foresaw is logged with its trace."""
     message = str(error)
     if isinstance(error, StepError):
         logger.error("%s", error)
@@ -113,11 +175,13 @@ def _failure(step: contract.Step, error: BaseException) -> tuple[ExitCode, dict[
     return code, {"status": "failed", "error": message}
 
 
-def _report(context: Context, record: Mapping[str, Any]) -> None:
-    """Keeps the record and draws the day's page; a trouble here changes no result."""
+def _report(
+    context: Context, record: Mapping[str, Any], also_changed: Sequence[datetime.date]
+) -> None:
+    """Keeps the record and draws the days' pages; a trouble here changes no result."""
     try:
         records.write(context.store, record)
-        for day in (context.day, *context.also_changed):
+        for day in (context.day, *also_changed):
             report.refresh(context.store, context.config, day)
     except Exception:
         logger.exception("The result stands, but the page of %s could not be drawn.", context.day)
@@ -130,7 +194,7 @@ def _log_to_stderr() -> None:
         logging.getLogger(name).setLevel(logging.INFO)
 
 
-def _day(text: str, config: Config) -> datetime.date:
+def _parse_day(text: str, config: Config) -> datetime.date:
     try:
         day = contract.parse_day(text)
     except ValueError as error:

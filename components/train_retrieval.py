@@ -4,15 +4,14 @@ import sys
 from collections.abc import Sequence
 
 from components import contract, step
-from components.run.context import Context
-from components.store.artifacts import Artifact
+from components.run.context import Context, Outcome
 from components.training import model_configs
 from components.training import plan as training_plan
 from components.training import run as training_run
 from phoenix.memory import keep_freed_memory
 
 
-def run(context: Context, *, retrain: str = "auto") -> Artifact:
+def run(context: Context, *, retrain: str = "auto") -> Outcome:
     """Trains, or says why not; either way there is an artifact, so that the chain goes on.
 
     Args:
@@ -25,7 +24,7 @@ def run(context: Context, *, retrain: str = "auto") -> Artifact:
     """
     model_config = model_configs.retrieval(context.config)
     plan = training_plan.plan(context, "retrieval", retrain=retrain, model_config=model_config)
-    return training_run.run(context, plan, model_config)
+    return Outcome(training_run.run(context, plan, model_config))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

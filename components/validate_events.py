@@ -20,14 +20,16 @@ from components.quality import day_checks, day_statistics
 from components.rows import account as row_account
 from components.rows import late_rows, quarantine, repairs, settlement
 from components.rows.late_rows import Holder
-from components.run.context import Context
-from components.store.artifacts import Artifact
+from components.run.context import Context, Outcome
+from components.store.artifacts import Artifact, Unchanged
 from components.tables import data_files
 from schemas.posts import POSTS
 
 
-def run(context: Context) -> Artifact:
-    """Writes the accepted and the quarantined rows of the day.
+def run(context: Context) -> Outcome:
+    """Writes the accepted and the quarantined rows of the day, and names the days with news.
+
+    Days with news are said again by a run that has nothing to write, until they were run.
 
     Raises:
       BadDataError: If the account of ingest_events is wrong, a limit of the configuration is
@@ -37,8 +39,17 @@ def run(context: Context) -> Artifact:
     ingested = context.read("ingest_events", day)
     row_account.check_ingested(ingested)
     held = late_rows.holders(store, config, day)
-    context.run_again.extend(late_rows.days_to_run_again(store, config, day))
-    context.also_changed.extend(contract.parse_day(each.ref.partition) for each in held)
+    run_again = late_rows.days_to_run_again(store, config, day)
+    try:
+        artifact, is_unchanged = _write(context, ingested, held), False
+    except Unchanged as unchanged:
+        artifact, is_unchanged = unchanged.artifact, True
+    also_changed = [contract.parse_day(each.ref.partition) for each in held]
+    return Outcome(artifact, is_unchanged, run_again, also_changed)
+
+
+def _write(context: Context, ingested: Artifact, held: Sequence[Holder]) -> Artifact:
+    config, store, day = context.config, context.store, context.day
     recipe = {
         "validate_events": config.validate_events.model_dump(exclude={"repairs"}),
         "actions": config.action_names,
@@ -51,7 +62,7 @@ def run(context: Context) -> Artifact:
     if (repaired := repairs.path(config, str(day))) is not None:
         inputs.append(repairs.fingerprint(repaired))
     with context.write(inputs=inputs, config=recipe) as draft:
-        outcome = _Outcome(context, ingested, held)
+        outcome = _SettledDay(context, ingested, held)
         known = day_statistics.known_posts(context, past)
         checks = day_checks.check(outcome.accepted, known, past, config, day)
         reasons = outcome.reasons() + checks.reasons()
@@ -76,7 +87,7 @@ def run(context: Context) -> Artifact:
     return context.written()
 
 
-class _Outcome:
+class _SettledDay:
     """What became of the rows of one day."""
 
     def __init__(self, context: Context, ingested: Artifact, held: Sequence[Holder]) -> None:

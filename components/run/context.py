@@ -1,9 +1,9 @@
-"""One run of one step: what it may read and how it writes."""
+"""One run of one step: what it may read, how it writes, and what it ends with."""
 
 import datetime
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from components import contract
@@ -14,6 +14,20 @@ from components.store.artifacts import Artifact, Draft, Recipe, Ref, Store
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """The result of one run: its artifact, and news of other days.
+
+    The news depends on what else the store holds, not on the inputs of the artifact, so it goes
+    into the record of the run and never into the artifact.
+    """
+
+    artifact: Artifact
+    is_unchanged: bool = False  # the artifact was there already, with the same content key
+    run_again: Sequence[str] = ()  # days, YYYY-MM-DD, for which rows arrived since they were run
+    also_changed: Sequence[datetime.date] = ()  # days whose pages show this run, beside its own
+
+
+@dataclass(frozen=True)
 class Context:
     """One run of one step: what it may read and how it writes."""
 
@@ -21,10 +35,6 @@ class Context:
     config: Config
     day: datetime.date
     store: Store
-    # What the run found out about other days: it depends on what else the store holds, so it is
-    # said at the end and kept in the record, and has no place in the artifact.
-    run_again: list[str] = field(default_factory=list)  # days that have news since they were run
-    also_changed: list[datetime.date] = field(default_factory=list)  # days whose pages have
 
     def head(self, kind: str, day: datetime.date) -> Ref | None:
         """Returns the current artifact of `kind` for a day, or None."""

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: when they stop a step, and when it is asked first."""
+"""SIGTERM and Ctrl-C: they stop a step at once, or it is asked and stops where it can go on."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -11,9 +11,10 @@ from components.errors import StoppedError
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], None]]:
-    """Turns the first SIGTERM or Ctrl-C into StoppedError; yields what makes us deaf to them.
+    """Turns the first SIGTERM or Ctrl-C into StoppedError; yields a function that ignores them.
 
-    Once the work is done, its result is about to be said: a signal must not take that back.
+    It is called once the work is done: a signal must not take back a result that is about to be
+    said. At the end the process has the handlers that it had before.
     """
     signals = (signal.SIGTERM, signal.SIGINT)
 

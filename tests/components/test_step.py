@@ -13,9 +13,10 @@ import pytest
 from components import contract, step
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
-from components.run.context import Context
+from components.run.context import Context, Outcome
+from components.settings.loading import load
 from components.store import records
-from components.store.artifacts import Artifact, Store
+from components.store.artifacts import Store
 
 STEP = contract.TRAIN_RANKER  # it has an option; what it would really do plays no part here
 DAY = "2026-01-02"
@@ -39,15 +40,15 @@ def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "store"))
 
 
-def write_number(context: Context, *, retrain: str) -> Artifact:
+def write_number(context: Context, *, retrain: str) -> Outcome:
     with context.write(inputs=[], config={"retrain": retrain}) as draft:
         (draft.folder / "number").write_text("7")
         draft.facts["rows"] = 7
-    return context.written()
+    return Outcome(context.written())
 
 
-def failing(error: BaseException) -> Callable[..., Artifact]:
-    def run(context: Context, *, retrain: str) -> Artifact:
+def failing(error: BaseException) -> Callable[..., Outcome]:
+    def run(context: Context, *, retrain: str) -> Outcome:
         raise error
 
     return run
@@ -130,10 +131,10 @@ def test_a_full_disk_is_said_with_what_to_do(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def fill(context: Context, *, retrain: str) -> Artifact:
+    def fill(context: Context, *, retrain: str) -> Outcome:
         with context.write(inputs=[], config={"retrain": retrain}):
             Path("/dev/full").write_text("a device that is always full")
-        return context.written()
+        return Outcome(context.written())
 
     assert step.main(STEP, fill, argv(config)) == ExitCode.TRY_AGAIN
     assert "No space left on device. Free space on the disk" in result(capsys)["error"]
@@ -144,9 +145,9 @@ def test_a_full_disk_is_said_with_what_to_do(
 def test_a_path_that_is_too_long_is_said_with_what_to_do(
     config: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def lengthen(context: Context, *, retrain: str) -> Artifact:
+    def lengthen(context: Context, *, retrain: str) -> Outcome:
         (Path(context.config.store) / retrain / ("a" * 5000)).stat()
-        return context.written()
+        return Outcome(context.written())
 
     assert step.main(STEP, lengthen, argv(config)) == ExitCode.TRY_AGAIN
     assert "File name too long" in result(capsys)["error"]
@@ -187,8 +188,8 @@ def test_a_missing_configuration_is_a_configuration_error(
 def test_reading_what_is_missing_says_which_step_to_run(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def read_events(context: Context, *, retrain: str) -> Artifact:
-        return context.read("ingest_events", context.day - datetime.timedelta(days=1))
+    def read_events(context: Context, *, retrain: str) -> Outcome:
+        return Outcome(context.read("ingest_events", context.day - datetime.timedelta(days=1)))
 
     assert step.main(STEP, read_events, argv(config)) == ExitCode.BAD_DATA
     assert "run `phoenix step ingest_events --day 2026-01-01` first" in result(capsys)["error"]
@@ -227,6 +228,56 @@ def test_signal_handlers_are_given_back(config: Path) -> None:
             signal.signal(number, handler)
 
 
+def test_execute_returns_what_main_prints_and_keeps_the_same_record(
+    config: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step.main(STEP, write_number, argv(config))
+    capsys.readouterr()
+    step.main(STEP, write_number, argv(config, "--unchanged-ok"))
+    printed, (of_main,) = result(capsys), records.read(store, DAY)
+    returned = step.execute(
+        STEP, write_number, load(config), datetime.date(2026, 1, 2), unchanged_ok=True
+    )
+    assert returned == (ExitCode.DONE, printed)
+    assert capsys.readouterr().out == ""
+    (of_execute,) = records.read(store, DAY)
+    assert of_execute["started_at"] != of_main["started_at"], "it is a record of its own"
+    assert of_execute.keys() == of_main.keys()
+    measured = ("started_at", "seconds")
+    assert all(of_execute[key] == of_main[key] for key in of_main if key not in measured)
+    assert of_execute["options"] == {"retrain": "auto"}, "the default of the contract"
+
+
+def test_execute_answers_a_failure_with_its_exit_code_and_draws_the_page(
+    config: Path, store: Store
+) -> None:
+    run = failing(BadDataError("log.csv: no column user_id"))
+    code, outcome = step.execute(STEP, run, load(config), datetime.date(2026, 1, 2))
+    assert code == ExitCode.BAD_DATA
+    assert outcome == {"status": "failed", "error": "log.csv: no column user_id"}
+    assert "no column user_id" in Path(store.storage.uri(f"pages/{DAY}/index.html")).read_text()
+
+
+@pytest.mark.parametrize("is_unchanged", [False, True])
+def test_news_of_other_days_is_said_recorded_and_drawn(
+    config: Path, store: Store, capsys: pytest.CaptureFixture[str], is_unchanged: bool
+) -> None:
+    other = datetime.date(2026, 1, 1)
+
+    def run(context: Context, *, retrain: str) -> Outcome:
+        with context.write(inputs=[], config={}) as draft:
+            (draft.folder / "number").write_text("7")
+        return Outcome(context.written(), is_unchanged, [str(other)], [other])
+
+    code = step.main(STEP, run, argv(config))
+    assert code == (ExitCode.NOTHING_TO_DO if is_unchanged else ExitCode.DONE)
+    printed = result(capsys)
+    assert printed["status"] == ("unchanged" if is_unchanged else "done")
+    assert printed["run_again"] == [str(other)]
+    assert records.read(store, DAY)[-1]["run_again"] == [str(other)]
+    assert Path(store.storage.uri(f"pages/{other}/index.html")).exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_step_ends_with_75_and_leaves_nothing(
     config: Path, store: Store, number: signal.Signals
@@ -234,6 +285,7 @@ def test_a_stopped_step_ends_with_75_and_leaves_nothing(
     code = f"""
 import sys, time
 from components import contract, step
+from components.run.context import Outcome
 def run(context, *, retrain):
     with context.write(inputs=[], config={{}}) as draft:
         (draft.folder / "half").write_text("half")
@@ -242,7 +294,7 @@ def run(context, *, retrain):
             time.sleep(60)
         except Exception:
             print("a library that catches everything")
-    return context.written()
+    return Outcome(context.written())
 sys.exit(step.main(contract.STEPS[{STEP.name!r}], run, {argv(config)!r}))
 """
     with subprocess.Popen(
