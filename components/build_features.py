@@ -28,30 +28,30 @@ def run(context: Context) -> Outcome:
       BadDataError: If the accepted events of the day are missing, or the days before it are, or
         their account is wrong.
     """
-    config, chosen = context.config.build_features, context.config.attributes
-    state = feature_state.before(context)
-    accepted = context.read("validate_events", context.day)
+    config, attribute_config = context.config.build_features, context.config.attributes
+    state = feature_state.initial_state(context)
+    accepted = context.read(contract.VALIDATE_EVENTS.name, context.day)
     account.check_validated(accepted)
     recipe = {
         "build_features": config.model_dump(),
         "feature_users": context.config.baseline.feature_users,
         "actions": context.config.action_names,
-        "attributes": attributes.digest(chosen.attributes),
+        "attributes": attributes.digest(attribute_config.attributes),
     }
-    shape = shapes.shape_metadata(config, chosen)
+    shape = shapes.shape_metadata(config, attribute_config)
     with context.write(
         inputs=[*state.inputs, accepted.ref], config=recipe | forgotten.recipe(context.config)
     ) as draft:
         counts = dict.fromkeys(("windows", "impressions", "users", "state_users", "state_rows"), 0)
-        measured = []
+        histograms = []
         files = [accepted.path(ACCEPTED_FILE)]
-        known = ImpressionFacts(
-            {context.day: accepted.folder}, chosen, gap_minutes=config.gap_minutes
+        facts = ImpressionFacts(
+            {context.day: accepted.folder}, attribute_config, gap_minutes=config.gap_minutes
         )
         with FeaturesWriter(draft.folder, shape) as writer:
-            for block in day_windows.day_blocks(state, files, config, known):
+            for block in day_windows.day_blocks(state, files, config, facts):
                 writer.write(block)
-                measured.append(statistics.of_block(block, context.config))
+                histograms.append(statistics.of_block(block, context.config))
                 counts["windows"] += len(block.window_ids)
                 counts["impressions"] += int((block.window_of_row >= 0).sum())
                 counts["users"] += len(np.unique(block.refs.user_ids))
@@ -59,15 +59,15 @@ def run(context: Context) -> Outcome:
                 counts["state_rows"] += len(block.log.user_ids)
         known_values.carry(accepted.folder, draft.folder, context.config)
         path = draft.folder / statistics.FEATURES_FILE
-        statistics.write(path, statistics.merged(measured))
+        statistics.write(path, statistics.merge(histograms))
         draft.facts |= {
             **counts,
             "started_from": [ref.partition for ref in state.inputs],
             "is_replayed": state.is_replayed,
             "accepted": {**state.accepted, accepted.ref.partition: accepted.ref.digest},
-            "reach": feature_state.reach(config, chosen.post_attributes),
+            "reach": feature_state.reach(config, attribute_config.post_attributes),
             "shape": shape,
-            "attributes": attributes.declaration(chosen.attributes),
+            "attributes": attributes.declaration(attribute_config.attributes),
         }
     return Outcome(context.written())
 

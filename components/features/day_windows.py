@@ -1,8 +1,8 @@
-"""The one place where impressions become what a model reads, in training and for feeds alike.
+"""Impressions cut into windows, block by block of users.
 
-`day_blocks` cuts a day into windows; `request_windows` makes the windows of users who ask for a
-feed. Both keep and read the same log, and `phoenix.data.window_log` finds every history in it, so
-that what is learned is what is served.
+`day_blocks` makes the windows of a day, and `requests.request_windows` those of users who ask for a
+feed. Both read the same log, and `phoenix.data.window_log` finds every history in it, so that the
+model is served with the same features that it learned from.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,36 +21,40 @@ from phoenix.data.window_log import WindowRefs
 
 
 def day_blocks(
-    state: State, events: Sequence[Path], config: FeaturesConfig, known: ImpressionFacts
+    state: State, events: Sequence[Path], config: FeaturesConfig, facts: ImpressionFacts
 ) -> Iterator[Block]:
     """Cuts a day into windows, block by block in order of users.
 
     Args:
-      state: What the day begins with.
+      state: The impressions of earlier days with which the day begins.
       events: Parquet files of the accepted events of the day, and of no other.
       config: Fixed shapes and reach of a window.
-      known: Of users and posts, on the day.
+      facts: The knowledge of users and posts on the day.
 
     Yields:
       At least one block; together they hold every user of the state and of the day.
     """
-    earlier = UserStream(state.logs(), empty=event_log.no_log(known.width))
-    ordered = map(state.remaining, event_log.in_order(events, state.engine))
-    today = UserStream(ordered, empty=NO_EVENTS)
-    blocks = event_log.side_by_side(earlier, today, block_rows=event_log.BLOCK_ROWS)
-    for past, (*shown, event_ids) in blocks:
-        block = _block(Log(*past), known.completed(shown), event_ids, config)
-        of_users = known.of_users(block.refs.user_ids, block.refs.known_until, state.day)
-        yield block._replace(refs=block.refs._replace(attributes=of_users))
+    state_stream = UserStream(state.logs(), empty=event_log.no_log(facts.width))
+    event_parts = map(state.remaining, event_log.in_order(events, state.engine))
+    event_stream = UserStream(event_parts, empty=NO_EVENTS)
+    blocks = event_log.side_by_side(state_stream, event_stream, block_rows=event_log.BLOCK_ROWS)
+    for state_rows, event_rows in blocks:
+        *columns, event_ids = event_rows  # ids come last: a log has no place for them
+        block = _cut_block(Log(*state_rows), facts.complete_log(columns), event_ids, config)
+        user_values = facts.of_users(block.refs.user_ids, block.refs.known_until, state.day)
+        yield block._replace(refs=block.refs._replace(attributes=user_values))
 
 
-def _block(past: Log, today: Log, event_ids: np.ndarray, config: FeaturesConfig) -> Block:
-    num_past = len(past.user_ids)
-    # Stable: what is past stays before the day, and both are in order of time.
-    order = np.argsort(np.concatenate((past.user_ids, today.user_ids)), kind="stable")
-    log = Log(*(np.concatenate(pair)[order] for pair in zip(past, today, strict=True)))
-    is_candidate = order >= num_past
+def _cut_block(
+    earlier_log: Log, day_log: Log, event_ids: np.ndarray, config: FeaturesConfig
+) -> Block:
+    num_earlier = len(earlier_log.user_ids)
+    # Stable: earlier impressions stay before those of the day, and both are in order of time.
+    order = np.argsort(np.concatenate((earlier_log.user_ids, day_log.user_ids)), kind="stable")
+    log = Log(*(np.concatenate(pair)[order] for pair in zip(earlier_log, day_log, strict=True)))
+    is_candidate = order >= num_earlier
     if config.attribution_minutes is not None:
+        # What arrives later stays in the histories, but its labels came too late to learn from.
         is_candidate &= log.ingested_at - log.shown_at <= config.attribution_minutes * 60_000
     rows = np.flatnonzero(is_candidate)
     numbers = window_numbers(
@@ -61,9 +65,10 @@ def _block(past: Log, today: Log, event_ids: np.ndarray, config: FeaturesConfig)
     )
     window_of_row = np.full(len(order), -1, np.int32)
     window_of_row[rows] = numbers
+    # Numbers ascend along the log, so a window begins where its number is new.
     firsts = rows[np.flatnonzero(np.diff(numbers, prepend=-1))]
     starts_at = log.shown_at[firsts]
     known_until = starts_at - config.gap_minutes * 60_000
-    nothing = np.empty((len(firsts), 0), np.float32)
-    refs = WindowRefs(log.user_ids[firsts], starts_at, known_until, nothing)
-    return Block(event_ids[order[firsts] - num_past], refs, log, window_of_row)
+    no_attributes = np.empty((len(firsts), 0), np.float32)
+    refs = WindowRefs(log.user_ids[firsts], starts_at, known_until, no_attributes)
+    return Block(event_ids[order[firsts] - num_earlier], refs, log, window_of_row)

@@ -24,30 +24,45 @@ _COLUMNS = [*(name for name in EVENTS.names if name != "event_id"), "event_id"]
 
 
 class UserStream:
-    """Rows sorted by user that come in parts of any size and leave by whole users."""
+    """Rows sorted by user that come in parts of any size and leave by whole users.
+
+    >>> parts = [(np.array([1, 1, 2]), np.array([5, 6, 7])), (np.array([2]), np.array([8]))]
+    >>> stream = UserStream(parts, empty=(np.empty(0, int), np.empty(0, int)))
+    >>> stream.fill(num_rows=2)
+    >>> [array.tolist() for array in stream.take_before(user=2)]
+    [[1, 1], [5, 6]]
+    """
 
     def __init__(self, parts: Iterable[Arrays], *, empty: Arrays) -> None:
-        """Takes the parts, the users first in each, and what no rows look like."""
+        """Takes the parts, the user ids first in each, and arrays of the same types without rows.
+
+        Args:
+          parts: Tuples of arrays of one length, in order of users over all parts.
+          empty: The answer where there are no rows.
+        """
         self._parts = iter(parts)
-        self._held = empty
+        self._rows = empty  # read, and not handed out yet
         self._is_over = False
 
     def fill(self, num_rows: int) -> None:
-        """Reads on until it holds this many rows and more than one user, or all there are."""
-        waiting = [self._held]
-        while not self._is_over and not self._is_enough(waiting, num_rows):
+        """Reads on until it holds this many rows and more than one user, or all there are.
+
+        More than one user, because the last one may go on in the next part.
+        """
+        parts = [self._rows]
+        while not self._is_over and not self._is_enough(parts, num_rows):
             part = next(self._parts, None)
             self._is_over = part is None
-            waiting += [] if part is None else [part]
-        if len(waiting) > 1:
-            self._held = tuple(np.concatenate(arrays) for arrays in zip(*waiting, strict=True))
+            parts += [] if part is None else [part]
+        if len(parts) > 1:
+            self._rows = tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
     def end_of_block(self, num_rows: int) -> int | None:
         """The first user that is not in a block of this many rows, or of one user with more.
 
         None if the block takes all that is left.
         """
-        users = self._held[0]
+        users = self._rows[0]
         if self._is_over and len(users) <= num_rows:
             return None
         place = min(num_rows, len(users) - 1)  # of the last user more rows may come
@@ -57,11 +72,11 @@ class UserStream:
 
     def take_before(self, user: int | None) -> Arrays:
         """Hands out the rows of all users below `user`; all rows if it is None."""
-        users = self._held[0]
+        users = self._rows[0]
         end = len(users) if user is None else int(np.searchsorted(users, user))
-        taken = tuple(array[:end] for array in self._held)
-        self._held = tuple(array[end:] for array in self._held)
-        return taken
+        rows = tuple(array[:end] for array in self._rows)
+        self._rows = tuple(array[end:] for array in self._rows)
+        return rows
 
     @staticmethod
     def _is_enough(parts: Sequence[Arrays], num_rows: int) -> bool:
@@ -72,7 +87,19 @@ class UserStream:
 def side_by_side(
     first: UserStream, second: UserStream, *, block_rows: int
 ) -> Iterator[tuple[Arrays, Arrays]]:
-    """Goes through two streams together: every pair holds all rows of its users in both."""
+    """Goes through two streams together: every pair holds all rows of its users in both.
+
+    A block ends where the stream with more rows per user has enough, so neither side of it grows
+    far beyond `block_rows`.
+
+    Args:
+      first: Any stream.
+      second: Another one, of any arrays.
+      block_rows: Rows of each side of a pair; more only where a single user has more.
+
+    Yields:
+      The rows of some users in `first`, and of the same users in `second`; at least one pair.
+    """
     while True:
         for stream in (first, second):
             stream.fill(block_rows)
@@ -96,29 +123,31 @@ def in_order(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
     Raises:
       BadConfigurationError: If the engine is not there.
     """
-    where = engines.opened(engine)
-    ordered = where.files(files).select(*_COLUMNS).order_by("user_id", "shown_at", "event_id")
+    reader = engines.opened(engine)
+    # The id decides between impressions of one moment, so that every engine gives one order.
+    events = reader.files(files).select(*_COLUMNS).order_by("user_id", "shown_at", "event_id")
     # Engines have their own resolution of time; the contract has its own.
     schema = pa.schema([EVENTS[name].field() for name in _COLUMNS])
-    for batch in where.batches(ordered):
+    for batch in reader.batches(events):
         columns = data_files.columns(pa.Table.from_batches([batch]).cast(schema))
         yield tuple(columns.values())
 
 
 def by_users(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
-    """Streams the same by whole users."""
-    stream = UserStream(in_order(files, engine), empty=NO_EVENTS)
-    for rows, _ in side_by_side(stream, UserStream([], empty=NO_EVENTS), block_rows=BLOCK_ROWS):
+    """Streams events sorted by user, time and event as `in_order` does, but by whole users."""
+    events = UserStream(in_order(files, engine), empty=NO_EVENTS)
+    nothing = UserStream([], empty=NO_EVENTS)  # beside which the blocks are those of the events
+    for rows, _ in side_by_side(events, nothing, block_rows=BLOCK_ROWS):
         yield rows
 
 
-def _empty(name: str) -> np.ndarray:
+def _empty_column(name: str) -> np.ndarray:
     column = EVENTS[name]
     kind = "int64" if pa.types.is_timestamp(column.type) else column.type.to_pandas_dtype()
     return np.empty(0, kind)
 
 
-NO_EVENTS: Arrays = tuple(_empty(name) for name in _COLUMNS)
+NO_EVENTS: Arrays = tuple(_empty_column(name) for name in _COLUMNS)
 
 
 def no_log(width: int) -> Log:

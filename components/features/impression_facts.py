@@ -1,7 +1,7 @@
-"""What is known of users, posts and the context at the moment of an impression.
+"""The facts of users, posts and the context as known at the moment of an impression.
 
-An impression takes what its own day knew, whenever it is looked up: what a later day knows better
-changes no history.
+An impression takes the facts of its own day, whenever it is looked up: what a later day knows
+better changes no history.
 """
 
 import datetime
@@ -23,7 +23,7 @@ from schemas.attributes import Side
 
 
 class ImpressionFacts:
-    """What `validate_events` keeps of some days; that of a day is read when it is first asked for.
+    """Facts that `validate_events` keeps of some days; those of a day are read at first use.
 
     All lookups raise `BadDataError` if a day does not hold the declared attributes, and `KeyError`
     for a day that is not among them.
@@ -32,7 +32,7 @@ class ImpressionFacts:
     def __init__(
         self,
         folders: Mapping[datetime.date, Path],
-        chosen: AttributesConfig | None = None,
+        attribute_config: AttributesConfig | None = None,
         *,
         gap_minutes: int = 0,
     ) -> None:
@@ -40,26 +40,27 @@ class ImpressionFacts:
 
         Args:
           folders: The artifact of each day.
-          chosen: The attributes; none by default.
+          attribute_config: The attributes; none by default.
           gap_minutes: How long before it is shown a feed is made: of an attribute counts what was
             known then.
         """
         self._folders = {day_number(day): folder for day, folder in folders.items()}
-        self._chosen = chosen or AttributesConfig()
+        self._config = attribute_config or AttributesConfig()
         self._gap_ms = gap_minutes * 60_000
-        self._posts = functools.cache(self._posts_of)
-        self._values = functools.cache(self._values_of)
+        # Per object: a cache on the methods would keep every object alive.
+        self._posts = functools.cache(self._read_posts)
+        self._values = functools.cache(self._read_values)
 
     @property
     def width(self) -> int:
         """P: numbers of the attributes of posts and context."""
-        return attributes.width(self._chosen.post_attributes)
+        return attributes.width(self._config.post_attributes)
 
-    def completed(self, columns: Sequence[np.ndarray]) -> Log:
-        """Returns the log of some impressions.
+    def complete_log(self, columns: Sequence[np.ndarray]) -> Log:
+        """Returns the log of some impressions, with the facts that each of their days had.
 
         Args:
-          columns: The arrays of a `Log` up to `dwell_seconds`.
+          columns: The arrays of a `Log` up to `dwell_seconds`, `[L]` each.
         """
         log = Log(
             *columns,
@@ -73,28 +74,28 @@ class ImpressionFacts:
             log.created_at[rows] = self._posts(int(day)).created_at(posts)
             if self.width:
                 of_post = self._values(int(day), "post").as_of(posts, shown_at - self._gap_ms)
-                sections = self._chosen.of_side("context")
+                sections = self._config.of_side("context")
                 of_context = attribute_columns.of_context(sections, shown_at, log.surfaces[rows])
                 log.attributes[rows] = np.concatenate([of_post, of_context], axis=1)
         return log
 
     def of_users(self, user_ids: np.ndarray, times: np.ndarray, day: datetime.date) -> np.ndarray:
-        """What a day knew of users.
+        """Returns the attributes of users as one day knows them.
 
         Args:
           user_ids: `[N]` int64.
           times: `[N]` int64 ms; what became known later does not count.
-          day: Whose knowledge.
+          day: The day whose artifact is read.
 
         Returns:
           `[N, U]` float32.
         """
-        if not self._chosen.user_attributes:
+        if not self._config.user_attributes:
             return np.empty((len(user_ids), 0), np.float32)
         return self._values(day_number(day), "user").as_of(user_ids, times)
 
-    def _posts_of(self, number: int) -> PostFacts:
+    def _read_posts(self, number: int) -> PostFacts:
         return PostFacts.read(self._folders[number] / POSTS_FILE)
 
-    def _values_of(self, number: int, side: Side) -> KnownValues:
-        return KnownValues.read(self._folders[number], side, self._chosen.attributes)
+    def _read_values(self, number: int, side: Side) -> KnownValues:
+        return KnownValues.read(self._folders[number], side, self._config.attributes)

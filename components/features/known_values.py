@@ -1,10 +1,9 @@
-"""What a source says of users and posts, by the time since when it is known.
+"""Attribute values of users and posts, with the time since when a source knows them.
 
 `ingest_events` keeps of each side what was known when the day began, and what became known on it;
 `build_features` looks up what was known at a moment, and feeds do so at the moment of the feed.
 """
 
-import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,11 +21,15 @@ from phoenix.data.attributes import Attribute
 from phoenix.data.histories import first_rows_at
 from schemas.attributes import DIGEST_KEY, SIDES, Side, file_name
 
-logger = logging.getLogger(__name__)
-
 
 class KnownValues:
-    """What is known of some users or posts, by time."""
+    """Attribute values of some users or posts, by the time since when they are known.
+
+    >>> ids, known_at = np.array([7, 7]), np.array([100, 200])
+    >>> values = KnownValues(ids, known_at, np.array([[1.0], [2.0]]), nothing=np.array([0.0]))
+    >>> values.as_of(np.array([7, 7, 7, 8]), np.array([99, 100, 250, 250]))[:, 0].tolist()
+    [0.0, 1.0, 2.0, 0.0]
+    """
 
     def __init__(
         self, ids: np.ndarray, known_at: np.ndarray, values: np.ndarray, nothing: np.ndarray
@@ -39,8 +42,9 @@ class KnownValues:
           values: `[M, W]` float32.
           nothing: `[W]` float32: of those of whom nothing is known.
         """
-        order = np.lexsort((known_at, ids))  # stable
+        order = np.lexsort((known_at, ids))  # stable, so that the last row of a moment counts
         self._ids, self._known_at = ids[order], known_at[order]
+        # As the last row, `nothing` is what the index -1 takes.
         self._values = np.concatenate([values[order], nothing[None]])
 
     @classmethod
@@ -50,30 +54,31 @@ class KnownValues:
         Raises:
           BadDataError: If there is no file with the values of these very attributes.
         """
-        mine = attributes.of_side(declared, side)
-        if not mine:
-            nobody = np.empty(0, np.int64)
-            return cls(nobody, nobody, np.empty((0, 0), np.float32), attributes.nothing(()))
-        path = folder / file_name(side)
-        expected = attributes.digest(mine)
+        side_attributes = attributes.of_side(declared, side)
+        if not side_attributes:
+            no_ids = np.empty(0, np.int64)
+            return cls(no_ids, no_ids, np.empty((0, 0), np.float32), attributes.nothing(()))
+        path, names = folder / file_name(side), [each.name for each in side_attributes]
         if not path.is_file():
             raise BadDataError(
-                f"{path}: expected the attributes {[each.name for each in mine]}, found no file: "
+                f"{path}: expected the attributes {names}, found no file: "
                 "run ingest_events and validate_events of this day again."
             )
         table = pq.read_table(path)
-        found = (table.schema.metadata or {}).get(DIGEST_KEY.encode(), b"").decode()
-        if found != expected:
+        # The numbers have no names in the file: with another declaration they mean something else.
+        declared_digest = attributes.digest(side_attributes)
+        file_digest = (table.schema.metadata or {}).get(DIGEST_KEY.encode(), b"").decode()
+        if file_digest != declared_digest:
             raise BadDataError(
-                f"{path}: holds the attributes {found[:12]}, the configuration declares "
-                f"{expected[:12]} ({[each.name for each in mine]}): run ingest_events and "
+                f"{path}: holds the attributes {file_digest[:12]}, the configuration declares "
+                f"{declared_digest[:12]} ({names}): run ingest_events and "
                 "validate_events of this day again."
             )
         ids, known_at, values = data_files.columns(table).values()
-        return cls(ids, known_at, values, attributes.nothing(mine))
+        return cls(ids, known_at, values, attributes.nothing(side_attributes))
 
     def as_of(self, ids: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Returns what was known last.
+        """Returns the values that were known last at some moments.
 
         Args:
           ids: `[n]` int64.
@@ -82,10 +87,11 @@ class KnownValues:
         Returns:
           `[n, W]` float32.
         """
+        if not len(self._ids):  # `first_rows_at` needs a row to look at
+            return self._values[np.zeros(len(ids), np.int64)]
         low = np.searchsorted(self._ids, ids, "left")
         high = np.searchsorted(self._ids, ids, "right")
-        if not len(self._ids):
-            return self._values[np.zeros(len(ids), np.int64)]
+        # The row before the first one that became known after the moment.
         place = first_rows_at(self._known_at, low, high, times + 1) - 1
         return self._values[np.where(place >= low, place, -1)]
 

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Sequence
 
+from components import contract
 from components.errors import BadDataError
 from components.run.context import Context
 from components.settings.config import Config
@@ -16,12 +17,12 @@ def days_before(config: Config, day: datetime.date, count: int) -> list[datetime
 
 
 def features_of(context: Context, days: Sequence[datetime.date]) -> list[Ref]:
-    """Returns the features of each of `days`.
+    """Returns the current features of each of `days`, in their order.
 
     Raises:
       BadDataError: Naming the days that have none.
     """
-    refs = [context.head("build_features", day) for day in days]
+    refs = [context.head(contract.BUILD_FEATURES.name, day) for day in days]
     missing = [str(day) for day, ref in zip(days, refs, strict=True) if ref is None]
     if missing:
         raise BadDataError(

@@ -1,4 +1,4 @@
-"""What was known of posts on one day, looked up by post."""
+"""The creation times of posts as known on one day, looked up by post."""
 
 from pathlib import Path
 
@@ -10,7 +10,12 @@ from phoenix.data import sorted_ids
 
 
 class PostFacts:
-    """The posts of one day."""
+    """The posts of one day.
+
+    >>> facts = PostFacts(np.array([30, 10]), np.array([1_000, 2_000]))
+    >>> facts.created_at(np.array([[10, 20], [30, 0]])).tolist()
+    [[2000, 0], [1000, 0]]
+    """
 
     def __init__(self, post_ids: np.ndarray, created_at: np.ndarray) -> None:
         """Takes `post_ids` `[M]` int64, distinct, and `created_at` `[M]` int64 ms, 0 = unknown."""

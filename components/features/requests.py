@@ -28,7 +28,7 @@ def request_windows(
       impressions: Of the features of the day before `at`, in their folder.
       config: Fixed shapes and hashing.
       user_ids: `[N]` int64; a user without history gets an empty one.
-      at: With a time zone. History is what was shown before and had arrived by then.
+      at: With a time zone. The history is what was shown before and had arrived by then.
 
     Returns:
       N windows in the order of `user_ids`, with one padded candidate each; see `with_candidates`.
@@ -36,18 +36,19 @@ def request_windows(
     user_ids = np.asarray(user_ids, np.int64)
     moment = (at - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // _MILLISECOND
     oldest = moment - config.build_features.history_days * DAY_MS
-    asked = np.unique(user_ids)
-    chosen = config.attributes
-    parts = [event_log.no_log(attributes.width(chosen.post_attributes))]
+    distinct_users = np.unique(user_ids)
+    attribute_config = config.attributes
+    parts = [event_log.no_log(attributes.width(attribute_config.post_attributes))]
+    # Group by group: of millions of users a shard asks for a few.
     for log in windows_files.read_logs(impressions):
-        is_wanted = np.isin(log.user_ids, asked) & (log.shown_at >= oldest)
-        parts.append(log.rows(np.flatnonzero(is_wanted)))
+        is_in_reach = np.isin(log.user_ids, distinct_users) & (log.shown_at >= oldest)
+        parts.append(log.rows(np.flatnonzero(is_in_reach)))
     moments = np.full(len(user_ids), moment, np.int64)
-    of_users = KnownValues.read(impressions.parent, "user", chosen.attributes)
+    user_values = KnownValues.read(impressions.parent, "user", attribute_config.attributes)
     requests = WindowLog(
         Log(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True))),
-        WindowRefs(user_ids, moments, moments, of_users.as_of(user_ids, moments)),
-        candidates=np.full((len(user_ids), 1), -1),
+        WindowRefs(user_ids, moments, moments, user_values.as_of(user_ids, moments)),
+        candidates=np.full((len(user_ids), 1), -1),  # no row of the log: padding
         spec=hash_spec(config.hashing),
         history_length=config.build_features.history_length,
     )
@@ -77,7 +78,7 @@ def with_candidates(
     is_real = post_ids != 0
     shown_at = np.where(is_real, windows.starts_at[:, None], 0)
     surfaces = np.where(is_real, config.materialize_feeds.surface, 0).astype(np.int32)
-    of_context = attribute_columns.of_context(
+    context_values = attribute_columns.of_context(
         config.attributes.of_side("context"), shown_at, surfaces
     )
     return windows._replace(
@@ -87,7 +88,7 @@ def with_candidates(
         candidate_author_hashes=spec.author.hash_ids(author_ids),
         candidate_shown_at=shown_at,
         candidate_surfaces=surfaces,
-        candidate_attributes=np.concatenate([of_posts, of_context], axis=-1),
+        candidate_attributes=np.concatenate([of_posts, context_values], axis=-1),
         candidate_created_at=np.where(is_real, created_at, 0),
         labels=np.zeros(post_ids.shape, np.uint64),
         label_dwell_seconds=np.zeros(post_ids.shape, np.float32),

@@ -1,4 +1,4 @@
-"""What is known of users when a day begins: the state that the day before left behind.
+"""The history of users with which a day begins: the state that the day before left behind.
 
 The features of a day hold every impression that may still enter a history, so a day reads those of
 the day before and its own events, nothing older. Where there is no such state - features were never
@@ -37,7 +37,11 @@ logger = logging.getLogger(__name__)
 
 
 def reach(config: FeaturesConfig, declared: Sequence[Attribute] = ()) -> dict[str, Any]:
-    """Returns what a state holds; one of another reach is no start for a day."""
+    """Returns the settings that decide what a state holds, as they are kept beside it.
+
+    A state of another reach lacks impressions that a history of the day may need, so it is no start
+    for the day.
+    """
     return {
         "history_length": config.history_length,
         "history_days": config.history_days,
@@ -49,7 +53,7 @@ def reach(config: FeaturesConfig, declared: Sequence[Attribute] = ()) -> dict[st
 
 @dataclass(frozen=True)
 class State:
-    """Where the history of a day comes from."""
+    """The impressions from which the histories of a day are made, not yet read."""
 
     inputs: tuple[Ref, ...]  # features of the day before, or accepted events
     files: tuple[Path, ...]
@@ -59,13 +63,13 @@ class State:
     erased: Collection[int] = ()  # users who are to be forgotten
     accepted: Mapping[str, str] = field(default_factory=dict)  # the events in it: day -> digest
     engine: EngineConfig = field(default_factory=EngineConfig)  # reads the events
-    known: ImpressionFacts = field(default_factory=lambda: ImpressionFacts({}))  # if it is replayed
+    facts: ImpressionFacts = field(default_factory=lambda: ImpressionFacts({}))  # if it is replayed
 
     def logs(self) -> Iterator[Log]:
         """Streams the impressions that may enter a history of the day, by whole users."""
         known_at = midnight_ms(self.day) - self.config.gap_minutes * 60_000
         oldest = midnight_ms(self.day) - self.config.history_days * DAY_MS
-        for log in self._stored():
+        for log in self._earlier_logs():
             rows = rows_still_needed(
                 log, known_at=known_at, oldest=oldest, length=self.config.history_length
             )
@@ -75,23 +79,26 @@ class State:
         """Returns rows, the user ids first, without those of users who are to be forgotten.
 
         What was written before they were listed may still hold them.
+
+        Args:
+          rows: Arrays of one length, the first of them user ids.
         """
         if not self.erased:
             return rows
         is_kept = ~np.isin(rows[0], list(self.erased))
         return tuple(array[is_kept] for array in rows)
 
-    def _stored(self) -> Iterator[Log]:
+    def _earlier_logs(self) -> Iterator[Log]:
         if not self.is_replayed:
             for file in self.files:
                 yield from windows_files.read_logs(file)
         elif self.files:
-            for *columns, _ in event_log.by_users(self.files, self.engine):
-                yield self.known.completed(columns)
+            for *columns, _ in event_log.by_users(self.files, self.engine):  # without the ids
+                yield self.facts.complete_log(columns)
 
 
-def before(context: Context) -> State:
-    """Finds the state with which a day begins.
+def initial_state(context: Context) -> State:
+    """Returns the state with which a day begins: what the day before left, or accepted events.
 
     Raises:
       BadDataError: If it must be made from accepted events and a day of them is missing: a history
@@ -101,17 +108,21 @@ def before(context: Context) -> State:
     erased = tuple(forgotten.erased_ids(context.config).tolist())
     yesterday = day - datetime.timedelta(days=1)
     if day > context.config.first_day:
-        ref = context.head("build_features", yesterday)
+        ref = context.head(contract.BUILD_FEATURES.name, yesterday)
         facts = {} if ref is None else context.store.manifest(ref)["facts"]
-        accepted = _in_reach(facts.get("accepted", {}), context)
-        wanted = reach(config, context.config.attributes.post_attributes)
-        is_current = facts.get("reach") == wanted and _is_current(accepted, context)
+        digests = _digests_in_reach(facts.get("accepted", {}), context)
+        reach_of_day = reach(config, context.config.attributes.post_attributes)
+        is_current = facts.get("reach") == reach_of_day and _is_current(digests, context)
         if ref is not None and is_current:
             file = context.store.read_file(ref, IMPRESSIONS_FILE)
-            return State((ref,), (file,), False, day, config, erased, accepted, engine)
+            return State((ref,), (file,), False, day, config, erased, digests, engine)
         logger.info("There is no state of %s to start from: its events are read again.", yesterday)
     oldest = max(context.config.first_day, day - datetime.timedelta(days=config.history_days))
-    refs = _accepted(context, oldest)
+    return _replayed_state(context, _accepted_refs(context, oldest), erased)
+
+
+def _replayed_state(context: Context, refs: Sequence[Ref], erased: tuple[int, ...]) -> State:
+    config, engine = context.config.build_features, context.config.engine
     artifacts = [context.store.read(ref) for ref in refs]
     for artifact in artifacts:
         account.check_validated(artifact)
@@ -119,11 +130,11 @@ def before(context: Context) -> State:
     digests = {ref.partition: ref.digest for ref in refs}
     days = [contract.parse_day(ref.partition) for ref in refs]
     folders = {day: artifact.folder for day, artifact in zip(days, artifacts, strict=True)}
-    known = ImpressionFacts(folders, context.config.attributes, gap_minutes=config.gap_minutes)
-    return State(tuple(refs), files, True, day, config, erased, digests, engine, known)
+    facts = ImpressionFacts(folders, context.config.attributes, gap_minutes=config.gap_minutes)
+    return State(tuple(refs), files, True, context.day, config, erased, digests, engine, facts)
 
 
-def _in_reach(accepted: Mapping[str, str], context: Context) -> dict[str, str]:
+def _digests_in_reach(accepted: Mapping[str, str], context: Context) -> dict[str, str]:
     """Returns the days of a state that may still enter a history of the day."""
     back = datetime.timedelta(days=context.config.build_features.history_days)
     oldest = str(context.day - back)
@@ -133,14 +144,15 @@ def _in_reach(accepted: Mapping[str, str], context: Context) -> dict[str, str]:
 def _is_current(accepted: Mapping[str, str], context: Context) -> bool:
     """Whether no day in a state has other events by now: late rows, or rows that were mended."""
     return all(
-        (ref := context.store.head("validate_events", day)) is None or ref.digest == digest
+        (ref := context.store.head(contract.VALIDATE_EVENTS.name, day)) is None
+        or ref.digest == digest
         for day, digest in accepted.items()
     )
 
 
-def _accepted(context: Context, oldest: datetime.date) -> list[Ref]:
+def _accepted_refs(context: Context, oldest: datetime.date) -> list[Ref]:
     days = [oldest + datetime.timedelta(days=n) for n in range((context.day - oldest).days)]
-    refs = {day: context.head("validate_events", day) for day in days}
+    refs = {day: context.head(contract.VALIDATE_EVENTS.name, day) for day in days}
     missing = [str(day) for day, ref in refs.items() if ref is None]
     if missing:
         names = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")

@@ -1,4 +1,4 @@
-"""What models read of the histories of users, as histograms that add up over days and shards.
+"""Histograms of what models read of the histories of users; they add up over days and shards.
 
 Training and feeds are measured by the same code, so that what differs between them differs in the
 data. A share of the users is measured, the same ones everywhere.
@@ -19,9 +19,10 @@ from phoenix.data.histories import history_rows
 from phoenix.data.windows import Windows
 
 FEATURES_FILE = "feature_statistics.json"  # of build_features and materialize_feeds
-_NONE = "(none)"
+_NO_ACTION = "(none)"
 _HOUR_MS = 3_600_000
-_STEPS = 20  # of the share of impressions with an action
+_SHARE_STEPS = 20  # of the share of impressions with an action
+# 2^64 over the golden ratio: consecutive ids spread evenly over the upper half of the product.
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -37,27 +38,28 @@ class Histories(NamedTuple):
 
 def of_block(block: Block, config: Config) -> dict[str, Histogram]:
     """Measures the histories of the windows of some users; see `measure`."""
-    chosen = np.flatnonzero(_is_measured(block.refs.user_ids, config))
     refs, log = block.refs, block.log
+    sample = np.flatnonzero(_is_in_sample(refs.user_ids, config))
     length = config.build_features.history_length
-    rows = history_rows(log, refs.user_ids[chosen], refs.known_until[chosen], length=length)
+    rows = history_rows(log, refs.user_ids[sample], refs.known_until[sample], length=length)
+    # Row -1 marks a place without an impression; the appended 0 is what it takes.
     padded = [np.append(each, each.dtype.type(0)) for each in (log.shown_at, log.surfaces)]
     actions = np.append(log.actions, np.uint64(0))
     histories = Histories(
-        refs.starts_at[chosen], rows >= 0, padded[0][rows], padded[1][rows], actions[rows]
+        refs.starts_at[sample], rows >= 0, padded[0][rows], padded[1][rows], actions[rows]
     )
     return measure(histories, config.action_names)
 
 
 def of_windows(windows: Windows, config: Config) -> dict[str, Histogram]:
     """Measures the histories of windows; see `measure`."""
-    chosen = windows.rows(np.flatnonzero(_is_measured(windows.user_ids, config)))
+    sample = windows.rows(np.flatnonzero(_is_in_sample(windows.user_ids, config)))
     histories = Histories(
-        chosen.starts_at,
-        chosen.history_post_ids != 0,
-        chosen.history_shown_at,
-        chosen.history_surfaces,
-        chosen.history_actions,
+        sample.starts_at,
+        sample.history_post_ids != 0,
+        sample.history_shown_at,
+        sample.history_surfaces,
+        sample.history_actions,
     )
     return measure(histories, config.action_names)
 
@@ -81,44 +83,50 @@ def measure(histories: Histories, actions: Sequence[str]) -> dict[str, Histogram
     age = (histories.starts_at[rows] - histories.shown_at[rows, newest]) / _HOUR_MS
     active = np.count_nonzero(histories.actions[rows], axis=1) / length[rows]
     bits = histories.actions[rows, newest]
-    done = {
+    action_counts = {
         name: int(np.count_nonzero(bits & np.uint64(1 << number)))
         for number, name in enumerate(actions)
     }
-    done[_NONE] = int(len(bits) - np.count_nonzero(bits))
+    action_counts[_NO_ACTION] = int(len(bits) - np.count_nonzero(bits))
     return {
-        "history_length": _whole(length),
-        "active_share": _whole(np.floor(active * _STEPS).astype(np.int64)),
+        "history_length": _count_values(length),
+        "active_share": _count_values(np.floor(active * _SHARE_STEPS).astype(np.int64)),
         "newest_age_hours": histograms.of_numbers(age),
-        "newest_surface": _whole(histories.surfaces[rows, newest]),
-        "newest_action": histograms.of_categories(done),
+        "newest_surface": _count_values(histories.surfaces[rows, newest]),
+        "newest_action": histograms.of_categories(action_counts),
     }
 
 
-def write(path: Path, measured: Mapping[str, Histogram]) -> None:
-    """Writes histograms as JSON."""
-    content = {name: histogram.to_dict() for name, histogram in measured.items()}
+def write(path: Path, variables: Mapping[str, Histogram]) -> None:
+    """Writes the histograms of variables as JSON; see `read`."""
+    content = {name: histogram.to_dict() for name, histogram in variables.items()}
     path.write_text(json.dumps(content, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read(path: Path) -> dict[str, Histogram]:
-    """Reads what `write` wrote."""
+    """Reads the histograms that `write` wrote, by variable."""
     content = json.loads(path.read_bytes())
     return {name: Histogram.from_dict(each) for name, each in content.items()}
 
 
-def _is_measured(user_ids: np.ndarray, config: Config) -> np.ndarray:
+def _is_in_sample(user_ids: np.ndarray, config: Config) -> np.ndarray:
+    # By a hash of the id, so that training and feeds measure the same users without a list.
     bits = (user_ids.astype(np.uint64) * _GOLDEN) >> np.uint64(32)
     return bits < np.uint64(round(config.baseline.feature_users * 2**32))
 
 
-def _whole(values: np.ndarray) -> Histogram:
+def _count_values(values: np.ndarray) -> Histogram:
     names, counts = np.unique(values, return_counts=True)
     pairs = zip(names.tolist(), counts.tolist(), strict=True)
     return histograms.of_categories({str(name): count for name, count in pairs})
 
 
-def merged(days: Sequence[Mapping[str, Histogram]]) -> dict[str, Histogram]:
-    """Returns the histograms of several days together, by variable."""
-    names = sorted({name for day in days for name in day})
-    return {name: histograms.merged(day[name] for day in days if name in day) for name in names}
+def merge(parts: Sequence[Mapping[str, Histogram]]) -> dict[str, Histogram]:
+    """Adds up the histograms of several days, blocks or shards, by variable.
+
+    >>> days = [{"hour": histograms.of_categories({"08": 2})} for _ in range(3)]
+    >>> dict(merge(days)["hour"].counts)
+    {'08': 6}
+    """
+    names = sorted({name for part in parts for name in part})
+    return {name: histograms.merged(part[name] for part in parts if name in part) for name in names}

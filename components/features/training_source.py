@@ -54,22 +54,25 @@ def feature_windows(context: Context, refs: Sequence[Ref]) -> FeatureWindows:
       BadDataError: If one is damaged, or was built with other shapes than configured.
     """
     spec = shapes.hash_spec(context.config.hashing)
-    chosen = context.config.attributes
-    expected = shapes.shape_metadata(context.config.build_features, chosen)
+    attribute_config = context.config.attributes
+    expected_shape = shapes.shape_metadata(context.config.build_features, attribute_config)
     partitions = []
     for ref in refs:
         artifact = context.store.read(ref)
         shape = artifact.facts["shape"]
-        if (found := shape.get("attributes")) != expected["attributes"]:
+        # First, because another declaration changes the widths in the shape, too.
+        digest = shape.get("attributes")
+        if digest != expected_shape["attributes"]:
+            names = [each.name for each in attribute_config.declared]
             raise BadDataError(
-                f"{ref}: expected the attributes {[each.name for each in chosen.declared]} with "
-                f"the digest {expected['attributes'][:12]}, got the digest {str(found)[:12]}: run "
+                f"{ref}: expected the attributes {names} with the digest "
+                f"{expected_shape['attributes'][:12]}, got the digest {str(digest)[:12]}: run "
                 "the data steps of this day again."
             )
-        if shape != expected:
+        if shape != expected_shape:
             raise BadDataError(
-                f"{ref}: expected windows of {expected['history_length']} history posts and "
-                f"{expected['num_candidates']} candidates, got {shape['history_length']} and "
+                f"{ref}: expected windows of {expected_shape['history_length']} history posts and "
+                f"{expected_shape['num_candidates']} candidates, got {shape['history_length']} and "
                 f"{shape['num_candidates']}: build these features again."
             )
         partitions.append(WindowsFiles(artifact.folder, spec=spec))

@@ -42,10 +42,15 @@ class Block(NamedTuple):
 
 
 class FeaturesWriter:
-    """Writes both files of a day, block by block in order of users; a context manager."""
+    """Writer of both files of a day, block by block in order of users; a context manager."""
 
     def __init__(self, folder: Path, metadata: Mapping[str, str]) -> None:
-        """Takes the folder, and `featurizer.shape_metadata`."""
+        """Opens both files.
+
+        Args:
+          folder: Must exist; the files in it must not.
+          metadata: What `shapes.shape_metadata` returns: readers take their sizes from it.
+        """
         self._windows = pq.ParquetWriter(
             folder / WINDOWS_FILE,
             _with_values(WINDOWS, metadata, _USER_WIDTH).schema(**metadata),
@@ -73,10 +78,11 @@ class FeaturesWriter:
 
     def write(self, block: Block) -> None:
         """Appends a block as one row group of each file."""
-        windows = _arrow((block.window_ids, *block.refs), self._windows.schema)
+        # Both groups have one number, by which a reader finds the impressions of its windows.
+        windows = _to_arrow((block.window_ids, *block.refs), self._windows.schema)
         self._windows.write_table(windows, row_group_size=max(len(windows), 1))
         *log, values = block.log
-        rows = _arrow((*log, block.window_of_row, values), self._impressions.schema)
+        rows = _to_arrow((*log, block.window_of_row, values), self._impressions.schema)
         self._impressions.write_table(rows, row_group_size=max(len(rows), 1))
 
 
@@ -94,8 +100,8 @@ class WindowsFiles:
           BadDataError: If a file is not there or has other columns than the contract.
         """
         self._spec = spec
-        self._windows = _opened(folder / WINDOWS_FILE, WINDOWS)
-        self._impressions = _opened(folder / IMPRESSIONS_FILE, IMPRESSIONS)
+        self._windows = _open_table(folder / WINDOWS_FILE, WINDOWS)
+        self._impressions = _open_table(folder / IMPRESSIONS_FILE, IMPRESSIONS)
 
     @property
     def chunk_sizes(self) -> list[int]:
@@ -105,20 +111,20 @@ class WindowsFiles:
 
     def read(self, chunk: int) -> Windows:
         """Returns the windows of one chunk, in order of users and time."""
-        return self._made(
+        return self._join(
             self._windows.read_row_group(chunk), self._impressions.read_row_group(chunk)
         )
 
     def none(self) -> Windows:
         """Returns windows of the right shapes, of which there are none."""
         files = self._windows, self._impressions
-        return self._made(*(file.schema_arrow.empty_table() for file in files))
+        return self._join(*(file.schema_arrow.empty_table() for file in files))
 
-    def _made(self, windows: pa.Table, impressions: pa.Table) -> Windows:
-        refs = _arrays(windows)[1:]
-        log, window_of_row = _log(impressions)
+    def _join(self, windows: pa.Table, impressions: pa.Table) -> Windows:
+        refs = _to_arrays(windows)[1:]  # without the ids of the windows
+        log, window_of_row = _to_log(impressions)
         num_windows, shape = len(refs[0]), self._windows.schema_arrow.metadata
-        made = WindowLog(
+        window_log = WindowLog(
             log,
             WindowRefs(*refs),
             candidates=candidate_rows(
@@ -127,7 +133,7 @@ class WindowsFiles:
             spec=self._spec,
             history_length=int(shape[b"history_length"]),
         )
-        return made.take(np.arange(num_windows))
+        return window_log.take(np.arange(num_windows))
 
 
 def read_windows(folder: Path, *, spec: HashSpec) -> Windows:
@@ -139,20 +145,20 @@ def read_windows(folder: Path, *, spec: HashSpec) -> Windows:
 
 def read_logs(path: Path) -> Iterator[Log]:
     """Reads the impressions of a day's features group by group, as state: without the windows."""
-    file = _opened(path, IMPRESSIONS)
+    file = _open_table(path, IMPRESSIONS)
     for number in range(file.num_row_groups):
-        yield _log(file.read_row_group(number))[0]
+        yield _to_log(file.read_row_group(number))[0]
 
 
 def read_candidates(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Reads the posts `[E]` and the actions `[E]` of all impressions that are in a window."""
-    file = _opened(path, IMPRESSIONS)
+    file = _open_table(path, IMPRESSIONS)
     table = file.read(["post_id", "actions", "window"])
     posts, actions, window = data_files.columns(table).values()
     return posts[window >= 0], actions[window >= 0]
 
 
-def _opened(path: Path, table: Table) -> pq.ParquetFile:
+def _open_table(path: Path, table: Table) -> pq.ParquetFile:
     if not path.is_file():
         raise BadDataError(f"{path}: expected the {table.name} of a day, found no file.")
     file = pq.ParquetFile(path)
@@ -168,7 +174,7 @@ def _with_values(table: Table, metadata: Mapping[str, str], width: str) -> Table
     return replace(table, columns=(*table.columns, values_column(size))) if size else table
 
 
-def _arrow(arrays: tuple[np.ndarray, ...], schema: pa.Schema) -> pa.Table:
+def _to_arrow(arrays: tuple[np.ndarray, ...], schema: pa.Schema) -> pa.Table:
     columns = []
     for field, values in zip(schema, arrays[: len(schema)], strict=True):
         if values.ndim == 2:
@@ -176,18 +182,19 @@ def _arrow(arrays: tuple[np.ndarray, ...], schema: pa.Schema) -> pa.Table:
             columns.append(pa.FixedSizeListArray.from_arrays(flat, type=field.type))
         else:
             array = pa.array(values)
+            # Times are int64 in NumPy; a view gives them their type without a copy.
             columns.append(array if array.type == field.type else array.view(field.type))
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _arrays(content: pa.Table) -> list[np.ndarray]:
+def _to_arrays(content: pa.Table) -> list[np.ndarray]:
     """Returns the columns, the attributes last, of which there may be none."""
     columns = data_files.columns(content)
     values = columns.pop(VALUES, np.empty((len(content), 0), np.float32))
     return [*columns.values(), values]
 
 
-def _log(content: pa.Table) -> tuple[Log, np.ndarray]:
+def _to_log(content: pa.Table) -> tuple[Log, np.ndarray]:
     """Returns impressions and the window of each."""
-    *columns, window_of_row, values = _arrays(content)
+    *columns, window_of_row, values = _to_arrays(content)
     return Log(*columns, attributes=values), window_of_row

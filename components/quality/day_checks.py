@@ -93,7 +93,7 @@ def check(
     measured = day_statistics.measure(accepted, known, config, day)
     comparisons = []
     if past:
-        reference = statistics.merged([each.histograms for each in past])
+        reference = statistics.merge([each.histograms for each in past])
         history = [each.distances for each in past]
         comparisons = drift.compare(reference, measured.histograms, history, config.baseline)
     results, sections = [], []

@@ -141,13 +141,13 @@ def watch(context: Context, release: Artifact, shards: Sequence[Artifact]) -> Wa
         accepted = [_accepted_of(store, ref) for ref in trained_on]
         seen = [day_statistics.read(store, ref).histograms for ref in accepted]
         today = day_statistics.read(store, context.read("validate_events", day).ref).histograms
-        pairs["training_drift"] = (statistics.merged(seen), today)
+        pairs["training_drift"] = (statistics.merge(seen), today)
         name = statistics.FEATURES_FILE
         learned = [statistics.read(store.read_file(ref, name)) for ref in trained_on]
         served = [statistics.read(shard.path(name)) for shard in shards]
         pairs["serving_skew"] = (
-            statistics.merged(learned),
-            statistics.merged(served),
+            statistics.merge(learned),
+            statistics.merge(served),
         )
     return Watch(day, config, trained_on, past, pairs)
 

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
+from components.features import day_windows, shapes
+from components.features.impression_facts import ImpressionFacts
+from components.features.state import State
+from components.features.windows_files import FeaturesWriter
+from components.settings.attributes import AttributesConfig
 from components.settings.config import Config
+from components.source import attribute_files
 from components.tables import data_files
+from components.tables.data_files import IMPRESSIONS_FILE
 from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS
 from schemas.posts import POSTS
@@ -14,6 +21,7 @@ from schemas.posts import POSTS
 FIRST = datetime.date(2026, 1, 1)
 STEP_MS = 7_200_000
 STEPS_PER_DAY = 12
+NUM_DAYS = 4  # of the logs that are built whole
 
 # User, step, arrives so many steps later, post.
 Row = tuple[int, int, int, int]
@@ -92,3 +100,32 @@ def write_posts(path: Path, number: int) -> Path:
     }
     data_files.write(path / data_files.POSTS_FILE, data_files.arrow_table(POSTS, columns))
     return path
+
+
+def build_days(folder: Path, rows: list[Row], config: Config) -> list[Path]:
+    """Builds every day from the state of the day before and its own events alone."""
+    folders: list[Path] = []
+    section = config.build_features
+    for number in range(NUM_DAYS):
+        events = write_day(folder / f"events{number}", rows, number)
+        before = (folders[-1] / IMPRESSIONS_FILE,) if folders else ()
+        state = State((), before, not before, day_of(number), section)
+        folders.append(folder / str(number))
+        folders[-1].mkdir()
+        attribute_files.write(folders[-1], config, state.day, {})
+        build_features_of(state, events, folders[-1], config.attributes)
+    return folders
+
+
+def build_features_of(
+    state: State, events: Path, folder: Path, attribute_config: AttributesConfig | None = None
+) -> None:
+    """Builds one day from a state; what is known of posts is kept in its folder."""
+    facts = ImpressionFacts(
+        {state.day: folder}, attribute_config, gap_minutes=state.config.gap_minutes
+    )
+    write_posts(folder, (state.day - day_of(0)).days)
+    shape = shapes.shape_metadata(state.config, attribute_config)
+    with FeaturesWriter(folder, shape) as writer:
+        for block in day_windows.day_blocks(state, [events], state.config, facts):
+            writer.write(block)

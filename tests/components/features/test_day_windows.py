@@ -8,27 +8,25 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components.features import day_windows, event_log, requests, shapes, windows_files
+from components.features import event_log, requests, shapes, windows_files
 from components.features.impression_facts import ImpressionFacts
 from components.features.state import State
-from components.features.windows_files import FeaturesWriter
 from components.settings.attributes import AttributesConfig
 from components.settings.config import Config
-from components.source import attribute_files
 from components.tables.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
 from phoenix.data.windows import Windows
 from tests.components.event_rows import (
+    NUM_DAYS,
     STEPS_PER_DAY,
     Row,
+    build_days,
+    build_features_of,
     config_of,
     created_at,
     day_of,
     ms,
-    write_day,
-    write_posts,
 )
 
-NUM_DAYS = 4
 SETTINGS = (
     {},
     {"history_days": 2, "gap_minutes": 240},
@@ -60,33 +58,6 @@ BORDERS: list[Row] = [
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A block for every user or two, as a day of millions has."""
     monkeypatch.setattr(event_log, "BLOCK_ROWS", 4)
-
-
-def build(folder: Path, rows: list[Row], config: Config) -> list[Path]:
-    """Builds every day from the state of the day before and its own events alone."""
-    folders: list[Path] = []
-    section = config.build_features
-    for number in range(NUM_DAYS):
-        events = write_day(folder / f"events{number}", rows, number)
-        before = (folders[-1] / IMPRESSIONS_FILE,) if folders else ()
-        state = State((), before, not before, day_of(number), section)
-        folders.append(folder / str(number))
-        folders[-1].mkdir()
-        attribute_files.write(folders[-1], config, state.day, {})
-        write_block(state, events, folders[-1], config.attributes)
-    return folders
-
-
-def write_block(
-    state: State, events: Path, folder: Path, chosen: AttributesConfig | None = None
-) -> None:
-    """Builds one day from a state; what is known of posts is kept in its folder."""
-    known = ImpressionFacts({state.day: folder}, chosen, gap_minutes=state.config.gap_minutes)
-    write_posts(folder, (state.day - day_of(0)).days)
-    shape = shapes.shape_metadata(state.config, chosen)
-    with FeaturesWriter(folder, shape) as writer:
-        for block in day_windows.day_blocks(state, [events], state.config, known):
-            writer.write(block)
 
 
 def plain_history(rows: list[Row], config: Config, user: int, cutoff: int, day: int) -> list[int]:
@@ -149,7 +120,7 @@ def test_every_day_is_what_the_definition_makes_of_the_whole_log(
     config = config_of(**features)
     spec = shapes.hash_spec(config.hashing)
     with tempfile.TemporaryDirectory() as name:
-        folders = build(Path(name), rows, config)
+        folders = build_days(Path(name), rows, config)
         for day, folder in enumerate(folders):
             windows = windows_files.read_windows(folder, spec=spec)
             assert listed(windows) == plain_windows(rows, config, day)
@@ -213,7 +184,7 @@ def test_attributes_are_what_was_known_at_the_moment(
     with tempfile.TemporaryDirectory() as name:
         config = with_attributes(config_of(**features), Path(name), known)
         spec = shapes.hash_spec(config.hashing)
-        for day, folder in enumerate(build(Path(name), rows, config)):
+        for day, folder in enumerate(build_days(Path(name), rows, config)):
             windows = windows_files.read_windows(folder, spec=spec)
             users = [plain_value(known, *each) for each in _moments(windows, gap)]
             assert windows.user_attributes[:, 0].tolist() == users
@@ -260,13 +231,13 @@ def _moments(windows: Windows, gap: int) -> list[tuple[int, int]]:
 def test_a_state_made_from_events_knows_of_posts_what_their_days_knew(rows: list[Row]) -> None:
     section = config_of(history_days=3).build_features
     with tempfile.TemporaryDirectory() as name:
-        folders = build(Path(name), rows, config_of(history_days=3))
+        folders = build_days(Path(name), rows, config_of(history_days=3))
         events = tuple(Path(name) / f"events{number}" for number in range(NUM_DAYS - 1))
         posts = {day_of(number): folders[number] for number in range(NUM_DAYS - 1)}
-        state = State((), events, True, day_of(NUM_DAYS - 1), section, known=ImpressionFacts(posts))
+        state = State((), events, True, day_of(NUM_DAYS - 1), section, facts=ImpressionFacts(posts))
         again = Path(name) / "again"
         again.mkdir()
-        write_block(state, Path(name) / f"events{NUM_DAYS - 1}", again)
+        build_features_of(state, Path(name) / f"events{NUM_DAYS - 1}", again)
         for file in (IMPRESSIONS_FILE, WINDOWS_FILE):
             # Rows, not bytes: blocks end elsewhere where a state brings fewer rows than events do.
             assert pq.read_table(again / file).equals(pq.read_table(folders[-1] / file))
@@ -274,7 +245,7 @@ def test_a_state_made_from_events_knows_of_posts_what_their_days_knew(rows: list
 
 def test_a_state_is_bounded_by_the_length_of_histories_and_by_their_days(tmp_path: Path) -> None:
     rows = [(1, step, 0, 5) for step in range(48)] + [(2, 0, 0, 5), (3, 0, 40, 5)]
-    folders = build(tmp_path, rows, config_of(history_length=3, history_days=1))
+    folders = build_days(tmp_path, rows, config_of(history_length=3, history_days=1))
     kept = [
         np.concatenate([log.user_ids for log in windows_files.read_logs(folder / IMPRESSIONS_FILE)])
         for folder in folders
@@ -282,24 +253,3 @@ def test_a_state_is_bounded_by_the_length_of_histories_and_by_their_days(tmp_pat
     assert kept[0].tolist() == [1] * STEPS_PER_DAY + [2, 3]
     assert kept[1].tolist() == [1] * (3 + STEPS_PER_DAY) + [2, 3], "a day later they may count"
     assert kept[2].tolist() == kept[3].tolist() == [1] * (3 + STEPS_PER_DAY)
-
-
-def test_candidates_of_a_request_are_hashed_like_those_of_training(tmp_path: Path) -> None:
-    config = config_of()
-    spec = shapes.hash_spec(config.hashing)
-    build(tmp_path, [(1, 0, 0, 5), (2, 1, 0, 6), (3, 2, 0, 7)], config)
-    windows = windows_files.read_windows(tmp_path / "0", spec=spec)
-    posts, authors = np.array([[5, 6, 0], [7, 0, 0], [8, 9, 1]]), np.array([[1, 2, 0]] * 3)
-    asked = requests.with_candidates(
-        windows,
-        config,
-        post_ids=posts,
-        author_ids=authors,
-        created_at=authors * 1000,
-        of_posts=np.zeros((3, 3, 0)),
-    )
-    np.testing.assert_array_equal(asked.candidate_post_hashes, spec.post.hash_ids(posts))
-    assert asked.candidate_surfaces.tolist() == [[4, 4, 0], [4, 0, 0], [4, 4, 4]]
-    assert asked.candidate_created_at.tolist() == [[1000, 2000, 0], [1000, 0, 0], [1000, 2000, 0]]
-    assert not asked.labels.any()
-    np.testing.assert_array_equal(asked.history_post_ids, windows.history_post_ids)

@@ -28,7 +28,7 @@ def columns(posts: list[int], steps: list[int]) -> list[np.ndarray]:
 def test_an_impression_takes_what_its_own_day_knew(tmp_path: Path) -> None:
     days = {day_of(number): write_posts(tmp_path / str(number), number) for number in range(3)}
     steps = [2 * STEPS_PER_DAY + 5, 5, STEPS_PER_DAY + 5, 5]
-    log = ImpressionFacts(days).completed(columns([1, 1, 1, 3], steps))
+    log = ImpressionFacts(days).complete_log(columns([1, 1, 1, 3], steps))
     assert len(set(log.created_at.tolist())) == 4
     np.testing.assert_array_equal(log.created_at, created_at(log.post_ids, log.shown_at))
     assert log.attributes.shape == (4, 0)
@@ -37,7 +37,7 @@ def test_an_impression_takes_what_its_own_day_knew(tmp_path: Path) -> None:
 def test_an_impression_of_another_day_is_a_bug(tmp_path: Path) -> None:
     facts = ImpressionFacts({day_of(0): write_posts(tmp_path / "posts", 0)})
     with pytest.raises(KeyError):
-        facts.completed(columns([1], [STEPS_PER_DAY]))
+        facts.complete_log(columns([1], [STEPS_PER_DAY]))
 
 
 def test_without_attributes_nothing_is_known_of_users() -> None:
@@ -55,5 +55,5 @@ def test_of_a_post_counts_what_was_known_a_gap_before_it_was_shown(tmp_path: Pat
     config = config_of(gap_minutes=240).model_copy(update={"attributes": chosen})
     attribute_files.write(write_posts(tmp_path / "day", 0), config, day_of(0), {})
     facts = ImpressionFacts({day_of(0): tmp_path / "day"}, chosen, gap_minutes=240)
-    log = facts.completed(columns([1, 1, 1, 1], [1, 2, 3, 4]))
+    log = facts.complete_log(columns([1, 1, 1, 1], [1, 2, 3, 4]))
     assert log.attributes[:, 0].tolist() == [-1, 5, 5, 6]

@@ -18,10 +18,10 @@ def test_a_state_holds_what_a_history_of_the_day_may_need(tmp_path: Path) -> Non
     rows = [(1, step, 5 if step == 9 else 0, step + 1) for step in range(12)]
     posts = ImpressionFacts({day_of(0): write_posts(tmp_path / "posts", 0)})
     events = (write_day(tmp_path / "events", rows),)
-    state = State((), events, True, day_of(1), config, known=posts)
+    state = State((), events, True, day_of(1), config, facts=posts)
     kept = np.concatenate([log.post_ids for log in state.logs()])
     assert kept.tolist() == [8, 9, 10, 11, 12]
-    tomorrow = State((), state.files, True, day_of(2), config, known=posts)
+    tomorrow = State((), state.files, True, day_of(2), config, facts=posts)
     assert sum(len(log.user_ids) for log in tomorrow.logs()) == 0
 
 
@@ -44,5 +44,5 @@ def test_forgotten_users_leave_the_state(tmp_path: Path) -> None:
     config = config_of().build_features
     events = write_day(tmp_path / "events", [(1, 9, 0, 5), (2, 9, 0, 6), (3, 9, 0, 7)])
     posts = ImpressionFacts({day_of(0): write_posts(tmp_path / "posts", 0)})
-    state = State((), (events,), True, day_of(1), config, erased=(2, 9), known=posts)
+    state = State((), (events,), True, day_of(1), config, erased=(2, 9), facts=posts)
     assert np.concatenate([log.user_ids for log in state.logs()]).tolist() == [1, 3]

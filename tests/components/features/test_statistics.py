@@ -26,9 +26,9 @@ def test_histories_are_measured_as_one_would_by_hand() -> None:
     }
 
 
-def test_the_same_share_of_users_is_measured_wherever_they_come(three_days) -> None:
+def test_the_same_share_of_users_is_in_sample_wherever_they_come(three_days) -> None:
     user_ids = np.arange(1, 50_001)
-    measured = statistics._is_measured(user_ids, three_days.config)
+    measured = statistics._is_in_sample(user_ids, three_days.config)
     assert measured.mean() == pytest.approx(0.2, abs=0.01)
-    again = statistics._is_measured(user_ids[::-1], three_days.config)
+    again = statistics._is_in_sample(user_ids[::-1], three_days.config)
     assert (again[::-1] == measured).all()

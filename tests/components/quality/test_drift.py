@@ -62,7 +62,7 @@ def replayed(
         trained = number // trained_every * trained_every
         comparisons = []
         if trained:
-            reference = statistics.merged(days[max(0, trained - baseline.days) : trained])
+            reference = statistics.merge(days[max(0, trained - baseline.days) : trained])
             comparisons = drift.compare(reference, day, recorded[before], baseline)
         recorded.append(drift.recorded(comparisons))
         found.append(comparisons)
@@ -71,7 +71,7 @@ def replayed(
 
 def test_a_distance_is_that_of_all_earlier_days_together() -> None:
     days = world_days(1, 3)
-    reference = statistics.merged(days[:2])
+    reference = statistics.merge(days[:2])
     for each in drift.compare(reference, days[2], [], BASELINE):
         whole = histograms.merged(day[each.variable] for day in days[:2])
         both = histograms.aligned(whole, days[2][each.variable], num_bins=10)

@@ -1,6 +1,5 @@
 """Training reads the days it should, starts where it should, and survives a kill."""
 
-import datetime
 import json
 import logging
 import os
@@ -15,7 +14,6 @@ import pytest
 
 from components import contract
 from components.contract import ExitCode
-from components.features.partitions import days_before
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 DATA_STEPS = ("ingest_events", "validate_events", "build_features")
@@ -24,11 +22,6 @@ DATA_STEPS = ("ingest_events", "validate_events", "build_features")
 def _force_promotion(world, day: str) -> None:
     assert world.run("evaluate_models", day, force="promote", reason="a test") == 0
     assert world.run_day(day, ("export_corpus", "publish_release")) == [0, 0]
-
-
-def test_days_before_stop_at_the_first_day(three_days) -> None:
-    days = days_before(three_days.config, datetime.date(2026, 1, 3), 7)
-    assert [str(day) for day in days] == list(DAYS[:2])
 
 
 def test_training_never_reads_the_day_itself(three_days) -> None:
