@@ -57,7 +57,7 @@ def _write(context: Context, ingested: Artifact, held: Sequence[Holder]) -> Arti
         "baseline": config.baseline.model_dump(),
         **forgotten.recipe(config),
     }
-    past = day_statistics.past(context)
+    past = day_statistics.read_past_days(context)
     inputs: list[Any] = [ingested.ref, *(each.ref for each in held), *(each.ref for each in past)]
     if (repaired := repairs.path(config, str(day))) is not None:
         inputs.append(repairs.fingerprint(repaired))

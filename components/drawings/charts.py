@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# The salt fixes the ids that matplotlib draws at random; text stays text, to be found and copied.
 _STYLE: dict[Any, Any] = {"svg.hashsalt": "phoenix", "svg.fonttype": "none", "font.size": 9}
 _COLORS = {
     "candidate": "#1f6feb",
@@ -49,10 +50,10 @@ def model_bars(path: Path, panels: Mapping[str, Mapping[str, float | None]]) -> 
     figure = new_figure(2.6 * max(1, len(panels)), 2.6)
     for number, (title, values) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), number)
-        known = {name: value for name, value in values.items() if value is not None}
-        colors = [_COLORS.get(name, "#1f6feb") for name in known]
-        axes.bar(range(len(known)), list(known.values()), color=colors)
-        axes.set_xticks(range(len(known)), [name.replace("_", "\n") for name in known])
+        bars = {name: value for name, value in values.items() if value is not None}
+        colors = [_COLORS.get(name, "#1f6feb") for name in bars]
+        axes.bar(range(len(bars)), list(bars.values()), color=colors)
+        axes.set_xticks(range(len(bars)), [name.replace("_", "\n") for name in bars])
         axes.set_title(title)
     path.write_bytes(svg(figure))
 
@@ -66,13 +67,14 @@ def calibration(path: Path, curves: Mapping[str, tuple[Sequence[float], Sequence
     """
     figure = new_figure(3.6, 3.2)
     axes = figure.add_subplot()
-    points = [value for pair in curves.values() for part in pair for value in part if value > 0]
-    lowest = min(points, default=1e-3)
+    # A logarithmic axis has no place for 0, so bins without an action are left out.
+    rates = [value for pair in curves.values() for part in pair for value in part if value > 0]
+    lowest = min(rates, default=1e-3)
     axes.plot([lowest, 1], [lowest, 1], color="#c4c8ce", lw=1)
     for name, (predicted, observed) in curves.items():
-        kept = [(p, o) for p, o in zip(predicted, observed, strict=True) if p > 0 and o > 0]
-        if kept:
-            axes.plot(*zip(*kept, strict=True), marker="o", ms=3, lw=1, label=name)
+        points = [(p, o) for p, o in zip(predicted, observed, strict=True) if p > 0 and o > 0]
+        if points:
+            axes.plot(*zip(*points, strict=True), marker="o", ms=3, lw=1, label=name)
             axes.set_xscale("log")
             axes.set_yscale("log")
     axes.set_xlabel("predicted")
@@ -92,7 +94,7 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def svg(figure: "Figure") -> bytes:
-    """Returns a figure as SVG."""
+    """Returns a figure as SVG, without the date and with the same ids in every run."""
     import matplotlib as mpl
 
     content = io.BytesIO()

@@ -18,12 +18,12 @@ def over_time(days: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes | None:
 
     Args:
       days: Oldest first: the day, and by the name of a comparison its variable, measure, value
-        and limit, as `drift.recorded` returns them.
+        and limit, as `quality.drift.to_dict` returns them.
 
     Returns:
       The SVG, or None if no day was compared with anything.
     """
-    variables = sorted({each["variable"] for _, known in days for each in known.values()})
+    variables = sorted({each["variable"] for _, distances in days for each in distances.values()})
     if not variables:
         return None
     figure = charts.new_figure(1.0 + 1.65 * len(variables), 4.4)
@@ -31,7 +31,7 @@ def over_time(days: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes | None:
     for row, measure in enumerate(DISTANCES):
         for column, variable in enumerate(variables):
             axes = grid[row][column]
-            _curve(axes, [known.get(f"{variable}/{measure}") for _, known in days])
+            _draw_curve(axes, [distances.get(f"{variable}/{measure}") for _, distances in days])
             if row == 0:
                 axes.set_title(variable.replace("_", " "), fontsize=8)
             if column == 0:
@@ -41,27 +41,27 @@ def over_time(days: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes | None:
     return charts.svg(figure)
 
 
-def _curve(axes: "Axes", points: Sequence[Mapping[str, Any] | None]) -> None:
-    known = [(place, point) for place, point in enumerate(points) if point]
+def _draw_curve(axes: "Axes", distances: Sequence[Mapping[str, Any] | None]) -> None:
+    points = [(place, point) for place, point in enumerate(distances) if point]
     axes.plot(
-        [place for place, _ in known],
-        [point["value"] for _, point in known],
+        [place for place, _ in points],
+        [point["value"] for _, point in points],
         color=_LINE,
         lw=1.2,
         marker="o",
         ms=2,
     )
-    limited = [(place, point) for place, point in known if point["limit"] is not None]
+    limits = [(place, point) for place, point in points if point["limit"] is not None]
     axes.plot(
-        [place for place, _ in limited],
-        [point["limit"] for _, point in limited],
+        [place for place, _ in limits],
+        [point["limit"] for _, point in limits],
         color=_LIMIT,
         lw=1,
         ls="--",
         marker="_",
         ms=3,
     )
-    alarms = [(place, point) for place, point in limited if point["value"] > point["limit"]]
+    alarms = [(place, point) for place, point in limits if point["value"] > point["limit"]]
     axes.plot(
         [place for place, _ in alarms],
         [point["value"] for _, point in alarms],
@@ -71,9 +71,9 @@ def _curve(axes: "Axes", points: Sequence[Mapping[str, Any] | None]) -> None:
         ms=5,
     )
     # A limit that little history makes generous would flatten the curve that one wants to see.
-    highest = max((point["value"] for _, point in known), default=0.0)
-    lowest_limit = min((point["limit"] for _, point in limited), default=0.0)
+    highest = max((point["value"] for _, point in points), default=0.0)
+    lowest_limit = min((point["limit"] for _, point in limits), default=0.0)
     axes.set_ylim(0, 1.15 * max(highest, min(lowest_limit, 3 * highest)) or 1.0)
-    axes.set_xlim(-0.5, max(len(points) - 0.5, 0.5))
+    axes.set_xlim(-0.5, max(len(distances) - 0.5, 0.5))
     axes.tick_params(labelsize=6)
     axes.grid(alpha=0.25)

@@ -13,7 +13,7 @@ from typing import Any
 
 import jinja2
 
-from components.quality.day_checks import DayChecks, described
+from components.quality.day_checks import DayChecks, description
 from components.rows.quarantine import RuleReport
 from components.store.artifacts import Store
 
@@ -100,5 +100,5 @@ def _template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters["words"] = lambda name: name.replace("_", " ").replace("/", ": ")
-    environment.globals |= {"described": described, "classes": _CLASSES}
+    environment.globals |= {"described": description, "classes": _CLASSES}
     return environment.get_template(name)

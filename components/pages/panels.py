@@ -94,7 +94,7 @@ def data(facts: DayFacts) -> Panel | None:
         "expectations": results,
         "num_met": sum(result["success"] for result in results),
         "failures": [
-            {"severity": result["severity"], "text": day_checks.described(result)}
+            {"severity": result["severity"], "text": day_checks.description(result)}
             for result in results
             if not result["success"]
         ][:_NUM_PLACES],

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from components.drawings import drift as drift_drawings
-from components.features import statistics
+from components.features import statistics as feature_statistics
 from components.quality import day_statistics, drift, suites, usual_day
 from components.quality.day_statistics import DayStatistics, PastDay
 from components.settings.config import Config
@@ -24,13 +24,13 @@ DRAWING_FILE = "drift.svg"  # of validate_events
 
 @dataclass(frozen=True)
 class DayChecks:
-    """What was found."""
+    """The results of the checks of one day, and the statistics that it leaves to later days."""
 
     results: Sequence[Mapping[str, Any]]  # of all expectations, the worst first
     sections: Sequence[str]  # of the rows, for Data Docs
     not_judged: Sequence[str]  # numbers for which there is too little history
-    measured: DayStatistics
-    distances: Mapping[str, Any]  # see `drift.recorded`
+    statistics: DayStatistics
+    distances: Mapping[str, Any]  # see `drift.to_dict`
     drawing: bytes | None  # SVG of the distances over the days
 
     @property
@@ -41,7 +41,7 @@ class DayChecks:
     def reasons(self) -> list[str]:
         """Returns a sentence for each critical expectation that does not hold."""
         return [
-            f"the critical expectation {described(result)} fails"
+            f"the critical expectation {description(result)} fails"
             for result in self.failed
             if result["severity"] == "critical"
         ]
@@ -51,29 +51,29 @@ class DayChecks:
         text = json.dumps(list(self.results), indent=1, sort_keys=True)
         (folder / data_files.EXPECTATIONS_FILE).write_text(text, encoding="utf-8")
         path = folder / day_statistics.STATISTICS_FILE
-        day_statistics.write(path, self.measured, self.distances)
+        day_statistics.write(path, self.statistics, self.distances)
         if self.drawing is not None:
             (folder / DRAWING_FILE).write_bytes(self.drawing)
 
     def facts(self) -> dict[str, Any]:
-        """Returns what the manifest says of the checks."""
+        """Returns what the manifest says of the checks: counts and sentences, no value of a row."""
         return {
             "expectations": {
                 "checked": len(self.results),
                 "failed": [
-                    f"{result['kind']}: {described(result)} ({result['severity']})"
+                    f"{result['kind']}: {description(result)} ({result['severity']})"
                     for result in self.failed
                 ],
                 "not_judged": list(self.not_judged),
             },
-            "statistics": dict(self.measured.summary),
+            "statistics": dict(self.statistics.summary),
         }
 
 
 def check(
     accepted: pa.Table,
-    known: pa.Table | None,
-    past: Sequence[PastDay],
+    earlier_posts: pa.Table | None,
+    past_days: Sequence[PastDay],
     config: Config,
     day: datetime.date,
 ) -> DayChecks:
@@ -81,58 +81,68 @@ def check(
 
     Args:
       accepted: Rows in the schema `EVENTS`.
-      known: The posts known by the end of the day before; None if there was none.
-      past: The days before, oldest first.
+      earlier_posts: The posts known by the end of the day before; None if there was none.
+      past_days: The days before, oldest first.
       config: Limits, severities and the engine.
       day: The UTC day.
 
     Raises:
       BadConfigurationError: If the engine is not there.
     """
-    engine, severities = config.engine, config.validate_events.severities.model_dump()
-    measured = day_statistics.measure(accepted, known, config, day)
+    severities = config.validate_events.severities.model_dump()
+    statistics = day_statistics.measure(accepted, earlier_posts, config, day)
     comparisons = []
-    if past:
-        reference = statistics.merge([each.histograms for each in past])
-        history = [each.distances for each in past]
-        comparisons = drift.compare(reference, measured.histograms, history, config.baseline)
+    if past_days:
+        reference = feature_statistics.merge([each.histograms for each in past_days])
+        history = [each.distances for each in past_days]
+        comparisons = drift.compare(reference, statistics.histograms, history, config.baseline)
+    of_day, values = usual_day.expectations(statistics, past_days, comparisons, config.baseline)
+    # Nothing can be expected of the columns of no rows; their number is a metric of the day.
+    of_rows = _row_expectations(config, day) if len(accepted) else []
     results, sections = [], []
-    wanted = with_severities(_of_rows(config, day), severities) if len(accepted) else []
-    if wanted:
-        rows = suites.check(accepted, wanted, name="events", day=str(day), engine=engine)
-        results, sections = rows.results, rows.sections()
-    wanted, values = usual_day.expectations(measured, past, comparisons, config.baseline)
-    wanted = with_severities(wanted, severities)
-    if wanted:
+    if expected_of_rows := with_severities(of_rows, severities):
+        suite = suites.check(
+            accepted, expected_of_rows, name="events", day=str(day), engine=config.engine
+        )
+        results, sections = suite.results, suite.sections()
+    if expected_of_day := with_severities(of_day, severities):
         numbers = pa.table({name: [float(value)] for name, value in values.items()})
-        of_day = suites.check(numbers, wanted, name="day", day=str(day), engine=engine)
-        results = sorted([*results, *of_day.results], key=suites.order)
-    distances = drift.recorded(comparisons)
-    curves = [(each.ref.partition, each.distances) for each in past] + [(str(day), distances)]
+        suite = suites.check(
+            numbers, expected_of_day, name="day", day=str(day), engine=config.engine
+        )
+        results = sorted([*results, *suite.results], key=suites.order)
+    distances = drift.to_dict(comparisons)
+    curves = [(each.ref.partition, each.distances) for each in past_days]
     return DayChecks(
         results=results,
         sections=sections,
-        not_judged=sorted(measured.metrics.keys() - values.keys()),
-        measured=measured,
+        not_judged=sorted(statistics.metrics.keys() - values.keys()),
+        statistics=statistics,
         distances=distances,
-        drawing=drift_drawings.over_time(curves),
+        drawing=drift_drawings.over_time([*curves, (str(day), distances)]),
     )
 
 
-def described(result: Mapping[str, Any]) -> str:
-    """Returns what a result is about, in words and without any value of a row."""
+def description(result: Mapping[str, Any]) -> str:
+    """Returns the expectation of a result in words, without any value of a row.
+
+    >>> limits = {"min_value": 10, "max_value": 20}
+    >>> result = {"expectation": "ExpectColumnMaxToBeBetween", "column": "volume", "kind": "volume"}
+    >>> description({**result, "arguments": limits, "observed_value": 7.0})
+    'volume: expected 10 to 20, got 7'
+    """
     name = f"{result['expectation']} of {result['column'] or 'the table'}"
     if result["kind"] == "contract" or "observed_value" not in result:
         return name
     limits = result["arguments"]
     low, high = limits.get("min_value"), limits.get("max_value")
-    wanted = f"at most {high:g}" if low is None else f"at least {low:g}"
+    span = f"at most {high:g}" if low is None else f"at least {low:g}"
     if low is not None and high is not None:
-        wanted = f"{low:g} to {high:g}"
-    return f"{result['column']}: expected {wanted}, got {result['observed_value']:g}"
+        span = f"{low:g} to {high:g}"
+    return f"{result['column']}: expected {span}, got {result['observed_value']:g}"
 
 
-def _of_rows(config: Config, day: datetime.date) -> list[Expectation]:
+def _row_expectations(config: Config, day: datetime.date) -> list[Expectation]:
     limits, start = config.validate_events, midnight_ms(day)
     num_actions = len(config.actions)
     table = EVENTS.bounded(
@@ -142,5 +152,7 @@ def _of_rows(config: Config, day: datetime.date) -> list[Expectation]:
         actions=(0, 2**num_actions - 1) if num_actions < 64 else (None, None),
         dwell_seconds=(0.0, limits.max_dwell_seconds),
     )
-    wanted = expectations(table, min_rows=limits.min_accepted_rows)
-    return [*wanted, pair_in_order("shown_at", "ingested_at")]
+    return [
+        *expectations(table, min_rows=limits.min_accepted_rows),
+        pair_in_order("shown_at", "ingested_at"),
+    ]

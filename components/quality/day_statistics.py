@@ -1,11 +1,8 @@
-"""What is measured of the accepted rows of a day: numbers, and histograms that add up over days.
+"""Statistics of the accepted rows of a day: numbers, and histograms that add up over days.
 
 Later days read both from the artifact of the day, which is all that they ever know of it: what a
 day is compared with was known before it.
 """
-
-# pyright: reportAttributeAccessIssue=false
-# (pyarrow.compute makes its functions when it is imported)
 
 import datetime
 import json
@@ -16,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from components import contract
 from components.errors import BadDataError
 from components.run.context import Context
 from components.settings.config import Config
@@ -35,7 +32,7 @@ _MINUTE_MS = 60_000
 
 @dataclass(frozen=True)
 class DayStatistics:
-    """What was measured of one day."""
+    """The statistics of one day."""
 
     summary: Mapping[str, Any]  # for people: counts, rates, hours
     metrics: Mapping[str, float]  # by `kind` or `kind/detail`; kinds as in `severities`
@@ -44,7 +41,7 @@ class DayStatistics:
 
 @dataclass(frozen=True)
 class PastDay:
-    """What is known of an earlier day."""
+    """The statistics of an earlier day, as its artifact keeps them."""
 
     ref: Ref  # of its validate_events
     metrics: Mapping[str, float]
@@ -53,36 +50,36 @@ class PastDay:
 
 
 def measure(
-    accepted: pa.Table, known: pa.Table | None, config: Config, day: datetime.date
+    accepted: pa.Table, earlier_posts: pa.Table | None, config: Config, day: datetime.date
 ) -> DayStatistics:
     """Measures a day, in one pass over each column.
 
     Args:
       accepted: Rows in the schema `EVENTS`.
-      known: The posts known by the end of the day before; None if there was none.
+      earlier_posts: The posts known by the end of the day before; None if there was none.
       config: The actions.
       day: The UTC day.
     """
     if not len(accepted):
-        return _nothing(config)
+        return _empty_statistics(config)
     users = accepted.group_by("user_id").aggregate([([], "count_all")])
     posts = accepted.group_by("post_id").aggregate(
         [([], "count_all"), ("author_id", "min"), ("author_id", "max")]
     )
     shown_at = accepted["shown_at"].cast(pa.int64()).to_numpy()
-    waited = accepted["ingested_at"].cast(pa.int64()).to_numpy() - shown_at  # [L] ms
+    delays = accepted["ingested_at"].cast(pa.int64()).to_numpy() - shown_at  # [L] ms
     start = midnight_ms(day)
     hours = np.bincount((shown_at - start) // (60 * _MINUTE_MS), minlength=24)
     dwell = accepted["dwell_seconds"].to_numpy()
-    surfaces = _counted(accepted["surface"])
-    actions = _actions(accepted["actions"].to_numpy(), config.action_names)
+    surfaces = _count_values(accepted["surface"])
+    actions = _count_actions(accepted["actions"].to_numpy(), config.action_names)
     count = len(accepted)
     rates = {name: actions[name] / count for name in config.action_names}
     summary = {
         "rows": count,
         "users": len(users),
         "posts": len(posts),
-        "authors": pc.count_distinct(posts["author_id_min"]).as_py(),
+        "authors": len(posts["author_id_min"].unique()),
         "action_rates": {name: round(rate, 6) for name, rate in rates.items()},
         "surfaces": surfaces,
         "hours": hours.tolist(),
@@ -95,24 +92,25 @@ def measure(
         **{f"action_rates/{name}": rate for name, rate in rates.items()},
         **{f"surfaces/{name}": number / count for name, number in surfaces.items()},
         "freshness/quiet_minutes": (start + DAY_MS - 1 - int(shown_at.max())) / _MINUTE_MS,
-        "freshness/delay_minutes": max(0.0, float(waited.mean()) / _MINUTE_MS),
-        **_about_posts(posts, known),
+        "freshness/delay_minutes": max(0.0, float(delays.mean()) / _MINUTE_MS),
+        **_post_metrics(posts, earlier_posts),
     }
     return DayStatistics(
         summary,
+        # Nine digits are more than any limit needs, and leave out the noise of float sums.
         {name: float(f"{value:.9g}") for name, value in metrics.items()},
         {
             "action": histograms.of_categories(actions),
             "surface": histograms.of_categories(surfaces),
             "hour": histograms.of_categories({f"{h:02d}": int(n) for h, n in enumerate(hours)}),
             "dwell_seconds": histograms.of_numbers(dwell),
-            "delay_seconds": histograms.of_numbers(waited / 1_000),
+            "delay_seconds": histograms.of_numbers(delays / 1_000),
             "rows_per_user": histograms.of_numbers(users["count_all"].to_numpy()),
         },
     )
 
 
-def _nothing(config: Config) -> DayStatistics:
+def _empty_statistics(config: Config) -> DayStatistics:
     """Returns the statistics of a day without accepted rows."""
     summary = {
         **dict.fromkeys(("rows", "users", "posts", "authors"), 0),
@@ -124,24 +122,24 @@ def _nothing(config: Config) -> DayStatistics:
     return DayStatistics(summary, dict.fromkeys(("volume", "users", "posts"), 0.0), {})
 
 
-def write(path: Path, measured: DayStatistics, distances: Mapping[str, Any]) -> None:
-    """Writes what later days will read.
+def write(path: Path, statistics: DayStatistics, distances: Mapping[str, Any]) -> None:
+    """Writes the statistics of a day for later days.
 
     Args:
       path: The file.
-      measured: Of the day.
-      distances: How far the day is from the days before it; see `drift`.
+      statistics: Of the day.
+      distances: Of the day from the days before it, as `drift.to_dict` returns them.
     """
     content = {
-        "metrics": measured.metrics,
-        "histograms": {name: each.to_dict() for name, each in measured.histograms.items()},
+        "metrics": statistics.metrics,
+        "histograms": {name: each.to_dict() for name, each in statistics.histograms.items()},
         "distances": distances,
     }
     path.write_text(json.dumps(content, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def past(context: Context) -> list[PastDay]:
-    """Returns what is known of the days before, oldest first, as far as a baseline reaches.
+def read_past_days(context: Context) -> list[PastDay]:
+    """Reads the statistics of the days before, oldest first, as far as a baseline reaches.
 
     A day without an artifact, or without any accepted row, is left out.
 
@@ -150,13 +148,14 @@ def past(context: Context) -> list[PastDay]:
     """
     reach = range(context.config.baseline.days, 0, -1)
     days = [context.day - datetime.timedelta(days=back) for back in reach]
-    refs = [context.head("validate_events", day) for day in days if day >= context.config.first_day]
-    found = [read(context.store, ref) for ref in refs if ref is not None]
-    return [each for each in found if each.histograms]
+    kind, first_day = contract.VALIDATE_EVENTS.name, context.config.first_day
+    refs = [context.head(kind, day) for day in days if day >= first_day]
+    past_days = [read(context.store, ref) for ref in refs if ref is not None]
+    return [day for day in past_days if day.histograms]
 
 
 def read(store: Store, ref: Ref) -> PastDay:
-    """Reads what was measured of one day.
+    """Reads the statistics of one day.
 
     Raises:
       BadDataError: If the file is missing or damaged.
@@ -188,14 +187,15 @@ def known_posts(context: Context, past_days: Sequence[PastDay]) -> pa.Table | No
     return pq.read_table(path, columns=["post_id", "author_id"])
 
 
-def _about_posts(posts: pa.Table, known: pa.Table | None) -> dict[str, float]:
+def _post_metrics(posts: pa.Table, earlier_posts: pa.Table | None) -> dict[str, float]:
     """Returns the share of rows of posts that are new, and the number of posts with two authors."""
     lowest, highest = posts["author_id_min"].to_numpy(), posts["author_id_max"].to_numpy()
     is_changed = lowest != highest
-    if known is None:
+    if earlier_posts is None:
         return {"author_stable/changed_posts": int(is_changed.sum())}
     ids, counts = posts["post_id"].to_numpy(), posts["count_all"].to_numpy()
-    known_ids, known_authors = known["post_id"].to_numpy(), known["author_id"].to_numpy()
+    known_ids = earlier_posts["post_id"].to_numpy()
+    known_authors = earlier_posts["author_id"].to_numpy()
     # A new post has no earlier author that it could differ from.
     is_known = sorted_ids.find(known_ids, ids).is_there
     is_changed |= is_known & (
@@ -207,7 +207,7 @@ def _about_posts(posts: pa.Table, known: pa.Table | None) -> dict[str, float]:
     }
 
 
-def _actions(bits: np.ndarray, names: Sequence[str]) -> dict[str, int]:
+def _count_actions(bits: np.ndarray, names: Sequence[str]) -> dict[str, int]:
     """Returns how many rows have each action, and how many have none."""
     counts = {
         name: int(np.count_nonzero(bits & np.uint64(1 << number)))
@@ -216,6 +216,7 @@ def _actions(bits: np.ndarray, names: Sequence[str]) -> dict[str, int]:
     return counts | {NO_ACTION: int(len(bits) - np.count_nonzero(bits))}
 
 
-def _counted(column: pa.ChunkedArray) -> dict[str, int]:
-    counts = {str(each["values"]): each["counts"] for each in pc.value_counts(column).to_pylist()}
+def _count_values(column: pa.ChunkedArray) -> dict[str, int]:
+    """Returns how many rows have each number, in the order of the numbers."""
+    counts = {str(each["values"]): each["counts"] for each in column.value_counts().to_pylist()}
     return dict(sorted(counts.items(), key=lambda pair: int(pair[0])))

@@ -1,4 +1,4 @@
-"""How far the distributions of a day are from others, and from where on somebody should be told.
+"""Distances of the distributions of a day from others, and the limits above which they alarm.
 
 The limits are calibrated on history: the distance of a day is compared with the distances that
 earlier days had, each measured on its day and kept in its artifact. A floor keeps changes that are
@@ -45,31 +45,40 @@ def compare(
     Args:
       reference: What is usual, by variable.
       current: The day, by variable.
-      history: What `recorded` returned for earlier days.
+      history: Of earlier days, oldest first: what `to_dict` returned.
       baseline: Floors, bins and the share of false alarms.
+
+    Returns:
+      The comparisons, by variable and measure in alphabetical order of the variables; those of a
+      variable without values on one side are left out.
     """
     floors = {
         "psi": baseline.min_psi,
         "jensen_shannon": baseline.min_jensen_shannon,
         "l_infinity": baseline.min_l_infinity,
     }
-    found = []
+    comparisons = []
     for variable in sorted(reference.keys() & current.keys()):
-        before, now = reference[variable], current[variable]
-        if not before.total or not now.total:
+        pair = reference[variable], current[variable]
+        if not all(histogram.total for histogram in pair):
             continue
-        both = histograms.aligned(before, now, num_bins=baseline.num_bins)
+        bins = histograms.aligned(*pair, num_bins=baseline.num_bins)
         for measure, distance in DISTANCES.items():
             name = f"{variable}/{measure}"
             earlier = [day[name]["value"] for day in history if name in day]
-            value = float(f"{distance(both.reference, both.current):.6g}")
+            # Rounded here, so that what is judged is what later days read.
+            value = float(f"{distance(bins.reference, bins.current):.6g}")
             limit = _limit(earlier, floors[measure], baseline)
-            found.append(Comparison(variable, measure, value, limit))
-    return found
+            comparisons.append(Comparison(variable, measure, value, limit))
+    return comparisons
 
 
-def recorded(comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    """Returns what is kept of comparisons for later days, by name."""
+def to_dict(comparisons: Sequence[Comparison]) -> dict[str, Any]:
+    """Returns comparisons as JSON-able values by name, as days keep them for later ones.
+
+    >>> to_dict([Comparison("surface", "psi", 0.01, None)])["surface/psi"]["value"]
+    0.01
+    """
     return {each.name: asdict(each) for each in comparisons}
 
 

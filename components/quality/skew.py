@@ -1,4 +1,4 @@
-"""Is what the live model sees what it was trained on?
+"""The distance between what the live model sees and what it was trained on.
 
 Two comparisons, each with limits that its own past calibrates: the events of the day against those
 of the days on which the released models were trained, and the features from which the feeds were
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components import contract
 from components.drawings import drift as drift_drawings
 from components.features import statistics
 from components.quality import day_statistics, drift
@@ -25,44 +26,44 @@ from phoenix.data.histograms import Histogram
 
 SKEW_FILE = "skew.json"  # of publish_feeds
 KINDS = ("training_drift", "serving_skew")  # the severity of each is a setting of publish_feeds
-_TRAININGS = ("train_retrieval", "train_ranker")
+_TRAININGS = (contract.TRAIN_RETRIEVAL.name, contract.TRAIN_RANKER.name)
 
 Histograms = Mapping[str, Histogram]
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Everything that is compared."""
+    """Everything that is compared, read from the artifacts."""
 
     day: datetime.date
     config: Config
     trained_on: Sequence[Ref]  # features, oldest first; none if no released model was trained
-    past: Sequence[tuple[Ref, Mapping[str, Any]]]  # publish_feeds and its skew file, oldest first
+    earlier: Sequence[tuple[Ref, Mapping[str, Any]]]  # publish_feeds and skew file, oldest first
     pairs: Mapping[str, tuple[Histograms, Histograms]]  # kind -> of the training, of the day
 
     @property
     def refs(self) -> list[Ref]:
-        """What was read beside the release and the shards."""
-        return [*self.trained_on, *(ref for ref, _ in self.past)]
+        """The artifacts that were read beside the release and the shards."""
+        return [*self.trained_on, *(ref for ref, _ in self.earlier)]
 
     def compare(self) -> "Skew":
         """Measures all distances."""
-        found = {
+        comparisons = {
             kind: drift.compare(
-                *pair, [day.get(kind, {}) for _, day in self.past], self.config.baseline
+                *pair, [day.get(kind, {}) for _, day in self.earlier], self.config.baseline
             )
             for kind, pair in self.pairs.items()
         }
-        recorded = {kind: drift.recorded(each) for kind, each in found.items()}
-        days = [(ref.partition, day) for ref, day in self.past] + [(str(self.day), recorded)]
-        drawn = {
+        distances = {kind: drift.to_dict(each) for kind, each in comparisons.items()}
+        days = [(ref.partition, day) for ref, day in self.earlier] + [(str(self.day), distances)]
+        drawings = {
             kind: drift_drawings.over_time([(name, day.get(kind, {})) for name, day in days])
             for kind in KINDS
         }
         return Skew(
-            found=found,
-            recorded=recorded,
-            drawings={kind: each for kind, each in drawn.items() if each is not None},
+            comparisons=comparisons,
+            distances=distances,
+            drawings={kind: each for kind, each in drawings.items() if each is not None},
             trained_on=[ref.partition for ref in self.trained_on],
             section=self.config.publish_feeds,
         )
@@ -70,11 +71,11 @@ class Watch:
 
 @dataclass(frozen=True)
 class Skew:
-    """What was found."""
+    """The distances of one day, by kind."""
 
-    found: Mapping[str, Sequence[Comparison]]
-    recorded: Mapping[str, Any]
-    drawings: Mapping[str, bytes]
+    comparisons: Mapping[str, Sequence[Comparison]]
+    distances: Mapping[str, Any]  # the comparisons as later days read them
+    drawings: Mapping[str, bytes]  # SVG
     trained_on: Sequence[str]  # days
     section: PublishFeedsConfig
 
@@ -82,10 +83,10 @@ class Skew:
         """Returns the distances above their limits, with the severity that the kind has."""
         return [
             {"kind": kind, "name": each.name, "value": each.value, "limit": each.limit}
-            | {"severity": getattr(self.section, kind)}
-            for kind, comparisons in self.found.items()
+            | {"severity": self._severity(kind)}
+            for kind, comparisons in self.comparisons.items()
             for each in comparisons
-            if each.is_alarm and getattr(self.section, kind) != "ignore"
+            if each.is_alarm and self._severity(kind) != "ignore"
         ]
 
     def breaches(self) -> list[str]:
@@ -99,57 +100,59 @@ class Skew:
 
     def save(self, folder: Path) -> None:
         """Writes the distances and their drawings."""
-        text = json.dumps(self.recorded, sort_keys=True, indent=1)
+        text = json.dumps(self.distances, sort_keys=True, indent=1)
         (folder / SKEW_FILE).write_text(text + "\n", encoding="utf-8")
         for kind, drawing in self.drawings.items():
             (folder / f"{kind}.svg").write_bytes(drawing)
 
     def facts(self) -> dict[str, Any]:
         """Returns what the manifest says."""
-        compared = sum(len(each) for each in self.found.values())
-        judged = sum(
-            each.limit is not None for comparisons in self.found.values() for each in comparisons
-        )
+        comparisons = [each for part in self.comparisons.values() for each in part]
         return {
             "trained_on": list(self.trained_on),
-            "compared": compared,
-            "judged": judged,
+            "compared": len(comparisons),
+            "judged": sum(each.limit is not None for each in comparisons),
             "alarms": self.alarms(),
         }
 
+    def _severity(self, kind: str) -> str:
+        severities = {
+            "training_drift": self.section.training_drift,
+            "serving_skew": self.section.serving_skew,
+        }
+        return severities[kind]
+
 
 def watch(context: Context, release: Artifact, shards: Sequence[Artifact]) -> Watch:
-    """Collects what is compared, and nothing of a later day.
+    """Collects both sides of every comparison, and nothing of a later day.
 
     Args:
       context: The run of publish_feeds.
-      release: From which the feeds were made.
-      shards: Of materialize_feeds.
+      release: The release from which the feeds were made.
+      shards: The artifacts of materialize_feeds.
 
     Raises:
-      BadDataError: If something that it is made of is missing or damaged.
+      BadDataError: If an artifact that is read is missing or damaged.
     """
     store, day, config = context.store, context.day, context.config
     trained_on = training_features(store, release.ref, config)
-    past = []
+    earlier = []
     for back in range(config.baseline.days, 0, -1):
-        ref = context.head("publish_feeds", day - datetime.timedelta(days=back))
+        ref = context.head(contract.PUBLISH_FEEDS.name, day - datetime.timedelta(days=back))
         if ref is not None and SKEW_FILE in store.manifest(ref)["files"]:
-            past.append((ref, json.loads(store.read_file(ref, SKEW_FILE).read_bytes())))
+            earlier.append((ref, json.loads(store.read_file(ref, SKEW_FILE).read_bytes())))
     pairs = {}
     if trained_on:
-        accepted = [_accepted_of(store, ref) for ref in trained_on]
-        seen = [day_statistics.read(store, ref).histograms for ref in accepted]
-        today = day_statistics.read(store, context.read("validate_events", day).ref).histograms
-        pairs["training_drift"] = (statistics.merge(seen), today)
+        training_days = [day_statistics.read(store, _accepted_of(store, r)) for r in trained_on]
+        today = day_statistics.read(store, context.read(contract.VALIDATE_EVENTS.name, day).ref)
+        usual = statistics.merge([each.histograms for each in training_days])
+        pairs["training_drift"] = (usual, today.histograms)
         name = statistics.FEATURES_FILE
-        learned = [statistics.read(store.read_file(ref, name)) for ref in trained_on]
-        served = [statistics.read(shard.path(name)) for shard in shards]
         pairs["serving_skew"] = (
-            statistics.merge(learned),
-            statistics.merge(served),
+            statistics.merge([statistics.read(store.read_file(ref, name)) for ref in trained_on]),
+            statistics.merge([statistics.read(shard.path(name)) for shard in shards]),
         )
-    return Watch(day, config, trained_on, past, pairs)
+    return Watch(day, config, trained_on, earlier, pairs)
 
 
 def training_features(store: Store, release: Ref, config: Config) -> list[Ref]:
@@ -160,29 +163,32 @@ def training_features(store: Store, release: Ref, config: Config) -> list[Ref]:
     A release works without what it was made of, so what was removed since is left out.
     """
     reach = max(config.train_retrieval.window_days, config.train_ranker.window_days)
-    found: dict[str, Ref] = {}
-    waiting, known = [release], {release}
-    while waiting:
-        ref = waiting.pop()
+    features_by_day: dict[str, Ref] = {}
+    queue, visited = [release], {release}
+    while queue:
+        ref = queue.pop()
+        # Inputs without a kind are files of a source, not artifacts.
         inputs = [each for each in store.manifest(ref)["recipe"]["inputs"] if "kind" in each]
-        for made_of in (Ref(**each) for each in inputs):
-            if made_of in known or not store.holds(made_of):
+        for input_ref in (Ref(**each) for each in inputs):
+            if input_ref in visited or not store.holds(input_ref):
                 continue
-            if made_of.kind == "build_features" and ref.kind in _TRAININGS:
-                if store.holds(_accepted_of(store, made_of)):
-                    found[made_of.partition] = made_of
-            elif made_of.kind in (*_TRAININGS, "publish_release"):
-                known.add(made_of)
-                waiting.append(made_of)
-    return [found[day] for day in sorted(found)[-reach:]]
+            if input_ref.kind == contract.BUILD_FEATURES.name and ref.kind in _TRAININGS:
+                if store.holds(_accepted_of(store, input_ref)):
+                    features_by_day[input_ref.partition] = input_ref
+            elif input_ref.kind in (*_TRAININGS, contract.PUBLISH_RELEASE.name):
+                visited.add(input_ref)
+                queue.append(input_ref)
+    return [features_by_day[day] for day in sorted(features_by_day)[-reach:]]
 
 
 def _accepted_of(store: Store, features: Ref) -> Ref:
-    """Returns the accepted events of the day of which features are."""
+    """Returns the accepted events from which the features of a day were built."""
     inputs = store.manifest(features)["recipe"]["inputs"]
-    of_day = [
+    events_of_day = [
         each
         for each in inputs
-        if each.get("kind") == "validate_events" and each["partition"] == features.partition
+        if each.get("kind") == contract.VALIDATE_EVENTS.name
+        and each["partition"] == features.partition
     ]
-    return Ref(**of_day[-1])
+    # A replayed state reads the events of earlier days first; those of the day come last.
+    return Ref(**events_of_day[-1])

@@ -25,8 +25,8 @@ _SUCCESS_KEYS = ("element_count", "unexpected_count", "missing_count", "observed
 _SEVERITIES = ("critical", "warning", "info")
 
 
-class Checked(NamedTuple):
-    """What came of the expectations of a table."""
+class SuiteResult(NamedTuple):
+    """The results of the expectations of a table."""
 
     results: list[dict[str, Any]]  # worst first; arguments, severity, success, counts, no clock
     validation: "ExpectationSuiteValidationResult"  # without any value of a row
@@ -52,7 +52,7 @@ def check(
     name: str,
     day: str,
     engine: EngineConfig,
-) -> Checked:
+) -> SuiteResult:
     """Holds a table against its expectations.
 
     Args:
@@ -104,11 +104,11 @@ def check(
         _refuse_exception(one)
         # Examples of wrong values are personal data; their place is the quarantine.
         one.result.pop("partial_unexpected_list", None)
-    return Checked(sorted((_plain(one) for one in result.results), key=order), result)
+    return SuiteResult(sorted((_plain_result(one) for one in result.results), key=order), result)
 
 
 def order(result: dict[str, Any]) -> tuple[bool, int, str, str]:
-    """Sorts results, the worst first."""
+    """Returns the key by which results are sorted, the worst first."""
     severity = _SEVERITIES.index(result["severity"])
     return (result["success"], severity, result["column"] or "", result["expectation"])
 
@@ -131,20 +131,20 @@ def _comparable(table: pa.Table) -> pa.Table:
 
 
 def _refuse_exception(result: "ExpectationValidationResult") -> None:
-    found: Any = result.exception_info or {}
+    information: Any = result.exception_info or {}
     # Either the exception itself, or one for each metric that it kept from being computed.
-    for one in [found] if "raised_exception" in found else found.values():
+    is_single = "raised_exception" in information
+    for one in [information] if is_single else information.values():
         if one["raised_exception"]:
             what = result.to_json_dict()["expectation_config"]
             raise RuntimeError(f"{what} could not be checked: {one['exception_message']}")
 
 
-def _plain(result: "ExpectationValidationResult") -> dict[str, Any]:
-    outcome: Any = result.to_json_dict()
-    config = outcome["expectation_config"]
+def _plain_result(result: "ExpectationValidationResult") -> dict[str, Any]:
+    content: Any = result.to_json_dict()
+    config, outcome = content["expectation_config"], content["result"]
     kwargs = dict(config["kwargs"])
-    kwargs.pop("batch_id", None)
-    found = outcome["result"]
+    kwargs.pop("batch_id", None)  # names our data source, not the expectation
     return {
         "expectation": config["type"],
         "kind": config["meta"]["kind"],
@@ -152,5 +152,5 @@ def _plain(result: "ExpectationValidationResult") -> dict[str, Any]:
         "arguments": kwargs,
         "severity": config["severity"],
         "success": bool(result.success),
-        **{key: found[key] for key in _SUCCESS_KEYS if key in found},
+        **{key: outcome[key] for key in _SUCCESS_KEYS if key in outcome},
     }

@@ -1,7 +1,7 @@
-"""What a day is expected to be like, told from the days before it."""
+"""Expectations of the numbers of a day, from those of the days before it."""
 
-import statistics
 from collections.abc import Mapping, Sequence
+from statistics import median
 
 from components.quality.day_statistics import DayStatistics, PastDay
 from components.quality.drift import Comparison
@@ -15,51 +15,56 @@ _FIXED = {"author_stable/changed_posts": (None, 0.0)}  # what holds without any 
 
 
 def expectations(
-    measured: DayStatistics,
-    past: Sequence[PastDay],
-    drift: Sequence[Comparison],
+    statistics: DayStatistics,
+    past_days: Sequence[PastDay],
+    comparisons: Sequence[Comparison],
     baseline: BaselineConfig,
 ) -> tuple[list[Expectation], dict[str, float]]:
-    """Returns what is expected of the numbers of a day, and those numbers.
+    """Returns the expectations of the numbers of a day, and those numbers.
 
     Every number lies between limits that follow from the days before. With fewer than
     `baseline.min_days` of them nothing is expected of it but what holds without any history.
 
     Args:
-      measured: Of the day.
-      past: Of the days before, oldest first.
-      drift: The distances of the day to them.
+      statistics: Of the day.
+      past_days: The days before, oldest first.
+      comparisons: The distances of the day to them.
       baseline: How much may change.
 
     Returns:
       The expectations, and the value of every metric that they are about.
     """
-    wanted, values = [], {}
-    for name, value in _with_absent(measured.metrics, past).items():
+    day_expectations, values = [], {}
+    for name, value in _with_absent_categories(statistics.metrics, past_days).items():
         kind = name.partition("/")[0]
-        limits = _FIXED.get(name) or _limits(kind, _history(name, past), baseline)
+        limits = _FIXED.get(name) or _limits(kind, _history(name, past_days), baseline)
         if limits is not None:
             values[name] = value
-            wanted.append(measured_between(name, *limits, kind=kind))
-    for each in drift:
-        if each.limit is not None:
-            name = f"drift/{each.name}"
-            values[name] = each.value
-            wanted.append(measured_between(name, None, each.limit, kind="drift"))
-    return wanted, values
+            day_expectations.append(measured_between(name, *limits, kind=kind))
+    for comparison in comparisons:
+        if comparison.limit is not None:
+            name = f"drift/{comparison.name}"
+            values[name] = comparison.value
+            day_expectations.append(measured_between(name, None, comparison.limit, kind="drift"))
+    return day_expectations, values
 
 
-def _with_absent(metrics: Mapping[str, float], past: Sequence[PastDay]) -> dict[str, float]:
-    """Returns the metrics, and 0 for a surface or an action that only earlier days had."""
-    before = {name for day in past for name in day.metrics if name.partition("/")[1]}
-    absent = {name for name in before - metrics.keys() if name.partition("/")[0] in _SHARES}
+def _with_absent_categories(
+    metrics: Mapping[str, float], past_days: Sequence[PastDay]
+) -> dict[str, float]:
+    """Returns the metrics, and 0 for a surface or an action that only earlier days had.
+
+    Without it, a surface that disappears would not be missed.
+    """
+    earlier_names = {name for day in past_days for name in day.metrics if "/" in name}
+    absent = {name for name in earlier_names - metrics.keys() if name.partition("/")[0] in _SHARES}
     return {**metrics, **dict.fromkeys(sorted(absent), 0.0)}
 
 
-def _history(name: str, past: Sequence[PastDay]) -> list[float]:
+def _history(name: str, past_days: Sequence[PastDay]) -> list[float]:
     """Returns the earlier values; a share of what did not occur was 0."""
     is_part = name.partition("/")[0] in _SHARES and "/" in name
-    values = [day.metrics.get(name, 0.0 if is_part else None) for day in past]
+    values = [day.metrics.get(name, 0.0 if is_part else None) for day in past_days]
     return [value for value in values if value is not None]
 
 
@@ -73,7 +78,8 @@ def _limits(
     low, high = prediction.interval(history, scale, false_alarms=baseline.false_alarm_rate)
     if kind == "freshness":  # rows that come sooner than usual are no trouble
         return None, float(f"{max(high, baseline.min_freshness_minutes):.6g}")
-    middle = statistics.median(history)
+    # A quiet history makes a narrow interval: a change too small to matter stays inside.
+    middle = median(history)
     margin = baseline.min_share_change if is_share else middle * baseline.min_count_change
     low, high = max(0.0, min(low, middle - margin)), max(high, middle + margin)
     return float(f"{low:.6g}"), float(f"{min(high, 1.0) if is_share else high:.6g}")

@@ -1,10 +1,10 @@
 from components.drawings import drift
-from components.quality.drift import Comparison, recorded
+from components.quality.drift import Comparison, to_dict
 
 
 def days() -> list[tuple[str, dict]]:
     return [
-        (f"2026-01-{number:02d}", recorded(comparisons))
+        (f"2026-01-{number:02d}", to_dict(comparisons))
         for number, comparisons in enumerate(
             (
                 [],

@@ -66,4 +66,4 @@ def test_limits_are_told_in_words(limits: tuple, wanted: str) -> None:
         "observed_value": 7.0,
         "arguments": dict(zip(("min_value", "max_value"), limits, strict=True)),
     }
-    assert day_checks.described(result) == f"volume: expected {wanted}, got 7"
+    assert day_checks.description(result) == f"volume: expected {wanted}, got 7"

@@ -118,4 +118,4 @@ def test_a_day_of_before_there_were_statistics_says_what_to_do(tmp_path: Path) -
     later = Context(contract.VALIDATE_EVENTS, CONFIG, DAY + datetime.timedelta(days=1), store)
     message = "has no statistics.json: .*`phoenix step validate_events --day 2026-01-02`"
     with pytest.raises(BadDataError, match=message):
-        day_statistics.past(later)
+        day_statistics.read_past_days(later)

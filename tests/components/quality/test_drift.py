@@ -64,7 +64,7 @@ def replayed(
         if trained:
             reference = statistics.merge(days[max(0, trained - baseline.days) : trained])
             comparisons = drift.compare(reference, day, recorded[before], baseline)
-        recorded.append(drift.recorded(comparisons))
+        recorded.append(drift.to_dict(comparisons))
         found.append(comparisons)
     return found
 

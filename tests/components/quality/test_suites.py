@@ -36,7 +36,7 @@ def table(**values: list) -> object:
     return data_files.arrow_table(EVENTS, columns | {k: np.array(v) for k, v in values.items()})
 
 
-def checked(rows: object, wanted: list[Expectation], engine: str = "duckdb") -> suites.Checked:
+def checked(rows: object, wanted: list[Expectation], engine: str = "duckdb") -> suites.SuiteResult:
     where = EngineConfig(name=engine, spark_master="local[2]")  # type: ignore[arg-type]
     return suites.check(rows, wanted, name="events", day="2026-01-02", engine=where)  # type: ignore
 
