@@ -151,7 +151,7 @@ class LocalAirflow:
                 ],
                 setsid=True,
             )
-            members[name] = (pid, processes.started(pid))
+            members[name] = (pid, processes.start_time(pid))
             # After each one: a command that dies here leaves a list of what it started.
             write_private(self._state, json.dumps({"url": url, "processes": members}))
 

@@ -13,7 +13,7 @@ _STOP_SECONDS = 30.0
 
 def is_alive(pid: int, started: str | None) -> bool:
     """Whether a process runs that started at this moment; numbers are given out again."""
-    return started is not None and processes.started(pid) == started
+    return started is not None and processes.start_time(pid) == started
 
 
 def end_groups(leaders: list[tuple[int, str | None]]) -> None:

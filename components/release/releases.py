@@ -92,7 +92,7 @@ def go_live(store: Store, *, release: Ref, feeds: Ref) -> bool:
         return False
     day = release.partition
     value = {"release": asdict(release), "feeds": asdict(feeds), "day": day}
-    target.move(value, seen=seen, reason=f"feeds of {day} published")
+    target.move(value, newest=seen, reason=f"feeds of {day} published")
     return True
 
 
@@ -140,7 +140,7 @@ def rollback(
     }
     if serve is not None:
         serve(feeds)
-    return target.move(value, seen=seen, reason=f"rollback: {reason.strip()}", actor=actor)
+    return target.move(value, newest=seen, reason=f"rollback: {reason.strip()}", actor=actor)
 
 
 def list_releases(store: Store) -> list[dict[str, Any]]:

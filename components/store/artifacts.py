@@ -23,7 +23,7 @@ from typing import Any
 
 from components.errors import BadDataError, TryAgainError
 from components.store import formats, leases
-from components.store.pointers import Entry, Pointer
+from components.store.pointers import Pointer
 from components.store.storage import MANIFEST, Storage
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Artifact:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What the step that made it recorded: row counts, metrics, digests, reasons."""
+        """The facts recorded by the step that made it: row counts, metrics, digests, reasons."""
         return self.manifest["facts"]
 
     def path(self, name: str) -> Path:
@@ -95,9 +95,9 @@ class Artifact:
         Raises:
           BadDataError: If the manifest does not list it.
         """
-        listed = self.manifest["files"]
-        if name not in listed and not any(other.startswith(f"{name}/") for other in listed):
-            raise BadDataError(f"{self.ref} has no file {name!r}; it has {sorted(listed)}.")
+        files = self.manifest["files"]
+        if name not in files and not any(other.startswith(f"{name}/") for other in files):
+            raise BadDataError(f"{self.ref} has no file {name!r}; it has {sorted(files)}.")
         return self.folder / name
 
 
@@ -137,9 +137,7 @@ class Store:
     def head(self, kind: str, partition: str) -> Ref | None:
         """Returns the current artifact of a partition, or None if there is none (any more)."""
         ref = self._newest(kind, partition)
-        if ref is None or not self.storage.exists(f"{ref.path}/{MANIFEST}"):
-            return None
-        return ref
+        return ref if ref is not None and self.holds(ref) else None
 
     def _newest(self, kind: str, partition: str) -> Ref | None:
         entry = self._head_pointer(kind, partition).read()
@@ -165,7 +163,11 @@ class Store:
                 f"Run the step {ref.kind} for this day again."
             ) from error
         if _digest(data) != ref.digest:
-            raise _damaged(ref, self.storage.uri(f"{ref.path}/{MANIFEST}"), ref.digest, data)
+            raise _damaged(
+                ref,
+                f"the manifest {self.storage.uri(f'{ref.path}/{MANIFEST}')}",
+                f"expected SHA-256 {ref.digest[:16]}…, found {_digest(data)[:16]}…",
+            )
         manifest = json.loads(data)
         version = manifest.get("format", formats.FIRST)
         formats.check(str(ref), version, newest=formats.ARTIFACTS[ref.kind])
@@ -179,8 +181,8 @@ class Store:
         """
         manifest = self.manifest(ref)
         folder = self.storage.fetch(ref.path)
-        for name, expected in manifest["files"].items():
-            _verify_file(ref, folder / name, expected)
+        for name, entry in manifest["files"].items():
+            _verify_file(ref, folder / name, entry)
         return Artifact(ref, manifest, folder)
 
     def read_file(self, ref: Ref, name: str) -> Path:
@@ -209,9 +211,9 @@ class Store:
         for name in (recipe.kind, recipe.partition):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"A kind or partition is lower case, got {name!r}.")
-        with leases.held(self.storage, f"{recipe.kind}/{recipe.partition}") as lease:
+        with leases.hold(self.storage, f"{recipe.kind}/{recipe.partition}") as lease:
             self.storage.remove_dead_drafts()
-            existing = self._existing(recipe)
+            existing = self._existing_artifact(recipe)
             if existing is not None:
                 self._move_head(existing.ref, lease)
                 raise Unchanged(existing)
@@ -219,13 +221,15 @@ class Store:
             try:
                 yield draft
                 ref = self._seal(recipe, draft)
+                # Who lost the lease meanwhile must not publish; who loses it from here on is
+                # fenced by the token, when the head moves.
                 lease.check()
                 self.storage.publish_folder(draft.folder, ref.path)
                 self._move_head(ref, lease)
             finally:
                 shutil.rmtree(draft.folder, ignore_errors=True)
 
-    def _existing(self, recipe: Recipe) -> Artifact | None:
+    def _existing_artifact(self, recipe: Recipe) -> Artifact | None:
         path = f"{recipe.kind}/{recipe.partition}/{recipe.key}"
         if not self.storage.exists(path):
             return None
@@ -266,38 +270,36 @@ class Store:
 
     def _move_head(self, ref: Ref, lease: leases.Lease) -> None:
         pointer = self._head_pointer(ref.kind, ref.partition)
-        seen = pointer.read()
-        if seen is not None:
-            if (seen.value["key"], seen.value["digest"]) == (ref.key, ref.digest):
+        newest = pointer.read()
+        if newest is not None:
+            if (newest.value["key"], newest.value["digest"]) == (ref.key, ref.digest):
                 return
-            _refuse_stale(pointer, seen, lease)
+            if newest.value["token"] > lease.token:
+                raise TryAgainError(f"{pointer.name} was written by a later holder of the lease.")
         value = {"key": ref.key, "digest": ref.digest, "token": lease.token}
-        pointer.move(value, seen=seen, reason="written")
+        pointer.move(value, newest=newest, reason="written")
 
     def _head_pointer(self, kind: str, partition: str) -> Pointer:
         return self.pointer(f"heads/{kind}/{partition}")
 
 
-def _refuse_stale(pointer: Pointer, seen: Entry, lease: leases.Lease) -> None:
-    if seen.value["token"] > lease.token:
-        raise TryAgainError(f"{pointer.name} was written by a later holder of the lease.")
-
-
-def _verify_file(ref: Ref, path: Path, expected: Mapping[str, Any]) -> None:
+def _verify_file(ref: Ref, path: Path, entry: Mapping[str, Any]) -> None:
     if not path.is_file():
         raise BadDataError(f"{ref}: the file {path} is missing.")
-    if path.stat().st_size != expected["bytes"] or _file_digest(path) != expected["sha256"]:
-        raise BadDataError(
-            f"{ref}: the file {path} is damaged: its manifest says {expected['bytes']} bytes with "
-            f"SHA-256 {expected['sha256'][:16]}…, found {path.stat().st_size} bytes with "
-            f"{_file_digest(path)[:16]}…. Run the step {ref.kind} for this day again to rebuild it."
+    # The size first: a file that was cut short need not be read.
+    if path.stat().st_size != entry["bytes"] or _file_digest(path) != entry["sha256"]:
+        raise _damaged(
+            ref,
+            f"the file {path}",
+            f"its manifest says {entry['bytes']} bytes with SHA-256 {entry['sha256'][:16]}…, found "
+            f"{path.stat().st_size} bytes with {_file_digest(path)[:16]}…",
         )
 
 
-def _damaged(ref: Ref, uri: str, expected: str, data: bytes) -> BadDataError:
+def _damaged(ref: Ref, what: str, evidence: str) -> BadDataError:
     return BadDataError(
-        f"{ref}: the manifest {uri} is damaged: expected SHA-256 {expected[:16]}…, found "
-        f"{_digest(data)[:16]}…. Run the step {ref.kind} for this day again to rebuild it."
+        f"{ref}: {what} is damaged: {evidence}. Run the step {ref.kind} for this day again to "
+        "rebuild it."
     )
 
 

@@ -6,6 +6,7 @@ migration from the version before: a store is never left behind (`tests/stores` 
 
 from collections.abc import Mapping
 
+from components import contract
 from components.errors import BadDataError
 
 FIRST = 1  # of everything that names no version
@@ -14,16 +15,16 @@ FIRST = 1  # of everything that names no version
 # (`phoenix.recommend.checkpoint`) and lists of attributes (`phoenix.data.attributes`) have versions
 # of their own besides, because they are also written and read without a store.
 ARTIFACTS: Mapping[str, int] = {
-    "ingest_events": 1,  # tables of events, posts, rejected and late rows, and of attributes
-    "validate_events": 1,  # the same, checked; statistics, expectations
-    "build_features": 1,  # log of impressions, which is the state, windows, attributes, statistics
-    "train_retrieval": 1,  # model, curve
-    "train_ranker": 1,
-    "evaluate_models": 1,  # decision, metrics, fallback
-    "export_corpus": 1,  # vectors and facts of posts, description
-    "publish_release": 1,  # models, corpus, decision, fallback, description
-    "materialize_feeds": 1,  # feeds of a shard, statistics
-    "publish_feeds": 1,  # feeds, quality, skew
+    contract.INGEST_EVENTS.name: 1,  # events, posts, rejected and late rows, attributes
+    contract.VALIDATE_EVENTS.name: 1,  # the same, checked; statistics, expectations
+    contract.BUILD_FEATURES.name: 1,  # log (the state), windows, attributes, statistics
+    contract.TRAIN_RETRIEVAL.name: 1,  # model, curve
+    contract.TRAIN_RANKER.name: 1,
+    contract.EVALUATE_MODELS.name: 1,  # decision, metrics, fallback
+    contract.EXPORT_CORPUS.name: 1,  # vectors and facts of posts, description
+    contract.PUBLISH_RELEASE.name: 1,  # models, corpus, decision, fallback, description
+    contract.MATERIALIZE_FEEDS.name: 1,  # feeds of a shard, statistics
+    contract.PUBLISH_FEEDS.name: 1,  # feeds, quality, skew
 }
 POINTER_ENTRY = 1
 # Of what is kept below `work/source`. It is part of the names there: another version is not read,
@@ -32,7 +33,7 @@ SORTED_SOURCE = 1
 
 
 class UnknownFormatError(BadDataError):
-    """Something whole whose format this code does not know: a later version of it wrote it."""
+    """An undamaged artifact or entry whose format this code does not know: a later one wrote it."""
 
 
 def check(name: str, version: object, *, newest: int) -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from components.errors import TryAgainError
 from components.store import processes
@@ -21,7 +22,7 @@ from components.store.storage import Storage
 
 logger = logging.getLogger(__name__)
 
-LIFETIME_SECONDS = 120.0
+LIFETIME_SECONDS = 120.0  # eight heartbeats: a slow object store loses a few
 HEARTBEAT_SECONDS = 15.0
 
 
@@ -39,8 +40,16 @@ class Lease:
             raise TryAgainError(f"The lease {self._pointer.name} was taken over by another writer.")
 
 
+class Holding(NamedTuple):
+    """A lease that is marked as held."""
+
+    name: str  # <kind>/<partition>
+    entry: Entry
+    is_alive: bool  # whether its holder still lives, as far as can be told from here
+
+
 @contextmanager
-def held(storage: Storage, name: str) -> Iterator[Lease]:
+def hold(storage: Storage, name: str) -> Iterator[Lease]:
     """Holds the lease `name` for the duration of the block.
 
     Raises:
@@ -58,12 +67,12 @@ def held(storage: Storage, name: str) -> Iterator[Lease]:
     value = {
         "held": True,
         "pid": pid,
-        "started": processes.started(pid),
+        "started": processes.start_time(pid),
         "machine": processes.machine(),
     }
     beat = _beat_path(pointer.name, newest.number + 1 if newest else 1)
     storage.replace(beat, b"")  # before the entry: no one may see the entry without a heartbeat
-    entry = pointer.move(value, seen=newest, reason="take the lease")
+    entry = pointer.move(value, newest=newest, reason="take the lease")
     lease = Lease(pointer, entry)
     stop = threading.Event()
     thread = threading.Thread(target=_keep_beating, args=(storage, beat, stop), daemon=True)
@@ -77,23 +86,23 @@ def held(storage: Storage, name: str) -> Iterator[Lease]:
         _release(pointer, entry)
 
 
-def holders(storage: Storage) -> list[tuple[str, Entry, bool]]:
-    """Returns every lease that is marked as held: its name, its entry, and whether it is alive."""
-    found = []
+def holders(storage: Storage) -> list[Holding]:
+    """Returns every lease that is marked as held, in the order of their names."""
+    holdings = []
     for kind in storage.names("pointers/leases"):
         for partition in storage.names(f"pointers/leases/{kind}"):
             pointer = Pointer(storage, f"leases/{kind}/{partition}")
             entry = pointer.read()
             if entry is not None and entry.value["held"]:
-                alive = _is_alive(storage, pointer.name, entry)
-                found.append((f"{kind}/{partition}", entry, alive))
-    return found
+                is_alive = _is_alive(storage, pointer.name, entry)
+                holdings.append(Holding(f"{kind}/{partition}", entry, is_alive))
+    return holdings
 
 
 def _release(pointer: Pointer, entry: Entry) -> None:
     try:
-        released = pointer.move({"held": False}, seen=entry, reason="release the lease")
-        pointer.forget_before(released.number)
+        last = pointer.move({"held": False}, newest=entry, reason="release the lease")
+        pointer.forget_before(last.number)
     except TryAgainError:
         pass  # taken over: the new holder's entry stands
 
@@ -102,7 +111,8 @@ def _is_alive(storage: Storage, name: str, entry: Entry) -> bool:
     if not entry.value["held"]:
         return False
     if entry.value["machine"] == processes.machine():
-        return processes.started(entry.value["pid"]) == entry.value["started"]
+        # Here the process itself can be asked, so a crash frees the lease at once.
+        return processes.start_time(entry.value["pid"]) == entry.value["started"]
     try:
         last_beat = storage.modified_at(_beat_path(name, entry.number))
     except FileNotFoundError:

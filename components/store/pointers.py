@@ -63,23 +63,23 @@ class Pointer:
         self,
         value: Mapping[str, Any],
         *,
-        seen: Entry | None,
+        newest: Entry | None,
         reason: str,
         actor: str | None = None,
     ) -> Entry:
-        """Makes `value` the newest entry if `seen` still is the newest.
+        """Appends an entry with `value` if `newest` still is the newest entry.
 
         Args:
           value: The new value; JSON-able.
-          seen: What `read` returned when the decision to move was taken.
+          newest: What `read` returned when the decision to move was taken.
           reason: Why, for the log.
           actor: Who; by default the user and host of this process.
 
         Raises:
-          TryAgainError: If somebody moved the pointer since `seen` was read.
+          TryAgainError: If somebody moved the pointer since `newest` was read.
         """
         entry = Entry(
-            number=(seen.number if seen else 0) + 1,
+            number=(newest.number if newest else 0) + 1,
             value=dict(value),
             moved_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
             actor=actor or default_actor(),

@@ -1,4 +1,4 @@
-"""Which processes of this machine are alive: the ground truth behind leases and drafts."""
+"""The processes of this machine that are alive: the ground truth behind leases and drafts."""
 
 import hashlib
 import os
@@ -16,27 +16,30 @@ def machine() -> str:
     return f"{socket.gethostname()}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 
-def started(pid: int) -> str | None:
-    """Returns when a process of this machine started; None if it is not alive.
+def start_time(pid: int) -> str | None:
+    """Returns the time at which a process of this machine started; None if it is not alive.
 
-    The number alone could have been given to another process since.
+    It is a text to compare, in the system's own unit. With the number it names a process: the
+    number alone could have been given to another one since.
     """
     if not Path("/proc/self/stat").exists():
-        return _started_by_ps(pid)
+        return _start_time_by_ps(pid)
     try:
+        # The name of the command, in parentheses, may hold blanks; fields are counted behind it.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] == "Z" else fields[19]
+    is_zombie = fields[0] == "Z"  # dead, and not yet reaped by its parent
+    return None if is_zombie else fields[19]
 
 
-def _started_by_ps(pid: int) -> str | None:
-    """`started` for the systems without /proc; POSIX has `ps` everywhere."""
+def _start_time_by_ps(pid: int) -> str | None:
+    """Returns `start_time` for the systems without /proc; POSIX has `ps` everywhere."""
     command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)]
     environment = {"PATH": os.defpath, "LC_ALL": "C"}
     run = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
-    state, _, began = run.stdout.strip().partition(" ")
-    return began.strip() if began and not state.startswith("Z") else None
+    state, _, start = run.stdout.strip().partition(" ")
+    return start.strip() if start and not state.startswith("Z") else None
 
 
 def _boot() -> str:

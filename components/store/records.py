@@ -22,12 +22,12 @@ def write(store: Store, record: Mapping[str, Any]) -> None:
     shard = record["options"].get("shard")
     name = record["step"] if shard is None else f"{record['step']}-{shard:03d}"
     path = f"records/{record['day']}/{name}.json"
-    made = None
+    work = None
     if record["status"] == "done":
-        made = {"started_at": record["started_at"], "seconds": record["seconds"]}
+        work = {"started_at": record["started_at"], "seconds": record["seconds"]}
     elif store.storage.exists(path):
-        made = json.loads(store.storage.read(path)).get("made")
-    data = json.dumps({**record, "made": made}, indent=1, sort_keys=True).encode()
+        work = json.loads(store.storage.read(path)).get("made")
+    data = json.dumps({**record, "made": work}, indent=1, sort_keys=True).encode()
     store.storage.replace(path, data)
     if shard is not None and record["status"] != "failed":
         _forget_other_cuts(store, record)
@@ -48,6 +48,7 @@ def _forget_other_cuts(store: Store, record: Mapping[str, Any]) -> None:
 def read(store: Store, day: str) -> list[dict[str, Any]]:
     """Returns the newest record of every step that ran for `day`, in order of their start."""
     folder = f"records/{day}"
+    # What another process is about to put there has a name with a dot.
     names = [name for name in store.storage.names(folder) if not name.startswith(".")]
     records = []
     for name in names:

@@ -1,4 +1,6 @@
-"""Where artifacts live: a local folder or a bucket, by fsspec URL, with the three writes we need.
+"""The files of a store, in a local folder or a bucket, with the three atomic writes that it needs.
+
+A store is named by an fsspec URL.
 
 The whole store rests on three operations that are atomic on a local disk and on object stores
 alike: create a small object only if it is absent, replace a small object, and make a folder of
@@ -44,7 +46,7 @@ class Storage:
         self.is_local = isinstance(self._fs, LocalFileSystem)
         self._copies: Path | None = None
 
-    def _full(self, path: str) -> str:
+    def _full_path(self, path: str) -> str:
         parts = PurePosixPath(path).parts
         if not parts or path.startswith("/") or ".." in parts:
             raise ValueError(f"A path in the store is relative and stays in it, got {path!r}.")
@@ -52,16 +54,20 @@ class Storage:
 
     def uri(self, path: str) -> str:
         """Returns the full address of `path`, for people and manifests."""
-        return self._full(path) if self.is_local else self._fs.unstrip_protocol(self._full(path))
+        return (
+            self._full_path(path)
+            if self.is_local
+            else self._fs.unstrip_protocol(self._full_path(path))
+        )
 
     def exists(self, path: str) -> bool:
         """Whether a file or folder is there."""
-        return self._fs.exists(self._full(path))
+        return self._fs.exists(self._full_path(path))
 
     def names(self, path: str) -> list[str]:
         """Returns the sorted names directly below `path`; none if it does not exist."""
         try:
-            entries = self._fs.ls(self._full(path), detail=False)
+            entries = self._fs.ls(self._full_path(path), detail=False)
         except FileNotFoundError:
             return []
         return sorted(PurePosixPath(entry).name for entry in entries)
@@ -72,15 +78,15 @@ class Storage:
         Raises:
           FileNotFoundError: If there is none.
         """
-        return self._fs.cat_file(self._full(path))
+        return self._fs.cat_file(self._full_path(path))
 
     def modified_at(self, path: str) -> float:
         """Returns when a file was last written, in seconds since 1970 by the store's clock."""
-        return self._fs.modified(self._full(path)).timestamp()
+        return self._fs.modified(self._full_path(path)).timestamp()
 
     def create(self, path: str, data: bytes) -> bool:
         """Writes `data` if `path` is absent, whole or not at all; returns whether it did."""
-        target = self._full(path)
+        target = self._full_path(path)
         if not self.is_local:
             try:
                 self._fs.pipe_file(target, data, mode="create")
@@ -98,7 +104,7 @@ class Storage:
 
     def replace(self, path: str, data: bytes) -> None:
         """Writes `data` over whatever is at `path`, whole or not at all."""
-        target = self._full(path)
+        target = self._full_path(path)
         if not self.is_local:
             self._fs.pipe_file(target, data)
             return
@@ -122,7 +128,7 @@ class Storage:
 
     def scratch_folder(self) -> Path:
         """Returns a new local folder, on the store's own disk where there is one."""
-        base = Path(self._full("tmp")) if self.is_local else Path(tempfile.gettempdir())
+        base = Path(self._full_path("tmp")) if self.is_local else Path(tempfile.gettempdir())
         folder = base / f"draft-{processes.machine()}-{os.getpid()}-{uuid.uuid4().hex}"
         folder.mkdir(parents=True)
         return folder
@@ -135,15 +141,18 @@ class Storage:
         if self.exists(f"{path}/{MANIFEST}"):
             return
         if not self.is_local:
+            # The manifest comes last: a folder without one does not exist.
             for file in sorted(folder.rglob("*")):
                 if file.is_file() and file.name != MANIFEST:
                     name = file.relative_to(folder).as_posix()
-                    self._fs.put_file(str(file), self._full(f"{path}/{name}"))
-            self._fs.put_file(str(folder / MANIFEST), self._full(f"{path}/{MANIFEST}"))
+                    self._fs.put_file(str(file), self._full_path(f"{path}/{name}"))
+            self._fs.put_file(str(folder / MANIFEST), self._full_path(f"{path}/{MANIFEST}"))
             return
+        # What is in the folder must be on the disk before its name is: a crash of the machine may
+        # leave no folder, never half of one.
         for entry in [*sorted(folder.rglob("*")), folder]:
             sync(entry)
-        target = Path(self._full(path))
+        target = Path(self._full_path(path))
         target.parent.mkdir(parents=True, exist_ok=True)
         folder.rename(target)
         sync(target.parent)
@@ -155,25 +164,27 @@ class Storage:
         object.
         """
         if self.is_local:
-            return Path(self._full(path))
+            return Path(self._full_path(path))
         if self._copies is None:
             self._copies = Path(tempfile.mkdtemp(prefix="phoenix-"))
             weakref.finalize(self, shutil.rmtree, self._copies, ignore_errors=True)
         target = self._copies / uuid.uuid4().hex / PurePosixPath(path).name
         target.parent.mkdir()
-        self._fs.get(self._full(path), str(target), recursive=self._fs.isdir(self._full(path)))
+        self._fs.get(
+            self._full_path(path), str(target), recursive=self._fs.isdir(self._full_path(path))
+        )
         return target
 
     def move_aside(self, path: str, to: str) -> None:
         """Renames a folder; used to keep a damaged artifact for inspection."""
         if self.is_local:
-            Path(self._full(to)).parent.mkdir(parents=True, exist_ok=True)
-        self._fs.mv(self._full(path), self._full(to), recursive=True)
+            Path(self._full_path(to)).parent.mkdir(parents=True, exist_ok=True)
+        self._fs.mv(self._full_path(path), self._full_path(to), recursive=True)
 
     def remove(self, path: str) -> None:
         """Removes a file or a folder; a missing one is fine."""
-        if self._fs.exists(self._full(path)):
-            self._fs.rm(self._full(path), recursive=True)
+        if self._fs.exists(self._full_path(path)):
+            self._fs.rm(self._full_path(path), recursive=True)
 
     def remove_dead_drafts(self) -> int:
         """Removes the drafts of processes of this machine that no longer live; returns how many."""
@@ -186,8 +197,8 @@ class Storage:
         """Returns the drafts of this machine on the store's disk, and whether their maker lives."""
         if not self.is_local:
             return []
-        folders = Path(self._full("tmp")).glob(f"draft-{processes.machine()}-*")
+        folders = Path(self._full_path("tmp")).glob(f"draft-{processes.machine()}-*")
         return [
-            (folder, processes.started(int(folder.name.split("-")[-2])) is not None)
+            (folder, processes.start_time(int(folder.name.split("-")[-2])) is not None)
             for folder in sorted(folders)
         ]

@@ -33,7 +33,7 @@ def is_alive(pid):
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except ChildProcessError:  # not ours: the grandchild
-        return processes.started(pid) is not None
+        return processes.start_time(pid) is not None
 
 
 def wait_for(condition):

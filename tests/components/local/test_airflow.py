@@ -116,7 +116,7 @@ def test_stopping_ends_stubborn_processes_and_what_they_left_elsewhere(deploymen
     )
     leader = start(deployment, stubborn, start_new_session=True)
     stray = start(deployment, stubborn, start_new_session=True)  # in no group that is known
-    members = {"scheduler": (leader.pid, processes.started(leader.pid))}
+    members = {"scheduler": (leader.pid, processes.start_time(leader.pid))}
     state = json.dumps({"url": "http://127.0.0.1:8080", "processes": members})
     airflow_settings.write_private(deployment.home / "processes.json", state)
     airflow = LocalAirflow(deployment)

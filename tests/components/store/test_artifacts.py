@@ -127,7 +127,7 @@ def _with_format(store: Store, version: object) -> Ref:
     head = store.pointer(f"heads/{ref.kind}/{ref.partition}")
     seen = head.read()
     assert seen is not None
-    head.move({**seen.value, "digest": ref.digest}, seen=seen, reason="another format")
+    head.move({**seen.value, "digest": ref.digest}, newest=seen, reason="another format")
     return ref
 
 
@@ -261,7 +261,7 @@ def test_of_two_processes_on_one_partition_one_is_told_to_try_again(local: Store
 def test_a_writer_who_lost_the_lease_publishes_nothing(local: Store) -> None:
     lease = Pointer(local.storage, "leases/ingest_events/2026-01-01")
     with pytest.raises(TryAgainError, match="taken over"), local.write(RECIPE):
-        lease.move({"held": False}, seen=lease.read(), reason="somebody took over")
+        lease.move({"held": False}, newest=lease.read(), reason="somebody took over")
     assert local.head("ingest_events", "2026-01-01") is None
     assert local.storage.names("ingest_events") == []
 
@@ -270,7 +270,7 @@ def test_a_head_is_never_moved_back_by_an_older_token(local: Store) -> None:
     ref = _write(local).ref
     head = local.pointer("heads/ingest_events/2026-01-01")
     value = {"key": "newer", "digest": "newer", "token": 1_000}
-    head.move(value, seen=head.read(), reason="written")
+    head.move(value, newest=head.read(), reason="written")
     with pytest.raises(TryAgainError, match="later holder"):
         _write(local, replace(RECIPE, seed=8))
     assert local.read(ref).ref == ref

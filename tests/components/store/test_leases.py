@@ -26,7 +26,7 @@ def _other_process(storage: Storage, then: str) -> subprocess.Popen[str]:
 import os, signal, time
 from components.store import leases
 from components.store.storage import Storage
-with leases.held(Storage({storage.url!r}), {NAME!r}) as lease:
+with leases.hold(Storage({storage.url!r}), {NAME!r}) as lease:
     print(lease.token, flush=True)
     {then}
 """
@@ -39,7 +39,7 @@ with leases.held(Storage({storage.url!r}), {NAME!r}) as lease:
 def test_tokens_grow_with_every_holder(storage: Storage) -> None:
     tokens = []
     for _ in range(3):
-        with leases.held(storage, NAME) as lease:
+        with leases.hold(storage, NAME) as lease:
             tokens.append(lease.token)
     assert tokens == sorted(set(tokens))
 
@@ -49,7 +49,7 @@ def test_a_held_lease_is_refused_with_the_name_of_the_holder(storage: Storage) -
         try:
             with (
                 pytest.raises(TryAgainError, match=f"{NAME} .* process {process.pid}"),
-                leases.held(storage, NAME),
+                leases.hold(storage, NAME),
             ):
                 pass
             assert [(name, alive) for name, _, alive in leases.holders(storage)] == [(NAME, True)]
@@ -62,7 +62,7 @@ def test_the_lease_of_a_dead_process_is_taken_over_at_once(storage: Storage) -> 
         assert process.wait() == -signal.SIGKILL
     assert [(name, alive) for name, _, alive in leases.holders(storage)] == [(NAME, False)]
     began = time.monotonic()
-    with leases.held(storage, NAME) as lease:
+    with leases.hold(storage, NAME) as lease:
         assert lease.token > 1
     assert time.monotonic() - began < 2
 
@@ -74,14 +74,14 @@ def test_a_recycled_process_number_is_not_the_holder(storage: Storage) -> None:
         "started": "a time at which this process did not start",
         "machine": processes.machine(),
     }
-    Pointer(storage, f"leases/{NAME}").move(value, seen=None, reason="take the lease")
-    with leases.held(storage, NAME):
+    Pointer(storage, f"leases/{NAME}").move(value, newest=None, reason="take the lease")
+    with leases.hold(storage, NAME):
         pass
 
 
 def _held_elsewhere(storage: Storage, *, age_seconds: float) -> None:
     value = {"held": True, "pid": 1, "started": "1", "machine": "another-machine"}
-    Pointer(storage, f"leases/{NAME}").move(value, seen=None, reason="take the lease")
+    Pointer(storage, f"leases/{NAME}").move(value, newest=None, reason="take the lease")
     beat = Path(storage.uri(f"pointers/leases/{NAME}/00000001.beat"))
     beat.write_bytes(b"")
     os.utime(beat, (time.time() - age_seconds,) * 2)
@@ -89,21 +89,21 @@ def _held_elsewhere(storage: Storage, *, age_seconds: float) -> None:
 
 def test_another_machine_is_alive_while_its_heart_beats(storage: Storage) -> None:
     _held_elsewhere(storage, age_seconds=leases.LIFETIME_SECONDS / 2)
-    with pytest.raises(TryAgainError, match="another-machine"), leases.held(storage, NAME):
+    with pytest.raises(TryAgainError, match="another-machine"), leases.hold(storage, NAME):
         pass
 
 
 def test_another_machine_without_a_heartbeat_is_taken_over(storage: Storage) -> None:
     _held_elsewhere(storage, age_seconds=leases.LIFETIME_SECONDS + 1)
-    with leases.held(storage, NAME):
+    with leases.hold(storage, NAME):
         pass
 
 
 def test_a_holder_who_lost_the_lease_is_fenced(storage: Storage) -> None:
-    with leases.held(storage, NAME) as lease:
+    with leases.hold(storage, NAME) as lease:
         lease.check()
         pointer = Pointer(storage, f"leases/{NAME}")
-        pointer.move({"held": False}, seen=pointer.read(), reason="somebody took over")
+        pointer.move({"held": False}, newest=pointer.read(), reason="somebody took over")
         with pytest.raises(TryAgainError, match="taken over"):
             lease.check()
 
@@ -112,7 +112,7 @@ def test_the_heart_beats_while_the_lease_is_held(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "HEARTBEAT_SECONDS", 0.01)
-    with leases.held(storage, NAME) as lease:
+    with leases.hold(storage, NAME) as lease:
         beat = f"pointers/leases/{NAME}/{lease.token:08d}.beat"
         before = storage.modified_at(beat)
         deadline = time.monotonic() + 10
@@ -124,7 +124,7 @@ def test_the_heart_beats_while_the_lease_is_held(
 
 def test_released_leases_leave_one_small_entry(storage: Storage) -> None:
     for _ in range(5):
-        with leases.held(storage, NAME):
+        with leases.hold(storage, NAME):
             pass
     assert len(storage.names(f"pointers/leases/{NAME}")) == 1
     assert leases.holders(storage) == []

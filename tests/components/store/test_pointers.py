@@ -27,8 +27,8 @@ def test_a_pointer_that_was_never_moved_has_no_value(pointer: Pointer) -> None:
 
 
 def test_the_log_keeps_every_value_with_who_and_why(pointer: Pointer) -> None:
-    first = pointer.move({"day": 1}, seen=None, reason="begin", actor="ann")
-    second = pointer.move({"day": 2}, seen=first, reason="go on", actor="bob")
+    first = pointer.move({"day": 1}, newest=None, reason="begin", actor="ann")
+    second = pointer.move({"day": 2}, newest=first, reason="go on", actor="bob")
     assert pointer.read() == second
     assert [(e.value["day"], e.actor, e.reason) for e in pointer.log()] == [
         (1, "ann", "begin"),
@@ -37,11 +37,11 @@ def test_the_log_keeps_every_value_with_who_and_why(pointer: Pointer) -> None:
 
 
 def test_a_move_on_stale_knowledge_is_refused_and_changes_nothing(pointer: Pointer) -> None:
-    first = pointer.move({"day": 1}, seen=None, reason="begin")
-    second = pointer.move({"day": 2}, seen=first, reason="go on")
+    first = pointer.move({"day": 1}, newest=None, reason="begin")
+    second = pointer.move({"day": 2}, newest=first, reason="go on")
     for stale in (None, first):
         with pytest.raises(TryAgainError, match="moved by somebody else"):
-            pointer.move({"day": 3}, seen=stale, reason="late")
+            pointer.move({"day": 3}, newest=stale, reason="late")
     assert pointer.read() == second
 
 
@@ -49,8 +49,8 @@ def test_a_move_on_stale_knowledge_is_refused_and_changes_nothing(pointer: Point
 def test_a_damaged_entry_is_refused_by_name_and_counts_no_more_when_removed(
     pointer: Pointer, damage: bytes
 ) -> None:
-    first = pointer.move({"day": 1}, seen=None, reason="begin")
-    pointer.move({"day": 2}, seen=first, reason="go on")
+    first = pointer.move({"day": 1}, newest=None, reason="begin")
+    pointer.move({"day": 2}, newest=first, reason="go on")
     pointer._storage.replace("pointers/live/00000002.json", damage)
     with pytest.raises(BadDataError, match=r"pointers/live/00000002.json .* is damaged"):
         pointer.read()
@@ -59,7 +59,7 @@ def test_a_damaged_entry_is_refused_by_name_and_counts_no_more_when_removed(
 
 
 def test_an_entry_of_an_unknown_format_is_refused_by_name(pointer: Pointer) -> None:
-    entry = pointer.move({"day": 1}, seen=None, reason="begin")
+    entry = pointer.move({"day": 1}, newest=None, reason="begin")
     path = "pointers/live/00000001.json"
     pointer._storage.replace(path, json.dumps({**vars(entry), "format": 1}).encode())
     assert pointer.read() == entry
@@ -69,7 +69,7 @@ def test_an_entry_of_an_unknown_format_is_refused_by_name(pointer: Pointer) -> N
 
 
 def test_a_foreign_file_beside_the_entries_is_ignored(pointer: Pointer) -> None:
-    first = pointer.move({"day": 1}, seen=None, reason="begin")
+    first = pointer.move({"day": 1}, newest=None, reason="begin")
     pointer._storage.replace("pointers/live/notes.json", b"{}")
     assert pointer.log() == [first]
 
@@ -77,17 +77,17 @@ def test_a_foreign_file_beside_the_entries_is_ignored(pointer: Pointer) -> None:
 def test_forgetting_keeps_the_value_and_the_numbering(pointer: Pointer) -> None:
     entry = None
     for day in range(5):
-        entry = pointer.move({"day": day}, seen=entry, reason="go on")
+        entry = pointer.move({"day": day}, newest=entry, reason="go on")
     assert entry is not None
     pointer.forget_before(entry.number)
     assert pointer.log() == [entry]
-    assert pointer.move({"day": 5}, seen=entry, reason="go on").number == entry.number + 1
+    assert pointer.move({"day": 5}, newest=entry, reason="go on").number == entry.number + 1
 
 
 def test_more_than_ten_entries_stay_in_order(pointer: Pointer) -> None:
     entry = None
     for day in range(12):
-        entry = pointer.move({"day": day}, seen=entry, reason="go on")
+        entry = pointer.move({"day": day}, newest=entry, reason="go on")
     assert [e.value["day"] for e in pointer.log()] == list(range(12))
 
 
@@ -104,7 +104,7 @@ while done < {MOVES_EACH}:
     seen = pointer.read()
     count = seen.value["count"] if seen else 0
     try:
-        pointer.move({{"count": count + 1}}, seen=seen, reason="count")
+        pointer.move({{"count": count + 1}}, newest=seen, reason="count")
         done += 1
     except TryAgainError:
         pass
@@ -124,7 +124,7 @@ while done < {MOVES_EACH}:
 
 
 def test_an_entry_is_readable_json_for_people(tmp_path: Path) -> None:
-    Pointer(Storage(str(tmp_path)), "live").move({"day": 1}, seen=None, reason="begin")
+    Pointer(Storage(str(tmp_path)), "live").move({"day": 1}, newest=None, reason="begin")
     entry = json.loads((tmp_path / "pointers/live/00000001.json").read_text())
     assert entry["reason"] == "begin"
     assert entry["moved_at"].endswith("+00:00")

@@ -6,8 +6,8 @@ from components.store import processes
 
 
 def test_this_process_lives_and_keeps_its_start() -> None:
-    assert processes.started(os.getpid()) is not None
-    assert processes.started(os.getpid()) == processes.started(os.getpid())
+    assert processes.start_time(os.getpid()) is not None
+    assert processes.start_time(os.getpid()) == processes.start_time(os.getpid())
 
 
 def test_a_process_that_ended_is_not_alive_even_before_it_is_reaped() -> None:
@@ -15,15 +15,15 @@ def test_a_process_that_ended_is_not_alive_even_before_it_is_reaped() -> None:
     assert process.stdout is not None
     process.stdout.read()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert processes.started(process.pid) is None
+    assert processes.start_time(process.pid) is None
     process.stdout.close()
     process.wait()
-    assert processes.started(process.pid) is None
+    assert processes.start_time(process.pid) is None
 
 
 def test_another_process_started_at_another_time() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        assert processes.started(process.pid) not in (None, processes.started(os.getpid()))
+        assert processes.start_time(process.pid) not in (None, processes.start_time(os.getpid()))
 
 
 def test_the_machine_has_one_name() -> None:
