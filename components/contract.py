@@ -14,7 +14,7 @@ from enum import IntEnum, StrEnum
 
 
 class ExitCode(IntEnum):
-    """What the exit status of a step says. 75 alone is worth a retry."""
+    """The exit status of a step, after sysexits.h. 75 alone is worth a retry."""
 
     DONE = 0
     BAD_DATA = 65
@@ -28,7 +28,10 @@ LATE_DAG = "phoenix_late"  # runs the data steps of a day again for which rows a
 
 
 class Dag(StrEnum):
-    """The three DAGs, in the order in which their assets trigger one another."""
+    """The DAGs that own steps, in the order in which their assets trigger one another.
+
+    `LATE_DAG` owns none: it borrows those of `DATA`.
+    """
 
     DATA = "phoenix_data"
     RELEASE = "phoenix_release"
@@ -73,11 +76,14 @@ class Step:
 
         Raises:
           ValueError: If a name is not an option of this step.
+
+        >>> TRAIN_RANKER.argv(config="phoenix.yaml", day="2026-01-01", retrain="never")
+        ['--config', 'phoenix.yaml', '--day', '2026-01-01', '--retrain', 'never']
         """
-        known = {option.name: option for option in self.options}
-        unknown = sorted(values.keys() - known.keys())
+        names = {option.name for option in self.options}
+        unknown = sorted(values.keys() - names)
         if unknown:
-            raise ValueError(f"{self.name} has no option {unknown[0]!r}; it has {sorted(known)}.")
+            raise ValueError(f"{self.name} has no option {unknown[0]!r}; it has {sorted(names)}.")
         argv = ["--config", config, "--day", day]
         for name, value in values.items():
             if value is not None:
@@ -85,11 +91,9 @@ class Step:
         return argv
 
 
-_SHARDING = (
-    Option(name="shard", value_type=int, default=0, help="Which shard to write, from 0."),
-    Option(
-        name="num_shards", value_type=int, default=1, help="Into how many shards the day is cut."
-    ),
+_SHARD = Option(name="shard", value_type=int, default=0, help="Which shard to write, from 0.")
+_NUM_SHARDS = Option(
+    name="num_shards", value_type=int, default=1, help="Into how many shards the day is cut."
 )
 _RETRAIN = Option(
     name="retrain",
@@ -169,7 +173,7 @@ MATERIALIZE_FEEDS = Step(
     dag=Dag.FEEDS,
     summary="Retrieve, filter, rank and explain a feed for every user of one shard.",
     reads=("publish_release", "validate_events", "build_features"),
-    options=_SHARDING,
+    options=(_SHARD, _NUM_SHARDS),
     is_sharded=True,
 )
 PUBLISH_FEEDS = Step(
@@ -177,7 +181,7 @@ PUBLISH_FEEDS = Step(
     dag=Dag.FEEDS,
     summary="Check the feeds' quality, write the sinks, make release and feeds live together.",
     reads=("materialize_feeds", "publish_release", "validate_events"),
-    options=(_SHARDING[1],),
+    options=(_NUM_SHARDS,),
 )
 
 STEPS: Mapping[str, Step] = {
@@ -205,6 +209,7 @@ def parse_day(text: str) -> datetime.date:
     Raises:
       ValueError: If the text has another form or is no day of the calendar.
     """
+    # `fromisoformat` takes 20260101 and 2026-W01-4, too: one day would be several partitions.
     if not re.fullmatch(DAY_PATTERN, text):
         raise ValueError(f"A day is written YYYY-MM-DD, got {text!r}.")
     try:

@@ -22,7 +22,10 @@ class TryAgainError(StepError):
 
 
 class StoppedError(BaseException):
-    """The process was asked to stop (SIGTERM, Ctrl-C): unwinds through every `except Exception`."""
+    """The process was asked to stop (SIGTERM, Ctrl-C): unwinds through every `except Exception`.
+
+    It is no `Exception`, because libraries catch those and would go on working.
+    """
 
 
 class BadConfigurationError(StepError):

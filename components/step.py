@@ -69,7 +69,8 @@ def main(step: contract.Step, run: Run, argv: Sequence[str] | None = None) -> in
             # Without a configuration there is no store to keep a record in.
             code, result = _failure(step, error)
         ignore_signals()
-        print(json.dumps(result, sort_keys=True), flush=True)  # noqa: T201 - the one line
+        sys.stdout.write(json.dumps(result, sort_keys=True) + "\n")
+        sys.stdout.flush()
     return int(code)
 
 
@@ -210,6 +211,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose complaint is a configuration error by exit code, too."""
 
     def error(self, message: str) -> NoReturn:
+        """Ends the process with the exit code of a configuration error."""
         self.print_usage(sys.stderr)
         self.exit(ExitCode.BAD_CONFIGURATION, f"{self.prog}: {message}\n")
 
