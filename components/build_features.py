@@ -69,7 +69,7 @@ def run(context: Context) -> Outcome:
             "shape": shape,
             "attributes": attributes.declaration(attribute_config.attributes),
         }
-    return Outcome(context.written())
+    return Outcome(context.written_artifact())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -95,7 +95,7 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
         _write_json(draft.folder / "metrics.json", report)
         _write_json(draft.folder / "decision.json", facts)
         draft.facts.update(facts, metrics=_summary(report))
-    return Outcome(context.written())
+    return Outcome(context.written_artifact())
 
 
 def _facts(

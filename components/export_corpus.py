@@ -79,7 +79,7 @@ def run(context: Context) -> Outcome:
             ),
         )
         logger.info("Embedded %d of %d posts.", num_eligible, len(collection.post_ids))
-    return Outcome(context.written())
+    return Outcome(context.written_artifact())
 
 
 def collisions(spec: HashSpec, post_ids: np.ndarray, author_ids: np.ndarray) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def run(context: Context) -> Outcome:
             rows = _synthetic_day(config, source, day)
             draft.facts |= _write(draft.folder, rows, config) | _source(source.layout, [])
             draft.facts |= attribute_files.write(draft.folder, config, day, {})
-        return Outcome(context.written())
+        return Outcome(context.written_artifact())
     described = layout(source, config)
     recipe["columns"] = columns = schema_changes.check(context, described)
     files = sources.opened(config, context.store)
@@ -71,7 +71,7 @@ def run(context: Context) -> Outcome:
         draft.facts |= _write(draft.folder, rows, config) | _source(source.layout, inputs)
         draft.facts["source"]["columns"] = columns
         draft.facts |= attribute_files.write(draft.folder, config, day, described.text_ids)
-    return Outcome(context.written())
+    return Outcome(context.written_artifact())
 
 
 def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) -> DayRows:

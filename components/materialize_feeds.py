@@ -85,7 +85,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
             unscored_users=unscored,
             seen_pairs=len(seen[0]),
         )
-    return Outcome(context.written(suffix))
+    return Outcome(context.written_artifact(suffix))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -85,7 +85,7 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
     except Unchanged as unchanged:
         _go_live(context, release.ref, unchanged.artifact)
         raise
-    written = context.written()
+    written = context.written_artifact()
     _go_live(context, release.ref, written)
     return Outcome(written)
 

@@ -68,7 +68,7 @@ def run(context: Context) -> Outcome:
         draft.facts.update(
             description, corpus={**corpus.facts, "from": asdict(corpus.ref)}, probes=probes
         )
-    return Outcome(context.written())
+    return Outcome(context.written_artifact())
 
 
 def _description(

@@ -84,7 +84,7 @@ def _write(context: Context, ingested: Artifact, held: Sequence[Holder]) -> Arti
         known_values.carry(ingested.folder, folder, config)
         checks.save(folder)
         draft.facts |= outcome.facts() | checks.facts()
-    return context.written()
+    return context.written_artifact()
 
 
 class _SettledDay:

@@ -29,7 +29,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Context:
-    """One run of one step: what it may read and how it writes."""
+    """One run of one step: it reads artifacts of other steps by day, and writes its own."""
 
     step: contract.Step
     config: Config
@@ -82,6 +82,6 @@ class Context:
         )
         return self.store.write(recipe)
 
-    def written(self, suffix: str = "") -> Artifact:
-        """Opens what this step wrote for this day."""
+    def written_artifact(self, suffix: str = "") -> Artifact:
+        """Opens the artifact that this step wrote for this day, verified."""
         return self.read(self.step.name, self.day, suffix=suffix)

@@ -7,6 +7,8 @@ is one process, which leads. They say where to train and nothing about what.
 
 import os
 
+_MAX_BYTES = 64  # all processes must send arrays of one size, whatever their text
+
 
 def join() -> None:
     """Joins the processes that the environment names, if it names any."""
@@ -26,11 +28,21 @@ def is_leader() -> bool:
 
 
 def agree(text: str) -> str:
-    """Returns what the leader says, in every process; waits until all have asked."""
+    """Returns the text of the leader, in every process; waits until all have called it.
+
+    Args:
+      text: At most 64 bytes in UTF-8, blanks around it not counted.
+
+    Raises:
+      ValueError: If the text is longer.
+    """
+    data = text.encode()
+    if len(data) > _MAX_BYTES:
+        raise ValueError(f"Processes agree on at most {_MAX_BYTES} bytes, got {len(data)}.")
     if not os.environ.get("JAX_COORDINATOR_ADDRESS"):
         return text
     import numpy as np
     from jax.experimental import multihost_utils
 
-    said = np.frombuffer(text.encode().ljust(64), np.uint8)
-    return bytes(multihost_utils.broadcast_one_to_all(said)).decode().strip()
+    own = np.frombuffer(data.ljust(_MAX_BYTES), np.uint8)
+    return bytes(multihost_utils.broadcast_one_to_all(own)).decode().strip()

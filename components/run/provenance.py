@@ -1,4 +1,4 @@
-"""Which code and which libraries made an artifact."""
+"""The code and the libraries that made an artifact, for its content key."""
 
 import ast
 import functools

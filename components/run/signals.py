@@ -8,6 +8,8 @@ from typing import NoReturn
 
 from components.errors import StoppedError
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)  # of a scheduler, and of a person at the terminal
+
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], None]]:
@@ -16,23 +18,24 @@ def stoppable() -> Iterator[Callable[[], None]]:
     It is called once the work is done: a signal must not take back a result that is about to be
     said. At the end the process has the handlers that it had before.
     """
-    signals = (signal.SIGTERM, signal.SIGINT)
 
     def ignore() -> None:
-        for number in signals:
+        """Makes the process deaf to further signals."""
+        for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
+        """Raises StoppedError, which names the signal."""
         del frame
-        ignore()
+        ignore()  # a second signal must not interrupt the cleaning up after the first
         name = signal.Signals(number).name
         raise StoppedError(f"Stopped by {name}; the next run goes on from what was saved.")
 
-    before = {number: signal.signal(number, stop) for number in signals}
+    former_handlers = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
         yield ignore
     finally:
-        for number, handler in before.items():
+        for number, handler in former_handlers.items():
             signal.signal(number, handler)
 
 
@@ -43,16 +46,18 @@ def deferred_stop() -> Iterator[Callable[[], bool]]:
     Meanwhile SIGTERM and Ctrl-C interrupt nothing; the work asks, saves, and raises StoppedError.
     Work that ended without asking is interrupted then.
     """
-    asked: list[int] = []
-    signals = (signal.SIGTERM, signal.SIGINT)
-    before = {
-        number: signal.signal(number, lambda number, frame: asked.append(number))  # noqa: ARG005
-        for number in signals
-    }
+    pending: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        """Keeps a signal for later."""
+        del frame
+        pending.append(number)
+
+    former_handlers = {number: signal.signal(number, remember) for number in _SIGNALS}
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(pending)
     finally:
-        for number, handler in before.items():
+        for number, handler in former_handlers.items():
             signal.signal(number, handler)
-    if asked:
-        signal.raise_signal(asked[0])
+    if pending:
+        signal.raise_signal(pending[0])

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from components.errors import BadConfigurationError
@@ -31,7 +32,7 @@ class Tracker:
 
     def __init__(
         self,
-        mlflow: Any,  # noqa: ANN401 - imported late
+        mlflow: ModuleType,
         section: TrackingSection,
         *,
         name: str,
@@ -48,36 +49,37 @@ class Tracker:
         self._mlflow, self._section = mlflow, section
         self._client: Any = None
         self._run_id = ""
-        self._words: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
-        self._num_said = 0
+        self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._num_answers = 0
         self._is_given_up = False
-        self._thread = threading.Thread(target=self._speak, daemon=True)
+        self._thread = threading.Thread(target=self._run_calls, daemon=True)
         self._thread.start()
-        self._words.put(lambda: self._begin(name, _flat(parameters)))
+        self._calls.put(lambda: self._begin(name, _flatten(parameters)))
 
     def log_point(self, point: Mapping[str, float]) -> None:
         """Logs a point of the curve at its step: train_loss, val_loss, learning_rate, epoch..."""
         metric, now = self._mlflow.entities.Metric, int(time.time() * 1000)
         metrics = [
-            metric(_allowed(_NAMES.get(name, name)), float(value), now, int(point["step"]))
+            metric(_allowed_name(_NAMES.get(name, name)), float(value), now, int(point["step"]))
             for name, value in point.items()
             if name != "step"
         ]
-        self._words.put(lambda: self._client.log_batch(self._run_id, metrics=metrics))
+        self._calls.put(lambda: self._client.log_batch(self._run_id, metrics=metrics))
 
     def log_files(self, folder: Path) -> None:
         """Logs the files directly in `folder`, until the end: the curve and its drawing."""
         for path in sorted(folder.iterdir()):
             if path.is_file():
-                self._words.put(lambda path=path: self._client.log_artifact(self._run_id, path))
+                self._calls.put(lambda path=path: self._client.log_artifact(self._run_id, path))
 
     def end(self, status: str) -> None:
         """Ends the run, FINISHED or FAILED, and waits as long as MLflow answers."""
-        self._words.put(lambda: self._client.set_terminated(self._run_id, status=status))
-        self._words.put(None)
-        said = -1
-        while self._thread.is_alive() and said != self._num_said:
-            said = self._num_said
+        self._calls.put(lambda: self._client.set_terminated(self._run_id, status=status))
+        self._calls.put(None)
+        # Patience begins anew with every answer: a long queue may take long, silence may not.
+        num_answers = -1
+        while self._thread.is_alive() and num_answers != self._num_answers:
+            num_answers = self._num_answers
             self._thread.join(_PATIENCE_SECONDS)
         if self._thread.is_alive():
             self._give_up(f"no answer within {_PATIENCE_SECONDS:.0f} seconds")
@@ -93,16 +95,16 @@ class Tracker:
         self._client = client
         self._run_id = client.create_run(experiment_id, run_name=name).info.run_id
         for key, value in parameters.items():
-            client.log_param(self._run_id, _allowed(key), value)
+            client.log_param(self._run_id, _allowed_name(key), value)
 
-    def _speak(self) -> None:
-        while (word := self._words.get()) is not None:
+    def _run_calls(self) -> None:
+        while (call := self._calls.get()) is not None:
             try:
-                word()
+                call()
             except Exception as error:  # Whatever it is, an onlooker stops no training.
                 self._give_up(str(error).partition("\n")[0] or type(error).__name__)
                 return
-            self._num_said += 1
+            self._num_answers += 1
 
     def _give_up(self, reason: str) -> None:
         if not self._is_given_up:
@@ -147,15 +149,15 @@ def tracked(
     tracker.end("FINISHED")
 
 
-def _allowed(name: str) -> str:
+def _allowed_name(name: str) -> str:
     return _NOT_IN_A_NAME.sub("_", name)
 
 
-def _flat(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in parameters.items():
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
+            flat |= _flatten(value, f"{prefix}{key}.")
         else:
             flat[prefix + key] = value
     return flat

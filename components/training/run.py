@@ -104,7 +104,7 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
         hosts.agree(_WRITTEN)
         raise
     hosts.agree(_WRITTEN)
-    return context.written()
+    return context.written_artifact()
 
 
 def _train(
@@ -149,7 +149,7 @@ def _follow(
         source = feature_windows(context, refs)
         _result(context, plan, model_config, source=source, work=work_folder(context, key))
     hosts.agree("")  # Waits until the leader has written.
-    return context.written()
+    return context.written_artifact()
 
 
 def _result(

@@ -44,7 +44,7 @@ def write_number(context: Context, *, retrain: str) -> Outcome:
     with context.write(inputs=[], config={"retrain": retrain}) as draft:
         (draft.folder / "number").write_text("7")
         draft.facts["rows"] = 7
-    return Outcome(context.written())
+    return Outcome(context.written_artifact())
 
 
 def failing(error: BaseException) -> Callable[..., Outcome]:
@@ -134,7 +134,7 @@ def test_a_full_disk_is_said_with_what_to_do(
     def fill(context: Context, *, retrain: str) -> Outcome:
         with context.write(inputs=[], config={"retrain": retrain}):
             Path("/dev/full").write_text("a device that is always full")
-        return Outcome(context.written())
+        return Outcome(context.written_artifact())
 
     assert step.main(STEP, fill, argv(config)) == ExitCode.TRY_AGAIN
     assert "No space left on device. Free space on the disk" in result(capsys)["error"]
@@ -147,7 +147,7 @@ def test_a_path_that_is_too_long_is_said_with_what_to_do(
 ) -> None:
     def lengthen(context: Context, *, retrain: str) -> Outcome:
         (Path(context.config.store) / retrain / ("a" * 5000)).stat()
-        return Outcome(context.written())
+        return Outcome(context.written_artifact())
 
     assert step.main(STEP, lengthen, argv(config)) == ExitCode.TRY_AGAIN
     assert "File name too long" in result(capsys)["error"]
@@ -267,7 +267,7 @@ def test_news_of_other_days_is_said_recorded_and_drawn(
     def run(context: Context, *, retrain: str) -> Outcome:
         with context.write(inputs=[], config={}) as draft:
             (draft.folder / "number").write_text("7")
-        return Outcome(context.written(), is_unchanged, [str(other)], [other])
+        return Outcome(context.written_artifact(), is_unchanged, [str(other)], [other])
 
     code = step.main(STEP, run, argv(config))
     assert code == (ExitCode.NOTHING_TO_DO if is_unchanged else ExitCode.DONE)
@@ -294,7 +294,7 @@ def run(context, *, retrain):
             time.sleep(60)
         except Exception:
             print("a library that catches everything")
-    return Outcome(context.written())
+    return Outcome(context.written_artifact())
 sys.exit(step.main(contract.STEPS[{STEP.name!r}], run, {argv(config)!r}))
 """
     with subprocess.Popen(

@@ -15,8 +15,6 @@ from components import contract
 from components.release import models
 from components.run import hosts
 
-pytestmark = pytest.mark.slow  # the step in two processes, twice
-
 LAST = "2026-01-03"
 
 
@@ -37,6 +35,14 @@ def test_one_process_leads_itself() -> None:
     assert hosts.agree("text") == "text"
 
 
+@pytest.mark.parametrize("text", ["x" * 65, "ä" * 33])
+def test_a_text_that_would_be_cut_is_refused(text: str) -> None:
+    assert hosts.agree("x" * 64) == "x" * 64
+    with pytest.raises(ValueError, match=r"at most 64 bytes, got 6[56]\."):
+        hosts.agree(text)
+
+
+@pytest.mark.slow  # the step in two processes
 def test_two_processes_of_the_step_train_what_one_trains(world) -> None:
     alone = models.load(world.artifact("train_ranker", LAST).path("model"))
     shutil.rmtree(Path(world.config.store) / "train_ranker" / LAST)
