@@ -38,12 +38,16 @@ def is_accepted(kind: str, cells: pa.DataType) -> bool:
 
 
 def file_name(side: Side) -> str:
-    """The name of the file of a side, in the artifacts of `ingest_events` and `validate_events`."""
+    """Returns the name of the file of a side in the artifacts of the data steps.
+
+    >>> file_name("user")
+    'user_values.parquet'
+    """
     return f"{side}_values.parquet"
 
 
 def values_table(owner: str, width: int) -> Table:
-    """The table of what was known of users or posts, and since when.
+    """Returns the table of what was known of users or posts, and since when.
 
     Args:
       owner: `user_id` or `post_id`.
@@ -66,13 +70,13 @@ def values_table(owner: str, width: int) -> Table:
 
 
 def values_column(width: int) -> Column:
-    """The column of the numbers of all attributes of a side."""
+    """Returns the column of the numbers of all attributes of a side."""
     description = "Codes and numbers in the order of the declaration; 0 or NaN is missing."
     return fixed_lists((VALUES,), pa.float32(), width, description)[0]
 
 
 def _meaning(cells: pa.DataType) -> str | None:
-    """What the values of an Arrow type are; None if nothing that an attribute can be."""
+    """Returns the meaning of the values of an Arrow type; None if no attribute can have them."""
     if pa.types.is_dictionary(cells):
         return _meaning(cells.value_type)
     if pa.types.is_string(cells) or pa.types.is_large_string(cells):

@@ -18,7 +18,7 @@ Bound = int | float
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """What one column of a table holds."""
+    """The declaration of one column of a table."""
 
     name: str
     type: pa.DataType
@@ -44,6 +44,11 @@ class Table:
     columns: tuple[Column, ...]
 
     def __getitem__(self, name: str) -> Column:
+        """Returns a column by name.
+
+        Raises:
+          KeyError: If the table has none of this name.
+        """
         for column in self.columns:
             if column.name == name:
                 return column
@@ -64,7 +69,10 @@ class Table:
         return pa.schema([column.field() for column in self.columns], metadata=notes)
 
     def digest(self) -> str:
-        """SHA-256 of what a reader relies on: names, types, units, ranges and null policy."""
+        """Returns the SHA-256 of what a reader relies on: names, types, units, ranges, null policy.
+
+        Descriptions are left out: to word one better changes no data.
+        """
         facts = [
             [c.name, str(c.type), c.unit, c.minimum, c.maximum, c.is_nullable, c.is_unique]
             for c in self.columns
@@ -81,7 +89,7 @@ class Table:
           KeyError: If the table has no such column.
         """
         for name in bounds:
-            self[name]
+            self[name]  # a misspelt name must not leave a range as it was
         columns = tuple(
             replace(column, minimum=bounds[column.name][0], maximum=bounds[column.name][1])
             if column.name in bounds
@@ -93,22 +101,26 @@ class Table:
     def problems(self, schema: pa.Schema) -> list[str]:
         """Returns one sentence per column that `schema` lacks or types differently; [] is a match.
 
-        Further columns are allowed: what is new and unknown does not break a reader.
+        Further columns are allowed: a column that is new and unknown does not break a reader.
+
+        >>> table = Table("people", "One row is one person.", (id_column("person_id", "Who."),))
+        >>> table.problems(pa.schema([("person_id", pa.string())]))
+        ["expected 'person_id' to be int64, got string"]
         """
-        found: list[str] = []
+        problems: list[str] = []
         for column in self.columns:
             index = schema.get_field_index(column.name)
             if index < 0:
-                found.append(f"expected a column {column.name!r} ({column.type}), got none")
+                problems.append(f"expected a column {column.name!r} ({column.type}), got none")
             elif schema.field(index).type != column.type:
-                found.append(
+                problems.append(
                     f"expected {column.name!r} to be {column.type}, got {schema.field(index).type}"
                 )
-        return found
+        return problems
 
 
 def id_column(name: str, description: str, *, is_unique: bool = False) -> Column:
-    """A column of ids: int64, positive, never null; 0 is padding everywhere and never an id."""
+    """Returns a column of ids: int64, positive, never null; 0 is padding and never an id."""
     return Column(
         name=name,
         type=pa.int64(),
@@ -121,7 +133,7 @@ def id_column(name: str, description: str, *, is_unique: bool = False) -> Column
 def fixed_lists(
     names: Sequence[str], value_type: pa.DataType, size: int, description: str
 ) -> tuple[Column, ...]:
-    """Columns of fixed-size lists that share type, length and description; no item is null."""
+    """Returns columns of fixed-size lists of one type, length and description; no item is null."""
     item = pa.field("item", value_type, nullable=False)
     return tuple(
         Column(name=name, type=pa.list_(item, size), description=description) for name in names

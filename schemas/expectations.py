@@ -1,4 +1,4 @@
-"""What a quality suite must expect of a table, derived from its columns, as plain data.
+"""The expectations of a quality suite for a table, derived from its columns, as plain data.
 
 An expectation is named as in Great Expectations, which this layer does not import: a component
 turns the list into a suite.
@@ -18,7 +18,7 @@ Severity = Literal["critical", "warning", "info"]
 
 @dataclass(frozen=True)
 class Expectation:
-    """One thing that should hold."""
+    """One statement about a table that should hold."""
 
     type: str  # class name in Great Expectations
     kwargs: dict[str, Any] = field(default_factory=dict)
@@ -69,34 +69,43 @@ def measured_between(
 
 
 def with_severities(
-    wanted: Sequence[Expectation], severities: Mapping[str, str]
+    statements: Sequence[Expectation], severities: Mapping[str, str]
 ) -> list[Expectation]:
     """Returns the expectations with the severities of a deployment, without those to ignore.
 
     Args:
-      wanted: Expectations.
+      statements: The expectations, with the severities of their declaration.
       severities: Kind -> critical, warning, info or ignore.
+
+    >>> order = pair_in_order("shown_at", "ingested_at")
+    >>> [each.severity for each in with_severities([order], {"arrival_order": "critical"})]
+    ['critical']
+    >>> with_severities([order], {"arrival_order": "ignore"})
+    []
     """
     return [
         replace(each, severity=severities[each.kind])
-        for each in wanted
+        for each in statements
         if severities[each.kind] != "ignore"
     ]
 
 
 def _of_column(column: Column) -> list[Expectation]:
-    about = {"column": column.name}
-    found = [] if column.is_nullable else [Expectation("ExpectColumnValuesToNotBeNull", about)]
+    subject = {"column": column.name}
+    statements = []
+    if not column.is_nullable:
+        statements.append(Expectation("ExpectColumnValuesToNotBeNull", subject))
     if column.is_unique:
-        found.append(Expectation("ExpectColumnValuesToBeUnique", about))
+        statements.append(Expectation("ExpectColumnValuesToBeUnique", subject))
     bounds = {"min_value": column.minimum, "max_value": column.maximum}
     if any(bound is not None for bound in bounds.values()):
-        limits = {name: _value(column, bound) for name, bound in bounds.items()}
-        found.append(Expectation("ExpectColumnValuesToBeBetween", about | limits))
-    return found
+        limits = {name: _limit(column, bound) for name, bound in bounds.items()}
+        statements.append(Expectation("ExpectColumnValuesToBeBetween", subject | limits))
+    return statements
 
 
-def _value(column: Column, bound: Bound | None) -> Bound | datetime.datetime | None:
+def _limit(column: Column, bound: Bound | None) -> Bound | datetime.datetime | None:
+    # Bounds of times are milliseconds in a declaration; an engine compares times with times.
     if bound is None or not pa.types.is_timestamp(column.type):
         return bound
     return datetime.datetime.fromtimestamp(bound / 1000, datetime.UTC)
