@@ -3,7 +3,7 @@ import pytest
 from components.features import shapes
 from components.settings.attributes import AttributesConfig
 from components.settings.steps import FeaturesConfig, HashingConfig
-from phoenix.hashing import HashSpec
+from phoenix.data.hashing import HashSpec
 
 
 def test_a_deployment_hashes_as_documented() -> None:
