@@ -123,7 +123,7 @@ def in_order(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
     Raises:
       BadConfigurationError: If the engine is not there.
     """
-    reader = engines.opened(engine)
+    reader = engines.open_engine(engine)
     # The id decides between impressions of one moment, so that every engine gives one order.
     events = reader.files(files).select(*_COLUMNS).order_by("user_id", "shown_at", "event_id")
     # Engines have their own resolution of time; the contract has its own.

@@ -113,7 +113,7 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settled:
     Raises:
       BadConfigurationError: If the engine is not there.
     """
-    engine = engines.opened(config.engine)
+    engine = engines.open_engine(config.engine)
     rows, names = numbered(arrivals.events)
     events = engine.table(rows)
     broken = rules.rules(events, config, day)

@@ -45,7 +45,7 @@ def parse(section: AnyAttribute, cells: pa.Array, *, file: str) -> tuple[np.ndar
             f"{' or '.join(ACCEPTED[section.kind])}, as its kind is {section.kind!r}; got "
             f"{cells.type}."
         )
-    if pa.types.is_null(cells.type):
+    if pa.types.is_null(cells.type):  # a column without any value has no type to parse by
         cells = cells.cast(pa.string())
     if pa.types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()
@@ -64,7 +64,7 @@ def parse(section: AnyAttribute, cells: pa.Array, *, file: str) -> tuple[np.ndar
 def of_context(
     sections: Sequence[AnyAttribute], shown_at: np.ndarray, surfaces: np.ndarray
 ) -> np.ndarray:
-    """The values of impressions or requests.
+    """Returns the values of impressions or requests.
 
     Args:
       sections: The W attributes of the context.
@@ -83,49 +83,51 @@ def of_context(
     values = [np.empty((*shown_at.shape, 0), np.float32)]
     for section in sections:
         cells = pa.array(columns[section.column].reshape(-1))
-        found, _ = parse(section, cells, file="context")
-        values.append(found.reshape(*shown_at.shape, 1))
+        numbers, _ = parse(section, cells, file="context")
+        values.append(numbers.reshape(*shown_at.shape, 1))
     return np.concatenate(values, axis=-1)
 
 
 def _words(attribute: Attribute, cells: pa.Array) -> np.ndarray:
-    """`[n]` values of "id" and "vocabulary", and of the elements of a sequence."""
+    """Returns the `[n]` values of "id" and "vocabulary", and of the elements of a sequence."""
     if not attribute.words:
         return attribute.of_ids(cell_parsers.parse_text_id(cells, "")[0])
     texts = cells.cast(pa.string())
-    trimmed = pc.utf8_trim_whitespace(texts)
-    places = pc.index_in(trimmed, value_set=pa.array(attribute.words, pa.string()))
-    found = np.asarray(pc.fill_null(places, _OTHER)).astype(np.int64)
-    return attribute.of_places(np.where(cell_parsers.is_missing(texts), _MISSING, found))
+    places = pc.index_in(
+        pc.utf8_trim_whitespace(texts), value_set=pa.array(attribute.words, pa.string())
+    )
+    places = np.asarray(pc.fill_null(places, _OTHER)).astype(np.int64)
+    return attribute.of_places(np.where(cell_parsers.is_missing(texts), _MISSING, places))
 
 
 def _split(texts: pa.Array, separator: str) -> pa.Array:
     """Returns lists of text. A list of JSON, which is what JSON lines hold, is taken as it is."""
     parts = pc.split_pattern(texts, separator)
-    trimmed = pc.utf8_trim_whitespace(texts)
-    is_list = pc.and_(pc.starts_with(trimmed, "["), pc.ends_with(trimmed, "]"))
+    bare_texts = pc.utf8_trim_whitespace(texts)
+    is_list = pc.and_(pc.starts_with(bare_texts, "["), pc.ends_with(bare_texts, "]"))
     places = np.flatnonzero(np.asarray(pc.fill_null(is_list, False)))
     if not len(places):
         return parts
     lists = parts.to_pylist()
     for place in places:
-        lists[place] = _json_list(trimmed[int(place)].as_py(), lists[place])
+        lists[place] = _json_list(bare_texts[int(place)].as_py(), lists[place])
     return pa.array(lists, pa.list_(pa.string()))
 
 
 def _json_list(text: str, otherwise: Sequence[str]) -> Sequence[str | None]:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        elements = json.loads(text)
+    except (ValueError, RecursionError):  # brackets around other text; thousands of brackets
         return otherwise
-    return [each if isinstance(each, str | None) else json.dumps(each) for each in found]
+    return [each if isinstance(each, str | None) else json.dumps(each) for each in elements]
 
 
 def _sequences(attribute: Attribute, lists: pa.Array) -> np.ndarray:
-    """`[n, length]` values of the first elements of each list; a list that is null has none."""
+    """Returns the `[n, length]` values of the first elements of each list; null has none."""
     sizes = np.asarray(pc.fill_null(pc.list_value_length(lists), 0)).astype(np.int64)
     codes = _words(attribute, pc.list_flatten(lists))
     rows = np.repeat(np.arange(len(lists)), sizes)
+    # The place of each element within its own list: its number less that of the list's first.
     places = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     is_kept = places < attribute.length
     values = np.zeros((len(lists), attribute.length), np.float32)

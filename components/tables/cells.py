@@ -7,6 +7,7 @@ with a mask of those that could be read; what could not has the value 0.
 # pyright: reportAttributeAccessIssue=false
 # (pyarrow.compute makes its functions when it is imported)
 
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -27,8 +28,6 @@ _MS_PER_UNIT = {"s": 1_000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 _REPLACEMENT = "\ufffd"  # stands for bytes that were no UTF-8: two ids may differ in them
 _DIGITS = np.zeros(256, bool)  # bytes of which Arrow reads no other numbers than the patterns allow
 _DIGITS[[*b"0123456789-"]] = True
-
-
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
 
@@ -47,6 +46,7 @@ def parse_whole(cells: pa.Array) -> Parsed:
     if pa.types.is_integer(cells.type):
         return _parse_typed(cells, pa.int64(), _int64)
     values, is_good = parse_number(cells)
+    # From 2^53 on, a float64 may stand for several whole numbers: two ids could become one.
     is_good &= (np.abs(values) < 2**53) & (values == np.floor(values))
     return np.where(is_good, values, 0).astype(np.int64), is_good
 
@@ -70,6 +70,7 @@ def parse_flag(cells: pa.Array) -> Parsed:
     if not _is_text(cells):
         values, is_good = parse_number(cells)
         return values == 1, is_good & ((values == 0) | (values == 1))
+    # Flags are one digit in nearly every log, and bytes are compared faster than text.
     letters = _single_bytes(cells)
     if letters is not None and ((letters - ord("0")) < 2).all():
         return letters == ord("1"), np.ones(len(cells), bool)
@@ -91,15 +92,19 @@ def parse_text_id(cells: pa.Array, end: str) -> Parsed:
     Args:
       cells: Text, or anything that can be written as text.
       end: The id is what comes before this; all of the text if it is empty.
+
+    >>> values, is_good = parse_text_id(pa.array(["mary@a", "mary@b", None]), "@")
+    >>> values.tolist(), is_good.tolist()
+    ([4435260810116256461, 4435260810116256461, 0], [True, True, False])
     """
     texts = _texts(cells)
-    encoded = texts.dictionary_encode()
-    if not len(encoded.dictionary):
+    dictionary = texts.dictionary_encode()  # a log names the same users again and again
+    if not len(dictionary.dictionary):
         return np.zeros(len(cells), np.int64), np.zeros(len(cells), bool)
-    ids = [text.partition(end)[0] if end else text for text in encoded.dictionary.to_pylist()]
-    known = np.array([_text_id(text) for text in ids], np.int64)
-    places = np.asarray(encoded.indices.fill_null(0))
-    values = np.where(np.asarray(pc.is_valid(texts)), known[places], 0)
+    names = [text.partition(end)[0] if end else text for text in dictionary.dictionary.to_pylist()]
+    ids = np.array([_text_id(name) for name in names], np.int64)
+    places = np.asarray(dictionary.indices.fill_null(0))
+    values = np.where(np.asarray(pc.is_valid(texts)), ids[places], 0)
     return values, values != 0
 
 
@@ -186,9 +191,11 @@ def _parse_text(
             return np.asarray(pc.cast(cells, target)), np.ones(len(cells), bool)
         except pa.ArrowInvalid:
             pass  # one of them is no number, or too big
-    trimmed = pc.utf8_trim_whitespace(cells)
-    is_like = pc.fill_null(pc.match_substring_regex(trimmed, pattern), False)
-    texts = pc.if_else(is_like, trimmed, pa.scalar(None, trimmed.type))
+    # Arrow would read more than the pattern allows, hexadecimal digits for example, and one text
+    # that is no number would fail all of them.
+    texts = pc.utf8_trim_whitespace(cells)
+    is_like = pc.fill_null(pc.match_substring_regex(texts, pattern), False)
+    texts = pc.if_else(is_like, texts, pa.scalar(None, texts.type))
     return _parse_typed(texts, target, read_one)
 
 
@@ -197,7 +204,7 @@ def _parse_typed(cells: pa.Array, target: pa.DataType, read_one: Callable[[str],
     try:
         values = pc.cast(cells, target)
     except pa.ArrowInvalid:
-        values = pa.array([_or_none(read_one, value) for value in cells.to_pylist()], target)
+        values = pa.array([_value_or_none(read_one, v) for v in cells.to_pylist()], target)
     is_good = np.asarray(pc.is_valid(values))
     return pc.fill_null(values, 0).to_numpy(zero_copy_only=False), is_good
 
@@ -212,13 +219,15 @@ def _parse_iso(cells: pa.Array, zone: str) -> Parsed:
             return _parse_moments(texts.cast(target), zone)
         except pa.ArrowInvalid:
             continue
+    # Texts of both kinds in one block: one by one, by Python.
     local = ZoneInfo(zone)
-    numbers = [_or_none(lambda text: _iso_ms(text, local), text) for text in texts.to_pylist()]
+    read_one = functools.partial(_iso_ms, zone=local)
+    numbers = [_value_or_none(read_one, text) for text in texts.to_pylist()]
     is_good = np.array([number is not None for number in numbers], bool)
     return np.array([number or 0 for number in numbers], np.int64), is_good
 
 
-def _or_none(read_one: Callable[[str], float], value: object) -> float | None:
+def _value_or_none(read_one: Callable[[str], float], value: object) -> float | None:
     try:
         return None if value is None else read_one(str(value))
     except (ValueError, OverflowError):

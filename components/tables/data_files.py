@@ -43,12 +43,13 @@ def arrow_array(column: Column, values: np.ndarray) -> pa.Array:
         return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=column.type)
     array = pa.array(values, from_pandas=column.is_nullable)
     if pa.types.is_timestamp(column.type):
+        # A view, not a cast: the milliseconds are already those of the type.
         return array.cast(pa.int64()).view(column.type)
     return array.cast(column.type)
 
 
 def write(path: Path, table: pa.Table) -> None:
-    """Writes a table as Parquet."""
+    """Writes a table as Parquet, compressed with zstd."""
     pq.write_table(table, path, compression="zstd")
 
 

@@ -24,13 +24,14 @@ from components.tables import spark
 
 if TYPE_CHECKING:
     import ibis
+    from pyspark.sql import DataFrame
 
-BATCH_ROWS = 1 << 17
+BATCH_ROWS = 1 << 17  # about 8 MB of events
 _numbers = itertools.count()  # of the tables of this process: a session of Spark is shared
 
 
 class Engine(Protocol):
-    """Where expressions are evaluated."""
+    """The place in which expressions are evaluated."""
 
     def table(self, rows: pa.Table) -> "ibis.Table":
         """Returns rows that this process holds, as a table of the engine."""
@@ -48,8 +49,8 @@ class Engine(Protocol):
         ...
 
 
-def opened(config: EngineConfig) -> Engine:
-    """Returns the configured engine.
+def open_engine(config: EngineConfig) -> Engine:
+    """Starts the configured engine.
 
     Raises:
       BadConfigurationError: If it is not there.
@@ -60,30 +61,39 @@ def opened(config: EngineConfig) -> Engine:
 def rows(engine: Engine, expression: "ibis.Table") -> pa.Table:
     """Evaluates an expression; returns its rows in their order, in the types of the expression."""
     schema = expression.schema().to_pyarrow()
-    found = list(engine.batches(expression))
-    return pa.Table.from_batches(found).cast(schema) if found else schema.empty_table()
+    batches = list(engine.batches(expression))
+    # An engine may answer in wider types, each in its own; the expression says the one of all.
+    return pa.Table.from_batches(batches).cast(schema) if batches else schema.empty_table()
 
 
 class _DuckDB:
+    """DuckDB in this process."""
+
     def __init__(self) -> None:
+        # Not when the module is imported: a step whose artifact is there needs no engine.
         import ibis
 
         self._ibis: Any = ibis.duckdb.connect()
         self._raw: Any = self._ibis.con
 
     def table(self, rows: pa.Table) -> "ibis.Table":
+        """See `Engine`; the rows are not copied."""
         name = f"rows_{next(_numbers)}"
         self._raw.register(name, rows)
         return self._ibis.table(name)
 
     def files(self, paths: Sequence[Path]) -> "ibis.Table":
+        """See `Engine`."""
         return self._ibis.read_parquet([str(path) for path in paths])
 
     def batches(self, expression: "ibis.Table") -> Iterator[pa.RecordBatch]:
+        """See `Engine`; at most `BATCH_ROWS` rows at a time."""
         yield from self._raw.sql(self._ibis.compile(expression)).to_arrow_reader(BATCH_ROWS)
 
 
 class _Spark:
+    """The Spark session of this process."""
+
     def __init__(self, config: EngineConfig) -> None:
         import ibis
 
@@ -91,17 +101,22 @@ class _Spark:
         self._ibis: Any = ibis.pyspark.connect(self._session)
 
     def table(self, rows: pa.Table) -> "ibis.Table":
-        return self._named(self._session.createDataFrame(rows))
+        """See `Engine`."""
+        return self._view(self._session.createDataFrame(rows))
 
     def files(self, paths: Sequence[Path]) -> "ibis.Table":
-        plain = (re.sub(r"([\\*?\[\]{}])", r"\\\1", str(path)) for path in paths)  # no patterns
-        return self._named(self._session.read.parquet(*(f"file://{path}" for path in plain)))
+        """See `Engine`."""
+        # Spark takes a path for a pattern, and a store may lie in a folder called `a[1]`.
+        plain = (re.sub(r"([\\*?\[\]{}])", r"\\\1", str(path)) for path in paths)
+        return self._view(self._session.read.parquet(*(f"file://{path}" for path in plain)))
 
     def batches(self, expression: "ibis.Table") -> Iterator[pa.RecordBatch]:
-        found = self._session.sql(self._ibis.compile(expression)).toArrow()
-        yield from found.to_batches(max_chunksize=BATCH_ROWS)
+        """See `Engine`; the whole result comes to this process first."""
+        result = self._session.sql(self._ibis.compile(expression)).toArrow()
+        yield from result.to_batches(max_chunksize=BATCH_ROWS)
 
-    def _named(self, frame: Any) -> "ibis.Table":  # noqa: ANN401 - a DataFrame of an extra
+    def _view(self, frame: "DataFrame") -> "ibis.Table":
+        # Ibis knows tables of Spark by name alone.
         name = f"rows_{next(_numbers)}"
         frame.createOrReplaceTempView(name)
         return self._ibis.table(name)

@@ -42,6 +42,7 @@ def session(engine: EngineConfig) -> "SparkSession":
     if master.startswith("local"):
         settings["spark.sql.shuffle.partitions"] = "4"  # not the 200 of a cluster
     builder = SparkSession.builder.appName("phoenix").master(master)
+    # The configuration comes last, so that it may overrule each of ours.
     for name, value in (settings | engine.spark_options).items():
         builder = builder.config(name, value)
     try:

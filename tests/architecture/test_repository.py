@@ -13,7 +13,6 @@ FOREIGN = re.compile(r"/(?:home|Users|work|root|mnt)/\w|https?://[^\s/]*(?:pypi|
 LAYERS = ("components", "phoenix", "schemas")
 # Modules whose promises are those of something larger, and the test that holds them to it.
 TESTED_BY = {
-    "spark": "test_engines",
     "config_base": "test_config",
     "engine_config": "test_config",
     "quality_config": "test_config",

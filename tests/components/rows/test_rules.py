@@ -28,7 +28,7 @@ CONFIG = Config.model_validate(
         "validate_events": {"num_surfaces": 3, "max_dwell_seconds": 60, "max_future_minutes": 1},
     }
 )
-ENGINE = engines.opened(EngineConfig())
+ENGINE = engines.open_engine(EngineConfig())
 # Two users, posts and times, so that most rows share their key with another.
 events = st.lists(
     st.tuples(

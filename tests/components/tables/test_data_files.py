@@ -33,3 +33,10 @@ def test_a_file_that_breaks_the_contract_is_refused_by_name(tmp_path: Path) -> N
     data_files.write(tmp_path / "posts", pa.table({"post_id": ["x"]}))
     with pytest.raises(BadDataError, match="posts: expected 'post_id' to be int64, got string"):
         data_files.read(tmp_path / "posts", POSTS)
+
+
+def test_lists_keep_their_width_and_times_their_milliseconds() -> None:
+    width = pa.list_(pa.field("element", pa.float32(), nullable=False), 2)
+    table = pa.table({"values": pa.array([[1, 2], [3, 4], [5, 6]], width)})
+    assert data_files.columns(table)["values"].tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert data_files.columns(table.slice(1))["values"].tolist() == [[3, 4], [5, 6]]

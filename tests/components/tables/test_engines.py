@@ -1,8 +1,6 @@
 """DuckDB and Spark, a real one with two threads, come to the same rows, files and digests."""
 
 import datetime
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from components.rows.settlement import Arrivals
 from components.settings.config import Config
 from components.settings.engine import EngineConfig
 from components.store.artifacts import Store
-from components.tables import data_files, engines, spark
+from components.tables import data_files, engines
 from phoenix.data.days import midnight_ms
 from schemas.events import INGESTED, REJECTED
 from tests.components.event_rows import config_of, write_day
@@ -31,12 +29,12 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of Spark's own Python
 
 
 def test_rows_come_back_in_the_types_of_the_expression() -> None:
-    engine = engines.opened(DUCKDB)
+    engine = engines.open_engine(DUCKDB)
     rows = pa.table({"a": pa.array([3, 1, 2]), "b": pa.array([1, 2, 3], pa.int32())})
     table = engine.table(rows)
-    found = engines.rows(engine, table.order_by("a").select("b", twice=table["a"].cast("int8")))
-    assert found.to_pydict() == {"b": [2, 3, 1], "twice": [1, 2, 3]}
-    assert found.schema.types == [pa.int32(), pa.int8()]
+    result = engines.rows(engine, table.order_by("a").select("b", twice=table["a"].cast("int8")))
+    assert result.to_pydict() == {"b": [2, 3, 1], "twice": [1, 2, 3]}
+    assert result.schema.types == [pa.int32(), pa.int8()]
     none = engines.rows(engine, table.filter(table["b"] > 3))
     assert (len(none), none.schema.types) == (0, [pa.int64(), pa.int32()])
 
@@ -128,24 +126,3 @@ def test_both_engines_make_artifacts_of_the_same_digest(
                 refs.append(store.head(step, day))
         found.append(refs)
     assert found[0] == found[1]
-
-
-def test_spark_has_the_properties_that_are_configured(require_spark: None) -> None:
-    name = "spark.sql.adaptive.coalescePartitions.minPartitionSize"
-    config = SPARK.model_copy(update={"spark_options": {name: "2MB"}})
-    assert spark.session(config).conf.get(name) == "2MB"
-    assert spark.session(SPARK).conf.get("spark.sql.session.timeZone") == "UTC"
-
-
-@pytest.mark.parametrize("master", ["nonsense", "spark://127.0.0.1", "local[x]"])
-def test_a_master_that_is_none_is_refused_in_one_line(require_spark: None, master: str) -> None:
-    # In a process of its own: the session of this one is there already.
-    code = (
-        "from components.tables import spark; from components.settings.engine import EngineConfig\n"
-        "from components.errors import BadConfigurationError\n"
-        f"try: spark.session(EngineConfig(name='spark', spark_master={master!r}))\n"
-        "except BadConfigurationError as error: print(error)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    (line,) = run.stdout.splitlines()
-    assert line.startswith(f"`engine.spark_master`: Spark cannot be started at '{master}': ")
