@@ -6,9 +6,6 @@ their digest is part of the recipe of the steps, so that every day that is run a
 without them.
 """
 
-# pyright: reportAttributeAccessIssue=false
-# (pyarrow.compute makes its functions when it is imported)
-
 import hashlib
 import json
 import re
@@ -19,11 +16,12 @@ import pyarrow as pa
 
 from components.errors import BadConfigurationError
 from components.settings.config import Config
+from components.settings.source import UserIdForm
 from components.tables import cells
 from schemas.events import REJECTED
 from schemas.rules import ERASED
 
-_NUMBER = re.compile(r"-?\d+")
+_NUMBER = re.compile(r"-?\d+")  # anywhere in a text
 
 
 class ForgottenUsers(NamedTuple):
@@ -43,15 +41,19 @@ def erased_ids(config: Config) -> np.ndarray:
 
 
 def forgotten_users(config: Config) -> ForgottenUsers:
-    """Returns the users who are to be forgotten.
+    """Reads the list of the users who are to be forgotten.
 
     Where ids are text, a number is both a text and the id that stands for one, which is what feeds
     show: that the hash of somebody else's text is a number on the list has no chance worth telling.
+
+    Raises:
+      BadConfigurationError: If the file cannot be read or a line is no id.
     """
-    path, end = config.ingest_events.erased_users, _text_end(config)
+    path, end = config.ingest_events.erased_users, config.ingest_events.source.user_ids.text_end
     if path is None:
         return ForgottenUsers(frozenset())
     try:
+        # Editors of Windows begin a file with a mark, which would belong to the first id.
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfigurationError(
@@ -63,32 +65,33 @@ def forgotten_users(config: Config) -> ForgottenUsers:
         text = (line.partition("#")[0] if end is None else line).strip()
         if not text:
             continue
-        found = [user for user in (_number(text), _hash(text, end)) if user > 0]
-        if not found:
+        user_ids = [user for user in (_parse_number(text), _text_id(text, end)) if user > 0]
+        if not user_ids:
+            # The line itself is not repeated: it may be a name, and messages are kept in logs.
             expected = "a whole number above 0" if end is None else f"text before {end!r}"
             raise BadConfigurationError(
                 f"ingest_events.erased_users: {path}:{number}: expected one user id, {expected}, "
                 f"got {len(text)} other characters."
             )
-        ids.update(found)
+        ids.update(user_ids)
         if end is not None:
             texts.add(text.partition(end)[0] if end else text)
     return ForgottenUsers(frozenset(ids), frozenset(texts))
 
 
-def _number(text: str) -> int:
+def _parse_number(text: str) -> int:
     """Returns the number that a text is, or 0."""
     values, _ = cells.parse_whole(pa.array([text]))
     return int(values[0])
 
 
-def _hash(text: str, end: str | None) -> int:
+def _text_id(text: str, end: str | None) -> int:
     """Returns the id that stands for a text, or 0 where ids are no text."""
     return 0 if end is None else int(cells.parse_text_id(pa.array([text]), end)[0][0])
 
 
 def recipe(config: Config) -> dict[str, str]:
-    """Returns what a recipe holds of the list: its digest, or nothing where nobody is on it."""
+    """Returns the part of a recipe that names the list: its digest, or nothing without a user."""
     ids = erased_ids(config)
     return {"erased_users": hashlib.sha256(ids.tobytes()).hexdigest()} if len(ids) else {}
 
@@ -99,7 +102,7 @@ def remaining(user_ids: np.ndarray, config: Config) -> np.ndarray:
 
 
 def forget_events(events: pa.Table, ids: np.ndarray) -> tuple[pa.Table, pa.Table]:
-    """Returns the rows of other users, and the places of those of forgotten ones.
+    """Divides rows into those of other users and the places of those of forgotten ones.
 
     Args:
       events: With the columns of `INGESTED`.
@@ -111,7 +114,7 @@ def forget_events(events: pa.Table, ids: np.ndarray) -> tuple[pa.Table, pa.Table
     if not len(ids):
         return events, REJECTED.schema().empty_table()
     is_erased = np.isin(events["user_id"].to_numpy(), ids)
-    return events.filter(pa.array(~is_erased)), _places(events.filter(pa.array(is_erased)))
+    return events.filter(pa.array(~is_erased)), _place_rows(events.filter(pa.array(is_erased)))
 
 
 def forget_rejected(rejected: pa.Table, config: Config) -> pa.Table:
@@ -119,23 +122,30 @@ def forget_rejected(rejected: pa.Table, config: Config) -> pa.Table:
 
     A row that could not be read may hide whose it is: where its content names no user, every number
     in it counts as one, and so does every text that is the id of one.
+
+    Args:
+      rejected: In the schema `REJECTED`.
+      config: Who is to be forgotten, and the source.
     """
-    listed = forgotten_users(config)
-    if not listed.ids:
+    users, form = forgotten_users(config), config.ingest_events.source.user_ids
+    if not users.ids:
         return rejected
-    rows = zip(rejected["table"].to_pylist(), rejected["raw"].to_pylist(), strict=True)
+    # Rows of post files name no user, whatever numbers are in them.
     is_erased = np.array(
         [
-            table == "events" and bool(forgotten_users_in(raw, listed, config))
-            for table, raw in rows
+            table == "events" and bool(forgotten_users_in(raw, users, form))
+            for table, raw in zip(
+                rejected["table"].to_pylist(), rejected["raw"].to_pylist(), strict=True
+            )
         ],
         bool,
     )
-    kept, gone = rejected.filter(pa.array(~is_erased)), rejected.filter(pa.array(is_erased))
-    return pa.concat_tables([kept, _places(gone)])
+    other_rows = rejected.filter(pa.array(~is_erased))
+    return pa.concat_tables([other_rows, _place_rows(rejected.filter(pa.array(is_erased)))])
 
 
-def _places(rows: pa.Table) -> pa.Table:
+def _place_rows(rows: pa.Table) -> pa.Table:
+    """Returns rows in the schema `REJECTED` of which nothing is kept but file and line."""
     count = len(rows)
     return pa.table(
         {
@@ -149,33 +159,41 @@ def _places(rows: pa.Table) -> pa.Table:
     ).cast(REJECTED.schema())
 
 
-def _text_end(config: Config) -> str | None:
-    """Returns what ends the text of a user id, or None where user ids are numbers."""
-    return getattr(config.ingest_events.source, "text_ids", {}).get("user_id")
+def forgotten_users_in(raw: str | None, users: ForgottenUsers, form: UserIdForm) -> list[int]:
+    """Returns the forgotten users whom the content of a rejected row names, maybe repeatedly.
 
+    Args:
+      raw: JSON of the source columns, or the text of a row that does not have them.
+      users: Who is to be forgotten.
+      form: How the source writes user ids.
 
-def forgotten_users_in(raw: str | None, listed: ForgottenUsers, config: Config) -> list[int]:
-    """Returns the listed users whom the content of a row names."""
-    columns = getattr(config.ingest_events.source, "event_columns", {})
-    column, end = columns.get("user_id", "user_id"), _text_end(config)
-    text, is_known = raw or "", False
+    >>> users, form = ForgottenUsers(frozenset({7})), UserIdForm(column="user")
+    >>> forgotten_users_in('{"user": "7", "post": "1"}', users, form)
+    [7]
+    >>> forgotten_users_in('{"user": "1", "post": "7"}', users, form)
+    []
+    >>> forgotten_users_in("a row that is cut off after 7", users, form)
+    [7]
+    """
+    text, is_user_cell = raw or "", False
     try:
         content = json.loads(text)
     except json.JSONDecodeError:
         content = None
-    if isinstance(content, dict) and column in content:
-        text, is_known = str(content[column]).strip(), True
-    if end is None:
+    if isinstance(content, dict) and form.column in content:
+        text, is_user_cell = str(content[form.column]).strip(), True
+    if form.text_end is None:
         ids = [int(number) for number in _NUMBER.findall(text)]
     else:
-        pieces = [text] if is_known else [*_pieces(text, config), *listed.texts]
-        ids = [_hash(each, end) for each in pieces if each in text]
-    return [user for user in ids if user in listed.ids]
+        # Elsewhere than in the cell of the user an id may stand beside other text, so the list is
+        # looked for in the row, too.
+        texts = [text] if is_user_cell else [*_split_row(text, form.delimiter), *users.texts]
+        ids = [_text_id(each, form.text_end) for each in texts if each in text]
+    return [user for user in ids if user in users.ids]
 
 
-def _pieces(text: str, config: Config) -> list[str]:
-    """Returns what may be an id in a row that is no row."""
-    delimiter = getattr(config.ingest_events.source, "delimiter", None)
+def _split_row(text: str, delimiter: str | None) -> list[str]:
+    """Returns the texts between the delimiters and quotes of a row with other columns."""
     divider = re.escape(delimiter) if delimiter else "[,\\t]"
     _, _, row = text.partition(": ")  # after how many columns were expected, and came
-    return [piece.strip() for piece in re.split(f'{divider}|"', row or text)]
+    return [part.strip() for part in re.split(f'{divider}|"', row or text)]

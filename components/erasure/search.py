@@ -12,6 +12,7 @@ from components import contract
 from components.erasure.forgotten import ForgottenUsers, forgotten_users, forgotten_users_in
 from components.errors import BadConfigurationError
 from components.settings.config import Config
+from components.settings.source import UserIdForm
 from components.store.artifacts import Store
 from components.store.storage import MANIFEST
 
@@ -25,10 +26,10 @@ class Trace:
     kind: str
     partition: str
     key: str
-    is_current: bool
+    is_current: bool  # whether the artifact is the one that steps read
     file: str
-    rows: int
-    users: int
+    rows: int  # rows that name a forgotten user
+    users: int  # different users in them
 
 
 def traces(store: Store, config: Config) -> list[Trace]:
@@ -40,8 +41,8 @@ def traces(store: Store, config: Config) -> list[Trace]:
     Raises:
       BadConfigurationError: If no list is configured.
     """
-    listed = forgotten_users(config)
-    if not listed.ids:
+    users = forgotten_users(config)
+    if not users.ids:
         raise BadConfigurationError(
             "`ingest_events.erased_users` names no user: there is nobody to search for."
         )
@@ -52,12 +53,12 @@ def traces(store: Store, config: Config) -> list[Trace]:
             key=key,
             is_current=is_current,
             file=name,
-            rows=len(found),
-            users=len(set(found)),
+            rows=len(user_ids),
+            users=len(set(user_ids)),
         )
         for kind, partition, key, is_current in _artifacts(store)
         for name, path in _tables(store, f"{kind}/{partition}/{key}")
-        if (found := _found(path, listed, config))
+        if (user_ids := _users_in_file(path, users, config.ingest_events.source.user_ids))
     ]
 
 
@@ -76,16 +77,16 @@ def _tables(store: Store, artifact: str) -> Iterator[tuple[str, Path]]:
             yield name, store.storage.fetch(f"{artifact}/{name}")
 
 
-def _found(path: Path, listed: ForgottenUsers, config: Config) -> list[int]:
+def _users_in_file(path: Path, users: ForgottenUsers, form: UserIdForm) -> list[int]:
     """Returns the forgotten user of every row that has one."""
     names = pq.read_schema(path).names
-    ids = list(listed.ids)
-    found: list[int] = []
+    user_ids: list[int] = []
     for name in _USER_COLUMNS:
         if name in names:
-            users = pq.read_table(path, columns=[name])[name].drop_null().to_numpy()
-            found += users[np.isin(users, ids)].tolist()
+            column = pq.read_table(path, columns=[name])[name].drop_null().to_numpy()
+            user_ids += column[np.isin(column, list(users.ids))].tolist()
     if "raw" in names:
         rows = pq.read_table(path, columns=["raw"])["raw"].to_pylist()
-        found += [user for raw in rows for user in forgotten_users_in(raw, listed, config)[:1]]
-    return found
+        # A row counts once, however often its content names somebody.
+        user_ids += [user for raw in rows for user in forgotten_users_in(raw, users, form)[:1]]
+    return user_ids

@@ -2,11 +2,22 @@
 
 import zoneinfo
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
 from components.settings.section import Delimiter, Section
+
+
+class UserIdForm(NamedTuple):
+    """The form in which a source writes user ids: the part that the rule of erasure must know.
+
+    Every section says it for itself: no default may stand for a setting that somebody renames.
+    """
+
+    column: str | None  # source column; None: none is trusted, so every number of a row counts
+    text_end: str | None = None  # ends an id that is text; None: ids are whole numbers
+    delimiter: str | None = None  # between the columns of text; None: a comma or a tab
 
 
 class KuaiRandSource(Section):
@@ -17,6 +28,11 @@ class KuaiRandSource(Section):
     logs: Literal["all", "standard", "random"] = Field(
         default="all", description="Of the recommender, of randomly chosen videos, or both."
     )
+
+    @property
+    def user_ids(self) -> UserIdForm:
+        """The form of user ids: whole numbers in `user_id`."""
+        return UserIdForm(column="user_id")
 
 
 class MovieLensSource(Section):
@@ -29,6 +45,11 @@ class MovieLensSource(Section):
     layout: Literal["movielens"] = Field(description="Says that it is this layout.")
     path: Path = Field(description="The folder, with ratings.csv, ratings.dat or u.data.")
 
+    @property
+    def user_ids(self) -> UserIdForm:
+        """The form of user ids: whole numbers."""
+        return UserIdForm(column=None)
+
 
 class GHArchiveSource(Section):
     """A folder with hours of GH Archive: an actor does something with a repository of an owner.
@@ -39,6 +60,11 @@ class GHArchiveSource(Section):
 
     layout: Literal["gharchive"] = Field(description="Says that it is this layout.")
     path: Path = Field(description="The folder, with files like 2026-01-31-15.json.gz.")
+
+    @property
+    def user_ids(self) -> UserIdForm:
+        """The form of user ids: whole numbers."""
+        return UserIdForm(column=None)
 
 
 class SequencesSource(Section):
@@ -53,6 +79,11 @@ class SequencesSource(Section):
     items_per_day: int = Field(
         default=10, ge=1, le=86_400, description="Items of a user that fall on one day."
     )
+
+    @property
+    def user_ids(self) -> UserIdForm:
+        """The form of user ids: whole numbers."""
+        return UserIdForm(column=None)
 
 
 class ColumnsSource(Section):
@@ -95,6 +126,15 @@ class ColumnsSource(Section):
     time_zone: str = Field(default="UTC", description="Of ISO 8601 text that names no zone.")
     dwell_unit: Literal["s", "ms"] = Field(default="ms", description="Of dwell and duration.")
 
+    @property
+    def user_ids(self) -> UserIdForm:
+        """The form of user ids, as the columns are mapped."""
+        return UserIdForm(
+            column=self.event_columns.get("user_id"),
+            text_end=self.text_ids.get("user_id"),
+            delimiter=self.delimiter,
+        )
+
     @field_validator("time_zone")
     @classmethod
     def _is_zone(cls, name: str) -> str:
@@ -123,6 +163,11 @@ class SyntheticSource(Section):
     seed: int = Field(
         default=20260721, ge=0, lt=1 << 63, description="Another seed is another world."
     )
+
+    @property
+    def user_ids(self) -> UserIdForm:
+        """The form of user ids: whole numbers; no row is written as text."""
+        return UserIdForm(column=None)
 
 
 FileSource = KuaiRandSource | MovieLensSource | GHArchiveSource | SequencesSource | ColumnsSource

@@ -202,8 +202,3 @@ def test_users_who_remain_keep_their_order(day) -> None:
     configure(day, ", erased_users: forget.txt")
     config = load(day.root / "phoenix.yaml")
     assert forgotten.remaining(np.array([9, 7, 3]), config).tolist() == [9, 3]
-
-
-def test_without_a_list_there_is_nobody_to_search_for(day) -> None:
-    path = str(day.root / "phoenix.yaml")
-    assert app.app(["erasure", "report", "--config", path]) == ExitCode.BAD_CONFIGURATION

@@ -1,9 +1,18 @@
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
-from components.settings.source import ColumnsSource, MovieLensSource, SequencesSource, anchored
+from components.settings.source import (
+    ColumnsSource,
+    FileSource,
+    MovieLensSource,
+    SequencesSource,
+    SyntheticSource,
+    UserIdForm,
+    anchored,
+)
 
 MAPPING = {"user_id": "u", "post_id": "p", "author_id": "a", "shown_at": "t"}
 
@@ -15,6 +24,22 @@ def test_relative_paths_start_at_the_folder_and_patterns_stay(tmp_path: Path) ->
     assert (found.events, found.posts) == (f"{tmp_path}/logs/{{day}}/*.csv", None)
     movies = anchored(MovieLensSource(layout="movielens", path=Path("/data/ml")), tmp_path)
     assert getattr(movies, "path", None) == Path("/data/ml")
+
+
+def test_user_ids_of_columns_have_the_form_that_is_configured() -> None:
+    source = ColumnsSource(
+        layout="columns",
+        events="a.csv",
+        event_columns=MAPPING,
+        text_ids={"user_id": "@", "author_id": "/"},
+        delimiter=";",
+    )
+    assert source.user_ids == UserIdForm(column="u", text_end="@", delimiter=";")
+
+
+def test_every_kind_of_source_says_itself_which_form_its_user_ids_have() -> None:
+    for section in (*get_args(FileSource), SyntheticSource):
+        assert isinstance(vars(section)["user_ids"], property), section
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd"])

@@ -1,10 +1,12 @@
 import datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from components.errors import BadConfigurationError
 from components.settings.loading import load
+from components.settings.source import FileSource
 from components.source.layouts import Layout, layout
 
 CONFIG = """
@@ -77,3 +79,36 @@ def test_files_in_the_folder_of_another_day_are_of_no_day(tmp_path: Path) -> Non
         (tmp_path / day / "2026-01-02.csv").touch()
     found = by_day(tmp_path, "{day}/{day}.csv").event_files
     assert [str(path.relative_to(tmp_path)) for path in found] == ["2026-01-02/2026-01-02.csv"]
+
+
+SOURCES = {
+    "kuairand": ("path: .", ["log_1.csv", "video_features_basic.csv"]),
+    "movielens": ("path: .", ["ratings.csv"]),
+    "gharchive": ("path: .", ["2026-01-02-1.json.gz"]),
+    "sequences": ("events: a.txt", ["a.txt"]),
+    "columns": (
+        "events: a.csv, delimiter: ';', text_ids: {user_id: '@'},"
+        " event_columns: {user_id: u, post_id: p, author_id: a, shown_at: t}",
+        ["a.csv"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_rule_of_erasure_knows_user_ids_as_the_layout_does(tmp_path: Path, name: str) -> None:
+    settings, files = SOURCES[name]
+    for file in files:
+        (tmp_path / file).touch()
+    source = f"{{layout: {name}, {settings}}}"
+    text = CONFIG.replace("{layout: kuairand, path: source}", source).replace("is_like", "item")
+    (tmp_path / "phoenix.yaml").write_text(text.replace("name: click", "name: click, column: item"))
+    config = load(tmp_path / "phoenix.yaml")
+    described = layout(config.ingest_events.source, config)  # type: ignore[arg-type]
+    form = config.ingest_events.source.user_ids
+    assert form.column in (None, described.event_columns["user_id"])
+    assert form.text_end == described.text_ids.get("user_id")
+    assert form.delimiter == described.event_format.delimiter
+
+
+def test_the_rule_of_erasure_is_held_to_every_layout() -> None:
+    assert len(SOURCES) == len(get_args(FileSource))
