@@ -112,13 +112,13 @@ class _SettledDay:
 
     def facts(self) -> dict[str, Any]:
         """Returns the account."""
-        repeated = self.settled.repeated
+        repetitions = self.settled.repetitions
         return {
             **self.account,
             "files": list(self.settled.files),
-            "duplicate_exact": repeated.num_exact,
-            "duplicate_conflicting": repeated.num_conflicting,
-            "conflicts_resolved": repeated.num_conflicts,
+            "duplicate_exact": repetitions.num_exact,
+            "duplicate_conflicting": repetitions.num_conflicting,
+            "conflicts_resolved": repetitions.num_conflicts,
             "quarantined_by_rule": {rule.name: rule.count for rule in self.rules},
             "late_by_day": dict(self.settled.late_by_day),
             "arrived_late": {each.ref.partition: each.count for each in self._held},

@@ -16,7 +16,7 @@ from components.contract import ExitCode
 from components.erasure import forgotten, search
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
 from components.rows import account, late_rows, quarantine, repairs, settlement
-from components.rows.settlement import Settled
+from components.rows.settlement import Settlement
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Store
@@ -27,7 +27,7 @@ _ERRORS = {
 }
 
 
-def settled(store: Store, config: Config, day: datetime.date) -> Settled:
+def settled(store: Store, config: Config, day: datetime.date) -> Settlement:
     """Puts the rows of a day in their places by the configuration as it is now; writes nothing.
 
     So the quarantine can be looked at of a day that was refused, and a fix can be tried.
@@ -42,7 +42,7 @@ def settled(store: Store, config: Config, day: datetime.date) -> Settled:
     return settlement.settle(settlement.arrivals(context, ingested, held), config, day)
 
 
-def rules_of(found: Settled) -> list[dict[str, Any]]:
+def rules_of(found: Settlement) -> list[dict[str, Any]]:
     """Returns the broken rules with their number of rows, the most frequent first."""
     return [
         {
@@ -55,7 +55,7 @@ def rules_of(found: Settled) -> list[dict[str, Any]]:
     ]
 
 
-def rows_of(found: Settled, config: Config, *, rule: str | None, limit: int) -> list[dict]:
+def rows_of(found: Settlement, config: Config, *, rule: str | None, limit: int) -> list[dict]:
     """Returns quarantined rows, with personal values masked unless configured otherwise.
 
     Raises:
@@ -71,7 +71,7 @@ def rows_of(found: Settled, config: Config, *, rule: str | None, limit: int) -> 
     return quarantine.examples(table.slice(0, limit), config)
 
 
-def export(found: Settled, config: Config, file: Path) -> int:
+def export(found: Settlement, config: Config, file: Path) -> int:
     """Writes the quarantined rows of a day as CSV, to be mended; returns how many there are.
 
     Rows of users who are to be forgotten are left out: there is nothing to mend.

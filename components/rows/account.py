@@ -20,8 +20,8 @@ from components.store.artifacts import Artifact
 from components.tables import data_files
 from phoenix.data.days import DAY_MS, day_of_number
 
-FATES = ("accepted", "duplicate", "quarantined", "late")
-INGESTED_AS = ("events", "rejected", "late")
+FATES = ("accepted", "duplicate", "quarantined", "late")  # of a row in validate_events
+INGESTED_AS = ("events", "rejected", "late")  # the parts of ingest_events
 NO_FILE = "(no file)"  # of a source that has none
 
 
@@ -32,12 +32,16 @@ def check_ingested(ingested: Artifact) -> None:
       BadDataError: Naming what does not add up.
     """
     facts = ingested.facts
-    found = problems(facts, facts.get("files", ()), INGESTED_AS)
-    rejected = facts["rejected"] + facts["posts_rejected"]
-    found += _count_problems(ingested, data_files.EVENTS_FILE, facts["events"])
-    found += _count_problems(ingested, data_files.REJECTED_FILE, rejected)
-    found += _count_problems(ingested, data_files.LATE_FILE, facts["late"])
-    _refuse(ingested, found)
+    num_rejected = facts["rejected"] + facts["posts_rejected"]
+    _refuse(
+        ingested,
+        [
+            *problems(facts, facts.get("files", ()), INGESTED_AS),
+            *_count_problems(ingested, data_files.EVENTS_FILE, facts["events"]),
+            *_count_problems(ingested, data_files.REJECTED_FILE, num_rejected),
+            *_count_problems(ingested, data_files.LATE_FILE, facts["late"]),
+        ],
+    )
 
 
 def check_validated(validated: Artifact) -> None:
@@ -47,17 +51,24 @@ def check_validated(validated: Artifact) -> None:
       BadDataError: Naming what does not add up.
     """
     facts = validated.facts
-    found = problems(facts, facts.get("files", ()), FATES)
-    found += _count_problems(validated, data_files.ACCEPTED_FILE, facts["accepted"])
-    found += _count_problems(validated, data_files.QUARANTINED_FILE, facts["quarantined"])
-    _refuse(validated, found)
+    _refuse(
+        validated,
+        [
+            *problems(facts, facts.get("files", ()), FATES),
+            *_count_problems(validated, data_files.ACCEPTED_FILE, facts["accepted"]),
+            *_count_problems(validated, data_files.QUARANTINED_FILE, facts["quarantined"]),
+        ],
+    )
 
 
 def by_file(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
-    """Returns for each file of the source how many rows each table has of it, and all together.
+    """Counts for each file of the source the rows that each table has of it, and all together.
 
     Args:
       tables: Name -> a table with a column `file`.
+
+    >>> by_file({"events": pa.table({"file": ["a", "a"]}), "late": pa.table({"file": ["a"]})})
+    [{'file': 'a', 'rows_in': 3, 'events': 2, 'late': 1}]
     """
     counts = {name: count_by_file(table) for name, table in tables.items()}
     total = sum(counts.values(), Counter())
@@ -79,21 +90,34 @@ def by_day(late: pa.Table) -> dict[str, int]:
 
 def count_by_file(table: pa.Table) -> Counter[str]:
     """Returns the number of rows by the file that they came from."""
-    counted = pc.value_counts(table["file"].fill_null(NO_FILE))
-    return Counter({each["values"]: each["counts"] for each in counted.to_pylist()})
+    counts = pc.value_counts(table["file"].fill_null(NO_FILE))
+    return Counter({each["values"]: each["counts"] for each in counts.to_pylist()})
 
 
 def problems(
     account: Mapping[str, Any], files: Sequence[Mapping[str, Any]], parts: Sequence[str]
 ) -> list[str]:
-    """Returns what is wrong with an account: of the day, of a file, or of both together."""
-    found = [] if _adds_up(account, parts) else [_sum(account, parts)]
-    found += [f"{each['file']}: {_sum(each, parts)}" for each in files if not _adds_up(each, parts)]
+    """Returns a sentence for each mistake of an account: of the day, of a file, or of both.
+
+    Args:
+      account: `rows_in` and the parts, of the day.
+      files: `file`, `rows_in` and the parts, of each file.
+      parts: The names of the parts that `rows_in` is the sum of.
+
+    >>> problems({"rows_in": 3, "accepted": 2, "late": 0}, [], ["accepted", "late"])[0]
+    '3 rows in, but 2 accepted + 0 late'
+    """
+    mistakes = [] if _adds_up(account, parts) else [_sum_text(account, parts)]
+    mistakes += [
+        f"{each['file']}: {_sum_text(each, parts)}" for each in files if not _adds_up(each, parts)
+    ]
+    # Rows that were swapped between two files leave every sum of the day as it was, and rows that
+    # are missing from a file and from the day leave the sums of both; each check sees one of them.
     for name in ("rows_in", *parts):
         total = sum(each[name] for each in files)
         if total != account[name]:
-            found.append(f"{account[name]:,} {name}, but {total:,} by file")
-    return found
+            mistakes.append(f"{account[name]:,} {name}, but {total:,} by file")
+    return mistakes
 
 
 def _count_problems(artifact: Artifact, name: str, expected: int) -> list[str]:
@@ -105,9 +129,9 @@ def _adds_up(account: Mapping[str, Any], parts: Sequence[str]) -> bool:
     return account["rows_in"] == sum(account[name] for name in parts)
 
 
-def _sum(account: Mapping[str, Any], parts: Sequence[str]) -> str:
-    told = " + ".join(f"{account[name]:,} {name}" for name in parts)
-    return f"{account['rows_in']:,} rows in, but {told}"
+def _sum_text(account: Mapping[str, Any], parts: Sequence[str]) -> str:
+    terms = " + ".join(f"{account[name]:,} {name}" for name in parts)
+    return f"{account['rows_in']:,} rows in, but {terms}"
 
 
 def _refuse(artifact: Artifact, problems: Sequence[str]) -> None:

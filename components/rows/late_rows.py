@@ -1,4 +1,4 @@
-"""Rows that arrive after their day: who holds them, who takes them, and which days to run again.
+"""Rows that arrive after their day: their holders, their takers, and the days to run again.
 
 Events are immutable, so a late row changes no artifact. `ingest_events` of the day on which it
 arrived keeps it in `late.parquet`; `validate_events` of the day to which it belongs, run again,
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from components import contract
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 from components.tables import data_files
@@ -25,7 +26,7 @@ class Holder:
     """An artifact of ingest_events that holds late rows of one earlier day."""
 
     ref: Ref
-    count: int
+    count: int  # rows of that day
 
 
 def oldest_day(config: Config, day: datetime.date) -> datetime.date:
@@ -35,23 +36,24 @@ def oldest_day(config: Config, day: datetime.date) -> datetime.date:
 
 
 def holders(store: Store, config: Config, day: datetime.date) -> list[Holder]:
-    """Returns who holds rows that belong to `day` and arrived later, in order of the arrival."""
-    found = []
+    """Returns the artifacts with rows of `day` that arrived later, in order of the arrival."""
+    late_holders = []
     for number in range(1, config.validate_events.late_days + 1):
-        ref = store.head("ingest_events", str(day + datetime.timedelta(days=number)))
+        arrival = day + datetime.timedelta(days=number)
+        ref = store.head(contract.INGEST_EVENTS.name, str(arrival))
         if ref is not None:
             count = _late_by_day(store, ref).get(str(day), 0)
-            found += [Holder(ref, count)] if count else []
-    return found
+            late_holders += [Holder(ref, count)] if count else []
+    return late_holders
 
 
-def rows(store: Store, held: Sequence[Holder], day: datetime.date) -> pa.Table:
+def rows(store: Store, holders: Sequence[Holder], day: datetime.date) -> pa.Table:
     """Returns the rows of `day` that some artifacts hold, in the schema `INGESTED`.
 
     Raises:
       BadDataError: If a file is missing or damaged.
     """
-    files: list[Path] = [store.read_file(each.ref, data_files.LATE_FILE) for each in held]
+    files: list[Path] = [store.read_file(each.ref, data_files.LATE_FILE) for each in holders]
     starts_at = midnight_ms(day)
     parts = [INGESTED.schema().empty_table()]
     for file in files:
@@ -67,18 +69,21 @@ def days_to_run_again(store: Store, config: Config, day: datetime.date) -> list[
 
     A day that was never validated is not among them: when it runs, it takes the rows.
     """
-    ingested = store.head("ingest_events", str(day))
-    if ingested is None:
+    arrival = store.head(contract.INGEST_EVENTS.name, str(day))
+    if arrival is None:
         return []
-    oldest, found = str(oldest_day(config, day)), []
-    for other in sorted(_late_by_day(store, ingested)):
-        validated = store.head("validate_events", other) if other >= oldest else None
-        if validated is not None:
-            inputs = store.manifest(validated)["recipe"]["inputs"]
-            if all(each.get("digest") != ingested.digest for each in inputs):
-                found.append(other)
-    return found
+    # Days are compared as text, as they are written: YYYY-MM-DD is in the order of the calendar.
+    oldest, stale_days = str(oldest_day(config, day)), []
+    for earlier in sorted(_late_by_day(store, arrival)):
+        in_reach = earlier >= oldest  # other rows are quarantined as too late where they arrive
+        ref = store.head(contract.VALIDATE_EVENTS.name, earlier) if in_reach else None
+        if ref is not None:
+            inputs = store.manifest(ref)["recipe"]["inputs"]
+            # By the digest: an arrival that was ingested again may hold other rows.
+            if all(each.get("digest") != arrival.digest for each in inputs):
+                stale_days.append(earlier)
+    return stale_days
 
 
-def _late_by_day(store: Store, ingested: Ref) -> Mapping[str, int]:
-    return store.manifest(ingested)["facts"].get("late_by_day", {})
+def _late_by_day(store: Store, ref: Ref) -> Mapping[str, int]:
+    return store.manifest(ref)["facts"].get("late_by_day", {})

@@ -1,4 +1,4 @@
-"""What is in quarantine and whether that is too much.
+"""The content of the quarantine, and whether it is too much.
 
 A row is put there by the first rule that it breaks, and stays until the rule or the row is mended
 and the day is validated again.
@@ -38,13 +38,14 @@ def summary(quarantined: pa.Table) -> list[RuleReport]:
       quarantined: In the schema `QUARANTINED`.
     """
     reports = []
-    for counted in pc.value_counts(quarantined["rule"]).to_pylist():
-        rows = quarantined.filter(pc.field("rule") == counted["values"])
+    for rule in pc.value_counts(quarantined["rule"]).to_pylist():
+        rows = quarantined.filter(pc.field("rule") == rule["values"])
         examples = rows.select(["detail", "file", "line"]).slice(0, _NUM_PLACES).to_pylist()
         reports.append(
             RuleReport(
-                name=counted["values"],
-                count=counted["counts"],
+                name=rule["values"],
+                count=rule["counts"],
+                # The value that came is left out: it may be of a person.
                 expected=examples[0]["detail"].split(", got ")[0],
                 places=[f"{row['file']}:{row['line']}" for row in examples if row["file"]],
             )
@@ -62,7 +63,7 @@ def breaches(
       rules: What is in quarantine.
       limits: The shares that are allowed.
     """
-    rows_in, found = max(account["rows_in"], 1), []
+    rows_in, sentences = max(account["rows_in"], 1), []
     # That users want to be forgotten says nothing about the quality of the log.
     erased = sum(rule.count for rule in rules if rule.name == ERASED)
     for name, number, limit in (
@@ -70,21 +71,23 @@ def breaches(
         ("duplicate", account["duplicate"], limits.max_duplicate_share),
     ):
         if number / rows_in > limit:
-            found.append(
+            sentences.append(
                 f"{number:,} of {rows_in:,} rows ({number / rows_in:.2%}) are {name}; "
                 f"`validate_events.max_{name}_share` allows {limit:.2%}"
             )
             if name == "quarantined":
-                found += [f"{rule.name}: {rule.count:,} rows, {rule.expected}" for rule in rules]
+                sentences += [
+                    f"{rule.name}: {rule.count:,} rows, {rule.expected}" for rule in rules
+                ]
     for rule in rules:
         budget = limits.budgets.get(rule.name)
         if budget is not None and rule.count / rows_in > budget:
             example = f"; for example {', '.join(rule.places)}" if rule.places else ""
-            found.append(
+            sentences.append(
                 f"{rule.count:,} of {rows_in:,} rows ({rule.count / rows_in:.2%}) break the rule "
                 f"{rule.name}; `validate_events.budgets` allows {budget:.2%}{example}"
             )
-    return found
+    return sentences
 
 
 def examples(quarantined: pa.Table, config: Config) -> list[dict[str, object]]:
@@ -97,14 +100,14 @@ def examples(quarantined: pa.Table, config: Config) -> list[dict[str, object]]:
       quarantined: A few rows in the schema `QUARANTINED`.
       config: What to show.
     """
-    shown = []
+    masked_rows = []
     for row in quarantined.to_pylist():
         user = row["user_id"]
-        shown.append(
+        masked_rows.append(
             {
                 "rule": row["rule"],
                 "place": f"{row['file']}:{row['line']}" if row["file"] else "—",
-                "detail": _masked(row["detail"], config),
+                "detail": _mask_detail(row["detail"], config),
                 "user": "—" if user is None else user_name(user, config),
                 "post_id": row["post_id"],
                 "surface": row["surface"],
@@ -112,11 +115,11 @@ def examples(quarantined: pa.Table, config: Config) -> list[dict[str, object]]:
                 "shown_at": row["shown_at"] and f"{row['shown_at']:%Y-%m-%d %H:%M:%S}",
             }
         )
-    return shown
+    return masked_rows
 
 
-def _masked(detail: str, config: Config) -> str:
-    """Returns what was expected, and what came only where it cannot be of a person."""
+def _mask_detail(detail: str, config: Config) -> str:
+    """Returns a detail as it is only where the value that came cannot be of a person."""
     if config.report.show_user_ids:
         return detail
     column, _, rest = detail.partition(": ")

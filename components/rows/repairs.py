@@ -21,8 +21,8 @@ from schemas.columns import TIMESTAMP
 from schemas.events import EVENTS, INGESTED, QUARANTINED
 
 _PLACE = ("file", "line")
-_VALUES = tuple(name for name in EVENTS.names if name != "event_id")
-_INFORMATION = ("rule", "detail", "raw")
+_VALUES = tuple(name for name in EVENTS.names if name != "event_id")  # the id follows from them
+_INFORMATION = ("rule", "detail", "raw")  # for the person who mends; not read again
 
 
 def path(config: Config, day: str) -> Path | None:
@@ -47,12 +47,12 @@ def export(file: Path, quarantined: pa.Table, config: Config) -> None:
       config: The actions.
     """
     names = config.action_names
-    told = [
+    actions = [
         None if bits is None else " ".join(n for a, n in enumerate(names) if bits >> a & 1)
         for bits in quarantined["actions"].to_pylist()
     ]
     index = quarantined.schema.get_field_index("actions")
-    table = quarantined.set_column(index, "actions", pa.array(told, pa.string()))
+    table = quarantined.set_column(index, "actions", pa.array(actions, pa.string()))
     csv.write_csv(table.select([*_PLACE, *_VALUES, *_INFORMATION]), file)
 
 
@@ -78,7 +78,7 @@ def read(file: Path, config: Config) -> pa.Table:
             row = int(np.flatnonzero(table[name].is_null().to_numpy())[0])
             raise BadDataError(f"{file}:{row + 2}: expected a value of {name!r}, got none.")
     bits = [
-        _bits(text or "", config, f"{file}:{row + 2}")
+        _parse_actions(text or "", config, f"{file}:{row + 2}")
         for row, text in enumerate(table["actions"].to_pylist())
     ]
     columns = data_files.columns(table.drop_columns(["actions"]))
@@ -87,28 +87,30 @@ def read(file: Path, config: Config) -> pa.Table:
     return data_files.arrow_table(INGESTED, {**columns, "event_id": ids})
 
 
-def without_repaired(rows: pa.Table, repaired: pa.Table) -> pa.Table:
+def remaining_rows(rows: pa.Table, corrections: pa.Table) -> pa.Table:
     """Returns the rows that no corrected row takes the place of; both have `file` and `line`."""
-    places = repaired.select(list(_PLACE))
-    numbered = rows.append_column("_row", pa.array(np.arange(len(rows))))
-    kept = numbered.select([*_PLACE, "_row"]).join(places, list(_PLACE), join_type="left anti")
-    return rows.take(pa.array(np.sort(kept["_row"].to_numpy())))
+    places = corrections.select(list(_PLACE))
+    numbers = rows.select(list(_PLACE)).append_column("_row", pa.array(np.arange(len(rows))))
+    remaining = numbers.join(places, list(_PLACE), join_type="left anti")
+    # A join of Arrow gives rows in any order.
+    return rows.take(pa.array(np.sort(remaining["_row"].to_numpy())))
 
 
-def refuse_unknown(file: Path, repaired: pa.Table, num_replaced: int) -> None:
+def refuse_unknown(file: Path, corrections: pa.Table, num_replaced: int) -> None:
     """Refuses corrected rows that take no row's place, or the same one twice.
 
     Raises:
       BadDataError: Naming the file.
     """
-    if num_replaced != len(repaired):
+    if num_replaced != len(corrections):
         raise BadDataError(
-            f"{file}: its {len(repaired):,} rows take the place of {num_replaced:,} rows of the "
+            f"{file}: its {len(corrections):,} rows take the place of {num_replaced:,} rows of the "
             "day. Each must name file and line of one row, as `phoenix quarantine export` does."
         )
 
 
-def _bits(text: str, config: Config, where: str) -> int:
+def _parse_actions(text: str, config: Config, where: str) -> int:
+    """Returns the set of bits of names with spaces between them."""
     bits = 0
     for name in text.split():
         if name not in config.action_names:

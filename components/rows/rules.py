@@ -1,8 +1,8 @@
-"""The rules that every event must keep, and what becomes of rows that come more than once.
+"""The rules that every event must keep, and the merging of rows that come more than once.
 
 Every row of a day ends in exactly one place: accepted, duplicate or quarantined by the first rule
 that it breaks. All of it are expressions, which any of the `engines` evaluates; events are tables
-with the columns of `EVENTS` as `settlement.numbered` makes them: times in ms and sets of bits as
+with the columns of `EVENTS` as `engine_rows.to_engine` makes them: times in ms and sets of bits as
 int64, with `place`, the order of the source, and maybe more.
 """
 
@@ -29,64 +29,83 @@ ORDER = ("user_id", "shown_at", "event_id", "place")
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A rule and what says that a row breaks it."""
+class Rule:
+    """A rule and the expression that says which rows break it."""
 
-    rule: str
+    name: str
     is_broken: "ibis.expr.types.BooleanValue"
-    column: str  # where to look
+    column: str  # holds the value that breaks it
     expected: str
 
 
-def rules(events: "ibis.Table", config: Config, day: datetime.date) -> list[Broken]:
-    """Holds every event against every rule.
+def event_rules(events: "ibis.Table", config: Config, day: datetime.date) -> list[Rule]:
+    """Returns the rules for the events of a day, in the order in which they are applied.
 
     Args:
       events: The rows.
       config: Limits of validate_events and the actions.
       day: The UTC day to which the rows should belong.
-
-    Returns:
-      The rules in the order in which they are applied.
     """
     limits = config.validate_events
-    broken = [
-        Broken("zero_id", events[name] == 0, name, "an id other than 0, which is padding")
-        for name in _IDS
+    surface, dwell = events["surface"], events["dwell_seconds"]
+    # Ids and times come first: of a row without them, nothing else is worth a message.
+    rules = [
+        *_id_rules(events),
+        *_time_rules(events, limits.max_future_minutes, day),
+        Rule(
+            "bad_surface",
+            (surface < 0) | (surface >= limits.num_surfaces),
+            "surface",
+            f"0 to {limits.num_surfaces - 1}",
+        ),
+        Rule(
+            "bad_dwell",
+            # Both engines put NaN above every number.
+            (dwell < 0) | (dwell > limits.max_dwell_seconds),
+            "dwell_seconds",
+            f"0 to {limits.max_dwell_seconds:g} seconds",
+        ),
     ]
-    broken += [Broken("negative_id", events[name] < 0, name, "an id above 0") for name in _IDS]
-    shown_at, start = events["shown_at"], midnight_ms(day)
-    latest = events["ingested_at"] + round(limits.max_future_minutes * 60_000)
-    what = f"a time at most {limits.max_future_minutes:g} minutes after its arrival"
-    broken.append(Broken("future_timestamp", shown_at > latest, "shown_at", what))
-    is_wrong = (shown_at < start) | (shown_at >= start + DAY_MS)
-    broken.append(Broken("wrong_day", is_wrong, "shown_at", f"a time within {day} UTC"))
-    is_bad = (events["surface"] < 0) | (events["surface"] >= limits.num_surfaces)
-    what = f"0 to {limits.num_surfaces - 1}"
-    broken.append(Broken("bad_surface", is_bad, "surface", what))
-    dwell = events["dwell_seconds"]
-    # Both engines put NaN above every number.
-    is_bad = (dwell < 0) | (dwell > limits.max_dwell_seconds)
-    what = f"0 to {limits.max_dwell_seconds:g} seconds"
-    broken.append(Broken("bad_dwell", is_bad, "dwell_seconds", what))
     if len(config.actions) < 64:
         # With the highest bit set, a number is negative.
         is_unknown = (events["actions"] < 0) | (events["actions"] >= 2 ** len(config.actions))
-        what = f"the bits of {len(config.actions)} actions"
-        broken.append(Broken("unknown_action", is_unknown, "actions", what))
-    return broken
+        bits = f"the bits of {len(config.actions)} actions"
+        rules.append(Rule("unknown_action", is_unknown, "actions", bits))
+    return rules
 
 
-def judged(events: "ibis.Table", broken: Sequence[Broken]) -> "ibis.Table":
+def _id_rules(events: "ibis.Table") -> list[Rule]:
+    padding = "an id other than 0, which is padding"
+    return [
+        *(Rule("zero_id", events[name] == 0, name, padding) for name in _IDS),
+        *(Rule("negative_id", events[name] < 0, name, "an id above 0") for name in _IDS),
+    ]
+
+
+def _time_rules(
+    events: "ibis.Table", max_future_minutes: float, day: datetime.date
+) -> tuple[Rule, Rule]:
+    shown_at, start = events["shown_at"], midnight_ms(day)
+    # Clocks differ, so a row may have been shown a little after it arrived.
+    latest = events["ingested_at"] + round(max_future_minutes * 60_000)
+    arrival = f"a time at most {max_future_minutes:g} minutes after its arrival"
+    is_elsewhere = (shown_at < start) | (shown_at >= start + DAY_MS)
+    return (
+        Rule("future_timestamp", shown_at > latest, "shown_at", arrival),
+        Rule("wrong_day", is_elsewhere, "shown_at", f"a time within {day} UTC"),
+    )
+
+
+def add_verdicts(events: "ibis.Table", rules: Sequence[Rule]) -> "ibis.Table":
     """Adds `verdict`: the number of the first rule that a row breaks, from 1, or 0.
 
     Args:
       events: The rows.
-      broken: The rules in the order in which they are applied.
+      rules: In the order in which they are applied.
     """
     import ibis
 
-    cases = [(rule.is_broken, number) for number, rule in enumerate(broken, start=1)]
+    cases = [(rule.is_broken, number) for number, rule in enumerate(rules, start=1)]
     return events.mutate(verdict=ibis.cases(*cases, else_=0).cast("int64"))
 
 
@@ -107,6 +126,8 @@ def repetitions(events: "ibis.Table", num_actions: int) -> "ibis.Table":
 
     keys = events.group_by(*_KEY).agg(num_rows=events.count())
     rows = events.semi_join(keys.filter(keys["num_rows"] > 1), _KEY)
+    # Two steps, because a group may hold the same row twice and another that says more: the first
+    # one counts rows that say the same, the second how many of them are different.
     versions = rows.group_by(*_KEY, *_SIGNALS).agg(
         place=rows["place"].min(),
         num_rows=rows.count(),
@@ -126,7 +147,7 @@ def repetitions(events: "ibis.Table", num_actions: int) -> "ibis.Table":
     return groups.mutate(ingested_at=arrival).drop("first", "last").order_by("place")
 
 
-def merged(events: "ibis.Table", groups: "ibis.Table") -> "ibis.Table":
+def merge_repetitions(events: "ibis.Table", groups: "ibis.Table") -> "ibis.Table":
     """Makes one row of those that share user, post and time: the first, with what all of them say.
 
     Args:
@@ -137,8 +158,8 @@ def merged(events: "ibis.Table", groups: "ibis.Table") -> "ibis.Table":
       The columns that came in, sorted by user, time and event.
     """
     alone = events.anti_join(groups, _KEY)
-    said = ("actions", "dwell_seconds", "ingested_at")
-    firsts = events.drop(*said).inner_join(groups.select("place", *said), "place")
+    signals = ("actions", "dwell_seconds", "ingested_at")
+    firsts = events.drop(*signals).inner_join(groups.select("place", *signals), "place")
     return alone.union(firsts.select(*events.columns)).order_by(*ORDER)
 
 
@@ -147,7 +168,7 @@ def _union(actions: "ibis.Column", num_actions: int) -> "ibis.Value":
     import ibis
 
     bits = [actions & ibis.literal(1 << number, "int64") for number in range(min(num_actions, 63))]
-    found = [bit.max() for bit in bits]
+    unions = [bit.max() for bit in bits]
     if num_actions == 64:  # the sign of the number, so that having it is less
-        found.append((actions & ibis.literal(-(2**63), "int64")).min())
-    return functools.reduce(operator.or_, found)
+        unions.append((actions & ibis.literal(-(2**63), "int64")).min())
+    return functools.reduce(operator.or_, unions)

@@ -7,7 +7,7 @@ import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,17 +15,26 @@ import pyarrow.compute as pc
 
 from components.erasure import forgotten as erasure
 from components.rows import account as row_account
-from components.rows import late_rows, repairs, rules
-from components.rows.account import FATES, NO_FILE
+from components.rows import engine_rows, late_rows, repairs
+from components.rows.account import FATES
 from components.rows.late_rows import Holder
-from components.rows.rules import Broken
+from components.rows.rules import (
+    Rule,
+    add_verdicts,
+    event_rules,
+    merge_repetitions,
+    repetitions,
+)
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Artifact
 from components.tables import data_files, engines
 from phoenix.data.days import midnight_ms
-from schemas.events import EVENTS, INGESTED, QUARANTINED, REJECTED
+from schemas.events import INGESTED, QUARANTINED, REJECTED
 from schemas.rules import TOO_LATE
+
+if TYPE_CHECKING:
+    import ibis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +47,8 @@ class Arrivals:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repeated:
-    """What became of rows that share user, post and time."""
+class RepetitionCounts:
+    """Numbers of rows that share user, post and time with another."""
 
     num_exact: int  # rows removed because another says the same
     num_conflicting: int  # rows merged into another that says something else
@@ -47,11 +56,11 @@ class Repeated:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settled:
-    """What became of the rows of one day."""
+class Settlement:
+    """The rows of one day, each in its one place."""
 
     accepted: pa.Table  # `EVENTS`, sorted by user, time and event
-    repeated: Repeated
+    repetitions: RepetitionCounts
     quarantined: pa.Table  # `QUARANTINED`
     late_by_day: Mapping[str, int]  # rows that arrived on this day, by the day they belong to
     files: Sequence[Mapping[str, Any]]  # file, rows_in and the fates, in order of the names
@@ -62,18 +71,27 @@ class Settled:
         return {name: sum(file[name] for file in self.files) for name in ("rows_in", *FATES)}
 
 
-def arrivals(context: Context, ingested: Artifact, held: Sequence[Holder]) -> Arrivals:
+class _Judgement(NamedTuple):
+    """The answers of an engine about the events of a day; `file` is a number in them."""
+
+    accepted: pa.Table  # the columns of an engine: rows that break no rule, repetitions merged
+    repetitions: pa.Table  # the groups of rows that share user, post and time
+    violations: pa.Table  # `place` and `verdict` of the rows that break a rule, by place
+    counts: pa.Table  # by file: `rows_in`, and `lawful` ones, which break no rule
+
+
+def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> Arrivals:
     """Returns the rows that a day has to account for.
 
     Args:
       context: The day, its store and the configuration.
       ingested: What arrived on the day.
-      held: Who holds rows of the day that arrived later.
+      holders: Who holds rows of the day that arrived later.
 
     Raises:
       BadDataError: If a file is missing or damaged, or a corrected row replaces nothing.
     """
-    config, forgotten = context.config, erasure.erased_ids(context.config)
+    config, erased_ids = context.config, erasure.erased_ids(context.config)
     tables = {
         name: data_files.read(ingested.path(name), table)
         for name, table in (
@@ -82,27 +100,27 @@ def arrivals(context: Context, ingested: Artifact, held: Sequence[Holder]) -> Ar
             (data_files.LATE_FILE, INGESTED),
         )
     }
-    later = late_rows.rows(context.store, held, context.day)
+    later = late_rows.rows(context.store, holders, context.day)
     events = pa.concat_tables([tables[data_files.EVENTS_FILE], later])
     rejected = tables[data_files.REJECTED_FILE].filter(pc.field("table") == "events")
     file = repairs.path(config, str(context.day))
     if file is not None:
-        repaired = repairs.read(file, config)
+        corrected_rows = repairs.read(file, config)
         count = len(events) + len(rejected)
-        events = repairs.without_repaired(events, repaired)
-        rejected = repairs.without_repaired(rejected, repaired)
-        repairs.refuse_unknown(file, repaired, count - len(events) - len(rejected))
-        events = pa.concat_tables([events, repaired])
+        events = repairs.remaining_rows(events, corrected_rows)
+        rejected = repairs.remaining_rows(rejected, corrected_rows)
+        repairs.refuse_unknown(file, corrected_rows, count - len(events) - len(rejected))
+        events = pa.concat_tables([events, corrected_rows])
     # What arrived before the list of forgotten users was as it is now may still hold them.
-    events, of_events = erasure.forget_events(events, forgotten)
-    late, of_late = erasure.forget_events(tables[data_files.LATE_FILE], forgotten)
+    events, of_events = erasure.forget_events(events, erased_ids)
+    late, of_late = erasure.forget_events(tables[data_files.LATE_FILE], erased_ids)
     rejected = erasure.forget_rejected(rejected, config)
     return Arrivals(
         events=events, rejected=pa.concat_tables([rejected, of_events, of_late]), late=late
     )
 
 
-def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settled:
+def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement:
     """Puts every row in its one place.
 
     Args:
@@ -114,117 +132,103 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settled:
       BadConfigurationError: If the engine is not there.
     """
     engine = engines.open_engine(config.engine)
-    rows, names = numbered(arrivals.events)
+    rows, file_names = engine_rows.to_engine(arrivals.events)
     events = engine.table(rows)
-    broken = rules.rules(events, config, day)
-    judged = rules.judged(events, broken)
-    verdict: Any = judged["verdict"]
-    bad = judged.filter(verdict > 0).select("place", "verdict").order_by("place")
-    good = judged.filter(verdict == 0).drop("verdict")
-    groups = engines.rows(engine, rules.repetitions(good, len(config.actions)))
-    merged = engines.rows(engine, rules.merged(good, engine.table(groups)))
-    by_file = judged.group_by("file").agg(
-        rows_in=judged.count(), good=(verdict == 0).sum().cast("int64")
-    )
-    counted = engines.rows(engine, by_file).to_pylist()
-    came, kept = (
-        Counter({str(names[each["file"]]): each[name] for each in counted})
-        for name in ("rows_in", "good")
-    )
-    accepted = Counter(_counts(names, merged["file"].to_numpy()))
+    rules = event_rules(events, config, day)
+    judgement = _judge(engine, add_verdicts(events, rules), len(config.actions))
     late, too_late = _split_late(arrivals.late, config, day)
     quarantined = pa.concat_tables(
         [
-            _of_rejected(arrivals.rejected),
-            _of_broken(arrivals.events, engines.rows(engine, bad), broken),
+            _quarantine_rejected(arrivals.rejected),
+            _quarantine_violations(arrivals.events, judgement.violations, rules),
             too_late,
         ]
     )
+    settlement = Settlement(
+        accepted=engine_rows.from_engine(judgement.accepted),
+        repetitions=_count_repetitions(judgement.repetitions),
+        quarantined=quarantined,
+        late_by_day=row_account.by_day(late),
+        files=_account_by_file(arrivals, judgement, file_names, quarantined, late),
+    )
+    # Counted by the engine and from the tables, apart from one another: here both must agree.
+    if problems := row_account.problems(settlement.account, settlement.files, FATES):
+        raise AssertionError(f"Rows were lost or invented on {day}: {problems[0]}.")
+    return settlement
+
+
+def _judge(engine: engines.Engine, events: "ibis.Table", num_actions: int) -> _Judgement:
+    """Evaluates all that is asked of the engine; `events` have their verdicts."""
+    verdict: Any = events["verdict"]
+    violations = events.filter(verdict > 0).select("place", "verdict").order_by("place")
+    lawful = events.filter(verdict == 0).drop("verdict")
+    counts = events.group_by("file").agg(
+        rows_in=events.count(), lawful=(verdict == 0).sum().cast("int64")
+    )
+    # The groups are few, and asked for twice: they come here and go back as a table.
+    groups = engines.rows(engine, repetitions(lawful, num_actions))
+    return _Judgement(
+        accepted=engines.rows(engine, merge_repetitions(lawful, engine.table(groups))),
+        repetitions=groups,
+        violations=engines.rows(engine, violations),
+        counts=engines.rows(engine, counts),
+    )
+
+
+def _account_by_file(
+    arrivals: Arrivals,
+    judgement: _Judgement,
+    file_names: np.ndarray,
+    quarantined: pa.Table,
+    late: pa.Table,
+) -> list[dict[str, Any]]:
+    """Returns for each file its name, `rows_in` and the fates, in order of the names."""
+    by_file = judgement.counts.to_pylist()
+    events_in, lawful = (
+        Counter({str(file_names[row["file"]]): row[name] for row in by_file})
+        for name in ("rows_in", "lawful")
+    )
+    accepted = Counter(_counts(file_names, judgement.accepted["file"].to_numpy()))
     counts = {
-        "rows_in": came
+        "rows_in": events_in
         + row_account.count_by_file(arrivals.rejected)
         + row_account.count_by_file(arrivals.late),
         "accepted": accepted,
-        "duplicate": kept - accepted,
+        "duplicate": lawful - accepted,
         "quarantined": row_account.count_by_file(quarantined),
         "late": row_account.count_by_file(late),
     }
-    files = [
+    return [
         {"file": file, **{name: count[file] for name, count in counts.items()}}
         for file in sorted(counts["rows_in"])
     ]
-    settled = Settled(
-        accepted=_canonical(merged),
-        repeated=_repeated(groups),
-        quarantined=quarantined,
-        late_by_day=row_account.by_day(late),
-        files=files,
-    )
-    problems = row_account.problems(settled.account, files, FATES)
-    if problems:
-        raise AssertionError(f"Rows were lost or invented on {day}: {problems[0]}.")
-    return settled
 
 
-def numbered(events: pa.Table) -> tuple[pa.Table, np.ndarray]:
-    """Makes rows what an engine takes: see `engines` and `row_rules`.
-
-    Args:
-      events: In the schema `INGESTED`, in the order of the source.
-
-    Returns:
-      The columns of `EVENTS` in the types of all engines, `file` as a number and `place`; and the
-      names of the files by their numbers.
-    """
-    encoded = events["file"].fill_null(NO_FILE).dictionary_encode().combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):  # no row at all
-        encoded = pa.array([], pa.string()).dictionary_encode()
-    columns = {name: _plain(events[name]) for name in EVENTS.names}
-    # There are two zeros, and which of them is the greater, engines do not agree on.
-    columns["dwell_seconds"] = pc.add(columns["dwell_seconds"], pa.scalar(0, pa.float32()))
-    columns |= {"file": encoded.indices, "place": pa.array(np.arange(len(events)))}
-    return pa.table(columns), np.array(encoded.dictionary.to_pylist(), object)
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if not pa.types.is_timestamp(column.type) and not pa.types.is_uint64(column.type):
-        return column
-    return pa.chunked_array([chunk.view(pa.int64()) for chunk in column.chunks], pa.int64())
-
-
-def _canonical(rows: pa.Table) -> pa.Table:
-    """Returns rows of an engine in the schema `EVENTS`."""
-    arrays = [
-        pa.chunked_array(
-            [chunk.view(column.type) for chunk in rows[column.name].chunks], column.type
-        )
-        for column in EVENTS.columns
-    ]
-    return pa.Table.from_arrays(arrays, schema=EVENTS.schema()).combine_chunks()
-
-
-def _repeated(groups: pa.Table) -> Repeated:
+def _count_repetitions(groups: pa.Table) -> RepetitionCounts:
     num_rows, num_versions = (groups[name].to_numpy() for name in ("num_rows", "num_versions"))
-    return Repeated(
+    return RepetitionCounts(
         num_exact=int((num_rows - num_versions).sum()),
         num_conflicting=int((num_versions - 1).sum()),
         num_conflicts=int((num_versions > 1).sum()),
     )
 
 
-def _of_broken(events: pa.Table, bad: pa.Table, broken: Sequence[Broken]) -> pa.Table:
+def _quarantine_violations(
+    events: pa.Table, violations: pa.Table, rules: Sequence[Rule]
+) -> pa.Table:
     """Returns the rows that break a rule, in their order, with the first rule that they break."""
-    rows, verdict = events.take(bad["place"]), bad["verdict"].to_numpy()
+    rows, verdict = events.take(violations["place"]), violations["verdict"].to_numpy()
     details = np.full(len(rows), "", object)
-    for number, rule in enumerate(broken, start=1):
+    # By rule instead of by row: a day may have millions of rows that break one rule.
+    for number, rule in enumerate(rules, start=1):
         of_rule = np.flatnonzero(verdict == number)
         if len(of_rule):
-            came = rows[rule.column].take(pa.array(of_rule)).cast(pa.string())
-            told = pc.binary_join_element_wise(
-                f"{rule.column}: expected {rule.expected}, got", came, " "
+            values = rows[rule.column].take(pa.array(of_rule)).cast(pa.string())
+            sentences = pc.binary_join_element_wise(
+                f"{rule.column}: expected {rule.expected}, got", values, " "
             )
-            details[of_rule] = told.to_numpy()
-    names = np.array([""] + [rule.rule for rule in broken], object)
+            details[of_rule] = sentences.to_numpy()
+    names = np.array([""] + [rule.name for rule in rules], object)
     columns = {
         "rule": pa.array(names[verdict], pa.string()),
         "detail": pa.array(details, pa.string()),
@@ -235,7 +239,7 @@ def _of_broken(events: pa.Table, bad: pa.Table, broken: Sequence[Broken]) -> pa.
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _of_rejected(rejected: pa.Table) -> pa.Table:
+def _quarantine_rejected(rejected: pa.Table) -> pa.Table:
     """Returns rows that could not be read as quarantined rows, of which nothing else is known."""
     schema = QUARANTINED.schema()
     return pa.Table.from_arrays(
@@ -250,23 +254,25 @@ def _of_rejected(rejected: pa.Table) -> pa.Table:
 
 
 def _split_late(late: pa.Table, config: Config, day: datetime.date) -> tuple[pa.Table, pa.Table]:
-    """Returns the rows that earlier days will take, and those that come too late, quarantined."""
+    """Divides late rows into those that earlier days will take and those too late, quarantined."""
     oldest = late_rows.oldest_day(config, day)
     shown_at = late["shown_at"].cast(pa.int64()).to_numpy()
     is_old = shown_at < midnight_ms(oldest)
-    old = late.filter(pa.array(is_old))
-    columns = data_files.columns(old)
-    came = pc.binary_join_element_wise(
-        f"shown_at: expected a time since {oldest}, got", old["shown_at"].cast(pa.string()), " "
+    old_rows = late.filter(pa.array(is_old))
+    columns = data_files.columns(old_rows)
+    times = old_rows["shown_at"].cast(pa.string())
+    details = pc.binary_join_element_wise(
+        f"shown_at: expected a time since {oldest}, got", times, " "
     )
     columns |= {
-        "rule": np.full(len(old), TOO_LATE, object),
-        "detail": came.to_numpy(),
-        "raw": np.full(len(old), None, object),
+        "rule": np.full(len(old_rows), TOO_LATE, object),
+        "detail": details.to_numpy(),
+        "raw": np.full(len(old_rows), None, object),
     }
     return late.filter(pa.array(~is_old)), data_files.arrow_table(QUARANTINED, columns)
 
 
 def _counts(names: np.ndarray, codes: np.ndarray) -> dict[str, int]:
+    """Returns how often each name is meant by a code, which is its place."""
     counts = np.bincount(codes, minlength=len(names)).tolist()
     return dict(zip(names.tolist(), counts, strict=True))

@@ -58,7 +58,7 @@ def test_a_file_of_other_columns_is_refused_by_name(tmp_path) -> None:
 
 def test_only_the_row_at_the_place_is_replaced() -> None:
     rows = table([ROW | {"line": n, "file": f} for f in ("a", None) for n in (1, 2)], INGESTED)
-    left = repairs.without_repaired(rows, table([ROW | {"line": 2, "file": "a"}], INGESTED))
+    left = repairs.remaining_rows(rows, table([ROW | {"line": 2, "file": "a"}], INGESTED))
     assert left.select(["file", "line"]).to_pylist() == [
         {"file": "a", "line": 1},
         {"file": None, "line": 1},

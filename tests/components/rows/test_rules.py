@@ -10,8 +10,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.rows import engine_rows
 from components.rows import rules as row_rules
-from components.rows import settlement
 from components.settings.config import Config
 from components.settings.engine import EngineConfig
 from components.tables import data_files, engines
@@ -59,14 +59,14 @@ def columns(rows: list[tuple]) -> dict[str, np.ndarray]:
 
 def arrow(values: dict[str, np.ndarray]) -> pa.Table:
     """The columns as an engine takes them."""
-    return settlement.numbered(data_files.arrow_table(INGESTED, values))[0]
+    return engine_rows.to_engine(data_files.arrow_table(INGESTED, values))[0]
 
 
 def merged(rows: pa.Table, num_actions: int = 2) -> tuple[pa.Table, pa.Table]:
     """The groups of repeated rows, and what is left when they are one."""
     table = ENGINE.table(rows)
     groups = engines.rows(ENGINE, row_rules.repetitions(table, num_actions))
-    return groups, engines.rows(ENGINE, row_rules.merged(table, ENGINE.table(groups)))
+    return groups, engines.rows(ENGINE, row_rules.merge_repetitions(table, ENGINE.table(groups)))
 
 
 @settings(deadline=None, max_examples=50)
@@ -121,13 +121,13 @@ def broken_by(**values: float) -> list[str]:
         for name, array in good.items()
     }
     table = ENGINE.table(arrow(changed))
-    broken = row_rules.rules(table, CONFIG, DAY)
-    told = table.select(**{f"{n}": rule.is_broken for n, rule in enumerate(broken)})
-    found = engines.rows(ENGINE, told).to_pylist()[0]
-    rules = [rule.rule for n, rule in enumerate(broken) if found[f"{n}"]]
-    verdict = engines.rows(ENGINE, row_rules.judged(table, broken))["verdict"].to_pylist()
-    assert (verdict == [0]) == (rules == [])
-    return rules
+    rules = row_rules.event_rules(table, CONFIG, DAY)
+    flags = table.select(**{f"{n}": rule.is_broken for n, rule in enumerate(rules)})
+    row = engines.rows(ENGINE, flags).to_pylist()[0]
+    names = [rule.name for n, rule in enumerate(rules) if row[f"{n}"]]
+    verdict = engines.rows(ENGINE, row_rules.add_verdicts(table, rules))["verdict"].to_pylist()
+    assert (verdict == [0]) == (names == [])
+    return names
 
 
 def test_each_rule_breaks_where_it_says() -> None:
@@ -167,7 +167,7 @@ def test_the_first_broken_rule_is_the_verdict() -> None:
     values = columns([(1, 1, 0, 1, 1, 1, 0)] * 2)
     values["surface"][1], values["user_id"][1] = 9, -4
     table = ENGINE.table(arrow(values))
-    broken = row_rules.rules(table, CONFIG, DAY)
-    verdict = engines.rows(ENGINE, row_rules.judged(table, broken))["verdict"].to_pylist()
+    rules = row_rules.event_rules(table, CONFIG, DAY)
+    verdict = engines.rows(ENGINE, row_rules.add_verdicts(table, rules))["verdict"].to_pylist()
     assert verdict[0] == 0
-    assert broken[verdict[1] - 1].rule == "negative_id"
+    assert rules[verdict[1] - 1].name == "negative_id"

@@ -81,8 +81,8 @@ def test_the_account_of_a_messy_day_is_the_same(
         for file, one in zip(files, found, strict=True):
             data_files.write(file, getattr(one, name))
         assert files[0].read_bytes() == files[1].read_bytes(), name
-    assert (ours.files, ours.repeated) == (theirs.files, theirs.repeated)
-    assert min(ours.repeated.num_exact, ours.repeated.num_conflicting) > 0
+    assert (ours.files, ours.repetitions) == (theirs.files, theirs.repetitions)
+    assert min(ours.repetitions.num_exact, ours.repetitions.num_conflicting) > 0
 
 
 def test_a_log_of_several_files_comes_in_the_same_order(
