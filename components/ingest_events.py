@@ -6,9 +6,6 @@ reason, for the quarantine of the next step) and `posts.parquet` (posts known by
 Rows are accounted for, per day and file: rows in = events + rejected + late.
 """
 
-# pyright: reportAttributeAccessIssue=false
-# (pyarrow.compute makes its functions when it is imported)
-
 import datetime
 import sys
 from collections import Counter

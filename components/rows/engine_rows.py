@@ -4,9 +4,6 @@ Spark has neither milliseconds nor unsigned numbers, so times in ms and sets of 
 Files are numbers: a column of names would be the largest of all.
 """
 
-# pyright: reportAttributeAccessIssue=false
-# (pyarrow.compute makes its functions when it is imported)
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,7 +27,8 @@ def to_engine(events: pa.Table) -> tuple[pa.Table, np.ndarray]:
         files = pa.array([], pa.string()).dictionary_encode()
     columns = {name: _as_int64(events[name]) for name in EVENTS.names}
     # There are two zeros, and which of them is the greater, engines do not agree on.
-    columns["dwell_seconds"] = pc.add(columns["dwell_seconds"], pa.scalar(0, pa.float32()))
+    zero = pa.scalar(0, pa.float32())
+    columns["dwell_seconds"] = pc.call_function("add", [columns["dwell_seconds"], zero])
     columns |= {"file": files.indices, "place": pa.array(np.arange(len(events)))}
     return pa.table(columns), np.array(files.dictionary.to_pylist(), object)
 

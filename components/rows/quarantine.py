@@ -4,9 +4,6 @@ A row is put there by the first rule that it breaks, and stays until the rule or
 and the day is validated again.
 """
 
-# pyright: reportAttributeAccessIssue=false
-# (pyarrow.compute makes its functions when it is imported)
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,7 +35,7 @@ def summary(quarantined: pa.Table) -> list[RuleReport]:
       quarantined: In the schema `QUARANTINED`.
     """
     reports = []
-    for rule in pc.value_counts(quarantined["rule"]).to_pylist():
+    for rule in quarantined["rule"].value_counts().to_pylist():
         rows = quarantined.filter(pc.field("rule") == rule["values"])
         examples = rows.select(["detail", "file", "line"]).slice(0, _NUM_PLACES).to_pylist()
         reports.append(

@@ -8,6 +8,7 @@ import pytest
 from components.contract import ExitCode
 from components.rows import account
 from components.store.artifacts import Recipe
+from phoenix.data.days import DAY_MS
 
 Row = Callable[..., dict]
 
@@ -95,8 +96,7 @@ def test_a_wrong_account_of_validate_is_refused(two_files, change, told: str) ->
 
 
 def test_rows_are_counted_by_file_and_by_day() -> None:
-    day = 86_400_000
-    times = pa.array([0, day - 1, day, 5 * day]).cast(pa.timestamp("ms", tz="UTC"))
+    times = pa.array([0, DAY_MS - 1, DAY_MS, 5 * DAY_MS]).cast(pa.timestamp("ms", tz="UTC"))
     table = pa.table({"file": ["b", "a", "b", None], "shown_at": times})
     assert account.by_day(table) == {"1970-01-01": 2, "1970-01-02": 1, "1970-01-06": 1}
     assert account.by_file({"events": table, "late": table.slice(0, 1)}) == [

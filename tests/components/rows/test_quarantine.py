@@ -1,8 +1,12 @@
 from collections.abc import Callable
 
+import pyarrow as pa
 import pytest
 
 from components.contract import ExitCode
+from components.rows import quarantine
+from components.settings.config import Config
+from schemas.events import QUARANTINED
 
 Row = Callable[..., dict]
 KUAIRAND = "ingest_events: {source: {layout: kuairand, path: source}}\n"
@@ -30,3 +34,45 @@ def test_a_budget_of_a_rule_that_is_none_is_refused(deployment, row: Row) -> Non
     deployment.log([row(0)])
     limited(deployment, "budgets: {bad_surfaces: 0.1}")
     assert deployment.run("validate_events")[0] == ExitCode.BAD_CONFIGURATION
+
+
+def rows_in_quarantine(**details: str) -> pa.Table:
+    """Rows of one file, each with its rule and what is wrong."""
+    rows = [
+        {"rule": rule, "detail": detail, "file": "a.csv", "line": line, "user_id": 7}
+        for line, (rule, detail) in enumerate(details.items(), start=2)
+    ]
+    return pa.Table.from_pylist(rows, schema=QUARANTINED.schema())
+
+
+def test_rules_are_summed_up_the_most_frequent_first_without_a_value() -> None:
+    many = rows_in_quarantine(bad_dwell="dwell_seconds: expected 0 to 60 seconds, got -8")
+    one = rows_in_quarantine(zero_id="user_id: expected an id, got 0")
+    reports = quarantine.summary(pa.concat_tables([one, *[many] * 5]))
+    assert [(each.name, each.count) for each in reports] == [("bad_dwell", 5), ("zero_id", 1)]
+    assert reports[0].expected == "dwell_seconds: expected 0 to 60 seconds"
+    assert reports[0].places == ["a.csv:2"] * 3
+
+
+@pytest.mark.parametrize("shows_ids", [False, True])
+def test_examples_hide_users_and_values_that_may_be_theirs(shows_ids: bool) -> None:
+    config = Config.model_validate(
+        {
+            "store": "store",
+            "first_day": "2026-01-01",
+            "ingest_events": {"source": {"layout": "synthetic"}},
+            "actions": [{"name": "favorite", "is_positive": True}],
+            "report": {"show_user_ids": shows_ids},
+        }
+    )
+    wrong = {
+        "negative_id": "user: expected an id above 0, got -7",
+        "bad_surface": "surface: x, got 9",
+    }
+    rows = quarantine.examples(rows_in_quarantine(**wrong), config)
+    hidden = "user: expected an id above 0, got •••"
+    assert [row["detail"] for row in rows] == [
+        wrong["negative_id"] if shows_ids else hidden,
+        wrong["bad_surface"],
+    ]
+    assert {row["user"] == "7" for row in rows} == {shows_ids}

@@ -15,10 +15,11 @@ from components.rows import rules as row_rules
 from components.settings.config import Config
 from components.settings.engine import EngineConfig
 from components.tables import data_files, engines
+from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED
 
 DAY = datetime.date(2026, 1, 2)
-START = 1_767_312_000_000
+START = midnight_ms(DAY)
 CONFIG = Config.model_validate(
     {
         "store": "store",
@@ -131,7 +132,7 @@ def broken_by(**values: float) -> list[str]:
 
 
 def test_each_rule_breaks_where_it_says() -> None:
-    late, day_ms = START + 60_001, 86_400_000
+    late = START + 60_001
     cases = {
         "zero_id": [{"user_id": 0}, {"post_id": 0}, {"author_id": 0}],
         "negative_id": [{"user_id": -1}, {"post_id": -1}, {"author_id": -1}],
@@ -141,7 +142,7 @@ def test_each_rule_breaks_where_it_says() -> None:
         "future_timestamp": [{"shown_at": late, "ingested_at": START}],
         "wrong_day": [
             {"shown_at": START - 1},
-            {"shown_at": START + day_ms, "ingested_at": START + day_ms},
+            {"shown_at": START + DAY_MS, "ingested_at": START + DAY_MS},
         ],
     }
     for rule, changes in cases.items():

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from components.rows.account import FATES
 from components.rows.settlement import Arrivals, settle
 from components.settings.config import Config
+from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS, INGESTED, QUARANTINED, REJECTED
 
 DAY = datetime.date(2026, 1, 20)
-START = 1_768_867_200_000
-DAY_MS = 86_400_000
+START = midnight_ms(DAY)
 CONFIG = Config.model_validate(
     {
         "store": "store",
@@ -56,7 +56,7 @@ def ingested(values: list[tuple]) -> pa.Table:
     )
 
 
-def settled(events: list, late_rows: list, bad: list):
+def settle_day(events: list, late_rows: list, bad: list):
     rejections = [
         {"table": "events", "file": f, "line": n, "rule": "malformed_row", "detail": "?", "raw": ""}
         for n, f in enumerate(bad)
@@ -72,7 +72,7 @@ def settled(events: list, late_rows: list, bad: list):
 @settings(deadline=None, max_examples=30)
 @given(rows, late, rejected)
 def test_the_account_matches_counting_row_by_row(events, late_rows, bad) -> None:
-    found = settled(events, late_rows, bad)
+    settlement = settle_day(events, late_rows, bad)
     expected: dict[str, Counter] = {}
 
     def count(file: str | None, fate: str) -> None:
@@ -89,25 +89,28 @@ def test_the_account_matches_counting_row_by_row(events, late_rows, bad) -> None
         count(file, "late" if days <= 5 else "quarantined")  # the first day is five days before
     for file in bad:
         count(file, "quarantined")
-    got = {
-        each["file"]: {k: v for k, v in each.items() if k != "file" and v} for each in found.files
+    counts = {
+        each["file"]: {k: v for k, v in each.items() if k != "file" and v}
+        for each in settlement.files
     }
-    assert got == {file: dict(counter) for file, counter in expected.items()}
-    assert found.account["rows_in"] == sum(found.account[fate] for fate in FATES)
-    assert sum(found.late_by_day.values()) == found.account["late"]
-    assert QUARANTINED.problems(found.quarantined.schema) == []
-    assert EVENTS.problems(found.accepted.schema) == []
+    assert counts == {file: dict(counter) for file, counter in expected.items()}
+    assert settlement.account["rows_in"] == sum(settlement.account[fate] for fate in FATES)
+    assert sum(settlement.late_by_day.values()) == settlement.account["late"]
+    assert QUARANTINED.problems(settlement.quarantined.schema) == []
+    assert EVENTS.problems(settlement.accepted.schema) == []
 
 
 def test_a_row_tells_which_rule_it_breaks_first_and_with_what() -> None:
-    found = settled([("a.csv", -4, 0, 9, 0), ("a.csv", 1, 86_400_000, 0, 0)], [("b.csv", 8)], [])
-    told = {row["rule"]: row for row in found.quarantined.to_pylist()}
-    assert told["negative_id"]["detail"] == "user_id: expected an id above 0, got -4"
-    assert told["negative_id"]["user_id"] == -4
-    assert told["wrong_day"]["detail"] == (
+    settlement = settle_day(
+        [("a.csv", -4, 0, 9, 0), ("a.csv", 1, DAY_MS, 0, 0)], [("b.csv", 8)], []
+    )
+    by_rule = {row["rule"]: row for row in settlement.quarantined.to_pylist()}
+    assert by_rule["negative_id"]["detail"] == "user_id: expected an id above 0, got -4"
+    assert by_rule["negative_id"]["user_id"] == -4
+    assert by_rule["wrong_day"]["detail"] == (
         "shown_at: expected a time within 2026-01-20 UTC, got 2026-01-21 00:00:00.000Z"
     )
-    assert told["too_late"]["detail"] == (
+    assert by_rule["too_late"]["detail"] == (
         "shown_at: expected a time since 2026-01-15, got 2026-01-12 00:00:00.000Z"
     )
-    assert (told["too_late"]["file"], told["too_late"]["line"]) == ("b.csv", 2)
+    assert (by_rule["too_late"]["file"], by_rule["too_late"]["line"]) == ("b.csv", 2)

@@ -14,9 +14,10 @@ from components.source.day_archive import DayArchive
 from components.source.layouts import ActionRule, Layout
 from components.source.shown_posts import ShownPosts
 from components.store import formats
+from phoenix.data.days import DAY_MS, day_number, midnight_ms
 
 DAY = datetime.date(2026, 1, 2)
-NUMBER, START, DAY_MS = 20_455, 1_767_312_000_000, 86_400_000
+NUMBER, START = day_number(DAY), midnight_ms(DAY)
 
 
 def rows_text(count: int) -> Iterator[str]:

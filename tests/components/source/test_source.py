@@ -11,10 +11,10 @@ from components.source import raw_files
 from components.source.layouts import ActionRule, Layout
 from components.source.source import DayRows, Source
 from components.store import formats
+from phoenix.data.days import DAY_MS, midnight_ms
 
 DAY = datetime.date(2026, 1, 2)
-START = 1_767_312_000_000
-DAY_MS = 86_400_000
+START = midnight_ms(DAY)
 
 
 def layout_of(*files: Path) -> Layout:
