@@ -58,7 +58,7 @@ def run(context: Context) -> Outcome:
         return Outcome(context.written_artifact())
     described = layout(source, config)
     recipe["columns"] = columns = schema_changes.check(context, described)
-    files = sources.opened(config, context.store)
+    files = sources.open_source(config, context.store)
     inputs = files.inputs(day)
     every_input = [*inputs, *attribute_files.inputs(config)]
     with context.write(inputs=every_input, config=recipe | files.mapping) as draft:

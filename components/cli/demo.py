@@ -155,7 +155,7 @@ def _plan(deployment: Deployment) -> Plan:
     if isinstance(source, SyntheticSource):
         last_day = config.first_day + datetime.timedelta(days=_SYNTHETIC_DAYS - 1)
         return Plan(deployment, config, last_day, has_ended=True)
-    found = sources.opened(config, Store(config.store)).days
+    found = sources.open_source(config, Store(config.store)).days
     if not found:
         raise BadDataError("The source has no event.")
     yesterday = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=1)

@@ -1,7 +1,7 @@
 """Events in the types that all engines have, and back.
 
 Spark has neither milliseconds nor unsigned numbers, so times in ms and sets of bits are int64.
-Files are numbers: a column of names would be the largest of all.
+Files are numbers, which are smaller than their names.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""On which UTC day each row of a source arrived, which is the day that accounts for it.
+"""The UTC day on which each row of a source arrived, which is the day that accounts for it.
 
 Rows of files by day arrived on the day of their file. Other rows arrived on the day on which they
 were shown, unless the source says when they did: late rows, and rows from the future, belong to the
@@ -21,7 +21,7 @@ from phoenix.data.days import DAY_MS, day_number
 
 
 @dataclass(frozen=True)
-class Arrived:
+class ArrivalBlock:
     """Consecutive rows of one file with the days on which they arrived, counted from 1970."""
 
     rows: RawRows
@@ -29,7 +29,9 @@ class Arrived:
     malformed_days: list[int]  # of `rows.malformed`
 
 
-def arrived(layout: Layout, file: Path, *, first_day: datetime.date) -> Iterator[Arrived]:
+def read_arrivals(
+    layout: Layout, file: Path, *, first_day: datetime.date
+) -> Iterator[ArrivalBlock]:
     """Yields the rows of a file that holds many days.
 
     A row without a readable time arrived on the day of the row before it, so that it is counted
@@ -47,18 +49,18 @@ def arrived(layout: Layout, file: Path, *, first_day: datetime.date) -> Iterator
     otherwise = day_number(first_day)
     for rows in raw_files.read(file, layout.source_columns, layout.event_format):
         days, is_known = _days(layout, rows)
-        days = _filled(days, is_known, before=last, otherwise=otherwise)
+        days = _fill_days(days, is_known, before=last, otherwise=otherwise)
         malformed_days = []
         for line, _ in rows.malformed:
-            place = int(np.searchsorted(rows.lines, line)) - 1
+            place = int(np.searchsorted(rows.lines, line)) - 1  # the last row before the line
             before = last if place < 0 else int(days[place])
             malformed_days.append(otherwise if before is None else before)
         last = int(days[-1]) if len(days) else last
-        yield Arrived(rows, days, malformed_days)
+        yield ArrivalBlock(rows, days, malformed_days)
 
 
 def impressions(layout: Layout, rows: RawRows, days: np.ndarray) -> np.ndarray:
-    """Returns what rows show by the end of the day on which they arrived.
+    """Returns the impressions of rows by the end of the day on which they arrived.
 
     Args:
       layout: The columns, among them `author_id`.
@@ -72,11 +74,12 @@ def impressions(layout: Layout, rows: RawRows, days: np.ndarray) -> np.ndarray:
     shown_at, is_time = times(layout, rows, "shown_at")
     post_ids, is_post = _ids(layout, rows, "post_id")
     author_ids, is_author = post_ids, is_post
-    if columns["author_id"] != columns["post_id"]:
+    if columns["author_id"] != columns["post_id"]:  # where a post is its own author, read once
         author_ids, is_author = _ids(layout, rows, "author_id")
-    good = is_time & (shown_at < (days + 1) * DAY_MS)
-    good &= is_post & is_author & (post_ids > 0) & (author_ids > 0)
-    return np.stack([post_ids, author_ids, shown_at, days])[:, good]
+    # A row from the future shows nothing yet: its time is wrong, and would be a post's birth.
+    is_shown = is_time & (shown_at < (days + 1) * DAY_MS)
+    is_shown &= is_post & is_author & (post_ids > 0) & (author_ids > 0)
+    return np.stack([post_ids, author_ids, shown_at, days])[:, is_shown]
 
 
 def times(layout: Layout, rows: RawRows, name: str) -> cells.Parsed:
@@ -94,6 +97,7 @@ def _ids(layout: Layout, rows: RawRows, name: str) -> cells.Parsed:
 
 
 def _days(layout: Layout, rows: RawRows) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the days on which rows arrived, and which rows say so."""
     shown_at, is_known = times(layout, rows, "shown_at")
     days = shown_at // DAY_MS
     if "ingested_at" not in layout.event_columns:
@@ -105,10 +109,15 @@ def _days(layout: Layout, rows: RawRows) -> tuple[np.ndarray, np.ndarray]:
     return np.where(is_elsewhere, arrival_days, days), is_known | has_arrival
 
 
-def _filled(
+def _fill_days(
     days: np.ndarray, is_known: np.ndarray, *, before: int | None, otherwise: int
 ) -> np.ndarray:
-    """Gives rows without a day that of the row before them, or of the first row that has one."""
+    """Gives rows without a day that of the row before them, or of the first row that has one.
+
+    >>> days, is_known = np.array([0, 5, 0, 6]), np.array([False, True, False, True])
+    >>> _fill_days(days, is_known, before=None, otherwise=1).tolist()
+    [5, 5, 5, 6]
+    """
     if is_known.all() or not len(days):
         return days
     rows = np.where(is_known, np.arange(len(days)), -1)

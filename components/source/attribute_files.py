@@ -25,12 +25,12 @@ logger = logging.getLogger(__name__)
 
 
 def recipe(config: Config) -> dict[str, Any]:
-    """What shapes the values, beside the files; nothing without attributes of users or posts."""
+    """Returns the settings that shape the values; {} without attributes of users or posts."""
     if not any(config.attributes.of_side(side) for side in SIDES):
         return {}
     without_paths = {side: {"files"} for side in ("users", "posts")}
-    chosen = config.attributes.model_dump(mode="json", exclude=without_paths)
-    return {"attributes": chosen | {"gap_minutes": config.build_features.gap_minutes}}
+    settings = config.attributes.model_dump(mode="json", exclude=without_paths)
+    return {"attributes": settings | {"gap_minutes": config.build_features.gap_minutes}}
 
 
 def inputs(config: Config) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def inputs(config: Config) -> list[dict[str, Any]]:
 def write(
     folder: Path, config: Config, day: datetime.date, text_ids: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Writes what a day may know of users and posts.
+    """Writes the values that a day may know of users and posts.
 
     Args:
       folder: Of the draft.
@@ -63,34 +63,38 @@ def write(
     """
     facts: dict[str, Any] = {}
     for side in SIDES:
-        sections = config.attributes.of_side(side)
-        if not sections:
-            continue
-        reading = _Reading(side, sections, _files(config, side), text_ids.get(f"{side}_id"))
-        parts = [reading.part(rows) for rows in reading.rows(_paths(config, side))]
-        reading.refuse(config.attributes.max_unreadable_share)
-        parts.append(reading.nothing())  # a file may have a header alone
-        ids, known_at, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        rows = _of_day(ids, known_at, day, gap_minutes=config.build_features.gap_minutes)
-        if side == "user":
-            rows = rows[~np.isin(ids[rows], forgotten.erased_ids(config))]
-        declared = attributes.of_side(config.attributes.attributes, side)
-        columns = {f"{side}_id": ids[rows], "known_at": known_at[rows], VALUES: values[rows]}
-        table = data_files.arrow_table(
-            values_table(f"{side}_id", values.shape[1]),
-            columns,
-            **{DIGEST_KEY: attributes.digest(declared)},
-        )
-        data_files.write(folder / file_name(side), table)
-        facts[f"{side}s"] = {"rows": len(rows), "unreadable": reading.unreadable}
+        if config.attributes.of_side(side):
+            end = text_ids.get(f"{side}_id")
+            facts[f"{side}s"] = _write_side(folder / file_name(side), config, day, side, end)
     if not facts:
         return {}
     return {"attributes": attributes.declaration(config.attributes.attributes) | facts}
 
 
+def _write_side(
+    path: Path, config: Config, day: datetime.date, side: Side, text_end: str | None
+) -> dict[str, Any]:
+    """Writes the values of users, or of posts; returns the numbers of rows and unreadable cells."""
+    sections = config.attributes.of_side(side)
+    reader = _Reader(side, sections, _files(config, side), text_end)
+    parts = [reader.part(rows) for rows in reader.rows(_paths(config, side))]
+    reader.refuse(config.attributes.max_unreadable_share)
+    parts.append(reader.nothing())  # a file may have a header alone
+    ids, known_at, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    rows = _rows_known_by(ids, known_at, day, gap_minutes=config.build_features.gap_minutes)
+    if side == "user":
+        rows = rows[~np.isin(ids[rows], forgotten.erased_ids(config))]
+    columns = {f"{side}_id": ids[rows], "known_at": known_at[rows], VALUES: values[rows]}
+    # The digest of the declaration goes with the numbers, which mean nothing without it.
+    digest = attributes.digest(attributes.of_side(config.attributes.attributes, side))
+    contract = values_table(f"{side}_id", values.shape[1])
+    data_files.write(path, data_files.arrow_table(contract, columns, **{DIGEST_KEY: digest}))
+    return {"rows": len(rows), "unreadable": reader.unreadable}
+
+
 @dataclass
-class _Reading:
-    """Reads the files of one side and remembers what could not be read."""
+class _Reader:
+    """Reads the files of one side and remembers the cells that could not be read."""
 
     side: Side
     sections: Sequence[AnyAttribute]
@@ -126,13 +130,13 @@ class _Reading:
         values = [np.empty((len(rows.lines), 0), np.float32)]
         for section in self.sections:
             cells = rows.cells[section.column]
-            found, is_unreadable = attribute_columns.parse(section, cells, file=rows.file)
-            values.append(found)
+            numbers, is_unreadable = attribute_columns.parse(section, cells, file=rows.file)
+            values.append(numbers)
             for row in np.flatnonzero(is_unreadable):
-                came = f"{section.column}: expected a number, got {str(cells[row])!r:.80}"
-                self._note(section.column, rows.file, rows.lines[row], came)
-        good = check.is_good
-        return ids[good], known_at[good], np.concatenate(values, axis=1)[good]
+                detail = f"{section.column}: expected a number, got {str(cells[row])!r:.80}"
+                self._note(section.column, rows.file, rows.lines[row], detail)
+        is_good = check.is_good
+        return ids[is_good], known_at[is_good], np.concatenate(values, axis=1)[is_good]
 
     def nothing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns no ids, times and values."""
@@ -141,7 +145,11 @@ class _Reading:
         return nobody, nobody, np.empty((0, width), np.float32)
 
     def refuse(self, max_share: float) -> None:
-        """Tells of what could not be read, and refuses too much of it."""
+        """Warns of cells that could not be read, and refuses too many of them.
+
+        Raises:
+          BadDataError: Naming the column, and the first cell with its place.
+        """
         for column, count in self.unreadable.items():
             if count > max_share * self.num_rows:
                 raise BadDataError(
@@ -158,12 +166,17 @@ class _Reading:
         self.first.setdefault(column, f"{file}, line {line}: {detail:.200}")
 
 
-def _of_day(
+def _rows_known_by(
     ids: np.ndarray, known_at: np.ndarray, day: datetime.date, *, gap_minutes: int
 ) -> np.ndarray:
-    """`[k]` rows that become known up to the end of a day, without those that are of no use.
+    """Returns `[k]` rows that become known up to the end of a day, without those of no use.
 
-    What is asked for first is what was known a gap before the day began.
+    The first question of a day is for what was known a gap before the day began, so of the rows
+    before that moment the last one of each id is enough.
+
+    >>> ids, known_at = np.array([1, 1, 1]), np.array([0, 5, 2 * DAY_MS])
+    >>> _rows_known_by(ids, known_at, datetime.date(1970, 1, 2), gap_minutes=60)
+    array([1])
     """
     end = midnight_ms(day) + DAY_MS
     start = end - DAY_MS - gap_minutes * 60_000

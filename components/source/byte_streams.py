@@ -36,7 +36,7 @@ def check_regular(file: Path) -> None:
         raise BadDataError(f"{file}: expected a file, got {what}. Take it out of the source.")
 
 
-def opened(file: Path, form: FileFormat) -> pa.NativeFile:
+def open_text(file: Path, form: FileFormat) -> pa.NativeFile:
     """Opens a text file as UTF-8.
 
     Raises:
@@ -46,8 +46,9 @@ def opened(file: Path, form: FileFormat) -> pa.NativeFile:
     stream = pa.OSFile(str(file), "rb")
     if compression is not None:
         limit = _FREE_BYTES + form.max_expansion * file.stat().st_size
-        limited = _Limited(pa.CompressedInputStream(stream, compression), file, limit)
-        stream = pa.PythonFile(limited, mode="r")
+        # A few bytes of zeros can hold a terabyte: counted while they come, not after.
+        text = _LimitedStream(pa.CompressedInputStream(stream, compression), file, limit)
+        stream = pa.PythonFile(text, mode="r")
     if form.encoding != "utf-8":
         stream = pa.transcoding_input_stream(stream, form.encoding, "utf-8")
     return stream
@@ -59,7 +60,7 @@ def head(file: Path, form: FileFormat) -> bytes:
     Raises:
       BadDataError: If it begins like text of another encoding.
     """
-    with opened(file, form) as stream:
+    with open_text(file, form) as stream:
         start = stream.read(_HEAD_BYTES)
     if form.encoding == "utf-8" and start[:2] in _BOMS:
         encoding = _BOMS[start[:2]]
@@ -87,32 +88,34 @@ class LineCounter(io.RawIOBase):
         return self._num_breaks + (self._last != b"\n")
 
     def readable(self) -> bool:
-        """Says so."""
+        """Whether it can be read, as a stream is asked."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Gives the next bytes."""
+        """Reads the next bytes, at most `size` of them."""
         data = self._stream.read(size)
         self._num_breaks += data.count(b"\n")
         self._last = data[-1:] or self._last
         return data
 
     def close(self) -> None:
-        """Closes what it reads."""
+        """Closes it and the stream below."""
         self._stream.close()
         super().close()
 
 
-class _Limited(io.RawIOBase):
+class _LimitedStream(io.RawIOBase):
     """A stream that ends with an error when it gives more bytes than allowed."""
 
     def __init__(self, stream: pa.NativeFile, file: Path, limit: int) -> None:
         self._stream, self._file, self._limit, self._count = stream, file, limit, 0
 
     def readable(self) -> bool:
+        """Whether it can be read, as a stream is asked."""
         return True
 
     def read(self, size: int = -1) -> bytes:
+        """Reads the next bytes, and counts them."""
         data = self._stream.read(size)
         self._count += len(data)
         if self._count > self._limit:
@@ -124,5 +127,6 @@ class _Limited(io.RawIOBase):
         return data
 
     def close(self) -> None:
+        """Closes it and the stream below."""
         self._stream.close()
         super().close()

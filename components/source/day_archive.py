@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from components.errors import BadDataError
 from components.source import arrivals
-from components.source.arrivals import Arrived
+from components.source.arrivals import ArrivalBlock
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.shown_posts import ShownPosts
@@ -35,7 +35,7 @@ class DayArchive:
     """The rows of one file by the day on which they arrived; days are counted from 1970."""
 
     def __init__(self, file: Path, folder: Path) -> None:
-        """Opens what `opened` made."""
+        """Opens a folder that `open_archive` made."""
         self._file = file
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
         self._batch_days = np.array(index["batch_days"], np.int64)
@@ -66,17 +66,17 @@ class DayArchive:
 
     def shown_through(self, day: int) -> ShownPosts:
         """Returns the posts that the rows of this day and of those before it show."""
-        known = self._posts[:3, self._posts[3] <= day]
-        return ShownPosts.of(*known)
+        impressions = self._posts[:3, self._posts[3] <= day]
+        return ShownPosts.of(*impressions)
 
 
-def opened(file: Path, layout: Layout, *, first_day: datetime.date, work: Path) -> DayArchive:
+def open_archive(file: Path, layout: Layout, *, first_day: datetime.date, work: Path) -> DayArchive:
     """Opens the archive of a file, and makes it first if the file is new or has changed.
 
     Args:
       file: An event file.
       layout: The columns.
-      first_day: See `arrivals.arrived`.
+      first_day: See `arrivals.read_arrivals`.
       work: Folder of archives; one of the file's earlier contents is removed.
 
     Raises:
@@ -86,10 +86,12 @@ def opened(file: Path, layout: Layout, *, first_day: datetime.date, work: Path) 
         stat = file.stat()
     except OSError as error:
         raise BadDataError(f"{file}: expected a file, which cannot be read: {error}.") from error
-    seen: list[Any] = [stat.st_ino, stat.st_size, stat.st_mtime_ns, first_day.isoformat()]
+    # By what the file system says: to read a file of many GB for its digest, every day, would cost
+    # more than the day.
+    identity: list[Any] = [stat.st_ino, stat.st_size, stat.st_mtime_ns, first_day.isoformat()]
     owner = hashlib.sha256(str(file).encode()).hexdigest()[:16]
-    seen += [layout.mapping, formats.SORTED_SOURCE]
-    key = hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
+    identity += [layout.mapping, formats.SORTED_SOURCE]
+    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     folder = work / f"archive-{owner}-{key}"
     if not (folder / _INDEX).exists():
         work.mkdir(parents=True, exist_ok=True)
@@ -107,9 +109,9 @@ def _make(file: Path, layout: Layout, first_day: datetime.date, folder: Path) ->
     unfinished.mkdir()
     try:
         with _Writer(unfinished, layout) as writer:
-            for part in arrivals.arrived(layout, file, first_day=first_day):
-                writer.add(part)
-        unfinished.rename(folder)
+            for block in arrivals.read_arrivals(layout, file, first_day=first_day):
+                writer.add(block)
+        unfinished.rename(folder)  # whole or not at all
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -138,24 +140,26 @@ class _Writer:
             if writer is not None:
                 writer.close()
 
-    def add(self, part: Arrived) -> None:
+    def add(self, block: ArrivalBlock) -> None:
         """Takes the next rows of the file."""
-        rows = part.rows
+        rows = block.rows
         if rows.malformed:
             lines, texts = zip(*rows.malformed, strict=True)
-            columns = [pa.array(part.malformed_days), pa.array(lines), pa.array(texts)]
+            columns = [pa.array(block.malformed_days), pa.array(lines), pa.array(texts)]
             self._malformed.write_batch(
                 pa.record_batch(columns, schema=_MALFORMED_SCHEMA)  # few, so not sorted
             )
-            self._days.update(part.malformed_days)
+            self._days.update(block.malformed_days)
         batch = pa.record_batch([pa.array(rows.lines), *rows.cells.values()], [_LINE, *rows.cells])
         self._rows = self._rows or _new_file(self._folder / _ROWS, batch.schema)
         if not len(rows.lines):
             return
-        self._waiting.append((batch, part.days))
+        self._waiting.append((batch, block.days))
         if "author_id" in self._layout.event_columns:
-            found = arrivals.impressions(self._layout, rows, part.days)
-            self._new_posts.append(_improvements(found))
+            impressions = arrivals.impressions(self._layout, rows, block.days)
+            self._new_posts.append(_improvements(impressions))
+            # Not before as many wait as are there already, or a log of new posts would be sorted
+            # again and again.
             if sum(p.shape[1] for p in self._new_posts) > max(_NUM_POSTS, self._posts.shape[1]):
                 self._merge_posts()
         if sum(batch.nbytes for batch, _ in self._waiting) >= _RUN_BYTES:
@@ -170,7 +174,7 @@ class _Writer:
         days = np.concatenate([days for _, days in self._waiting])
         table = pa.Table.from_batches([batch for batch, _ in self._waiting])
         self._waiting = []
-        if (days[1:] < days[:-1]).any():
+        if (days[1:] < days[:-1]).any():  # a log is nearly always in order
             order = np.argsort(days, kind="stable")
             days, table = days[order], table.take(pa.array(order))
         starts = np.flatnonzero(np.append(True, days[1:] != days[:-1]))
@@ -196,44 +200,49 @@ def _new_file(path: Path, schema: pa.Schema) -> pa.RecordBatchFileWriter:
 
 
 def _improvements(posts: np.ndarray) -> np.ndarray:
-    """Keeps of every post the first impression, and with each later day only an earlier one.
+    """Keeps of every post the first impression, and of each later day only an earlier one.
 
     Args:
       posts: `[4, n]` post, author, time and day of arrival.
 
     Returns:
       Those from which the first impressions by the end of any day can be told.
+
+    >>> _improvements(np.array([[1, 1, 1], [9, 9, 9], [50, 40, 60], [0, 1, 2]]))[2:].tolist()
+    [[50, 40], [0, 1]]
     """
     author_ids, shown_at, days = posts[1], posts[2], posts[3]
     posts = posts[:, np.lexsort((author_ids, shown_at, days, posts[0]))]
-    kept = []
+    # Each round takes the first row of every post and drops the rows that do not improve on it.
+    improvements = []
     while posts.shape[1]:
         ids, times = posts[0], posts[2]
         is_first = np.append(True, ids[1:] != ids[:-1])
-        kept.append(posts[:, is_first])
+        improvements.append(posts[:, is_first])
         group = np.cumsum(is_first) - 1
         posts = posts[:, times < times[is_first][group]]
-    return np.concatenate([posts, *kept], axis=1)
+    return np.concatenate([posts, *improvements], axis=1)
 
 
 def content_digest(rows: Sequence[RawRows] | Iterator[RawRows]) -> tuple[int, str]:
     """Returns the number of rows and the SHA-256 of all that is in them, however they are cut."""
+    # By column, because a hash of row after row would depend on where a block ends.
     hashes: dict[str, Any] = {}
     count = 0
     for part in rows:
         count += len(part.lines) + len(part.malformed)
         for name, column in (("", pa.array(part.lines)), *part.cells.items()):
-            _hash(hashes.setdefault(name, (hashlib.sha256(), hashlib.sha256())), column)
+            _hash_column(hashes.setdefault(name, (hashlib.sha256(), hashlib.sha256())), column)
         for line, text in part.malformed:
-            bad = hashes.setdefault("malformed", (hashlib.sha256(),))
-            bad[0].update(json.dumps([line, text]).encode())
+            (malformed_hash,) = hashes.setdefault("malformed", (hashlib.sha256(),))
+            malformed_hash.update(json.dumps([line, text]).encode())
     whole = hashlib.sha256()
     for name in sorted(hashes):
         whole.update(name.encode() + b"".join(each.digest() for each in hashes[name]))
     return count, whole.hexdigest()
 
 
-def _hash(into: Sequence[Any], column: pa.Array) -> None:
+def _hash_column(into: Sequence[Any], column: pa.Array) -> None:
     """Adds lengths (or nulls) and values of a column to two hashes."""
     is_text = pa.types.is_string(column.type)
     if not is_text and not pa.types.is_integer(column.type):

@@ -68,9 +68,9 @@ class KnownPosts:
         for line, text in rows.malformed:
             rejections.add_malformed("posts", rows.file, line, text)
 
-    def note_shown(self, shown: ShownPosts) -> None:
+    def add_shown(self, posts: ShownPosts) -> None:
         """Takes posts that were shown; they exist even if nothing describes them."""
-        self._shown.append(shown)
+        self._shown.append(posts)
 
     def authors_of(self, post_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns the authors of posts by the post files, and a mask of those that are known.
@@ -87,19 +87,18 @@ class KnownPosts:
 
     def known(self) -> Columns:
         """Returns the posts that exist by the end of the day, sorted by id."""
-        described = self._described_posts()
-        shown = self._shown_posts()
+        posts, impressions = self._described_posts(), self._shown_posts()
         # The first impression completes a description, and no post is younger than it.
-        rows, is_shown = sorted_ids.find(shown["post_id"], described["post_id"])
+        rows, is_shown = sorted_ids.find(impressions["post_id"], posts["post_id"])
         rows = rows[is_shown]
-        author, created = described["author_id"][is_shown], described["created_at"][is_shown]
-        described["author_id"][is_shown] = np.where(author == 0, shown["author_id"][rows], author)
-        first = shown["created_at"][rows]
+        author, created = posts["author_id"][is_shown], posts["created_at"][is_shown]
+        posts["author_id"][is_shown] = np.where(author == 0, impressions["author_id"][rows], author)
+        first = impressions["created_at"][rows]
         is_late = (created == 0) | (created > first)
-        described["created_at"][is_shown] = np.where(is_late, first, created)
-        is_new = ~np.isin(shown["post_id"], described["post_id"])
+        posts["created_at"][is_shown] = np.where(is_late, first, created)
+        is_new = ~np.isin(impressions["post_id"], posts["post_id"])
         posts = {
-            name: np.concatenate([described[name], shown[name][is_new]]) for name in POSTS.names
+            name: np.concatenate([posts[name], impressions[name][is_new]]) for name in POSTS.names
         }
         exists = (posts["created_at"] < self._end_ms) & (posts["author_id"] > 0)
         order = np.argsort(posts["post_id"], kind="stable")
@@ -112,7 +111,7 @@ class KnownPosts:
         whole = {
             name: np.concatenate([part[name] for part in self._described]) for name in POSTS.names
         }
-        order = np.argsort(whole["post_id"], kind="stable")
+        order = np.argsort(whole["post_id"], kind="stable")  # the last row of a post stays last
         ids = whole["post_id"][order]
         order = order[np.append(ids[1:] != ids[:-1], True)] if len(ids) else order
         return {name: values[order] for name, values in whole.items()}
@@ -120,12 +119,12 @@ class KnownPosts:
     def _shown_posts(self) -> Columns:
         if not self._shown:
             return no_posts()
-        shown = ShownPosts.merged(self._shown)
-        count = len(shown.post_ids)
+        posts = ShownPosts.merge(self._shown)
+        count = len(posts.post_ids)
         return {
-            "post_id": shown.post_ids,
-            "author_id": shown.author_ids,
-            "created_at": shown.shown_at,
+            "post_id": posts.post_ids,
+            "author_id": posts.author_ids,
+            "created_at": posts.shown_at,  # an upper limit, and all that is known
             "eligible": np.ones(count, bool),
             "duration_seconds": np.full(count, np.nan, np.float32),
             "tag": np.full(count, None, object),

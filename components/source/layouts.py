@@ -1,4 +1,4 @@
-"""Layouts: which files and columns of a configured source hold what.
+"""Layouts: the files and columns of a configured source, and their meaning.
 
 A source whose path contains `{day}` is read by file day: the files of a day are what arrived on it.
 """
@@ -34,7 +34,7 @@ _RATINGS = ("userId", "movieId", "rating", "timestamp")
 
 @dataclass(frozen=True, kw_only=True)
 class ActionRule:
-    """When a row says that the user did something: a flag, one of some values, or a range."""
+    """The condition under which a user did something: a flag, one of some values, or a range."""
 
     column: str
     values: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class ActionRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Which files hold events and posts, and which of their columns is what."""
+    """The files that hold events and posts, and the meaning of their columns."""
 
     event_files: Sequence[Path]  # of all days
     day_pattern: str | None = None  # with `{day}`: how the files of one day are called
@@ -64,21 +64,21 @@ class Layout:
     @property
     def source_columns(self) -> list[str]:
         """The columns of event files that are needed, each once."""
-        wanted = [*self.event_columns.values(), *(action.column for action in self.actions)]
-        return list(dict.fromkeys(wanted))
+        names = [*self.event_columns.values(), *(action.column for action in self.actions)]
+        return list(dict.fromkeys(names))
 
     @functools.cached_property
     def files_by_day(self) -> Mapping[datetime.date, Sequence[Path]]:
         """The event files by the day that their path says, in order; nothing if paths say none."""
-        found: dict[datetime.date, list[Path]] = {}
+        by_day: dict[datetime.date, list[Path]] = {}
         for file in self.event_files if self.day_pattern else ():
             if day := _day_in(str(file), self.day_pattern or ""):
-                found.setdefault(day, []).append(file)
-        return dict(sorted(found.items()))
+                by_day.setdefault(day, []).append(file)
+        return dict(sorted(by_day.items()))
 
     @property
     def mapping(self) -> dict[str, Any]:
-        """Everything but the files: what shapes the rows."""
+        """Everything but the files: the part of the layout that shapes the rows."""
         files = ("event_files", "post_files", "day_pattern")
         rules = {name: value for name, value in asdict(self).items() if name not in files}
         return rules | {"is_by_day": self.day_pattern is not None}
@@ -152,26 +152,26 @@ def _movielens(source: MovieLensSource, actions: Sequence[ActionRule], form: Fil
         ),
         "u.data": (FileFormat(delimiter="\t", names=_RATINGS), form),
     }
-    found = next((name for name in forms if (folder / name).is_file()), None)
-    if found is None:
+    ratings = next((name for name in forms if (folder / name).is_file()), None)
+    if ratings is None:
         raise BadConfigurationError(
             f"{_WHERE}.path: expected one of {', '.join(forms)} in {folder}, found none."
         )
-    movies = folder / found.replace("ratings", "movies")
-    has_movies = movies.is_file() and movies.name != found
+    movies = folder / ratings.replace("ratings", "movies")
+    has_movies = movies.is_file() and movies.name != ratings
     return Layout(
-        event_files=[folder / found],
+        event_files=[folder / ratings],
         post_files=[movies] if has_movies else (),
         event_columns={
             "user_id": "userId",
             "post_id": "movieId",
-            "author_id": "movieId",
+            "author_id": "movieId",  # nobody says who made a movie
             "shown_at": "timestamp",
         },
         post_columns={"post_id": "movieId", "author_id": "movieId", "tag": "genres"},
         actions=actions,
-        event_format=forms[found][0],
-        post_format=forms[found][1],
+        event_format=forms[ratings][0],
+        post_format=forms[ratings][1],
         time_unit="s",
     )
 
@@ -222,7 +222,8 @@ def _columns(source: ColumnsSource, actions: Sequence[ActionRule], config: Confi
             "read only with a delimiter of one character."
         )
 
-    def form(names: tuple[str, ...]) -> FileFormat:
+    def format_of(names: tuple[str, ...]) -> FileFormat:
+        """Returns the format of files whose columns have these names."""
         return FileFormat(
             delimiter=source.delimiter,
             names=names,
@@ -237,8 +238,8 @@ def _columns(source: ColumnsSource, actions: Sequence[ActionRule], config: Confi
         event_columns=source.event_columns,
         post_columns=source.post_columns,
         actions=actions,
-        event_format=form(source.event_names),
-        post_format=form(source.post_names),
+        event_format=format_of(source.event_names),
+        post_format=format_of(source.post_names),
         text_ids={str(name): end for name, end in source.text_ids.items()},
         time_unit=source.time_unit,
         time_zone=source.time_zone,
@@ -258,32 +259,38 @@ def _folder(path: Path, name: str) -> Path:
 
 def _by_day(pattern: str, *, what: str) -> list[Path]:
     """Returns the files in whose path a day stands at the place of `{day}`."""
-    found = raw_files.find(pattern, what=what)
-    named = [file for file in found if _day_in(str(file), pattern)]
-    if not named:
+    files = raw_files.find(pattern, what=what)
+    files_of_a_day = [file for file in files if _day_in(str(file), pattern)]
+    if not files_of_a_day:
         raise BadConfigurationError(
-            f"{what}: expected a day like 2026-01-31 in the place of {DAY}, found {found[0]}."
+            f"{what}: expected a day like 2026-01-31 in the place of {DAY}, found {files[0]}."
         )
-    return named
+    return files_of_a_day
 
 
 def _day_in(path: str, pattern: str) -> datetime.date | None:
     """Returns the day at the place of `{day}`, the same at each; None if there is none."""
-    found = re.fullmatch(_expression(pattern), path)
+    match = re.fullmatch(_expression(pattern), path)
     try:
-        return datetime.date.fromisoformat(found["day"]) if found else None
-    except ValueError:
+        return datetime.date.fromisoformat(match["day"]) if match else None
+    except ValueError:  # ten digits and dashes that are in no calendar
         return None
 
 
 @functools.cache
 def _expression(pattern: str) -> str:
-    """Returns the regular expression of the paths that a glob with `{day}` finds."""
+    """Returns the regular expression of the paths that a glob with `{day}` finds.
+
+    >>> re.fullmatch(_expression("/logs/{day}/*.csv"), "/logs/2026-01-31/a.csv")["day"]
+    '2026-01-31'
+    """
     globs = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
 
-    def translated(token: re.Match[str]) -> str:
+    def translate(token: re.Match[str]) -> str:
+        """Returns the regular expression of one part of the glob."""
         text = token[0]
         if text == DAY:
+            # A day that stands in a path twice must be the same day.
             is_first = DAY not in pattern[: token.start()]
             return "(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})" if is_first else "(?P=day)"
         if text.startswith("[") and len(text) > 1:
@@ -291,7 +298,7 @@ def _expression(pattern: str) -> str:
             return f"[^{inner[1:]}]" if inner.startswith("!") else f"[{inner}]"
         return globs.get(text) or re.escape(text)
 
-    return re.sub(r"\{day\}|\*\*/|\[!?[^\]/]+\]|.", translated, pattern, flags=re.DOTALL)
+    return re.sub(r"\{day\}|\*\*/|\[!?[^\]/]+\]|.", translate, pattern, flags=re.DOTALL)
 
 
 _EVENT_COLUMNS = frozenset(
@@ -301,18 +308,18 @@ _EVENT_COLUMNS = frozenset(
 
 def _check_mapping(source: ColumnsSource) -> None:
     has_author = "author_id" in source.event_columns or "author_id" in source.post_columns
-    for name, given, known, required in (
+    for name, mapping, canonical, required in (
         ("event_columns", source.event_columns, _EVENT_COLUMNS, ("user_id", "post_id", "shown_at")),
         ("post_columns", source.post_columns, POSTS.names, ("post_id",) if source.posts else ()),
     ):
         where = f"{_WHERE}.{name}"
-        for column in given:
-            if column not in known:
+        for column in mapping:
+            if column not in canonical:
                 raise BadConfigurationError(
-                    f"{where}: {column!r} is no canonical column; expected {sorted(known)}."
+                    f"{where}: {column!r} is no canonical column; expected {sorted(canonical)}."
                 )
         for column in required:
-            if column not in given:
+            if column not in mapping:
                 raise BadConfigurationError(f"{where}: {column!r} is missing.")
     if not has_author:
         raise BadConfigurationError(

@@ -32,7 +32,7 @@ def read_json(file: Path, form: FileFormat, columns: Sequence[str]) -> Iterator[
       form: Its encoding.
       columns: Names; `a.b` is the member b of the member a.
     """
-    import duckdb
+    import duckdb  # for JSON alone
 
     paths = ["$" + "".join(f".{json.dumps(part)}" for part in name.split(".")) for name in columns]
     query = """
@@ -44,9 +44,9 @@ def read_json(file: Path, form: FileFormat, columns: Sequence[str]) -> Iterator[
         for numbers, texts in _lines(file, form):
             lines = pa.table({"line": texts})
             database.register("lines", lines)
-            found = database.sql(query, params={"paths": paths}).to_arrow_table()
-            is_row = np.asarray(found["is_row"].combine_chunks())
-            rows = found["cells"].combine_chunks().filter(pa.array(is_row))
+            result = database.sql(query, params={"paths": paths}).to_arrow_table()
+            is_row = np.asarray(result["is_row"].combine_chunks())
+            rows = result["cells"].combine_chunks().filter(pa.array(is_row))
             cells = {name: pc.list_element(rows, place) for place, name in enumerate(columns)}
             malformed = _malformed(numbers, texts, ~is_row, "expected a JSON object")
             yield RawRows(file.name, numbers[is_row], cells, malformed)
@@ -71,6 +71,7 @@ def read_sequences(file: Path, form: FileFormat, pace: Pace) -> Iterator[RawRows
         counts = np.asarray(pc.list_value_length(words)).astype(np.int64)
         is_row = counts > 1
         parts, counts = words.filter(pa.array(is_row)), counts[is_row] - 1
+        # The place of each item in its own line, from 0; the first word of a line is its user.
         places = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         owners = pa.array(np.repeat(np.arange(len(counts)), counts))
         is_first = np.zeros(counts.sum() + len(counts), bool)
@@ -87,9 +88,9 @@ def read_sequences(file: Path, form: FileFormat, pace: Pace) -> Iterator[RawRows
 
 def _lines(file: Path, form: FileFormat) -> Iterator[tuple[np.ndarray, pa.Array]]:
     """Yields the lines that are not blank, with their numbers from 1, some at a time."""
-    byte_streams.head(file, form)
+    byte_streams.head(file, form)  # refuses text of another encoding
     number, rest = 1, b""
-    with byte_streams.opened(file, form) as stream:
+    with byte_streams.open_text(file, form) as stream:
         while True:
             block = stream.read(_BLOCK_BYTES)
             data = byte_streams.without_mark(block) if number == 1 and not rest else rest + block
@@ -112,6 +113,7 @@ def _lines(file: Path, form: FileFormat) -> Iterator[tuple[np.ndarray, pa.Array]
 
 def _split(data: bytes) -> pa.Array:
     """Returns the lines of a text, each with its line break."""
+    # The offsets of Arrow's own text, so that nothing is copied.
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE) + 1
     if not len(ends) or ends[-1] != len(data):
         ends = np.append(ends, len(data))
@@ -123,6 +125,7 @@ def _split(data: bytes) -> pa.Array:
 def _malformed(
     numbers: np.ndarray, texts: pa.Array, is_bad: np.ndarray, expected: str
 ) -> list[tuple[int, str]]:
+    """Returns the numbers of bad lines and, of each, a sentence with its text."""
     return [
         (int(numbers[row]), f"{expected}, got: {texts[int(row)].as_py().strip()}")
         for row in np.flatnonzero(is_bad)

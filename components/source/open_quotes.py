@@ -23,7 +23,8 @@ def refuse(file: Path, form: FileFormat, delimiter: str) -> None:
     Raises:
       BadDataError: Naming the line in which the row with the quote begins.
     """
-    before = csv.field_size_limit(_MAX_CELL)
+    # The limit of Python's reader is one of the whole process, so it is put back.
+    limit_before = csv.field_size_limit(_MAX_CELL)
     try:
         # Strict is: after a closing quote the cell ends, and so it does before the file ends.
         with _text(file, form) as text:
@@ -43,10 +44,10 @@ def refuse(file: Path, form: FileFormat, delimiter: str) -> None:
                         ) from error
                 first = rows.line_num + 1
     finally:
-        csv.field_size_limit(before)
+        csv.field_size_limit(limit_before)
 
 
 def _text(file: Path, form: FileFormat) -> io.TextIOWrapper:
     # Of line breaks every kind ends a row, as for the reader of the rows.
-    stream: pa.NativeFile = byte_streams.opened(file, form)
+    stream: pa.NativeFile = byte_streams.open_text(file, form)
     return io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")

@@ -86,7 +86,7 @@ def read(file: Path, columns: Sequence[str], form: FileFormat | None = None) -> 
     try:
         byte_streams.check_regular(file)
         if file.stat().st_size == 0:
-            raise BadDataError(f"{file}: expected a {_called(file)} file, got an empty file.")
+            raise BadDataError(f"{file}: expected a {_kind_name(file)} file, got an empty file.")
         if kind == ".parquet":
             yield from _read_parquet(file, form, columns)
         elif form.pace is not None:
@@ -134,53 +134,62 @@ def _read_csv(file: Path, form: FileFormat, columns: list[str]) -> Iterator[RawR
     start = byte_streams.head(file, form)
     _require(file, columns, form.names or _header(start, delimiter))
     malformed: list[tuple[int, str]] = []
-
-    def skip(row: csv.InvalidRow) -> str:
-        got = f"expected {row.expected_columns} columns, got {row.actual_columns}: {row.text}"
-        malformed.append((row.number, got))
-        return "skip"
-
-    parsing = csv.ParseOptions(
-        delimiter=delimiter,
-        invalid_row_handler=skip,
-        newlines_in_values=True,
-        ignore_empty_lines=False,
-    )
-    # Line numbers are known only to the reader with one thread; it is as fast.
-    reading = csv.ReadOptions(
-        block_size=_BLOCK_BYTES, use_threads=False, column_names=form.names or None
-    )
-    # Bytes, because text that is no UTF-8 would end the reading of the whole file.
-    converting = csv.ConvertOptions(
-        include_columns=columns, column_types=dict.fromkeys(columns, pa.binary())
-    )
     line = 1 if form.names else 2  # the header is line 1
-    counter = byte_streams.LineCounter(byte_streams.opened(file, form))
-    reader = csv.open_csv(
-        pa.PythonFile(counter, mode="r"),
-        read_options=reading,
-        parse_options=parsing,
-        convert_options=converting,
-    )
-    with reader:
+    counter = byte_streams.LineCounter(byte_streams.open_text(file, form))
+    with _open_csv(counter, form, columns, delimiter, malformed) as reader:
         for batch in reader:
             lines = _lines(line, batch.num_rows, [number for number, _ in malformed])
             line = int(lines[-1]) + 1 if len(lines) else line
             # The parser may be ahead of us: what comes after this batch waits for its turn.
-            passed = [row for row in malformed if row[0] < line]
+            malformed_here = [row for row in malformed if row[0] < line]
             malformed[:] = [row for row in malformed if row[0] >= line]
             cells = {n: as_text(c) for n, c in zip(columns, batch.columns, strict=True)}
             is_blank = np.logical_and.reduce([_is_empty(cell) for cell in cells.values()])
             if is_blank.any():
-                keep = pa.array(~is_blank)
-                cells = {name: cell.filter(keep) for name, cell in cells.items()}
+                is_row = pa.array(~is_blank)
+                cells = {name: cell.filter(is_row) for name, cell in cells.items()}
                 lines = lines[~is_blank]
-            yield RawRows(file.name, lines, cells, passed)
+            yield RawRows(file.name, lines, cells, malformed_here)
     line += len(malformed)
     if counter.num_lines > line - 1:  # rows have line breaks in them, as they may
         open_quotes.refuse(file, form, delimiter)
     if malformed:
         yield RawRows(file.name, np.empty(0, np.int64), _no_cells(columns), malformed)
+
+
+def _open_csv(
+    stream: byte_streams.LineCounter,
+    form: FileFormat,
+    columns: Sequence[str],
+    delimiter: str,
+    malformed: list[tuple[int, str]],
+) -> csv.CSVStreamingReader:
+    """Opens a reader of cells as bytes, which adds rows with other columns to `malformed`."""
+
+    def skip_row(row: csv.InvalidRow) -> str:
+        """Answers the parser, which asks what to do with a row."""
+        got = f"expected {row.expected_columns} columns, got {row.actual_columns}: {row.text}"
+        malformed.append((row.number, got))
+        return "skip"
+
+    return csv.open_csv(
+        pa.PythonFile(stream, mode="r"),
+        # Line numbers are known only to the reader with one thread; it is as fast.
+        read_options=csv.ReadOptions(
+            block_size=_BLOCK_BYTES, use_threads=False, column_names=form.names or None
+        ),
+        # An empty line counts as a row, or the numbers of all lines after it would be wrong.
+        parse_options=csv.ParseOptions(
+            delimiter=delimiter,
+            invalid_row_handler=skip_row,
+            newlines_in_values=True,
+            ignore_empty_lines=False,
+        ),
+        # Bytes, because text that is no UTF-8 would end the reading of the whole file.
+        convert_options=csv.ConvertOptions(
+            include_columns=columns, column_types=dict.fromkeys(columns, pa.binary())
+        ),
+    )
 
 
 def _read_parquet(file: Path, form: FileFormat, columns: list[str]) -> Iterator[RawRows]:
@@ -238,12 +247,16 @@ def _header(start: bytes, delimiter: str) -> list[str]:
         return lines[:1]
 
 
-def _lines(first: int, count: int, skipped: Sequence[int]) -> np.ndarray:
-    """Returns the numbers of `count` rows from `first` on, leaving out the skipped ones."""
-    numbers = np.arange(first, first + count + len(skipped))
-    if not skipped:
+def _lines(first: int, count: int, malformed: Sequence[int]) -> np.ndarray:
+    """Returns the numbers of `count` rows from `first` on, leaving out the malformed ones.
+
+    >>> _lines(2, 3, [3]).tolist()
+    [2, 4, 5]
+    """
+    numbers = np.arange(first, first + count + len(malformed))
+    if not malformed:
         return numbers
-    return np.setdiff1d(numbers, np.array(skipped, np.int64))[:count]
+    return np.setdiff1d(numbers, np.array(malformed, np.int64))[:count]
 
 
 def _is_empty(cell: pa.Array) -> np.ndarray:
@@ -258,15 +271,15 @@ def _require(file: Path, columns: Sequence[str], present: Sequence[str]) -> None
     for name in columns:
         count = present.count(name)
         if count != 1:
-            shown = ", ".join(present)
-            wanted = f"a column {name!r}" if not count else f"one column {name!r}"
+            names = ", ".join(present)
+            expected = f"a column {name!r}" if not count else f"one column {name!r}"
             raise BadDataError(
-                f"{file}: expected {wanted}, found the columns {shown:.500}. "
+                f"{file}: expected {expected}, found the columns {names:.500}. "
                 "Correct the file, or name the right columns (or `delimiter`) in the configuration."
             )
 
 
-def _called(file: Path) -> str:
+def _kind_name(file: Path) -> str:
     kind = byte_streams.kind(file)
     return {".parquet": "Parquet", ".csv": "CSV", ".tsv": "TSV"}.get(
         kind, "JSON lines" if kind in _JSON else "text"
@@ -275,6 +288,6 @@ def _called(file: Path) -> str:
 
 def _unreadable(file: Path, error: Exception) -> BadDataError:
     return BadDataError(
-        f"{file}: expected a whole {_called(file)} file, which cannot be read: {error}. "
+        f"{file}: expected a whole {_kind_name(file)} file, which cannot be read: {error}. "
         "Fetch it again, or take it out of the source."
     )

@@ -1,4 +1,4 @@
-"""What the readers of files hand on: rows of which nothing is interpreted yet."""
+"""Rows as the readers of files hand them on: nothing of them is interpreted yet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class RawRows:
     cells: dict[str, pa.Array]  # source column -> n cells
     malformed: Sequence[tuple[int, str]] = ()  # line and text of rows with other columns
 
-    def taken(self, index: np.ndarray) -> "RawRows":
+    def take(self, index: np.ndarray) -> "RawRows":
         """Returns some of the rows, without the malformed ones."""
         where = pa.array(index)
         cells = {name: cell.take(where) for name, cell in self.cells.items()}
@@ -25,7 +25,7 @@ class RawRows:
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """When the items of a sequence are shown, of which a file tells the order alone."""
+    """The times at which items of a sequence are shown, of which a file has the order alone."""
 
     starts_at: int  # ms since 1970: the first item of every user
     step: int  # ms from item to item
@@ -33,7 +33,7 @@ class Pace:
 
 @dataclass(frozen=True, kw_only=True)
 class FileFormat:
-    """How the text of a file becomes columns; of Parquet, only `max_expansion` counts."""
+    """The way from the text of a file to columns; of Parquet, only `max_expansion` counts."""
 
     delimiter: str | None = None  # None: a tab for .tsv, a comma else
     names: tuple[str, ...] = ()  # of the columns, where there is no header
@@ -46,7 +46,7 @@ def as_text(values: pa.Array) -> pa.Array:
     """Returns bytes as text; what is no UTF-8 keeps its place with replacement characters."""
     try:
         return values.cast(pa.string())
-    except pa.ArrowInvalid:
+    except pa.ArrowInvalid:  # one of them is no UTF-8: one by one
         texts = [
             None if value is None else value.decode("utf-8", errors="replace")
             for value in values.to_pylist()

@@ -38,7 +38,7 @@ class Rejections:
         self.rows.append({**row, "detail": detail, "raw": raw})
 
     def table(self) -> pa.Table:
-        """Returns them in the schema of `schemas.events.REJECTED`."""
+        """Returns the rows in the schema of `schemas.events.REJECTED`."""
         return pa.Table.from_pylist(self.rows, schema=REJECTED.schema())
 
 
@@ -104,15 +104,16 @@ class RowCheck:
         """Marks rows that nothing else is wrong with."""
         for row in np.flatnonzero(is_bad & self.is_good):
             value = _json_value(rows.cells[column][row])
-            came = "nothing" if value in (None, "") else repr(value)
+            content = "nothing" if value in (None, "") else repr(value)
             self.rules[int(row)] = rule
             self.is_good[row] = False
-            self.details[int(row)] = f"{column}: expected {expected}, got {came:.200}"
+            self.details[int(row)] = f"{column}: expected {expected}, got {content:.200}"
 
     def _judge(
         self, is_good: np.ndarray, rule: str, rows: RawRows, column: str, expected: str
     ) -> None:
-        if is_good.all():
+        """Marks rows whose value is missing, and those whose value breaks `rule`."""
+        if is_good.all():  # nearly always
             return
         is_missing = ~is_good & cells.is_missing(rows.cells[column])
         self.mark(is_missing, "missing_value", rows, column, expected)

@@ -1,4 +1,4 @@
-"""Changes of a source's columns from one day to the next: what passes, and what is refused.
+"""Changes of a source's columns from one day to the next: those that pass, and those refused.
 
 New columns pass, and so do wider types. A column that the configuration names and that is gone,
 was renamed, or has a narrower or another type is refused by name, before a row is read.
@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from components import contract
 from components.errors import BadDataError
 from components.run.context import Context
 from components.source import raw_files
@@ -37,13 +38,13 @@ def check(context: Context, layout: Layout) -> dict[str, str]:
     files = layout.event_files
     if layout.day_pattern is not None:
         files = layout.files_by_day.get(context.day, ())
-    seen: dict[str, str] = {}
+    types: dict[str, str] = {}
     for file in files:
         present = raw_files.columns(file, layout.event_format)
         if present is not None:
             _refuse(_problems(before, present, layout, previous), file, context.day)
-            seen |= {name: present[name] for name in layout.source_columns if name in present}
-    return dict(sorted(seen.items()))
+            types |= {name: present[name] for name in layout.source_columns if name in present}
+    return dict(sorted(types.items()))
 
 
 def change(old: str, new: str) -> str | None:
@@ -77,7 +78,7 @@ def _newest_before(context: Context) -> tuple[datetime.date | None, Mapping[str,
     since = context.config.ingest_events.schema_since or context.config.first_day
     for back in range(1, _REACH_DAYS + 1):
         day = context.day - datetime.timedelta(days=back)
-        ref = context.head("ingest_events", day) if day >= since else None
+        ref = context.head(contract.INGEST_EVENTS.name, day) if day >= since else None
         if ref is not None:
             return day, context.store.manifest(ref)["facts"]["source"].get("columns", {})
     return None, {}
@@ -92,17 +93,18 @@ def _problems(
     """Returns a sentence for each column that is gone or holds less than on the day before."""
     used = layout.source_columns
     free = sorted(present.keys() - set(used))
-    found = []
+    sentences = []
     for name, old in before.items():
         if name not in used:
             continue  # the configuration reads another column now
         if name not in present:
             like = difflib.get_close_matches(name, free, n=1, cutoff=0.6)
             guess = f"; {like[0]!r} looks like it: map it, if it is the same" if like else ""
-            found.append(f"the column {name!r} of {previous} is gone{guess}")
+            sentences.append(f"the column {name!r} of {previous} is gone{guess}")
         elif (what := change(old, present[name])) is not None:
-            found.append(f"the column {name!r} is {what}: {old} on {previous}, now {present[name]}")
-    return found
+            types = f"{old} on {previous}, now {present[name]}"
+            sentences.append(f"the column {name!r} is {what}: {types}")
+    return sentences
 
 
 def _refuse(problems: list[str], file: Path, day: datetime.date) -> None:

@@ -19,10 +19,15 @@ class ShownPosts:
 
     @classmethod
     def of(cls, post_ids: np.ndarray, author_ids: np.ndarray, shown_at: np.ndarray) -> "ShownPosts":
-        """Returns the posts of some impressions, `[n]` each; of equal times the lowest author."""
+        """Returns the posts of some impressions, `[n]` each; of equal times the lowest author.
+
+        >>> posts = ShownPosts.of(np.array([7, 3, 7]), np.array([1, 2, 4]), np.array([30, 20, 10]))
+        >>> posts.post_ids.tolist(), posts.author_ids.tolist(), posts.shown_at.tolist()
+        ([3, 7], [2, 4], [20, 10])
+        """
         # By a table of hashes instead of a sort: a log shows the same posts again and again.
-        encoded = pa.array(post_ids).dictionary_encode()
-        ids, codes = np.asarray(encoded.dictionary), np.asarray(encoded.indices)
+        dictionary = pa.array(post_ids).dictionary_encode()
+        ids, codes = np.asarray(dictionary.dictionary), np.asarray(dictionary.indices)
         latest = np.iinfo(np.int64).max
         times, authors = np.full(len(ids), latest), np.full(len(ids), latest)
         np.minimum.at(times, codes, shown_at)
@@ -32,7 +37,7 @@ class ShownPosts:
         return cls(ids[order], authors[order], times[order])
 
     @classmethod
-    def merged(cls, parts: Sequence["ShownPosts"]) -> "ShownPosts":
+    def merge(cls, parts: Sequence["ShownPosts"]) -> "ShownPosts":
         """Returns the posts of all parts."""
         if len(parts) == 1:
             return parts[0]
@@ -78,9 +83,11 @@ class ShownCollector:
         """Takes posts."""
         self._parts.append(part)
         if sum(len(each.post_ids) for each in self._parts) > self._limit:
-            self._parts = [ShownPosts.merged(self._parts)]
+            self._parts = [ShownPosts.merge(self._parts)]
+            # Twice what is left, so that a log that shows only new posts is not merged again and
+            # again.
             self._limit = max(self._limit, 2 * len(self._parts[0].post_ids))
 
     def posts(self) -> ShownPosts:
         """Returns the posts so far."""
-        return ShownPosts.merged(self._parts)
+        return ShownPosts.merge(self._parts)

@@ -1,4 +1,4 @@
-"""What arrived on one UTC day, and the posts known by its end, out of files of any layout.
+"""The rows that arrived on one UTC day, and the posts known by its end, of files of any layout.
 
 Rows are never dropped: a row is an event of the day, late, or rejected with file, line and reason.
 A day costs what the day is worth: files by day are read as they are, and a file that holds many
@@ -31,9 +31,10 @@ from components.store.artifacts import Store
 from phoenix.data.days import DAY_MS, day_number, day_of_number, midnight_ms
 
 _NUM_REMEMBERED = 8  # days of which the shown posts are kept for the day after
+_SHOWN_FILE = "shown-{}.npy"
 
 
-def opened(config: Config, store: Store) -> "Source":
+def open_source(config: Config, store: Store) -> "Source":
     """Opens the configured source, which is one of files.
 
     Raises:
@@ -42,6 +43,7 @@ def opened(config: Config, store: Store) -> "Source":
     source, storage = config.ingest_events.source, store.storage
     if isinstance(source, SyntheticSource):
         raise TypeError("The synthetic world has no files.")
+    # What lies there is mapped into memory, so it must be a folder of this machine.
     local = storage.uri("work") if storage.is_local else f"{tempfile.gettempdir()}/phoenix"
     work = Path(local) / "source"
     return Source(layout(source, config), first_day=config.first_day, work=work)
@@ -49,7 +51,7 @@ def opened(config: Config, store: Store) -> "Source":
 
 @dataclass(frozen=True)
 class DayRows:
-    """What a source holds for one day."""
+    """The rows of a source for one day."""
 
     events: Columns  # columns of `INGESTED` without event_id, [L] each, as they came; {} if none
     late: Columns  # the same columns: rows that arrived on the day and belong to earlier ones
@@ -61,8 +63,8 @@ class DayRows:
     @property
     def num_rows(self) -> int:
         """Rows of the day: events, late and rejected ones."""
-        rejected = sum(row["table"] == "events" for row in self.rejections.rows)
-        return sum(len(rows["line"]) for rows in (self.events, self.late) if rows) + rejected
+        num_rejected = sum(row["table"] == "events" for row in self.rejections.rows)
+        return sum(len(rows["line"]) for rows in (self.events, self.late) if rows) + num_rejected
 
 
 class Source:
@@ -77,16 +79,17 @@ class Source:
           work: Folder for what can be made again: archives, and posts shown before a day.
         """
         self._layout, self._first_day, self._work = layout, first_day, work
+        self._shown_by_day: dict[datetime.date, ShownPosts] = {}  # before a day: asked for twice
 
     @property
     def mapping(self) -> dict[str, Any]:
-        """What shapes the rows, beside the files."""
+        """The settings that shape the rows, beside the files."""
         return self._layout.mapping
 
     @functools.cached_property
     def _archives(self) -> list[DayArchive]:
         return [
-            day_archive.opened(file, self._layout, first_day=self._first_day, work=self._work)
+            day_archive.open_archive(file, self._layout, first_day=self._first_day, work=self._work)
             for file in self._layout.event_files
         ]
 
@@ -99,11 +102,11 @@ class Source:
         """
         if self._layout.day_pattern is not None:
             return list(self._layout.files_by_day)
-        found = {day for archive in self._archives for day in archive.days}
-        return [day_of_number(day) for day in sorted(found)]
+        numbers = {number for archive in self._archives for number in archive.days}
+        return [day_of_number(number) for number in sorted(numbers)]
 
     def inputs(self, day: datetime.date) -> list[dict[str, Any]]:
-        """Returns what the rows and posts of a day depend on, by name, size and content.
+        """Names all that the rows and posts of a day depend on, by name, size and content.
 
         A file that holds many days is named with the rows of the day alone, so that a day stays
         what it is when the file grows.
@@ -112,17 +115,19 @@ class Source:
           BadDataError: If a file is damaged or lacks a column.
         """
         if self._layout.day_pattern is not None:
-            found = [raw_files.fingerprint(file) for file in self._layout.files_by_day.get(day, ())]
+            files = self._layout.files_by_day.get(day, ())
+            fingerprints = [raw_files.fingerprint(file) for file in files]
         else:
-            found = []
+            fingerprints = []
             for file, archive in zip(self._layout.event_files, self._archives, strict=True):
                 count, digest = day_archive.content_digest(archive.rows(day_number(day)))
                 if count:
-                    found.append({"name": file.name, "rows": count, "sha256": digest})
-        found += [raw_files.fingerprint(file) for file in self._layout.post_files]
-        if "author_id" in self._layout.event_columns:
-            found.append({"name": "posts shown before", "sha256": self._shown_before(day).digest()})
-        return found
+                    fingerprints.append({"name": file.name, "rows": count, "sha256": digest})
+        fingerprints += [raw_files.fingerprint(file) for file in self._layout.post_files]
+        if self._shows_posts:
+            digest = self._shown_before(day).digest()
+            fingerprints.append({"name": "posts shown before", "sha256": digest})
+        return fingerprints
 
     def read_day(self, day: datetime.date) -> DayRows:
         """Reads what arrived on one UTC day, and the posts known by its end.
@@ -138,19 +143,19 @@ class Source:
             columns = list(layout.post_columns.values())
             for rows in raw_files.read(file, columns, layout.post_format):
                 posts.add(layout, rows, rejections)
-        shown, parts = ShownCollector(), []
+        collector, parts = ShownCollector(), []
         for rows in self._rows_of(day):
             for line, text in rows.malformed:
                 rejections.add_malformed("events", rows.file, line, text)
-            if "author_id" in layout.event_columns:
-                shown.add(_shown(layout, rows, day))
-            parts.append(_parsed(layout, rows, day, posts, rejections))
-        if "author_id" in layout.event_columns:
-            posts.note_shown(self._remembered_through(day, shown))
+            if self._shows_posts:
+                collector.add(_shown_posts(layout, rows, day))
+            parts.append(_parse_events(layout, rows, day, posts, rejections))
+        if self._shows_posts:
+            posts.add_shown(self._shown_through(day, collector))
         is_late = [part["shown_at"] < midnight_ms(day) for part in parts]
         return DayRows(
-            _joined([_where(part, ~late) for part, late in zip(parts, is_late, strict=True)]),
-            _joined([_where(part, late) for part, late in zip(parts, is_late, strict=True)]),
+            _concatenate([_rows_where(p, ~late) for p, late in zip(parts, is_late, strict=True)]),
+            _concatenate([_rows_where(p, late) for p, late in zip(parts, is_late, strict=True)]),
             posts.known(),
             rejections,
             self.days[0] if self.days else None,
@@ -166,62 +171,80 @@ class Source:
             for file in self._layout.files_by_day.get(day, ()):
                 yield from raw_files.read(file, columns, self._layout.event_format)
 
-    @functools.cache  # noqa: B019 - a source lives as long as the step
+    @property
+    def _shows_posts(self) -> bool:
+        """Whether a row says who wrote its post, so that posts are known from events alone."""
+        return "author_id" in self._layout.event_columns
+
     def _shown_before(self, day: datetime.date) -> ShownPosts:
-        """Returns the posts that are shown before a day, as far as possible from what is kept."""
-        if self._layout.day_pattern is None:
-            before = day_number(day) - 1
-            return ShownPosts.merged([each.shown_through(before) for each in self._archives])
-        earlier = [each for each in self.days if each < day]
-        missing: list[datetime.date] = []
+        """Returns the posts that are shown before a day."""
+        if day not in self._shown_by_day:
+            if self._layout.day_pattern is None:
+                before = day_number(day) - 1
+                parts = [archive.shown_through(before) for archive in self._archives]
+                self._shown_by_day[day] = ShownPosts.merge(parts)
+            else:
+                self._shown_by_day[day] = self._shown_in_earlier_files(day)
+        return self._shown_by_day[day]
+
+    def _shown_in_earlier_files(self, day: datetime.date) -> ShownPosts:
+        """Reads the files of the days before a day, from the newest day on that is remembered."""
+        earlier_days = [each for each in self.days if each < day]
+        unread_days: list[datetime.date] = []
         collector = ShownCollector()
-        while earlier:
-            kept = self._kept(earlier[-1])
-            if kept.exists():
-                collector.add(ShownPosts.load(kept))
+        while earlier_days:
+            file = self._shown_file(earlier_days[-1])
+            if file.exists():
+                collector.add(ShownPosts.load(file))
                 break
-            missing.append(earlier.pop())
-        for each in reversed(missing):
+            unread_days.append(earlier_days.pop())
+        for each in reversed(unread_days):
             for rows in self._rows_of(each):
-                collector.add(_shown(self._layout, rows, each))
-        if missing:
-            self._keep(missing[0], collector.posts())
+                collector.add(_shown_posts(self._layout, rows, each))
+        if unread_days:
+            self._save_shown(unread_days[0], collector.posts())
         return collector.posts()
 
-    def _remembered_through(self, day: datetime.date, shown: ShownCollector) -> ShownPosts:
-        shown.add(self._shown_before(day))
-        posts = shown.posts()
+    def _shown_through(self, day: datetime.date, collector: ShownCollector) -> ShownPosts:
+        """Adds the posts shown before a day to those of the day, and keeps all for the next."""
+        collector.add(self._shown_before(day))
+        posts = collector.posts()
         if self._layout.day_pattern is not None:
-            self._keep(day, posts)
+            self._save_shown(day, posts)
         return posts
 
-    def _kept(self, day: datetime.date) -> Path:
-        """Where the posts shown through a day are kept, as long as no file of then changes."""
+    def _shown_file(self, day: datetime.date) -> Path:
+        """Returns the file of the posts shown through a day; another one when a file changes."""
         files = [
             file for each in self.days if each <= day for file in self._layout.files_by_day[each]
         ]
         stats = [(str(file), file.stat()) for file in files]
-        seen: list[Any] = [[n, s.st_ino, s.st_size, s.st_mtime_ns] for n, s in stats]
-        seen += [self._layout.mapping, formats.SORTED_SOURCE]
-        return self._work / f"shown-{hashlib.sha256(json.dumps(seen).encode()).hexdigest()}.npy"
+        # By what the file system says: to read all files of all days again would cost too much.
+        identity: list[Any] = [[n, s.st_ino, s.st_size, s.st_mtime_ns] for n, s in stats]
+        identity += [self._layout.mapping, formats.SORTED_SOURCE]
+        return self._work / _SHOWN_FILE.format(
+            hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+        )
 
-    def _keep(self, day: datetime.date, posts: ShownPosts) -> None:
+    def _save_shown(self, day: datetime.date, posts: ShownPosts) -> None:
         self._work.mkdir(parents=True, exist_ok=True)
-        posts.save(self._kept(day))
-        kept = sorted(self._work.glob("shown-*.npy"), key=lambda path: path.stat().st_mtime_ns)
-        for path in kept[:-_NUM_REMEMBERED]:
-            path.unlink(missing_ok=True)
+        posts.save(self._shown_file(day))
+        files = sorted(
+            self._work.glob(_SHOWN_FILE.format("*")), key=lambda path: path.stat().st_mtime_ns
+        )
+        for path in files[:-_NUM_REMEMBERED]:
+            path.unlink(missing_ok=True)  # a step of another day may be removing it, too
 
 
-def _shown(layout: Layout, rows: RawRows, day: datetime.date) -> ShownPosts:
+def _shown_posts(layout: Layout, rows: RawRows, day: datetime.date) -> ShownPosts:
     days = np.full(len(rows.lines), day_number(day))
     return ShownPosts.of(*arrivals.impressions(layout, rows, days)[:3])
 
 
-def _parsed(
+def _parse_events(
     layout: Layout, rows: RawRows, day: datetime.date, posts: KnownPosts, rejections: Rejections
 ) -> Columns:
-    """Returns the rows that can be read; rejects the others."""
+    """Returns the canonical columns of rows that can be read; rejects the others."""
     columns, count = layout.event_columns, len(rows.lines)
     check = RowCheck(count)
     ids = {
@@ -229,7 +252,7 @@ def _parsed(
         for name in ("user_id", "post_id", "author_id")
         if name in columns
     }
-    events = ids | _times(layout, rows, day, check)
+    events = ids | _parse_times(layout, rows, day, check)
     surface = np.zeros(count, np.int64)
     if "surface" in columns:
         surface = check.whole(rows, columns["surface"], limit=2**31)
@@ -251,10 +274,10 @@ def _parsed(
     events["file"] = np.full(count, rows.file, object)
     events["line"] = rows.lines
     rejections.add("events", rows, check)
-    return events if check.is_good.all() else _where(events, check.is_good)
+    return _rows_where(events, check.is_good)
 
 
-def _times(layout: Layout, rows: RawRows, day: datetime.date, check: RowCheck) -> Columns:
+def _parse_times(layout: Layout, rows: RawRows, day: datetime.date, check: RowCheck) -> Columns:
     columns, unit, zone = layout.event_columns, layout.time_unit, layout.time_zone
     shown_at = check.time(rows, columns["shown_at"], unit, zone)
     arrived_at = shown_at
@@ -267,11 +290,12 @@ def _times(layout: Layout, rows: RawRows, day: datetime.date, check: RowCheck) -
     return {"shown_at": shown_at, "ingested_at": arrived_at}
 
 
-def _where(part: Columns, mask: np.ndarray) -> Columns:
+def _rows_where(part: Columns, mask: np.ndarray) -> Columns:
+    # Nearly always all rows pass: nothing is copied then.
     return part if mask.all() else {name: values[mask] for name, values in part.items()}
 
 
-def _joined(parts: Sequence[Columns]) -> Columns:
+def _concatenate(parts: Sequence[Columns]) -> Columns:
     parts = [part for part in parts if len(part["line"])]
     if not parts:
         return {}

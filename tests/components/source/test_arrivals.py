@@ -24,15 +24,15 @@ def layout_of(file: Path, text: str) -> Layout:
 def test_a_row_without_a_time_arrived_with_the_row_before_it(tmp_path: Path) -> None:
     text = "1,2,3,?,,0\n1,2,3,2026-01-03,,0\nbad\n1,2,3,,,0\n1,2,3,2026-01-02T23:59:59.999,,0\n"
     layout = layout_of(tmp_path / "a.csv", text)
-    (part,) = arrivals.arrived(layout, layout.event_files[0], first_day=DAY)
-    assert (part.days - NUMBER).tolist() == [1, 1, 1, 0]
-    assert part.malformed_days == [NUMBER + 1]
+    (block,) = arrivals.read_arrivals(layout, layout.event_files[0], first_day=DAY)
+    assert (block.days - NUMBER).tolist() == [1, 1, 1, 0]
+    assert block.malformed_days == [NUMBER + 1]
 
 
 def test_without_any_time_rows_belong_to_the_first_day(tmp_path: Path) -> None:
     layout = layout_of(tmp_path / "a.csv", "bad\n1,2,3,?,,0\n")
-    (part,) = arrivals.arrived(layout, layout.event_files[0], first_day=DAY)
-    assert (part.days.tolist(), part.malformed_days) == ([NUMBER], [NUMBER])
+    (block,) = arrivals.read_arrivals(layout, layout.event_files[0], first_day=DAY)
+    assert (block.days.tolist(), block.malformed_days) == ([NUMBER], [NUMBER])
 
 
 def test_late_rows_and_rows_from_the_future_belong_to_the_day_of_their_arrival(
@@ -45,8 +45,8 @@ def test_late_rows_and_rows_from_the_future_belong_to_the_day_of_their_arrival(
     layout = layout_of(tmp_path / "a.csv", text)
     columns = {**layout.event_columns, "ingested_at": "at"}
     layout = replace(layout, event_columns=columns, clock_skew_ms=60_000)
-    (part,) = arrivals.arrived(layout, layout.event_files[0], first_day=DAY)
-    assert (part.days - NUMBER).tolist() == [0, 0, 0, -1, 0]
-    posts = arrivals.impressions(layout, part.rows, part.days)
+    (block,) = arrivals.read_arrivals(layout, layout.event_files[0], first_day=DAY)
+    assert (block.days - NUMBER).tolist() == [0, 0, 0, -1, 0]
+    posts = arrivals.impressions(layout, block.rows, block.days)
     assert posts.shape == (4, 3), "without the row from the future and the one without a time"
     assert np.unique(posts[:2]).tolist() == [2, 3]

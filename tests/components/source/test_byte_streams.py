@@ -13,7 +13,7 @@ TEXT = "a,b\n1,é\n"
 
 
 def read(path: Path, form: FileFormat) -> bytes:
-    with byte_streams.opened(path, form) as stream:
+    with byte_streams.open_text(path, form) as stream:
         return b"".join(iter(lambda: stream.read(1 << 20), b""))
 
 
@@ -57,6 +57,6 @@ def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
 def test_lines_are_counted_while_they_are_read(tmp_path: Path, text: str, lines: int) -> None:
     path = tmp_path / "a.csv"
     path.write_text(text)
-    counter = byte_streams.LineCounter(byte_streams.opened(path, FileFormat()))
+    counter = byte_streams.LineCounter(byte_streams.open_text(path, FileFormat()))
     assert b"".join(iter(lambda: counter.read(2), b"")) == text.encode()
     assert counter.num_lines == lines

@@ -39,7 +39,7 @@ def layout_of(path: Path, count: int = 200) -> Layout:
 
 def opened(layout: Layout) -> DayArchive:
     path = layout.event_files[0]
-    return day_archive.opened(path, layout, first_day=DAY, work=path.parent / "work")
+    return day_archive.open_archive(path, layout, first_day=DAY, work=path.parent / "work")
 
 
 @pytest.mark.parametrize("run_bytes", [1, 1 << 26])

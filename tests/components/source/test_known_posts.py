@@ -12,7 +12,7 @@ def shown(*rows: tuple[int, int, int]) -> KnownPosts:
     """Posts that were shown: post, author, time."""
     posts = KnownPosts(DAY)
     for row in rows:
-        posts.note_shown(ShownPosts.of(*(np.array([value]) for value in row)))
+        posts.add_shown(ShownPosts.of(*(np.array([value]) for value in row)))
     return posts
 
 

@@ -9,8 +9,8 @@ def test_bytes_that_are_no_utf8_keep_their_place() -> None:
     assert as_text(values).to_pylist() == ["a", "�", None, "é"]
 
 
-def test_taken_rows_keep_their_lines() -> None:
+def test_some_of_the_rows_keep_their_lines() -> None:
     rows = RawRows("a.csv", np.array([2, 3, 5]), {"x": pa.array(["p", "q", "r"])}, [(4, "bad")])
-    taken = rows.taken(np.array([2, 0]))
-    assert (taken.lines.tolist(), taken.cells["x"].to_pylist()) == ([5, 2], ["r", "p"])
-    assert not taken.malformed
+    some_rows = rows.take(np.array([2, 0]))
+    assert (some_rows.lines.tolist(), some_rows.cells["x"].to_pylist()) == ([5, 2], ["r", "p"])
+    assert not some_rows.malformed
