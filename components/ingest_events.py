@@ -53,11 +53,11 @@ def run(context: Context) -> Outcome:
         recipe["actions"] = config.action_names
         with context.write(inputs=inputs, config=recipe, seed=source.seed) as draft:
             rows = _synthetic_day(config, source, day)
-            draft.facts |= _write(draft.folder, rows, config) | _source(source.layout, [])
+            draft.facts |= _write(draft.folder, rows, config) | _source_facts(source.layout, [])
             draft.facts |= attribute_files.write(draft.folder, config, day, {})
         return Outcome(context.written_artifact())
-    described = layout(source, config)
-    recipe["columns"] = columns = schema_changes.check(context, described)
+    source_layout = layout(source, config)
+    recipe["columns"] = columns = schema_changes.check(context, source_layout)
     files = sources.open_source(config, context.store)
     inputs = files.inputs(day)
     every_input = [*inputs, *attribute_files.inputs(config)]
@@ -65,9 +65,9 @@ def run(context: Context) -> Outcome:
         rows = files.read_day(day)
         if not rows.num_rows:
             raise _empty_day(rows, day)
-        draft.facts |= _write(draft.folder, rows, config) | _source(source.layout, inputs)
+        draft.facts |= _write(draft.folder, rows, config) | _source_facts(source.layout, inputs)
         draft.facts["source"]["columns"] = columns
-        draft.facts |= attribute_files.write(draft.folder, config, day, described.text_ids)
+        draft.facts |= attribute_files.write(draft.folder, config, day, source_layout.text_ids)
     return Outcome(context.written_artifact())
 
 
@@ -88,7 +88,7 @@ def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) 
         "line": np.full(len(impressions.user_ids), None, object),
     }
     order = np.argsort(posts.post_ids)
-    described: Columns = {
+    post_columns: Columns = {
         "post_id": posts.post_ids[order],
         "author_id": posts.author_ids[order],
         "created_at": posts.created_at[order],
@@ -96,44 +96,47 @@ def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) 
         "duration_seconds": np.full(len(order), np.nan, np.float32),
         "tag": np.array([f"topic_{topic}" for topic in posts.topics[order]], object),
     }
-    return DayRows(columns, {}, described, Rejections(), config.first_day, None)
+    return DayRows(columns, {}, post_columns, Rejections(), config.first_day, None)
 
 
 def _write(folder: Path, rows: DayRows, config: Config) -> dict[str, Any]:
     """Writes the four files and returns the account of their rows."""
-    forgotten = erasure.erased_ids(config)
-    events, of_events = erasure.forget_events(_table(rows.events), forgotten)
-    late, of_late = erasure.forget_events(_table(rows.late), forgotten)
+    erased_ids = erasure.erased_ids(config)
+    events, of_events = erasure.forget_events(_table(rows.events), erased_ids)
+    late, of_late = erasure.forget_events(_table(rows.late), erased_ids)
     rejected = erasure.forget_rejected(rows.rejections.table(), config)
+    # Rows of forgotten users are still rows that came: their places keep the account whole.
     rejected = pa.concat_tables([rejected, of_events, of_late])
     posts = data_files.arrow_table(POSTS, rows.posts)
     data_files.write(folder / data_files.EVENTS_FILE, events)
     data_files.write(folder / data_files.LATE_FILE, late)
     data_files.write(folder / data_files.REJECTED_FILE, rejected)
     data_files.write(folder / data_files.POSTS_FILE, posts)
-    bad = rejected.filter(pc.field("table") == "events")
-    rules = Counter(bad["rule"].to_pylist())
+    rejected_events = rejected.filter(pc.field("table") == "events")
+    rules = Counter(rejected_events["rule"].to_pylist())
+    parts = {"events": events, "rejected": rejected_events, "late": late}
     return {
-        "rows_in": len(events) + len(bad) + len(late),
+        "rows_in": len(events) + len(rejected_events) + len(late),
         "events": len(events),
-        "rejected": len(bad),
+        "rejected": len(rejected_events),
         "late": len(late),
-        "files": account.by_file({"events": events, "rejected": bad, "late": late}),
+        "files": account.by_file(parts),
         "late_by_day": account.by_day(late),
         "rejected_by_rule": dict(sorted(rules.items())),
         "posts": len(posts),
-        "posts_rejected": len(rejected) - len(bad),
+        "posts_rejected": len(rejected) - len(rejected_events),
     }
 
 
 def _table(events: Columns) -> pa.Table:
+    """Returns rows in the schema `INGESTED`, each with its id."""
     if not events:
         return INGESTED.schema().empty_table()
     ids = event_ids(events["user_id"], events["post_id"], events["shown_at"])
     return data_files.arrow_table(INGESTED, {**events, "event_id": ids})
 
 
-def _source(layout_name: str, inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _source_facts(layout_name: str, inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     # Not which days the source covers: a day is the same when days are added.
     files = [file["name"] for file in inputs if "bytes" in file or "rows" in file]
     return {"source": {"layout": layout_name, "files": files}}

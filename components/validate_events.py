@@ -9,7 +9,11 @@ Run again, a day takes the rows that arrived for it on later days.
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from components import contract, step
 from components.erasure import forgotten
@@ -20,7 +24,11 @@ from components.quality import day_checks, day_statistics
 from components.rows import account as row_account
 from components.rows import late_rows, quarantine, repairs, settlement
 from components.rows.late_rows import Holder
+from components.rows.quarantine import RuleReport
+from components.rows.settlement import Settlement
 from components.run.context import Context, Outcome
+from components.settings.config import Config
+from components.settings.steps import ValidateConfig
 from components.store.artifacts import Artifact, Unchanged
 from components.tables import data_files
 from schemas.posts import POSTS
@@ -36,94 +44,112 @@ def run(context: Context) -> Outcome:
         passed, or a critical expectation fails.
     """
     config, store, day = context.config, context.store, context.day
-    ingested = context.read("ingest_events", day)
+    ingested = context.read(contract.INGEST_EVENTS.name, day)
     row_account.check_ingested(ingested)
-    held = late_rows.holders(store, config, day)
+    holders = late_rows.holders(store, config, day)
     run_again = late_rows.days_to_run_again(store, config, day)
     try:
-        artifact, is_unchanged = _write(context, ingested, held), False
+        artifact, is_unchanged = _write(context, ingested, holders), False
     except Unchanged as unchanged:
         artifact, is_unchanged = unchanged.artifact, True
-    also_changed = [contract.parse_day(each.ref.partition) for each in held]
+    also_changed = [contract.parse_day(each.ref.partition) for each in holders]
     return Outcome(artifact, is_unchanged, run_again, also_changed)
 
 
-def _write(context: Context, ingested: Artifact, held: Sequence[Holder]) -> Artifact:
+def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> Artifact:
     config, store, day = context.config, context.store, context.day
-    recipe = {
-        "validate_events": config.validate_events.model_dump(exclude={"repairs"}),
-        "actions": config.action_names,
-        "first_day": config.first_day.isoformat(),
-        "baseline": config.baseline.model_dump(),
-        **forgotten.recipe(config),
-    }
-    past = day_statistics.read_past_days(context)
-    inputs: list[Any] = [ingested.ref, *(each.ref for each in held), *(each.ref for each in past)]
-    if (repaired := repairs.path(config, str(day))) is not None:
-        inputs.append(repairs.fingerprint(repaired))
-    with context.write(inputs=inputs, config=recipe) as draft:
-        outcome = _SettledDay(context, ingested, held)
-        known = day_statistics.known_posts(context, past)
-        checks = day_checks.check(outcome.accepted, known, past, config, day)
-        reasons = outcome.reasons() + checks.reasons()
+    earlier_days = day_statistics.read_past_days(context)
+    refs = [ingested.ref, *(each.ref for each in holders), *(each.ref for each in earlier_days)]
+    inputs: list[Any] = [*refs, *repairs.inputs(config, day)]
+    with context.write(inputs=inputs, config=_recipe(config)) as draft:
+        settled_day = _settle(context, ingested, holders)
+        known_posts = day_statistics.known_posts(context, earlier_days)
+        checks = day_checks.check(
+            settled_day.settlement.accepted, known_posts, earlier_days, config, day
+        )
+        reasons = settled_day.reasons(config.validate_events) + checks.reasons()
+        # Before the day may be refused: its page is where people look for the reason.
         address = data_docs.publish(
             store,
             day,
-            account=outcome.account,
-            rules=outcome.rules,
+            account=settled_day.settlement.account,
+            rules=settled_day.rules,
             checks=checks,
             reasons=reasons,
         )
         if reasons:
             details = "".join(f"\n  - {reason}" for reason in reasons)
             raise BadDataError(f"{day} is refused:{details}\nWhat broke which rule: {address}")
-        folder = draft.folder
-        data_files.write(folder / data_files.ACCEPTED_FILE, outcome.accepted)
-        data_files.write(folder / data_files.QUARANTINED_FILE, outcome.settled.quarantined)
-        data_files.write(folder / data_files.POSTS_FILE, outcome.posts)
-        known_values.carry(ingested.folder, folder, config)
-        checks.save(folder)
-        draft.facts |= outcome.facts() | checks.facts()
+        settled_day.save(draft.folder)
+        known_values.carry(ingested.folder, draft.folder, config)
+        checks.save(draft.folder)
+        draft.facts |= settled_day.facts() | checks.facts()
     return context.written_artifact()
 
 
+def _recipe(config: Config) -> dict[str, Any]:
+    """Returns the parts of the configuration that shape the rows and the checks."""
+    return {
+        # Not where the corrected rows lie: those of the day are an input, by their content.
+        contract.VALIDATE_EVENTS.name: config.validate_events.model_dump(exclude={"repairs"}),
+        "actions": config.action_names,
+        "first_day": config.first_day.isoformat(),
+        "baseline": config.baseline.model_dump(),
+        **forgotten.recipe(config),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
 class _SettledDay:
-    """What became of the rows of one day."""
+    """The rows of one day in their places, and the posts that came with them."""
 
-    def __init__(self, context: Context, ingested: Artifact, held: Sequence[Holder]) -> None:
-        self._config, self._day, self._held = context.config, context.day, held
-        arrivals = settlement.arrivals(context, ingested, held)
-        self.settled = settlement.settle(arrivals, context.config, context.day)
-        self.account = self.settled.account
-        self.rules = quarantine.summary(self.settled.quarantined)
-        self.accepted = self.settled.accepted
-        self.posts = data_files.read(ingested.path(data_files.POSTS_FILE), POSTS)
+    settlement: Settlement
+    rules: Sequence[RuleReport]  # of the rows in quarantine
+    posts: pa.Table  # `POSTS`
+    holders: Sequence[Holder]  # of rows that arrived later
 
-    def reasons(self) -> list[str]:
+    def reasons(self, limits: ValidateConfig) -> list[str]:
         """Returns why the day is refused; nothing if it is not."""
-        limits, account = self._config.validate_events, self.account
-        found = quarantine.breaches(account, self.rules, limits)
+        account = self.settlement.account
+        sentences = quarantine.breaches(account, self.rules, limits)
         if account["accepted"] < limits.min_accepted_rows:
-            found.append(
+            sentences.append(
                 f"{account['accepted']:,} rows are accepted; "
                 f"`validate_events.min_accepted_rows` asks for {limits.min_accepted_rows:,}"
             )
-        return found
+        return sentences
+
+    def save(self, folder: Path) -> None:
+        """Writes the rows and the posts."""
+        data_files.write(folder / data_files.ACCEPTED_FILE, self.settlement.accepted)
+        data_files.write(folder / data_files.QUARANTINED_FILE, self.settlement.quarantined)
+        data_files.write(folder / data_files.POSTS_FILE, self.posts)
 
     def facts(self) -> dict[str, Any]:
         """Returns the account."""
-        repetitions = self.settled.repetitions
+        repetitions = self.settlement.repetitions
         return {
-            **self.account,
-            "files": list(self.settled.files),
+            **self.settlement.account,
+            "files": list(self.settlement.files),
             "duplicate_exact": repetitions.num_exact,
             "duplicate_conflicting": repetitions.num_conflicting,
             "conflicts_resolved": repetitions.num_conflicts,
             "quarantined_by_rule": {rule.name: rule.count for rule in self.rules},
-            "late_by_day": dict(self.settled.late_by_day),
-            "arrived_late": {each.ref.partition: each.count for each in self._held},
+            "late_by_day": dict(self.settlement.late_by_day),
+            "arrived_late": {each.ref.partition: each.count for each in self.holders},
             "posts": len(self.posts),
         }
+
+
+def _settle(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> _SettledDay:
+    arrivals = settlement.arrivals(context, ingested, holders)
+    places = settlement.settle(arrivals, context.config, context.day)
+    return _SettledDay(
+        settlement=places,
+        rules=quarantine.summary(places.quarantined),
+        posts=data_files.read(ingested.path(data_files.POSTS_FILE), POSTS),
+        holders=holders,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

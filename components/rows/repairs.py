@@ -5,6 +5,7 @@ what is wrong with it. Mended and put into the folder `validate_events.repairs` 
 are an input of the day like any other: named in its recipe, and held against every rule again.
 """
 
+import datetime
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ def fingerprint(file: Path) -> dict[str, Any]:
     """Returns name, size and SHA-256 of a file of corrected rows, for the recipe."""
     data = file.read_bytes()
     return {"name": file.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def inputs(config: Config, day: datetime.date) -> list[dict[str, Any]]:
+    """Names the file with the corrected rows of a day for its recipe; nothing without one."""
+    file = path(config, str(day))
+    return [] if file is None else [fingerprint(file)]
 
 
 def export(file: Path, quarantined: pa.Table, config: Config) -> None:

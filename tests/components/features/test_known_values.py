@@ -82,34 +82,6 @@ def test_without_a_time_a_row_is_always_known_and_the_last_one_counts(tmp_path: 
     assert facts["attributes"]["declared"][0]["name"] == "age"
 
 
-def test_too_many_cells_that_cannot_be_read_are_refused_by_place(tmp_path: Path) -> None:
-    lines = [(1, MIDNIGHT, 5), (2, MIDNIGHT, "old"), (0, MIDNIGHT, 6), (3, "soon", 7)]
-    with pytest.raises(BadDataError, match=r"users.csv, line 4: user: expected an id above 0"):
-        write(tmp_path, lines)
-    with pytest.raises(BadDataError, match=r"users.csv, line 3: since: expected a time .*'soon'"):
-        write(tmp_path, lines[::3])
-    with pytest.raises(BadDataError, match=r"line 3: age: .*'old'; so are 1 of 2 cells, more than"):
-        write(tmp_path, lines[:2])
-    facts = write(tmp_path, lines, max_unreadable_share=0.25)
-    assert facts["attributes"]["users"]["unreadable"] == {"user": 1, "since": 1, "age": 1}
-    known = KnownValues.read(tmp_path, "user", [AGE])
-    asked = known.as_of(np.array([1, 2, 3]), np.full(3, MIDNIGHT))
-    assert asked.tolist() == [[5], [-1], [-1]]
-
-
-def test_rows_with_other_columns_count_as_rows_whose_id_cannot_be_read(tmp_path: Path) -> None:
-    lines = [(1, MIDNIGHT, 5), (2, MIDNIGHT, "4,5")]
-    with pytest.raises(
-        BadDataError, match=r"users.csv, line 3: expected 3 columns.*; so are 1 of 2"
-    ):
-        write(tmp_path, lines)
-    facts = write(tmp_path, lines, max_unreadable_share=0.5)
-    assert facts["attributes"]["users"] == {
-        "rows": 1,
-        "unreadable": {"user": 1, "since": 0, "age": 0},
-    }
-
-
 def test_values_of_other_attributes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match=r"expected the attributes \['age'\], found no file"):
         KnownValues.read(tmp_path, "user", [AGE])
@@ -117,17 +89,6 @@ def test_values_of_other_attributes_are_refused(tmp_path: Path) -> None:
     other = Attribute(name="age", side="user", kind="raw", default=-2)
     with pytest.raises(BadDataError, match=r"the configuration declares .*run ingest_events"):
         KnownValues.read(tmp_path, "user", [other])
-
-
-def test_forgotten_users_are_left_out(tmp_path: Path) -> None:
-    (tmp_path / "erased.txt").write_text("2\n")
-    (tmp_path / "users.csv").write_text(f"user,since,age\n1,{MIDNIGHT},5\n2,{MIDNIGHT},6\n")
-    config = config_of(tmp_path)
-    ingest = config.ingest_events.model_copy(update={"erased_users": tmp_path / "erased.txt"})
-    config = config.model_copy(update={"ingest_events": ingest})
-    attribute_files.write(tmp_path, config, DAY, {})
-    known = KnownValues.read(tmp_path, "user", [AGE])
-    assert known.as_of(np.array([1, 2]), np.full(2, MIDNIGHT)).tolist() == [[5], [-1]]
 
 
 def test_values_from_before_the_list_are_carried_without_forgotten_users(tmp_path: Path) -> None:
