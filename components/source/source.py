@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,16 @@ import numpy as np
 
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
-from components.source import arrivals, day_archive, raw_files
+from components.source import arrivals, day_archive, event_columns, raw_files
 from components.source.day_archive import DayArchive
 from components.source.known_posts import Columns, KnownPosts
 from components.source.layouts import Layout, layout
 from components.source.raw_rows import RawRows
-from components.source.row_checks import Rejections, RowCheck
+from components.source.row_checks import Rejections
 from components.source.shown_posts import ShownCollector, ShownPosts
 from components.store import formats
 from components.store.artifacts import Store
-from phoenix.data.days import DAY_MS, day_number, day_of_number, midnight_ms
+from phoenix.data.days import day_number, day_of_number, midnight_ms
 
 _NUM_REMEMBERED = 8  # days of which the shown posts are kept for the day after
 _SHOWN_FILE = "shown-{}.npy"
@@ -149,13 +149,17 @@ class Source:
                 rejections.add_malformed("events", rows.file, line, text)
             if self._shows_posts:
                 collector.add(_shown_posts(layout, rows, day))
-            parts.append(_parse_events(layout, rows, day, posts, rejections))
+            parts.append(event_columns.parse(layout, rows, day, posts, rejections))
         if self._shows_posts:
             posts.add_shown(self._shown_through(day, collector))
         is_late = [part["shown_at"] < midnight_ms(day) for part in parts]
         return DayRows(
-            _concatenate([_rows_where(p, ~late) for p, late in zip(parts, is_late, strict=True)]),
-            _concatenate([_rows_where(p, late) for p, late in zip(parts, is_late, strict=True)]),
+            event_columns.concatenate(
+                [event_columns.rows_where(p, ~late) for p, late in zip(parts, is_late, strict=True)]
+            ),
+            event_columns.concatenate(
+                [event_columns.rows_where(p, late) for p, late in zip(parts, is_late, strict=True)]
+            ),
             posts.known(),
             rejections,
             self.days[0] if self.days else None,
@@ -239,64 +243,3 @@ class Source:
 def _shown_posts(layout: Layout, rows: RawRows, day: datetime.date) -> ShownPosts:
     days = np.full(len(rows.lines), day_number(day))
     return ShownPosts.of(*arrivals.impressions(layout, rows, days)[:3])
-
-
-def _parse_events(
-    layout: Layout, rows: RawRows, day: datetime.date, posts: KnownPosts, rejections: Rejections
-) -> Columns:
-    """Returns the canonical columns of rows that can be read; rejects the others."""
-    columns, count = layout.event_columns, len(rows.lines)
-    check = RowCheck(count)
-    ids = {
-        name: check.identifier(rows, columns[name], layout.text_ids.get(name))
-        for name in ("user_id", "post_id", "author_id")
-        if name in columns
-    }
-    events = ids | _parse_times(layout, rows, day, check)
-    surface = np.zeros(count, np.int64)
-    if "surface" in columns:
-        surface = check.whole(rows, columns["surface"], limit=2**31)
-    events["surface"] = surface.astype(np.int32)
-    dwell = np.zeros(count)
-    if "dwell_seconds" in columns:
-        dwell = check.number(rows, columns["dwell_seconds"])
-    scale = 1_000 if layout.dwell_unit == "ms" else 1
-    # Absurd values stay absurd in float32, for the row rules to name.
-    events["dwell_seconds"] = np.clip(dwell / scale, -1e30, 1e30).astype(np.float32)
-    actions = np.zeros(count, np.uint64)
-    for bit, rule in enumerate(layout.actions):
-        actions |= check.action(rows, rule).astype(np.uint64) << np.uint64(bit)
-    events["actions"] = actions
-    if "author_id" not in columns:
-        events["author_id"], is_known = posts.authors_of(events["post_id"])
-        expected = "a post whose author the post files name"
-        check.mark(~is_known, "unknown_author", rows, columns["post_id"], expected)
-    events["file"] = np.full(count, rows.file, object)
-    events["line"] = rows.lines
-    rejections.add("events", rows, check)
-    return _rows_where(events, check.is_good)
-
-
-def _parse_times(layout: Layout, rows: RawRows, day: datetime.date, check: RowCheck) -> Columns:
-    columns, unit, zone = layout.event_columns, layout.time_unit, layout.time_zone
-    shown_at = check.time(rows, columns["shown_at"], unit, zone)
-    arrived_at = shown_at
-    if "ingested_at" in columns:
-        arrived_at = check.time(rows, columns["ingested_at"], unit, zone)
-    elif layout.day_pattern is not None:
-        # Of a late row nobody says when it arrived: it was known when its file was complete.
-        is_late = shown_at < midnight_ms(day)
-        arrived_at = np.where(is_late, midnight_ms(day) + DAY_MS - 1, shown_at)
-    return {"shown_at": shown_at, "ingested_at": arrived_at}
-
-
-def _rows_where(part: Columns, mask: np.ndarray) -> Columns:
-    # Nearly always all rows pass: nothing is copied then.
-    return part if mask.all() else {name: values[mask] for name, values in part.items()}
-
-
-def _concatenate(parts: Sequence[Columns]) -> Columns:
-    parts = [part for part in parts if len(part["line"])]
-    if not parts:
-        return {}
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

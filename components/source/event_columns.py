@@ -1,0 +1,86 @@
+"""From the raw rows of a source to the canonical columns of events."""
+
+import datetime
+from collections.abc import Sequence
+
+import numpy as np
+
+from components.source.known_posts import Columns, KnownPosts
+from components.source.layouts import Layout
+from components.source.raw_rows import RawRows
+from components.source.row_checks import Rejections, RowCheck
+from phoenix.data.days import DAY_MS, midnight_ms
+
+
+def parse(
+    layout: Layout, rows: RawRows, day: datetime.date, posts: KnownPosts, rejections: Rejections
+) -> Columns:
+    """Returns the canonical columns of rows that can be read; rejects the others.
+
+    Args:
+      layout: The meaning of the source's columns.
+      rows: n rows of one file.
+      day: The day on which they arrived.
+      posts: Who wrote which post, where rows do not say it.
+      rejections: Takes the rows that cannot be read, and what is wrong with them.
+
+    Returns:
+      `[k]` each, k <= n: the columns of `INGESTED` without `event_id`.
+    """
+    columns, count = layout.event_columns, len(rows.lines)
+    check = RowCheck(count)
+    ids = {
+        name: check.identifier(rows, columns[name], layout.text_ids.get(name))
+        for name in ("user_id", "post_id", "author_id")
+        if name in columns
+    }
+    events = ids | _parse_times(layout, rows, day, check)
+    surface = np.zeros(count, np.int64)
+    if "surface" in columns:
+        surface = check.whole(rows, columns["surface"], limit=2**31)
+    events["surface"] = surface.astype(np.int32)
+    dwell = np.zeros(count)
+    if "dwell_seconds" in columns:
+        dwell = check.number(rows, columns["dwell_seconds"])
+    scale = 1_000 if layout.dwell_unit == "ms" else 1
+    # Absurd values stay absurd in float32, for the row rules to name.
+    events["dwell_seconds"] = np.clip(dwell / scale, -1e30, 1e30).astype(np.float32)
+    actions = np.zeros(count, np.uint64)
+    for bit, rule in enumerate(layout.actions):
+        actions |= check.action(rows, rule).astype(np.uint64) << np.uint64(bit)
+    events["actions"] = actions
+    if "author_id" not in columns:
+        events["author_id"], is_known = posts.authors_of(events["post_id"])
+        expected = "a post whose author the post files name"
+        check.mark(~is_known, "unknown_author", rows, columns["post_id"], expected)
+    events["file"] = np.full(count, rows.file, object)
+    events["line"] = rows.lines
+    rejections.add("events", rows, check)
+    return rows_where(events, check.is_good)
+
+
+def _parse_times(layout: Layout, rows: RawRows, day: datetime.date, check: RowCheck) -> Columns:
+    columns, unit, zone = layout.event_columns, layout.time_unit, layout.time_zone
+    shown_at = check.time(rows, columns["shown_at"], unit, zone)
+    arrived_at = shown_at
+    if "ingested_at" in columns:
+        arrived_at = check.time(rows, columns["ingested_at"], unit, zone)
+    elif layout.day_pattern is not None:
+        # Of a late row nobody says when it arrived: it was known when its file was complete.
+        is_late = shown_at < midnight_ms(day)
+        arrived_at = np.where(is_late, midnight_ms(day) + DAY_MS - 1, shown_at)
+    return {"shown_at": shown_at, "ingested_at": arrived_at}
+
+
+def rows_where(part: Columns, mask: np.ndarray) -> Columns:
+    """Returns the rows at which a mask is true."""
+    # Nearly always all rows pass: nothing is copied then.
+    return part if mask.all() else {name: values[mask] for name, values in part.items()}
+
+
+def concatenate(parts: Sequence[Columns]) -> Columns:
+    """Returns the rows of all parts in order; {} if there is none."""
+    parts = [part for part in parts if len(part["line"])]
+    if not parts:
+        return {}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
