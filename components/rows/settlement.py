@@ -18,13 +18,7 @@ from components.rows import account as row_account
 from components.rows import engine_rows, late_rows, repairs
 from components.rows.account import FATES
 from components.rows.late_rows import Holder
-from components.rows.rules import (
-    Rule,
-    add_verdicts,
-    event_rules,
-    merge_repetitions,
-    repetitions,
-)
+from components.rows.rules import Rule, add_verdicts, event_rules, merge_repetitions, repetitions
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Artifact
