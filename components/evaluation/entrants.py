@@ -51,11 +51,16 @@ def entrants_of(
     *,
     popular: MostPopular | None,
 ) -> Entrants:
-    """Loads the models that a day can compare, and notes why one of them cannot take part."""
+    """Loads the models that a day can compare, and notes why one of them cannot take part.
+
+    Raises:
+      BadDataError: If a model is damaged, or cannot play the role.
+    """
+    load = models.load_retriever if role == "retrieval" else models.load_ranker
     taking_part: dict[str, Any] = {}
     notes = []
     if candidate.facts["trained"]:
-        taking_part["candidate"] = models.load(candidate.path(models.MODEL))
+        taking_part["candidate"] = load(candidate.path(models.MODEL))
     else:
         notes.append(candidate.facts["reason"])
     usable = champion
@@ -63,7 +68,7 @@ def entrants_of(
         notes.append(problem)
         usable = None
     if usable is not None and usable.facts[role]["folder"] == role:
-        taking_part["champion"] = models.load(usable.path(role))
+        taking_part["champion"] = load(usable.path(role))
     elif popular is not None:  # also what a champion that is the most popular is today
         taking_part["champion"] = popular
     if popular is not None:

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -72,8 +72,8 @@ class Server:
           config: Of the deployment.
 
         Raises:
-          BadDataError: If actions or hashes are others than configured, or the corpus was embedded
-            by another model.
+          BadDataError: If actions or hashes are others than configured, a model is of another kind
+            than its part, or the corpus was embedded by another model.
         """
         description = json.loads((folder / RELEASE_FILE).read_text(encoding="utf-8"))
         expected = {
@@ -91,9 +91,9 @@ class Server:
         server = cls(
             config=config,
             description=description,
-            retriever=cast("Retriever", models.load(retrieval)),
-            ranker=cast("Ranker", models.load(folder / description["ranker"]["folder"])),
-            fallback=cast("MostPopular", models.load(folder / decisions.FALLBACK)),
+            retriever=models.load_retriever(retrieval),
+            ranker=models.load_ranker(folder / description["ranker"]["folder"]),
+            fallback=models.load_most_popular(folder / decisions.FALLBACK),
             corpus=Corpus.read(folder / "corpus"),
         )
         server.corpus.index_for(models.folder_digest(retrieval))

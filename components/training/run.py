@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from components.drawings import charts
 from components.errors import BadConfigurationError, BadDataError, StoppedError
@@ -28,7 +28,6 @@ from components.training.plan import Plan
 
 if TYPE_CHECKING:
     from phoenix.model_runners import ModelConfig
-    from phoenix.recommend.trained import TrainedModel
     from phoenix.train.runner import Progress, TrainingResult
 
 logger = logging.getLogger(__name__)
@@ -177,7 +176,9 @@ def _result(
         plan.days[-1],
         plan.champion.ref if plan.champion else "scratch",
     )
-    champion = models.load(plan.champion.path(plan.role)) if plan.champion is not None else None
+    start = None
+    if plan.champion is not None:
+        start = models.load_trained(plan.champion.path(plan.role))
 
     def on_progress(progress: "Progress") -> None:
         _log_progress(progress)
@@ -197,7 +198,7 @@ def _result(
                 hash_spec=shapes.hash_spec(context.config.hashing),
                 actions=context.config.action_names,
                 source=SequenceSource(source) if how.learns_next_items else source,
-                start=cast("TrainedModel | None", champion),  # a trained one: see plan
+                start=start,
                 checkpoint_directory=work,
                 on_progress=on_progress,
                 should_stop=should_stop,

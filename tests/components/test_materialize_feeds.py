@@ -1,6 +1,8 @@
 """Feeds hold what they may hold, whoever computes which shard."""
 
 import itertools
+import json
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -8,6 +10,7 @@ import pytest
 
 from components.contract import ExitCode
 from components.release.corpus import Corpus
+from components.store.artifacts import Recipe
 from schemas.feeds import feeds_table
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
@@ -78,3 +81,25 @@ def test_a_release_of_other_hashes_is_refused(world, capfd) -> None:
     code = world.run("materialize_feeds", DAYS[2], shard=0, num_shards=1)
     assert code == ExitCode.BAD_DATA
     assert "the release has `hash_spec`" in capfd.readouterr().out
+
+
+def test_a_release_whose_models_were_swapped_is_bad_data_and_named(world, capfd) -> None:
+    world.run("evaluate_models", DAYS[2], force="promote", reason="a test")
+    assert world.run_day(DAYS[2], ("export_corpus", "publish_release")) == [0, 0]
+    release = world.artifact("publish_release", DAYS[2])
+    recipe = Recipe(
+        kind="publish_release", partition=DAYS[2], inputs=[], config={}, code="", libraries={}
+    )
+    with world.store.write(recipe) as draft:  # every file is whole and listed, only misplaced
+        shutil.copytree(release.folder, draft.folder, dirs_exist_ok=True)
+        (draft.folder / "manifest.json").unlink()
+        (draft.folder / "ranker").rename(draft.folder / "other")
+        (draft.folder / "retrieval").rename(draft.folder / "ranker")
+        (draft.folder / "other").rename(draft.folder / "retrieval")
+        draft.facts.update(release.facts)
+    capfd.readouterr()
+    code = world.run("materialize_feeds", DAYS[2], shard=0, num_shards=1)
+    assert code == ExitCode.BAD_DATA
+    error = json.loads(capfd.readouterr().out)["error"]
+    assert "retrieval: expected a model of the kind two_tower or most_popular or random" in error
+    assert error.endswith("got a ranking_transformer.")
