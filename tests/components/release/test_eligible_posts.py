@@ -1,3 +1,5 @@
+"""The posts of a day, and which of them may be recommended at its end."""
+
 import datetime
 from pathlib import Path
 
@@ -24,9 +26,9 @@ def test_old_posts_leave_the_collection_by_the_configured_age(three_days, tmp_pa
         ),
         tmp_path / "posts.parquet",
     )
-    found = eligible_posts.collection_of(
-        tmp_path / "posts.parquet", config, datetime.date(2026, 1, 2)
+    collection = eligible_posts.collection_of(
+        tmp_path / "posts.parquet", config, datetime.date(2026, 1, 3)
     )
-    assert found.post_ids.tolist() == [10, 20, 30]
-    assert found.author_ids.tolist() == [1, 2, 3]
-    assert found.is_eligible.tolist() == [False, False, True]
+    assert collection.post_ids.tolist() == [10, 20, 30]
+    assert collection.author_ids.tolist() == [1, 2, 3]
+    assert collection.is_eligible.tolist() == [False, False, True]
