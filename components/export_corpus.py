@@ -43,7 +43,7 @@ def run(context: Context) -> Outcome:
     validated = context.head("validate_events", context.day)
     if validated is None:
         validated = context.read("validate_events", context.day).ref  # says what is missing
-    model = decisions.chosen(context.store, evaluation, "retrieval")
+    model = decisions.model_of(context.store, evaluation, "retrieval")
     config = {"export_corpus": context.config.export_corpus.model_dump(mode="json")}
     config["attributes"] = attributes.declaration(context.config.attributes.attributes)
     inputs = [evaluation.ref, model.artifact.ref, validated]

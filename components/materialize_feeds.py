@@ -3,7 +3,9 @@
 import logging
 import sys
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from components import contract, step
@@ -13,9 +15,14 @@ from components.features import requests, statistics
 from components.release import eligible_posts
 from components.run import compilation
 from components.run.context import Context, Outcome
-from components.serving import audience, feed_files, shards
+from components.serving import audience, feed_files
+from components.serving.seen import SeenPairs
 from components.serving.server import Server
+from components.serving.shards import Shard
+from components.settings.config import Config
+from components.store.artifacts import Artifact, Ref
 from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
+from phoenix.data.windows import Windows
 from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
@@ -38,54 +45,75 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
         raise BadConfigurationError(
             f"--shard must be from 0 to --num-shards less 1, got {shard} of {num_shards}."
         )
-    config, section = context.config, context.config.materialize_feeds
-    release = context.read("publish_release", context.day)
-    features = context.read("build_features", context.day)
-    accepted = context.read("validate_events", context.day)
-    seen_refs = audience.event_partitions(context, section.seen_days)
-    settings = {
-        "materialize_feeds": section.model_dump(mode="json", exclude={"num_shards"}),
-        "build_features": config.build_features.model_dump(mode="json"),
-        "feature_users": config.baseline.feature_users,
-        "shard": [shard, num_shards],
-        **forgotten.recipe(config),
-    }
+    part = Shard(shard, num_shards)
+    release = context.read(contract.PUBLISH_RELEASE.name, context.day)
+    features = context.read(contract.BUILD_FEATURES.name, context.day)
+    accepted = context.read(contract.VALIDATE_EVENTS.name, context.day)
+    seen_refs = audience.event_partitions(context, context.config.materialize_feeds.seen_days)
     inputs = [release.ref, features.ref, accepted.ref, *seen_refs]
-    suffix = shards.shard_suffix(shard, num_shards)
-    with context.write(inputs=inputs, config=settings, suffix=suffix) as draft:
+    settings = _settings(context.config, part)
+    with context.write(inputs=inputs, config=settings, suffix=part.suffix) as draft:
         compilation.use_cache(context.store)
-        server = Server.open(release.folder, config)
-        is_active = section.users == "active"
-        users = audience.users_of(
-            accepted.path(ACCEPTED_FILE) if is_active else features.path(IMPRESSIONS_FILE)
-        )
-        users = forgotten.remaining(users, config)
-        users = users[shards.in_shard(users, shard, num_shards)]
+        server = Server.open(release.folder, context.config)
+        users = _users(context.config, part, accepted=accepted, features=features)
         windows = requests.request_windows(
             features.path(IMPRESSIONS_FILE),
-            config,
+            context.config,
             user_ids=users,
             at=eligible_posts.feed_moment(context.day),
         )
-        measured = statistics.of_windows(windows, config)
-        statistics.write(draft.folder / statistics.FEATURES_FILE, measured)
-        seen = audience.seen_posts([context.store.read(ref) for ref in seen_refs]).of_users(users)
-        schema = feed_files.schema(config.action_names, release.ref.digest)
-        parts, unscored = [], 0
-        for feeds in server.serve(windows, seen):
-            parts.append(feed_files.to_table(feeds, is_popular=server.is_popular, schema=schema))
-            unscored += int(feeds.is_unscored.sum())
-        table = pa.concat_tables(parts) if parts else schema.empty_table()
-        feed_files.write(draft.folder / feed_files.FEEDS_FILE, table.combine_chunks())
+        histograms = statistics.of_windows(windows, context.config)
+        statistics.write(draft.folder / statistics.FEATURES_FILE, histograms)
+        seen_posts = audience.seen_posts([context.store.read(ref) for ref in seen_refs])
+        seen_pairs = seen_posts.of_users(users)
+        table, num_unscored = _serve(server, windows, seen_pairs, release=release.ref)
+        feed_files.write(draft.folder / feed_files.FEEDS_FILE, table)
         draft.facts.update(
             release=release.ref.digest,
-            shard=shard,
-            num_shards=num_shards,
+            shard=part.index,
+            num_shards=part.count,
             users=len(users),
-            unscored_users=unscored,
-            seen_pairs=len(seen[0]),
+            unscored_users=num_unscored,
+            seen_pairs=len(seen_pairs.post_ids),
         )
-    return Outcome(context.written_artifact(suffix))
+    return Outcome(context.written_artifact(part.suffix))
+
+
+def _settings(config: Config, part: Shard) -> dict[str, Any]:
+    """The part of the configuration that shapes the feeds of a shard."""
+    section = config.materialize_feeds
+    return {
+        # The deployment's number of shards only tells the DAG how often to call this step.
+        "materialize_feeds": section.model_dump(mode="json", exclude={"num_shards"}),
+        "build_features": config.build_features.model_dump(mode="json"),
+        "feature_users": config.baseline.feature_users,
+        "shard": [part.index, part.count],
+        **forgotten.recipe(config),
+    }
+
+
+def _users(config: Config, part: Shard, *, accepted: Artifact, features: Artifact) -> np.ndarray:
+    """`[N]` int64 sorted users of a shard: those of the day, or all with a history."""
+    if config.materialize_feeds.users == "active":
+        users = audience.users_of(accepted.path(ACCEPTED_FILE))
+    else:
+        users = audience.users_of(features.path(IMPRESSIONS_FILE))
+    # Once more, although the data steps leave them out: the list may be newer than the features.
+    users = forgotten.remaining(users, config)
+    return users[part.holds(users)]
+
+
+def _serve(
+    server: Server, windows: Windows, seen_pairs: SeenPairs, *, release: Ref
+) -> tuple[pa.Table, int]:
+    """Returns the feeds of all requests as one table, and how many users could not be scored."""
+    schema = feed_files.schema(server.config.action_names, release.digest)
+    tables, num_unscored = [], 0
+    for feeds in server.serve(windows, seen_pairs):
+        tables.append(feed_files.to_table(feeds, is_popular=server.is_popular, schema=schema))
+        num_unscored += int(feeds.is_unscored.sum())
+    table = pa.concat_tables(tables) if tables else schema.empty_table()
+    return table.combine_chunks(), num_unscored
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,12 +13,12 @@ from components import contract, step
 from components.erasure import forgotten
 from components.errors import BadDataError
 from components.quality import skew
-from components.release import releases
+from components.release import release_files, releases
 from components.release.corpus import Corpus
 from components.run.context import Context, Outcome
 from components.serving import audience, feed_files, sinks
 from components.serving import quality as feed_quality
-from components.serving.shards import shard_suffix
+from components.serving.shards import Shard
 from components.store.artifacts import Artifact, Ref, Unchanged
 
 logger = logging.getLogger(__name__)
@@ -41,66 +41,63 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
         was live stays live.
       Unchanged: If there is nothing new.
     """
-    release = context.read("publish_release", context.day)
-    shards = _shards(context, num_shards, release.ref)
+    release = context.read(contract.PUBLISH_RELEASE.name, context.day)
+    shards = _read_shards(context, num_shards, release.ref)
     seen_refs = audience.event_partitions(context, context.config.materialize_feeds.seen_days)
     settings = {
+        # Sinks are where feeds go, and may change without anything to publish anew.
         "publish_feeds": context.config.publish_feeds.model_dump(mode="json", exclude={"sinks"}),
         "feed_length": context.config.materialize_feeds.feed_length,
+        "baseline": context.config.baseline.model_dump(mode="json"),
     }
-    settings["baseline"] = context.config.baseline.model_dump(mode="json")
     watch = skew.watch(context, release, shards)
     inputs = [release.ref, *(shard.ref for shard in shards), *seen_refs, *watch.refs]
     try:
         with context.write(inputs=inputs, config=settings) as draft:
-            # Every user is in one shard, so sorting the whole merges the sorted shards.
-            table = pa.concat_tables(
-                [pq.read_table(shard.path(feed_files.FEEDS_FILE)) for shard in shards]
-            ).sort_by([("user_id", "ascending"), ("rank", "ascending")])
+            table = _join(shards)
             _refuse_forgotten(context, table)
             quality = feed_quality.measure(
                 table,
                 num_users=sum(shard.facts["users"] for shard in shards),
-                corpus=Corpus.read(release.path("corpus")),
-                seen=audience.seen_posts([context.store.read(ref) for ref in seen_refs]),
+                corpus=Corpus.read(release.path(release_files.CORPUS_FOLDER)),
+                seen_posts=audience.seen_posts([context.store.read(ref) for ref in seen_refs]),
                 config=context.config,
             )
-            found = watch.compare()
-            breaches = [*quality.breaches, *found.breaches()]
-            if breaches:
-                raise BadDataError(
-                    f"The feeds of {context.day} are not published: "
-                    f"{'; '.join(breaches)}. What was live stays live."
-                )
+            comparison = watch.compare()
+            _refuse_breaches(context, [*quality.breaches, *comparison.breaches()])
             feed_files.write(draft.folder / feed_files.FEEDS_FILE, table.combine_chunks())
             text = json.dumps(quality.report, indent=1, sort_keys=True)
             (draft.folder / QUALITY_FILE).write_text(text + "\n", encoding="utf-8")
-            found.save(draft.folder)
+            comparison.save(draft.folder)
             draft.facts.update(
                 quality.report,
-                skew=found.facts(),
+                skew=comparison.facts(),
                 release=release.ref.digest,
                 num_shards=num_shards,
             )
     except Unchanged as unchanged:
         _go_live(context, release.ref, unchanged.artifact)
         raise
-    written = context.written_artifact()
-    _go_live(context, release.ref, written)
-    return Outcome(written)
+    feeds = context.written_artifact()
+    _go_live(context, release.ref, feeds)
+    return Outcome(feeds)
 
 
-def _shards(context: Context, num_shards: int, release: Ref) -> list[Artifact]:
-    suffixes = [shard_suffix(shard, num_shards) for shard in range(num_shards)]
-    day = context.day.isoformat()
-    head = context.store.head
-    missing = [suffix for suffix in suffixes if head("materialize_feeds", day + suffix) is None]
+def _read_shards(context: Context, num_shards: int, release: Ref) -> list[Artifact]:
+    """Opens all shards of the day.
+
+    Raises:
+      BadDataError: If one is missing, damaged or of another release.
+    """
+    kind, day = contract.MATERIALIZE_FEEDS.name, context.day.isoformat()
+    suffixes = [shard.suffix for shard in Shard.all_of(num_shards)]
+    missing = [suffix for suffix in suffixes if context.store.head(kind, day + suffix) is None]
     if missing:
         raise BadDataError(
             f"The feeds of {day} are not complete: expected {num_shards} shards, missing "
             f"{', '.join(suffix.strip('-') for suffix in missing)}. Run materialize_feeds for them."
         )
-    shards = [context.read("materialize_feeds", context.day, suffix=each) for each in suffixes]
+    shards = [context.read(kind, context.day, suffix=suffix) for suffix in suffixes]
     for shard in shards:
         if shard.facts["release"] != release.digest:
             raise BadDataError(
@@ -110,7 +107,24 @@ def _shards(context: Context, num_shards: int, release: Ref) -> list[Artifact]:
     return shards
 
 
+def _join(shards: Sequence[Artifact]) -> pa.Table:
+    """Returns the feeds of all shards, sorted by user and rank."""
+    # Every user is in one shard, so sorting the whole merges the sorted shards.
+    return pa.concat_tables(
+        [pq.read_table(shard.path(feed_files.FEEDS_FILE)) for shard in shards]
+    ).sort_by([("user_id", "ascending"), ("rank", "ascending")])
+
+
+def _refuse_breaches(context: Context, breaches: Sequence[str]) -> None:
+    if breaches:
+        raise BadDataError(
+            f"The feeds of {context.day} are not published: "
+            f"{'; '.join(breaches)}. What was live stays live."
+        )
+
+
 def _refuse_forgotten(context: Context, table: pa.Table) -> None:
+    # The list may have grown since the shards were made.
     num_rows = int(np.isin(table["user_id"].to_numpy(), forgotten.erased_ids(context.config)).sum())
     if num_rows:
         raise BadDataError(
@@ -120,6 +134,11 @@ def _refuse_forgotten(context: Context, table: pa.Table) -> None:
 
 
 def _go_live(context: Context, release: Ref, feeds: Artifact) -> None:
+    """Makes release and feeds live where nothing forbids it: sinks first, the pointer last.
+
+    A kill in between leaves sinks that are newer than the pointer; the next run mends that, because
+    writing the same feeds again changes nothing.
+    """
     obstacle = releases.obstacle(context.store, release=release, feeds=feeds.ref)
     if obstacle is not None:
         logger.info("The pointer stays: %s.", obstacle)

@@ -16,17 +16,18 @@ from components import contract, step
 from components.errors import BadDataError
 from components.features import shapes
 from components.features.windows_files import WindowsFiles
-from components.release import decisions
+from components.release import decisions, release_files
 from components.release.corpus import Corpus
 from components.release.models import ModelFolder
 from components.release.releases import ROLES
 from components.run import compilation
 from components.run.context import Context, Outcome
-from components.serving.server import RELEASE_FILE, Server
+from components.serving.seen import SeenPairs
+from components.serving.server import Server
 from components.settings.config import Config
 from components.store.artifacts import Artifact
+from components.store.storage import MANIFEST
 from phoenix.data import attributes
-from phoenix.data.windows import Windows
 
 logger = logging.getLogger(__name__)
 
@@ -40,30 +41,33 @@ def run(context: Context) -> Outcome:
       Unchanged: If there is nothing new.
     """
     config = context.config
-    evaluation = context.read("evaluate_models", context.day)
-    corpus = context.read("export_corpus", context.day)
-    features = context.head("build_features", context.day)
-    chosen = {role: decisions.chosen(context.store, evaluation, role) for role in ROLES}
-    Corpus.read(corpus.folder).index_for(chosen["retrieval"].digest)
+    evaluation = context.read(contract.EVALUATE_MODELS.name, context.day)
+    corpus = context.read(contract.EXPORT_CORPUS.name, context.day)
+    features = context.head(contract.BUILD_FEATURES.name, context.day)
+    models = {role: decisions.model_of(context.store, evaluation, role) for role in ROLES}
+    # Before anything is copied: a corpus of yesterday's model is the usual mistake of a rerun.
+    Corpus.read(corpus.folder).refuse_other_model(models["retrieval"].digest)
     settings = {
         "publish_release": config.publish_release.model_dump(mode="json"),
         "actions": [[action.name, action.score_weight] for action in config.actions],
         "hash_spec": shapes.hash_spec(config.hashing).digest(),
         "attributes": attributes.digest(config.attributes.attributes),
     }
-    inputs = [evaluation.ref, corpus.ref, *(chosen[role].artifact.ref for role in ROLES)]
+    inputs = [evaluation.ref, corpus.ref, *(models[role].artifact.ref for role in ROLES)]
     inputs += [features] if features else []
     with context.write(inputs=inputs, config=settings) as draft:
         compilation.use_cache(context.store)
-        description = _description(config, evaluation, chosen, context.day)
+        description = _description(config, evaluation, models, context.day)
         for role in ROLES:
             if description[role]["folder"] == role:
-                chosen[role].copy_to(draft.folder / role)
+                models[role].copy_to(draft.folder / role)
         ModelFolder(evaluation, decisions.FALLBACK).copy_to(draft.folder / decisions.FALLBACK)
-        shutil.copytree(corpus.folder, draft.folder / "corpus", ignore=_no_manifest)
-        shutil.copy(evaluation.path("decision.json"), draft.folder / "decision.json")
+        corpus_folder = draft.folder / release_files.CORPUS_FOLDER
+        # Without its manifest: the files are listed in that of the release.
+        shutil.copytree(corpus.folder, corpus_folder, ignore=shutil.ignore_patterns(MANIFEST))
+        shutil.copy(evaluation.path(release_files.DECISION_FILE), draft.folder)
         text = json.dumps(description, sort_keys=True, indent=1)
-        (draft.folder / RELEASE_FILE).write_text(text + "\n", encoding="utf-8")
+        (draft.folder / release_files.RELEASE_FILE).write_text(text + "\n", encoding="utf-8")
         probes = _probe(context, draft.folder)
         draft.facts.update(
             description, corpus={**corpus.facts, "from": asdict(corpus.ref)}, probes=probes
@@ -74,9 +78,10 @@ def run(context: Context) -> Outcome:
 def _description(
     config: Config,
     evaluation: Artifact,
-    chosen: Mapping[str, ModelFolder],
+    models: Mapping[str, ModelFolder],
     day: datetime.date,
 ) -> dict[str, Any]:
+    """Returns what a release says of itself: for what it was made, and each of its two models."""
     description: dict[str, Any] = {
         "day": day.isoformat(),
         "actions": list(config.action_names),
@@ -90,7 +95,7 @@ def _description(
         description[role] = {
             "folder": decisions.FALLBACK if is_fallback else role,
             "model": decision["model"],
-            "digest": chosen[role].digest,
+            "digest": models[role].digest,
             "verdict": decision["verdict"],
             "reasons": decision["reasons"],
             "trained_through": decision["trained_through"],
@@ -99,23 +104,24 @@ def _description(
     return description
 
 
-def _no_manifest(folder: str, names: list[str]) -> set[str]:
-    del folder
-    return {"manifest.json"} & set(names)
-
-
 def _probe(context: Context, folder: Path) -> dict[str, int]:
-    """Loads the release from its files as a server would, and lets it answer a few users."""
+    """Loads the release from its files as a server would, and lets it answer a few users.
+
+    Returns:
+      Keys: users, posts.
+
+    Raises:
+      BadDataError: If an answer is missing, not eligible or not finite.
+    """
     server = Server.open(folder, context.config)
-    features = context.read("build_features", context.day)
+    features = context.read(contract.BUILD_FEATURES.name, context.day)
     spec = shapes.hash_spec(context.config.hashing)
     files = WindowsFiles(features.folder, spec=spec)
-    windows = files.read(int(np.argmax(files.chunk_sizes)))
+    windows = files.read(int(np.argmax(files.chunk_sizes)))  # one chunk has users enough
     _, first = np.unique(windows.user_ids, return_index=True)
-    asked: Windows = windows.rows(np.sort(first)[: context.config.publish_release.num_probe_users])
-    nothing = (np.empty(0, np.int64), np.empty(0, np.int64))
+    requests = windows.rows(np.sort(first)[: context.config.publish_release.num_probe_users])
     num_posts = 0
-    for feeds in server.serve(asked, nothing):
+    for feeds in server.serve(requests, SeenPairs.none()):
         is_post = feeds.post_ids != 0
         rows = server.corpus.rows_of(feeds.post_ids[is_post])
         num_posts += int(is_post.sum())
@@ -124,10 +130,10 @@ def _probe(context: Context, folder: Path) -> dict[str, int]:
         if not np.isfinite(feeds.scores[is_post]).all():
             raise BadDataError(f"The release of {context.day} answers with scores not finite.")
         if server.corpus.is_eligible.any() and not is_post[:, 0].all():
-            empty = feeds.user_ids[~is_post[:, 0]]
-            raise BadDataError(f"The release of {context.day} has no answer for users {empty[:5]}.")
-    logger.info("The release answered %d users with %d posts.", len(asked.user_ids), num_posts)
-    return {"users": len(asked.user_ids), "posts": num_posts}
+            users = feeds.user_ids[~is_post[:, 0]]
+            raise BadDataError(f"The release of {context.day} has no answer for users {users[:5]}.")
+    logger.info("The release answered %d users with %d posts.", len(requests.user_ids), num_posts)
+    return {"users": len(requests.user_ids), "posts": num_posts}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,7 +16,6 @@ import numpy as np
 from components.errors import BadDataError
 from phoenix.data import sorted_ids
 from phoenix.files.array_files import read_array, write_array
-from phoenix.search.exact import ExactIndex
 
 _DESCRIPTION = "corpus.json"
 _ARRAYS = ("post_ids", "author_ids", "is_eligible", "created_at", "attributes", "vectors")
@@ -64,8 +63,8 @@ class Corpus:
         arrays = [read_array(folder / name) for name in _ARRAYS]
         return cls(description["model_digest"], *arrays)
 
-    def index_for(self, model_digest: str) -> ExactIndex:
-        """Returns the index to search with queries of the model `model_digest`.
+    def refuse_other_model(self, model_digest: str) -> None:
+        """Checks that queries of the model `model_digest` may be compared with these vectors.
 
         Raises:
           BadDataError: If another model made the vectors.
@@ -76,7 +75,6 @@ class Corpus:
                 f"of the model {model_digest[:12]}: their products mean nothing. Export the corpus "
                 "with the model of the queries."
             )
-        return ExactIndex(self.vectors, self.is_eligible)
 
     def rows_of(self, post_ids: np.ndarray) -> np.ndarray:
         """`[...]` int64 rows of posts, -1 where a post is not in the corpus."""

@@ -37,7 +37,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What happens to one of the two models."""
+    """The model of one role that goes on, and the reasons for it."""
 
     choice: Choice
     reasons: tuple[str, ...]
@@ -68,7 +68,7 @@ class Decision:
 
 
 def judge(comparison: Comparison, *, untrained: str | None) -> tuple[bool, str]:
-    """Applies the rule of the gate and says why.
+    """Returns whether the rule of the gate promotes a candidate, and the reason.
 
     A candidate is promoted if its metric is finite, better than the champion's, and by at least
     `min_gain`. Equal is not better.
@@ -95,8 +95,8 @@ def judge(comparison: Comparison, *, untrained: str | None) -> tuple[bool, str]:
     return True, f"{numbers}: at least the required {comparison.min_gain}"
 
 
-def chosen(store: Store, evaluation: Artifact, role: str) -> ModelFolder:
-    """Opens the model that an evaluation chose for `role`, verified.
+def model_of(store: Store, evaluation: Artifact, role: str) -> ModelFolder:
+    """Opens the model that an evaluation decided on for `role`, verified.
 
     Raises:
       BadDataError: If its artifact is missing or damaged.

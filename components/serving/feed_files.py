@@ -81,9 +81,13 @@ def write(path: Path, table: pa.Table) -> None:
     pq.write_table(table, path, compression="zstd", row_group_size=_ROWS_PER_GROUP)
 
 
-def _rules(applied: Mapping[str, np.ndarray]) -> pa.Array:
-    """`[R]` lists of the names of the rules that applied to each row."""
-    flags = np.stack(list(applied.values()), axis=1)  # [R, number of rules]
+def _rules(is_applied: Mapping[str, np.ndarray]) -> pa.Array:
+    """`[R]` lists of the names of the rules that applied to each row.
+
+    Args:
+      is_applied: `[R]` bool by the name of the rule.
+    """
+    flags = np.stack(list(is_applied.values()), axis=1)  # [R, number of rules]
     offsets = np.concatenate([[0], np.cumsum(flags.sum(axis=1))]).astype(np.int32)
-    names = pa.array(list(applied)).take(pa.array(np.nonzero(flags)[1]))
+    names = pa.array(list(is_applied)).take(pa.array(np.nonzero(flags)[1]))
     return pa.ListArray.from_arrays(pa.array(offsets), names)

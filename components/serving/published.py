@@ -1,8 +1,7 @@
-"""What a user's feed says, and why each post is where it is, or is not there.
+"""Feeds as they were published, with the contributions that gave each post its place.
 
-Everything about a place in a feed is read from verified files of published feeds: an explanation
-is about what was served, and takes a moment. Only for a post that might have come into the feed and
-did not is the release loaded and asked again.
+Everything is read from verified files of published feeds: it is about what was served, not about
+what the models would say today, and takes a moment.
 """
 
 import bisect
@@ -15,15 +14,14 @@ import pyarrow.parquet as pq
 
 from components.errors import BadDataError
 from components.release import releases
+from components.serving.feed_files import FEEDS_FILE, POPULAR
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
-
-FEEDS_FILE = "feeds.parquet"  # of publish_feeds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contribution:
-    """What one predicted action adds to the score of a post."""
+    """One predicted action's part of the score of a post."""
 
     action: str
     probability: float
@@ -88,13 +86,13 @@ def feed(store: Store, config: Config, user: int, day: datetime.date | None = No
       BadDataError: If nothing was published, or there is no feed for this user.
     """
     ref = _published(store, day)
-    found = feeds_of(store, config, ref, [user])
-    if not found:
+    feeds = feeds_of(store, config, ref, [user])
+    if not feeds:
         raise BadDataError(
             f"There is no feed for user {user} in the feeds of {ref.partition}: the user was not "
             "active, or is not known (`materialize_feeds.users` says who gets one)."
         )
-    return found[0]
+    return feeds[0]
 
 
 def feeds_of(store: Store, config: Config, feeds: Ref, users: Sequence[int]) -> list[Feed]:
@@ -107,7 +105,7 @@ def feeds_of(store: Store, config: Config, feeds: Ref, users: Sequence[int]) -> 
     live = releases.live(store)
     places: dict[int, list[Item]] = {}
     for user in users:
-        for row in _rows_of_user(file, user):
+        for row in _read_rows(file, user):
             places.setdefault(user, []).append(_item(row, actions, weights))
     return [
         Feed(
@@ -129,13 +127,14 @@ def example_users(store: Store, feeds: Ref, count: int) -> list[int]:
     table = pq.read_table(store.read_file(feeds, FEEDS_FILE), columns=["user_id"])
     users = sorted(table["user_id"].unique().to_pylist())
     last = len(users) - 1
+    # A set: with fewer users than asked for, several parts fall on the same user.
     places = {last * part // max(count - 1, 1) for part in range(count)}
     return [users[place] for place in sorted(places)] if users else []
 
 
 def short_reason(item: Item) -> str:
-    """Returns in a few words why a post has its place."""
-    if item.source == "popular":
+    """Returns a few words on why a post has its place."""
+    if item.source == POPULAR:
         words = ["popular"]
     else:
         best = [each for each in decisive_contributions(item) if each.value > 0]
@@ -155,12 +154,12 @@ def _published(store: Store, day: datetime.date | None) -> Ref:
     feeds = store.head(releases.FEEDS, day.isoformat())
     if feeds is None:
         days = store.partitions(releases.FEEDS)
-        known = f"there are feeds of {days[0]} to {days[-1]}" if days else "there are none yet"
-        raise BadDataError(f"No feeds were published for {day}; {known}.")
+        others = f"there are feeds of {days[0]} to {days[-1]}" if days else "there are none yet"
+        raise BadDataError(f"No feeds were published for {day}; {others}.")
     return feeds
 
 
-def _rows_of_user(file: pq.ParquetFile, user: int) -> list[dict[str, Any]]:
+def _read_rows(file: pq.ParquetFile, user: int) -> list[dict[str, Any]]:
     """Returns the rows of a user from a file sorted by user and rank.
 
     A filter of pyarrow would do the same, and import pandas, which takes longer than all the rest.
@@ -187,6 +186,7 @@ def _weights(store: Store, config: Config, day: str, digest: str) -> dict[str, f
 
 
 def _item(row: dict[str, Any], actions: list[str], weights: dict[str, float]) -> Item:
+    """Returns one row of a file of feeds as a place; an action without a weight counts nothing."""
     contributions = [
         Contribution(action=action, probability=value, weight=weights.get(action, 0.0))
         for action, value in zip(actions, row["probabilities"], strict=False)

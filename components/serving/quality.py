@@ -1,7 +1,7 @@
-"""Are the feeds good enough? Measured on the feeds themselves, before anyone sees them.
+"""The quality of feeds, measured on the feeds themselves before anyone sees them.
 
-Nothing here trusts the step that made the feeds: what was seen and what is eligible is looked up
-again in the artifacts of the data steps and of the release.
+Nothing here trusts the step that made the feeds: posts that were seen and posts that are eligible
+are looked up again in the artifacts of the data steps and of the release.
 """
 
 from collections.abc import Sequence
@@ -12,29 +12,32 @@ import numpy as np
 import pyarrow as pa
 
 from components.release.corpus import Corpus
-from components.serving.audience import SeenPosts
-from components.serving.feed_files import POPULAR
+from components.serving.feed_files import POPULAR, POPULAR_FALLBACK
+from components.serving.seen import SeenPosts
 from components.settings.config import Config
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What was measured, and which limits it breaks."""
+    """The measures of a day's feeds, and a sentence for each limit that they break."""
 
     report: dict[str, Any]
     breaches: Sequence[str]
 
 
 def measure(
-    feeds: pa.Table, *, num_users: int, corpus: Corpus, seen: SeenPosts, config: Config
+    feeds: pa.Table, *, num_users: int, corpus: Corpus, seen_posts: SeenPosts, config: Config
 ) -> Quality:
     """Measures all feeds of a day.
+
+    Whatever no limit speaks of (repeated authors, the share of the largest post) is for people who
+    watch how feeds change.
 
     Args:
       feeds: In the schema of `schemas.feeds`, sorted by user and rank.
       num_users: For whom feeds were to be made.
       corpus: Of the release.
-      seen: What was shown to the users in the days that count.
+      seen_posts: Posts shown to the users in the days that count.
       config: With the limits.
     """
     users, posts = feeds["user_id"].to_numpy(), feeds["post_id"].to_numpy()
@@ -42,14 +45,14 @@ def measure(
     length = config.materialize_feeds.feed_length
     _, counts = np.unique(users, return_counts=True)
     num_popular = int(np.sum(feeds["source"].to_numpy(zero_copy_only=False) == POPULAR))
-    unscored = users[_has_rule(feeds["rules"], "popular_fallback")]
+    unscored = users[_has_rule(feeds["rules"], POPULAR_FALLBACK)]
     report = {
         "users": num_users,
         "users_with_feed": len(counts),
         "positions": len(users),
         "coverage": float((counts >= length).sum() / num_users) if num_users else 1.0,
         "duplicates": len(users) - _num_pairs(users, posts),
-        "seen": _num_common(users, posts, seen),
+        "seen": _num_common(users, posts, seen_posts),
         "not_eligible": _num_not_eligible(posts, corpus),
         "bad_scores": int((~np.isfinite(scores)).sum()),
         "bad_order": int(((users[1:] == users[:-1]) & (scores[1:] > scores[:-1])).sum()),
@@ -66,9 +69,9 @@ def measure(
 
 def _breaches(report: dict[str, Any], config: Config) -> list[str]:
     section = config.publish_feeds
-    found = [
-        f"{report[name]} {what}, expected none"
-        for name, what in (
+    breaches = [
+        f"{report[name]} {fault}, expected none"
+        for name, fault in (
             ("duplicates", "posts stand twice in a feed"),
             ("seen", "posts were shown to their user before"),
             ("not_eligible", "posts are not eligible"),
@@ -78,35 +81,42 @@ def _breaches(report: dict[str, Any], config: Config) -> list[str]:
         if report[name]
     ]
     if report["coverage"] < section.min_coverage:
-        found.append(
+        breaches.append(
             f"{report['coverage']:.3f} of {report['users']} users have a full feed of "
             f"{config.materialize_feeds.feed_length}, expected at least "
             f"min_coverage {section.min_coverage}"
         )
     if report["fallback_share"] > section.max_fallback_share:
-        found.append(
+        breaches.append(
             f"{report['fallback_share']:.3f} of the users could not be scored, expected at most "
             f"max_fallback_share {section.max_fallback_share}"
         )
-    return found
+    return breaches
 
 
 def _num_pairs(first: np.ndarray, second: np.ndarray) -> int:
+    """The number of distinct pairs of two columns of ids.
+
+    >>> _num_pairs(np.array([1, 1, 2]), np.array([5, 5, 5]))
+    2
+    """
+    # Sorted by both columns, not hashed as one: two ids of 64 bits fit no number of NumPy.
     order = np.lexsort((second, first))
     a, b = first[order], second[order]
     return int(((a[1:] != a[:-1]) | (b[1:] != b[:-1])).sum()) + 1 if len(order) else 0
 
 
-def _num_common(users: np.ndarray, posts: np.ndarray, seen: SeenPosts) -> int:
-    """How many of the pairs were seen: those that stand twice when both sets are joined."""
-    both_users = np.concatenate([users, seen.user_ids])
-    both_posts = np.concatenate([posts, seen.post_ids])
-    distinct = _num_pairs(users, posts) + len(seen.user_ids)
-    return distinct - _num_pairs(both_users, both_posts)
+def _num_common(users: np.ndarray, posts: np.ndarray, seen_posts: SeenPosts) -> int:
+    """The number of pairs that were seen: those that stand twice when both sets are joined."""
+    both_users = np.concatenate([users, seen_posts.user_ids])
+    both_posts = np.concatenate([posts, seen_posts.post_ids])
+    num_pairs = _num_pairs(users, posts) + len(seen_posts.user_ids)
+    return num_pairs - _num_pairs(both_users, both_posts)
 
 
 def _num_not_eligible(posts: np.ndarray, corpus: Corpus) -> int:
     rows = corpus.rows_of(posts)
+    # A post that the corpus does not know is as bad as one that it holds back.
     is_eligible = np.append(corpus.is_eligible, False)  # row -1: not in the corpus
     return int((~is_eligible[rows]).sum())
 
@@ -119,6 +129,7 @@ def _largest_share(posts: np.ndarray, num_users: int) -> float:
 
 
 def _quantiles(scores: np.ndarray) -> list[float] | None:
+    """Minimum, quartiles and maximum of the finite scores; None if there are none."""
     finite = scores[np.isfinite(scores)]
     if not len(finite):
         return None
@@ -126,12 +137,12 @@ def _quantiles(scores: np.ndarray) -> list[float] | None:
 
 
 def _has_rule(rules: pa.ChunkedArray, name: str) -> np.ndarray:
-    """`[R]` bool: which rows list the rule."""
+    """`[R]` bool: whether each row lists the rule."""
     flags = np.zeros(len(rules), bool)
     start = 0
     for chunk in rules.chunks:
-        listed = np.flatnonzero(chunk.flatten().to_numpy(zero_copy_only=False) == name)
+        places = np.flatnonzero(chunk.flatten().to_numpy(zero_copy_only=False) == name)
         row = np.repeat(np.arange(len(chunk)), chunk.value_lengths().to_numpy())
-        flags[start + row[listed]] = True
+        flags[start + row[places]] = True
         start += len(chunk)
     return flags

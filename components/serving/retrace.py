@@ -1,4 +1,4 @@
-"""How far a post came that is not in a feed: the same release asked again, for one user.
+"""The way of a post that is not in a feed: the same release asked again, for one user.
 
 A feed keeps its places and not the thousands of posts that did not make it. So this loads the
 release that made the feed, makes the user's request again from the same history, and looks where
@@ -16,15 +16,17 @@ from components.release import eligible_posts, releases
 from components.run import compilation
 from components.run.context import Context
 from components.serving import audience
-from components.serving.server import Candidates, Server
+from components.serving.seen import SeenPairs
+from components.serving.server import Server
 from components.settings.config import Config
 from components.store.artifacts import Store
 from components.tables.data_files import IMPRESSIONS_FILE
+from phoenix.data.windows import Windows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retrace:
-    """How far one post came for one user."""
+    """The places of one post for one user, as far as it came."""
 
     is_eligible: bool
     is_seen: bool
@@ -37,7 +39,7 @@ class Retrace:
     feed_length: int
 
     def reasons(self) -> list[str]:
-        """Says in sentences what kept the post out of the feed."""
+        """Returns sentences that say what kept the post out of the feed."""
         if not self.is_eligible:
             return ["The post was not eligible in the corpus of the release."]
         if self.is_seen:
@@ -57,7 +59,7 @@ class Retrace:
 def retrace(
     store: Store, config: Config, *, release_digest: str, user_id: int, post_id: int
 ) -> Retrace:
-    """Asks the release that made a feed for everything that it thinks of a post for a user.
+    """Asks the release that made a feed for the places of a post for a user.
 
     Args:
       store: The store.
@@ -72,40 +74,22 @@ def retrace(
     ref = releases.find(store, release_digest)
     day = datetime.date.fromisoformat(ref.partition)
     section = config.materialize_feeds
-    # Every candidate gets a place, not only those that a feed holds.
-    deep = config.model_copy(
-        update={
-            "materialize_feeds": section.model_copy(update={"feed_length": section.num_retrieved})
-        }
-    )
     compilation.use_cache(store)
-    server = Server.open(store.read(ref).folder, deep)
-    context = Context(contract.MATERIALIZE_FEEDS, config, day, store)
-    users = np.array([user_id])
-    windows = requests.request_windows(
-        context.read("build_features", day).path(IMPRESSIONS_FILE),
-        config,
-        user_ids=users,
-        at=eligible_posts.feed_moment(day),
-    )
-    refs = audience.event_partitions(context, section.seen_days)
-    seen = audience.seen_posts([store.read(each) for each in refs]).of_users(users)
-    everything = server.retrieve(windows, seen, count=len(server.corpus.post_ids))
-    row = server.corpus.rows_of(np.array([post_id]))[0]
-    place = _place(everything.post_ids[0], post_id)
-    candidates = Candidates(
-        everything.post_ids[:, : section.num_retrieved],
-        everything.author_ids[:, : section.num_retrieved],
-        everything.retrieval_scores[:, : section.num_retrieved],
-        everything.is_unscored,
-    )
+    server = Server.open(store.read(ref).folder, _with_long_feeds(config))
+    windows, seen_pairs = _request(Context(contract.MATERIALIZE_FEEDS, config, day, store), user_id)
+    corpus = server.corpus
+    # The whole corpus in order gives the place of a post that retrieval left far behind, and its
+    # beginning is what retrieval gave to the ranker.
+    whole_order = server.retrieve(windows, seen_pairs, count=len(corpus.post_ids))
+    candidates = whole_order.best(section.num_retrieved)
     ranked = server.cut(windows, candidates, server.rank(windows, candidates))
+    row = corpus.rows_of(np.array([post_id]))[0]
     score_place = _place(ranked.post_ids[0], post_id)
     return Retrace(
-        is_eligible=bool(row >= 0 and server.corpus.is_eligible[row]),
-        is_seen=post_id in seen[1],
-        retrieval_place=place,
-        num_compared=int((everything.post_ids[0] != 0).sum()),
+        is_eligible=bool(row >= 0 and corpus.is_eligible[row]),
+        is_seen=post_id in seen_pairs.post_ids,
+        retrieval_place=_place(whole_order.post_ids[0], post_id),
+        num_compared=int((whole_order.post_ids[0] != 0).sum()),
         num_retrieved=section.num_retrieved,
         score=None if score_place is None else float(ranked.scores[0, score_place - 1]),
         base_score=None if score_place is None else float(ranked.base_scores[0, score_place - 1]),
@@ -114,7 +98,28 @@ def retrace(
     )
 
 
+def _with_long_feeds(config: Config) -> Config:
+    """Returns a configuration whose feeds hold every candidate, so that each gets a place."""
+    section = config.materialize_feeds
+    long_feeds = section.model_copy(update={"feed_length": section.num_retrieved})
+    return config.model_copy(update={"materialize_feeds": long_feeds})
+
+
+def _request(context: Context, user_id: int) -> tuple[Windows, SeenPairs]:
+    """Makes the request of one user again, from the same history as materialize_feeds."""
+    users = np.array([user_id])
+    windows = requests.request_windows(
+        context.read(contract.BUILD_FEATURES.name, context.day).path(IMPRESSIONS_FILE),
+        context.config,
+        user_ids=users,
+        at=eligible_posts.feed_moment(context.day),
+    )
+    refs = audience.event_partitions(context, context.config.materialize_feeds.seen_days)
+    seen_posts = audience.seen_posts([context.store.read(ref) for ref in refs])
+    return windows, seen_posts.of_users(users)
+
+
 def _place(post_ids: np.ndarray, post_id: int) -> int | None:
     """The place of a post from 1, or None."""
-    found = np.flatnonzero(post_ids == post_id)
-    return int(found[0]) + 1 if len(found) else None
+    places = np.flatnonzero(post_ids == post_id)
+    return int(places[0]) + 1 if len(places) else None

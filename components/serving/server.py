@@ -1,4 +1,4 @@
-"""Answers requests for feeds from one release: retrieve, leave out, rank, cut.
+"""Answers to requests for feeds from one release: retrieve, leave out, rank, cut.
 
 The collector is the corpus without what is not eligible or was seen; the ranker is retrieval and
 then the ranking model with the weighted score; the server is author diversity and the cut. A user
@@ -8,6 +8,7 @@ Glossary of shapes:
   N: requests, K: retrieved posts, A: actions, L: length of a feed, Q: seen pairs.
 """
 
+import functools
 import json
 import logging
 from collections.abc import Iterator, Sequence
@@ -19,33 +20,44 @@ import numpy as np
 
 from components.errors import BadDataError
 from components.features import requests, shapes
-from components.release import decisions, models
+from components.release import decisions, models, release_files
 from components.release.corpus import Corpus
 from components.serving.feed_files import Feeds
+from components.serving.seen import SeenPairs
 from components.settings.config import Config
 from phoenix.data import attributes
 from phoenix.data.windows import Windows
 from phoenix.recommend import baselines, scoring
 from phoenix.recommend.baselines import Collection, MostPopular
 from phoenix.recommend.recommender import Ranker, Retriever
+from phoenix.search.exact import ExactIndex
 
 logger = logging.getLogger(__name__)
 
-RELEASE_FILE = "release.json"
-_BLOCK = 2048  # requests at a time: bounds the memory
+# Requests at a time: bounds the memory, which is that of K candidates with A probabilities each.
+_BLOCK = 2048
 
 
 class Candidates(NamedTuple):
-    """What was retrieved, best first."""
+    """Retrieved posts, best first."""
 
     post_ids: np.ndarray  # [N, K] int64, 0 where there are no more
     author_ids: np.ndarray  # [N, K] int64
     retrieval_scores: np.ndarray  # [N, K] float32, NaN where retrieval did not find the post
     is_unscored: np.ndarray  # [N] bool: retrieval knew nothing of the user
 
+    def best(self, count: int) -> "Candidates":
+        """Returns the first `count` posts of each request."""
+        return Candidates(
+            self.post_ids[:, :count],
+            self.author_ids[:, :count],
+            self.retrieval_scores[:, :count],
+            self.is_unscored,
+        )
+
 
 class Ranked(NamedTuple):
-    """What the ranker thinks of the candidates."""
+    """Predictions and scores of the candidates, in their order."""
 
     probabilities: np.ndarray  # [N, K, A] float32, as predicted
     base_scores: np.ndarray  # [N, K] float32
@@ -57,7 +69,7 @@ class Server:
     """One release, loaded."""
 
     config: Config
-    description: dict[str, Any]  # release.json
+    description: dict[str, Any]  # of the release: `release_files.RELEASE_FILE`
     retriever: Retriever
     ranker: Ranker
     fallback: MostPopular
@@ -75,16 +87,17 @@ class Server:
           BadDataError: If actions or hashes are others than configured, a model is of another kind
             than its part, or the corpus was embedded by another model.
         """
-        description = json.loads((folder / RELEASE_FILE).read_text(encoding="utf-8"))
+        text = (folder / release_files.RELEASE_FILE).read_text(encoding="utf-8")
+        description = json.loads(text)
         expected = {
             "actions": list(config.action_names),
             "hash_spec": shapes.hash_spec(config.hashing).digest(),
             "attributes": attributes.digest(config.attributes.attributes),
         }
         for name, value in expected.items():
-            if (found := description.get(name)) != value:
+            if (actual := description.get(name)) != value:
                 raise BadDataError(
-                    f"{folder}: the release has `{name}` {found}, the configuration "
+                    f"{folder}: the release has `{name}` {actual}, the configuration "
                     f"{value}: publish a release of this configuration first."
                 )
         retrieval = folder / description["retrieval"]["folder"]
@@ -94,9 +107,9 @@ class Server:
             retriever=models.load_retriever(retrieval),
             ranker=models.load_ranker(folder / description["ranker"]["folder"]),
             fallback=models.load_most_popular(folder / decisions.FALLBACK),
-            corpus=Corpus.read(folder / "corpus"),
+            corpus=Corpus.read(folder / release_files.CORPUS_FOLDER),
         )
-        server.corpus.index_for(models.folder_digest(retrieval))
+        server.corpus.refuse_other_model(models.folder_digest(retrieval))
         return server
 
     @property
@@ -104,17 +117,16 @@ class Server:
         """Whether retrieval itself is the most popular recommender."""
         return self.retriever.name == self.fallback.name
 
-    def serve(self, windows: Windows, seen: tuple[np.ndarray, np.ndarray]) -> Iterator[Feeds]:
+    def serve(self, windows: Windows, seen_pairs: SeenPairs) -> Iterator[Feeds]:
         """Yields the feeds of blocks of requests, in order.
 
         Args:
           windows: N requests; candidates are not read.
-          seen: Places among the requests and post ids, `[Q]` each, place rising: not to be shown.
+          seen_pairs: Q pairs, not to be shown.
         """
         for start in range(0, len(windows.user_ids), _BLOCK):
             block = windows.rows(slice(start, start + _BLOCK))
-            inside = slice(*np.searchsorted(seen[0], [start, start + _BLOCK]))
-            candidates = self.retrieve(block, (seen[0][inside] - start, seen[1][inside]))
+            candidates = self.retrieve(block, seen_pairs.of_block(start, start + _BLOCK))
             ranked = self.rank(block, candidates)
             if ranked.num_not_finite.any():
                 logger.warning("Predictions that are no numbers: %s", ranked.num_not_finite)
@@ -126,7 +138,7 @@ class Server:
     def retrieve(
         self,
         windows: Windows,
-        seen: tuple[np.ndarray, np.ndarray],
+        seen_pairs: SeenPairs,
         *,
         count: int | None = None,
     ) -> Candidates:
@@ -134,24 +146,24 @@ class Server:
 
         Args:
           windows: N requests.
-          seen: Places among the requests and post ids, `[Q]` each.
+          seen_pairs: Q pairs, not to be found.
           count: K; `num_retrieved` of the configuration by default.
         """
         count = self.config.materialize_feeds.num_retrieved if count is None else count
-        excluded = (seen[0], self.corpus.rows_of(seen[1]))
+        excluded_rows = (seen_pairs.places, self.corpus.rows_of(seen_pairs.post_ids))
         queries = self.retriever.encode_users(windows)
         # The zero vector stands for "nothing is known": every post would score the same.
         is_unscored = ~(np.isfinite(queries).all(axis=1) & (queries != 0).any(axis=1))
-        index = self.corpus.index_for(self.corpus.model_digest)
-        found = index.search(queries, count, excluded=excluded)
-        rows, scores = found.rows, np.where(found.rows < 0, np.nan, found.scores)
+        rows, scores = self._index.search(queries, count, excluded=excluded_rows)
+        scores = np.where(rows < 0, np.nan, scores)
         if is_unscored.any():
-            popular = self._popular_rows(windows, excluded, count)
-            rows = np.where(is_unscored[:, None], popular, rows)
+            # For all requests, though used for a few: on the first days it is for nearly all.
+            popular_rows = self._popular_rows(windows, excluded_rows, count)
+            rows = np.where(is_unscored[:, None], popular_rows, rows)
             scores = np.where(is_unscored[:, None], np.nan, scores)
         return Candidates(
-            post_ids=np.where(rows < 0, 0, _taken(self.corpus.post_ids, rows)),
-            author_ids=np.where(rows < 0, 0, _taken(self.corpus.author_ids, rows)),
+            post_ids=np.where(rows < 0, 0, _values_at(self.corpus.post_ids, rows)),
+            author_ids=np.where(rows < 0, 0, _values_at(self.corpus.author_ids, rows)),
             retrieval_scores=scores.astype(np.float32),
             is_unscored=is_unscored,
         )
@@ -159,21 +171,22 @@ class Server:
     def rank(self, windows: Windows, candidates: Candidates) -> Ranked:
         """Predicts all actions and combines them with the weights of the release."""
         rows = self.corpus.rows_of(candidates.post_ids)
-        asked = requests.with_candidates(
+        slates = requests.with_candidates(
             windows,
             self.config,
             post_ids=candidates.post_ids,
             author_ids=candidates.author_ids,
-            created_at=np.where(rows < 0, 0, _taken(self.corpus.created_at, rows)),
-            of_posts=_taken(self.corpus.attributes, rows),
+            created_at=np.where(rows < 0, 0, _values_at(self.corpus.created_at, rows)),
+            of_posts=_values_at(self.corpus.attributes, rows),
         )
-        probabilities = self.ranker.predict(asked)
-        unscored = np.flatnonzero(candidates.is_unscored)
-        if len(unscored):
-            probabilities = probabilities.copy()
-            probabilities[unscored] = self.fallback.predict(asked.rows(unscored))
-        scored = scoring.weighted_scores(probabilities, self.weights, asked.candidate_mask)
-        return Ranked(probabilities, scored.scores, scored.num_not_finite)
+        probabilities = self.ranker.predict(slates)
+        # Whom retrieval does not know is served by the fallback in both parts, never by a mixture.
+        unscored_rows = np.flatnonzero(candidates.is_unscored)
+        if len(unscored_rows):
+            probabilities = probabilities.copy()  # a ranker may return memory of its own
+            probabilities[unscored_rows] = self.fallback.predict(slates.rows(unscored_rows))
+        sums = scoring.weighted_scores(probabilities, self.weights, slates.candidate_mask)
+        return Ranked(probabilities, sums.scores, sums.num_not_finite)
 
     def cut(self, windows: Windows, candidates: Candidates, ranked: Ranked) -> Feeds:
         """Applies author diversity and keeps the best."""
@@ -202,19 +215,31 @@ class Server:
 
     @property
     def weights(self) -> Sequence[float]:
-        """The weight of each action, as released."""
+        """The weight of each action, `[A]`: that of the release, whatever is configured since."""
         return self.description["weights"]
 
+    @functools.cached_property
+    def _index(self) -> ExactIndex:
+        """The corpus, to be searched with queries of the release's own retrieval model."""
+        return ExactIndex(self.corpus.vectors, self.corpus.is_eligible)
+
     def _popular_rows(
-        self, windows: Windows, excluded: tuple[np.ndarray, np.ndarray], count: int
+        self, windows: Windows, excluded_rows: tuple[np.ndarray, np.ndarray], count: int
     ) -> np.ndarray:
+        """`[N, K]` int64 rows of the most popular posts for each request, -1 beyond the last."""
         corpus = self.corpus
         collection = Collection(corpus.post_ids, corpus.author_ids, corpus.is_eligible)
-        found = baselines.serve(self.fallback, collection, windows, count, excluded=excluded)
-        return corpus.rows_of(found)
+        post_ids = baselines.serve(
+            self.fallback, collection, windows, count, excluded=excluded_rows
+        )
+        return corpus.rows_of(post_ids)
 
 
-def _taken(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _values_at(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Returns the values of some rows, those of row 0 for -1; zeros if there are no rows at all.
+
+    Whoever asks masks what belongs to no row.
+    """
     if not len(values):
         return np.zeros((*rows.shape, *values.shape[1:]), values.dtype)
     return values[np.maximum(rows, 0)]

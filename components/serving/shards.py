@@ -1,16 +1,43 @@
 """Shards of users: which users are in one, and the name of its partition."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
+# 2**64 divided by the golden ratio: the multiples of neighbouring ids lie far apart, so ids that
+# were given out one after the other spread evenly (Knuth, The Art of Computer Programming, 6.4).
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
-def shard_suffix(shard: int, num_shards: int) -> str:
-    """What follows the day in the name of a shard's partition."""
-    return f"-{shard:03d}-of-{num_shards:03d}"
+@dataclass(frozen=True)
+class Shard:
+    """One of the parts into which the users of a day are cut.
 
+    >>> Shard(index=1, count=4).suffix
+    '-001-of-004'
+    """
 
-def in_shard(user_ids: np.ndarray, shard: int, num_shards: int) -> np.ndarray:
-    """`[N]` bool: whether each user belongs to the shard, by a hash of the id alone."""
-    bits = user_ids.astype(np.uint64) * np.uint64(_GOLDEN)
-    return (bits >> np.uint64(33)) % np.uint64(num_shards) == np.uint64(shard)
+    index: int  # from 0
+    count: int
+
+    @classmethod
+    def all_of(cls, count: int) -> list["Shard"]:
+        """Returns the shards of a day that is cut into `count`."""
+        return [cls(index, count) for index in range(count)]
+
+    @property
+    def suffix(self) -> str:
+        """The end of the name of the shard's partition, after the day."""
+        return f"-{self.index:03d}-of-{self.count:03d}"
+
+    def holds(self, user_ids: np.ndarray) -> np.ndarray:
+        """`[N]` bool: whether each user belongs to the shard.
+
+        It depends on a hash of the id alone, so a user stays in a shard whoever else is active.
+
+        Args:
+          user_ids: `[N]` int64.
+        """
+        bits = user_ids.astype(np.uint64) * np.uint64(_GOLDEN)
+        # The upper bits: the lower ones of a product depend on the lower ones of the id alone.
+        return (bits >> np.uint64(33)) % np.uint64(self.count) == np.uint64(self.index)

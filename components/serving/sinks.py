@@ -1,4 +1,4 @@
-"""Where feeds go beside the Parquet artifact: PostgreSQL and Redis.
+"""The sinks of feeds beside the Parquet artifact: PostgreSQL and Redis.
 
 Both are written in two phases, new rows first and the switch last, so a reader sees the feeds of
 one publication and never half of two. Writing the same feeds again changes nothing.
@@ -8,21 +8,24 @@ import json
 import logging
 import os
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from components.erasure import forgotten as erasure
+from components.erasure import forgotten
 from components.errors import BadConfigurationError, TryAgainError
 from components.serving.feed_files import FEEDS_FILE
 from components.settings.config import Config
 from components.settings.steps import PostgresSink, RedisSink
 from components.store.artifacts import Artifact
 
+if TYPE_CHECKING:
+    import redis  # of the extra `sinks`
+
 logger = logging.getLogger(__name__)
 
 _COLUMNS = ("user_id", "rank", "post_id", "author_id", "score", "source")
-_BATCH = 10_000
+_BATCH = 10_000  # rows or keys at a time: one trip to the server for many, and little memory
 
 
 def write_all(config: Config, feeds: Artifact) -> None:
@@ -34,16 +37,16 @@ def write_all(config: Config, feeds: Artifact) -> None:
       BadConfigurationError: If the address of a sink is not set or its driver is not installed.
       TryAgainError: If a sink cannot be reached.
     """
-    forgotten = frozenset(erasure.erased_ids(config).tolist())
+    erased_ids = frozenset(forgotten.erased_ids(config).tolist())
     for sink in config.publish_feeds.sinks:
         logger.info("Writing the feeds of %s to %s.", feeds.ref.partition, sink.kind)
         if isinstance(sink, PostgresSink):
-            _write_postgres(sink, feeds, forgotten)
+            _write_postgres(sink, feeds, erased_ids)
         else:
-            _write_redis(sink, feeds, forgotten)
+            _write_redis(sink, feeds, erased_ids)
 
 
-def _write_postgres(sink: PostgresSink, feeds: Artifact, forgotten: Collection[int]) -> None:
+def _write_postgres(sink: PostgresSink, feeds: Artifact, erased_ids: Collection[int]) -> None:
     """Fills a table of this publication's own and points the view `sink.table` at it."""
     try:
         import psycopg
@@ -65,7 +68,7 @@ def _write_postgres(sink: PostgresSink, feeds: Artifact, forgotten: Collection[i
             connection.execute(sql.SQL("TRUNCATE {}").format(target))
             copy = sql.SQL("COPY {} (user_id, rank, post_id, author_id, score, source) FROM STDIN")
             with connection.cursor() as cursor, cursor.copy(copy.format(target)) as stream:
-                for row in _rows(feeds, forgotten):
+                for row in _read_rows(feeds, erased_ids):
                     stream.write_row(row)
             connection.execute(
                 sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}").format(view, target)
@@ -81,7 +84,7 @@ def _write_postgres(sink: PostgresSink, feeds: Artifact, forgotten: Collection[i
         raise TryAgainError(f"PostgreSQL cannot be reached: {error}") from error
 
 
-def _write_redis(sink: RedisSink, feeds: Artifact, forgotten: Collection[int]) -> None:
+def _write_redis(sink: RedisSink, feeds: Artifact, erased_ids: Collection[int]) -> None:
     """Writes `<prefix><version>:<user>` keys, then `<prefix>current`, then drops the older keys.
 
     A reader takes the version from `<prefix>current` and then the user's key.
@@ -95,7 +98,7 @@ def _write_redis(sink: RedisSink, feeds: Artifact, forgotten: Collection[int]) -
         with redis.Redis.from_url(_address(sink.url_variable)) as client:
             before = client.get(current)
             pipeline = client.pipeline(transaction=False)
-            for number, (user, items) in enumerate(_by_user(_rows(feeds, forgotten))):
+            for number, (user, items) in enumerate(_by_user(_read_rows(feeds, erased_ids))):
                 pipeline.set(f"{sink.prefix}{version}:{user}", json.dumps(items))
                 if number % _BATCH == _BATCH - 1:
                     pipeline.execute()
@@ -107,7 +110,8 @@ def _write_redis(sink: RedisSink, feeds: Artifact, forgotten: Collection[int]) -
         raise TryAgainError(f"Redis cannot be reached: {error}") from error
 
 
-def _drop(client: Any, pattern: str) -> None:  # noqa: ANN401 - redis is an optional extra
+def _drop(client: "redis.Redis", pattern: str) -> None:
+    """Removes the keys of a pattern, in batches: SCAN and UNLINK never hold up the readers."""
     keys = []
     for key in client.scan_iter(pattern, count=_BATCH):
         keys.append(key)
@@ -118,14 +122,16 @@ def _drop(client: Any, pattern: str) -> None:  # noqa: ANN401 - redis is an opti
         client.unlink(*keys)
 
 
-def _rows(feeds: Artifact, forgotten: Collection[int]) -> Iterator[tuple[Any, ...]]:
+def _read_rows(feeds: Artifact, erased_ids: Collection[int]) -> Iterator[tuple[Any, ...]]:
+    """Yields the columns of `_COLUMNS` row by row, but for users who are to be forgotten."""
     file = pq.ParquetFile(feeds.path(FEEDS_FILE))
     for batch in file.iter_batches(batch_size=_BATCH, columns=list(_COLUMNS)):
         rows = zip(*(batch.column(name).to_pylist() for name in _COLUMNS), strict=True)
-        yield from (row for row in rows if row[0] not in forgotten)
+        yield from (row for row in rows if row[0] not in erased_ids)
 
 
 def _by_user(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """Yields each user with the places of the feed; rows of a user stand together."""
     user, items = None, []
     for row in rows:
         if row[0] != user:

@@ -1,4 +1,4 @@
-"""Why a post is where it is in a feed, or is not there.
+"""Reasons for the place of a post in a feed, or for its absence.
 
 Only for a post that might have come into the feed and did not is the release loaded and asked
 again.
@@ -10,14 +10,17 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from components import contract
+from components.serving.feed_files import POPULAR, POPULAR_FALLBACK
 from components.serving.published import Feed, Item, decisive_contributions, feed
 from components.settings.config import Config
 from components.store.artifacts import Store
+from components.tables.data_files import ACCEPTED_FILE, POSTS_FILE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """Why a post has its place in a feed, or has none."""
+    """The place of a post in a feed, if it has one, and the reasons for that."""
 
     user_id: int
     post_id: int
@@ -38,31 +41,31 @@ class Explanation:
 def why(
     store: Store, config: Config, user: int, post: int, day: datetime.date | None = None
 ) -> Explanation:
-    """Returns why a post has its place in a user's feed, or what kept it out.
+    """Returns the reasons why a post has its place in a user's feed, or why it has none.
 
     Raises:
       BadDataError: If nothing was published, or there is no feed for this user.
     """
-    found = feed(store, config, user, day)
-    item = next((item for item in found.items if item.post_id == post), None)
-    reasons = _reasons_for(item) if item else _reasons_against(store, config, found, post)
+    user_feed = feed(store, config, user, day)
+    item = next((item for item in user_feed.items if item.post_id == post), None)
+    reasons = _reasons_for(item) if item else _reasons_against(store, config, user_feed, post)
     return Explanation(
         user_id=user,
         post_id=post,
-        day=found.day,
-        release=found.release,
-        is_live=found.is_live,
+        day=user_feed.day,
+        release=user_feed.release,
+        is_live=user_feed.is_live,
         item=item,
-        num_items=len(found.items),
-        lowest_score=found.items[-1].score if found.items else None,
+        num_items=len(user_feed.items),
+        lowest_score=user_feed.items[-1].score if user_feed.items else None,
         reasons=tuple(reasons),
     )
 
 
 def _reasons_for(item: Item) -> list[str]:
-    if "popular_fallback" in item.rules:
+    if POPULAR_FALLBACK in item.rules:
         reasons = ["Too little is known about the user, so the most popular posts are shown."]
-    elif item.source == "popular":
+    elif item.source == POPULAR:
         reasons = ["The release recommends the most popular posts, and it is one of them."]
     else:
         score = "" if item.retrieval_score is None else f" with {item.retrieval_score:.3f}"
@@ -80,29 +83,37 @@ def _reasons_for(item: Item) -> list[str]:
     return reasons
 
 
-def _reasons_against(store: Store, config: Config, found: Feed, post: int) -> list[str]:
-    """What kept a post out: unknown, not eligible, seen before, or not good enough."""
-    day = datetime.date.fromisoformat(found.day)
-    known = _rows(store, "validate_events", found.day, "posts.parquet", post_id=post)
-    if not known:
-        return [f"The post is not among those known by the end of {found.day}."]
-    if not known[0]["eligible"]:
+def _reasons_against(store: Store, config: Config, user_feed: Feed, post: int) -> list[str]:
+    """Returns what kept a post out: unknown, not eligible, seen before, or not good enough.
+
+    In the order of what it costs to look up: a file of posts, a few files of events, the models.
+    """
+    day = datetime.date.fromisoformat(user_feed.day)
+    posts = _read_rows(store, user_feed.day, POSTS_FILE, post_id=post)
+    if not posts:
+        return [f"The post is not among those known by the end of {user_feed.day}."]
+    if not posts[0]["eligible"]:
         return ["The post is marked as not eligible."]
     for back in range(config.materialize_feeds.seen_days):
-        shown = (day - datetime.timedelta(days=back)).isoformat()
-        if shown >= config.first_day.isoformat() and _rows(
-            store, "validate_events", shown, "accepted.parquet", post_id=post, user_id=found.user_id
+        earlier = (day - datetime.timedelta(days=back)).isoformat()
+        if earlier >= config.first_day.isoformat() and _read_rows(
+            store, earlier, ACCEPTED_FILE, post_id=post, user_id=user_feed.user_id
         ):
-            return [f"The user was shown it on {shown} already."]
+            return [f"The user was shown it on {earlier} already."]
     from components.serving import retrace  # it loads the models: only for a post that came close
 
     return retrace.retrace(
-        store, config, release_digest=found.release, user_id=found.user_id, post_id=post
+        store,
+        config,
+        release_digest=user_feed.release,
+        user_id=user_feed.user_id,
+        post_id=post,
     ).reasons()
 
 
-def _rows(store: Store, kind: str, partition: str, name: str, **equal: int) -> list[dict[str, Any]]:
-    ref = store.head(kind, partition)
+def _read_rows(store: Store, partition: str, name: str, **equal: int) -> list[dict[str, Any]]:
+    """Returns the rows of a file of validate_events with these values; none without an artifact."""
+    ref = store.head(contract.VALIDATE_EVENTS.name, partition)
     if ref is None:
         return []
     path = store.read_file(ref, name)

@@ -54,14 +54,8 @@ def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
 
 def test_queries_of_another_model_are_refused_with_both_digests() -> None:
     with pytest.raises(BadDataError, match=r"aaaaaaaaaaaa, the queries are of the model bbbb"):
-        _corpus(3).index_for("b" * 64)
-
-
-def test_posts_that_are_not_eligible_are_never_found() -> None:
-    corpus = _corpus(50)
-    rows = corpus.index_for("a" * 64).search(np.ones((1, 4), np.float32), 50).rows
-    assert corpus.is_eligible[rows[rows >= 0]].all()
-    assert (rows >= 0).sum() == corpus.is_eligible.sum()
+        _corpus(3).refuse_other_model("b" * 64)
+    _corpus(3).refuse_other_model("a" * 64)
 
 
 def test_rows_of_posts_and_of_strangers() -> None:

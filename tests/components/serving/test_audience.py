@@ -1,21 +1,16 @@
-"""Who gets a feed, what they saw, and which posts may be shown."""
+"""Users and what they saw are those of the accepted events."""
 
 import datetime
 
-import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
+from components import contract
+from components.run.context import Context
 from components.serving import audience
-from components.serving.audience import SeenPosts
 
+DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 DAY = datetime.date(2026, 1, 3)
-
-
-def test_seen_posts_of_some_users_are_named_by_their_place() -> None:
-    seen = SeenPosts(np.array([3, 3, 5, 9]), np.array([10, 11, 10, 12]))
-    places, posts = seen.of_users(np.array([3, 9, 20]))
-    assert (places.tolist(), posts.tolist()) == ([0, 0, 1], [10, 11, 12])
-    assert len(seen.of_users(np.empty(0, np.int64))[0]) == 0
 
 
 def test_users_and_seen_posts_come_from_the_accepted_events(three_days) -> None:
@@ -30,3 +25,17 @@ def test_users_and_seen_posts_come_from_the_accepted_events(three_days) -> None:
     assert list(zip(seen.user_ids.tolist(), seen.post_ids.tolist(), strict=True)) == pairs
     users = audience.users_of(partitions[1].path("accepted.parquet"))
     assert users.tolist() == sorted({row["user_id"] for row in rows if row["shown_at"].day == 2})
+
+
+def test_users_of_no_partition_have_seen_nothing() -> None:
+    assert len(audience.seen_posts([]).user_ids) == 0
+
+
+@pytest.mark.parametrize(("days", "partitions"), [(1, DAYS[2:]), (2, DAYS[1:]), (9, DAYS)])
+def test_event_partitions_end_with_the_day_and_begin_with_the_first(
+    days: int, partitions: list[str], three_days
+) -> None:
+    context = Context(contract.MATERIALIZE_FEEDS, three_days.config, DAY, three_days.store)
+    refs = audience.event_partitions(context, days)
+    assert [ref.partition for ref in refs] == partitions
+    assert {ref.kind for ref in refs} == {"validate_events"}

@@ -7,8 +7,8 @@ import pytest
 from components.release.corpus import Corpus
 from components.serving import feed_files
 from components.serving import quality as feed_quality
-from components.serving.audience import SeenPosts
 from components.serving.feed_files import Feeds
+from components.serving.seen import SeenPosts
 
 CORPUS = Corpus(
     "a",
@@ -19,7 +19,7 @@ CORPUS = Corpus(
     np.zeros((10, 0), np.float32),
     np.ones((10, 1), np.float32),
 )
-NOTHING_SEEN = SeenPosts(np.empty(0, np.int64), np.empty(0, np.int64))
+NOTHING_SEEN = SeenPosts.none()
 
 
 def _table(posts: list[list[int]], scores: list[list[float]] | None = None) -> pa.Table:
@@ -40,9 +40,9 @@ def _table(posts: list[list[int]], scores: list[list[float]] | None = None) -> p
     return feed_files.to_table(feeds, is_popular=False, schema=schema)
 
 
-def _measure(table: pa.Table, three_days, seen: SeenPosts = NOTHING_SEEN):
+def _measure(table: pa.Table, three_days, seen_posts: SeenPosts = NOTHING_SEEN):
     return feed_quality.measure(
-        table, num_users=2, corpus=CORPUS, seen=seen, config=three_days.config
+        table, num_users=2, corpus=CORPUS, seen_posts=seen_posts, config=three_days.config
     )
 
 
@@ -71,8 +71,8 @@ def test_each_breach_is_named_with_its_number(posts, scores, message: str, three
 
 
 def test_a_post_that_was_seen_is_found(three_days) -> None:
-    seen = SeenPosts(np.array([1, 2, 2, 3]), np.array([7, 4, 5, 1]))
-    quality = _measure(_table([[1, 2, 3, 4, 5], [1, 2, 3, 4, 9]]), three_days, seen)
+    seen_posts = SeenPosts(np.array([1, 2, 2, 3]), np.array([7, 4, 5, 1]))
+    quality = _measure(_table([[1, 2, 3, 4, 5], [1, 2, 3, 4, 9]]), three_days, seen_posts)
     assert quality.report["seen"] == 1
     assert quality.breaches == ["1 posts were shown to their user before, expected none"]
 
@@ -80,6 +80,6 @@ def test_a_post_that_was_seen_is_found(three_days) -> None:
 def test_no_users_at_all_is_not_a_breach(three_days) -> None:
     table = _table([[0, 0, 0, 0, 0]])
     quality = feed_quality.measure(
-        table, num_users=0, corpus=CORPUS, seen=NOTHING_SEEN, config=three_days.config
+        table, num_users=0, corpus=CORPUS, seen_posts=NOTHING_SEEN, config=three_days.config
     )
     assert quality.breaches == []

@@ -9,13 +9,14 @@ import pytest
 
 from components.errors import BadDataError
 from components.features import shapes, windows_files
+from components.serving.seen import SeenPairs
 from components.serving.server import Server
 from components.training import model_configs
 from phoenix.data.windows import Windows
 from phoenix.inputs.model_inputs import model_inputs
 
 LAST = "2026-01-03"
-NOTHING = (np.empty(0, np.int64), np.empty(0, np.int64))
+NOTHING = SeenPairs.none()
 
 
 class Silent:
@@ -86,8 +87,7 @@ def test_a_broken_head_counts_as_zero_and_is_counted(server, requests) -> None:
 
 def test_a_user_who_saw_everything_gets_an_empty_feed(server, requests) -> None:
     posts = server.corpus.post_ids
-    seen = (np.zeros(len(posts), np.int64), posts)
-    (feeds,) = server.serve(requests, seen)
+    (feeds,) = server.serve(requests, SeenPairs(np.zeros(len(posts), np.int64), posts))
     assert (feeds.post_ids[0] == 0).all()
     assert (feeds.post_ids[1:, 0] != 0).all()
 
