@@ -18,6 +18,7 @@ def ranker(config: Config) -> PhoenixModelConfig:
     return PhoenixModelConfig(
         model=_trunk(sizes),
         num_actions=len(config.actions),
+        # One continuous head, the dwell time, where there is a loss that trains it.
         num_continuous=int(trainer_settings.ranking_losses(config).dwell != "none"),
         variational_dropout=sizes.variational_dropout,
         has_factorization=sizes.factorization,
@@ -39,6 +40,7 @@ def retrieval(config: Config) -> PhoenixRetrievalModelConfig:
 
 
 def _trunk(sizes: ModelConfig) -> TransformerConfig:
+    """Returns the transformer below the heads, with products scaled by the root of the key size."""
     return TransformerConfig(
         emb_size=sizes.emb_size,
         key_size=sizes.key_size,
@@ -52,7 +54,7 @@ def _trunk(sizes: ModelConfig) -> TransformerConfig:
 
 
 def _inputs(config: Config, sizes: ModelConfig) -> dict[str, Any]:
-    """What both models read, and how wide and precise they are."""
+    """The options of both models: their inputs, widths and precision."""
     return {
         "emb_size": sizes.emb_size,
         "history_seq_len": config.build_features.history_length,

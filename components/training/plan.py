@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training run will do, or why there will be none."""
+    """The days and the start of a training run, or the reason why there is none."""
 
     role: str  # retrieval or ranker
     days: Sequence[datetime.date]
@@ -36,30 +36,44 @@ class Plan:
 
 
 def plan(context: Context, role: str, *, retrain: str, model_config: "ModelConfig") -> Plan:
-    """Decides on which days to train and from which model to start."""
+    """Decides on which days to train and from which model to start.
+
+    Args:
+      context: The run of the training step.
+      role: retrieval or ranker.
+      retrain: "auto" as configured, "always", or "never".
+      model_config: The model of the configuration.
+
+    Raises:
+      BadDataError: If the champion is damaged.
+    """
     section = trainer_settings.section_of(context.config, role)
-    whole = days_before(context.config, context.day, section.window_days)
+    window = days_before(context.config, context.day, section.window_days)
     age = (context.day - context.config.first_day).days
     if retrain == "never":
         return Plan(role, (), None, "--retrain never")
-    if not whole:
+    if not window:
         return Plan(role, (), None, "the first day: there is no day before it to train on")
     if retrain == "auto" and age % section.every_days:
         return Plan(role, (), None, f"trained on every {section.every_days}th day, not on this one")
     champion = _compatible_champion(context, role, model_config) if section.warm_start else None
     if champion is None:
-        return Plan(role, whole, None)
-    seen = datetime.date.fromisoformat(champion.facts[role]["trained_through"])
-    if seen + datetime.timedelta(days=1) < whole[0]:
-        logger.info("Training from scratch: the champion ends on %s, before the window.", seen)
-        return Plan(role, whole, None)
-    return Plan(role, [each for each in whole if each > seen], champion)
+        return Plan(role, window, None)
+    newest = datetime.date.fromisoformat(champion.facts[role]["trained_through"])
+    # A gap between the champion and the window would leave days out that nobody misses.
+    if newest + datetime.timedelta(days=1) < window[0]:
+        logger.info("Training from scratch: the champion ends on %s, before the window.", newest)
+        return Plan(role, window, None)
+    return Plan(role, [day for day in window if day > newest], champion)
 
 
 def _compatible_champion(
     context: Context, role: str, model_config: "ModelConfig"
 ) -> Artifact | None:
-    """The release to start from, if its model has the configured shape, hashes and actions."""
+    """The release to start from, if its model has the configured shape, hashes and actions.
+
+    Its description is compared, so the files of a model that does not fit are never read.
+    """
     ref = releases.champion_as_of(context.store, context.day)
     if ref is None or context.store.manifest(ref)["facts"][role]["folder"] != role:
         return None  # the champion is the most popular recommender

@@ -1,4 +1,4 @@
-"""What both training steps share: which days, from which model on, and how to keep what came out.
+"""One run of a training step: from its plan to the artifact with model, learning curve and facts.
 
 The training of a day reads features of the days before it and nothing of the day itself. It starts
 from the champion as of the day where that is a model of the same shape, with the days that it has
@@ -14,26 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.drawings import charts
-from components.errors import BadConfigurationError, BadDataError, StoppedError
-from components.features import shapes
 from components.features.partitions import features_of
 from components.features.training_source import FeatureWindows, feature_windows
-from components.release import models
-from components.release.models import MODEL
-from components.run import compilation, hosts, signals, tracking
+from components.release import models, release_files
+from components.run import hosts, tracking
 from components.run.context import Context
-from components.store.artifacts import Artifact, Draft, Ref, Unchanged
-from components.training import trainer_settings
+from components.store.artifacts import Artifact, Draft, Ref
+from components.training import trainer, trainer_settings
+from components.training.leading import Leader, following, leading
 from components.training.plan import Plan
 
 if TYPE_CHECKING:
     from phoenix.model_runners import ModelConfig
-    from phoenix.train.runner import Progress, TrainingResult
+    from phoenix.train.runner import TrainingResult
 
 logger = logging.getLogger(__name__)
 
-_NOTHING, _WRITTEN = "nothing", "written"  # what the leader says, beside the key of the draft
-_LOGGED_METRICS = ("auc/", "recall_at_", "dwell_xauc", "validation_loss")
 # What no number depends on by more than the order of sums.
 _NOT_IN_THE_RECIPE = {
     "tracking": True,
@@ -45,21 +41,41 @@ _NOT_IN_THE_RECIPE = {
 def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
     """Trains as planned and writes the artifact: model, learning curve, facts.
 
+    Where several processes train together, each calls this; the first writes, and all return what
+    it wrote.
+
     Raises:
       BadConfigurationError: If the trainer cannot do what is configured, or not here.
       BadDataError: If features are missing or damaged, or training cannot stay finite.
       Unchanged: If there is nothing new.
     """
-    config, section = context.config, trainer_settings.section_of(context.config, plan.role)
     hosts.join()
     if plan.reason is None:
         from components.training import check  # With the trainer, which other days do without.
 
-        check.check(config, plan.role)
-    inputs = features_of(context, plan.days)
-    if plan.champion is not None:
-        inputs.append(plan.champion.ref)
-    settings = {
+        check.check(context.config, plan.role)
+    feature_refs = features_of(context, plan.days)
+    if not hosts.is_leader():
+        return _follow(context, plan, model_config, feature_refs)
+    inputs = [*feature_refs, *([] if plan.champion is None else [plan.champion.ref])]
+    settings = _settings(context, plan, model_config)
+    with (
+        leading() as leader,
+        context.write(inputs=inputs, config=settings, seed=context.config.seed) as draft,
+    ):
+        facts = _make(context, plan, model_config, feature_refs, leader=leader, draft=draft)
+        draft.facts.update(
+            facts,
+            partitions=[day.isoformat() for day in plan.days],
+            started_from=plan.champion and plan.champion.ref.partition,
+        )
+    return context.written_artifact()
+
+
+def _settings(context: Context, plan: Plan, model_config: "ModelConfig") -> dict[str, Any]:
+    """The part of the configuration that shapes the artifact."""
+    config, section = context.config, trainer_settings.section_of(context.config, plan.role)
+    return {
         plan.section_name: section.model_dump(mode="json", exclude=_NOT_IN_THE_RECIPE),
         "model": model_config.to_dict(),
         "hashing": config.hashing.model_dump(mode="json"),
@@ -74,36 +90,30 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
             for action in config.actions
         ],
         "min_windows": section.min_windows,
-        "reason": plan.reason,
+        "reason": plan.reason,  # not trained for another reason is another artifact
     }
-    if not hosts.is_leader():
-        return _follow(context, plan, model_config, refs=inputs[: len(plan.days)])
-    try:
-        with context.write(inputs=inputs, config=settings, seed=config.seed) as draft:
-            facts: dict[str, Any] = {"trained": False, "reason": plan.reason}
-            if plan.reason is None:
-                source = feature_windows(context, inputs[: len(plan.days)])
-                if source.num_windows < section.min_windows:
-                    facts["reason"] = (
-                        f"{source.num_windows} windows, fewer than min_windows, "
-                        f"{section.min_windows}"
-                    )
-                else:
-                    facts = _train(context, plan, model_config, source=source, draft=draft)
-            draft.facts.update(
-                facts,
-                partitions=[day.isoformat() for day in plan.days],
-                started_from=plan.champion and plan.champion.ref.partition,
-            )
-            if not facts["trained"]:
-                hosts.agree(_NOTHING)
-                logger.info("Nothing is trained: %s.", facts["reason"])
-    except Unchanged:
-        hosts.agree(_NOTHING)
-        hosts.agree(_WRITTEN)
-        raise
-    hosts.agree(_WRITTEN)
-    return context.written_artifact()
+
+
+def _make(
+    context: Context,
+    plan: Plan,
+    model_config: "ModelConfig",
+    feature_refs: Sequence[Ref],
+    *,
+    leader: Leader,
+    draft: Draft,
+) -> dict[str, Any]:
+    """Trains if there is reason and data enough, and returns the facts."""
+    reason = plan.reason
+    if reason is None:
+        source = feature_windows(context, feature_refs)
+        min_windows = trainer_settings.section_of(context.config, plan.role).min_windows
+        if source.num_windows >= min_windows:
+            leader.begin(draft.key)
+            return _train(context, plan, model_config, source=source, draft=draft)
+        reason = f"{source.num_windows} windows, fewer than min_windows, {min_windows}"
+    logger.info("Nothing is trained: %s.", reason)
+    return {"trained": False, "reason": reason}
 
 
 def _train(
@@ -114,17 +124,20 @@ def _train(
     source: FeatureWindows,
     draft: Draft,
 ) -> dict[str, Any]:
+    """Trains, writes model and learning curve into the draft, and returns the facts."""
     section = trainer_settings.section_of(context.config, plan.role)
-    hosts.agree(draft.key)
     work = work_folder(context, draft.key)
     title = f"{plan.section_name} of {context.day}"
     parameters = section.model_dump(mode="json")
     with tracking.tracked(section.tracking, name=title, parameters=parameters) as tracker:
-        result = _result(context, plan, model_config, source=source, work=work, tracker=tracker)
-        models.save(draft.folder / MODEL, result.model)
-        _keep_curve(draft.folder, result, title=title)
+        result = trainer.train(
+            context, plan, model_config, source=source, work=work, tracker=tracker
+        )
+        models.save(draft.folder / models.MODEL, result.model)
+        _write_curve(draft.folder, result, title=title)
         if tracker is not None:
             tracker.log_files(draft.folder)
+    # Only now: until everything is in the draft, a kill is repaired from the states in there.
     shutil.rmtree(work, ignore_errors=True)
     return {
         "trained": True,
@@ -140,114 +153,36 @@ def _train(
 
 
 def _follow(
-    context: Context, plan: Plan, model_config: "ModelConfig", *, refs: Sequence[Ref]
+    context: Context, plan: Plan, model_config: "ModelConfig", feature_refs: Sequence[Ref]
 ) -> Artifact:
     """Trains with the leader, if it trains, and returns what the leader wrote."""
-    key = hosts.agree("")
-    if key != _NOTHING:
-        source = feature_windows(context, refs)
-        _result(context, plan, model_config, source=source, work=work_folder(context, key))
-    hosts.agree("")  # Waits until the leader has written.
+    with following() as key:
+        if key is not None:
+            source = feature_windows(context, feature_refs)
+            work = work_folder(context, key)
+            trainer.train(context, plan, model_config, source=source, work=work)
     return context.written_artifact()
 
 
-def _result(
-    context: Context,
-    plan: Plan,
-    model_config: "ModelConfig",
-    *,
-    source: FeatureWindows,
-    work: Path,
-    tracker: tracking.Tracker | None = None,
-) -> "TrainingResult":
-    compilation.use_cache(context.store)
-    from jax.errors import JaxRuntimeError
-
-    from phoenix.files.verified_files import CheckpointError
-    from phoenix.train.next_item import SequenceSource
-    from phoenix.train.optimizer import NonFiniteError
-    from phoenix.train.runner import StopTraining, TrainRunner
-
-    logger.info(
-        "Training %s on %d windows of %s to %s, from %s.",
-        plan.role,
-        source.num_windows,
-        plan.days[0],
-        plan.days[-1],
-        plan.champion.ref if plan.champion else "scratch",
-    )
-    start = None
-    if plan.champion is not None:
-        start = models.load_trained(plan.champion.path(plan.role))
-
-    def on_progress(progress: "Progress") -> None:
-        _log_progress(progress)
-        if tracker is not None:
-            tracker.log_point(progress.metrics)
-
-    how = trainer_settings.train_config(context.config, plan.role)
-    try:
-        with (
-            trainer_settings.in_the_words_of_the_file(plan.role),
-            signals.deferred_stop() as should_stop,
-        ):
-            return TrainRunner(
-                model_config=model_config,
-                train_config=how,
-                compute=trainer_settings.compute_config(context.config, plan.role),
-                hash_spec=shapes.hash_spec(context.config.hashing),
-                actions=context.config.action_names,
-                source=SequenceSource(source) if how.learns_next_items else source,
-                start=start,
-                checkpoint_directory=work,
-                on_progress=on_progress,
-                should_stop=should_stop,
-            ).run()
-    except NonFiniteError as error:
-        raise BadDataError(f"{context.step.name} of {context.day}: {error}") from error
-    except (MemoryError, JaxRuntimeError) as error:
-        if isinstance(error, JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        raise BadConfigurationError(
-            f"`{plan.section_name}`: there is not enough memory; lower `batch_size`, the sizes of "
-            f"`model` or those of `hashing`, or raise `optimizer.accumulation_steps`: {error}"
-        ) from error
-    except CheckpointError as error:
-        raise BadDataError(f"{error} Remove {work}: the training then starts anew.") from error
-    except StopTraining as stop:
-        raise StoppedError(f"{stop} The next run goes on from there.") from stop
-
-
 def work_folder(context: Context, key: str) -> Path:
-    """Where the states of this very training run are kept between a kill and the rerun.
+    """The folder of the states of this very training run, from a kill to the rerun.
 
     It depends on the recipe, so another run never finds it, and it is removed after success.
+
+    Args:
+      context: The run of the training step.
+      key: Of the artifact.
     """
     name = f"work/{context.step.name}-{key}"
     storage = context.store.storage
     if storage.is_local:
         return Path(storage.uri(name))
+    # The trainer needs a file system: beside a remote store, states last as long as this machine.
     return Path(tempfile.gettempdir()) / f"phoenix-{name.replace('/', '-')}"
 
 
-def _log_progress(progress: "Progress") -> None:
-    shown = [
-        f"{name} {value:.4f}"
-        for name, value in progress.metrics.items()
-        if name.startswith(_LOGGED_METRICS)
-    ]
-    logger.info(
-        "Step %d of %d: loss %.4f, %.0f windows/s, %.0f s to go%s.",
-        progress.step,
-        progress.total_steps,
-        progress.loss,
-        progress.windows_per_second,
-        progress.eta_seconds,
-        "".join(f", {each}" for each in shown),
-    )
-
-
-def _keep_curve(folder: Path, result: "TrainingResult", *, title: str) -> None:
+def _write_curve(folder: Path, result: "TrainingResult", *, title: str) -> None:
+    """Writes the points of the learning curve, and their drawing."""
     text = json.dumps(result.curve, indent=1, sort_keys=True)
-    (folder / "curve.json").write_text(text + "\n", encoding="utf-8")
-    charts.learning_curve(folder / "curve.svg", result.curve, title=title)
+    (folder / release_files.CURVE_FILE).write_text(text + "\n", encoding="utf-8")
+    charts.learning_curve(folder / release_files.CURVE_DRAWING, result.curve, title=title)

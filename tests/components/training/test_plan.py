@@ -1,0 +1,65 @@
+"""A training starts where it should, on the days that it should."""
+
+import pytest
+
+from components.contract import ExitCode
+
+DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
+DATA_STEPS = ("ingest_events", "validate_events", "build_features")
+
+
+def _force_promotion(world, day: str) -> None:
+    assert world.run("evaluate_models", day, force="promote", reason="a test") == 0
+    assert world.run_day(day, ("export_corpus", "publish_release")) == [0, 0]
+
+
+def test_a_promoted_champion_is_the_start_of_the_next_training(world) -> None:
+    _force_promotion(world, DAYS[1])
+    assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
+    facts = world.artifact("train_ranker", DAYS[2]).facts
+    assert (facts["started_from"], facts["partitions"]) == (DAYS[1], [DAYS[1]])
+
+
+@pytest.mark.parametrize(
+    ("window_days", "started_from", "partitions"),
+    [(7, DAYS[2], list(DAYS[1:])), (1, None, [DAYS[2]])],
+)
+def test_a_warm_start_leaves_out_no_day_that_the_champion_has_not_seen(
+    window_days: int, started_from: str | None, partitions: list[str], world
+) -> None:
+    _force_promotion(world, DAYS[1])  # a model that has seen the first day alone,
+    assert world.run("evaluate_models", DAYS[2], force="keep", reason="a test") == 0
+    assert world.run_day(DAYS[2], ("export_corpus", "publish_release")) == [0, 0]  # kept,
+    world.edit("epochs: 2", f"epochs: 2\n  window_days: {window_days}")
+    assert set(world.run_day("2026-01-04", DATA_STEPS)) == {0}
+    assert world.run("train_ranker", "2026-01-04") == ExitCode.DONE
+    facts = world.artifact("train_ranker", "2026-01-04").facts
+    assert (facts["started_from"], facts["partitions"]) == (started_from, partitions)
+
+
+def test_a_champion_of_another_shape_is_not_a_start(world) -> None:
+    _force_promotion(world, DAYS[1])
+    world.edit("num_layers: 1", "num_layers: 2")
+    assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
+    facts = world.artifact("train_ranker", DAYS[2]).facts
+    assert (facts["started_from"], facts["partitions"]) == (None, list(DAYS[:2]))
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "reason"),
+    [
+        (("epochs: 2", "epochs: 2\n  every_days: 2"), {}, None),
+        (("epochs: 2", "epochs: 2\n  every_days: 3"), {}, "every 3th day"),
+        (("min_windows: 10", "min_windows: 100000"), {}, "fewer than min_windows, 100000"),
+        (("epochs: 2", "epochs: 2"), {"retrain": "never"}, "--retrain never"),
+        (("epochs: 2", "epochs: 2\n  every_days: 3"), {"retrain": "always"}, None),
+    ],
+)
+def test_training_happens_when_it_was_asked_for(
+    change: tuple[str, str], options: dict, reason: str | None, world
+) -> None:
+    world.edit(*change)
+    assert world.run("train_ranker", DAYS[2], **options) in (0, ExitCode.NOTHING_TO_DO)
+    facts = world.artifact("train_ranker", DAYS[2]).facts
+    assert facts["trained"] == (reason is None)
+    assert reason is None or reason in facts["reason"]
