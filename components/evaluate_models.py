@@ -1,5 +1,6 @@
 """Compare candidates, champion and baselines on this day; decide with reasons."""
 
+import datetime
 import json
 import logging
 import sys
@@ -10,18 +11,25 @@ from typing import Any
 from components import contract, step
 from components.drawings import charts
 from components.errors import BadConfigurationError
-from components.evaluation.contest import RankingContest, RetrievalContest
-from components.evaluation.entrants import entrants_of, most_popular
+from components.evaluation.contest import RankingContest, Result, RetrievalContest
+from components.evaluation.entrants import Entrants, entrants_of, most_popular
 from components.evaluation.gate import compare, decide
 from components.features import partitions, shapes, windows_files
-from components.release import decisions, eligible_posts, models, releases
+from components.release import decisions, eligible_posts, models, release_files, releases
 from components.release.decisions import Decision
 from components.run import compilation
 from components.run.context import Context, Outcome
+from components.settings.config import Config
+from components.store.artifacts import Artifact, Ref
 from components.tables import data_files
 from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
+
+_TRAININGS = {
+    "retrieval": contract.TRAIN_RETRIEVAL.name,
+    "ranker": contract.TRAIN_RANKER.name,
+}
 
 
 def run(context: Context, *, force: str | None = None, reason: str | None = None) -> Outcome:
@@ -42,16 +50,42 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
             f"--force and --reason come together, got {force!r} and {reason!r}."
         )
     config, day = context.config, context.day
-    candidates = {role: context.read(f"train_{role}", day) for role in releases.ROLES}
+    candidates = {role: context.read(_TRAININGS[role], day) for role in releases.ROLES}
     champion_ref = releases.champion_as_of(context.store, day)
-    features = context.read("build_features", day)
-    validated = context.read("validate_events", day)
-    popularity_days = config.evaluate_models.popularity_days
-    past_days = partitions.days_before(config, day, popularity_days)
-    past = partitions.features_of(context, past_days)
-    inputs = [features.ref, validated.ref, *past, *(each.ref for each in candidates.values())]
+    features = context.read(contract.BUILD_FEATURES.name, day)
+    validated = context.read(contract.VALIDATE_EVENTS.name, day)
+    past_days = partitions.days_before(config, day, config.evaluate_models.popularity_days)
+    past_refs = partitions.features_of(context, past_days)
+    inputs = [features.ref, validated.ref, *past_refs, *(each.ref for each in candidates.values())]
     inputs += [champion_ref] if champion_ref is not None else []
-    settings = {
+    settings = _settings(config, force=force, reason=reason)
+    with context.write(inputs=inputs, config=settings, seed=config.seed) as draft:
+        compilation.use_cache(context.store)
+        champion = None if champion_ref is None else context.store.read(champion_ref)
+        # Compared is what the days before could have served, fitted without the day itself.
+        popular = most_popular(context, past_refs) if past_refs else None
+        fallback = most_popular(context, _fallback_refs(config, past_refs, features.ref))
+        models.save(draft.folder / decisions.FALLBACK, fallback)
+        by_role, report = {}, {}
+        for role, contest in _contests(config, day, features, validated).items():
+            entrants = entrants_of(context, role, candidates[role], champion, popular=popular)
+            results = _judge(contest, entrants, _outputs_folder(config, draft.folder, role))
+            report[role] = {name: result.report for name, result in results.items()}
+            comparison = compare(context, contest.metric, results, role)
+            decision = decide(context, entrants, comparison, force=force, reason=reason)
+            logger.info("%s %s: %s.", role, decision.verdict, "; ".join(decision.reasons))
+            by_role[role] = decision
+        _draw(draft.folder, report)
+        facts = _facts(context, by_role, force=force, reason=reason)
+        _write_json(draft.folder / release_files.METRICS_FILE, report)
+        _write_json(draft.folder / release_files.DECISION_FILE, facts)
+        draft.facts.update(facts, metrics=_summary(report))
+    return Outcome(context.written_artifact())
+
+
+def _settings(config: Config, *, force: str | None, reason: str | None) -> dict[str, Any]:
+    """The part of the configuration that shapes the comparison and the decision."""
+    return {
         "evaluate_models": config.evaluate_models.model_dump(mode="json"),
         "export_corpus": config.export_corpus.model_dump(mode="json"),
         "actions": [[a.name, a.score_weight, a.is_positive] for a in config.actions],
@@ -59,67 +93,69 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
         "force": force,
         "reason": reason,
     }
-    with context.write(inputs=inputs, config=settings, seed=config.seed) as draft:
-        compilation.use_cache(context.store)
-        champion = None if champion_ref is None else context.store.read(champion_ref)
-        popular = most_popular(context, past) if past else None
-        fallback = most_popular(
-            context, [*past[max(0, len(past) + 1 - popularity_days) :], features.ref]
-        )
-        models.save(draft.folder / decisions.FALLBACK, fallback)
-        spec = shapes.hash_spec(config.hashing)
-        windows = windows_files.read_windows(features.folder, spec=spec)
-        posts = validated.path(data_files.POSTS_FILE)
-        contests = {
-            "retrieval": RetrievalContest(
-                config, windows, eligible_posts.collection_of(posts, config, day)
-            ),
-            "ranker": RankingContest(config, windows),
-        }
-        made, report = {}, {}
-        for role, contest in contests.items():
-            entrants = entrants_of(context, role, candidates[role], champion, popular=popular)
-            outputs = (
-                draft.folder / "outputs" / role if config.evaluate_models.keep_outputs else None
-            )
-            results = {
-                name: contest.judge(model, outputs and outputs / name)
-                for name, model in entrants.models.items()
-            }
-            report[role] = {name: result.report for name, result in results.items()}
-            comparison = compare(context, contest.metric, results, role)
-            made[role] = decide(context, entrants, comparison, force=force, reason=reason)
-            logger.info("%s %s: %s.", role, made[role].verdict, "; ".join(made[role].reasons))
-        _draw(draft.folder, report)
-        facts = _facts(context, made, force=force, reason=reason)
-        _write_json(draft.folder / "metrics.json", report)
-        _write_json(draft.folder / "decision.json", facts)
-        draft.facts.update(facts, metrics=_summary(report))
-    return Outcome(context.written_artifact())
+
+
+def _fallback_refs(config: Config, past_refs: Sequence[Ref], today: Ref) -> list[Ref]:
+    """Returns the features to which the fallback of the day is fitted: its own, and days before.
+
+    Together `popularity_days`, so of a full window of past days the oldest gives way to the day.
+    """
+    num_past = config.evaluate_models.popularity_days - 1
+    return [*past_refs[max(0, len(past_refs) - num_past) :], today]
+
+
+def _contests(
+    config: Config, day: datetime.date, features: Artifact, validated: Artifact
+) -> dict[str, RetrievalContest | RankingContest]:
+    """Returns the contest of each role, on the windows of the day."""
+    windows = windows_files.read_windows(features.folder, spec=shapes.hash_spec(config.hashing))
+    posts = validated.path(data_files.POSTS_FILE)
+    collection = eligible_posts.collection_of(posts, config, day)
+    return {
+        "retrieval": RetrievalContest(config, windows, collection),
+        "ranker": RankingContest(config, windows),
+    }
+
+
+def _outputs_folder(config: Config, folder: Path, role: str) -> Path | None:
+    """Returns where the predictions for a role are kept, if they are."""
+    return folder / "outputs" / role if config.evaluate_models.keep_outputs else None
+
+
+def _judge(
+    contest: RetrievalContest | RankingContest, entrants: Entrants, outputs: Path | None
+) -> dict[str, Result]:
+    """Returns the result of each recommender that takes part, by its name."""
+    return {
+        name: contest.judge(model, None if outputs is None else outputs / name)
+        for name, model in entrants.models.items()
+    }
 
 
 def _facts(
     context: Context,
-    made: Mapping[str, Decision],
+    by_role: Mapping[str, Decision],
     *,
     force: str | None,
     reason: str | None,
 ) -> dict[str, Any]:
-    is_promoted = any(decision.verdict == "promoted" for decision in made.values())
+    """Returns what is decided, for the file of the decision and for the manifest."""
+    is_promoted = any(decision.verdict == "promoted" for decision in by_role.values())
     policy = context.config.evaluate_models.approval
     return {
         "day": context.day.isoformat(),
-        **{role: decision.to_json() for role, decision in made.items()},
+        **{role: decision.to_json() for role, decision in by_role.items()},
         "forced": force,
         "force_reason": reason,
         "approval": policy,
+        # Whoever forced the decision has looked at it already.
         "needs_approval": policy == "when_promoted" and is_promoted and force is None,
         "gain_of_an_impression": "sum of the positive weights of the actions that followed",
     }
 
 
 def _summary(report: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The metrics without actions and slices: what a table of days shows."""
+    """Returns the metrics without actions and slices, as a table of days shows them."""
     return {
         role: {
             name: {key: value for key, value in values.items() if not isinstance(value, dict)}
@@ -130,19 +166,20 @@ def _summary(report: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _draw(folder: Path, report: Mapping[str, Mapping[str, Any]]) -> None:
+    """Draws the metrics of all recommenders, and the calibration of the trained ranker."""
     panels = {
         f"{role} {metric}": {name: values.get(metric) for name, values in report[role].items()}
         for role in releases.ROLES
         for metric in report[role]["random"]
         if metric.startswith(("ndcg@", "recall@")) or metric == "gauc"
     }
-    charts.model_bars(folder / "metrics.svg", panels)
-    shown = report["ranker"].get("candidate") or report["ranker"].get("champion") or {}
+    charts.model_bars(folder / release_files.METRICS_DRAWING, panels)
+    ranker = report["ranker"].get("candidate") or report["ranker"].get("champion") or {}
     curves = {
         action: (curve["predicted"], curve["observed"])
-        for action, curve in shown.get("calibration", {}).items()
+        for action, curve in ranker.get("calibration", {}).items()
     }
-    charts.calibration(folder / "calibration.svg", curves)
+    charts.calibration(folder / release_files.CALIBRATION_DRAWING, curves)
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -38,7 +38,7 @@ _BINS = 10
 
 @dataclass(frozen=True)
 class Result:
-    """How one model did; every number in `report` is finite or None."""
+    """The numbers of one model; every one in `report` is finite or None."""
 
     report: dict[str, Any]
     by_user: UserValues | None  # of the metric of the gate; None if the model gave no numbers
@@ -76,10 +76,12 @@ class RankingContest:
             return Result({"not_finite": error.count}, None)
         predicted = day.predictions.probabilities  # [E, A]
         is_real = self.windows.candidate_mask
-        done = unpack_actions(self.windows.labels[is_real], len(self.config.actions))
+        labels = unpack_actions(self.windows.labels[is_real], len(self.config.actions))  # [E, A]
         weights = [action.score_weight for action in self.config.actions]
         scores = scoring.weighted_scores(predicted, weights).scores
-        gains = done @ np.maximum(np.array(weights), 0)
+        # Without the negative weights: NDCG needs gains of at least 0, and a post that a user
+        # disliked is as useless to show as one that the user ignored.
+        gains = labels @ np.maximum(np.array(weights), 0)
         users = np.repeat(self.windows.user_ids, is_real.sum(axis=1))
         posts = self.windows.candidate_post_ids[is_real]
         ndcg = user_metrics.ndcg(users, posts, scores, gains, self.config.evaluate_models.ranking_k)
@@ -90,12 +92,12 @@ class RankingContest:
                 "ndcg": _finite(ndcg.of(members).mean),
                 "gauc": _finite(gauc.of(members).mean),
             }
-            for name, members in _slices(self.windows).items()
+            for name, members in _slices(first_windows(self.windows)).items()
         }
         report = {
             **day.metrics,
             "calibration": {
-                action: _calibration_curve(done[:, a], predicted[:, a])
+                action: _calibration_curve(labels[:, a], predicted[:, a])
                 for a, action in enumerate(self.config.action_names)
             },
             f"ndcg@{self.config.evaluate_models.ranking_k}": _finite(ndcg.mean),
@@ -129,64 +131,67 @@ class RetrievalContest:
           folder: Where to keep its vectors; None keeps none.
         """
         posts, k = self.collection, self.config.evaluate_models.retrieval_k
-        asked = self._first_windows()
-        runner = EmbeddingRunner(retriever=retriever, splits={"posts": posts, "users": asked})
+        requests = first_windows(self.windows)
+        runner = EmbeddingRunner(retriever=retriever, splits={"posts": posts, "users": requests})
         try:
             vectors = runner.run(folder, "tensorstore")
         except NotFiniteError as error:
             return Result({"not_finite": error.count}, None)
         index = ExactIndex(vectors["posts"], posts.is_eligible)
-        rows = index.search(vectors["users"], k, excluded=self._known(asked)).rows
-        ids = np.append(posts.post_ids, 0)  # row -1 is no post
-        retrieved = ids[rows]
-        corpus = posts.post_ids[posts.is_eligible]
-        found = user_metrics.retrieval(asked.user_ids, retrieved, self._relevant())
+        rows = index.search(vectors["users"], k, excluded=self._rows_of_histories(requests)).rows
+        answers = np.append(posts.post_ids, 0)[rows]  # row -1 is no post
+        by_user = user_metrics.retrieval(requests.user_ids, answers, self._relevant(requests))
+        eligible = posts.post_ids[posts.is_eligible]
         report = {
-            "users": len(found.recall.values),
-            self.metric: _finite(found.recall.mean),
-            f"ndcg@{k}": _finite(found.ndcg.mean),
-            f"mrr@{k}": _finite(found.reciprocal_rank.mean),
-            "coverage": _finite(Coverage.of(retrieved, corpus).values()["coverage"]),
+            "users": len(by_user.recall.values),
+            self.metric: _finite(by_user.recall.mean),
+            f"ndcg@{k}": _finite(by_user.ndcg.mean),
+            f"mrr@{k}": _finite(by_user.reciprocal_rank.mean),
+            "coverage": _finite(Coverage.of(answers, eligible).values()["coverage"]),
             "slices": {
-                name: {"users": len(members), "recall": _finite(found.recall.of(members).mean)}
-                for name, members in _slices(self.windows).items()
+                name: {"users": len(members), "recall": _finite(by_user.recall.of(members).mean)}
+                for name, members in _slices(requests).items()
             },
         }
-        return Result(report, found.recall)
+        return Result(report, by_user.recall)
 
-    def _first_windows(self) -> Windows:
-        order = np.lexsort((self.windows.starts_at, self.windows.user_ids))
-        users = self.windows.user_ids[order]
-        is_first = np.concatenate([[True], users[1:] != users[:-1]])[: len(users)]
-        return self.windows.rows(order[is_first])
-
-    def _known(self, asked: Windows) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs of request and corpus row: what the history holds is not asked for again."""
-        request, place = np.nonzero(asked.history_post_ids)
-        seen = asked.history_post_ids[request, place]
-        rows, is_there = sorted_ids.find(self.collection.post_ids, seen)
+    def _rows_of_histories(self, requests: Windows) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of request and corpus row: posts of the history are not to be retrieved again."""
+        request, place = np.nonzero(requests.history_post_ids)
+        post_ids = requests.history_post_ids[request, place]
+        rows, is_there = sorted_ids.find(self.collection.post_ids, post_ids)
         return request[is_there], rows[is_there]
 
-    def _relevant(self) -> tuple[np.ndarray, np.ndarray]:
+    def _relevant(self, requests: Windows) -> tuple[np.ndarray, np.ndarray]:
         """Users and the eligible posts that they liked on the day without having seen them."""
         positive_actions = [action.name for action in self.config.actions if action.is_positive]
         positive = positive_bits(self.config.action_names, positive_actions)
         is_liked = self.windows.candidate_mask & ((self.windows.labels & positive) != 0)
         window, place = np.nonzero(is_liked)
         users, posts = self.windows.user_ids[window], self.windows.candidate_post_ids[window, place]
-        asked = self._first_windows()
-        history = asked.history_post_ids[np.searchsorted(asked.user_ids, users)]
+        # Every user of the day has a request, so the place by order is the place of the user.
+        history = requests.history_post_ids[np.searchsorted(requests.user_ids, users)]
         is_new = ~(history == posts[:, None]).any(axis=1)
         eligible = self.collection.post_ids[self.collection.is_eligible]
-        kept = is_new & np.isin(posts, eligible)
-        return users[kept], posts[kept]
+        is_relevant = is_new & np.isin(posts, eligible)
+        return users[is_relevant], posts[is_relevant]
 
 
-def _slices(windows: Windows) -> dict[str, np.ndarray]:
-    """Users by the length of their history at the first window of the day."""
+def first_windows(windows: Windows) -> Windows:
+    """Returns the first window of each user, by user: the moment at which the day began for them.
+
+    Later windows of the day hold posts of the day in their history, which would tell a retriever
+    what the user came to like.
+    """
     order = np.lexsort((windows.starts_at, windows.user_ids))
-    users, first = np.unique(windows.user_ids[order], return_index=True)
-    lengths = (windows.history_post_ids[order[first]] != 0).sum(axis=1)
+    _, first = np.unique(windows.user_ids[order], return_index=True)
+    return windows.rows(order[first])
+
+
+def _slices(requests: Windows) -> dict[str, np.ndarray]:
+    """Users by the length of the history of their first window."""
+    users = requests.user_ids
+    lengths = (requests.history_post_ids != 0).sum(axis=1)
     return {
         "no_history": users[lengths == 0],
         "short_history": users[(lengths > 0) & (lengths < SHORT_HISTORY)],
@@ -196,6 +201,7 @@ def _slices(windows: Windows) -> dict[str, np.ndarray]:
 
 def _calibration_curve(labels: np.ndarray, predicted: np.ndarray) -> dict[str, list[float]]:
     """Mean prediction and observed rate in tenths of the impressions."""
+    # Tenths by rank, not by value: predictions of rare actions would all fall into one.
     order = np.argsort(predicted, kind="stable")
     bins = [part for part in np.array_split(order, _BINS) if len(part)]
     return {
@@ -205,4 +211,5 @@ def _calibration_curve(labels: np.ndarray, predicted: np.ndarray) -> dict[str, l
 
 
 def _finite(value: float) -> float | None:
+    """Returns a number that JSON can hold: None for NaN, the mean of nobody."""
     return float(value) if math.isfinite(value) else None

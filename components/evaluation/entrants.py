@@ -17,12 +17,14 @@ from phoenix.recommend.baselines import MostPopular, Random
 
 @dataclass(frozen=True)
 class Entrants:
-    """Who takes part for one role."""
+    """The recommenders that take part for one role."""
 
     role: str
     candidate: Artifact  # of the training step; may hold no model
     champion: Artifact | None  # release
-    models: Mapping[str, Any]  # candidate, champion, most_popular, random: those that there are
+    # By candidate, champion, most_popular, random, as far as they are there; by the role, each is a
+    # `Retriever` or a `Ranker` of `phoenix.recommender`.
+    models: Mapping[str, Any]
     notes: tuple[str, ...]  # why one of them is not there
 
     @property
@@ -32,7 +34,12 @@ class Entrants:
 
 
 def most_popular(context: Context, refs: Sequence[Ref]) -> MostPopular:
-    """Counts the positive actions of some days' candidates."""
+    """Returns the most popular recommender of some days.
+
+    Args:
+      context: The run.
+      refs: Features of the days; at least one.
+    """
     paths = [context.store.read_file(ref, data_files.IMPRESSIONS_FILE) for ref in refs]
     parts = [windows_files.read_candidates(path) for path in paths]
     return MostPopular.fit(
@@ -63,26 +70,29 @@ def entrants_of(
         taking_part["candidate"] = load(candidate.path(models.MODEL))
     else:
         notes.append(candidate.facts["reason"])
-    usable = champion
+    compatible = champion
     if champion is not None and (problem := _mismatch(context, champion, role)) is not None:
         notes.append(problem)
-        usable = None
-    if usable is not None and usable.facts[role]["folder"] == role:
-        taking_part["champion"] = load(usable.path(role))
-    elif popular is not None:  # also what a champion that is the most popular is today
+        compatible = None
+    if compatible is not None and compatible.facts[role]["folder"] == role:
+        taking_part["champion"] = load(compatible.path(role))
+    # A champion that is the most popular recommender takes part as it would be served today, and
+    # for one that cannot be used it is what would be served.
+    elif popular is not None:
         taking_part["champion"] = popular
     if popular is not None:
         taking_part["most_popular"] = popular
     taking_part["random"] = Random(context.config.action_names, context.config.seed)
-    return Entrants(role, candidate, usable, taking_part, tuple(notes))
+    return Entrants(role, candidate, compatible, taking_part, tuple(notes))
 
 
 def _mismatch(context: Context, champion: Artifact, role: str) -> str | None:
-    """Why the champion's model cannot be used with this configuration, or None."""
+    """Returns why the champion's model cannot be used with this configuration, or None."""
     description = ModelFolder(champion, champion.facts[role]["folder"]).description
     if tuple(description["actions"]) != context.config.action_names:
         return f"the champion of {champion.ref.partition} has other actions"
     spec = shapes.hash_spec(context.config.hashing).to_dict()
+    # The most popular recommender has neither hashes nor attributes, so nothing to disagree with.
     if description.get("hash_spec", spec) != spec:
         return f"the champion of {champion.ref.partition} has other hashes"
     declared = [each.to_dict() for each in context.config.attributes.attributes]

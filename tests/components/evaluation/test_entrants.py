@@ -1,0 +1,76 @@
+"""Everybody who can take part does, and whoever cannot is named with the reason."""
+
+import datetime
+
+import pytest
+
+from components import contract
+from components.evaluation.entrants import entrants_of, most_popular
+from components.run.context import Context
+from components.store.artifacts import Artifact
+from phoenix.recommend.baselines import MostPopular
+
+DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
+
+
+def context_of(world) -> Context:
+    day = datetime.date.fromisoformat(DAYS[2])
+    return Context(contract.EVALUATE_MODELS, world.config, day, world.store)
+
+
+def popular(world) -> MostPopular:
+    refs = [world.artifact("build_features", day).ref for day in DAYS[:2]]
+    return most_popular(context_of(world), refs)
+
+
+def champion(world) -> Artifact:
+    return world.artifact("publish_release", DAYS[1])
+
+
+def test_the_most_popular_counts_the_days_that_it_is_given(three_days) -> None:
+    one = most_popular(context_of(three_days), [three_days.artifact("build_features", DAYS[0]).ref])
+    assert 0 < one.popularity.sum() < popular(three_days).popularity.sum()
+
+
+@pytest.mark.parametrize("role", ["retrieval", "ranker"])
+def test_all_four_take_part_where_a_model_was_trained(role: str, three_days) -> None:
+    candidate = three_days.artifact(f"train_{role}", DAYS[2])
+    found = entrants_of(
+        context_of(three_days), role, candidate, champion(three_days), popular=popular(three_days)
+    )
+    assert set(found.models) == {"candidate", "champion", "most_popular", "random"}
+    assert found.has_candidate
+    assert found.notes == ()
+
+
+def test_without_training_and_past_chance_is_alone(three_days) -> None:
+    candidate = three_days.artifact("train_ranker", DAYS[0])
+    found = entrants_of(context_of(three_days), "ranker", candidate, None, popular=None)
+    assert set(found.models) == {"random"}
+    assert "the first day" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [(("{name: click}", "{name: vqv}"), f"the champion of {DAYS[1]} has other actions")],
+)
+def test_a_champion_of_another_configuration_is_replaced_by_the_most_popular(
+    change: tuple[str, str], note: str, world
+) -> None:
+    counted = popular(world)
+    world.edit(*change)
+    candidate = world.artifact("train_ranker", DAYS[0])
+    found = entrants_of(context_of(world), "ranker", candidate, champion(world), popular=counted)
+    assert found.champion is None
+    assert found.models["champion"] is counted
+    assert note in found.notes
+
+
+def test_hashes_of_a_trained_champion_must_be_those_of_today(world) -> None:
+    assert world.run("evaluate_models", DAYS[1], force="promote", reason="a test") == 0
+    assert world.run_day(DAYS[1], ("export_corpus", "publish_release")) == [0, 0]
+    world.edit("user_rows: 500", "user_rows: 600")
+    candidate = world.artifact("train_ranker", DAYS[0])
+    found = entrants_of(context_of(world), "ranker", candidate, champion(world), popular=None)
+    assert found.notes[-1] == f"the champion of {DAYS[1]} has other hashes"
+    assert "champion" not in found.models
