@@ -1,4 +1,4 @@
-"""The part of a day's page that says where its rows went: by file, by rule, by day."""
+"""The part of a day's page that accounts for its rows: by file, by rule, by day."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,10 +19,11 @@ _PER_RULE, _NUM_EXAMPLES = 2, 12
 
 def account(facts: DayFacts) -> Mapping[str, Any] | None:
     """The account by file, the rules with their budgets, late rows, and examples of bad ones."""
-    validated = facts.facts("validate_events")
-    if "files" not in validated:
+    validation = facts.facts(contract.VALIDATE_EVENTS.name)
+    if "files" not in validation:
         return None
-    rows_in = max(validated["rows_in"], 1)
+    # A day without rows has shares of 0.
+    rows_in = max(validation["rows_in"], 1)
     budgets = facts.config.validate_events.budgets
     rules = [
         {
@@ -33,17 +34,17 @@ def account(facts: DayFacts) -> Mapping[str, Any] | None:
             "budget": budgets.get(name),
         }
         for name, count in sorted(
-            validated["quarantined_by_rule"].items(), key=lambda pair: (-pair[1], pair[0])
+            validation["quarantined_by_rule"].items(), key=lambda pair: (-pair[1], pair[0])
         )
     ]
     return {
         "names": ["rows_in", *FATES],
-        "files": validated["files"],
+        "files": validation["files"],
         "num_files": _NUM_FILES,
         "rules": rules,
         "has_budgets": any(rule["budget"] is not None for rule in rules),
-        "late": _late(facts, validated["late_by_day"]),
-        "arrived_late": validated["arrived_late"],
+        "late": _late(facts, validation["late_by_day"]),
+        "arrived_late": validation["arrived_late"],
         "examples": _examples(facts, [rule["name"] for rule in rules]),
         "shows_ids": facts.config.report.show_user_ids,
     }
@@ -51,17 +52,20 @@ def account(facts: DayFacts) -> Mapping[str, Any] | None:
 
 def _late(facts: DayFacts, late_by_day: Mapping[str, int]) -> list[Mapping[str, Any]]:
     """Returns how many rows arrived for which earlier day, and whether that day has them."""
-    waiting = late_rows.days_to_run_again(facts.store, facts.config, contract.parse_day(facts.day))
+    waiting_days = late_rows.days_to_run_again(
+        facts.store, facts.config, contract.parse_day(facts.day)
+    )
     return [
-        {"day": day, "count": count, "is_waiting": day in waiting}
+        {"day": day, "count": count, "is_waiting": day in waiting_days}
         for day, count in sorted(late_by_day.items())
     ]
 
 
 def _examples(facts: DayFacts, rules: list[str]) -> list[dict[str, object]]:
+    """Returns some quarantined rows of each rule, masked, the most frequent rule first."""
     if not rules:
         return []
-    path = facts.file("validate_events", data_files.QUARANTINED_FILE)
+    path = facts.file(contract.VALIDATE_EVENTS.name, data_files.QUARANTINED_FILE)
     table = pq.read_table(path)
     names = table["rule"].to_numpy()
     parts = [table.take(pa.array((names == rule).nonzero()[0][:_PER_RULE])) for rule in rules]

@@ -28,7 +28,7 @@ _LABELS = (
 
 
 def path(day: datetime.date) -> str:
-    """Returns where the page of a day lies below the root of the store."""
+    """Returns the path of the page of a day below the root of the store."""
     return f"docs/{day}/index.html"
 
 
@@ -44,12 +44,12 @@ def publish(
     """Writes the page of a day and the index of all days; returns the address of the day's page.
 
     Args:
-      store: Where to.
+      store: Gets the pages.
       day: The UTC day.
       account: rows_in, accepted, duplicate, quarantined, late.
       rules: The broken ones.
-      checks: What was expected of the accepted rows, and what came.
-      reasons: Why the day is refused; empty if it is not.
+      checks: The expectations of the accepted rows, with their results.
+      reasons: Sentences why the day is refused; empty if it is not.
     """
     page = _template("docs_day.html").render(
         day=day,
@@ -83,6 +83,7 @@ def publish(
 
 
 def _draw_index(store: Store) -> None:
+    """Draws the index from the summaries beside the pages, so that no page is parsed."""
     paths = [f"docs/{name}/summary.json" for name in store.storage.names("docs")]
     days = [json.loads(store.storage.read(each)) for each in paths if store.storage.exists(each)]
     days.sort(key=lambda summary: summary["day"], reverse=True)
@@ -92,6 +93,7 @@ def _draw_index(store: Store) -> None:
 
 
 def _template(name: str) -> jinja2.Template:
+    """Returns a template of this package, with the words and classes that Data Docs use."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("components.pages"),
         autoescape=True,  # names come from the source

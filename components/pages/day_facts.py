@@ -1,4 +1,4 @@
-"""Everything that is known about a day: run records and verified manifests, by step.
+"""The facts of a day, from run records and verified manifests, by step.
 
 A day may be in progress or broken: whatever is missing is empty, and what is damaged is named.
 """
@@ -29,7 +29,7 @@ class DayFacts:
 
     @classmethod
     def read(cls, store: Store, config: Config, day: str) -> "DayFacts":
-        """Collects the facts of `day`."""
+        """Collects the facts of `day`, YYYY-MM-DD."""
         by_step: dict[str, list[Mapping[str, Any]]] = {}
         for record in records.read(store, day):
             by_step.setdefault(record["step"], []).append(record)
@@ -67,8 +67,8 @@ class DayFacts:
 
 
 def _heads(store: Store, day: str) -> dict[str, Ref]:
-    """Returns the current artifacts of a day, shards included."""
-    found = {}
+    """Returns the current artifacts of a day, shards included, by step and suffix of the shard."""
+    refs = {}
     for step in contract.STEPS.values():
         partitions = [day]
         if step.is_sharded:
@@ -77,5 +77,5 @@ def _heads(store: Store, day: str) -> dict[str, Ref]:
         for partition in partitions:
             ref = store.head(step.name, partition)
             if ref is not None:
-                found[step.name + partition.removeprefix(day)] = ref
-    return found
+                refs[step.name + partition.removeprefix(day)] = ref
+    return refs

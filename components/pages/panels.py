@@ -10,19 +10,27 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from components import contract
 from components.errors import BadDataError
-from components.pages import account_panel
+from components.pages import account_panel, data_docs
 from components.pages.day_facts import DayFacts
 from components.quality import day_checks, skew
 from components.quality.day_statistics import STATISTICS_FILE
-from components.release import releases
+from components.release import release_files, releases
 from components.serving import published
-from components.tables import masks
+from components.tables import data_files, masks
 
 logger = logging.getLogger(__name__)
 
 Panel = Mapping[str, Any]
 
+_INGEST = contract.INGEST_EVENTS.name
+_VALIDATE = contract.VALIDATE_EVENTS.name
+_EVALUATE = contract.EVALUATE_MODELS.name
+_TRAININGS = {  # by role
+    "retrieval": contract.TRAIN_RETRIEVAL.name,
+    "ranker": contract.TRAIN_RANKER.name,
+}
 _FATES = ("accepted", "duplicate", "quarantined", "late")
 _ENTRANTS = ("candidate", "champion", "most_popular", "random")
 _SLICES = {
@@ -30,7 +38,7 @@ _SLICES = {
     "short_history": "short history",
     "long_history": "long history",
 }
-_NUM_PLACES = 5
+_NUM_PLACES = 5  # of a feed, and failures of expectations: what fits beside the rest
 _DRIFTS = (
     ("Events against the days before", "Distributions of the accepted rows."),
     ("Events against the training", "The day's rows and those the released models learned from."),
@@ -53,43 +61,44 @@ def all_panels(facts: DayFacts) -> dict[str, Any]:
         "release": release,
         "feeds": feeds,
     }
-    shown: dict[str, Any] = {}
+    contents: dict[str, Any] = {}
     for name, panel in panels.items():
         try:
             content = panel(facts)
-            shown[name] = content and {"problem": None, **content}
+            contents[name] = content and {"problem": None, **content}
         except (BadDataError, OSError, KeyError, TypeError, ValueError) as error:
             # A damaged file, or facts of another version: the rest of the page is still of use.
             logger.warning("The panel %s of %s cannot be shown: %r", name, facts.day, error)
-            shown[name] = {"problem": f"This cannot be shown: {error}"}
-    return shown
+            contents[name] = {"problem": f"This cannot be shown: {error}"}
+    return contents
 
 
 def data(facts: DayFacts) -> Panel | None:
     """The row account, the broken rules, the expectations and some statistics."""
-    has_docs = facts.store.storage.exists(f"docs/{facts.day}/index.html")
-    ingested, validated = facts.facts("ingest_events"), facts.facts("validate_events")
-    if not ingested and not has_docs:
+    # Data Docs are there also for a day that validate_events refused, which has no artifact.
+    has_docs = facts.store.storage.exists(data_docs.path(contract.parse_day(facts.day)))
+    ingest, validation = facts.facts(_INGEST), facts.facts(_VALIDATE)
+    if not ingest and not has_docs:
         return None
     panel: dict[str, Any] = {
-        "rows_in": validated.get("rows_in", ingested.get("rows_in")),
-        "source": ingested.get("source", {}),
+        "rows_in": validation.get("rows_in", ingest.get("rows_in")),
+        "source": ingest.get("source", {}),
         "has_docs": has_docs,
         "account": None,
     }
-    if not validated:
+    if not validation:
         return panel
-    rows_in = max(validated["rows_in"], 1)
-    results = json.loads(facts.file("validate_events", "expectations.json").read_text())
-    statistics = validated["statistics"]
+    rows_in = max(validation["rows_in"], 1)  # a day without rows has shares of 0
+    results = json.loads(facts.file(_VALIDATE, data_files.EXPECTATIONS_FILE).read_text())
+    statistics = validation["statistics"]
     return panel | {
         "account": [
-            {"name": name, "count": validated[name], "share": validated[name] / rows_in}
+            {"name": name, "count": validation[name], "share": validation[name] / rows_in}
             for name in _FATES
         ],
         "duplicates": {
-            "equal": validated["duplicate_exact"],
-            "merged": validated["duplicate_conflicting"],
+            "equal": validation["duplicate_exact"],
+            "merged": validation["duplicate_conflicting"],
         },
         "expectations": results,
         "num_met": sum(result["success"] for result in results),
@@ -105,17 +114,19 @@ def data(facts: DayFacts) -> Panel | None:
 
 
 def drift(facts: DayFacts) -> Panel | None:
-    """How far the day is from the days before it, and from what the live model was trained on."""
-    found = []
-    if facts.facts("validate_events"):
-        kept = json.loads(facts.file("validate_events", STATISTICS_FILE).read_text())
-        found.append((_DRIFTS[0], "validate_events", day_checks.DRAWING_FILE, kept["distances"]))
+    """The distances of the day from the days before it and from the training of the live model."""
+    comparisons = []
+    if facts.facts(_VALIDATE):
+        statistics = json.loads(facts.file(_VALIDATE, STATISTICS_FILE).read_text())
+        comparisons.append(
+            (_DRIFTS[0], _VALIDATE, day_checks.DRAWING_FILE, statistics["distances"])
+        )
     if facts.facts(releases.FEEDS):
-        kept = json.loads(facts.file(releases.FEEDS, skew.SKEW_FILE).read_text())
-        found += [
-            (about, releases.FEEDS, f"{kind}.svg", kept[kind])
+        distances_by_kind = json.loads(facts.file(releases.FEEDS, skew.SKEW_FILE).read_text())
+        comparisons += [
+            (about, releases.FEEDS, f"{kind}.svg", distances_by_kind[kind])
             for kind, about in zip(skew.KINDS, _DRIFTS[1:], strict=True)
-            if kind in kept
+            if kind in distances_by_kind
         ]
     parts = [
         {
@@ -129,44 +140,46 @@ def drift(facts: DayFacts) -> Panel | None:
                 if each["limit"] is not None and each["value"] > each["limit"]
             ],
         }
-        for (title, about), step, name, distances in found
+        for (title, about), step, name, distances in comparisons
         if distances
     ]
     return {"parts": parts} if parts else None
 
 
 def training(facts: DayFacts) -> Panel | None:
-    """For each model: what it was trained on, and the learning curve."""
+    """The training of each model: its days and the learning curve."""
     models = []
-    for role in releases.ROLES:
-        step = f"train_{role}"
-        known = facts.facts(step)
-        if known:
-            curve = _drawing(facts, step, "curve.svg") if known["trained"] else None
-            models.append({"role": role, "curve": curve, **known})
+    for role, step in _TRAININGS.items():
+        result = facts.facts(step)
+        if result:
+            curve = None
+            if result["trained"]:
+                curve = _drawing(facts, step, release_files.CURVE_DRAWING)
+            models.append({"role": role, "curve": curve, **result})
     return {"models": models} if models else None
 
 
 def metrics(facts: DayFacts) -> Panel | None:
-    """For each model: the metrics beside champion and baselines, by action and by slice."""
-    evaluated = facts.facts("evaluate_models")
-    if not evaluated:
+    """The metrics of each model beside champion and baselines, by action and by slice."""
+    evaluation = facts.facts(_EVALUATE)
+    if not evaluation:
         return None
-    report = json.loads(facts.file("evaluate_models", "metrics.json").read_text())
-    roles = [_role_metrics(role, evaluated[role], report[role]) for role in releases.ROLES]
+    report = json.loads(facts.file(_EVALUATE, release_files.METRICS_FILE).read_text())
     return {
-        "roles": roles,
-        "calibration": _drawing(facts, "evaluate_models", "calibration.svg"),
+        "roles": [_role_metrics(role, evaluation[role], report[role]) for role in releases.ROLES],
+        "calibration": _drawing(facts, _EVALUATE, release_files.CALIBRATION_DRAWING),
     }
 
 
-def _role_metrics(role: str, decided: Panel, by_model: Mapping[str, Panel]) -> Panel:
+def _role_metrics(role: str, decision: Panel, by_model: Mapping[str, Panel]) -> Panel:
+    """The table of a role: a row for each recommender, a column for each number that one has."""
     entrants = [name for name in _ENTRANTS if name in by_model]
-    found = [item for name in entrants for item in by_model[name].items()]
-    measured = list(dict.fromkeys(name for name, value in found if _is_number(value)))
-    counts = [name for name in measured if name.endswith("users") or name == "impressions"]
-    names = [name for name in measured if name not in counts]
-    gate = decided["metric"]
+    items = [item for name in entrants for item in by_model[name].items()]
+    numbers = list(dict.fromkeys(name for name, value in items if _is_number(value)))
+    # Counts are the same for all recommenders, so they are said once, above the table.
+    counts = [name for name in numbers if name.endswith("users") or name == "impressions"]
+    names = [name for name in numbers if name not in counts]
+    gate = decision["metric"]
     return {
         "role": role,
         "gate": gate,
@@ -186,67 +199,68 @@ def _role_metrics(role: str, decided: Panel, by_model: Mapping[str, Panel]) -> P
 def _actions(by_model: Mapping[str, Panel]) -> Panel | None:
     """Metrics per action of the best entrant that has any."""
     for model in _ENTRANTS:
-        found = by_model.get(model, {}).get("actions")
-        if found:
-            columns = [name for name in next(iter(found.values())) if name != "positives"]
-            return {"model": model, "columns": ["positives", *columns], "rows": found}
+        rows = by_model.get(model, {}).get("actions")
+        if rows:
+            columns = [name for name in next(iter(rows.values())) if name != "positives"]
+            return {"model": model, "columns": ["positives", *columns], "rows": rows}
     return None
 
 
 def _slices(by_model: Mapping[str, Panel], entrants: Sequence[str]) -> list[Panel]:
+    """The gate's metric by the length of the history; a model without numbers has no slices."""
     rows = []
     for name, title in _SLICES.items():
-        found = {model: by_model[model].get("slices", {}).get(name) for model in entrants}
-        values = [slice_ for slice_ in found.values() if slice_]
-        if values:
-            metric = next(key for key in values[0] if key != "users")
-            shown = [(found[model] or {}).get(metric) for model in entrants]
+        slices = [by_model[model].get("slices", {}).get(name) or {} for model in entrants]
+        example = next((each for each in slices if each), None)
+        if example is not None:
+            metric = next(key for key in example if key != "users")
+            values = [each.get(metric) for each in slices]
             rows.append(
-                {"name": title, "metric": metric, "users": values[0]["users"], "values": shown}
+                {"name": title, "metric": metric, "users": example["users"], "values": values}
             )
     return rows
 
 
 def decision(facts: DayFacts) -> Panel | None:
-    """For each model: promoted or kept, and every reason."""
-    evaluated = facts.facts("evaluate_models")
-    if not evaluated:
+    """The decision on each model, promoted or kept, and every reason."""
+    evaluation = facts.facts(_EVALUATE)
+    if not evaluation:
         return None
     return {
-        "models": [{"role": role, **evaluated[role]} for role in releases.ROLES],
-        "forced": evaluated.get("forced"),
-        "force_reason": evaluated.get("force_reason"),
-        "needs_approval": evaluated.get("needs_approval", False),
+        "models": [{"role": role, **evaluation[role]} for role in releases.ROLES],
+        "forced": evaluation.get("forced"),
+        "force_reason": evaluation.get("force_reason"),
+        "needs_approval": evaluation.get("needs_approval", False),
     }
 
 
 def release(facts: DayFacts) -> Panel | None:
-    """What was bound into the release, and whether it is live."""
-    known = facts.facts(releases.RELEASE)
-    if not known:
+    """The parts that are bound into the release, and whether it is live."""
+    description = facts.facts(releases.RELEASE)
+    if not description:
         return None
     ref = facts.refs[releases.RELEASE]
     live = releases.live(facts.store)
-    undone = releases.withdrawn(facts.store).get(ref.digest)
+    rollback = releases.withdrawn(facts.store).get(ref.digest)
     return {
         "digest": ref.digest,
         "is_live": live is not None and live.release.digest == ref.digest,
         "live_day": live and live.day.isoformat(),
-        "withdrawn_by": undone and f"{undone.actor}: {undone.reason}",
-        "models": [{"role": role, **known[role]} for role in releases.ROLES],
-        "trained_through": known["trained_through"],
-        "corpus": known["corpus"],
-        "weights": list(zip(known["actions"], known["weights"], strict=True)),
+        "withdrawn_by": rollback and f"{rollback.actor}: {rollback.reason}",
+        "models": [{"role": role, **description[role]} for role in releases.ROLES],
+        "trained_through": description["trained_through"],
+        "corpus": description["corpus"],
+        "weights": list(zip(description["actions"], description["weights"], strict=True)),
     }
 
 
 def feeds(facts: DayFacts) -> Panel | None:
     """Coverage and quality of the feeds, and a few of them with their reasons."""
-    known = facts.facts(releases.FEEDS)
-    if not known:
+    quality = facts.facts(releases.FEEDS)
+    if not quality:
         return None
     return {
-        "quality": known,
+        "quality": quality,
         "examples": _examples(facts),
         "shows_ids": facts.config.report.show_user_ids,
         "sinks": [sink.kind for sink in facts.config.publish_feeds.sinks],
@@ -254,9 +268,9 @@ def feeds(facts: DayFacts) -> Panel | None:
 
 
 def _examples(facts: DayFacts) -> list[Panel]:
+    """The beginnings of a few feeds, of users spread over all."""
     ref = facts.refs[releases.FEEDS]
     users = published.example_users(facts.store, ref, facts.config.report.num_example_feeds)
-    found = published.feeds_of(facts.store, facts.config, ref, users)
     return [
         {
             "user": masks.user_name(feed.user_id, facts.config),
@@ -272,7 +286,7 @@ def _examples(facts: DayFacts) -> list[Panel]:
                 for item in feed.items[:_NUM_PLACES]
             ],
         }
-        for feed in found
+        for feed in published.feeds_of(facts.store, facts.config, ref, users)
     ]
 
 
@@ -293,10 +307,11 @@ def _bars(values: Mapping[str, float | None]) -> list[Panel]:
 
 def _best(name: str, values: Sequence[float | None]) -> float | None:
     """Returns the highest value, unless all are equal or more of it is not simply better."""
-    known = {value for value in values if value is not None}
+    numbers = {value for value in values if value is not None}
     is_simple = name not in ("coverage", "not_finite") and not name.endswith("_error")
-    return max(known) if len(known) > 1 and is_simple else None
+    return max(numbers) if len(numbers) > 1 and is_simple else None
 
 
 def _is_number(value: object) -> bool:
+    """Whether a metric has a column: a number, or None for one that cannot be measured."""
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))

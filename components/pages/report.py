@@ -1,4 +1,4 @@
-"""One static page per day, and one of all days: what ran, what came out, and why.
+"""One static page per day, and one of all days: steps that ran, results, and reasons.
 
 The pages are drawn again after every step from the records and the manifests, so they show a day in
 progress and a day that failed as well. They open offline: no scripts, no fonts, no requests.
@@ -23,7 +23,7 @@ from components.settings.config import Config
 from components.store import records
 from components.store.artifacts import Store
 
-_ATTEMPTS = 3
+_ATTEMPTS = 3  # drawings of a page: more steps than that hardly end at the same moment
 _DIGITS = ((1_000, 0), (100, 1), (10, 2), (1, 3))  # from this value on, so many decimals
 
 
@@ -44,7 +44,13 @@ def page_path(day: str) -> str:
     return f"pages/{day}/index.html"
 
 
+def summary_path(day: str) -> str:
+    """Returns the path of a day's line in the index, in the store."""
+    return f"pages/{day}/summary.json"
+
+
 def _until_settled(state: Callable[[], object], draw: Callable[[], None]) -> None:
+    """Draws until nothing changed meanwhile, or so often that whoever changes it draws, too."""
     for _ in range(_ATTEMPTS):
         before = state()
         draw()
@@ -67,7 +73,7 @@ def _draw_day(store: Store, config: Config, day: str) -> None:
     )
     store.storage.replace(page_path(day), html.encode())
     summary = json.dumps(sections.summary(facts), sort_keys=True)
-    store.storage.replace(f"pages/{day}/summary.json", summary.encode())
+    store.storage.replace(summary_path(day), summary.encode())
 
 
 def _draw_index(store: Store) -> None:
@@ -77,21 +83,23 @@ def _draw_index(store: Store) -> None:
 
 
 def _summaries(store: Store) -> Mapping[str, Mapping[str, Any]]:
-    found = {}
+    """Returns the line of every day in the index, by day."""
+    summaries = {}
     for day in store.storage.names("pages"):
-        path = f"pages/{day}/summary.json"
-        if store.storage.exists(path):
-            found[day] = json.loads(store.storage.read(path))
-    return found
+        path = summary_path(day)
+        if store.storage.exists(path):  # names also lists index.html, and days that are being drawn
+            summaries[day] = json.loads(store.storage.read(path))
+    return summaries
 
 
 def _neighbours(days: list[str], day: str) -> tuple[str | None, str | None]:
+    """Returns the days before and after `day` for which anything ran."""
     before = [other for other in days if other < day]
     after = [other for other in days if other > day]
     return (before[-1] if before else None), (after[0] if after else None)
 
 
-@functools.cache
+@functools.cache  # compiled templates: a step draws two pages, a test hundreds
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("components.pages"),
@@ -117,10 +125,12 @@ def _count(value: float | None) -> str:
 
 
 def _percent(value: float | None) -> str:
+    """`0.1234` -> `12.3 %`."""
     return "—" if value is None else f"{100 * value:.1f} %"
 
 
 def _seconds(value: float | None) -> str:
+    """`83.0` -> `1 min 23 s`."""
     if value is None:
         return "—"
     return f"{value:.1f} s" if value < 60 else f"{value // 60:.0f} min {value % 60:02.0f} s"

@@ -1,4 +1,4 @@
-"""What a day's page and its line in the index show: how the run went, and where things are from."""
+"""The frame of a day's page and its line in the index: state of the run, highlights, lineage."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class StepLine:
 
 
 def day_page(facts: DayFacts) -> Mapping[str, Any]:
-    """Returns what the template of a day shows."""
+    """Returns all values of the template of a day."""
     lines = step_lines(facts)
     return {
         "state": state(lines),
@@ -69,32 +69,33 @@ def summary(facts: DayFacts) -> Mapping[str, Any]:
 
 def highlights(facts: DayFacts) -> Mapping[str, Any]:
     """Returns the numbers by which one recognises a day; None for what is not there yet."""
-    validated, evaluated = facts.facts("validate_events"), facts.facts("evaluate_models")
-    published = facts.facts("publish_feeds")
+    validation = facts.facts(contract.VALIDATE_EVENTS.name)
+    evaluation = facts.facts(contract.EVALUATE_MODELS.name)
+    feeds = facts.facts(contract.PUBLISH_FEEDS.name)
     roles = {}
     for role in releases.ROLES:
-        decided = evaluated.get(role)
-        models = evaluated.get("metrics", {}).get(role, {})
-        roles[role] = decided and {
-            "verdict": decided["verdict"],
-            "model": decided["model"],
-            "metric": decided["metric"],
-            "value": models.get(_entrant(decided), {}).get(decided["metric"]),
-            "popular": models.get("most_popular", {}).get(decided["metric"]),
+        decision = evaluation.get(role)
+        metrics = evaluation.get("metrics", {}).get(role, {})
+        roles[role] = decision and {
+            "verdict": decision["verdict"],
+            "model": decision["model"],
+            "metric": decision["metric"],
+            "value": metrics.get(_entrant(decision), {}).get(decision["metric"]),
+            "popular": metrics.get("most_popular", {}).get(decision["metric"]),
         }
     return {
-        "rows_in": validated.get("rows_in"),
-        "accepted": validated.get("accepted"),
-        "quarantined": validated.get("quarantined"),
-        "users": published.get("users"),
-        "coverage": published.get("coverage"),
+        "rows_in": validation.get("rows_in"),
+        "accepted": validation.get("accepted"),
+        "quarantined": validation.get("quarantined"),
+        "users": feeds.get("users"),
+        "coverage": feeds.get("coverage"),
         "roles": roles,
     }
 
 
-def _entrant(decided: Mapping[str, Any]) -> str:
-    """Returns under which name the chosen model took part in the evaluation."""
-    return "most_popular" if decided["choice"] == "fallback" else decided["choice"]
+def _entrant(decision: Mapping[str, Any]) -> str:
+    """Returns the name under which the model of a decision took part in the evaluation."""
+    return "most_popular" if decision["choice"] == "fallback" else decision["choice"]
 
 
 def state(lines: Sequence[StepLine]) -> str:
@@ -106,46 +107,50 @@ def state(lines: Sequence[StepLine]) -> str:
 
 def step_lines(facts: DayFacts) -> list[StepLine]:
     """Returns one line per step of the contract, in order."""
-    seconds = {name: _seconds(found) for name, found in facts.records.items()}
+    seconds = {name: _seconds(records) for name, records in facts.records.items()}
     longest = max((value for value in seconds.values() if value), default=1.0)
     lines = []
     for step in contract.STEPS.values():
-        found = facts.records.get(step.name, ())
-        failures = [record for record in found if record["status"] == "failed"]
+        records = facts.records.get(step.name, ())
+        failures = [record for record in records if record["status"] == "failed"]
         worst = failures[0] if failures else None
-        taken = seconds.get(step.name)
+        step_seconds = seconds.get(step.name)
         lines.append(
             StepLine(
                 name=step.name,
                 dag=step.dag,
                 summary=step.summary,
-                state=_state(found, has_artifact=_has_artifact(facts, step.name)),
-                seconds=taken,
-                share=(taken or 0.0) / longest,
+                state=_state(records, has_artifact=_has_artifact(facts, step.name)),
+                seconds=step_seconds,
+                share=(step_seconds or 0.0) / longest,
                 message=worst["error"] if worst else None,
                 advice=ADVICE.get(worst["exit_code"]) if worst else None,
                 exit_code=worst["exit_code"] if worst else None,
-                started_at=found[0]["started_at"] if found else None,
+                started_at=records[0]["started_at"] if records else None,
             )
         )
     return lines
 
 
 def _has_artifact(facts: DayFacts, step: str) -> bool:
+    """Whether a step, or a shard of it, has an artifact of this day."""
     return any(name == step or name.startswith(f"{step}-") for name in facts.manifests)
 
 
-def _state(found: Sequence[Mapping[str, Any]], *, has_artifact: bool) -> str:
-    if any(record["status"] == "failed" for record in found):
+def _state(records: Sequence[Mapping[str, Any]], *, has_artifact: bool) -> str:
+    """The state of a step from the newest records of its shards."""
+    if any(record["status"] == "failed" for record in records):
         return "failed"
-    if not found:
+    if not records:  # a store that was copied has artifacts and no records
         return "done" if has_artifact else "waiting"
-    return "done" if any(record["status"] == "done" for record in found) else "unchanged"
+    return "done" if any(record["status"] == "done" for record in records) else "unchanged"
 
 
-def _seconds(found: Sequence[Mapping[str, Any]]) -> float | None:
+def _seconds(records: Sequence[Mapping[str, Any]]) -> float | None:
     """Seconds of the runs that did the work; shards add up."""
-    return sum((record.get("made") or record)["seconds"] for record in found) if found else None
+    if not records:
+        return None
+    return sum((record.get("made") or record)["seconds"] for record in records)
 
 
 def lineage(facts: DayFacts) -> list[Mapping[str, Any]]:
@@ -169,6 +174,7 @@ def lineage(facts: DayFacts) -> list[Mapping[str, Any]]:
 
 
 def _input_name(item: Mapping[str, Any]) -> Mapping[str, str]:
+    """Returns name and digest of an input: another artifact, or something of the source."""
     if "kind" in item:
         name = f"{item['kind']} of {item['partition']}"
         return {"name": name, "digest": item["digest"]}

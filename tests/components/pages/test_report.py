@@ -211,7 +211,7 @@ from pathlib import Path
 from components.pages import report
 from components.store import records
 from components.store.artifacts import Store
-from components.settings.config import load
+from components.settings.loading import load
 config = load(Path({str(Path(config.store).parent / "phoenix.yaml")!r}))
 store = Store(config.store)
 record = {_record("")!r} | {{"step": sys.argv[1]}}

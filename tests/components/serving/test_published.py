@@ -6,7 +6,7 @@ import pytest
 
 from components.errors import BadDataError
 from components.release import releases
-from components.serving import published, why
+from components.serving import published
 from phoenix.recommend.scoring import weighted_scores
 
 LAST = "2026-01-03"
@@ -56,42 +56,6 @@ def test_an_unknown_user_is_refused_by_number(three_days) -> None:
 def test_a_day_without_feeds_is_refused_with_the_days_that_have_some(three_days) -> None:
     with pytest.raises(BadDataError, match=f"for 2026-02-01; there are feeds of .* to {LAST}"):
         published.feed(three_days.store, three_days.config, 1, datetime.date(2026, 2, 1))
-
-
-def test_every_place_has_reasons(three_days) -> None:
-    user = _users(three_days)[2]
-    for item in published.feed(three_days.store, three_days.config, user).items:
-        found = why.why(three_days.store, three_days.config, user, item.post_id)
-        assert found.item == item
-        assert found.reasons
-
-
-def test_a_post_that_nobody_knows_is_named_as_such(three_days) -> None:
-    found = why.why(three_days.store, three_days.config, _users(three_days)[0], 5)
-    assert found.item is None
-    assert "not among those known" in found.reasons[0]
-
-
-def test_a_post_that_was_shown_is_explained_by_the_day(three_days) -> None:
-    accepted = three_days.artifact("validate_events", LAST).path("accepted.parquet")
-    row = pq.read_table(accepted, columns=["user_id", "post_id"]).slice(0, 1).to_pylist()[0]
-    found = why.why(three_days.store, three_days.config, row["user_id"], row["post_id"])
-    assert found.reasons == (f"The user was shown it on {LAST} already.",)
-
-
-def test_a_post_that_was_not_good_enough_is_explained(three_days) -> None:
-    user = _users(three_days)[0]
-    validated = three_days.artifact("validate_events", LAST)
-    posts = set(pq.read_table(validated.path("posts.parquet"))["post_id"].to_pylist())
-    for day in ("2026-01-02", LAST):  # `seen_days` of the world
-        path = three_days.artifact("validate_events", day).path("accepted.parquet")
-        shown = pq.read_table(path, filters=[("user_id", "=", user)])
-        posts -= set(shown["post_id"].to_pylist())
-    feed = published.feed(three_days.store, three_days.config, user)
-    post = min(posts - {item.post_id for item in feed.items})
-    found = why.why(three_days.store, three_days.config, user, post)
-    assert found.item is None
-    assert "place" in found.reasons[-1]
 
 
 def test_the_weights_are_those_of_the_release_and_not_of_today(world) -> None:
