@@ -16,6 +16,7 @@ from components.features.known_values import KnownValues
 from components.features.post_facts import PostFacts
 from components.release import decisions, eligible_posts
 from components.release.corpus import Corpus
+from components.release.models import ModelFolder
 from components.run import compilation
 from components.run.context import Context, Outcome
 from components.store.artifacts import Ref
@@ -23,12 +24,13 @@ from components.tables import data_files
 from phoenix.data import attributes
 from phoenix.data.hashing import HashSpec, collision_report
 from phoenix.memory import keep_freed_memory
+from phoenix.recommend.baselines import Collection
 from phoenix.recommend.embedding_runner import EmbeddingRunner, NotFiniteError
 from schemas import attributes as schemas_attributes
 
 logger = logging.getLogger(__name__)
 
-_MAX_CONFUSED = 0.01  # Share of ids that a model may take for another before we say so.
+_MAX_CONFUSED = 0.01  # share of ids that a model may take for another before we say so
 
 
 def run(context: Context) -> Outcome:
@@ -39,23 +41,19 @@ def run(context: Context) -> Outcome:
         numbers.
       Unchanged: If there is nothing new.
     """
-    evaluation = context.read("evaluate_models", context.day)
-    validated = context.head("validate_events", context.day)
-    if validated is None:
-        validated = context.read("validate_events", context.day).ref  # says what is missing
+    evaluation = context.read(contract.EVALUATE_MODELS.name, context.day)
+    validated = _validated(context)
     model = decisions.model_of(context.store, evaluation, "retrieval")
-    config = {"export_corpus": context.config.export_corpus.model_dump(mode="json")}
-    config["attributes"] = attributes.declaration(context.config.attributes.attributes)
+    settings = {
+        "export_corpus": context.config.export_corpus.model_dump(mode="json"),
+        "attributes": attributes.declaration(context.config.attributes.attributes),
+    }
     inputs = [evaluation.ref, model.artifact.ref, validated]
-    with context.write(inputs=inputs, config=config) as draft:
+    with context.write(inputs=inputs, config=settings) as draft:
         compilation.use_cache(context.store)
         posts = context.store.read_file(validated, data_files.POSTS_FILE)
         collection = eligible_posts.collection_of(posts, context.config, context.day)
-        runner = EmbeddingRunner(retriever=model.retriever(), splits={"posts": collection})
-        try:
-            vectors = runner.run()["posts"]
-        except NotFiniteError as error:
-            raise BadDataError(f"{model.artifact.ref}: {error}") from error
+        vectors = _embed(model, collection)
         num_eligible = int(collection.is_eligible.sum())
         Corpus(
             model.digest,
@@ -82,8 +80,42 @@ def run(context: Context) -> Outcome:
     return Outcome(context.written_artifact())
 
 
+def _validated(context: Context) -> Ref:
+    """Returns the artifact of validate_events of the day, of which a few files are read.
+
+    Raises:
+      BadDataError: If there is none.
+    """
+    kind = contract.VALIDATE_EVENTS.name
+    # The reference alone: events are most of the artifact, and `read` would verify them all. Only
+    # for a missing one it is called, to say what is missing.
+    return context.head(kind, context.day) or context.read(kind, context.day).ref
+
+
+def _embed(model: ModelFolder, collection: Collection) -> np.ndarray:
+    """`[M, D]` float32: the vectors of all eligible posts, zero for the others.
+
+    Raises:
+      BadDataError: If the model gives vectors that are no numbers.
+    """
+    runner = EmbeddingRunner(retriever=model.retriever(), splits={"posts": collection})
+    try:
+        return runner.run()["posts"]
+    except NotFiniteError as error:
+        raise BadDataError(f"{model.artifact.ref}: {error}") from error
+
+
 def collisions(spec: HashSpec, post_ids: np.ndarray, author_ids: np.ndarray) -> dict[str, Any]:
-    """Says how well hash tables separate posts and authors; see `CollisionReport`."""
+    """Returns how well hash tables separate posts and authors, and warns if a table is too small.
+
+    Args:
+      spec: The hashes of the models.
+      post_ids: `[M]` int64.
+      author_ids: `[M]` int64, of these posts.
+
+    Returns:
+      The fields of `CollisionReport` for `post` and `author`.
+    """
     reports = {
         "post": collision_report(post_ids, spec.post),
         "author": collision_report(author_ids, spec.author),
@@ -99,14 +131,14 @@ def collisions(spec: HashSpec, post_ids: np.ndarray, author_ids: np.ndarray) -> 
 
 
 def _attributes(context: Context, validated: Ref, post_ids: np.ndarray) -> np.ndarray:
-    """`[M, W]` float32: what is known of posts at the moment of the feeds."""
+    """`[M, W]` float32: the attributes of posts as they are known at the moment of the feeds."""
     declared = context.config.attributes.attributes
     folder = Path()
     if context.config.attributes.of_side("post"):
         folder = context.store.read_file(validated, schemas_attributes.file_name("post")).parent
     moment = int(eligible_posts.feed_moment(context.day).timestamp() * 1000)
-    known = KnownValues.read(folder, "post", declared)
-    return known.as_of(post_ids, np.full(len(post_ids), moment, np.int64))
+    values = KnownValues.read(folder, "post", declared)
+    return values.as_of(post_ids, np.full(len(post_ids), moment, np.int64))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

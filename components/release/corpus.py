@@ -17,7 +17,7 @@ from components.errors import BadDataError
 from phoenix.data import sorted_ids
 from phoenix.files.array_files import read_array, write_array
 
-_DESCRIPTION = "corpus.json"
+_DESCRIPTION = "corpus.json"  # beside the arrays: for people, and for the digest of the model
 _ARRAYS = ("post_ids", "author_ids", "is_eligible", "created_at", "attributes", "vectors")
 
 

@@ -1,4 +1,4 @@
-"""The decision of a day: for each of the two models, which one goes on, and why.
+"""The decision of a day: the model that goes on for each of the two roles, and the reasons.
 
 A decision names one of three: the `candidate` that was trained for the day, the model of the
 `champion` release, or the `fallback`, the most popular recommender fitted through the day, which is
@@ -82,6 +82,7 @@ def judge(comparison: Comparison, *, untrained: str | None) -> tuple[bool, str]:
     gain = comparison.gain
     if gain is None:
         return False, f"no {comparison.metric}: nobody on this day can be measured"
+    # The same beginning in every answer, so that a table of days can be read down.
     numbers = (
         f"{comparison.metric} {comparison.candidate:.4f} against {comparison.champion:.4f} of the "
         f"champion, gain {gain:+.4f}"

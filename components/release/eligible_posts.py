@@ -12,14 +12,14 @@ from phoenix.recommend.baselines import Collection
 
 
 def feed_moment(day: datetime.date) -> datetime.datetime:
-    """When the feeds of `day` are made: at its end, with all that happened on it known."""
+    """The moment for which the feeds of `day` are made: its end, when all of it is known."""
     return datetime.datetime.combine(
         day + datetime.timedelta(days=1), datetime.time(), datetime.UTC
     )
 
 
 def collection_of(posts: Path, config: Config, day: datetime.date) -> Collection:
-    """Reads the posts of a day and says which may be recommended at its end.
+    """Returns the posts of a day, sorted by id, and which may be recommended at its end.
 
     Args:
       posts: The snapshot that validate_events keeps.

@@ -1,4 +1,4 @@
-"""Releases: which one is live, which was the champion on a day, and how to go back.
+"""Releases: the live one, the champion of a day, and the way back to an earlier one.
 
 A release binds models, corpus and decision of one day. The pointer `live` names one release and
 the feeds made from it, so both change together, in one compare-and-swap. A rollback is one more
@@ -11,18 +11,20 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from components import contract
 from components.errors import BadConfigurationError
 from components.store.artifacts import Artifact, Ref, Store
 from components.store.pointers import Entry, Pointer
 
-RELEASE = "publish_release"
-FEEDS = "publish_feeds"
+RELEASE = contract.PUBLISH_RELEASE.name
+FEEDS = contract.PUBLISH_FEEDS.name
 ROLES = ("retrieval", "ranker")
+_MIN_DIGITS = 4  # of a digest that a person types: fewer could be meant for a day
 
 
 @dataclass(frozen=True)
 class Live:
-    """What is live: one release and the feeds made from it."""
+    """The live release and the feeds made from it."""
 
     release: Ref
     feeds: Ref
@@ -43,11 +45,12 @@ def live(store: Store) -> Live | None:
 
 def withdrawn(store: Store) -> dict[str, Entry]:
     """Returns the digests of the withdrawn releases, each with the rollback that did it."""
-    found: dict[str, Entry] = {}
+    rollbacks: dict[str, Entry] = {}
     for entry in pointer(store).log():
-        found.update(dict.fromkeys(entry.value.get("withdrawn", ()), entry))
-        found.pop(entry.value["release"]["digest"], None)
-    return found
+        rollbacks.update(dict.fromkeys(entry.value.get("withdrawn", ()), entry))
+        # Whoever makes a withdrawn release live again by hand takes the withdrawal back.
+        rollbacks.pop(entry.value["release"]["digest"], None)
+    return rollbacks
 
 
 def champion_as_of(store: Store, day: datetime.date) -> Ref | None:
@@ -55,17 +58,17 @@ def champion_as_of(store: Store, day: datetime.date) -> Ref | None:
 
     Later days never matter, so a run of a past day finds the same champion as it did then.
     """
-    gone = withdrawn(store)
+    rollbacks = withdrawn(store)
     for partition in reversed(store.partitions(RELEASE)):
         if datetime.date.fromisoformat(partition) < day:
             for ref in reversed(_versions(store, partition)):
-                if ref.digest not in gone:
+                if ref.digest not in rollbacks:
                     return ref
     return None
 
 
 def obstacle(store: Store, *, release: Ref, feeds: Ref) -> str | None:
-    """Why a release and its feeds may not go live, or None.
+    """Returns why a release and its feeds may not go live, or None.
 
     Not if these feeds were live before (a rerun changes nothing), not if the release was
     withdrawn, and not if something of a later day is live: only a rollback goes back.
@@ -73,8 +76,8 @@ def obstacle(store: Store, *, release: Ref, feeds: Ref) -> str | None:
     log = pointer(store).log()
     if any(entry.value["feeds"] == asdict(feeds) for entry in log):
         return "these feeds are live or were live before"
-    if (gone := withdrawn(store).get(release.digest)) is not None:
-        return f"the release was withdrawn by {gone.actor}: {gone.reason}"
+    if (rollback_entry := withdrawn(store).get(release.digest)) is not None:
+        return f"the release was withdrawn by {rollback_entry.actor}: {rollback_entry.reason}"
     if log and log[-1].value["day"] > release.partition:
         return f"{log[-1].value['day']} is live, which is later than {release.partition}"
     return None
@@ -87,12 +90,13 @@ def go_live(store: Store, *, release: Ref, feeds: Ref) -> bool:
       TryAgainError: If somebody else moved the pointer in the meantime.
     """
     target = pointer(store)
-    seen = target.read()
+    # Read before the obstacle is looked for: what moves in between makes the move fail, not wrong.
+    newest = target.read()
     if obstacle(store, release=release, feeds=feeds) is not None:
         return False
     day = release.partition
     value = {"release": asdict(release), "feeds": asdict(feeds), "day": day}
-    target.move(value, newest=seen, reason=f"feeds of {day} published")
+    target.move(value, newest=newest, reason=f"feeds of {day} published")
     return True
 
 
@@ -123,12 +127,13 @@ def rollback(
     target = pointer(store)
     log = target.log()
     place = _last_time_live(log, to)
-    seen, goal = log[-1], _live(log[place])
-    if goal.release.digest == seen.value["release"]["digest"]:
+    newest, goal = log[-1], _live(log[place])
+    if goal.release.digest == newest.value["release"]["digest"]:
         raise BadConfigurationError(f"The release {to} is live already.")
-    store.read(goal.release)
+    store.read(goal.release)  # verified before anything changes
     feeds = store.read(goal.feeds)
     newer = {entry.value["release"]["digest"] for entry in log[place + 1 :]}
+    # And what was never live: a release of a later day must not become a champion either.
     for partition in store.partitions(RELEASE):
         if datetime.date.fromisoformat(partition) > goal.day:
             newer |= {ref.digest for ref in _versions(store, partition)}
@@ -140,7 +145,7 @@ def rollback(
     }
     if serve is not None:
         serve(feeds)
-    return target.move(value, newest=seen, reason=f"rollback: {reason.strip()}", actor=actor)
+    return target.move(value, newest=newest, reason=f"rollback: {reason.strip()}", actor=actor)
 
 
 def list_releases(store: Store) -> list[dict[str, Any]]:
@@ -149,12 +154,12 @@ def list_releases(store: Store) -> list[dict[str, Any]]:
     Keys: day, digest, key, is_live, withdrawn_by (None, or who and why), trained_through, and for
     `retrieval` and `ranker` the name of the model and whether it was promoted or kept.
     """
-    gone, current = withdrawn(store), live(store)
+    rollbacks, current = withdrawn(store), live(store)
     rows = []
     for partition in store.partitions(RELEASE):
         ref = _versions(store, partition)[-1]
         facts = store.manifest(ref)["facts"]
-        entry = gone.get(ref.digest)
+        entry = rollbacks.get(ref.digest)
         rows.append(
             {
                 "day": partition,
@@ -178,22 +183,29 @@ def find(store: Store, day_or_digest: str) -> Ref:
     days = store.partitions(RELEASE)
     if day_or_digest in days:
         return _versions(store, day_or_digest)[-1]
-    found = {
+    refs = {
         ref.digest: ref
         for day in days
         for ref in _versions(store, day)
-        if len(day_or_digest) >= 4 and ref.digest.startswith(day_or_digest)
+        if _is_beginning(day_or_digest, ref.digest)
     }
-    if len(found) != 1:
+    if len(refs) != 1:
         raise BadConfigurationError(
             f"Expected the day or the digest of one release, got {day_or_digest!r}, which names "
-            f"{len(found)}; there are releases of {', '.join(days) or 'no day'}."
+            f"{len(refs)}; there are releases of {', '.join(days) or 'no day'}."
         )
-    return found.popitem()[1]
+    return refs.popitem()[1]
 
 
 def show(store: Store, day_or_digest: str) -> dict[str, Any]:
-    """Returns all that is known of one release: reference, facts, when it was live and why."""
+    """Returns one release as JSON-able values.
+
+    Keys: release (its reference), facts, was_live (since, actor and reason of each time), and
+    withdrawn_by (None, or who and why).
+
+    Raises:
+      BadConfigurationError: As `find`.
+    """
     ref = find(store, day_or_digest)
     moves = [entry for entry in pointer(store).log() if entry.value["release"] == asdict(ref)]
     entry = withdrawn(store).get(ref.digest)
@@ -230,6 +242,7 @@ def verify(store: Store, ref: Ref) -> dict[str, Any]:
 
 
 def _live(entry: Entry) -> Live:
+    """Returns an entry of the pointer as what it makes live."""
     return Live(
         release=Ref(**entry.value["release"]),
         feeds=Ref(**entry.value["feeds"]),
@@ -242,13 +255,17 @@ def _last_time_live(log: list[Entry], to: str) -> int:
     """The place in the log of the newest entry that made the release `to` live."""
     for place in reversed(range(len(log))):
         release = log[place].value["release"]
-        is_digest = len(to) >= 4 and release["digest"].startswith(to)
-        if to == release["partition"] or is_digest:
+        if to == release["partition"] or _is_beginning(to, release["digest"]):
             return place
     days = sorted({entry.value["day"] for entry in log})
     raise BadConfigurationError(
         f"The release {to!r} was never live; live were those of {', '.join(days) or 'no day'}."
     )
+
+
+def _is_beginning(text: str, digest: str) -> bool:
+    """Whether a person can mean a digest by `text`."""
+    return len(text) >= _MIN_DIGITS and digest.startswith(text)
 
 
 def _versions(store: Store, partition: str) -> list[Ref]:
