@@ -1,13 +1,17 @@
 """Who takes part, who wins, and what is written about it."""
 
+import datetime
 import json
 
 import numpy as np
 import pytest
 
+from components import contract
 from components.contract import ExitCode
+from components.evaluation import entrants
 from components.features import shapes, windows_files
 from components.release import models
+from components.run.context import Context
 from phoenix.files.array_files import read_array
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
@@ -108,3 +112,20 @@ def test_a_required_gain_that_nobody_reaches_keeps_the_champion(world) -> None:
     assert world.run("evaluate_models", DAYS[2]) == 0
     facts = world.artifact("evaluate_models", DAYS[2]).facts
     assert {facts[role]["verdict"] for role in ("retrieval", "ranker")} == {"kept"}
+
+
+@pytest.mark.parametrize(
+    ("popularity_days", "partitions"), [(1, DAYS[2:]), (2, DAYS[1:]), (9, DAYS)]
+)
+def test_the_fallback_is_fitted_to_as_many_days_as_configured_with_the_day_itself(
+    popularity_days: int, partitions: tuple[str, ...], world
+) -> None:
+    world.edit("{retrieval_k: 20}", f"{{retrieval_k: 20, popularity_days: {popularity_days}}}")
+    assert world.run("evaluate_models", DAYS[2]) == 0
+    fallback = models.load_most_popular(world.artifact("evaluate_models", DAYS[2]).path("fallback"))
+    day = datetime.date.fromisoformat(DAYS[2])
+    context = Context(contract.EVALUATE_MODELS, world.config, day, world.store)
+    refs = [world.artifact("build_features", partition).ref for partition in partitions]
+    expected = entrants.most_popular(context, refs)
+    np.testing.assert_array_equal(fallback.post_ids, expected.post_ids)
+    np.testing.assert_array_equal(fallback.popularity, expected.popularity)

@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pytest
 
-from components.evaluation.contest import RankingContest, RetrievalContest
+from components.evaluation.contest import RankingContest, RetrievalContest, first_windows
 from components.features import shapes, windows_files
 from components.release import eligible_posts
 from phoenix.data.windows import Windows, unpack_actions
@@ -96,3 +96,13 @@ def test_recall_asks_for_liked_posts_that_were_not_in_the_history(three_days, wi
     report = contest.judge(Favourite(post)).report
     assert report["users"] == len(liked)
     assert report["recall@1"] == pytest.approx(expected)
+
+
+def test_the_first_window_of_a_user_is_the_earliest_and_there_is_one_for_each(windows) -> None:
+    requests = first_windows(windows)
+    earliest: dict[int, int] = {}
+    for user, moment in zip(windows.user_ids.tolist(), windows.starts_at.tolist(), strict=True):
+        earliest[user] = min(moment, earliest.get(user, moment))
+    assert requests.user_ids.tolist() == sorted(earliest)
+    assert requests.starts_at.tolist() == [earliest[user] for user in sorted(earliest)]
+    assert len(first_windows(windows.rows(slice(0, 0))).user_ids) == 0
