@@ -23,7 +23,7 @@ class Entrants:
     candidate: Artifact  # of the training step; may hold no model
     champion: Artifact | None  # release
     # By candidate, champion, most_popular, random, as far as they are there; by the role, each is a
-    # `Retriever` or a `Ranker` of `phoenix.recommender`.
+    # `Retriever` or a `Ranker` of `phoenix.recommend.recommender`.
     models: Mapping[str, Any]
     notes: tuple[str, ...]  # why one of them is not there
 

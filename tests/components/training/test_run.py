@@ -13,11 +13,6 @@ DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 DATA_STEPS = ("ingest_events", "validate_events", "build_features")
 
 
-def test_days_before_stop_at_the_first_day(three_days) -> None:
-    days = days_before(three_days.config, datetime.date(2026, 1, 3), 7)
-    assert [str(day) for day in days] == list(DAYS[:2])
-
-
 def test_training_never_reads_the_day_itself(three_days) -> None:
     for step in ("train_retrieval", "train_ranker"):
         artifact = three_days.artifact(step, DAYS[2])
