@@ -37,7 +37,7 @@ def _start_time_by_ps(pid: int) -> str | None:
     """Returns `start_time` for the systems without /proc; POSIX has `ps` everywhere."""
     command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)]
     environment = {"PATH": os.defpath, "LC_ALL": "C"}
-    run = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
     state, _, start = run.stdout.strip().partition(" ")
     return start.strip() if start and not state.startswith("Z") else None
 

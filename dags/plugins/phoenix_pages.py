@@ -36,15 +36,16 @@ def read_page(store: str, kind: str, path: str) -> bytes | None:
     Args:
       store: Folder or fsspec URL of the deployment's store.
       kind: One of KINDS.
-      path: What the browser asked for, already decoded.
+      path: Of the address, already decoded.
     """
-    import fsspec
+    import fsspec  # slow to import, and Airflow imports this module in every task
 
     parts = PurePosixPath(path).parts
     if kind not in KINDS or not parts or parts[0] == "/" or ".." in parts or "\0" in path:
         return None
     filesystem, root = fsspec.core.url_to_fs(store)
     name = "/".join([root, kind, *parts])
+    # A bucket has no symbolic links; on a disk one could lead out of the folder.
     if "file" in filesystem.protocol and not _is_below(Path(name), Path(root) / kind):
         return None
     try:
@@ -59,7 +60,7 @@ def _is_below(path: Path, folder: Path) -> bool:
 
 
 @functools.cache
-def application() -> Any:  # noqa: ANN401 - a FastAPI application, imported late
+def application() -> Any:
     """Returns the application behind `/phoenix`."""
     from airflow.api_fastapi.common.db.common import SessionDep
     from airflow.api_fastapi.core_api.security import requires_access_dag
@@ -69,8 +70,8 @@ def application() -> Any:  # noqa: ANN401 - a FastAPI application, imported late
     from sqlalchemy import select
 
     store = conf.get("phoenix", "store")
-    allowed = Depends(requires_access_dag(method="GET", param_dag_id=_HEAD_DAG))
-    app = FastAPI(dependencies=[allowed], docs_url=None, redoc_url=None, openapi_url=None)
+    may_read_dag = Depends(requires_access_dag(method="GET", param_dag_id=_HEAD_DAG))
+    app = FastAPI(dependencies=[may_read_dag], docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/runs/{kind}/{dag_id}/{run_id:path}")
     def page_of_run(
@@ -96,15 +97,17 @@ def application() -> Any:  # noqa: ANN401 - a FastAPI application, imported late
     return app
 
 
-async def _late(
+async def _application_on_request(
     scope: MutableMapping[str, Any],
     receive: Callable[[], Awaitable[Any]],
     send: Callable[[Any], Awaitable[None]],
 ) -> None:
+    """Makes the application at the first request: FastAPI and SQLAlchemy are slow to import."""
     await application()(scope, receive, send)
 
 
 def _tab(name: str, kind: str) -> dict[str, str]:
+    """Returns a tab of every DAG run, which shows the page of the run's day."""
     return {
         "name": name,
         "destination": "dag_run",
@@ -117,8 +120,8 @@ class PhoenixPages(AirflowPlugin):
     """Run pages and Data Docs in Airflow's UI."""
 
     name = "phoenix_pages"
-    fastapi_apps = [{"app": _late, "url_prefix": PREFIX, "name": "Phoenix pages"}]  # noqa: RUF012
-    external_views = [  # noqa: RUF012 - Airflow's own interface
+    fastapi_apps = [{"app": _application_on_request, "url_prefix": PREFIX, "name": "Phoenix pages"}]
+    external_views = [
         _tab("Run page", "pages"),
         _tab("Data docs", "docs"),
         {

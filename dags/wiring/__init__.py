@@ -1,1 +1,1 @@
-"""What the three DAG files share: a step of the contract becomes a task, a form, an asset."""
+"""The code that all DAG files share: a step of the contract becomes a task, a form, an asset."""

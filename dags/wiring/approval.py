@@ -1,4 +1,4 @@
-"""A person's yes between the gate and the release, where the deployment or the run asks for it."""
+"""The approval of a person between gate and release, where the deployment or the run asks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +11,11 @@ CHOICES = ("configured", "never", "always")  # of the form
 class Approval(ApprovalOperator):
     """Asks before a release; goes on at once when nobody wants to be asked."""
 
-    def __init__(self, *, configured: str, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, configured: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.configured = configured
 
-    def execute(self, context: Any) -> Any:  # noqa: ANN401 - Airflow's own signature
+    def execute(self, context: Any) -> Any:
         """Waits for an answer if one is asked for."""
         result = context["ti"].xcom_pull(task_ids="evaluate_models")
         if not is_asked(context["params"]["approval"], result, self.configured):

@@ -24,7 +24,7 @@ HARDENING = {
     "read_only": True,
     "cap_drop": ["ALL"],
     "security_opt": ["no-new-privileges"],
-    "tmpfs": {"/tmp": "rw,nosuid,nodev,size=1g"},  # noqa: S108 - inside the container
+    "tmpfs": {"/tmp": "rw,nosuid,nodev,size=1g"},
     "pids_limit": 512,
 }
 
@@ -34,20 +34,21 @@ class DockerStep(StepOperator, DockerOperator):
 
     ARGUMENTS = "command"
 
-    def __init__(self, *, nano_cpus: int, **kwargs: Any) -> None:  # noqa: ANN401 - DockerOperator's
+    def __init__(self, *, nano_cpus: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.nano_cpus = nano_cpus
 
     @property
-    def cli(self) -> Any:  # noqa: ANN401 - docker.APIClient
+    def cli(self) -> Any:
         """The client, which hardens every container that it creates."""
         client = super().cli
+        # The operator makes the host's configuration itself and has no argument for these.
         client.create_host_config = partial(
             type(client).create_host_config, client, nano_cpus=self.nano_cpus, **HARDENING
         )
         return client
 
-    def execute(self, context: Any) -> Any:  # noqa: ANN401 - Airflow's own signature
+    def execute(self, context: Any) -> Any:
         """Runs the container to its end and returns the small part of the step's result."""
         try:
             last_line = super().execute(context)
@@ -61,20 +62,20 @@ class DockerStep(StepOperator, DockerOperator):
 
 def exit_code(error: DockerContainerFailedException) -> int:
     """Returns the exit status in the provider's message, its only carrier; 70 if there is none."""
-    found = re.search(r"\{.*\}", str(error))
-    status = ast.literal_eval(found[0]).get("StatusCode") if found else None
+    reply = re.search(r"\{.*\}", str(error))  # a dict as Python prints it, which is no JSON
+    status = ast.literal_eval(reply[0]).get("StatusCode") if reply else None
     return int(status) if status is not None else 70
 
 
 def arguments(module: str, argv: Sequence[str], settings: Settings) -> dict[str, Any]:
-    """Returns what DockerStep needs to run `module`."""
+    """Returns the arguments with which DockerStep runs `module`, beside those of every operator."""
     return {
         "image": settings.image,
         "entrypoint": ["python", "-P", "-m", module],
         "command": list(argv),
         "user": str(settings.user),
         "environment": {
-            "HOME": "/tmp",  # noqa: S108 - inside the container
+            "HOME": "/tmp",
             "AIRFLOW_CTX_DAG_ID": "{{ dag.dag_id }}",
             "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}",
         },
@@ -87,12 +88,17 @@ def arguments(module: str, argv: Sequence[str], settings: Settings) -> dict[str,
         "nano_cpus": int(settings.cpus * 1e9),
         "auto_remove": "force",
         "retrieve_output": False,  # it would unpickle what the container wrote
-        "network_mode": "bridge",
+        "network_mode": "bridge",  # a store or a sink may be in the network
         "privileged": False,
     }
 
 
 def _memory(text: str) -> str:
+    """Returns a limit in Docker's notation.
+
+    >>> _memory("4Gi"), _memory("512M")
+    ('4g', '512M')
+    """
     return text[:-2] + _UNITS[text[-2:]] if text[-2:] in _UNITS else text
 
 

@@ -14,7 +14,7 @@ from wiring import outcome
 from wiring.operators import StepOperator
 from wiring.settings import Mount, Settings
 
-_SCRATCH = "/tmp"  # noqa: S108 - inside the container
+_SCRATCH = "/tmp"
 
 
 class PodStep(StepOperator, KubernetesPodOperator):
@@ -27,21 +27,21 @@ class PodStep(StepOperator, KubernetesPodOperator):
         pod: k8s.V1Pod,
         remote_pod: k8s.V1Pod,
         xcom_result: dict[str, Any] | None = None,
-        context: Any = None,  # noqa: ANN401 - Airflow's own signature
+        context: Any = None,
     ) -> None:
         """Removes the pod; a failure becomes one that Airflow does or does not retry."""
         try:
             super().cleanup(pod, remote_pod, xcom_result, context)
         except AirflowException:
-            ended = terminated(remote_pod, self.base_container_name)
-            if ended is not None:
-                lines = (ended.message or "").splitlines()
-                outcome.check(self.task_id, int(ended.exit_code or 0), lines)
-            raise
+            end = terminated(remote_pod, self.base_container_name)
+            if end is not None:
+                lines = (end.message or "").splitlines()
+                outcome.check(self.task_id, int(end.exit_code or 0), lines)
+            raise  # evicted, or never started: Airflow may try again
 
 
 def terminated(pod: k8s.V1Pod | None, container: str) -> k8s.V1ContainerStateTerminated | None:
-    """Returns how the named container of a pod ended; None if it did not (evicted, never ran)."""
+    """Returns the end of the named container of a pod; None if it has none (evicted, never ran)."""
     statuses = (pod.status.container_statuses if pod and pod.status else None) or []
     for status in statuses:
         if status.name == container and status.state:
@@ -50,7 +50,7 @@ def terminated(pod: k8s.V1Pod | None, container: str) -> k8s.V1ContainerStateTer
 
 
 def arguments(module: str, argv: Sequence[str], settings: Settings) -> dict[str, Any]:
-    """Returns what PodStep needs to run `module`."""
+    """Returns the arguments with which PodStep runs `module`, beside those of every operator."""
     return {
         "name": f"phoenix-{module.rpartition('.')[2].replace('_', '-')}",
         "namespace": settings.namespace,
@@ -104,6 +104,7 @@ def arguments(module: str, argv: Sequence[str], settings: Settings) -> dict[str,
 
 
 def _resources(settings: Settings) -> k8s.V1ResourceRequirements:
+    # Requests equal to limits: the last class of pods that a node evicts.
     limits = {
         "cpu": f"{settings.cpus:g}",
         "memory": settings.memory,

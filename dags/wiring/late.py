@@ -16,12 +16,12 @@ class LateDays(BaseOperator):
     row this one is skipped, and nothing starts.
     """
 
-    def __init__(self, *, after: str, **options: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+    def __init__(self, *, after: str, **options: Any) -> None:
         super().__init__(**options)
         self.after = after
 
-    def execute(self, context: Any) -> Sequence[str]:  # noqa: ANN401 - Airflow's own signature
-        """Returns the days.
+    def execute(self, context: Any) -> Sequence[str]:
+        """Returns the days, after their partitions were added to the assets.
 
         Raises:
           AirflowSkipException: If there is none, or the runner returns nothing from a step.

@@ -21,10 +21,10 @@ class RunPage(BaseOperatorLink):
 
     @property
     def name(self) -> str:
-        """What the button says."""
+        """The text of the button."""
         return "Run page"
 
-    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:  # noqa: ANN401
+    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
         """Returns the address; called in the task, after its templates were filled in."""
         del ti_key
         return page_url(self._kind, operator.day) if operator.day else ""
@@ -37,7 +37,7 @@ class DataDocs(RunPage):
 
     @property
     def name(self) -> str:
-        """What the button says."""
+        """The text of the button."""
         return "Data docs"
 
 

@@ -1,4 +1,4 @@
-"""What the operators of the three runners have in common: the day, the form, the asset's event."""
+"""The operator of a step, whichever its runner: the day, the form, the asset's event."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
@@ -27,7 +27,7 @@ class StepOperator:
         arguments = getattr(self, self.ARGUMENTS)
         return arguments[arguments.index("--day") + 1]
 
-    def pre_execute(self, context: Any) -> None:  # noqa: ANN401 - Airflow's own signature
+    def pre_execute(self, context: Any) -> None:
         """Refuses a run without one valid day, or with a forced gate and no reason."""
         params = context["params"]
         key, form = context.get("partition_key"), params.get("day")
@@ -48,8 +48,8 @@ class StepOperator:
             raise AirflowFailException("`force` overrules the gate, so it needs a `reason`.")
         setattr(self, self.ARGUMENTS, without_empty_options(getattr(self, self.ARGUMENTS)))
 
-    def post_execute(self, context: Any, result: Any = None) -> None:  # noqa: ANN401
-        """Says which day the asset has news of, so that the next DAG runs for that day.
+    def post_execute(self, context: Any, result: Any = None) -> None:
+        """Adds the day to the event of each asset, so that the next DAG runs for that day.
 
         Airflow takes the day from the partition key by itself. A run that was started by hand with
         the form alone has none: without this its event would trigger nothing.
@@ -68,13 +68,13 @@ def without_empty_options(arguments: Iterable[str]) -> list[str]:
     >>> without_empty_options(["--day", "2026-01-01", "--force", "", "--unchanged-ok"])
     ['--day', '2026-01-01', '--unchanged-ok']
     """
-    kept: list[str] = []
+    remaining: list[str] = []
     for argument in arguments:
-        if argument == "" and kept:
-            kept.pop()
+        if argument == "" and remaining:
+            remaining.pop()  # the name of the option
         else:
-            kept.append(argument)
-    return kept
+            remaining.append(argument)
+    return remaining
 
 
 def result_of_log(lines: Sequence[str] | str | None) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def result_of_log(lines: Sequence[str] | str | None) -> dict[str, Any]:
     return outcome.summary([lines] if isinstance(lines, str) else list(lines or []))
 
 
-def log_result(logger: Any, result: dict[str, Any]) -> None:  # noqa: ANN401 - structlog or logging
-    """Says so when there was nothing to do; what was done is in the step's own last line."""
+def log_result(logger: Any, result: dict[str, Any]) -> None:
+    """Logs that there was nothing to do; anything else is in the step's own last line."""
     if result["status"] == "unchanged":
         logger.info("Nothing to do: the artifact of this recipe exists and is intact.")

@@ -1,4 +1,4 @@
-"""What a step's end means to Airflow, whichever runner it ran in."""
+"""The end of a step in terms of Airflow, whichever runner it ran in."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ def summary(lines: Sequence[str]) -> dict[str, Any]:
 
 
 def check(step: str, exit_code: int, lines: Sequence[str]) -> None:
-    """Raises what Airflow must know about a step that did not end well.
+    """Raises the exception with which Airflow does, or does not, try a failed step again.
 
     Args:
       step: Its name, for the message.
@@ -58,6 +58,7 @@ def check(step: str, exit_code: int, lines: Sequence[str]) -> None:
         return
     meaning = _MEANING.get(ExitCode(exit_code)) if exit_code in set(ExitCode) else None
     message = f"{step} ended with {exit_code} ({meaning or _signal(exit_code)}): {_error(lines)}"
+    # Above 128 a shell or an engine speaks of a signal, where a process of ours has its negative.
     if exit_code == ExitCode.TRY_AGAIN or exit_code < 0 or exit_code > 128:
         raise AirflowException(message)
     raise AirflowFailException(message)
@@ -70,6 +71,7 @@ def _signal(exit_code: int) -> str:
 
 
 def _error(lines: Sequence[str]) -> str:
+    """Returns the error that the step wrote as JSON, or its last lines if it came to none."""
     for line in reversed(lines):
         try:
             return str(contract.parse_result(line)["error"])

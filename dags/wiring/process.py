@@ -15,7 +15,7 @@ from airflow.sdk import BaseOperator
 from wiring import outcome
 from wiring.operators import StepOperator, log_result
 
-_KEPT_LINES = 50  # of each stream, for the message of a failure
+_NUM_LAST_LINES = 50  # of each stream, for the message of a failure
 
 
 class ProcessStep(StepOperator, BaseOperator):
@@ -32,7 +32,7 @@ class ProcessStep(StepOperator, BaseOperator):
         arguments: Sequence[str],
         python: str = "",
         stop_seconds: float = 20.0,
-        **kwargs: Any,  # noqa: ANN401 - those of every operator
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.module = module
@@ -41,12 +41,12 @@ class ProcessStep(StepOperator, BaseOperator):
         self.stop_seconds = stop_seconds
         self._process: subprocess.Popen[str] | None = None
 
-    def execute(self, context: Any) -> dict[str, Any]:  # noqa: ANN401 - Airflow's own signature
+    def execute(self, context: Any) -> dict[str, Any]:
         """Runs the step to its end and returns the small part of its result."""
         # -P keeps the task's working folder out of the step's module path.
         command = [self.python or sys.executable, "-P", "-m", self.module, *self.arguments]
         self.log.info("Running %s", command)
-        self._process = subprocess.Popen(  # noqa: S603 - a list of checked values, never a shell
+        self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -54,10 +54,11 @@ class ProcessStep(StepOperator, BaseOperator):
             text=True,
             errors="replace",
             env=_environment(context),
-            start_new_session=True,
+            start_new_session=True,  # the group that `on_kill` ends, with all that the step starts
         )
-        errors: deque[str] = deque(maxlen=_KEPT_LINES)
-        output: deque[str] = deque(maxlen=_KEPT_LINES)
+        errors: deque[str] = deque(maxlen=_NUM_LAST_LINES)
+        output: deque[str] = deque(maxlen=_NUM_LAST_LINES)
+        # Both at once: a step that fills the pipe nobody reads would wait for ever.
         reader = threading.Thread(target=self._stream, args=(self._process.stderr, errors))
         reader.start()
         try:
@@ -82,12 +83,13 @@ class ProcessStep(StepOperator, BaseOperator):
             time.sleep(0.05)
         self._kill_group()
 
-    def _stream(self, stream: IO[str] | None, kept: deque[str]) -> None:
+    def _stream(self, stream: IO[str] | None, last_lines: deque[str]) -> None:
+        """Passes what the step writes on to the task's log, line by line as it comes."""
         assert stream is not None
         with stream:
             for line in stream:
-                kept.append(line.rstrip("\n"))
-                self.log.info("%s", kept[-1])
+                last_lines.append(line.rstrip("\n"))
+                self.log.info("%s", last_lines[-1])
 
     def _kill_group(self) -> None:
         if self._process is not None:
@@ -101,8 +103,8 @@ def _signal_group(group: int, number: signal.Signals) -> None:
         return
 
 
-def _environment(context: Any) -> dict[str, str]:  # noqa: ANN401
+def _environment(context: Any) -> dict[str, str]:
     """Returns the step's environment: ours without Airflow's secrets, with the name of the run."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
     run = context["dag_run"]
-    return kept | {"AIRFLOW_CTX_DAG_ID": run.dag_id, "AIRFLOW_CTX_DAG_RUN_ID": run.run_id}
+    return ours | {"AIRFLOW_CTX_DAG_ID": run.dag_id, "AIRFLOW_CTX_DAG_RUN_ID": run.run_id}

@@ -9,7 +9,7 @@ from components import contract
 from wiring.process import ProcessStep
 from wiring.settings import Settings, load
 
-SETTINGS: Settings = load()
+SETTINGS: Settings = load()  # once per DAG file that is read; an error shows in the UI
 
 DAY = "{{ partition_key or params.day or '' }}"
 KEY_FORMAT = "%Y-%m-%d"  # of the partition keys; the same as contract.parse_day
@@ -27,7 +27,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def task(step: contract.Step, *, outlets: Sequence[Asset] = (), **options: object) -> Any:  # noqa: ANN401
+def task(step: contract.Step, *, outlets: Sequence[Asset] = (), **options: object) -> Any:
     """Returns the task that runs `step` for the day of the DAG run.
 
     Args:
@@ -39,10 +39,10 @@ def task(step: contract.Step, *, outlets: Sequence[Asset] = (), **options: objec
     return operator(**_common(step), **native, outlets=list(outlets))
 
 
-def mapped_task(step: contract.Step, *, over: Sequence[dict[str, object]]) -> Any:  # noqa: ANN401
+def mapped_task(step: contract.Step, *, over: Sequence[dict[str, object]]) -> Any:
     """Returns one task per entry of `over`, each with its own values of the step's options."""
     operator, native = _native(step, [])
-    del native[operator.ARGUMENTS]
+    del native[operator.ARGUMENTS]  # Airflow refuses a value that is both fixed and mapped
     return operator.partial(**_common(step), **native).expand(
         **{operator.ARGUMENTS: [_argv(step, options) for options in over]}
     )
@@ -57,7 +57,7 @@ def shards(count: int) -> list[dict[str, object]]:
     return [{"shard": shard, "num_shards": count} for shard in range(count)]
 
 
-def form(**fields: Param) -> Any:  # noqa: ANN401 - DAG() declares the type that it makes of this
+def form(**fields: Param) -> Any:
     """Returns the form of a DAG: the day of a run that is started by hand, and more `fields`."""
     day = Param(
         None,
@@ -70,7 +70,7 @@ def form(**fields: Param) -> Any:  # noqa: ANN401 - DAG() declares the type that
     return {"day": day, **fields}
 
 
-def option_param(step: contract.Step, name: str, **extra: Any) -> Param:  # noqa: ANN401 - Param's
+def option_param(step: contract.Step, name: str, **extra: Any) -> Param:
     """Returns the form's field for an option of a step, with the contract's choices and help."""
     option = next(option for option in step.options if option.name == name)
     types = ["string"] if option.default is not None else ["null", "string"]
@@ -87,24 +87,25 @@ def option_param(step: contract.Step, name: str, **extra: Any) -> Param:  # noqa
 
 
 def _argv(step: contract.Step, options: dict[str, object]) -> list[str]:
+    # An artifact that is there already is a success in Airflow: what comes after it must run.
     return [*step.argv(config=SETTINGS.config, day=DAY, **options), "--unchanged-ok"]
 
 
 def _common(step: contract.Step) -> dict[str, Any]:
     common: dict[str, Any] = {"task_id": step.name, "doc_md": step.summary}
     if step.is_training:
-        common["pool"] = "training"
+        common["pool"] = "training"  # of one slot: a model takes the whole machine
     return common
 
 
 def _native(step: contract.Step, argv: list[str]) -> tuple[Any, dict[str, Any]]:
-    """Returns the operator class of the runner and what it needs to run the step."""
+    """Returns the operator class of the runner and the arguments with which it runs the step."""
     if SETTINGS.runner == "docker":
         from wiring import docker  # takes seconds, and only this runner needs it
 
         return docker.DockerStep, docker.arguments(step.module, argv, SETTINGS)
     if SETTINGS.runner == "kubernetes":
-        from wiring import kubernetes
+        from wiring import kubernetes  # likewise
 
         return kubernetes.PodStep, kubernetes.arguments(step.module, argv, SETTINGS)
     native = {
