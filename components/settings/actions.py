@@ -4,8 +4,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from components.settings.published_weights import PUBLISHED_WEIGHTS
 from components.settings.section import Section
-from phoenix.recommend.scoring import PUBLISHED_WEIGHTS
 
 
 class Action(Section):

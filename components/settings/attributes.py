@@ -1,11 +1,10 @@
-"""Which attributes of users and posts models read, and which columns they come from."""
+"""The attributes of users and posts that models read, and the columns they come from."""
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.settings.section import Delimiter, Section
+from components.settings.section import Delimiter, PathPattern, Section
 from phoenix.config import ConfigError
 from phoenix.data import attributes
 from phoenix.data.attributes import Attribute
@@ -14,7 +13,7 @@ CONTEXT_COLUMNS = ("surface", "hour", "weekday")  # of an impression; time is UT
 
 
 class AttributeSection(Section):
-    """What all kinds share."""
+    """The settings that all kinds of attributes share."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Unique among all attributes.")
     side: Literal["user", "post", "context"] = Field(
@@ -27,7 +26,7 @@ class AttributeSection(Section):
 
     @property
     def declared(self) -> Attribute:
-        """The attribute without where it comes from."""
+        """The attribute as the models know it, without its column."""
         source_only = {"column", "separator"}
         return Attribute(**self.model_dump(exclude=source_only))
 
@@ -103,7 +102,7 @@ class SequenceAttribute(AttributeSection):
 class AttributeFiles(Section):
     """Files that say something of users, or of posts; one row each, or one per change."""
 
-    files: str = Field(description="Path or glob, of the kinds that sources have.")
+    files: PathPattern = Field(description="Path or glob, of the kinds that sources have.")
     id: str = Field(description="Column of the user or post id.")
     known_at: str | None = Field(
         default=None,
@@ -149,29 +148,19 @@ class AttributesConfig(Section):
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
-        """The declared attributes, without where they come from."""
+        """The declared attributes as the models know them, without their columns."""
         return tuple(section.declared for section in self.declared)
 
     @property
     def user_attributes(self) -> tuple[Attribute, ...]:
-        """Those that are added to the token of the user."""
+        """The attributes that are added to the token of the user."""
         return attributes.of_side(self.attributes, "user")
 
     @property
     def post_attributes(self) -> tuple[Attribute, ...]:
-        """Those that are added to the tokens of posts: of the post, then of the context."""
+        """The attributes that are added to the tokens of posts: those of the post come first."""
         return attributes.of_side(self.attributes, "post", "context")
 
     def of_side(self, side: str) -> tuple[AnyAttribute, ...]:
         """The declarations of one side, in order, with the columns they come from."""
         return tuple(section for section in self.declared if section.side == side)
-
-    def anchored(self, folder: Path) -> "AttributesConfig":
-        """Returns the same with relative paths made absolute."""
-        changes: dict[str, Any] = {}
-        for name in ("users", "posts"):
-            files: AttributeFiles | None = getattr(self, name)
-            if files is not None:
-                path = str((folder / files.files).resolve())
-                changes[name] = files.model_copy(update={"files": path})
-        return self.model_copy(update=changes)

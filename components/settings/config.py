@@ -13,7 +13,7 @@ from components.settings.actions import Action
 from components.settings.attributes import AttributesConfig
 from components.settings.engine import EngineConfig
 from components.settings.quality import BaselineConfig
-from components.settings.section import Section
+from components.settings.section import Section, StoreAddress
 from components.settings.steps import (
     CorpusConfig,
     EvaluateConfig,
@@ -32,7 +32,7 @@ from components.settings.training import RankerTrainingConfig, RetrievalTraining
 class Config(Section):
     """The whole configuration of one deployment."""
 
-    store: str = Field(
+    store: StoreAddress = Field(
         min_length=1, description="Folder or fsspec URL; relative to the configuration file."
     )
     first_day: datetime.date = Field(description="UTC day before which there is no history.")

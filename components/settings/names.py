@@ -3,14 +3,18 @@
 import difflib
 import types
 from collections.abc import Sequence
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, TypeGuard, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 
-def options(annotation: Any) -> list[Any]:  # noqa: ANN401 - a type, or what stands for one
-    """Returns the members of a union, annotated or not."""
+def options(annotation: object) -> list[object]:
+    """Returns the members of a union, annotated or not; a type that is none is its only member.
+
+    >>> options(Annotated[int | str, "metadata"])
+    [<class 'int'>, <class 'str'>]
+    """
     if get_origin(annotation) is Annotated:
         return options(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
@@ -20,30 +24,32 @@ def options(annotation: Any) -> list[Any]:  # noqa: ANN401 - a type, or what sta
 
 def sections(field: FieldInfo) -> list[type[BaseModel]]:
     """Returns the sections that a field holds: one, or one per layout or kind."""
-    found = []
+    models: list[type[BaseModel]] = []
     for option in options(field.annotation):
         members = options(get_args(option)[0]) if get_origin(option) is tuple else [option]
-        found += [each for each in members if is_section(each)]
-    return found
+        models += [member for member in members if is_section(member)]
+    return models
 
 
-def is_section(option: object) -> bool:
+def is_section(option: object) -> TypeGuard[type[BaseModel]]:
     """Whether a type is a section of the configuration."""
     return isinstance(option, type) and issubclass(option, BaseModel)
 
 
-def meant(section: type[BaseModel], path: Sequence[str]) -> str | None:
-    """Returns the setting that somebody meant who wrote one that does not exist.
+def nearest(section: type[BaseModel], path: Sequence[str]) -> str | None:
+    """Returns the setting whose name is nearest to that of one which does not exist.
+
+    Settings of the same section alone are compared; None if no name is near.
 
     Args:
       section: Where the path starts.
       path: Keys and numbers of list entries that lead to the setting, which comes last.
     """
-    found = [section]
+    models = [section]  # several where a field holds one section per layout or kind
     for key in path[:-1]:
         if not key.isdigit():
-            fields = [each.model_fields[key] for each in found if key in each.model_fields]
-            found = [inner for field in fields for inner in sections(field)]
-    names = sorted({name for each in found for name in each.model_fields})
+            fields = [model.model_fields[key] for model in models if key in model.model_fields]
+            models = [inner for field in fields for inner in sections(field)]
+    names = sorted({name for model in models for name in model.model_fields})
     near = difflib.get_close_matches(path[-1], names, n=1)
     return near[0] if near else None

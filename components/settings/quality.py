@@ -1,4 +1,4 @@
-"""The settings of the checks: how bad what is, and with what a day is compared."""
+"""The settings of the checks: severities of failures, and the baseline a day is compared with."""
 
 from typing import Literal
 

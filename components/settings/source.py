@@ -1,12 +1,11 @@
 """The sources that a deployment can read: what is configured of each layout."""
 
 import zoneinfo
-from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
-from components.settings.section import Delimiter, Section
+from components.settings.section import Delimiter, FilePath, PathPattern, Section
 
 
 class UserIdForm(NamedTuple):
@@ -24,7 +23,7 @@ class KuaiRandSource(Section):
     """A folder in the layout of the KuaiRand downloads: Pure, 1K or 27K."""
 
     layout: Literal["kuairand"] = Field(description="Says that it is this layout.")
-    path: Path = Field(description="The folder, with log_*.csv and video_features_basic*.csv.")
+    path: FilePath = Field(description="The folder, with log_*.csv and video_features_basic*.csv.")
     logs: Literal["all", "standard", "random"] = Field(
         default="all", description="Of the recommender, of randomly chosen videos, or both."
     )
@@ -43,7 +42,7 @@ class MovieLensSource(Section):
     """
 
     layout: Literal["movielens"] = Field(description="Says that it is this layout.")
-    path: Path = Field(description="The folder, with ratings.csv, ratings.dat or u.data.")
+    path: FilePath = Field(description="The folder, with ratings.csv, ratings.dat or u.data.")
 
     @property
     def user_ids(self) -> UserIdForm:
@@ -59,7 +58,7 @@ class GHArchiveSource(Section):
     """
 
     layout: Literal["gharchive"] = Field(description="Says that it is this layout.")
-    path: Path = Field(description="The folder, with files like 2026-01-31-15.json.gz.")
+    path: FilePath = Field(description="The folder, with files like 2026-01-31-15.json.gz.")
 
     @property
     def user_ids(self) -> UserIdForm:
@@ -75,7 +74,7 @@ class SequencesSource(Section):
     """
 
     layout: Literal["sequences"] = Field(description="Says that it is this layout.")
-    events: str = Field(description="Path or glob of the files (.txt, .txt.gz, .txt.zst).")
+    events: PathPattern = Field(description="Path or glob of the files (.txt, .txt.gz, .txt.zst).")
     items_per_day: int = Field(
         default=10, ge=1, le=86_400, description="Items of a user that fall on one day."
     )
@@ -90,12 +89,12 @@ class ColumnsSource(Section):
     """Any CSV, TSV, Parquet or JSON lines files whose columns are named here."""
 
     layout: Literal["columns"] = Field(description="Says that it is this layout.")
-    events: str = Field(
+    events: PathPattern = Field(
         description="Path or glob of the event files (.csv, .tsv, .txt, .jsonl, .json, .parquet; "
         "text also as .gz or .zst). With `{day}` in it, as in `logs/{day}/*.parquet`, the files "
         "of a day are what arrived on that UTC day."
     )
-    posts: str | None = Field(default=None, description="Path or glob of the post files.")
+    posts: PathPattern | None = Field(default=None, description="Path or glob of the post files.")
     event_columns: dict[str, str] = Field(
         description="Canonical event column -> source column; of JSON, `a.b` is b in a."
     )
@@ -180,17 +179,3 @@ Source = Annotated[
     | SyntheticSource,
     Field(discriminator="layout"),
 ]
-
-
-def anchored(source: Source, folder: Path) -> Source:
-    """Returns a source with its relative paths made absolute.
-
-    Raises:
-      ValueError: If a path cannot be one.
-    """
-    changes: dict[str, object] = {}
-    for name in ("path", "events", "posts"):
-        path = getattr(source, name, None)
-        if path is not None:
-            changes[name] = type(path)((folder / path).resolve())
-    return source.model_copy(update=changes)

@@ -1,13 +1,12 @@
 """Sections of the configuration that belong to one step each, but for training."""
 
 import datetime
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from components.settings.quality import SeveritiesConfig, Severity
-from components.settings.section import Section
+from components.settings.section import FilePath, Section
 from components.settings.source import Source
 from schemas.rules import RULES
 
@@ -35,7 +34,7 @@ class IngestConfig(Section):
         le=1_000_000,
         description="Bytes in a compressed file per byte of it; one with more is refused.",
     )
-    erased_users: Path | None = Field(
+    erased_users: FilePath | None = Field(
         default=None,
         description="File with a user id per line, as in the source; their rows leave everything.",
     )
@@ -67,7 +66,7 @@ class ValidateConfig(Section):
     late_days: int = Field(
         default=7, ge=0, le=3650, description="Days after its own on which a row may still arrive."
     )
-    repairs: Path | None = Field(
+    repairs: FilePath | None = Field(
         default=None,
         description="Folder with `<day>.csv`: corrected rows of `phoenix quarantine export`.",
     )

@@ -18,6 +18,12 @@ values out of range are refused with the path of the field. A setting without a 
 Relative paths start at the folder of the file. The section of a step is called like the step. What
 sections have in common can be written once: `&name` at one, `<<: *name` in the others.
 """
+_TYPE_NAMES: dict[object, str] = {
+    int: "integer",
+    float: "number",
+    str: "text",
+    bool: "true or false",
+}
 _LIMITS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "multiple of"}
 
 
@@ -27,23 +33,25 @@ def markdown() -> str:
 
 
 def _sections(title: str, section: type[BaseModel]) -> Iterator[str]:
-    own = {
+    """Yields the part of a section and then those of the sections in it, each with its path."""
+    values = {
         name: field
         for name, field in section.model_fields.items()
         if not config_names.sections(field)
     }
-    inner = {name: field for name, field in section.model_fields.items() if name not in own}
+    inner = {name: field for name, field in section.model_fields.items() if name not in values}
     if title:
         yield f"## {title}\n"
         yield f"{section.__doc__}\n"
-    listed = {
+    # A field that holds a section gets a row, too, where its own description adds to the section's.
+    with_row = {
         name: field
         for name, field in section.model_fields.items()
-        if name in own or field.description
+        if name in values or field.description
     }
-    if listed:
+    if with_row:
         yield "| setting | value | default | meaning |\n|---|---|---|---|"
-        yield "\n".join(_row(name, field) for name, field in listed.items()) + "\n"
+        yield "\n".join(_row(name, field) for name, field in with_row.items()) + "\n"
     for name, field in inner.items():
         path = f"{title.strip('`')}.{name}".strip(".")
         models = config_names.sections(field)
@@ -88,9 +96,8 @@ def _type_name(option: object) -> str:
         return " or ".join(f"`{value}`" for value in get_args(option))
     if config_names.is_section(option):
         return "section"
-    names = {int: "integer", float: "number", str: "text", bool: "true or false"}
-    if option in names:
-        return names[option]  # type: ignore[index]
+    if option in _TYPE_NAMES:
+        return _TYPE_NAMES[option]
     origin = get_origin(option)
     if origin is dict:
         value = config_names.options(get_args(option)[1])[0]

@@ -43,7 +43,8 @@ def test_what_says_nothing_clear_is_refused(declared: list, words: str) -> None:
 
 
 def test_paths_start_at_the_folder_of_the_configuration() -> None:
-    config = AttributesConfig.model_validate({"users": USERS}).anchored(Path("/data"))
+    folder = {"folder": Path("/data")}
+    config = AttributesConfig.model_validate({"users": USERS}, context=folder)
     assert config.users is not None
     assert config.users.files == "/data/users.csv"
     assert config.posts is None

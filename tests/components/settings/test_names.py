@@ -7,7 +7,7 @@ from components.settings.config import Config
 
 
 @pytest.mark.parametrize(
-    ("path", "meant"),
+    ("path", "expected"),
     [
         ("sed", "seed"),
         ("train_ranker.learning_rat", "learning_rate"),
@@ -18,5 +18,5 @@ from components.settings.config import Config
         ("nowhere.at_all", None),
     ],
 )
-def test_the_nearest_setting_of_the_same_section_is_found(path: str, meant: str | None) -> None:
-    assert names.meant(Config, path.split(".")) == meant
+def test_the_nearest_setting_of_the_same_section_is_found(path: str, expected: str | None) -> None:
+    assert names.nearest(Config, path.split(".")) == expected

@@ -11,19 +11,18 @@ from components.settings.source import (
     SequencesSource,
     SyntheticSource,
     UserIdForm,
-    anchored,
 )
 
 MAPPING = {"user_id": "u", "post_id": "p", "author_id": "a", "shown_at": "t"}
 
 
 def test_relative_paths_start_at_the_folder_and_patterns_stay(tmp_path: Path) -> None:
-    source = ColumnsSource(layout="columns", events="logs/{day}/*.csv", event_columns=MAPPING)
-    found = anchored(source, tmp_path)
-    assert isinstance(found, ColumnsSource)
-    assert (found.events, found.posts) == (f"{tmp_path}/logs/{{day}}/*.csv", None)
-    movies = anchored(MovieLensSource(layout="movielens", path=Path("/data/ml")), tmp_path)
-    assert getattr(movies, "path", None) == Path("/data/ml")
+    context = {"folder": tmp_path}
+    raw = {"layout": "columns", "events": "logs/{day}/*.csv", "event_columns": MAPPING}
+    source = ColumnsSource.model_validate(raw, context=context)
+    assert (source.events, source.posts) == (f"{tmp_path}/logs/{{day}}/*.csv", None)
+    raw = {"layout": "movielens", "path": "/data/ml"}
+    assert MovieLensSource.model_validate(raw, context=context).path == Path("/data/ml")
 
 
 def test_user_ids_of_columns_have_the_form_that_is_configured() -> None:

@@ -1,0 +1,32 @@
+"""The sections of the steps, but for training."""
+
+import pytest
+from pydantic import ValidationError
+
+from components.settings.steps import IngestConfig, PublishFeedsConfig, ValidateConfig
+
+
+def test_a_budget_is_of_a_rule_that_there_is() -> None:
+    assert ValidateConfig(budgets={"bad_surface": 0.1}).budgets == {"bad_surface": 0.1}
+    with pytest.raises(ValidationError, match=r"'nosuch' is no rule; the rules are malformed_row"):
+        ValidateConfig(budgets={"nosuch": 0.1})
+    with pytest.raises(ValidationError, match="less than or equal to 1"):
+        ValidateConfig(budgets={"bad_surface": 1.5})
+
+
+def test_a_sink_has_the_settings_of_its_kind_alone() -> None:
+    section = PublishFeedsConfig.model_validate({"sinks": [{"kind": "redis", "prefix": "p:"}]})
+    assert section.model_dump()["sinks"][0]["url_variable"] == "PHOENIX_REDIS_URL"
+    with pytest.raises(ValidationError, match="table"):
+        PublishFeedsConfig.model_validate({"sinks": [{"kind": "redis", "table": "feeds"}]})
+
+
+@pytest.mark.parametrize("table", ["feeds; drop table users", "Feeds", "1feeds", "f" * 64])
+def test_a_table_is_a_plain_name(table: str) -> None:
+    with pytest.raises(ValidationError, match="table"):
+        PublishFeedsConfig.model_validate({"sinks": [{"kind": "postgres", "table": table}]})
+
+
+def test_a_source_is_required() -> None:
+    with pytest.raises(ValidationError, match="source"):
+        IngestConfig.model_validate({})
