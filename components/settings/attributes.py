@@ -123,7 +123,7 @@ AnyAttribute = Annotated[
 
 
 class AttributesConfig(Section):
-    """What models read of users and posts beside their ids; nothing by default."""
+    """Attributes of users and posts that models read beside the ids; none by default."""
 
     users: AttributeFiles | None = Field(default=None, description="What is said of users.")
     posts: AttributeFiles | None = Field(default=None, description="What is said of posts.")

@@ -10,7 +10,7 @@ Severity = Literal["critical", "warning", "info", "ignore"]
 
 
 class SeveritiesConfig(Section):
-    """How bad a failure is: `critical` fails the day (exit 65), `ignore` is not checked."""
+    """Severity of a failure: `critical` fails the day (exit 65), `ignore` is not checked."""
 
     contract: Severity = Field(
         default="critical", description="Columns, nulls, ranges and unique ids, from `schemas/`."
@@ -36,7 +36,7 @@ class SeveritiesConfig(Section):
 
 
 class BaselineConfig(Section):
-    """With what a day is compared, and how much it may differ before somebody is told."""
+    """The days that a day is compared with, and how much it may differ from them."""
 
     days: int = Field(
         default=14, ge=2, le=3_650, description="Days before a day that say what is usual."
