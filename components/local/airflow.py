@@ -41,6 +41,7 @@ _COMMANDS = {
     "scheduler": ["scheduler", "--skip-serve-logs"],  # the API server reads the files itself
     "dag-processor": ["dag-processor"],
 }
+_PARTS = ("metadatabase", "scheduler", "dag_processor")  # that must be healthy
 _START_SECONDS = 180.0
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
@@ -50,7 +51,6 @@ class LocalAirflow:
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
-        self._state = deployment.home / "processes.json"
 
     @property
     def is_running(self) -> bool:
@@ -60,11 +60,19 @@ class LocalAirflow:
 
     @property
     def url(self) -> str:
-        """Where its UI is."""
+        """The address of its UI.
+
+        Raises:
+          TryAgainError: If it is not running.
+        """
         return self._read_state()["url"]
 
     def client(self) -> AirflowClient:
-        """Returns a client that is logged in as the user of the deployment."""
+        """Returns a client that is logged in as the user of the deployment.
+
+        Raises:
+          TryAgainError: If Airflow is not running.
+        """
         password = json.loads(self.deployment.passwords.read_text())[USER]
         return AirflowClient(self.url, USER, password)
 
@@ -96,7 +104,7 @@ class LocalAirflow:
                 self._spawn(f"http://127.0.0.1:{port}")
                 self._await_health()
                 self._await_dags()
-            except BaseException:
+            except BaseException:  # Ctrl-C, too, must leave no half of an Airflow behind
                 self.stop()
                 raise
 
@@ -106,9 +114,10 @@ class LocalAirflow:
         # The API server goes last: tasks that are told to stop still report to it.
         for names in (("scheduler", "dag-processor"), ("api-server",)):
             end_groups([members[name] for name in names if name in members])
+        # Tasks and their steps lead groups of their own, which no list has.
         for pid in strangers(self.deployment.home):
             send_signal(pid, signal.SIGKILL)
-        self._state.unlink(missing_ok=True)
+        self.deployment.state_file.unlink(missing_ok=True)
 
     def log(self, name: str) -> Path:
         """Returns the log file of one of the processes."""
@@ -122,7 +131,7 @@ class LocalAirflow:
         current = version("apache-airflow")
         if marker.exists() and marker.read_text() == current:
             return
-        done = subprocess.run(  # noqa: S603 - our own Airflow, fixed arguments
+        migration = subprocess.run(
             [*_airflow(), "db", "migrate"],
             env=_environment(self.deployment.home),
             stdin=subprocess.DEVNULL,
@@ -131,11 +140,14 @@ class LocalAirflow:
             text=True,
             check=False,
         )
-        if done.returncode:
-            raise TryAgainError(f"Airflow's database could not be made:\n{done.stdout[-2_000:]}")
+        if migration.returncode:
+            raise TryAgainError(
+                f"Airflow's database could not be made:\n{migration.stdout[-2_000:]}"
+            )
         marker.write_text(current)
 
     def _spawn(self, url: str) -> None:
+        """Starts the three processes, each in a session of its own, and lists them."""
         members: dict[str, tuple[int, str | None]] = {}
         for name, arguments in _COMMANDS.items():
             self.log(name).parent.mkdir(parents=True, exist_ok=True)
@@ -153,15 +165,17 @@ class LocalAirflow:
             )
             members[name] = (pid, processes.start_time(pid))
             # After each one: a command that dies here leaves a list of what it started.
-            write_private(self._state, json.dumps({"url": url, "processes": members}))
+            write_private(
+                self.deployment.state_file, json.dumps({"url": url, "processes": members})
+            )
 
     def _await_health(self) -> None:
+        """Waits until Airflow says that its parts are healthy; a process that ends is an error."""
         client = self.client()
-        wanted = ("metadatabase", "scheduler", "dag_processor")
         deadline = time.monotonic() + _START_SECONDS
         while True:
             health = client.health()
-            if all(health.get(part) == "healthy" for part in wanted):
+            if all(health.get(part) == "healthy" for part in _PARTS):
                 return
             for name, member in self._members().items():
                 if not is_alive(*member):
@@ -177,6 +191,7 @@ class LocalAirflow:
             time.sleep(0.2)
 
     def _await_dags(self) -> None:
+        """Waits until Airflow has read the DAGs, and sees to it that none is paused."""
         client = self.client()
         _make_pool(client)
         deadline = time.monotonic() + _START_SECONDS
@@ -186,10 +201,11 @@ class LocalAirflow:
                 raise BadConfigurationError(
                     f"A DAG cannot be read: {errors[0]['filename']}:\n{errors[0]['stack_trace']}"
                 )
-            known = {dag["dag_id"]: dag for dag in client.get("dags", limit=100)["dags"]}
-            if all(dag_id in known for dag_id in DAG_IDS):
+            dags = {dag["dag_id"]: dag for dag in client.get("dags", limit=100)["dags"]}
+            if all(dag_id in dags for dag_id in DAG_IDS):
                 for dag_id in DAG_IDS:
-                    if known[dag_id]["is_paused"]:
+                    # One that a person paused before the last stop: `up` means that it runs.
+                    if dags[dag_id]["is_paused"]:
                         client.patch(f"dags/{dag_id}", {"is_paused": False})
                 return
             time.sleep(0.2)
@@ -197,14 +213,14 @@ class LocalAirflow:
 
     def _read_state(self) -> dict[str, Any]:
         try:
-            return json.loads(self._state.read_text())
+            return json.loads(self.deployment.state_file.read_text())
         except FileNotFoundError as error:
             raise TryAgainError(
                 f"Airflow of {self.deployment.folder} is not running: `phoenix up` starts it."
             ) from error
 
     def _members(self) -> dict[str, tuple[int, str | None]]:
-        if not self._state.exists():
+        if not self.deployment.state_file.exists():
             return {}
         state = self._read_state()["processes"]
         return {name: (pid, started) for name, (pid, started) in state.items()}
@@ -225,5 +241,5 @@ def _airflow() -> list[str]:
 
 def _environment(home: Path) -> dict[str, str]:
     """Returns this process's environment without the settings of another Airflow."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    return kept | {"AIRFLOW_HOME": str(home.resolve())}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    return ours | {"AIRFLOW_HOME": str(home.resolve())}

@@ -10,15 +10,21 @@ from components.local.deployment import USER, Deployment
 from components.settings.config import Config
 
 PARALLEL_TASKS = 4  # data, release and feeds of neighbouring days, and one that is ending
-
-
 DAGS_FOLDER = Path(__file__).parents[2] / "dags"
 
 
 def settings_text(
     deployment: Deployment, config: Config, port: int, last_day: str | None, retry_seconds: float
 ) -> str:
-    """Returns airflow.cfg. Secrets made before are kept, so that logins survive a restart."""
+    """Returns airflow.cfg. Secrets made before are kept, so that logins survive a restart.
+
+    Args:
+      deployment: Its folder; the airflow.cfg that is there has the secrets made before.
+      config: The deployment's configuration, of which the DAGs must know a little.
+      port: Of the API server, on the loopback.
+      last_day: No run is scheduled after this day; None to go on every midnight.
+      retry_seconds: How long a task waits before it tries again.
+    """
     home = deployment.home.resolve()
     old = configparser.ConfigParser(interpolation=None)
     old.read(home / "airflow.cfg")
@@ -49,7 +55,7 @@ def settings_text(
             "port": port,
             "base_url": f"http://127.0.0.1:{port}",
             "workers": 1,
-            "expose_config": False,
+            "expose_config": False,  # the file holds the secrets
             "secret_key": secret("api", "secret_key"),
         },
         "api_auth": {"jwt_secret": secret("api_auth", "jwt_secret")},
@@ -59,6 +65,7 @@ def settings_text(
         # other task before that: 5 s by default.
         "scheduler": {"scheduler_idle_sleep_time": 0.25},  # 1 s by default
         "workers": {"min_heartbeat_interval": 1},
+        # The files of the DAGs hardly change while it runs.
         "dag_processor": {"parsing_processes": 1, "min_file_process_interval": 60},
         "usage_data_collection": {"enabled": False},
         "phoenix": {
@@ -84,7 +91,8 @@ def write_private(path: Path, text: str) -> None:
     """Writes a file that its owner alone can read, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
+    temporary.unlink(missing_ok=True)  # of a killed process that had our number
+    # The mode is set as the file is made: between making and chmod others could open it.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

@@ -66,7 +66,7 @@ class Cascade:
         self.days = [day.isoformat() for day in days]
         self.runs: dict[tuple[str, str], DagRun] = {}  # (day, DAG) -> its newest run
         self._client = client
-        self._before: set[str] = set()
+        self._earlier_runs: set[str] = set()
         self._idle_since: float | None = None
         self._backfill: int | None = None
 
@@ -76,7 +76,7 @@ class Cascade:
         Raises:
           TryAgainError: If another backfill is at work.
         """
-        self._before = {
+        self._earlier_runs = {
             run["dag_run_id"] for run in self._client.every("dags/~/dagRuns", "dag_runs")
         }
         body = {
@@ -89,6 +89,7 @@ class Cascade:
         try:
             self._backfill = self._client.post("backfills", body)["id"]
         except RefusedError as error:
+            # 409: one is open. It may be over, and Airflow has not looked yet.
             if error.status != 409 or not self._end_finished_backfills():
                 raise
             self._backfill = self._client.post("backfills", body)["id"]
@@ -106,10 +107,10 @@ class Cascade:
                 "end, or cancel it there."
             )
         backfills = list(self._client.every("backfills", "backfills", dag_id=Dag.DATA))
-        open_ones = [each["id"] for each in backfills if each["completed_at"] is None]
-        for number in open_ones:
+        open_backfills = [each["id"] for each in backfills if each["completed_at"] is None]
+        for number in open_backfills:
             self._client.put(f"backfills/{number}/cancel")
-        return bool(open_ones)
+        return bool(open_backfills)
 
     def cancel(self) -> None:
         """Ends the backfill, so that another can start; a day that has begun goes on."""
@@ -123,21 +124,23 @@ class Cascade:
         Raises:
           CascadeFailedError: If a DAG run failed, or nothing goes on any more.
         """
-        new = []
+        new_runs = []
+        # The newest first, up to the first one that was there before: a look at Airflow costs what
+        # this cascade has, and not what its database holds.
         for run in self._client.every("dags/~/dagRuns", "dag_runs", order_by="-id"):
-            if run["dag_run_id"] in self._before:
+            if run["dag_run_id"] in self._earlier_runs:
                 break
             if run["partition_key"] in self.days:
-                new.append(_dag_run(run))
-        for run in reversed(new):
+                new_runs.append(_dag_run(run))
+        for run in reversed(new_runs):
             self.runs[run.day, run.dag_id] = run
         for run in self.runs.values():
             if run.state == "failed":
                 raise CascadeFailedError(f"{run.dag_id} of {run.day} failed.")
-        done = all(self.state(day, Dag.FEEDS) == "success" for day in self.days)
-        if not done:
+        is_done = all(self.state(day, Dag.FEEDS) == "success" for day in self.days)
+        if not is_done:
             self._refuse_stall()
-        return done
+        return is_done
 
     def state(self, day: str, dag_id: str) -> str:
         """Returns the state of a DAG's run of a day; `waiting` before there is one."""
@@ -163,6 +166,7 @@ class Cascade:
         ]
 
     def _refuse_stall(self) -> None:
+        """Raises once nothing has been active for a while: no asset will start anything more."""
         if any(run.state in _ACTIVE for run in self.runs.values()):
             self._idle_since = None
             return
@@ -184,10 +188,10 @@ def end_leftovers(client: AirflowClient) -> int:
     for backfill in client.every("backfills", "backfills", dag_id=Dag.DATA.value):
         if backfill["completed_at"] is None:
             client.put(f"backfills/{backfill['id']}/cancel")
-    left = [run for state in _ACTIVE for run in _runs_in(client, state)]
-    for run in left:
+    leftovers = [run for state in _ACTIVE for run in _runs_in(client, state)]
+    for run in leftovers:
         client.patch(f"dags/{run.dag_id}/dagRuns/{_quoted(run.run_id)}", {"state": "failed"})
-    return len(left)
+    return len(leftovers)
 
 
 def error_in_log(log: Path) -> str:

@@ -12,6 +12,7 @@ from components.errors import TryAgainError
 
 _PAGE = 100  # objects per request; Airflow's own limit
 _TOKEN_SECONDS = 3_600  # tokens live for a day
+_ANSWER_SECONDS = 30.0  # a busy machine answers late
 
 
 class RefusedError(TryAgainError):
@@ -31,20 +32,25 @@ class AirflowClient:
         self._token = ""
         self._token_at = float("-inf")
 
-    def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - whatever JSON says
-        """Returns the answer to GET `/api/v2/<path>`."""
+    def get(self, path: str, **query: object) -> dict[str, Any]:
+        """Returns the answer to GET `/api/v2/<path>`; all four methods raise the same errors.
+
+        Raises:
+          RefusedError: If Airflow answers with an error.
+          TryAgainError: If nobody answers.
+        """
         text = urllib.parse.urlencode(query, doseq=True)
         return self._call("GET", f"{path}?{text}" if text else path, None)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the answer to POST."""
         return self._call("POST", path, body)
 
-    def patch(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the answer to PATCH."""
         return self._call("PATCH", path, body)
 
-    def put(self, path: str) -> Any:  # noqa: ANN401
+    def put(self, path: str) -> dict[str, Any]:
         """Returns the answer to PUT."""
         return self._call("PUT", path, None)
 
@@ -61,26 +67,24 @@ class AirflowClient:
     def health(self) -> dict[str, str | None]:
         """Returns the health of each of Airflow's parts; `{}` while nobody answers."""
         try:
-            report = _open(urllib.request.Request(f"{self.url}/api/v2/monitor/health"))  # noqa: S310
+            report = _answer(urllib.request.Request(f"{self.url}/api/v2/monitor/health"))
         except (OSError, ValueError):
             return {}
         return {part: state["status"] for part, state in report.items()}
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:  # noqa: ANN401
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         if time.monotonic() - self._token_at > _TOKEN_SECONDS:
             answer = self._send("POST", "/auth/token", self._credentials)
             self._token, self._token_at = answer["access_token"], time.monotonic()
         return self._send(method, f"/api/v2/{path}", body)
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:  # noqa: ANN401
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - the address of our own Airflow
-            self.url + path, data=data, headers=headers, method=method
-        )
+        request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
         try:
-            return _open(request)
-        except urllib.error.HTTPError as error:
+            return _answer(request)
+        except urllib.error.HTTPError as error:  # before OSError, whose subclass it is
             detail = error.read().decode(errors="replace")[:1_000]
             raise RefusedError(
                 f"Airflow refused {method} {path} ({error.code}): {detail}", error.code
@@ -89,7 +93,8 @@ class AirflowClient:
             raise TryAgainError(f"Airflow at {self.url} does not answer: {error}") from error
 
 
-def _open(request: urllib.request.Request) -> Any:  # noqa: ANN401
-    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+def _answer(request: urllib.request.Request) -> dict[str, Any]:
+    """Sends a request; returns the JSON object of the answer, `{}` if it has no body."""
+    with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as response:
         content = response.read()
-    return json.loads(content) if content else None
+    return json.loads(content) if content else {}

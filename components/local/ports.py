@@ -10,8 +10,8 @@ _PORT_TRIES = 10  # a number that is free for a claim may be taken for a server
 
 
 @contextlib.contextmanager
-def reserved_port(wanted: int) -> Iterator[int]:
-    """Yields the wanted port of the loopback, or another one if it is taken.
+def reserved_port(preferred: int) -> Iterator[int]:
+    """Yields the preferred port of the loopback, or another one if it is taken.
 
     A server listens only seconds after its port was chosen. Until the end of the block, whoever
     chooses a port in this way gets another one: the claim is the UDP port of the same number, on
@@ -21,13 +21,13 @@ def reserved_port(wanted: int) -> Iterator[int]:
     Raises:
       TryAgainError: If no port is free.
     """
-    with contextlib.ExitStack() as held:
-        yield _claimed_port(wanted, held)
+    with contextlib.ExitStack() as claims:
+        yield _claim_port(preferred, claims)
 
 
-def _claimed_port(wanted: int, held: contextlib.ExitStack) -> int:
-    for port in (wanted, *[0] * _PORT_TRIES):
-        claim = held.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+def _claim_port(preferred: int, claims: contextlib.ExitStack) -> int:
+    for port in (preferred, *[0] * _PORT_TRIES):  # 0: whichever the system has free
+        claim = claims.enter_context(socket.socket(type=socket.SOCK_DGRAM))
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
             try:

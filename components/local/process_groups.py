@@ -8,16 +8,26 @@ from pathlib import Path
 
 from components.store import processes
 
-_STOP_SECONDS = 30.0
+_STOP_SECONDS = 30.0  # from SIGTERM to SIGKILL; a task saves what it has and reports its end
 
 
 def is_alive(pid: int, started: str | None) -> bool:
-    """Whether a process runs that started at this moment; numbers are given out again."""
+    """Whether a process runs that started at this moment; the system reuses numbers.
+
+    Args:
+      pid: Its number.
+      started: When it started, as `processes.start_time` says; None for one that never did.
+    """
     return started is not None and processes.start_time(pid) == started
 
 
 def end_groups(leaders: list[tuple[int, str | None]]) -> None:
-    """Ends the process groups of `leaders`: SIGTERM, a while to go, SIGKILL."""
+    """Ends the process groups of `leaders`: SIGTERM, a while to go, SIGKILL.
+
+    Args:
+      leaders: Number and start of each group's first process, as for `is_alive`. One that does not
+        run any more is left out, for its number may be another's by now.
+    """
     living = [leader for leader in leaders if is_alive(*leader)]
     for pid, _ in living:
         send_signal(-pid, signal.SIGTERM)
@@ -25,6 +35,7 @@ def end_groups(leaders: list[tuple[int, str | None]]) -> None:
     while any(is_alive(*leader) for leader in living) and time.monotonic() < deadline:
         time.sleep(0.05)
     for pid, _ in living:
+        # Also where the leader is gone: what it started may be left in its group.
         send_signal(-pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):  # not ours: another command started it
             os.waitpid(pid, 0)
@@ -51,8 +62,8 @@ def homes_in_use(root: Path) -> set[Path]:
 
 
 def _homes() -> dict[int, str]:
-    """The AIRFLOW_HOME of every other process of ours that has one."""
-    found = {}
+    """Returns the AIRFLOW_HOME of every other process of ours that has one, by its number."""
+    homes = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             variables = (folder / "environ").read_bytes().split(b"\0")
@@ -61,5 +72,5 @@ def _homes() -> dict[int, str]:
         for variable in variables:
             name, _, value = variable.partition(b"=")
             if name == b"AIRFLOW_HOME" and int(folder.name) != os.getpid():
-                found[int(folder.name)] = os.fsdecode(value)
-    return found
+                homes[int(folder.name)] = os.fsdecode(value)
+    return homes
