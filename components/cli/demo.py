@@ -6,53 +6,28 @@ what it started. `phoenix up` keeps the same deployment's Airflow running; `phoe
 """
 
 import contextlib
-import datetime
 import fcntl
-import json
-import re
 import signal
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from components.cli import demo_view
-from components.errors import BadConfigurationError, BadDataError, TryAgainError
+from components.cli.plan import Plan, plan_of, prepare
+from components.errors import BadDataError, TryAgainError
 from components.local.airflow import LocalAirflow
 from components.local.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
-from components.local.deployment import USER, Deployment
+from components.local.deployment import USER, Deployment, deployments
 from components.local.process_groups import homes_in_use
-from components.settings.config import Config
-from components.settings.loading import load
-from components.settings.source import SyntheticSource
-from components.source import source as sources
 from components.store.artifacts import Store
 
 ROOT = Path("var")
 NUM_DAYS = 4  # of the synthetic world
-_EXAMPLES = Path(__file__).parents[2] / "examples"
-_RETRY_SECONDS = 5.0
+_RETRY_SECONDS = 5.0  # somebody watches: what fails for the moment is tried again at once
 _POLL_SECONDS = 2.0
-_SYNTHETIC_DAYS = 28  # that the scheduler may ever start by itself
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a deployment will process."""
-
-    deployment: Deployment
-    config: Config
-    last_day: datetime.date  # newest day that is complete
-    has_ended: bool  # whether nothing is added to the source any more
-
-    def days(self, count: int | None) -> list[datetime.date]:
-        """Returns the days from the configured first one on; all of them without a count."""
-        first = self.config.first_day
-        available = (self.last_day - first).days + 1
-        wanted = available if count is None else min(count, available)
-        return [first + datetime.timedelta(days=number) for number in range(wanted)]
+_TERMINATION = (signal.SIGTERM, signal.SIGHUP)
 
 
 def run_demo(
@@ -76,7 +51,7 @@ def run_demo(
       TryAgainError: If another command is at work in the same deployment.
       StepError: If it could not start.
     """
-    started = time.monotonic()
+    clock = time.monotonic()
     plan = prepare(source, root)
     days = plan.days(num_days if num_days or source else NUM_DAYS)
     if not days:
@@ -92,7 +67,7 @@ def run_demo(
         demo_view.started(airflow.url, USER, plan.deployment.passwords, days)
         _follow(Cascade(airflow.client(), days), airflow)
         store = Store(plan.config.store)
-        demo_view.finished(store, plan.config, days, time.monotonic() - started)
+        demo_view.finished(store, plan.config, days, time.monotonic() - clock)
         if keep_running or was_running:
             demo_view.how_to_log_in(airflow.url, USER, plan.deployment.passwords)
 
@@ -105,8 +80,12 @@ def up(source: Path | None = None, *, root: Path = ROOT) -> None:
         synthetic world.
       root: Folder of the deployments.
     """
-    found = sorted(root.glob("*/phoenix.yaml"), key=lambda path: path.stat().st_mtime)
-    plan = _plan(Deployment(found[-1].parent)) if found and not source else prepare(source, root)
+    existing = deployments(root)
+    if existing and not source:
+        # The demonstration writes the configuration every time: the newest one was used last.
+        plan = plan_of(max(existing, key=lambda deployment: deployment.config.stat().st_mtime))
+    else:
+        plan = prepare(source, root)
     airflow = LocalAirflow(plan.deployment)
     with _terminable():
         if not airflow.is_running:
@@ -117,54 +96,20 @@ def up(source: Path | None = None, *, root: Path = ROOT) -> None:
 
 def down(*, root: Path = ROOT) -> list[Path]:
     """Stops the Airflow of every deployment below `root`; returns the folders where one ran."""
-    listed = {path.parents[1] for path in root.glob("*/airflow/processes.json")}
-    # A folder that was deleted under a running Airflow lists nothing, and the processes live on.
-    folders = sorted(listed | {home.parent for home in homes_in_use(root)})
+    with_state = {folder for folder in root.glob("*") if Deployment(folder).state_file.exists()}
+    # A folder that was deleted under a running Airflow has no file, and the processes live on.
+    folders = sorted(with_state | {home.parent for home in homes_in_use(root)})
     for folder in folders:
         LocalAirflow(Deployment(folder)).stop()
     return folders
 
 
-def prepare(source: Path | None, root: Path) -> Plan:
-    """Makes the deployment's folder and configuration, unless they are there.
-
-    A configuration that is there is kept as the user left it, but for the path of the source.
+def _follow(cascade: Cascade, airflow: LocalAirflow) -> None:
+    """Shows the cascade until all days are done.
 
     Raises:
-      BadConfigurationError: If the source is no folder, or the configuration breaks a rule.
+      CascadeFailedError: If a step failed, with its error and the place of its log.
     """
-    if source is not None and not source.is_dir():
-        raise BadConfigurationError(f"--source: expected a folder, got {source}.")
-    name = "synthetic" if source is None else "kuairand"
-    deployment = Deployment(root / name)
-    kept = deployment.config.exists()
-    text = (deployment.config if kept else _EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8")
-    if not kept:
-        text = re.sub(r"(?m)^store:.*$", "store: store", text)
-    if source is not None:
-        path = json.dumps(str(source.resolve()))  # a JSON text is a YAML text
-        text = re.sub(r"(?m)^( +path:).*$", lambda match: f"{match[1]} {path}", text, count=1)
-    deployment.folder.mkdir(parents=True, exist_ok=True)
-    deployment.config.write_text(text, encoding="utf-8")
-    return _plan(deployment)
-
-
-def _plan(deployment: Deployment) -> Plan:
-    config = load(deployment.config)
-    source = config.ingest_events.source
-    if isinstance(source, SyntheticSource):
-        last_day = config.first_day + datetime.timedelta(days=_SYNTHETIC_DAYS - 1)
-        return Plan(deployment, config, last_day, has_ended=True)
-    found = sources.open_source(config, Store(config.store)).days
-    if not found:
-        raise BadDataError("The source has no event.")
-    yesterday = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=1)
-    # The newest event's own day may still be growing.
-    last_day = found[-1] - datetime.timedelta(days=1)
-    return Plan(deployment, config, last_day, has_ended=found[-1] < yesterday)
-
-
-def _follow(cascade: Cascade, airflow: LocalAirflow) -> None:
     cascade.start()
     logs = airflow.deployment.home / "logs"
     with demo_view.progress(cascade) as show:
@@ -197,6 +142,7 @@ def _alone(deployment: Deployment) -> Iterator[None]:
     """Keeps other commands from starting or stopping this Airflow, until the block or we end."""
     deployment.home.mkdir(parents=True, exist_ok=True)
     with (deployment.home / "command.lock").open("w") as file:
+        # The system gives a lock of `flock` back however its process ends: none is ever left over.
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -214,22 +160,23 @@ def _running(airflow: LocalAirflow, plan: Plan, *, keep_running: bool) -> Iterat
     What was started here is stopped however the block ends, unless it is to be kept and went well;
     by the next one, if this process is killed.
     """
-    ours = airflow.deployment.home / "started-for-one-run"
-    was_running, completed = airflow.is_running and not ours.exists(), False
+    # Written before Airflow starts, so that a killed command leaves it and the next one knows.
+    marker = airflow.deployment.home / "started-for-one-run"
+    was_running, went_well = airflow.is_running and not marker.exists(), False
     try:
         if not was_running:
-            ours.parent.mkdir(parents=True, exist_ok=True)
-            ours.touch()
+            marker.parent.mkdir(parents=True, exist_ok=True)
+            marker.touch()
             with demo_view.waiting("Starting Airflow"):
                 _start(airflow, plan)
         yield was_running
-        completed = True
+        went_well = True
     finally:
-        if not was_running and not (keep_running and completed):
+        if not was_running and not (keep_running and went_well):
             with _undisturbed(), demo_view.waiting("Stopping Airflow"):
                 airflow.stop()
         if not was_running:
-            ours.unlink(missing_ok=True)
+            marker.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -240,23 +187,24 @@ def _terminable() -> Iterator[None]:
         del number, frame
         raise KeyboardInterrupt
 
-    before = {
-        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
-    }
+    handlers = {number: signal.signal(number, interrupt) for number in _TERMINATION}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _restore(handlers)
 
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
     """Finishes the block although the user presses Ctrl-C again."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    numbers = (signal.SIGINT, *_TERMINATION)
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _restore(handlers)
+
+
+def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""What the demonstration shows: progress while it runs, and afterwards what came out."""
+"""The output of the demonstration: progress while it runs, and its results afterwards."""
 
 import datetime
 import time
@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from components import contract
 from components.cli import terminal
 from components.contract import Dag
 from components.errors import BadDataError
@@ -31,14 +33,14 @@ _SIGNS = {"success": "[green]✓[/green]", "failed": "[bold red]✗[/bold red]",
 
 
 def started(url: str, user: str, passwords: Path, days: Sequence[datetime.date]) -> None:
-    """Says what is going to happen, and where to watch it."""
+    """Prints the days that will be processed, and the address where to watch."""
     out = terminal.console()
     out.print(f"[bold]{len(days)} days, {days[0]} to {days[-1]}[/bold], one after the other.")
     out.print(f"Watch it in Airflow: {url} (user {user}, password in {passwords})")
 
 
 def how_to_log_in(url: str, user: str, passwords: Path) -> None:
-    """Says where Airflow's UI is and how to get in."""
+    """Prints the address of Airflow's UI, the user, and the file with the password."""
     terminal.console().print(
         f"Airflow runs at [bold]{url}[/bold]: user [bold]{user}[/bold], password in {passwords}. "
         "`make down` stops it."
@@ -46,12 +48,12 @@ def how_to_log_in(url: str, user: str, passwords: Path) -> None:
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[None]:
+def waiting(activity: str) -> Iterator[None]:
     """Shows that something takes a while, and afterwards how long it took."""
     out, clock = terminal.console(), time.monotonic()
-    with out.status(what):
+    with out.status(activity):
         yield
-    out.print(f"{what}: {time.monotonic() - clock:.0f} s")
+    out.print(f"{activity}: {time.monotonic() - clock:.0f} s")
 
 
 @contextmanager
@@ -62,8 +64,8 @@ def progress(cascade: Cascade) -> Iterator[Callable[[], None]]:
     """
     out, clock = terminal.console(), time.monotonic()
     if not out.is_terminal:
-        shown: set[tuple[str, str]] = set()
-        yield lambda: _print_ended(out, cascade, shown, clock)
+        printed_runs: set[tuple[str, str]] = set()
+        yield lambda: _print_ended(out, cascade, printed_runs, clock)
         return
     with Live(console=out, refresh_per_second=4) as live:
         yield lambda: live.update(_states(cascade, time.monotonic() - clock))
@@ -79,10 +81,13 @@ def finished(store: Store, config: Config, days: Sequence[datetime.date], second
     out.print(f"Published {len(days)} days in [bold]{seconds:.0f} s[/bold].")
 
 
-def _print_ended(out: Console, cascade: Cascade, shown: set[tuple[str, str]], clock: float) -> None:
+def _print_ended(
+    out: Console, cascade: Cascade, printed_runs: set[tuple[str, str]], clock: float
+) -> None:
+    """Prints the runs that have ended since the last call, and adds them to `printed_runs`."""
     for key, run in cascade.runs.items():
-        if run.seconds is not None and key not in shown:
-            shown.add(key)
+        if run.seconds is not None and key not in printed_runs:
+            printed_runs.add(key)
             after = time.monotonic() - clock
             out.print(f"{after:5.0f} s  {run.day}  {run.dag_id}  {run.state}  {run.seconds:.1f} s")
 
@@ -109,35 +114,35 @@ def _states(cascade: Cascade, seconds: float) -> Table:
 
 
 def _results(store: Store, days: Sequence[str]) -> Table:
-    newest = _facts(store, "evaluate_models", days[-1])
+    newest_evaluation = _facts(store, contract.EVALUATE_MODELS, days[-1])
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("day")
     for name in ("rows in", "accepted", "quarantined"):
         table.add_column(name, justify="right")
     for role in ("ranker", "retrieval"):
-        metric = newest[role]["metric"]
+        metric = newest_evaluation[role]["metric"]
         table.add_column(f"{role}: {metric}\nreleased, popular, random")
     for name in ("feeds", "seconds"):
         table.add_column(name, justify="right")
     table.add_column("steps done")
     for day in days:
-        table.add_row(*_result(store, day))
+        table.add_row(*_day_cells(store, day))
     return table
 
 
-def _result(store: Store, day: str) -> list[str]:
-    rows = _facts(store, "validate_events", day)
-    evaluation = _facts(store, "evaluate_models", day)
-    feeds = _facts(store, "publish_feeds", day)
-    ran = records.read(store, day)
-    num_done = sum(record["status"] == "done" for record in ran)
+def _day_cells(store: Store, day: str) -> list[str]:
+    rows = _facts(store, contract.VALIDATE_EVENTS, day)
+    evaluation = _facts(store, contract.EVALUATE_MODELS, day)
+    feeds = _facts(store, contract.PUBLISH_FEEDS, day)
+    runs = records.read(store, day)
+    num_done = sum(record["status"] == "done" for record in runs)
     return [
         day,
         *(f"{rows[name]:,}" for name in ("rows_in", "accepted", "quarantined")),
         *(_verdict(evaluation, role) for role in ("ranker", "retrieval")),
         f"{feeds['users_with_feed']:,}",
-        f"{sum(record['seconds'] for record in ran):.0f}",
-        f"{num_done} of {len(ran)}" if num_done else "nothing to do",
+        f"{sum(record['seconds'] for record in runs):.0f}",
+        f"{num_done} of {len(runs)}" if num_done else "nothing to do",
     ]
 
 
@@ -153,8 +158,8 @@ def _verdict(evaluation: Mapping[str, Any], role: str) -> str:
     return " ".join([f"{decision['verdict']:8}", *numbers])
 
 
-def _facts(store: Store, kind: str, day: str) -> Mapping[str, Any]:
-    ref = store.head(kind, day)
+def _facts(store: Store, step: contract.Step, day: str) -> Mapping[str, Any]:
+    ref = store.head(step.name, day)
     return {} if ref is None else store.manifest(ref)["facts"]
 
 
@@ -162,20 +167,18 @@ def _example_feeds(out: Console, store: Store, config: Config) -> None:
     live = releases.live(store)
     if live is None:
         raise BadDataError("The last day ended without anything live.")
-    for user in _some_users(store, live.feeds):
-        found = published.feed(store, config, user)
-        out.print(f"\n[bold]Feed of user {user} on {found.day}[/bold]")
-        for item in found.items[:_EXAMPLE_PLACES]:
+    for user in _example_users(store, live.feeds):
+        feed = published.feed(store, config, user)
+        out.print(f"\n[bold]Feed of user {user} on {feed.day}[/bold]")
+        for item in feed.items[:_EXAMPLE_PLACES]:
             explanation = why(store, config, user, item.post_id)
             reasons = " ".join(explanation.reasons[:2])
             out.print(f"  {item.rank:2}. post {item.post_id}: {escape(reasons)}", soft_wrap=True)
     out.print()
 
 
-def _some_users(store: Store, feeds: Ref) -> list[int]:
+def _example_users(store: Store, feeds: Ref) -> list[int]:
     """Returns users from the beginning, the middle and the end of what was published."""
-    import pyarrow.parquet as pq
-
     users: list[int] = []
     for name in store.read(feeds).manifest["files"]:
         if name.endswith(".parquet"):

@@ -1,4 +1,4 @@
-"""How the command line shows things: tables and colours for a person, plain text for a pipe."""
+"""The output of the command line: tables and colours for a person, plain text for a pipe."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from components.cli.doctor import Finding
+    from components.cli.doctor.findings import Finding
     from components.serving.published import Feed
     from components.serving.why import Explanation
 
@@ -32,12 +32,13 @@ def console() -> Console:
     )
 
 
-def feed(found: "Feed") -> None:
+def feed(user_feed: "Feed") -> None:
     """Shows a feed, a line per place."""
-    from components.serving.published import short_reason
+    from components.serving.published import short_reason  # reads Parquet: `releases` need not
 
-    state = "live" if found.is_live else "not live"
-    title = f"Feed of user {found.user_id} on {found.day} ({state}, release {found.release[:12]})"
+    state = "live" if user_feed.is_live else "not live"
+    release = user_feed.release[:12]
+    title = f"Feed of user {user_feed.user_id} on {user_feed.day} ({state}, release {release})"
     rows = [
         (
             str(item.rank),
@@ -47,32 +48,33 @@ def feed(found: "Feed") -> None:
             item.source,
             short_reason(item),
         )
-        for item in found.items
+        for item in user_feed.items
     ]
     columns = ("#", "post", "author", "score", "source", "why")
     _table(columns, rows, title=title, numeric=4)
-    console().print(f"[dim]phoenix why {found.user_id} POST explains a place.[/dim]")
+    console().print(f"[dim]phoenix why {user_feed.user_id} POST explains a place.[/dim]")
 
 
-def why(found: "Explanation") -> None:
-    """Shows why a post is where it is."""
+def why(explanation: "Explanation") -> None:
+    """Shows the reasons for the place of a post in a feed, or for its absence."""
     out = console()
-    state = "live" if found.is_live else "not live"
-    place = f"place {found.item.rank} of {found.num_items}" if found.item else "not in the feed"
+    state = "live" if explanation.is_live else "not live"
+    item = explanation.item
+    place = f"place {item.rank} of {explanation.num_items}" if item else "not in the feed"
+    who = f"Post {explanation.post_id} for user {explanation.user_id} on {explanation.day}"
     out.print(
-        f"[bold]Post {found.post_id} for user {found.user_id} on {found.day}: {place}[/bold] "
-        f"[dim]({state}, release {found.release[:12]})[/dim]"
+        f"[bold]{who}: {place}[/bold] [dim]({state}, release {explanation.release[:12]})[/dim]"
     )
-    for reason in found.reasons:
+    for reason in explanation.reasons:
         out.print(f"  {escape(reason)}", soft_wrap=True)
-    if found.item is None:
+    if item is None:
         return
-    item = found.item
     rows = [
         (each.action, f"{each.probability:.2%}", f"{each.weight:g}", f"{each.value:+.5f}")
         for each in item.contributions
     ]
     _table(("action", "probability", "weight", "adds"), rows, numeric=4, first_numeric=1)
+    # Scores can be negative, and multipliers below 1 must lower them all the same.
     out.print(
         f"  The sum {item.weighted_sum:+.5f}, moved above 0, is {item.base_score:.5f}; times "
         f"{item.diversity_multiplier:.3f} for author diversity it is [bold]{item.score:.5f}[/bold]."
@@ -86,7 +88,7 @@ def releases(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         console().print("There is no release yet.")
         return
-    shown = [
+    cells = [
         (
             row["day"],
             row["digest"][:12],
@@ -97,31 +99,31 @@ def releases(rows: Sequence[Mapping[str, Any]]) -> None:
         )
         for row in rows
     ]
-    _table(("day", "digest", "retrieval", "ranker", "state", "withdrawn by"), shown)
+    _table(("day", "digest", "retrieval", "ranker", "state", "withdrawn by"), cells)
 
 
-def findings(found: "Sequence[Finding]") -> None:
-    """Shows what an examination found, the worst last, where the eye is."""
+def findings(findings: "Sequence[Finding]") -> None:
+    """Shows the findings of an examination, the worst last, where the eye is."""
     out = console()
     order = list(_SIGNS)
-    for finding in sorted(found, key=lambda finding: order.index(finding.severity)):
+    for finding in sorted(findings, key=lambda finding: order.index(finding.severity)):
         sign = _SIGNS[finding.severity]
         out.print(f"{sign} [bold]{finding.check}[/bold] {escape(finding.message)}", soft_wrap=True)
         if finding.advice:
             out.print(f"    [dim]→ {escape(finding.advice)}[/dim]", soft_wrap=True)
-    counts = {level: sum(each.severity == level for each in found) for level in _SIGNS}
+    counts = {level: sum(each.severity == level for each in findings) for level in _SIGNS}
     out.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['fine']} fine.")
 
 
-def quarantine(found: Mapping[str, Any]) -> None:
+def quarantine(day_account: Mapping[str, Any]) -> None:
     """Shows the account of a day and the rules that rows of it break."""
     parts = ", ".join(
-        f"{found[name]:,} {name}" for name in ("accepted", "duplicate", "quarantined", "late")
+        f"{day_account[name]:,} {name}" for name in ("accepted", "duplicate", "quarantined", "late")
     )
-    title = f"{found['day']}: {found['rows_in']:,} rows in, {parts}"
+    title = f"{day_account['day']}: {day_account['rows_in']:,} rows in, {parts}"
     rows = [
         (rule["rule"], f"{rule['rows']:,}", rule["expected"], ", ".join(rule["for_example"]))
-        for rule in found["rules"]
+        for rule in day_account["rules"]
     ]
     columns = ("rule", "rows", "expected", "for example")
     _table(columns, rows, title=title, numeric=2, first_numeric=1)
@@ -130,12 +132,12 @@ def quarantine(found: Mapping[str, Any]) -> None:
 def quarantined_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     """Shows quarantined rows, a line each."""
     names = ("rule", "place", "detail", "user", "post_id", "surface", "dwell_seconds", "shown_at")
-    shown = [["—" if row[name] is None else str(row[name]) for name in names] for row in rows]
-    _table([name.replace("_", " ") for name in names], shown)
+    cells = [["—" if row[name] is None else str(row[name]) for name in names] for row in rows]
+    _table([name.replace("_", " ") for name in names], cells)
 
 
-def erasure(found: Mapping[str, Any]) -> None:
-    """Shows where forgotten users still are."""
+def erasure(summary: Mapping[str, Any]) -> None:
+    """Shows the artifacts that still hold rows of forgotten users."""
     rows = [
         (
             trace["kind"],
@@ -146,17 +148,17 @@ def erasure(found: Mapping[str, Any]) -> None:
             f"{trace['rows']:,}",
             f"{trace['users']:,}",
         )
-        for trace in found["traces"]
+        for trace in summary["traces"]
     ]
-    current, old = found["rows_in_current_artifacts"], found["rows_in_old_artifacts"]
+    current, old = summary["rows_in_current_artifacts"], summary["rows_in_old_artifacts"]
     title = (
-        f"{found['forgotten']:,} forgotten users: {current:,} rows in current artifacts, {old:,} "
+        f"{summary['forgotten']:,} forgotten users: {current:,} rows in current artifacts, {old:,} "
         "in old versions"
     )
     columns = ("kind", "partition", "version", "state", "file", "rows", "users")
     _table(columns, rows, title=title, numeric=7, first_numeric=5)
     if current:
-        console().print(f"Run these days again: {', '.join(found['days_to_run_again'])}.")
+        console().print(f"Run these days again: {', '.join(summary['days_to_run_again'])}.")
 
 
 def facts(values: Mapping[str, Any]) -> None:
@@ -167,6 +169,7 @@ def facts(values: Mapping[str, Any]) -> None:
 
 
 def _lines(value: object, depth: int) -> Iterable[str]:
+    """Yields a line per value; nested mappings and lists are indented below their name."""
     pad = "  " * depth
     if isinstance(value, Mapping):
         for name, inner in value.items():
@@ -192,6 +195,15 @@ def _table(
     numeric: int = 0,
     first_numeric: int = 0,
 ) -> None:
+    """Prints a table.
+
+    Args:
+      columns: Names of the columns.
+      rows: The cells of each row, as text.
+      title: A line above the table.
+      numeric: Columns from `first_numeric` to before this one hold numbers.
+      first_numeric: The first column with numbers.
+    """
     out = console()
     if title:
         out.print(f"[bold]{escape(title)}[/bold]")

@@ -1,62 +1,16 @@
-"""What the demonstration prepares; that it runs is shown in the end-to-end tests."""
+"""Starting and stopping for a demonstration; that it runs is shown in the end-to-end tests."""
 
 import contextlib
-import datetime
 import subprocess
 import sys
 
 import pytest
 
 from components.cli import demo
-from components.errors import BadConfigurationError, TryAgainError
+from components.cli.plan import prepare
+from components.errors import TryAgainError
 from components.local import process_groups
 from components.local.airflow import LocalAirflow
-from components.settings.loading import load
-
-
-def days(first, last):
-    start, end = datetime.date.fromisoformat(first), datetime.date.fromisoformat(last)
-    return [start + datetime.timedelta(days=number) for number in range((end - start).days + 1)]
-
-
-def test_the_synthetic_world_is_made_on_the_spot(tmp_path):
-    plan = demo.prepare(None, tmp_path)
-    assert plan.deployment.folder == tmp_path / "synthetic"
-    assert plan.config.store == str(tmp_path / "synthetic/store")
-    assert plan.days(4) == days("2026-01-01", "2026-01-04")
-    assert plan.has_ended
-
-
-def test_a_log_is_processed_up_to_its_last_complete_day(tmp_path, shared_data):
-    source = shared_data("kuairand-pure")
-    plan = demo.prepare(source, tmp_path)
-    assert plan.config.ingest_events.source.path == source.resolve()
-    assert plan.days(None) == days("2022-04-26", "2022-05-04")
-    assert plan.days(2) == days("2022-04-26", "2022-04-27")
-    assert plan.has_ended
-
-
-def test_what_a_user_changed_in_the_configuration_is_kept(tmp_path):
-    config = demo.prepare(None, tmp_path).deployment.config
-    config.write_text(config.read_text() + "\n# mine\nmaterialize_feeds: {feed_length: 7}\n")
-    plan = demo.prepare(None, tmp_path)
-    assert plan.config.materialize_feeds.feed_length == 7
-    assert "# mine" in config.read_text()
-
-
-def test_the_configuration_follows_the_source(tmp_path, shared_data):
-    source = shared_data("kuairand-pure")
-    moved = tmp_path / 'a "strange": folder'
-    moved.symlink_to(source)
-    demo.prepare(moved, tmp_path)
-    config = demo.prepare(source, tmp_path).deployment.config
-    assert load(config).ingest_events.source.path == source.resolve()
-    assert config.read_text().count("path:") == 1
-
-
-def test_a_source_that_is_no_folder_is_refused(tmp_path):
-    with pytest.raises(BadConfigurationError, match=r"--source.*nowhere"):
-        demo.prepare(tmp_path / "nowhere", tmp_path)
 
 
 def test_nothing_runs_so_nothing_is_stopped(tmp_path):
@@ -67,7 +21,7 @@ def test_two_commands_do_not_start_or_stop_one_airflow_together(tmp_path, monkey
     touched = []
     monkeypatch.setattr(LocalAirflow, "start", lambda *_, **__: touched.append("start"))
     monkeypatch.setattr(LocalAirflow, "stop", lambda *_: touched.append("stop"))
-    plan = demo.prepare(None, tmp_path)
+    plan = prepare(None, tmp_path)
     with demo._alone(plan.deployment):
         for command in (demo.run_demo, demo.up):
             with pytest.raises(TryAgainError, match="Another `phoenix demo` or `phoenix up`"):
@@ -94,7 +48,7 @@ def test_only_what_was_started_here_is_stopped(
     monkeypatch.setattr(LocalAirflow, "is_running", was_running)
     monkeypatch.setattr(LocalAirflow, "start", lambda *_, **__: touched.append("start"))
     monkeypatch.setattr(LocalAirflow, "stop", lambda *_: touched.append("stop"))
-    plan = demo.prepare(None, tmp_path)
+    plan = prepare(None, tmp_path)
     with (
         contextlib.suppress(KeyboardInterrupt),
         demo._running(LocalAirflow(plan.deployment), plan, keep_running=keep_running),
@@ -109,7 +63,7 @@ def test_what_a_killed_demonstration_left_running_is_stopped_by_the_next(tmp_pat
     monkeypatch.setattr(LocalAirflow, "is_running", True)
     monkeypatch.setattr(LocalAirflow, "start", lambda *_, **__: touched.append("start"))
     monkeypatch.setattr(LocalAirflow, "stop", lambda *_: touched.append("stop"))
-    plan = demo.prepare(None, tmp_path)
+    plan = prepare(None, tmp_path)
     airflow = LocalAirflow(plan.deployment)
     left = plan.deployment.home / "started-for-one-run"
     left.parent.mkdir()

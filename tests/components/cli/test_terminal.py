@@ -1,7 +1,7 @@
 import pytest
 
 from components.cli import terminal
-from components.cli.doctor import Finding, Severity
+from components.cli.doctor.findings import Finding, Severity
 
 
 def test_findings_are_sorted_with_the_worst_last(capsys: pytest.CaptureFixture[str]) -> None:

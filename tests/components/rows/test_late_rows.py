@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from components.cli import doctor
+from components.cli.doctor.examination import examine
 from components.contract import ExitCode, parse_day
 from components.features import windows_files
 from components.rows import late_rows
@@ -74,7 +74,7 @@ def test_late_rows_are_counted_where_they_arrive_and_taken_where_they_belong(day
 
 def test_the_doctor_names_the_days_that_wait_for_their_rows(days) -> None:
     def waiting() -> list[str]:
-        findings = doctor.examine(config_of(days))
+        findings = examine(config_of(days))
         return [each.message for each in findings if each.check == "late" and each.advice]
 
     run(days, "1", "2", "3", "4")

@@ -1,11 +1,10 @@
-"""What `phoenix quarantine` and `phoenix erasure` do: rows that are held back, and forgotten."""
+"""The work behind `phoenix quarantine`: rows of a day that broke a rule, and their next try."""
 
 import contextlib
 import datetime
 import importlib
 import io
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,22 @@ import pyarrow as pa
 
 from components import contract
 from components.contract import ExitCode
-from components.erasure import forgotten, search
+from components.erasure import forgotten
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
 from components.rows import account, late_rows, quarantine, repairs, settlement
-from components.rows.settlement import Settlement
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Store
 from schemas.rules import RULES
 
 _ERRORS = {
-    each.exit_code: each for each in (BadDataError, TryAgainError, BadConfigurationError, StepError)
+    error.exit_code: error
+    for error in (BadDataError, TryAgainError, BadConfigurationError, StepError)
 }
+_COUNTS = ("rows_in", "accepted", "duplicate", "quarantined")  # that a replay compares
 
 
-def settled(store: Store, config: Config, day: datetime.date) -> Settlement:
+def settle_day(store: Store, config: Config, day: datetime.date) -> Settlement:
     """Puts the rows of a day in their places by the configuration as it is now; writes nothing.
 
     So the quarantine can be looked at of a day that was refused, and a fix can be tried.
@@ -36,13 +36,13 @@ def settled(store: Store, config: Config, day: datetime.date) -> Settlement:
       BadDataError: If the day was not ingested or its artifact is damaged.
     """
     context = Context(contract.VALIDATE_EVENTS, config, day, store)
-    ingested = context.read("ingest_events", day)
+    ingested = context.read(contract.INGEST_EVENTS.name, day)
     account.check_ingested(ingested)
     held = late_rows.holders(store, config, day)
     return settlement.settle(settlement.arrivals(context, ingested, held), config, day)
 
 
-def rules_of(found: Settlement) -> list[dict[str, Any]]:
+def broken_rules(settled_day: Settlement) -> list[dict[str, Any]]:
     """Returns the broken rules with their number of rows, the most frequent first."""
     return [
         {
@@ -51,27 +51,35 @@ def rules_of(found: Settlement) -> list[dict[str, Any]]:
             "expected": rule.expected,
             "for_example": list(rule.places),
         }
-        for rule in quarantine.summary(found.quarantined)
+        for rule in quarantine.summary(settled_day.quarantined)
     ]
 
 
-def rows_of(found: Settlement, config: Config, *, rule: str | None, limit: int) -> list[dict]:
+def masked_rows(
+    settled_day: Settlement, config: Config, *, rule: str | None, limit: int
+) -> list[dict[str, object]]:
     """Returns quarantined rows, with personal values masked unless configured otherwise.
+
+    Args:
+      settled_day: The rows of a day in their places.
+      config: Says whether user ids may be shown.
+      rule: Rows that break this rule alone; None for those of every rule.
+      limit: At most so many rows.
 
     Raises:
       BadConfigurationError: If there is no such rule.
     """
-    table = found.quarantined
+    table = settled_day.quarantined
     if rule is not None:
         if rule not in RULES:
             raise BadConfigurationError(
                 f"--rule: {rule!r} is no rule; the rules are {', '.join(RULES)}."
             )
-        table = table.filter(pa.array([each == rule for each in table["rule"].to_pylist()]))
+        table = table.filter(pa.array([name == rule for name in table["rule"].to_pylist()]))
     return quarantine.examples(table.slice(0, limit), config)
 
 
-def export(found: Settlement, config: Config, file: Path) -> int:
+def export(settled_day: Settlement, config: Config, file: Path) -> int:
     """Writes the quarantined rows of a day as CSV, to be mended; returns how many there are.
 
     Rows of users who are to be forgotten are left out: there is nothing to mend.
@@ -79,10 +87,12 @@ def export(found: Settlement, config: Config, file: Path) -> int:
     Raises:
       BadConfigurationError: If the file can be none.
     """
+    # Asked before anything is written, so that the answer names the option and not a system call.
     if file.is_dir() or not file.parent.is_dir():
         raise BadConfigurationError(f"--to: expected a file in a folder that exists, got {file}.")
-    kept = [rule != forgotten.ERASED for rule in found.quarantined["rule"].to_pylist()]
-    rows = found.quarantined.filter(pa.array(kept, pa.bool_()))
+    rules = settled_day.quarantined["rule"].to_pylist()
+    is_mendable = pa.array([rule != forgotten.ERASED for rule in rules], pa.bool_())
+    rows = settled_day.quarantined.filter(is_mendable)
     repairs.export(file, rows, config)
     return len(rows)
 
@@ -93,39 +103,26 @@ def replay(config_path: Path, store: Store, day: datetime.date) -> dict[str, Any
     Raises:
       StepError: If the step did not end well, by its exit code; the message is the step's own.
     """
-    before = _facts(store, day)
+    before = _validation_facts(store, day)
     argv = ["--config", str(config_path), "--day", str(day), "--unchanged-ok"]
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    said_lines = io.StringIO()
+    with contextlib.redirect_stdout(said_lines):
         code = importlib.import_module("components.validate_events").main(argv)
-    outcome = contract.parse_result(said.getvalue().splitlines()[-1])
+    outcome = contract.parse_result(said_lines.getvalue().splitlines()[-1])
     if code != ExitCode.DONE:
         raise _ERRORS[ExitCode(code)](str(outcome.get("error")))
-    after = _facts(store, day)
-    names = ("rows_in", "accepted", "duplicate", "quarantined")
+    after = _validation_facts(store, day)
     return {
         "day": str(day),
         "status": outcome["status"],
-        "before": {name: before[name] for name in names} if before else None,
-        "after": {name: after[name] for name in names},
+        "before": {name: before[name] for name in _COUNTS} if before else None,
+        "after": {name: after[name] for name in _COUNTS},
         "quarantined_by_rule": after["quarantined_by_rule"],
-        "next": f"phoenix step build_features --day {day}",
+        "next": f"phoenix step {contract.BUILD_FEATURES.name} --day {day}",
     }
 
 
-def erasure_report(store: Store, config: Config) -> dict[str, Any]:
-    """Returns where forgotten users still are: in what is current, and in old versions."""
-    found = [asdict(trace) for trace in search.traces(store, config)]
-    current = [trace for trace in found if trace["is_current"]]
-    return {
-        "forgotten": len(forgotten.erased_ids(config)),
-        "rows_in_current_artifacts": sum(trace["rows"] for trace in current),
-        "rows_in_old_artifacts": sum(t["rows"] for t in found if not t["is_current"]),
-        "days_to_run_again": sorted({trace["partition"][:10] for trace in current}),
-        "traces": found,
-    }
-
-
-def _facts(store: Store, day: datetime.date) -> Mapping[str, Any]:
-    ref = store.head("validate_events", str(day))
+def _validation_facts(store: Store, day: datetime.date) -> Mapping[str, Any]:
+    """Returns the facts of the day's accepted version; empty before there is one."""
+    ref = store.head(contract.VALIDATE_EVENTS.name, str(day))
     return {} if ref is None else store.manifest(ref)["facts"]

@@ -1,0 +1,67 @@
+"""Commands that examine and describe a deployment: its health, its pages, its settings."""
+
+from typing import Annotated
+
+import typer
+
+from components import contract
+from components.cli.options import (
+    ConfigOption,
+    DayOption,
+    JsonOption,
+    config_path,
+    open_deployment,
+    parse_optional_day,
+)
+from components.cli.output import show
+from components.errors import BadConfigurationError
+
+commands = typer.Typer(rich_markup_mode="markdown")
+
+
+@commands.command(epilog="Example: `phoenix doctor --deep`")
+def doctor(
+    config: ConfigOption = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Verify every byte of the current artifacts.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Say whether machine, configuration and store are fit to run, and what is stuck.
+
+    Exit code 0: fit, maybe with warnings. 65: data or artifacts cannot be trusted. 78: the machine
+    or the configuration must be mended first.
+    """
+    from components.cli.doctor import examination
+    from components.cli.doctor.findings import exit_code
+    from components.settings.loading import load
+
+    try:
+        path = config_path(config)
+        findings = examination.examine(load(path), folder=path.parent, deep=deep)
+    except BadConfigurationError as error:
+        findings = examination.examine_machine(error)
+    rows = [vars(finding) for finding in findings]
+    show(as_json, rows, lambda view: view.findings(findings))
+    return int(exit_code(findings))
+
+
+@commands.command(epilog="Example: `phoenix report --day 2026-01-03`")
+def report(config: ConfigOption = None, day: DayOption = None) -> None:
+    """Draw the page of a day again, or of every day, and say where the pages are."""
+    from components.pages import report as pages
+    from components.store import records
+
+    settings, store = open_deployment(config)
+    one_day = parse_optional_day(day)
+    for each in [one_day] if one_day else map(contract.parse_day, records.days(store)):
+        pages.refresh(store, settings, each)
+    typer.echo(store.storage.uri("pages/index.html"))
+
+
+@commands.command(name="config", epilog="Example: `phoenix config > settings.md`")
+def show_settings() -> None:
+    """Print every setting of a configuration with its range, default and meaning, as Markdown."""
+    from components.settings import table
+
+    typer.echo(table.markdown(), nl=False)

@@ -1,0 +1,97 @@
+"""Checks of a configuration against what it names: source, training, sinks, its Airflow."""
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from components.cli.doctor.findings import Finding, fine, unfit, warning
+from components.errors import BadConfigurationError
+from components.local.airflow import LocalAirflow
+from components.local.deployment import Deployment
+from components.release import releases
+from components.settings.config import Config
+from components.settings.source import SyntheticSource
+from components.source import layouts
+
+
+def deployment_findings(config: Config, folder: Path | None) -> Iterator[Finding]:
+    """Checks everything that the configuration names, but for the store.
+
+    Args:
+      config: The deployment to examine.
+      folder: The folder of its configuration, where its own Airflow is if it has one; None to
+        leave Airflow out.
+    """
+    yield _source_finding(config)
+    yield from _training_findings(config)
+    yield from _sink_findings(config)
+    if folder:
+        yield from _airflow_findings(folder)
+
+
+def _source_finding(config: Config) -> Finding:
+    source = config.ingest_events.source
+    if isinstance(source, SyntheticSource):
+        return fine("source", "The source is there: the synthetic world.")
+    try:
+        layout = layouts.layout(source, config)
+    except BadConfigurationError as error:
+        return unfit(
+            "source",
+            str(error),
+            "Mend the path in the configuration; it is relative to the configuration's folder.",
+        )
+    return fine("source", f"The source is there: {len(layout.event_files)} event files.")
+
+
+def _training_findings(config: Config) -> Iterator[Finding]:
+    """Asks now what the trainer would refuse in a night."""
+    if importlib.util.find_spec("jax") is None:
+        return  # `machine` tells of the missing library, and nothing can be trained here
+    # With JAX, which the other findings do without.
+    from components.training import check as training_check
+
+    for role in releases.ROLES:
+        try:
+            training_check.check(config, role)
+            yield fine("training", f"The {role} can be trained here as configured.")
+        except BadConfigurationError as error:
+            yield unfit(
+                "training",
+                str(error),
+                "Mend the setting in the configuration. If it names devices of another machine, "
+                "ask there.",
+            )
+
+
+def _sink_findings(config: Config) -> Iterator[Finding]:
+    for sink in config.publish_feeds.sinks:
+        variable = sink.dsn_variable if sink.kind == "postgres" else sink.url_variable
+        # A warning alone: the step may run elsewhere, with an environment that is not this one.
+        if not os.environ.get(variable):
+            yield warning(
+                "sinks",
+                f"The sink {sink.kind} needs the environment variable {variable}, not set here.",
+                "Set it where the step publish_feeds runs.",
+            )
+
+
+def _airflow_findings(folder: Path) -> Iterator[Finding]:
+    """Checks the deployment's own Airflow, if it was ever started."""
+    airflow = LocalAirflow(Deployment(folder))
+    home = airflow.deployment.home
+    if not home.exists():
+        return
+    if importlib.util.find_spec("airflow") is None:
+        yield unfit("airflow", "Airflow is not installed here.", "Run `make setup`.")
+    elif airflow.is_running:
+        yield fine("airflow", f"Airflow runs at {airflow.url}.")
+    elif airflow.deployment.state_file.exists():
+        yield warning(
+            "airflow",
+            "Airflow was started, and not all of its processes live.",
+            f"`phoenix down` clears up; its logs are in {home / 'logs'}.",
+        )
+    else:
+        yield fine("airflow", "Airflow is not running; `phoenix up` starts it.")

@@ -1,0 +1,75 @@
+"""Commands about releases: `phoenix releases list`, `show`, `verify` and `rollback`."""
+
+from typing import Annotated
+
+import typer
+
+from components.cli.options import ConfigOption, JsonOption, ReleaseArgument, open_deployment
+from components.cli.output import show
+
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+
+
+@commands.command("list", epilog="Example: `phoenix releases list --json`")
+def list_releases(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the releases: day, models, which one is live, which were withdrawn."""
+    from components.release import releases
+
+    _, store = open_deployment(config)
+    rows = releases.list_releases(store)
+    show(as_json, rows, lambda view: view.releases(rows))
+
+
+@commands.command("show", epilog="Example: `phoenix releases show 2026-01-03`")
+def show_release(
+    release: ReleaseArgument, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Show all that is known of one release: models, decision, when it was live and why."""
+    from components.release import releases
+
+    _, store = open_deployment(config)
+    facts = releases.show(store, release)
+    show(as_json, facts, lambda view: view.facts(facts))
+
+
+@commands.command(epilog="Example: `phoenix releases verify 2026-01-03`")
+def verify(
+    release: ReleaseArgument, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Read every byte of a release and of its feeds against the recorded digests."""
+    from components.release import releases
+
+    _, store = open_deployment(config)
+    facts = releases.verify(store, releases.find(store, release))
+    show(as_json, facts, lambda view: view.facts(facts))
+
+
+@commands.command(
+    epilog='Example: `phoenix releases rollback 2026-01-02 --reason "clicks fell by a third"`'
+)
+def rollback(
+    release: ReleaseArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the log for ever.")],
+    config: ConfigOption = None,
+    actor: Annotated[
+        str | None, typer.Option("--actor", help="Who decided; by default this user and host.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an earlier release and its feeds live again, and withdraw everything newer."""
+    from components.release import releases
+    from components.serving import sinks
+
+    settings, store = open_deployment(config)
+    entry = releases.rollback(
+        store, release, reason, actor, serve=lambda feeds: sinks.write_all(settings, feeds)
+    )
+    facts = {
+        "live": entry.value["day"],
+        "release": entry.value["release"]["digest"],
+        "withdrawn": entry.value["withdrawn"],
+        "reason": entry.reason,
+        "actor": entry.actor,
+        "moved_at": entry.moved_at,
+    }
+    show(as_json, facts, lambda view: view.facts(facts))

@@ -1,0 +1,87 @@
+"""Commands that run the pipeline: the demonstration, a local Airflow, one step of one day."""
+
+import importlib
+from typing import Annotated
+
+import typer
+
+from components import contract
+from components.cli.options import SourceOption, config_path
+from components.contract import ExitCode
+from components.errors import BadConfigurationError
+
+commands = typer.Typer(rich_markup_mode="markdown")
+
+
+@commands.command(epilog="Examples: `phoenix demo` · `phoenix demo --source KuaiRand/data`")
+def demo(
+    source: SourceOption = None,
+    days: Annotated[
+        int | None, typer.Option("--days", min=1, help="How many days, from the first one on.")
+    ] = None,
+    keep_running: Annotated[
+        bool, typer.Option("--keep-running", help="Leave Airflow and its UI running.")
+    ] = False,
+) -> None:
+    """Turn days of a log into feeds, run by a real Airflow, and show what came out.
+
+    It stops what it started, also on Ctrl-C. Run it again: there is nothing left to do, and it says
+    so.
+    """
+    from components.cli import demo as demonstration
+
+    demonstration.run_demo(source, num_days=days, keep_running=keep_running)
+
+
+@commands.command(epilog="Example: `phoenix up`, and `phoenix down` later")
+def up(source: SourceOption = None) -> None:
+    """Start Airflow with its UI on the newest deployment under var/, and leave it running."""
+    from components.cli import demo as demonstration
+
+    demonstration.up(source)
+
+
+@commands.command(epilog="Example: `phoenix down`")
+def down() -> None:
+    """Stop the Airflow of every deployment under var/."""
+    from components.cli import demo as demonstration
+
+    folders = demonstration.down()
+    for folder in folders:
+        typer.echo(f"Stopped the Airflow of {folder}.")
+    if not folders:
+        typer.echo("Nothing was running.")
+
+
+@commands.command(
+    epilog="Examples: `phoenix step ingest_events --day 2026-01-01` · "
+    "`phoenix step train_ranker --help`\n\n"
+    f"Steps, in order: {', '.join(contract.STEPS)}",
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,  # what follows the name belongs to the step
+    },
+)
+def step(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the step.")],
+) -> int:
+    """Run one step of one day in this process, as the DAGs do in theirs.
+
+    The exit codes are: 0 done, 65 bad data, 70 a bug, 75 try again, 78 bad configuration, 99
+    nothing to do.
+    """
+    if name not in contract.STEPS:
+        raise BadConfigurationError(
+            f"Unknown step {name!r}; there are {', '.join(contract.STEPS)}."
+        )
+    argv = list(context.args)
+    is_help = "--help" in argv or "-h" in argv
+    # The step requires --config; here it may come from the environment, as for other commands.
+    if not is_help and not any(arg.split("=")[0] == "--config" for arg in argv):
+        argv = ["--config", str(config_path(None)), *argv]
+    try:
+        return importlib.import_module(contract.STEPS[name].module).main(argv)
+    except SystemExit as stop:  # argparse has printed the help, or what is wrong
+        return stop.code if isinstance(stop.code, int) else int(ExitCode.BAD_CONFIGURATION)

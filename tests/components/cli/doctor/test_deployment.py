@@ -1,0 +1,58 @@
+"""Source, training, sinks and Airflow of a deployment, as they are before a night."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.cli.doctor.examination import examine
+from components.cli.doctor.findings import Severity, exit_code
+from components.contract import ExitCode
+from components.settings.config import Config
+from components.settings.loading import load
+from tests.components.cli.doctor.select import by_check, complaints
+
+
+def test_a_missing_source_is_a_configuration_error(tmp_path: Path) -> None:
+    path = tmp_path / "phoenix.yaml"
+    path.write_text(
+        "store: store\nfirst_day: 2026-01-01\n"
+        "ingest_events: {source: {layout: kuairand, path: nowhere}}\n"
+        "actions: [{name: favorite, is_positive: true}]\n"
+    )
+    findings = examine(load(path))
+    assert exit_code(findings) == ExitCode.BAD_CONFIGURATION
+    assert "nowhere is none" in by_check(findings, "source")[0].message
+
+
+def test_a_training_that_would_be_refused_at_night_is_an_error(config: Config) -> None:
+    raw = config.model_dump() | {"train_ranker": {"checkpoints": {"result": "best"}}}
+    findings = examine(Config.model_validate(raw))
+    assert exit_code(findings) == ExitCode.BAD_CONFIGURATION
+    (finding,) = complaints(by_check(findings, "training"))
+    assert finding.message.startswith("`train_ranker`: `checkpoints.result`: expected last")
+    assert finding.advice
+
+
+def test_a_sink_without_its_address_is_a_warning(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sinks = {"sinks": ({"kind": "redis", "url_variable": "SOME_URL"},)}
+    raw = config.model_dump() | {"publish_feeds": sinks}
+    with_sink = Config.model_validate(raw)
+    assert "SOME_URL" in by_check(examine(with_sink), "sinks")[0].message
+    monkeypatch.setenv("SOME_URL", "redis://localhost")
+    assert by_check(examine(with_sink), "sinks") == []
+
+
+def test_an_airflow_that_died_is_a_warning(config: Config, tmp_path: Path) -> None:
+    assert by_check(examine(config, folder=tmp_path), "airflow") == []
+    home = tmp_path / "airflow"
+    home.mkdir()
+    (finding,) = by_check(examine(config, folder=tmp_path), "airflow")
+    assert finding.severity is Severity.FINE
+    state = {"url": "http://127.0.0.1:1", "processes": {"scheduler": [1, "another start"]}}
+    (home / "processes.json").write_text(json.dumps(state))
+    (finding,) = by_check(examine(config, folder=tmp_path), "airflow")
+    assert finding.severity is Severity.WARNING
+    assert "phoenix down" in finding.advice

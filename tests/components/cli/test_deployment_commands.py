@@ -1,0 +1,50 @@
+"""`phoenix doctor`, `phoenix report` and `phoenix config`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.contract import ExitCode
+from components.settings import table
+from tests.components.cli.commands import LAST, run_command
+
+
+def test_doctor_reports_by_sentence_json_and_exit_code(
+    world, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run_command(capsys, "doctor", "-c", world.path)
+    assert code == 0
+    assert "0 errors, 0 warnings" in out
+    world.artifact("publish_feeds", LAST).path("feeds.parquet").write_bytes(b"")
+    code, out, _ = run_command(capsys, "doctor", "-c", world.path, "--deep", "--json")
+    assert code == ExitCode.BAD_DATA
+    assert "error" in {row["severity"] for row in json.loads(out)}
+
+
+def test_doctor_examines_the_machine_even_without_a_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run_command(capsys, "doctor", "-c", tmp_path / "none.yaml")
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert "none.yaml: cannot be read" in out
+    assert "Python 3." in out
+
+
+def test_report_draws_every_day_and_says_where(world, capsys: pytest.CaptureFixture[str]) -> None:
+    world.store.storage.remove("pages")
+    code, out, _ = run_command(capsys, "report", "-c", world.path)
+    assert code == 0
+    assert Path(out.strip()).is_file()
+    pages = world.store.storage.names("pages")
+    assert pages == ["2026-01-01", "2026-01-02", LAST, "index.html"]
+
+
+def test_report_draws_one_day_if_it_is_named(world, capsys: pytest.CaptureFixture[str]) -> None:
+    world.store.storage.remove("pages")
+    assert run_command(capsys, "report", "-c", world.path, "--day", LAST)[0] == ExitCode.DONE
+    assert world.store.storage.names("pages") == [LAST, "index.html"]
+
+
+def test_config_prints_the_page_of_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(capsys, "config") == (ExitCode.DONE, table.markdown(), "")
