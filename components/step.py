@@ -54,7 +54,7 @@ def main(step: contract.Step, run: Run, argv: Sequence[str] | None = None) -> in
 
     The last line on standard output is one JSON object: status, artifact and facts, or the error.
     """
-    _log_to_stderr()
+    log_to_stderr()
     arguments = _parser(step).parse_args(argv)
     options = {option.name: getattr(arguments, option.name) for option in step.options}
     with stoppable() as ignore_signals:
@@ -188,7 +188,7 @@ def _report(
         logger.exception("The result stands, but the page of %s could not be drawn.", context.day)
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
     """Shows what we log from INFO on, and warnings of the libraries."""
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     for name in ("__main__", "components", "phoenix", "schemas"):
@@ -200,11 +200,20 @@ def _parse_day(text: str, config: Config) -> datetime.date:
         day = contract.parse_day(text)
     except ValueError as error:
         raise BadConfigurationError(f"--day: {error}") from error
+    refuse_early_day(day, config)
+    return day
+
+
+def refuse_early_day(day: datetime.date, config: Config) -> None:
+    """Refuses a day that is before all history.
+
+    Raises:
+      BadConfigurationError: If it is.
+    """
     if day < config.first_day:
         raise BadConfigurationError(
             f"--day: {day} is before `first_day` of the configuration, {config.first_day}."
         )
-    return day
 
 
 class _Parser(argparse.ArgumentParser):

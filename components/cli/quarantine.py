@@ -1,9 +1,6 @@
 """The work behind `phoenix quarantine`: rows of a day that broke a rule, and their next try."""
 
-import contextlib
 import datetime
-import importlib
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -97,24 +94,27 @@ def export(settled_day: Settlement, config: Config, file: Path) -> int:
     return len(rows)
 
 
-def replay(config_path: Path, store: Store, day: datetime.date) -> dict[str, Any]:
-    """Validates a day again and says what has left the quarantine.
+def replay(store: Store, config: Config, day: datetime.date) -> dict[str, Any]:
+    """Validates a day again; returns its counts before and after.
 
     Raises:
       StepError: If the step did not end well, by its exit code; the message is the step's own.
     """
+    # A step imports the pages that it draws; those who only look do not wait for that.
+    from components import step, validate_events
+
+    step.log_to_stderr()
+    step.refuse_early_day(day, config)
     before = _validation_facts(store, day)
-    argv = ["--config", str(config_path), "--day", str(day), "--unchanged-ok"]
-    said_lines = io.StringIO()
-    with contextlib.redirect_stdout(said_lines):
-        code = importlib.import_module("components.validate_events").main(argv)
-    outcome = contract.parse_result(said_lines.getvalue().splitlines()[-1])
+    code, result = step.execute(
+        contract.VALIDATE_EVENTS, validate_events.run, config, day, unchanged_ok=True
+    )
     if code != ExitCode.DONE:
-        raise _ERRORS[ExitCode(code)](str(outcome.get("error")))
+        raise _ERRORS[code](str(result["error"]))
     after = _validation_facts(store, day)
     return {
         "day": str(day),
-        "status": outcome["status"],
+        "status": result["status"],
         "before": {name: before[name] for name in _COUNTS} if before else None,
         "after": {name: after[name] for name in _COUNTS},
         "quarantined_by_rule": after["quarantined_by_rule"],

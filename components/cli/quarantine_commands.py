@@ -9,7 +9,6 @@ from components.cli.options import (
     ConfigOption,
     JsonOption,
     RequiredDayOption,
-    config_path,
     open_deployment,
     parse_day,
 )
@@ -80,7 +79,6 @@ def replay(
     """
     from components.cli import quarantine
 
-    path = config_path(config)
-    _, store = open_deployment(path)
-    facts = quarantine.replay(path, store, parse_day(day))
+    settings, store = open_deployment(config)
+    facts = quarantine.replay(store, settings, parse_day(day))
     show(as_json, facts, lambda view: view.facts(facts))

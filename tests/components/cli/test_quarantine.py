@@ -8,8 +8,9 @@ import pytest
 
 from components.cli import quarantine
 from components.contract import ExitCode
-from components.errors import BadDataError
+from components.errors import BadConfigurationError, BadDataError
 from components.settings.loading import load
+from components.store import records
 from tests.components.cli.refused_day import KUAIRAND, LIMITS, phoenix_quarantine
 from tests.components.small_log import DAY
 
@@ -110,3 +111,18 @@ def test_a_day_that_was_not_ingested_cannot_be_looked_at(refused) -> None:
     config = load(refused.root / "phoenix.yaml")
     with pytest.raises(BadDataError, match="ingest_events of 2026-01-01, which is missing"):
         quarantine.settle_day(refused.store, config, datetime.date(2026, 1, 1))
+
+
+def test_a_replay_is_a_run_like_any_other(refused) -> None:
+    refused.configure(KUAIRAND + LIMITS % 10)
+    code, _ = phoenix_quarantine(refused, "replay")
+    record = refused.record("validate_events")
+    assert (code, record["status"], record["exit_code"]) == (ExitCode.DONE, "done", 0)
+    assert json.loads(phoenix_quarantine(refused, "replay", "--json")[1])["status"] == "unchanged"
+
+
+def test_a_day_before_all_history_is_refused_and_leaves_no_record(refused) -> None:
+    config = load(refused.root / "phoenix.yaml")
+    with pytest.raises(BadConfigurationError, match="2025-12-31 is before `first_day`"):
+        quarantine.replay(refused.store, config, datetime.date(2025, 12, 31))
+    assert records.days(refused.store) == [DAY]
