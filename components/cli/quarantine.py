@@ -12,6 +12,7 @@ from components.contract import ExitCode
 from components.erasure import forgotten
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
 from components.rows import account, late_rows, quarantine, repairs, settlement
+from components.rows.settlement import Settlement
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Store

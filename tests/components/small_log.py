@@ -68,7 +68,7 @@ class Deployment:
         argv = ["--config", str(self.root / "phoenix.yaml"), "--day", day]
         code = importlib.import_module(f"components.{name}").main(argv)
         outcome = contract.parse_result(self.capsys.readouterr().out.splitlines()[-1])
-        return code, outcome.get("facts", outcome)  # type: ignore[return-value]
+        return code, outcome.get("facts", outcome)
 
     def artifact(self, name: str, day: str = DAY) -> Artifact:
         """The current artifact of a step."""

@@ -87,7 +87,7 @@ def test_a_wrong_ranker_names_the_field(field: str, value: object) -> None:
 
 def test_configs_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        ranker().num_actions = 4  # type: ignore[misc]
+        ranker().num_actions = 4
 
 
 def test_public_takes_the_public_fields_in_their_order_with_their_defaults() -> None:

@@ -100,7 +100,7 @@ def test_every_native_number_is_taken(dtype: Any) -> None:
 def test_swapped_inputs_are_named() -> None:
     batch, embeddings = example(CONFIG)
     with pytest.raises(TypeError, match="Expected a RecsysBatch, got a RecsysEmbeddings"):
-        check_inputs(CONFIG, embeddings, batch, *EVERY)  # pyright: ignore[reportArgumentType]
+        check_inputs(CONFIG, embeddings, batch, *EVERY)
 
 
 def test_what_is_not_read_may_have_any_shape() -> None:

@@ -224,7 +224,7 @@ def test_what_retrieval_cannot_use_is_named(
 ) -> None:
     inputs, corpus = retrieval_inputs(), np.ones((4, 16), np.float32)
     with pytest.raises(ValueError, match=r"top_k`: expected an integer >= 0, got 2.5"):
-        retrieval_runner.retrieve(*inputs, 2.5, corpus)  # pyright: ignore[reportArgumentType]
+        retrieval_runner.retrieve(*inputs, 2.5, corpus)
     with pytest.raises(ValueError, match=r"corpus_embeddings.*\(N, 16\), got \(16,\)"):
         retrieval_runner.retrieve(*inputs, 2, corpus[0])
     for mask in (np.ones(1), np.ones((4, 1))):
@@ -243,7 +243,7 @@ def test_a_runner_says_that_it_was_not_initialized() -> None:
 def test_a_block_of_no_size_is_refused(ranking_runner: RecsysInferenceRunner) -> None:
     for size in (0, 2.5):
         with pytest.raises(ValueError, match=f"block_size`: expected an integer >= 1, got {size}"):
-            ranking_runner.rank(*example(OPTIONS), block_size=size)  # pyright: ignore[reportArgumentType]
+            ranking_runner.rank(*example(OPTIONS), block_size=size)
 
 
 def test_the_models_import_nothing_but_arrays() -> None:

@@ -17,7 +17,7 @@ TABLE = Table(
 
 
 def changed(**values: object) -> Table:
-    height = replace(TABLE["height"], **values)  # type: ignore[arg-type]
+    height = replace(TABLE["height"], **values)
     return replace(TABLE, columns=(TABLE.columns[0], height, TABLE.columns[2]))
 
 

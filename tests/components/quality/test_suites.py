@@ -37,8 +37,8 @@ def table(**values: list) -> object:
 
 
 def checked(rows: object, wanted: list[Expectation], engine: str = "duckdb") -> suites.SuiteResult:
-    where = EngineConfig(name=engine, spark_master="local[2]")  # type: ignore[arg-type]
-    return suites.check(rows, wanted, name="events", day="2026-01-02", engine=where)  # type: ignore
+    where = EngineConfig(name=engine, spark_master="local[2]")
+    return suites.check(rows, wanted, name="events", day="2026-01-02", engine=where)
 
 
 def failures(rows: object, wanted: list[Expectation]) -> list[tuple]:

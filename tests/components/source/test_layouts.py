@@ -23,7 +23,7 @@ def test_all_logs_and_videos_of_a_kuairand_folder_are_read(tmp_path: Path) -> No
         (tmp_path / "source" / name).touch()
     (tmp_path / "phoenix.yaml").write_text(CONFIG)
     config = load(tmp_path / "phoenix.yaml")
-    found = layout(config.ingest_events.source, config)  # type: ignore[arg-type]
+    found = layout(config.ingest_events.source, config)
     assert [path.name for path in found.event_files] == ["log_2.csv", "log_random.csv"]
     assert [path.name for path in found.post_files] == ["video_features_basic_1k.csv"]
     assert [rule.column for rule in found.actions] == ["is_like", "click"], (
@@ -37,7 +37,7 @@ def by_day(folder: Path, pattern: str) -> Layout:
     source = f"{{layout: columns, events: '{pattern}', event_columns: {mapping}}}"
     (folder / "phoenix.yaml").write_text(CONFIG.replace("{layout: kuairand, path: source}", source))
     config = load(folder / "phoenix.yaml")
-    return layout(config.ingest_events.source, config)  # type: ignore[arg-type]
+    return layout(config.ingest_events.source, config)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_specification_with_an_unknown_or_missing_field_is_refused():
     with pytest.raises(ValueError, match=r"table `post`: expected the fields .*, got 5"):
         HashSpec.from_dict({**SPEC.to_dict(), "post": 5})
     with pytest.raises(ValueError, match=r"A hash specification: expected the fields .*, got None"):
-        HashSpec.from_dict(None)  # pyright: ignore[reportArgumentType]
+        HashSpec.from_dict(None)
 
 
 def test_table_that_its_modulus_cannot_fill_is_refused():
