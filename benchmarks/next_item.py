@@ -32,6 +32,7 @@ from phoenix.config import ConfigError, check, check_count
 
 if TYPE_CHECKING:
     from phoenix.recommend.leave_one_out import LeaveOneOut
+    from phoenix.recommend.trained import TrainedModel, TwoTower
     from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
     from phoenix.train.config import RetrievalTrainConfig
 
@@ -103,7 +104,7 @@ def run(log: Log, recipe: Recipe) -> dict[str, float]:
     parts = split(log.users, max_length=recipe.max_length, hash_spec=spec)
     started = time.monotonic()
     lengths = _lengths(parts.train.history_post_ids)
-    ranked = functools.partial(target_ranks, num_posts=log.num_posts, lengths=lengths)
+    ranks_of = functools.partial(target_ranks, num_posts=log.num_posts, lengths=lengths)
     judging, curve = [0.0], []
 
     class Runner(TrainRunner):
@@ -111,7 +112,8 @@ def run(log: Log, recipe: Recipe) -> dict[str, float]:
 
         def validate(self, held_out: HeldOut) -> dict[str, float]:
             begun = time.monotonic()
-            ranks = ranked(held_out.model(), parts.validation.windows, seen=parts.validation.seen)
+            model = _retriever(held_out.model())
+            ranks = ranks_of(model, parts.validation.windows, seen=parts.validation.seen)
             judging[0] += time.monotonic() - begun
             return {"ndcg_at_10": ndcg(ranks, 10)}
 
@@ -137,7 +139,7 @@ def run(log: Log, recipe: Recipe) -> dict[str, float]:
     seconds = time.monotonic() - started
     found: dict[str, float] = {}
     for suffix, seen in (("", parts.test.seen), ("_with_seen", None)):
-        ranks = ranked(result.model, parts.test.windows, seen=seen)
+        ranks = ranks_of(_retriever(result.model), parts.test.windows, seen=seen)
         found[f"hr_at_10{suffix}"] = hit_rate(ranks, 10)
         found[f"ndcg_at_10{suffix}"] = ndcg(ranks, 10)
         found[f"hr_at_50{suffix}"] = hit_rate(ranks, 50)
@@ -164,6 +166,14 @@ def _lengths(posts: np.ndarray) -> list[int]:
         if length < posts.shape[1] and np.mean(fits) >= _SMALLEST_SHARE:
             chosen.append(length)
     return chosen
+
+
+def _retriever(model: "TrainedModel") -> "TwoTower":
+    """Returns the model as the retriever that this configuration trains."""
+    from phoenix.recommend.trained import TwoTower
+
+    assert isinstance(model, TwoTower), type(model)
+    return model
 
 
 def _model_config(recipe: Recipe) -> "PhoenixRetrievalModelConfig":

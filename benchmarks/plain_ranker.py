@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_model import PhoenixModelConfig
@@ -27,7 +28,7 @@ def logits(
     structure = (positions[None, :] <= positions[:, None]) & ~(
         is_candidate[:, None] & is_candidate[None, :]
     ) | np.eye(len(positions), dtype=bool)
-    mask = structure & is_valid[:, None, None, :]  # [B, 1, T, T]
+    mask = jnp.asarray(structure) & is_valid[:, None, None, :]  # [B, 1, T, T]
     for index in range(config.model.num_layers):
         h = _layer(params, f"transformer/decoder_layer_{index}", config, h, mask)
     h = _norm(h, params["phoenix_model/rms_norm"])
@@ -37,10 +38,10 @@ def logits(
 def _tokens(
     own: Mapping[str, jax.Array], batch: RecsysBatch, rows: RecsysEmbeddings
 ) -> tuple[jax.Array, jax.Array, int]:
-    num_users, num_history = batch.history_actions.shape[:2]
+    num_users, num_history = jnp.shape(batch.history_actions)[:2]
 
-    def token(projection: str, *parts: jax.Array) -> jax.Array:
-        flat = [jnp.reshape(part, (*part.shape[:2], -1)) for part in parts]
+    def token(projection: str, *parts: ArrayLike) -> jax.Array:
+        flat = [jnp.reshape(part, (*jnp.shape(part)[:2], -1)) for part in parts]
         return jnp.concatenate(flat, axis=-1) @ own[projection]
 
     surfaces = own["product_surface_embedding_table"]
@@ -61,9 +62,9 @@ def _tokens(
         surfaces[batch.candidate_product_surface],
     )
     first_hashes = [
-        batch.user_hashes[:, :1],
-        batch.history_post_hashes[..., 0],
-        batch.candidate_post_hashes[..., 0],
+        jnp.asarray(batch.user_hashes)[:, :1],
+        jnp.asarray(batch.history_post_hashes)[..., 0],
+        jnp.asarray(batch.candidate_post_hashes)[..., 0],
     ]
     is_valid = jnp.concatenate(first_hashes, axis=1) != 0
     return jnp.concatenate([user, history, candidates], axis=1), is_valid, 1 + num_history

@@ -6,6 +6,7 @@ The same loss as ours, one jitted step, donated buffers.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import haiku as hk
 import jax
 import jax.numpy as jnp
 import optax
@@ -24,7 +25,7 @@ class PlainState(NamedTuple):
     opt_state: optax.OptState
 
 
-def plain_state(params: Any, tables: EmbeddingTables) -> PlainState:  # noqa: ANN401 - a pytree
+def plain_state(params: hk.Params, tables: EmbeddingTables) -> PlainState:
     """Returns the state before the first step, from copies of the weights."""
     rows = [table.rows for table in tables]
     copies = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), (params, rows))

@@ -118,7 +118,7 @@ def against_plain(
     name: str, ours: Callable[..., Any], plain: Callable[..., Any], inputs: Inputs, *, goal: float
 ) -> Result:
     """Users per second of both, taking turns."""
-    num_users = len(inputs[1].user_hashes)
+    num_users = jnp.shape(inputs[1].user_hashes)[0]
     ours_rate, plain_rate = rates(
         lambda: jax.block_until_ready(ours(*inputs)),
         lambda: jax.block_until_ready(plain(*inputs)),

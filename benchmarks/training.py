@@ -19,10 +19,12 @@ import numpy as np
 from benchmarks.measurement import Result, rates
 from benchmarks.plain_training import plain_state, plain_step
 from benchmarks.ranker import MODEL
+from phoenix.batches import TrainBatch
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import InMemoryWindows
 from phoenix.data.windows import Windows
 from phoenix.memory import keep_freed_memory
+from phoenix.next_item import NextItemBatch
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.train.config import RankerTrainConfig
 from phoenix.train.loop import TrainLoop
@@ -47,7 +49,7 @@ def results() -> Iterator[Result]:
 def _step_against_plain(num_rows: int) -> Result:
     steps = 4  # In a row: the first one after the peer's finds the caches full of other things.
     with _loop(num_rows) as loop:
-        batches = list(itertools.islice(loop.remaining_batches(), 4))
+        batches = [_of_ranker(batch) for batch in itertools.islice(loop.remaining_batches(), 4)]
         state = plain_state(loop.state.params, loop.state.tables)
         step = plain_step(MODEL)
 
@@ -142,6 +144,11 @@ def _checkpoint() -> Iterator[Result]:
         unit="windows/s",
         note=f"peer: the same without; one state of {gigabytes:.2f} GB in {steps} steps; {_SIZES}",
     )
+
+
+def _of_ranker(batch: TrainBatch | NextItemBatch) -> TrainBatch:
+    assert isinstance(batch, TrainBatch), type(batch)
+    return batch
 
 
 def _loop(num_rows: int, emb_size: int = 128) -> TrainLoop:
