@@ -19,15 +19,15 @@ import numpy as np
 from benchmarks.measurement import Result, rates
 from benchmarks.plain_training import plain_state, plain_step
 from benchmarks.ranker import MODEL
-from phoenix.batches import TrainBatch
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import InMemoryWindows
 from phoenix.data.windows import Windows
 from phoenix.memory import keep_freed_memory
-from phoenix.next_item import NextItemBatch
 from phoenix.recsys_model import PhoenixModelConfig
+from phoenix.train.batches import TrainBatch
 from phoenix.train.config import RankerTrainConfig
 from phoenix.train.loop import TrainLoop
+from phoenix.train.next_item import NextItemBatch
 from phoenix.train.run import Run
 from phoenix.train.states import TrainStates
 

@@ -8,14 +8,7 @@ whatever is declared as one of them is anchored, in whichever section it stands.
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 AnyPath = TypeVar("AnyPath", str, Path)
 

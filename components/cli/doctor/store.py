@@ -8,14 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from components import contract
-from components.cli.doctor.findings import (
-    Finding,
-    Severity,
-    fine,
-    unfit,
-    untrusted,
-    warning,
-)
+from components.cli.doctor.findings import Finding, Severity, fine, unfit, untrusted, warning
 from components.cli.doctor.machine import GIB
 from components.errors import BadConfigurationError, BadDataError
 from components.rows import late_rows

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.cli import doctor
+from components.cli.app import doctor
 from components.cli.doctor import Finding, Severity
 from components.contract import ExitCode
 from components.settings.config import Config
