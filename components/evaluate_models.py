@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from components import contract, step
-from components.drawings import charts
 from components.errors import BadConfigurationError
 from components.evaluation.contest import RankingContest, Result, RetrievalContest
 from components.evaluation.entrants import Entrants, entrants_of, most_popular
@@ -33,7 +32,7 @@ _TRAININGS = {
 
 
 def run(context: Context, *, force: str | None = None, reason: str | None = None) -> Outcome:
-    """Writes the decision, the metrics, the drawings and the fallback recommender of the day.
+    """Writes the decision, the metrics and the fallback recommender of the day.
 
     Args:
       context: The run.
@@ -75,7 +74,6 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
             decision = decide(context, entrants, comparison, force=force, reason=reason)
             logger.info("%s %s: %s.", role, decision.verdict, "; ".join(decision.reasons))
             by_role[role] = decision
-        _draw(draft.folder, report)
         facts = _facts(context, by_role, force=force, reason=reason)
         _write_json(draft.folder / release_files.METRICS_FILE, report)
         _write_json(draft.folder / release_files.DECISION_FILE, facts)
@@ -163,23 +161,6 @@ def _summary(report: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         }
         for role, by_model in report.items()
     }
-
-
-def _draw(folder: Path, report: Mapping[str, Mapping[str, Any]]) -> None:
-    """Draws the metrics of all recommenders, and the calibration of the trained ranker."""
-    panels = {
-        f"{role} {metric}": {name: values.get(metric) for name, values in report[role].items()}
-        for role in releases.ROLES
-        for metric in report[role]["random"]
-        if metric.startswith(("ndcg@", "recall@")) or metric == "gauc"
-    }
-    charts.model_bars(folder / release_files.METRICS_DRAWING, panels)
-    ranker = report["ranker"].get("candidate") or report["ranker"].get("champion") or {}
-    curves = {
-        action: (curve["predicted"], curve["observed"])
-        for action, curve in ranker.get("calibration", {}).items()
-    }
-    charts.calibration(folder / release_files.CALIBRATION_DRAWING, curves)
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ _MEASURES = {"psi": "PSI", "jensen_shannon": "Jensen-Shannon", "l_infinity": "L-
 _LINE, _LIMIT, _ALARM = "#1f6feb", "#8a8f98", "#c62a2f"
 
 
-def over_time(days: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes | None:
+def over_time(days: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes:
     """Draws one column per variable and one row per measure.
 
     Args:
@@ -21,11 +21,9 @@ def over_time(days: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes | None:
         and limit, as `quality.drift.to_dict` returns them.
 
     Returns:
-      The SVG, or None if no day was compared with anything.
+      The SVG; at least one day was compared with something.
     """
     variables = sorted({each["variable"] for _, distances in days for each in distances.values()})
-    if not variables:
-        return None
     figure = charts.new_figure(1.0 + 1.65 * len(variables), 4.4)
     grid = figure.subplots(len(DISTANCES), len(variables), sharex=True, squeeze=False)
     for row, measure in enumerate(DISTANCES):

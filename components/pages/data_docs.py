@@ -5,7 +5,6 @@ A page shows the row account, the quarantine by rule, the expectations and the d
 are never shown, places are.
 """
 
-import base64
 import datetime
 import json
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,8 @@ from typing import Any
 
 import jinja2
 
+from components import contract
+from components.pages.images import drift_image
 from components.quality.day_checks import DayChecks, description
 from components.rows.quarantine import RuleReport
 from components.store.artifacts import Store
@@ -62,7 +63,13 @@ def publish(
         numbers=[each for each in checks.results if "observed_value" in each and each["column"]],
         not_judged=checks.not_judged,
         sections=checks.sections,
-        drawing=checks.drawing and base64.b64encode(checks.drawing).decode(),
+        drawing=drift_image(
+            store,
+            str(day),
+            contract.VALIDATE_EVENTS.name,
+            checks.earlier_distances,
+            checks.distances,
+        ),
         reasons=reasons,
     )
     store.storage.replace(path(day), page.encode())

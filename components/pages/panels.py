@@ -4,20 +4,22 @@ Each function returns what its part of the template shows, from the facts and a 
 the day's artifacts, or None while the step has not written any.
 """
 
-import base64
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from components import contract
+from components.drawings import charts
 from components.errors import BadDataError
 from components.pages import account_panel, data_docs
 from components.pages.day_facts import DayFacts
+from components.pages.images import drift_image, image
 from components.quality import day_checks, skew
 from components.quality.day_statistics import STATISTICS_FILE
 from components.release import release_files, releases
 from components.serving import published
+from components.store.artifacts import Ref
 from components.tables import data_files, masks
 
 logger = logging.getLogger(__name__)
@@ -118,21 +120,27 @@ def drift(facts: DayFacts) -> Panel | None:
     comparisons = []
     if facts.facts(_VALIDATE):
         statistics = json.loads(facts.file(_VALIDATE, STATISTICS_FILE).read_text())
-        comparisons.append(
-            (_DRIFTS[0], _VALIDATE, day_checks.DRAWING_FILE, statistics["distances"])
-        )
+        earlier = [
+            (day, json.loads(content)["distances"])
+            for day, content in _earlier_files(facts, _VALIDATE, STATISTICS_FILE)
+        ]
+        comparisons.append((_DRIFTS[0], _VALIDATE, earlier, statistics["distances"]))
     if facts.facts(releases.FEEDS):
-        distances_by_kind = json.loads(facts.file(releases.FEEDS, skew.SKEW_FILE).read_text())
+        by_kind = json.loads(facts.file(releases.FEEDS, skew.SKEW_FILE).read_text())
+        earlier = [
+            (day, json.loads(content))
+            for day, content in _earlier_files(facts, releases.FEEDS, skew.SKEW_FILE)
+        ]
         comparisons += [
-            (about, releases.FEEDS, f"{kind}.svg", distances_by_kind[kind])
+            (about, kind, [(day, each.get(kind, {})) for day, each in earlier], by_kind[kind])
             for kind, about in zip(skew.KINDS, _DRIFTS[1:], strict=True)
-            if kind in distances_by_kind
+            if kind in by_kind
         ]
     parts = [
         {
             "title": title,
             "about": about,
-            "drawing": _drawing(facts, step, name),
+            "drawing": drift_image(facts.store, facts.day, name, earlier, distances),
             "judged": sum(each["limit"] is not None for each in distances.values()),
             "alarms": [
                 each
@@ -140,7 +148,7 @@ def drift(facts: DayFacts) -> Panel | None:
                 if each["limit"] is not None and each["value"] > each["limit"]
             ],
         }
-        for (title, about), step, name, distances in comparisons
+        for (title, about), name, earlier, distances in comparisons
         if distances
     ]
     return {"parts": parts} if parts else None
@@ -154,7 +162,9 @@ def training(facts: DayFacts) -> Panel | None:
         if result:
             curve = None
             if result["trained"]:
-                curve = _drawing(facts, step, release_files.CURVE_DRAWING)
+                points = json.loads(facts.file(step, release_files.CURVE_FILE).read_text())
+                title = f"{step} of {facts.day}"
+                curve = image(facts.store, facts.day, step, charts.learning_curve, points, title)
             models.append({"role": role, "curve": curve, **result})
     return {"models": models} if models else None
 
@@ -165,9 +175,11 @@ def metrics(facts: DayFacts) -> Panel | None:
     if not evaluation:
         return None
     report = json.loads(facts.file(_EVALUATE, release_files.METRICS_FILE).read_text())
+    ranker = report["ranker"].get("candidate") or report["ranker"].get("champion") or {}
+    curves = ranker.get("calibration", {})
     return {
         "roles": [_role_metrics(role, evaluation[role], report[role]) for role in releases.ROLES],
-        "calibration": _drawing(facts, _EVALUATE, release_files.CALIBRATION_DRAWING),
+        "calibration": image(facts.store, facts.day, "calibration", charts.calibration, curves),
     }
 
 
@@ -290,10 +302,18 @@ def _examples(facts: DayFacts) -> list[Panel]:
     ]
 
 
-def _drawing(facts: DayFacts, step: str, name: str) -> str:
-    """Returns a drawing of an artifact as an address that holds it; scripts in it cannot run."""
-    content = base64.b64encode(facts.file(step, name).read_bytes()).decode()
-    return f"data:image/svg+xml;base64,{content}"
+def _earlier_files(facts: DayFacts, step: str, name: str) -> list[tuple[str, bytes]]:
+    """Returns a file of the days with which a step compared this one, oldest first.
+
+    They are inputs of its artifact; one that was removed since is left out.
+    """
+    inputs = facts.manifests[step]["recipe"]["inputs"]
+    refs = [Ref(**each) for each in inputs if each.get("kind") == step]
+    return [
+        (ref.partition, facts.store.read_file(ref, name).read_bytes())
+        for ref in sorted(refs, key=lambda ref: ref.partition)
+        if facts.store.holds(ref)
+    ]
 
 
 def _bars(values: Mapping[str, float | None]) -> list[Panel]:

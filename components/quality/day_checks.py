@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from components.drawings import drift as drift_drawings
 from components.features import statistics as feature_statistics
 from components.quality import day_statistics, drift, suites, usual_day
 from components.quality.day_statistics import DayStatistics, PastDay
@@ -18,8 +17,6 @@ from components.tables import data_files
 from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS
 from schemas.expectations import Expectation, expectations, pair_in_order, with_severities
-
-DRAWING_FILE = "drift.svg"  # of validate_events
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class DayChecks:
     not_judged: Sequence[str]  # numbers for which there is too little history
     statistics: DayStatistics
     distances: Mapping[str, Any]  # see `drift.to_dict`
-    drawing: bytes | None  # SVG of the distances over the days
+    earlier_distances: Sequence[tuple[str, Mapping[str, Any]]]  # by day, oldest first
 
     @property
     def failed(self) -> list[Mapping[str, Any]]:
@@ -52,8 +49,6 @@ class DayChecks:
         (folder / data_files.EXPECTATIONS_FILE).write_text(text, encoding="utf-8")
         path = folder / day_statistics.STATISTICS_FILE
         day_statistics.write(path, self.statistics, self.distances)
-        if self.drawing is not None:
-            (folder / DRAWING_FILE).write_bytes(self.drawing)
 
     def facts(self) -> dict[str, Any]:
         """Returns what the manifest says of the checks: counts and sentences, no value of a row."""
@@ -112,14 +107,13 @@ def check(
         )
         results = sorted([*results, *suite.results], key=suites.order)
     distances = drift.to_dict(comparisons)
-    curves = [(each.ref.partition, each.distances) for each in past_days]
     return DayChecks(
         results=results,
         sections=sections,
         not_judged=sorted(statistics.metrics.keys() - values.keys()),
         statistics=statistics,
         distances=distances,
-        drawing=drift_drawings.over_time([*curves, (str(day), distances)]),
+        earlier_distances=[(each.ref.partition, each.distances) for each in past_days],
     )
 
 

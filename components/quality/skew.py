@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from components import contract
-from components.drawings import drift as drift_drawings
 from components.features import statistics
 from components.quality import day_statistics, drift
 from components.quality.drift import Comparison
@@ -55,15 +54,9 @@ class Watch:
             for kind, pair in self.pairs.items()
         }
         distances = {kind: drift.to_dict(each) for kind, each in comparisons.items()}
-        days = [(ref.partition, day) for ref, day in self.earlier] + [(str(self.day), distances)]
-        drawings = {
-            kind: drift_drawings.over_time([(name, day.get(kind, {})) for name, day in days])
-            for kind in KINDS
-        }
         return Skew(
             comparisons=comparisons,
             distances=distances,
-            drawings={kind: each for kind, each in drawings.items() if each is not None},
             trained_on=[ref.partition for ref in self.trained_on],
             section=self.config.publish_feeds,
         )
@@ -75,7 +68,6 @@ class Skew:
 
     comparisons: Mapping[str, Sequence[Comparison]]
     distances: Mapping[str, Any]  # the comparisons as later days read them
-    drawings: Mapping[str, bytes]  # SVG
     trained_on: Sequence[str]  # days
     section: PublishFeedsConfig
 
@@ -99,11 +91,9 @@ class Skew:
         ]
 
     def save(self, folder: Path) -> None:
-        """Writes the distances and their drawings."""
+        """Writes the distances."""
         text = json.dumps(self.distances, sort_keys=True, indent=1)
         (folder / SKEW_FILE).write_text(text + "\n", encoding="utf-8")
-        for kind, drawing in self.drawings.items():
-            (folder / f"{kind}.svg").write_bytes(drawing)
 
     def facts(self) -> dict[str, Any]:
         """Returns what the manifest says."""

@@ -6,10 +6,7 @@ steps. The Parquet files of the data steps are in `tables.data_files`, those of 
 """
 
 CURVE_FILE = "curve.json"  # of both trainings: the points of the learning curve
-CURVE_DRAWING = "curve.svg"  # of both trainings
 METRICS_FILE = "metrics.json"  # of evaluate_models: by role and recommender
-METRICS_DRAWING = "metrics.svg"  # of evaluate_models
-CALIBRATION_DRAWING = "calibration.svg"  # of evaluate_models
 DECISION_FILE = "decision.json"  # of evaluate_models; publish_release keeps a copy
 RELEASE_FILE = "release.json"  # of publish_release: what the release holds and was made for
 CORPUS_FOLDER = "corpus"  # of publish_release: a copy of the artifact of export_corpus

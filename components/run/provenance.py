@@ -17,6 +17,7 @@ _PLUMBING = (
     "components.settings",
     "components.run",
     "components.local",
+    "components.drawings",
     "components.pages",
     "components.cli",
 )
@@ -27,7 +28,7 @@ _LIBRARIES = (
     "great-expectations",
     "ibis-framework",
     "jax",
-    "matplotlib",
+    "jaxlib",
     "numpy",
     "optax",
     "orbax-checkpoint",

@@ -6,6 +6,7 @@ talks to it, and once that fails, it is said, and the run goes on untracked.
 """
 
 import importlib
+import json
 import logging
 import queue
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from components.drawings import charts
 from components.errors import BadConfigurationError
 from components.settings.training import TrackingSection
 
@@ -66,11 +68,12 @@ class Tracker:
         ]
         self._calls.put(lambda: self._client.log_batch(self._run_id, metrics=metrics))
 
-    def log_files(self, folder: Path) -> None:
-        """Logs the files directly in `folder`, until the end: the curve and its drawing."""
-        for path in sorted(folder.iterdir()):
-            if path.is_file():
-                self._calls.put(lambda path=path: self._client.log_artifact(self._run_id, path))
+    def log_curve(self, file: Path, title: str) -> None:
+        """Logs the file of the learning curve, and its drawing, until the end."""
+        drawing = charts.learning_curve(json.loads(file.read_bytes()), title).decode()
+        svg = f"{file.stem}.svg"
+        self._calls.put(lambda: self._client.log_artifact(self._run_id, file))
+        self._calls.put(lambda: self._client.log_text(self._run_id, drawing, svg))
 
     def end(self, status: str) -> None:
         """Ends the run, FINISHED or FAILED, and waits as long as MLflow answers."""

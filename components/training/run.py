@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.drawings import charts
 from components.features.partitions import features_of
 from components.features.training_source import FeatureWindows, feature_windows
 from components.release import models, release_files
@@ -134,9 +133,9 @@ def _train(
             context, plan, model_config, source=source, work=work, tracker=tracker
         )
         models.save(draft.folder / models.MODEL, result.model)
-        _write_curve(draft.folder, result, title=title)
+        _write_curve(draft.folder, result)
         if tracker is not None:
-            tracker.log_files(draft.folder)
+            tracker.log_curve(draft.folder / release_files.CURVE_FILE, title)
     # Only now: until everything is in the draft, a kill is repaired from the states in there.
     shutil.rmtree(work, ignore_errors=True)
     return {
@@ -181,8 +180,7 @@ def work_folder(context: Context, key: str) -> Path:
     return Path(tempfile.gettempdir()) / f"phoenix-{name.replace('/', '-')}"
 
 
-def _write_curve(folder: Path, result: "TrainingResult", *, title: str) -> None:
-    """Writes the points of the learning curve, and their drawing."""
+def _write_curve(folder: Path, result: "TrainingResult") -> None:
+    """Writes the points of the learning curve."""
     text = json.dumps(result.curve, indent=1, sort_keys=True)
     (folder / release_files.CURVE_FILE).write_text(text + "\n", encoding="utf-8")
-    charts.learning_curve(folder / release_files.CURVE_DRAWING, result.curve, title=title)

@@ -21,7 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "store": set(),
     "settings": set(),
     "drawings": set(),
-    "run": {"store", "settings"},
+    "run": {"store", "settings", "drawings"},
     "tables": {"settings"},
     "local": {"store", "settings"},
     "release": {"store", "settings"},
@@ -29,11 +29,13 @@ ROOMS: dict[str, set[str]] = {
     "source": {"store", "settings", "run", "tables", "erasure"},
     "rows": {"store", "settings", "run", "tables", "erasure"},
     "features": {"store", "settings", "run", "tables", "erasure", "rows"},
-    "quality": {"store", "settings", "drawings", "run", "tables", "features"},
-    "training": {"store", "settings", "drawings", "run", "release", "features"},
+    "quality": {"store", "settings", "run", "tables", "features"},
+    "training": {"store", "settings", "run", "release", "features"},
     "evaluation": {"store", "settings", "run", "tables", "release", "features"},
     "serving": {"store", "settings", "run", "tables", "release", "erasure", "features"},
-    "pages": {"store", "settings", "tables", "release", "rows", "quality", "serving"},
+    "pages": {
+        *("store", "settings", "drawings", "run", "tables", "release", "rows", "quality", "serving")
+    },
     "cli": {
         *("store", "settings", "run", "local", "release", "erasure"),
         *("source", "rows", "training", "serving", "pages"),

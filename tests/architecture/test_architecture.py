@@ -17,12 +17,11 @@ from tests.architecture.imports import (
     module_graph,
     module_paths,
     room_graph,
-    room_of,
 )
 
 OPEN = {"components.contract", "components.errors"}  # to every room
 MAX_LINES = 500
-MAX_MODULES = 16  # of a room
+MAX_MODULES = 16  # of a folder
 
 
 def packages(modules: set[str]) -> set[str]:
@@ -91,9 +90,9 @@ def test_no_import_closes_a_circle_of_files() -> None:
     assert circle(module_graph()) == []
 
 
-def test_no_room_is_a_drawer() -> None:
-    of_rooms = [room_of(name) for name, path in module_paths().items() if path.stem != "__init__"]
-    assert max(of_rooms.count(room) for room in set(of_rooms)) <= MAX_MODULES
+def test_no_folder_is_a_drawer() -> None:
+    folders = [path.parent for path in module_paths().values() if path.stem != "__init__"]
+    assert max(map(folders.count, set(folders))) <= MAX_MODULES
 
 
 def test_contract_needs_the_standard_library_alone() -> None:

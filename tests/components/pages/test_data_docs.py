@@ -27,7 +27,7 @@ CHECKS = DayChecks(
     not_judged=["surfaces/1"],
     statistics=DayStatistics({}, {}, {}),
     distances={},
-    drawing=b"<svg/>",
+    earlier_distances=[],
 )
 
 

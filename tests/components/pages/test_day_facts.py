@@ -34,8 +34,8 @@ def test_a_damaged_manifest_is_named_and_not_used(world) -> None:
 
 
 def test_a_damaged_file_is_refused_by_name(world) -> None:
-    path = world.artifact("train_ranker", LAST).path("curve.svg")
-    path.write_bytes(b"<svg/>")
+    path = world.artifact("train_ranker", LAST).path("curve.json")
+    path.write_bytes(b"[]")
     facts = DayFacts.read(world.store, world.config, LAST)
-    with pytest.raises(BadDataError, match=r"curve\.svg is damaged"):
-        facts.file("train_ranker", "curve.svg")
+    with pytest.raises(BadDataError, match=r"curve\.json is damaged"):
+        facts.file("train_ranker", "curve.json")

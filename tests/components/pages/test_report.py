@@ -163,13 +163,13 @@ def test_a_failed_step_says_what_why_and_what_to_do(
 
 def test_a_damaged_artifact_is_named_and_the_rest_is_shown(world) -> None:
     artifact = world.artifact("train_ranker", LAST)
-    curve = artifact.path("curve.svg")
+    curve = artifact.path("curve.json")
     curve.write_bytes(curve.read_bytes()[:-1])
     manifest = world.artifact("publish_feeds", LAST).folder / "manifest.json"
     manifest.write_bytes(manifest.read_bytes() + b" ")
     text = draw(world)
     Markup(text)
-    assert "curve.svg is damaged" in text
+    assert "curve.json is damaged" in text
     assert "The artifact of publish_feeds is damaged" in text
     assert "1,500 rows in" in text
 

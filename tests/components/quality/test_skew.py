@@ -11,7 +11,7 @@ LAST = "2026-01-03"
 def found(value: float, limit: float | None, severity: str, three_days) -> Skew:
     comparisons = {"serving_skew": [Comparison("history_length", "psi", value, limit)]}
     section = three_days.config.publish_feeds.model_copy(update={"serving_skew": severity})
-    return Skew(comparisons, {}, {}, ["2026-01-01"], section)
+    return Skew(comparisons, {}, ["2026-01-01"], section)
 
 
 def test_the_training_is_found_through_the_recipes(three_days) -> None:
@@ -37,8 +37,6 @@ def test_what_feeds_were_made_from_is_compared_with_the_training(three_days) -> 
     known = three_days.artifact("publish_feeds", LAST)
     recorded = json.loads(known.path(skew.SKEW_FILE).read_text())
     assert bool(recorded) == bool(known.facts["skew"]["trained_on"])
-    for kind in recorded:
-        assert known.path(f"{kind}.svg").read_bytes().startswith(b"<?xml")
     served = [
         json.loads(
             three_days.artifact("materialize_feeds", f"{LAST}-00{shard}-of-002")

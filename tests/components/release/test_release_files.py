@@ -8,14 +8,12 @@ LAST = "2026-01-03"
 @pytest.mark.parametrize(
     ("step", "names"),
     [
-        ("train_retrieval", [files.CURVE_FILE, files.CURVE_DRAWING]),
-        ("train_ranker", [files.CURVE_FILE, files.CURVE_DRAWING]),
+        ("train_retrieval", [files.CURVE_FILE]),
+        ("train_ranker", [files.CURVE_FILE]),
         (
             "evaluate_models",
             [
                 files.METRICS_FILE,
-                files.METRICS_DRAWING,
-                files.CALIBRATION_DRAWING,
                 files.DECISION_FILE,
             ],
         ),

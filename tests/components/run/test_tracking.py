@@ -36,7 +36,7 @@ def test_a_run_is_tracked_with_parameters_curve_and_files(
         ):
             assert tracker is not None
             tracker.log_point({"step": 3, "loss": 0.5, "validation_loss": 0.6, "epoch": 1})
-            tracker.log_files(tmp_path / "files")
+            tracker.log_curve(tmp_path / "files" / "curve.json", "train_ranker of a day")
             1 / (1 - code)
     client = mlflow.MlflowClient(tracking_uri=uri)
     experiment = client.get_experiment_by_name("test")
@@ -48,7 +48,8 @@ def test_a_run_is_tracked_with_parameters_curve_and_files(
     data = runs[0].data
     assert data.params == {"model.emb_size": "8", "epochs": "2"}
     assert data.metrics == {"train_loss": 0.5, "val_loss": 0.6, "epoch": 1}
-    assert [file.path for file in client.list_artifacts(runs[0].info.run_id)] == ["curve.json"]
+    files = client.list_artifacts(runs[0].info.run_id)
+    assert [file.path for file in files] == ["curve.json", "curve.svg"]
 
 
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's use of SQLAlchemy
@@ -81,7 +82,7 @@ def test_a_run_goes_on_where_nobody_listens_and_says_so_once(
         assert tracker is not None
         begun = time.monotonic()  # MLflow is imported.
         tracker.log_point({"step": 1, "loss": 0.5})
-        tracker.log_files(tmp_path)
+        tracker.log_curve(tmp_path / "curve.json", "train_ranker of a day")
     assert time.monotonic() - begun < 30
     (said,) = [record for record in caplog.records if record.name == "components.run.tracking"]
     assert f"MLflow at {uri} does not take this run, which goes on untracked" in said.getMessage()
