@@ -30,13 +30,9 @@ from phoenix.config import JsonConfig, check, check_choice, check_counts, is_num
 from phoenix.nn.attention import (
     KeysValues,
     MultiHeadAttention,
-    RotaryEmbedding,
-    Rotation,
     attention_bias,
     heads_first,
     make_recsys_attn_mask,
-    rotate_half,
-    rotation,
 )
 from phoenix.nn.layers import (
     DenseBlock,
@@ -48,6 +44,7 @@ from phoenix.nn.layers import (
     hk_rms_norm,
     layer_norm,
 )
+from phoenix.nn.rotary import RotaryEmbedding, Rotation, rotate_half, rotation
 
 __all__ = [
     "CandidatePositions",
