@@ -28,7 +28,8 @@ from components.settings.loading import load
 from components.settings.source import SyntheticSource
 from components.store.artifacts import Store
 from components.tables import data_files
-from phoenix.data.synthetic import World, WorldConfig
+from phoenix.data.population import WorldConfig
+from phoenix.data.synthetic import World
 from phoenix.data.windows import Windows, unpack_actions
 from phoenix.metrics import ordering
 
@@ -131,7 +132,7 @@ class Truth:
         actions = config.action_names
         world = World(WorldConfig(first_day=config.first_day, actions=actions, **sizes))
         is_positive = np.array([action.is_positive for action in config.actions])
-        return cls(world, world.users(day).user_ids, is_positive)
+        return cls(world, world.population.users(day).user_ids, is_positive)
 
     @property
     def actions(self) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ from components.source.row_checks import Rejections
 from components.source.source import DayRows
 from components.tables import data_files
 from components.tables.event_ids import event_ids
-from phoenix.data.synthetic import World, WorldConfig
+from phoenix.data.population import WorldConfig
+from phoenix.data.synthetic import World
 from schemas.events import INGESTED
 from schemas.posts import POSTS
 
@@ -74,7 +75,7 @@ def run(context: Context) -> Outcome:
 def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) -> DayRows:
     sizes = source.model_dump(exclude={"layout"})
     world = World(WorldConfig(first_day=config.first_day, actions=config.action_names, **sizes))
-    impressions, posts = world.impressions(day), world.posts(day)
+    impressions, posts = world.impressions(day), world.population.posts(day)
     columns: Columns = {
         "user_id": impressions.user_ids,
         "post_id": impressions.post_ids,

@@ -33,7 +33,7 @@ def test_recall_is_compared_with_most_popular_and_the_truth_is_told(measured):
 def test_the_truth_knows_how_likely_each_user_is_to_like_each_post(tmp_path):
     config = load(pipeline.configure(tmp_path, "synthetic", {"num_users": 20, "num_posts": 30}))
     truth = learning.Truth.of(config, config.first_day)
-    posts = truth.world.posts(config.first_day).post_ids
+    posts = truth.world.population.posts(config.first_day).post_ids
     vectors = truth.encode_posts(posts, posts)
     assert vectors.shape == (30, 20)
     chances = truth.world.true_probabilities(np.full(len(posts), truth.user_ids[7]), posts)

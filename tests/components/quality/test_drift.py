@@ -9,7 +9,8 @@ from components.quality import drift
 from components.settings.quality import BaselineConfig
 from phoenix.data import histograms
 from phoenix.data.histograms import DISTANCES, Histogram
-from phoenix.data.synthetic import World, WorldConfig
+from phoenix.data.population import WorldConfig
+from phoenix.data.synthetic import World
 
 BASELINE = BaselineConfig()
 NO_FLOOR = BaselineConfig(min_psi=0, min_jensen_shannon=0, min_l_infinity=0)
