@@ -129,4 +129,4 @@ def merge(parts: Sequence[Mapping[str, Histogram]]) -> dict[str, Histogram]:
     {'08': 6}
     """
     names = sorted({name for part in parts for name in part})
-    return {name: histograms.merged(part[name] for part in parts if name in part) for name in names}
+    return {name: histograms.merge(part[name] for part in parts if name in part) for name in names}

@@ -11,7 +11,7 @@ Glossary of shapes:
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -32,7 +32,7 @@ _LARGEST_CODE = 1 << 24  # Codes travel as float32, which is exact up to here.
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Attribute(JsonConfig):
-    """What one attribute is, wherever it comes from.
+    """The declaration of one attribute, wherever its values come from.
 
     Attributes:
       name: Unique among all sides.
@@ -66,10 +66,11 @@ class Attribute(JsonConfig):
         are_words = _are(self.words, lambda word: isinstance(word, str))
         self._check(are_words, "words", "a list of strings")
         self._check(is_number(self.scale) and self.scale > 0, "scale", "a number above 0")
+        # JSON has lists and reads 1.0 back as 1: equal declarations must have equal digests.
         object.__setattr__(self, "boundaries", tuple(map(float, self.boundaries)))
         object.__setattr__(self, "words", tuple(self.words))
         object.__setattr__(self, "scale", float(self.scale))
-        if isinstance(self.default, int):  # 1 and 1.0 are one declaration
+        if isinstance(self.default, int):
             object.__setattr__(self, "default", float(self.default))
         check_choice(self, "side", SIDES)
         check_choice(self, "kind", KINDS)
@@ -81,6 +82,8 @@ class Attribute(JsonConfig):
             list(self.boundaries) == ascending, "boundaries", "ascending numbers, all finite"
         )
         self._check(len(set(self.words)) == len(self.words), "words", "words that differ")
+        # Each kind has exactly one thing that shapes its codes; what it would not read is refused,
+        # because a declaration that says more than it does would be believed.
         is_hashed = self.kind == "id" or (self.kind == "sequence" and not self.words)
         rows = range(2, _LARGEST_CODE) if is_hashed else range(1)
         self._check(self.num_rows in rows, "num_rows", "2 to 16,777,215 of a hashed kind, else 0")
@@ -90,6 +93,7 @@ class Attribute(JsonConfig):
         self._check_default()
 
     def _check_default(self) -> None:
+        """Refuses a default that could not be a value; a hashed id has none that means anything."""
         if self.default is None:
             return
         if self.kind in ("raw", "bucketized"):
@@ -105,15 +109,20 @@ class Attribute(JsonConfig):
 
     @property
     def _whose(self) -> str:
+        """The words of an error about a field that only other kinds have."""
         return f"what fits the kind {self.kind!r}"
 
     @property
     def table_size(self) -> int:
-        """Codes that a value may have; 0 of a number."""
+        """The number of codes that a value may have; 0 of a number.
+
+        >>> Attribute(name="age", side="user", kind="bucketized", boundaries=(18, 65)).table_size
+        4
+        """
         if self.kind == "raw":
             return 0
         if self.kind == "bucketized":
-            return len(self.boundaries) + 2
+            return len(self.boundaries) + 2  # Intervals, and the code of a missing number.
         return self.num_rows or len(self.words) + _FIRST_WORD
 
     def of_numbers(self, numbers: np.ndarray) -> np.ndarray:
@@ -133,6 +142,7 @@ class Attribute(JsonConfig):
             numbers = np.where(np.isnan(numbers), float(self.default), numbers)
         if self.kind == "raw":
             return (numbers / self.scale).astype(np.float32)
+        # NumPy sorts NaN behind every number: it is given its own code afterwards.
         codes = 1 + np.searchsorted(self.boundaries, numbers, "right")
         return np.where(np.isnan(numbers), MISSING, codes).astype(np.float32)
 
@@ -149,7 +159,13 @@ class Attribute(JsonConfig):
         return codes.astype(np.float32)
 
     def of_ids(self, ids: np.ndarray) -> np.ndarray:
-        """The values of ids `[...]` int64, 0 is missing: the rows to which they are hashed."""
+        """The values of ids `[...]` int64, 0 is missing: the rows to which they are hashed.
+
+        >>> music = Attribute(name="music", side="post", kind="id", num_rows=100)
+        >>> music.of_ids(np.array([0, 12345])).tolist()
+        [0.0, 51.0]
+        """
+        # One function, not the several of an id of a user or post: a value has one vector.
         rows = HashSpec.documented(user_rows=self.num_rows, num_hashes=1).user.hash_ids(ids)
         return rows[..., 0].astype(np.float32)
 
@@ -164,22 +180,33 @@ class Attribute(JsonConfig):
 
 
 def _are(values: object, is_one: Callable[[object], bool]) -> bool:
-    """Whether `values` is a list or tuple of such values."""
+    """Whether `values` is a list or tuple, and every one of them such a value."""
     return isinstance(values, list | tuple) and all(map(is_one, values))
 
 
 def of_side(attributes: Sequence[Attribute], *sides: Side) -> tuple[Attribute, ...]:
-    """The attributes of some sides, side by side, each in the order of the declaration."""
+    """The attributes of some sides, side by side, each in the order of the declaration.
+
+    >>> day = Attribute(name="day", side="context", kind="raw")
+    >>> size = Attribute(name="size", side="post", kind="raw")
+    >>> [attribute.name for attribute in of_side([day, size], "post", "context")]
+    ['size', 'day']
+    """
     return tuple(each for side in sides for each in attributes if each.side == side)
 
 
 def width(attributes: Sequence[Attribute]) -> int:
-    """W: the numbers of all attributes."""
+    """W: the number of numbers of all attributes.
+
+    >>> tags = Attribute(name="tags", side="post", kind="sequence", num_rows=100, length=3)
+    >>> width([tags, Attribute(name="size", side="post", kind="raw")])
+    4
+    """
     return sum(attribute.length for attribute in attributes)
 
 
 def nothing(attributes: Sequence[Attribute]) -> np.ndarray:
-    """`[W]` float32: what is read of somebody of whom nothing is known."""
+    """`[W]` float32: the values of somebody of whom nothing is known."""
     return np.concatenate([np.empty(0, np.float32), *(each.nothing for each in attributes)])
 
 
@@ -194,14 +221,6 @@ def declaration(attributes: Sequence[Attribute]) -> dict[str, object]:
 
 def digest(attributes: Sequence[Attribute]) -> str:
     """SHA-256 of the declared list: equal exactly if all values mean the same."""
+    # The version is part of it: the same declaration under another meaning is another one.
     content = [_VERSION, [attribute.to_dict() for attribute in attributes]]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def parsed(values: Sequence[Mapping[str, object]]) -> tuple[Attribute, ...]:
-    """The attributes whose `to_dict` gave `values`.
-
-    Raises:
-      ConfigError: If a field is missing, unknown, or has an unusable value.
-    """
-    return tuple(Attribute.from_dict(value) for value in values)

@@ -37,6 +37,7 @@ class HashTable:
     modulus: int  # In [2, 2**32): a row number above it could never be reached.
 
     def __post_init__(self) -> None:
+        """Checks that the constants fit int64 and that every row can be reached."""
         if not self.scales or len(self.scales) != len(self.biases):
             raise ValueError(
                 f"`scales` and `biases` must have the same length, at least 1, "
@@ -81,6 +82,7 @@ class HashTable:
         ids = np.asarray(ids)
         if not np.can_cast(ids.dtype, np.int64):
             raise TypeError(f"`ids` must fit int64, got {ids.dtype}.")
+        # Chunks outside, functions inside: a chunk is read from memory once for all functions.
         flat = ids.reshape(-1).astype(np.int64, copy=False)
         rows = np.empty((flat.size, self.num_hashes), np.int32)
         for start in range(0, flat.size, _CHUNK):
@@ -93,12 +95,14 @@ class HashTable:
         return rows.reshape(*ids.shape, self.num_hashes)
 
     def _rows_of(self, ids: np.ndarray, j: int) -> np.ndarray:
+        """The rows `[n]` int32 to which function j maps `[n]` int64 ids; of 0 as of any other."""
         # NumPy vectorises division by a scalar, not the remainder: hence x - x // m * m.
         raw = ids * np.int64(self.scales[j])
         raw += np.int64(self.biases[j])
         quotient = raw // np.int64(self.modulus)
         quotient *= np.int64(self.modulus)
         raw -= quotient
+        # Below the modulus now, hence below 2**32: half the width, twice the speed.
         small = raw.astype(np.uint32)
         divisor = np.uint32(self.num_rows - 1)
         small -= small // divisor * divisor
@@ -139,6 +143,7 @@ class HashSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns JSON types only; `from_dict` is the inverse."""
+        # By way of JSON, because `asdict` keeps tuples, which would not equal what is read back.
         return json.loads(json.dumps(asdict(self)))
 
     @classmethod
@@ -181,8 +186,9 @@ def _documented_table(kind: str, num_rows: int, num_hashes: int) -> HashTable:
     if not isinstance(num_hashes, int) or num_hashes < 1:
         raise ValueError(f"`num_hashes` must be an integer of at least 1, got {num_hashes!r}.")
     for j in range(len(scales), num_hashes):
-        scales += (1 + _derived(kind, j, "scale") % (modulus - 1),)
-        biases += (_derived(kind, j, "bias") % modulus,)
+        # At least 1, because a scale of 0 maps all ids to one row.
+        scales += (1 + _derived_constant(kind, j, "scale") % (modulus - 1),)
+        biases += (_derived_constant(kind, j, "bias") % modulus,)
     return HashTable(
         num_rows=num_rows,
         scales=scales[:num_hashes],
@@ -191,14 +197,15 @@ def _documented_table(kind: str, num_rows: int, num_hashes: int) -> HashTable:
     )
 
 
-def _derived(kind: str, j: int, constant: str) -> int:
+def _derived_constant(kind: str, j: int, constant: str) -> int:
+    """A constant beyond the public ones, which anybody can derive again from its name alone."""
     digest = hashlib.sha256(f"phoenix-hash/{kind}/{j}/{constant}".encode()).digest()
     return int.from_bytes(digest[:8], "big")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CollisionReport:
-    """How well the hash functions of one table separate a set of ids."""
+    """The collisions of a set of ids in one table: how well its hash functions separate them."""
 
     num_ids: int  # Distinct ids, without 0.
     num_keys: int  # Distinct row combinations; equal to `num_ids` when nothing is confused.
@@ -215,18 +222,26 @@ def collision_report(ids: np.ndarray, table: HashTable) -> CollisionReport:
     Args:
       ids: `[...]` int64; duplicates and 0 are ignored.
       table: The hash functions.
+
+    >>> table = HashTable(num_rows=4, scales=(1,), biases=(0,), modulus=97)
+    >>> report = collision_report(np.array([1, 2, 3, 4, 4]), table)
+    >>> report.num_ids, report.num_keys, report.num_rows_used, report.largest_load
+    (4, 3, (3,), (2,))
     """
     distinct = np.unique(np.asarray(ids))
     distinct = distinct[distinct != 0]
     rows = table.hash_ids(distinct)
     usable = table.num_rows - 1
     loads = [np.unique(rows[:, j], return_counts=True)[1] for j in range(table.num_hashes)]
+    if usable > 1:
+        # By expm1 and log1p, because with many rows 1 - 1 / r loses the digits of 1 / r.
+        expected = -usable * float(np.expm1(len(distinct) * np.log1p(-1 / usable)))
+    else:
+        expected = float(min(len(distinct), 1))
     return CollisionReport(
         num_ids=len(distinct),
         num_keys=len(np.unique(rows, axis=0)),
         num_rows_used=tuple(len(load) for load in loads),
-        expected_rows_used=-usable * float(np.expm1(len(distinct) * np.log1p(-1 / usable)))
-        if usable > 1
-        else float(min(len(distinct), 1)),
+        expected_rows_used=expected,
         largest_load=tuple(int(load.max(initial=0)) for load in loads),
     )

@@ -54,10 +54,12 @@ def window_numbers(
     firsts, counts = _stretches(user_ids)
     rows = np.arange(len(user_ids))
     ends = firsts + counts
+    # Relative to each row: the end of the window that would begin there.
     too_late = first_rows_at(shown_at, rows, np.repeat(ends, counts), shown_at + window_ms + 1)
     following = np.minimum(too_late, rows + num_candidates)
     is_start = np.zeros(len(user_ids), bool)
     current = firsts
+    # Where a window ends depends on where it began, so a user's windows cannot be cut all at once.
     while current.size:  # one round per window of the busiest user, all users side by side
         is_start[current] = True
         current = following[current]
@@ -81,6 +83,7 @@ def rows_still_needed(log: Log, *, known_at: int, oldest: int, length: int) -> n
     Returns:
       `[K]` int64: rows of the log, ascending.
     """
+    # A row is late enough if at most `length` known ones of its user stand from it on.
     is_known = (log.shown_at < known_at) & (log.ingested_at <= known_at)
     firsts, counts = _stretches(log.user_ids)
     through = np.cumsum(is_known)  # known rows from the start of the log through each row
@@ -108,35 +111,35 @@ def history_rows(log: Log, user_ids: np.ndarray, cutoffs: np.ndarray, *, length:
     Returns:
       `[N, S]` int64: rows of the log, oldest first, left-aligned, padded with -1.
     """
-    found = np.full((len(user_ids), length), -1, np.int64)
+    rows = np.full((len(user_ids), length), -1, np.int64)
     if not len(log.user_ids):
-        return found
+        return rows
     lowest = np.searchsorted(log.user_ids, user_ids, "left")
     ends = first_rows_at(
         log.shown_at, lowest, np.searchsorted(log.user_ids, user_ids, "right"), cutoffs
     )
-    waiting, reach = np.arange(len(user_ids)), length
-    while waiting.size:
-        grid = ends[waiting, None] + np.arange(-reach, 0)  # [n, reach], ascending in time
-        is_real = grid >= lowest[waiting, None]
-        arrived = log.ingested_at[np.maximum(grid, 0)] <= cutoffs[waiting, None]
-        is_known = is_real & arrived
+    pending, reach = np.arange(len(user_ids)), length
+    while pending.size:
+        grid = ends[pending, None] + np.arange(-reach, 0)  # [n, reach], ascending in time
+        is_real = grid >= lowest[pending, None]
+        has_arrived = log.ingested_at[np.maximum(grid, 0)] <= cutoffs[pending, None]
+        is_known = is_real & has_arrived
         # Rows that arrived late make us look further back, twice as far each time.
         is_done = (is_known.sum(axis=1) >= length) | ~is_real[:, 0]
-        found[waiting[is_done]] = _latest(grid[is_done], is_known[is_done], length)
-        waiting, reach = waiting[~is_done], reach * 2
-    return found
+        rows[pending[is_done]] = _latest_rows(grid[is_done], is_known[is_done], length)
+        pending, reach = pending[~is_done], reach * 2
+    return rows
 
 
-def _latest(grid: np.ndarray, is_known: np.ndarray, length: int) -> np.ndarray:
+def _latest_rows(grid: np.ndarray, is_known: np.ndarray, length: int) -> np.ndarray:
     """Returns the last `length` known rows of each line, left-aligned."""
-    from_end = np.cumsum(is_known[:, ::-1], axis=1)[:, ::-1]
-    keep = is_known & (from_end <= length)
-    places = np.cumsum(keep, axis=1) - 1
-    lines = np.nonzero(keep)[0]
-    result = np.full((len(grid), length), -1, np.int64)
-    result[lines, places[keep]] = grid[keep]
-    return result
+    num_from_here = np.cumsum(is_known[:, ::-1], axis=1)[:, ::-1]
+    is_latest = is_known & (num_from_here <= length)
+    places = np.cumsum(is_latest, axis=1) - 1
+    lines = np.nonzero(is_latest)[0]
+    rows = np.full((len(grid), length), -1, np.int64)
+    rows[lines, places[is_latest]] = grid[is_latest]
+    return rows
 
 
 def first_rows_at(
@@ -152,12 +155,17 @@ def first_rows_at(
 
     Returns:
       `[N]` int64: the first row in `[low, high)` with `times >= target`, or `high`.
+
+    >>> times = np.array([1, 5, 9, 2, 4])
+    >>> first_rows_at(times, np.array([0, 3]), np.array([3, 5]), np.array([6, 6])).tolist()
+    [2, 5]
     """
     low, high = low.astype(np.int64), high.astype(np.int64)
     while True:
         is_open = low < high
         if not is_open.any():
             return low
+        # Row 0 of a closed stretch is read in vain, which is cheaper than to shrink the arrays.
         middle = np.where(is_open, (low + high) // 2, 0)
         is_before = is_open & (times[middle] < targets)
         low = np.where(is_before, middle + 1, low)

@@ -1,4 +1,4 @@
-"""From chunks of windows to the batches of training, in an order that (seed, epoch) alone decides.
+"""Batches of training from chunks of windows, in an order that (seed, epoch) alone decides.
 
 An epoch visits the chunks in a random order and takes them in groups of about `shuffle_windows`;
 the windows of a group are permuted together and cut into batches. So windows are shuffled across
@@ -39,7 +39,7 @@ class BatchWindows(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchOrder:
-    """Which windows make up which batch; equal fields give equal batches."""
+    """The order of windows in batches; equal fields give equal batches."""
 
     seed: int
     batch_size: int  # B for windows with the longest histories.
@@ -69,14 +69,14 @@ class BatchOrder:
           length_buckets: History lengths to cut at; none means that all windows have length S.
         """
         sizes = np.array(source.chunk_sizes, np.int64)
-        kept = np.clip(num_windows - (np.cumsum(sizes) - sizes), 0, sizes)
+        sizes = np.clip(num_windows - (np.cumsum(sizes) - sizes), 0, sizes)  # The last one is cut.
         if not length_buckets:
-            lengths, counts = [0], kept[:, None]
+            lengths, counts = [0], sizes[:, None]
         else:
             first = next(windows_between(source, 0, num_windows, limit=1))
             full = first.history_post_ids.shape[1]
             lengths = [*sorted(size for size in set(length_buckets) if size < full), full]
-            counts = np.array([_histogram(source, c, n, lengths) for c, n in enumerate(kept)])
+            counts = np.array([_histogram(source, c, n, lengths) for c, n in enumerate(sizes)])
         return cls(
             seed=seed,
             batch_size=batch_size,
@@ -95,10 +95,12 @@ class BatchOrder:
         """The chunks of each group of an epoch, in the order in which they are read."""
         sizes = self.counts.sum(axis=1)
         chunks = np.flatnonzero(sizes)
+        # What fits one group is permuted as a whole: then the order of its chunks is no matter.
         if sizes.sum() > self.shuffle_windows:
             key = [self.seed, _CHUNK_STREAM + epoch]
             chunks = np.random.Generator(np.random.Philox(key=key)).permutation(chunks)
         before = np.cumsum(sizes[chunks]) - sizes[chunks]
+        # A group ends with the chunk that reaches its share of windows: chunks are never split.
         starts = np.flatnonzero(np.diff(before // self.shuffle_windows)) + 1
         return np.split(chunks, starts)
 
@@ -117,27 +119,31 @@ class BatchOrder:
             first = 0
 
     def _num_batches(self, group: np.ndarray) -> int:
+        """The number of batches of a group: the last one of each bucket may be short."""
         counts = self.counts[group].sum(axis=0)
         return int(sum(-(-counts // np.array(self.batch_sizes))))
 
     def _group_batches(
         self, source: WindowSource, group: np.ndarray, place: tuple[int, int], first: int
     ) -> Iterator[BatchWindows]:
+        """Yields the batches from `first` on of a group; `place` is its epoch and its number."""
         epoch, number = place
         sizes = self.counts.sum(axis=1)
         parts = [source.read(int(chunk)).rows(slice(0, sizes[chunk])) for chunk in group]
         windows = parts[0] if len(parts) == 1 else concatenate(parts)
+        # Every group jumps to numbers of its own, so that it is the same whether or not a run that
+        # goes on in the middle has read the groups before it.
         bits = np.random.Philox(key=[self.seed, epoch]).jumped(number)
         generator = np.random.Generator(bits)
         order = generator.permutation(len(windows.user_ids))
         buckets = _bucket_of(windows, self.lengths)[order]
-        cut: list[tuple[int, np.ndarray]] = []  # bucket, rows
+        pieces: list[tuple[int, np.ndarray]] = []  # bucket, rows
         for bucket, size in enumerate(self.batch_sizes):
             rows = order[buckets == bucket]
-            cut += [(bucket, rows[at : at + size]) for at in range(0, len(rows), size)]
-        if len(self.lengths) > 1:
-            cut = [cut[index] for index in generator.permutation(len(cut))]
-        for bucket, rows in cut[first:]:
+            pieces += [(bucket, rows[at : at + size]) for at in range(0, len(rows), size)]
+        if len(self.lengths) > 1:  # Else all short histories would come before all long ones.
+            pieces = [pieces[index] for index in generator.permutation(len(pieces))]
+        for bucket, rows in pieces[first:]:
             batch, length = windows.rows(rows), self.lengths[bucket]
             batch = batch.with_history(length) if length else batch
             yield BatchWindows(batch, self.batch_sizes[bucket])
@@ -161,7 +167,15 @@ class Epochs:
         return int(self.ends[-1])
 
     def epoch_of(self, step: int) -> int:
-        """The epoch, from 0, of the last of `step` steps; the first one before any step."""
+        """The epoch, from 0, of the last of `step` steps; the first one before any step.
+
+        >>> order = BatchOrder(
+        ...     seed=0, batch_size=2, shuffle_windows=9, lengths=[0], counts=np.array([[5]])
+        ... )
+        >>> epochs = Epochs.of(order, 2)  # of 3 steps each
+        >>> epochs.ends.tolist(), [epochs.epoch_of(step) for step in (0, 3, 4)]
+        ([3, 6], [0, 0, 1])
+        """
         return int(np.searchsorted(self.ends, max(step, 1)))
 
     def is_end(self, step: int) -> bool:
@@ -186,6 +200,7 @@ class Prefetched(Generic[Item]):
 
     def __init__(self, items: Iterator[Item], depth: int) -> None:
         """Takes the items and how many of them wait at most, at least 1."""
+        # An item or the error that ends them, StopIteration when they are at their end.
         self._queue: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(depth)
         self._is_closed = threading.Event()
         self._thread = threading.Thread(target=self._produce, args=(items,), daemon=True)
@@ -214,15 +229,18 @@ class Prefetched(Generic[Item]):
         self._thread.join()
 
     def _produce(self, items: Iterator[Item]) -> None:
+        """Puts all items, then what ended them."""
         try:
             for item in items:
                 if not self._put((item, None)):
                     return
             self._put((None, StopIteration()))
-        except BaseException as error:
+        except BaseException as error:  # Whatever it is, whoever waits for an item must hear of it.
             self._put((None, error))
 
     def _put(self, entry: tuple[Item | None, BaseException | None]) -> bool:
+        """Waits for room and puts an entry there; False when nobody will take it any more."""
+        # Looks up now and then: a thread that only waits for room would never see the end.
         while not self._is_closed.is_set():
             try:
                 self._queue.put(entry, timeout=_POLL_SECONDS)
@@ -235,15 +253,16 @@ class Prefetched(Generic[Item]):
 def _histogram(
     source: WindowSource, chunk: int, num_windows: int, lengths: Sequence[int]
 ) -> np.ndarray:
-    if not num_windows:
+    """`[buckets]` int64: the first windows of a chunk by the bucket of their length."""
+    if not num_windows:  # No need to read a chunk that takes no part.
         return np.zeros(len(lengths), np.int64)
     windows = source.read(chunk).rows(slice(0, num_windows))
     return np.bincount(_bucket_of(windows, lengths), minlength=len(lengths))
 
 
 def _bucket_of(windows: Windows, lengths: Sequence[int]) -> np.ndarray:
-    """`[N]` the smallest bucket that holds each window's history."""
+    """`[N]` int64: the smallest bucket that holds each window's history."""
     if len(lengths) == 1:
         return np.zeros(len(windows.user_ids), np.int64)
-    used = np.count_nonzero(windows.history_post_ids, axis=1)  # Left-aligned: this is the length.
-    return np.searchsorted(lengths, used)
+    events = np.count_nonzero(windows.history_post_ids, axis=1)  # Left-aligned: this is the length.
+    return np.searchsorted(lengths, events)

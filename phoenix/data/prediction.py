@@ -1,4 +1,4 @@
-"""What the next value may be, told from the ones before: limits that are calibrated by history."""
+"""Limits of the next value of a series, from its values so far, with a rate of false alarms."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    """On which scale the values of one kind scatter about as a normal distribution does."""
+    """A scale on which values of one kind scatter about as a normal distribution does."""
 
     forward: Callable[[float], float]
-    back: Callable[[float], float]
+    back: Callable[[float], float]  # The inverse, within the values that the kind may have.
 
 
 def _from_share(share: float) -> float:
+    """The angle of a share: between 0 and pi / 2, whatever comes."""
     return math.asin(math.sqrt(min(max(share, 0.0), 1.0)))
 
 
@@ -34,7 +35,7 @@ DISTANCE = Scale(math.cbrt, lambda root: root**3)
 
 
 def interval(values: Sequence[float], scale: Scale, *, false_alarms: float) -> tuple[float, float]:
-    """Returns between which limits the next value lies, if nothing has changed.
+    """Returns the limits between which the next value lies, if nothing has changed.
 
     `mean ± t(1 - false_alarms / 2, n - 1) s sqrt(1 + 1 / n)` on the scale of the values: Hahn and
     Meeker, Statistical Intervals (1991), the prediction interval for one future observation.
@@ -43,13 +44,17 @@ def interval(values: Sequence[float], scale: Scale, *, false_alarms: float) -> t
       values: n of the past, at least two; each on its own, none of it twice.
       scale: Of the values.
       false_alarms: Share of values outside although nothing has changed; half on each side.
+
+    >>> [round(limit) for limit in interval([90, 100, 110], COUNT, false_alarms=0.05)]
+    [60, 164]
     """
     from scipy.special import stdtrit  # quick to import, unlike scipy.stats
 
     number = len(values)
-    scaled = [scale.forward(value) for value in values]
-    mean = math.fsum(scaled) / number
-    variance = math.fsum((value - mean) ** 2 for value in scaled) / (number - 1)
+    points = [scale.forward(value) for value in values]
+    mean = math.fsum(points) / number
+    variance = math.fsum((point - mean) ** 2 for point in points) / (number - 1)
+    # Student's, not the normal one: of few days the spread is itself a guess.
     quantile = float(stdtrit(number - 1, 1 - false_alarms / 2))
     half = quantile * math.sqrt(variance * (1 + 1 / number))
     return scale.back(mean - half), scale.back(mean + half)

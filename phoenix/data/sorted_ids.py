@@ -12,31 +12,32 @@ class Places(NamedTuple):
     is_there: np.ndarray  # [...] bool
 
 
-def find(ids: np.ndarray, wanted: np.ndarray) -> Places:
+def find(ids: np.ndarray, queries: np.ndarray) -> Places:
     """Finds ids in a sorted column.
 
     Args:
       ids: `[M]`, distinct, ascending; M may be 0.
-      wanted: `[...]` of the same type.
+      queries: `[...]` of the same type.
 
     >>> find(np.array([2, 5]), np.array([5, 3, 9]))
     Places(rows=array([1, 1, 1]), is_there=array([ True, False, False]))
     """
     if not len(ids):
-        return Places(np.zeros(wanted.shape, np.int64), np.zeros(wanted.shape, bool))
-    rows = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
-    return Places(rows, ids[rows] == wanted)
+        return Places(np.zeros(queries.shape, np.int64), np.zeros(queries.shape, bool))
+    # Beyond the last id there is no row: the last one is compared, and is another.
+    rows = np.minimum(np.searchsorted(ids, queries), len(ids) - 1)
+    return Places(rows, ids[rows] == queries)
 
 
 def values_at(
-    ids: np.ndarray, values: np.ndarray, wanted: np.ndarray, *, missing: float
+    ids: np.ndarray, values: np.ndarray, queries: np.ndarray, *, missing: float
 ) -> np.ndarray:
-    """Returns the value of each wanted id.
+    """Returns the value of each id that is looked up.
 
     Args:
       ids: `[M]`, distinct, ascending; M may be 0.
       values: `[M]`, one per id.
-      wanted: `[...]` of the type of the ids.
+      queries: `[...]` of the type of the ids.
       missing: The value of an id that is not in the table.
 
     Returns:
@@ -46,6 +47,6 @@ def values_at(
     array([50, -1])
     """
     if not len(ids):
-        return np.full(wanted.shape, missing, values.dtype)
-    rows, is_there = find(ids, wanted)
+        return np.full(queries.shape, missing, values.dtype)
+    rows, is_there = find(ids, queries)
     return np.where(is_there, values[rows], np.asarray(missing, values.dtype))

@@ -47,9 +47,8 @@ class WindowLog:
           spec: Hash functions of the model that will read the windows.
           history_length: S.
         """
-        self._log = Log(
-            *(np.pad(each, [(0, 1)] + [(0, 0)] * (each.ndim - 1)) for each in log)  # row -1: zeros
-        )
+        # One row of zeros at the end: the -1 of padding then reads it, without a mask.
+        self._log = Log(*(np.pad(each, [(0, 1)] + [(0, 0)] * (each.ndim - 1)) for each in log))
         self._num_rows = len(log.user_ids)
         self._refs, self._candidates = refs, candidates
         self._spec, self._length = spec, history_length
@@ -61,9 +60,9 @@ class WindowLog:
         rows = history_rows(
             log.rows(slice(self._num_rows)), user_ids, known_until, length=self._length
         )  # [M, S]
-        seen = self._candidates[index]  # [M, C]
+        candidates = self._candidates[index]  # [M, C]
         posts, authors = log.post_ids[rows], log.author_ids[rows]
-        candidate_posts, candidate_authors = log.post_ids[seen], log.author_ids[seen]
+        candidate_posts, candidate_authors = log.post_ids[candidates], log.author_ids[candidates]
         return Windows(
             user_ids=user_ids,
             starts_at=starts_at,
@@ -83,12 +82,12 @@ class WindowLog:
             candidate_author_ids=candidate_authors,
             candidate_post_hashes=spec.post.hash_ids(candidate_posts),
             candidate_author_hashes=spec.author.hash_ids(candidate_authors),
-            candidate_shown_at=log.shown_at[seen],
-            candidate_surfaces=log.surfaces[seen],
-            candidate_created_at=log.created_at[seen],
-            candidate_attributes=log.attributes[seen],
-            labels=log.actions[seen],
-            label_dwell_seconds=log.dwell_seconds[seen],
+            candidate_shown_at=log.shown_at[candidates],
+            candidate_surfaces=log.surfaces[candidates],
+            candidate_created_at=log.created_at[candidates],
+            candidate_attributes=log.attributes[candidates],
+            labels=log.actions[candidates],
+            label_dwell_seconds=log.dwell_seconds[candidates],
         )
 
 
@@ -109,7 +108,8 @@ def candidate_rows(window_of_row: np.ndarray, *, num_windows: int, length: int) 
     """
     rows = np.flatnonzero(window_of_row >= 0)
     window = window_of_row[rows]
+    # Ascending, so the first row of each window is found by bisection, and places count from it.
     places = np.arange(len(rows)) - np.searchsorted(window, window)
-    found = np.full((num_windows, length), -1, np.int64)
-    found[window, places] = rows
-    return found
+    grid = np.full((num_windows, length), -1, np.int64)
+    grid[window, places] = rows
+    return grid

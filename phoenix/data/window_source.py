@@ -27,6 +27,7 @@ class InMemoryWindows:
     """A source over windows that are already in memory: one chunk."""
 
     def __init__(self, windows: Windows) -> None:
+        """Takes N windows."""
         self._windows = windows
 
     @property
@@ -43,7 +44,10 @@ class InMemoryWindows:
 def windows_between(
     source: WindowSource, start: int, stop: int, *, limit: int
 ) -> Iterator[Windows]:
-    """Yields the windows `start` to `stop` of a source in order, in parts of at most `limit`."""
+    """Yields the windows `start` to `stop` of a source in order, in parts of at most `limit`.
+
+    Chunks without a window in the range are not read, and no part has windows of two chunks.
+    """
     first = 0
     for chunk, size in enumerate(source.chunk_sizes):
         low, high = max(start - first, 0), min(stop - first, size)
@@ -61,14 +65,14 @@ def padded(windows: Windows, num_rows: int) -> Windows:
     Raises:
       ValueError: If there are more than `num_rows` already.
     """
-    missing = num_rows - len(windows.user_ids)
-    if missing < 0:
+    num_empty = num_rows - len(windows.user_ids)
+    if num_empty < 0:
         raise ValueError(f"Expected at most {num_rows} windows, got {len(windows.user_ids)}.")
-    if missing == 0:
+    if num_empty == 0:
         return windows
     return Windows(
         *(
-            np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)])
+            np.concatenate([array, np.zeros((num_empty, *array.shape[1:]), array.dtype)])
             for array in windows
         )
     )

@@ -61,12 +61,12 @@ class Windows(NamedTuple):
 
     def with_history(self, length: int) -> "Windows":
         """Returns the windows with the first `length` places of their histories."""
-        cut = {
+        histories = {
             name: array[:, :length]
             for name, array in self._asdict().items()
             if name.startswith("history_")
         }
-        return self._replace(**cut)
+        return self._replace(**histories)
 
 
 def concatenate(parts: Sequence[Windows]) -> Windows:
@@ -79,7 +79,7 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
 
 
 def age_minutes(shown_at: np.ndarray, created_at: np.ndarray) -> np.ndarray:
-    """How old posts were when they were shown.
+    """The ages of posts when they were shown.
 
     Args:
       shown_at: `[...]` int64 ms.
@@ -92,6 +92,7 @@ def age_minutes(shown_at: np.ndarray, created_at: np.ndarray) -> np.ndarray:
     >>> age_minutes(np.array([120_000, 60_000, 5]), np.array([30_000, 90_000, 0]))
     array([ 1.5, -0.5,  nan], dtype=float32)
     """
+    # In float64 up to the end: milliseconds since 1970 have more digits than a float32.
     age = np.where(created_at > 0, shown_at - created_at, np.nan)
     return (age / _MINUTE_MS).astype(np.float32)
 
@@ -113,13 +114,13 @@ def unpack_actions(bits: np.ndarray, num_actions: int) -> np.ndarray:
     return ((bits[..., None] >> positions) & np.uint64(1)).astype(np.float32)
 
 
-def check_actions(named: Iterable[str], actions: Sequence[str]) -> None:
-    """Checks that all `named` actions are in the action list.
+def check_actions(names: Iterable[str], actions: Sequence[str]) -> None:
+    """Checks that all `names` are in the action list.
 
     Raises:
-      ValueError: If some are not.
+      ValueError: If some are not; the message has both lists.
     """
-    unknown = sorted(set(named) - set(actions))
+    unknown = sorted(set(names) - set(actions))
     if unknown:
         raise ValueError(f"Unknown actions {unknown}; the action list is {list(actions)}.")
 
@@ -134,5 +135,5 @@ def positive_bits(actions: Sequence[str], positive_actions: Sequence[str]) -> np
     5
     """
     check_actions(positive_actions, actions)
-    chosen = set(positive_actions) or set(actions)
-    return np.uint64(sum(1 << bit for bit, action in enumerate(actions) if action in chosen))
+    positives = set(positive_actions) or set(actions)
+    return np.uint64(sum(1 << bit for bit, action in enumerate(actions) if action in positives))

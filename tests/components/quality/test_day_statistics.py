@@ -106,7 +106,7 @@ def test_days_add_up_to_the_histograms_of_all_their_rows() -> None:
     whole = day_statistics.measure(pa.concat_tables(parts), None, CONFIG, DAY).histograms
     days = [day_statistics.measure(part, None, CONFIG, DAY).histograms for part in parts]
     for name in whole.keys() - {"rows_per_user"}:  # the same user comes on both days
-        merged = histograms.merged(day[name] for day in days)
+        merged = histograms.merge(day[name] for day in days)
         assert merged.counts == whole[name].counts
 
 

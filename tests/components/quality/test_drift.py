@@ -74,7 +74,7 @@ def test_a_distance_is_that_of_all_earlier_days_together() -> None:
     days = world_days(1, 3)
     reference = statistics.merge(days[:2])
     for each in drift.compare(reference, days[2], [], BASELINE):
-        whole = histograms.merged(day[each.variable] for day in days[:2])
+        whole = histograms.merge(day[each.variable] for day in days[:2])
         both = histograms.aligned(whole, days[2][each.variable], num_bins=10)
         expected = DISTANCES[each.measure](both.reference, both.current)
         assert each.value == pytest.approx(expected, rel=1e-5)

@@ -98,7 +98,7 @@ def test_a_declaration_that_says_nothing_clear_is_refused(change: dict, words: s
 
 def test_declarations_survive_json_and_their_digest_tells_them_apart() -> None:
     written = json.loads(json.dumps(attributes.declaration(ATTRIBUTES)))
-    assert attributes.parsed(written["declared"]) == ATTRIBUTES
+    assert tuple(map(Attribute.from_dict, written["declared"])) == ATTRIBUTES
     assert written["digest"] == attributes.digest(ATTRIBUTES)
     others = [ATTRIBUTES[::-1], ATTRIBUTES[:-1], (*ATTRIBUTES[:-1], DEGREE), ()]
     others += [

@@ -26,7 +26,7 @@ def pair(counts: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
 @given(st.lists(NUMBERS, min_size=1, max_size=4))
 def test_the_histogram_of_all_days_is_the_sum_of_theirs(days: list[list[float]]) -> None:
     whole = histograms.of_numbers(np.array([value for day in days for value in day]))
-    assert histograms.merged(histograms.of_numbers(np.array(day)) for day in days).counts == (
+    assert histograms.merge(histograms.of_numbers(np.array(day)) for day in days).counts == (
         whole.counts
     )
 
@@ -82,7 +82,7 @@ def test_categories_of_both_sides_are_bins() -> None:
 
 def test_numbers_and_categories_do_not_add_up() -> None:
     with pytest.raises(ValueError, match="one kind"):
-        histograms.merged([Histogram({"1": 1}), Histogram({"1": 1}, True)])
+        histograms.merge([Histogram({"1": 1}), Histogram({"1": 1}, True)])
 
 
 @given(COUNTS)
