@@ -1,8 +1,8 @@
 """Metrics user by user, and how sure a difference of their means is.
 
 Their means over users are NDCG, grouped AUC, recall and MRR; the values by themselves allow a
-comparison of two models on the same users, and `mergeable_metrics.WeightedMean` of pieces of them
-is that of the whole. A metric that is defined for nobody has the mean NaN.
+comparison of two models on the same users, and `phoenix.metrics.mergeable.WeightedMean` of pieces
+of them is that of the whole. A metric that is defined for nobody has the mean NaN.
 
 Glossary of shapes:
   E: impressions, U: users, N: requests, K: retrieved posts.
@@ -24,15 +24,19 @@ class UserValues(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """The weighted mean; NaN without a user."""
+        """The weighted mean; NaN without a user.
+
+        >>> UserValues(np.array([3, 8]), np.array([0.0, 1.0]), np.array([1.0, 3.0])).mean
+        0.75
+        """
         if not len(self.values):
             return float("nan")
         return float(np.average(self.values, weights=self.weights))
 
     def of(self, user_ids: np.ndarray) -> "UserValues":
-        """The values of those users that are in `user_ids`."""
-        kept = np.isin(self.user_ids, user_ids)
-        return UserValues(self.user_ids[kept], self.values[kept], self.weights[kept])
+        """The values of those users that are in `user_ids` `[...]`."""
+        is_one = np.isin(self.user_ids, user_ids)
+        return UserValues(self.user_ids[is_one], self.values[is_one], self.weights[is_one])
 
 
 def ndcg(
@@ -57,16 +61,18 @@ def ndcg(
     """
     users, inverse, counts = np.unique(user_ids, return_inverse=True, return_counts=True)
 
-    def cumulated(order: np.ndarray) -> np.ndarray:
+    def cumulated_gains(order: np.ndarray) -> np.ndarray:
+        """`[U]` DCG of each user's impressions in an order that has users one after the other."""
         starts = np.cumsum(counts) - counts
         place = np.arange(len(order)) - np.repeat(starts, counts)
         discount = np.where(place < k, 1 / np.log2(place + 2), 0)
         return np.bincount(inverse[order], gains[order] * discount, minlength=len(users))
 
-    actual = cumulated(np.lexsort((post_ids, -scores, inverse)))
-    best = cumulated(np.lexsort((-gains, inverse)))
-    defined = (best > 0) & (counts > 1)
-    return UserValues(users[defined], actual[defined] / best[defined], np.ones(defined.sum()))
+    actual = cumulated_gains(np.lexsort((post_ids, -scores, inverse)))
+    best = cumulated_gains(np.lexsort((-gains, inverse)))
+    has_value = (best > 0) & (counts > 1)
+    values = actual[has_value] / best[has_value]
+    return UserValues(users[has_value], values, np.ones(len(values)))
 
 
 def auc(user_ids: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> UserValues:
@@ -79,12 +85,17 @@ def auc(user_ids: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> UserVal
       user_ids: `[E]` int64.
       scores: `[E]`; ties count half.
       labels: `[E]` bool.
+
+    >>> users, labels = np.array([7, 7, 7, 8]), np.array([True, False, False, True])
+    >>> auc(users, np.array([0.5, 0.5, 0.1, 0.9]), labels).values.tolist()
+    [0.75]
     """
     users, inverse, counts = np.unique(user_ids, return_inverse=True, return_counts=True)
     order = np.lexsort((scores, inverse))
     group, value, positive = inverse[order], scores[order], labels[order].astype(np.float64)
     if not len(order):
         return UserValues(users, np.empty(0), np.empty(0))
+    # Equal scores of a user share the mean of their places, which makes each such pair half a win.
     new_tie = np.concatenate([[True], (np.diff(group) != 0) | (np.diff(value) != 0)])
     tie = np.cumsum(new_tie) - 1
     place = np.arange(len(order), dtype=np.float64) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -94,13 +105,13 @@ def auc(user_ids: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> UserVal
     # Mann and Whitney: the sum of the ranks of the positives, less their ranks among themselves.
     ranks = np.bincount(group, positive * mean_place, minlength=len(users))
     wins = ranks - positives * (positives - 1) / 2
-    defined = (positives > 0) & (negatives > 0)
-    values = wins[defined] / (positives * negatives)[defined]
-    return UserValues(users[defined], values, counts[defined].astype(np.float64))
+    has_both = (positives > 0) & (negatives > 0)
+    values = wins[has_both] / (positives * negatives)[has_both]
+    return UserValues(users[has_both], values, counts[has_both].astype(np.float64))
 
 
 class RetrievalValues(NamedTuple):
-    """How well what users were to get was retrieved, for users who were to get anything."""
+    """Metrics of retrieved posts, for users who have relevant ones."""
 
     recall: UserValues  # Share of the relevant posts; with more than K of them it cannot reach 1.
     ndcg: UserValues  # As above, where a relevant post gains 1.
@@ -123,26 +134,28 @@ def retrieval(
     0.5
     """
     order = np.argsort(user_ids)
-    rows, is_asked = sorted_ids.find(user_ids[order], relevant[0])
+    rows, is_there = sorted_ids.find(user_ids[order], relevant[0])
+    # [pairs, 2], also where there is none: a pair that is relevant twice is one thing to retrieve.
     pairs = np.unique(
-        np.stack([order[rows[is_asked]], relevant[1][is_asked]], axis=1).reshape(-1, 2), axis=0
+        np.stack([order[rows[is_there]], relevant[1][is_there]], axis=1).reshape(-1, 2), axis=0
     )
     row, post = pairs.T
     is_hit = retrieved[row] == post[:, None]  # [pairs, K]
+    # A post that was not retrieved has an infinite rank, which gains nothing in any of the metrics.
     rank = np.where(is_hit.any(axis=1), is_hit.argmax(axis=1) + 1.0, np.inf)
-    total = np.bincount(row, minlength=len(user_ids))
-    found = np.bincount(row, np.isfinite(rank), minlength=len(user_ids))
-    gained = np.bincount(row, 1 / np.log2(rank + 1), minlength=len(user_ids))
+    num_relevant = np.bincount(row, minlength=len(user_ids))
+    num_hits = np.bincount(row, np.isfinite(rank), minlength=len(user_ids))
+    gain = np.bincount(row, 1 / np.log2(rank + 1), minlength=len(user_ids))
     best = np.cumsum(1 / np.log2(np.arange(retrieved.shape[1]) + 2))
     first = np.full(len(user_ids), np.inf)
     np.minimum.at(first, row, rank)
-    asked = order[total[order] > 0]
-    ideal = best[np.minimum(total[asked], len(best)) - 1]
-    users, weights = user_ids[asked], np.ones(len(asked))
+    own = order[num_relevant[order] > 0]  # Rows of users with relevant posts, by ascending id.
+    ideal = best[np.minimum(num_relevant[own], len(best)) - 1]
+    users, weights = user_ids[own], np.ones(len(own))
     return RetrievalValues(
         *(
             UserValues(users, values, weights)
-            for values in (found[asked] / total[asked], gained[asked] / ideal, 1 / first[asked])
+            for values in (num_hits[own] / num_relevant[own], gain[own] / ideal, 1 / first[own])
         )
     )
 
@@ -163,6 +176,12 @@ def gain_interval(
 
     Raises:
       ValueError: If the users differ.
+
+    >>> users, weights = np.arange(100), np.ones(100)
+    >>> better = UserValues(users, np.full(100, 0.6), weights)
+    >>> low, high = gain_interval(better, UserValues(users, np.full(100, 0.5), weights), seed=0)
+    >>> round(low, 3), round(high, 3)
+    (0.1, 0.1)
     """
     if not np.array_equal(candidate.user_ids, champion.user_ids):
         raise ValueError("The two models were measured on different users.")
@@ -171,6 +190,8 @@ def gain_interval(
         return None
     generator = np.random.Generator(np.random.Philox(key=[seed, num_users]))
     difference = (candidate.values - champion.values) * candidate.weights
+    # Users are drawn, not impressions: those of one user say much the same. Both models are
+    # measured on the users of a draw, so that what makes users easy or hard cancels.
     gains = np.empty(num_samples)
     for sample in range(num_samples):
         counts = np.bincount(generator.integers(0, num_users, num_users), minlength=num_users)

@@ -31,7 +31,7 @@ _SMALLEST_PROBABILITY = 1e-12
 
 
 class State(Protocol):
-    """What can be added up; a tuple of arrays."""
+    """Sums of what was counted, which can be added up: a tuple of arrays."""
 
     def values(self) -> dict[str, Array]:
         """The metrics by name, each with the last axes of what was counted."""
@@ -41,8 +41,12 @@ class State(Protocol):
 States = TypeVar("States", bound=tuple)
 
 
-def merged(first: States, *others: States) -> States:
-    """Returns the state of all that was counted in several states of one kind."""
+def merge(first: States, *others: States) -> States:
+    """Adds states of one kind up to the state of all that was counted in them.
+
+    >>> merge(WeightedMean(1.0, 2.0), WeightedMean(0.5, 1.0))
+    WeightedMean(total=1.5, weight=3.0)
+    """
     return type(first)(*(reduce(operator.add, parts) for parts in zip(first, *others, strict=True)))
 
 
@@ -64,7 +68,8 @@ class Sums(NamedTuple):
         Raises:
           ValueError: If the shapes differ, or a prediction of NumPy is not a number.
         """
-        xp, y, p, w = _checked(labels, predictions, weights)
+        xp, y, p, w = _matching_arrays(labels, predictions, weights)
+        # A probability of exactly 0 or 1 that is wrong costs much, but not everything.
         smallest = max(_SMALLEST_PROBABILITY, float(xp.finfo(p.dtype).eps))
         q = xp.clip(p, smallest, 1 - smallest)
         return cls(
@@ -88,6 +93,10 @@ class Sums(NamedTuple):
         RCE is the log loss saved against always predicting the base rate, in percent: 100 is
         perfect, 0 no better, negative worse. Calibration is the sum of predictions over the number
         of positives: 1 is calibrated, 2 predicts twice too much.
+
+        >>> metrics = Sums.of(np.array([1, 0, 1, 0]), np.array([0.9, 0.2, 0.4, 0.5])).values()
+        >>> float(metrics["calibration"]), float(metrics["accuracy"])
+        (1.0, 0.5)
         """
         weight, rate = np.asarray(self.weight), _ratio(self.label, self.weight)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -112,28 +121,39 @@ class ScoreBins(NamedTuple):
 
     @classmethod
     def of(cls, labels: Array, probabilities: Array, weights: Array | None = None) -> "ScoreBins":
-        """Counts `[N, ...]` labels, 0 or 1, and probabilities."""
-        xp, y, p, w = _checked(labels, probabilities, weights)
+        """Counts `[N, ...]` labels, 0 or 1, and probabilities.
+
+        Raises:
+          ValueError: If the shapes differ, or a prediction of NumPy is not a number.
+        """
+        xp, y, p, w = _matching_arrays(labels, probabilities, weights)
         p = xp.clip(p, 1e-7, 1 - 2e-7)  # float32 knows no number closer to 1
+        # On the logit scale, because most probabilities of rare actions lie close to 0.
         place = ((xp.log(p) - xp.log1p(-p)) / _LARGEST_LOGIT + 1) / 2
         bins = _bins(xp, place, _NUM_BINS)
-        return cls(*(_counted(xp, bins, w * is_own, _NUM_BINS) for is_own in (y <= 0, y > 0)))
+        return cls(*(_bin_weights(xp, bins, w * is_own, _NUM_BINS) for is_own in (y <= 0, y > 0)))
 
     def values(self) -> dict[str, Array]:
-        """AUC and PR-AUC, see `phoenix.metrics.ordering`; two scores in one bin tie."""
+        """AUC and PR-AUC, see `phoenix.metrics.ordering`; two scores in one bin tie.
+
+        >>> bins = ScoreBins.of(np.array([1, 0, 0]), np.array([0.5, 0.5, 0.1]))
+        >>> float(bins.values()["auc"])
+        0.75
+        """
         negatives, positives = np.asarray(self.negatives), np.asarray(self.positives)
         wins = np.sum(positives * _at_most_half(negatives), axis=0)
-        found = np.cumsum(positives[::-1], axis=0)
-        precision = _ratio(found, found + np.cumsum(negatives[::-1], axis=0))
-        gained = np.sum(np.where(found > 0, positives[::-1] * precision, 0), axis=0)
+        # Thresholds from the highest bin down: the positives above, and their share of all above.
+        hits = np.cumsum(positives[::-1], axis=0)
+        precision = _ratio(hits, hits + np.cumsum(negatives[::-1], axis=0))
+        area = np.sum(np.where(hits > 0, positives[::-1] * precision, 0), axis=0)
         return {
             "auc": _ratio(wins, positives.sum(axis=0) * negatives.sum(axis=0)),
-            "pr_auc": _ratio(gained, found[-1]),
+            "pr_auc": _ratio(area, hits[-1]),
         }
 
 
 class Deviations(NamedTuple):
-    """How far predictions of a number are from it, and whether their order is the right one."""
+    """Distances of predictions from numbers, and how well the orders of both agree."""
 
     weight: Array
     absolute_error: Array  # weighted, as are all below
@@ -149,9 +169,9 @@ class Deviations(NamedTuple):
         Raises:
           ValueError: If the shapes differ, or a prediction of NumPy is not a number.
         """
-        xp, y, p, w = _checked(targets, predictions, weights)
+        xp, y, p, w = _matching_arrays(targets, predictions, weights)
         row, column = (_bins(xp, x / largest, _NUM_PAIR_BINS) for x in (y, p))
-        cells = _counted(xp, row * _NUM_PAIR_BINS + column, w, _NUM_PAIR_BINS**2)
+        cells = _bin_weights(xp, row * _NUM_PAIR_BINS + column, w, _NUM_PAIR_BINS**2)
         return cls(
             xp.sum(w),
             xp.sum(w * xp.abs(p - y)),
@@ -160,7 +180,7 @@ class Deviations(NamedTuple):
         )
 
     def values(self) -> dict[str, Array]:
-        """MAE, MSE, and XAUC as in `metrics.xauc`; two predictions in one bin tie."""
+        """MAE, MSE, and XAUC as in `phoenix.metrics.ordering`; two predictions in one bin tie."""
         pairs = np.asarray(self.pairs)
         lower = np.cumsum(pairs, axis=0) - pairs  # of smaller targets, by prediction
         return {
@@ -190,14 +210,18 @@ class WeightedMean(NamedTuple):
         return cls(xp.sum(xp.where(w > 0, values, 0) * w), xp.sum(w))
 
     def values(self) -> dict[str, Array]:
-        """The weighted mean."""
+        """The weighted mean; NaN where no group has a value.
+
+        >>> float(WeightedMean.of(np.array([0.5, np.nan, 1.0])).values()["mean"])
+        0.75
+        """
         return {"mean": _ratio(self.total, self.weight)}
 
 
 class Coverage(NamedTuple):
-    """How often each post of a corpus was shown."""
+    """Counts of the posts of a corpus, by how often each was retrieved."""
 
-    shown: Array  # [M]
+    counts: Array  # [M]
 
     @classmethod
     def of(cls, retrieved: np.ndarray, corpus: np.ndarray) -> "Coverage":
@@ -209,11 +233,16 @@ class Coverage(NamedTuple):
         return cls(counts.astype(np.float64))
 
     def values(self) -> dict[str, Array]:
-        """Share of the corpus that somebody got to see."""
-        return {"coverage": _ratio(np.sum(self.shown > 0), len(self.shown))}
+        """Share of the corpus that somebody got to see.
+
+        >>> coverage = Coverage.of(np.array([[5, 5], [0, 3]]), np.array([3, 4, 5, 6]))
+        >>> float(coverage.values()["coverage"])
+        0.5
+        """
+        return {"coverage": _ratio(np.sum(self.counts > 0), len(self.counts))}
 
 
-def _checked(
+def _matching_arrays(
     labels: Array, values: Array, weights: Array | None
 ) -> tuple[ModuleType, Array, Array, Array]:
     """The namespace of the arrays, and labels, values and weights as its numbers."""
@@ -233,23 +262,25 @@ def _bins(xp: ModuleType, place: Array, size: int) -> Array:
     return xp.clip(place * size, 0, size - 1).astype(np.int32)
 
 
-def _counted(xp: ModuleType, bins: Array, weights: Array, size: int) -> Array:
+def _bin_weights(xp: ModuleType, bins: Array, weights: Array, size: int) -> Array:
     """`[size, ...]` the sum of the weights in each of `[N, ...]` bins, each last axis by itself."""
     num_columns = int(np.prod(bins.shape[1:]))
     columns = np.arange(num_columns).reshape(bins.shape[1:])
     length = size * num_columns
+    # A bin of a column is one of a long row of bins, so that one count serves all columns.
     # JAX wants the length to be fixed, NumPy calls it the smallest.
-    fixed = {"minlength": length} if xp is np else {"length": length}
+    size_option = {"minlength": length} if xp is np else {"length": length}
     index = (bins * num_columns + columns).reshape(-1)
-    counts = xp.bincount(index, weights.reshape(-1), **fixed)
+    counts = xp.bincount(index, weights.reshape(-1), **size_option)
     return counts.reshape(size, *bins.shape[1:])
 
 
 def _at_most_half(counts: np.ndarray) -> np.ndarray:
-    """What is in the bins below each bin, and half of what is in it."""
+    """The sum of the bins below each bin, and half of its own: a tie is half a win."""
     return np.cumsum(counts, axis=0) - counts / 2
 
 
 def _ratio(total: Array, weight: Array) -> Array:
+    """`total / weight` in float64, NaN where there is no weight."""
     total, weight = np.asarray(total, np.float64), np.asarray(weight, np.float64)
     return np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)[()]

@@ -18,7 +18,7 @@ from phoenix.metrics import by_user
 def auc(labels: np.ndarray, scores: np.ndarray) -> float:
     """Probability that a random positive scores above a random negative, ties counting half.
 
-    Exact, not binned. NaN with one class only. Within users it is `user_metrics.auc`.
+    Exact, not binned. NaN with one class only. Within users it is `phoenix.metrics.by_user.auc`.
 
     Args:
       labels: `[N]` 0 or 1.
@@ -27,12 +27,13 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float:
     >>> auc(np.array([1, 0, 0]), np.array([0.5, 0.5, 0.1]))
     0.75
     """
-    labels, scores = _checked(labels, scores)
+    labels, scores = _matching_arrays(labels, scores)
+    # One user who saw everything: the same definition, ties included.
     return by_user.auc(np.zeros(len(labels), np.int64), scores, labels > 0).mean
 
 
 def pr_auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Average precision: the sum over thresholds of (recall gained) * precision.
+    """Average precision: the sum over thresholds of (gain of recall) * precision.
 
     Equal scores share one threshold, so the order of ties does not matter. Not interpolated. NaN
     without a positive; the value of random scores is the base rate.
@@ -44,16 +45,16 @@ def pr_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     >>> pr_auc(np.array([1, 0, 1]), np.array([0.9, 0.8, 0.7])) == (1 + 2 / 3) / 2
     True
     """
-    labels, scores = _checked(labels, scores)
+    labels, scores = _matching_arrays(labels, scores)
     is_positive = labels > 0
     if not is_positive.any():
         return float("nan")
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     ends_tie = np.concatenate([ordered[1:] != ordered[:-1], [True]])
-    found = np.cumsum(is_positive[order])[ends_tie].astype(np.float64)
-    precision = found / (np.flatnonzero(ends_tie) + 1)
-    return float(np.sum(np.diff(found, prepend=0) * precision) / found[-1])
+    hits = np.cumsum(is_positive[order])[ends_tie].astype(np.float64)
+    precision = hits / (np.flatnonzero(ends_tie) + 1)
+    return float(np.sum(np.diff(hits, prepend=0) * precision) / hits[-1])
 
 
 def xauc(targets: np.ndarray, predictions: np.ndarray) -> float:
@@ -70,12 +71,13 @@ def xauc(targets: np.ndarray, predictions: np.ndarray) -> float:
     >>> xauc(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.3, 0.2])) == 2 / 3
     True
     """
-    targets, predictions = _checked(targets, predictions)
+    targets, predictions = _matching_arrays(targets, predictions)
     pairs = _num_pairs(np.array([len(targets)])) - _num_pairs(_counts(targets))
     if not pairs:
         return float("nan")
     # Within equal targets by falling prediction, so that no such pair counts as in order.
     ordered = predictions[np.lexsort((-predictions, targets))]
+    # Pairs with equal predictions, less those that are equal in both: half of them is in order.
     both = np.unique(np.stack([targets, predictions]), axis=1, return_counts=True)[1]
     ties = _num_pairs(_counts(predictions)) - _num_pairs(both)
     return (_num_ascending(ordered) + ties / 2) / pairs
@@ -86,6 +88,7 @@ def _counts(values: np.ndarray) -> np.ndarray:
 
 
 def _num_pairs(counts: np.ndarray) -> int:
+    """The number of pairs within groups of the given sizes."""
     return int(np.sum(counts * (counts - 1) // 2))
 
 
@@ -94,12 +97,17 @@ def _num_ascending(values: np.ndarray) -> int:
     if len(values) < 2:
         return 0
     half = len(values) // 2
-    left, right = values[:half], values[half:]
-    across = int(np.searchsorted(np.sort(left), right, side="left").sum())
-    return across + _num_ascending(left) + _num_ascending(right)
+    first, second = values[:half], values[half:]
+    across = int(np.searchsorted(np.sort(first), second, side="left").sum())
+    return across + _num_ascending(first) + _num_ascending(second)
 
 
-def _checked(labels: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _matching_arrays(labels: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`[N]` labels and `[N]` values as float64.
+
+    Raises:
+      ValueError: If the shapes differ or a value is not a number.
+    """
     if labels.shape != values.shape or labels.ndim != 1:
         raise ValueError(f"Expected two [N] arrays, got {labels.shape} and {values.shape}.")
     values = values.astype(np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 
 from phoenix.data.window_source import WindowSource, windows_between
 from phoenix.data.windows import Windows
-from phoenix.metrics.mergeable import merged
+from phoenix.metrics.mergeable import merge
 from phoenix.recommend.trained import TrainedModel
 from phoenix.train.config import VALIDATION_LOSS
 
@@ -42,7 +42,7 @@ class HeldOut:
             losses.append(loss)
             counts.append(len(windows.user_ids))
             total = {
-                name: merged(total[name], state) if name in total else state
+                name: merge(total[name], state) if name in total else state
                 for name, state in states.items()
             }
         loss = float(np.average(losses, weights=counts))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phoenix.metrics import by_user
-from phoenix.metrics.mergeable import WeightedMean, merged
+from phoenix.metrics.mergeable import WeightedMean, merge
 
 impressions = st.lists(  # user, score, gain
     st.tuples(st.integers(1, 3), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=25
@@ -81,7 +81,7 @@ def test_pieces_of_users_merge_into_the_mean_of_all() -> None:
     whole = by_user.auc(users, scores, labels).mean
     pieces = [by_user.auc(users[part], scores[part], labels[part]) for part in parts_of(200)]
     states = [WeightedMean.of(piece.values, piece.weights) for piece in pieces]
-    assert merged(*states).values()["mean"] == pytest.approx(whole, rel=1e-12)
+    assert merge(*states).values()["mean"] == pytest.approx(whole, rel=1e-12)
 
 
 def parts_of(count: int) -> list[slice]:

@@ -1,4 +1,4 @@
-"""Pieces merged in any order equal the whole, and the whole equals the definition."""
+"""Pieces merge in any order equal the whole, and the whole equals the definition."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phoenix.metrics import ordering
-from phoenix.metrics.mergeable import Coverage, Deviations, ScoreBins, Sums, WeightedMean, merged
+from phoenix.metrics.mergeable import Coverage, Deviations, ScoreBins, Sums, WeightedMean, merge
 
 # Half a logit apart: every score has a bin of its own.
 GRID = 1 / (1 + np.exp(-np.arange(-6, 6.5, 0.5)))
@@ -45,8 +45,8 @@ def means(labels, p):
 def test_pieces_equal_the_whole_and_the_definition(examples, cut):
     labels, scores = arrays(examples)
     first, second = (labels[:cut], scores[:cut]), (labels[cut:], scores[cut:])
-    bins = merged(ScoreBins.of(*second), ScoreBins.of(*first)).values()
-    sums = merged(Sums.of(*second), Sums.of(*first)).values()
+    bins = merge(ScoreBins.of(*second), ScoreBins.of(*first)).values()
+    sums = merge(Sums.of(*second), Sums.of(*first)).values()
     expected = {"auc": ordering.auc(labels, scores), "pr_auc": ordering.pr_auc(labels, scores)}
     assert bins == pytest.approx(expected, nan_ok=True)
     assert sums == pytest.approx(means(labels, scores), rel=1e-9, abs=1e-9, nan_ok=True)
@@ -65,7 +65,7 @@ def test_deviations_in_pieces_equal_the_whole(rows, cut):
         "mean_squared_error": np.mean((targets - predictions) ** 2),
         "xauc": ordering.xauc(targets, predictions),
     }
-    assert merged(*parts).values() == pytest.approx(expected, nan_ok=True)
+    assert merge(*parts).values() == pytest.approx(expected, nan_ok=True)
 
 
 def test_jax_counts_what_numpy_counts_and_columns_stay_apart():
@@ -105,14 +105,14 @@ def test_weights_count_as_repetitions():
 def test_a_state_times_a_number_counts_less():
     right, wrong = GRID[[20, 3]], GRID[[3, 20]]
     old, new = (ScoreBins.of(np.array([1, 0]), scores) for scores in (wrong, right))
-    faded = merged(ScoreBins(*(0.5 * part for part in old)), new)
+    faded = merge(ScoreBins(*(0.5 * part for part in old)), new)
     # Half of the wrong step is left: positives win 1 + 0.25 of 1.5 * 1.5 pairs, and tie in one.
     assert faded.values()["auc"] == pytest.approx((1 + 2 * 0.25) / 2.25)
 
 
 def test_means_of_groups_leave_out_what_is_not_defined():
     whole = np.array([0.5, np.nan, 1.0, 0.0])
-    parts = merged(WeightedMean.of(whole[:2]), WeightedMean.of(whole[2:]))
+    parts = merge(WeightedMean.of(whole[:2]), WeightedMean.of(whole[2:]))
     assert parts.values() == {"mean": pytest.approx(0.5)}
     assert np.isnan(WeightedMean.of(np.empty(0)).values()["mean"])
     assert {part.dtype for part in WeightedMean.of(jnp.ones(2))} == {jnp.dtype("float32")}
@@ -121,7 +121,7 @@ def test_means_of_groups_leave_out_what_is_not_defined():
 def test_coverage_counts_a_post_once_and_no_other_posts():
     corpus = np.array([4, 2, 1, 3])
     seen = [Coverage.of(np.array(posts), corpus) for posts in ([[1, 2], [0, 1]], [2, 3, 9])]
-    assert merged(*seen).values() == {"coverage": 0.75}
+    assert merge(*seen).values() == {"coverage": 0.75}
     assert np.isnan(Coverage.of(np.array([1]), np.empty(0, np.int64)).values()["coverage"])
 
 
