@@ -37,13 +37,20 @@ class SearchResult(NamedTuple):
 
 
 class _Library(Protocol):
+    """A fast search, which may round: it proposes rows."""
+
     def search(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Scores and places `[n, count]` of the best rows by a matrix product, best first."""
         ...
 
 
 class ExactIndex:
-    """A corpus of vectors that can be searched."""
+    """A corpus of vectors that can be searched.
+
+    >>> index = ExactIndex(np.array([[1, 0], [0, 1], [1, 1]], np.float32))
+    >>> index.search(np.array([[2, 1]], np.float32), k=2).rows
+    array([[2, 0]])
+    """
 
     def __init__(
         self,
@@ -73,8 +80,8 @@ class ExactIndex:
         self._rows = np.flatnonzero(is_eligible)  # eligible place -> row, both rising
         self._vectors = np.ascontiguousarray(vectors[self._rows], np.float32)
         if not np.isfinite(self._vectors).all():
-            broken = self._rows[~np.isfinite(self._vectors).all(axis=1)]
-            raise ValueError(f"The vectors of the rows {broken[:5]} are not finite.")
+            rows = self._rows[~np.isfinite(self._vectors).all(axis=1)]
+            raise ValueError(f"The vectors of the rows {rows[:5]} are not finite.")
         norms = np.linalg.norm(self._vectors.astype(np.float64), axis=1)
         self._longest = float(norms.max(initial=0.0))
         self._backend = backend
@@ -111,17 +118,18 @@ class ExactIndex:
         width = min(k, self.num_rows)
         rows = np.full((len(queries), width), -1, np.int64)
         scores = np.full((len(queries), width), -np.inf, np.float32)
-        asking = np.flatnonzero(np.isfinite(queries).all(axis=1))
-        if not (width and len(self._rows) and len(asking)):
+        finite = np.flatnonzero(np.isfinite(queries).all(axis=1))
+        if not (width and len(self._rows) and len(finite)):
             return SearchResult(rows, scores)
-        forbidden = self._forbidden(excluded, len(queries))
-        per_query = np.bincount(forbidden // self.num_rows, minlength=len(queries))
+        pairs = self._excluded_pairs(excluded, len(queries))
+        per_query = np.bincount(pairs // self.num_rows, minlength=len(queries))
         # Equal queries are searched once: the most popular posts are the same for everybody.
         distinct, inverse = np.unique(
-            queries[asking].astype(np.float32), axis=0, return_inverse=True
+            queries[finite].astype(np.float32), axis=0, return_inverse=True
         )
+        # So deep that `width` rows are left even if all that is excluded for a query is on top.
         depth = np.zeros(len(distinct), np.int64)
-        np.maximum.at(depth, inverse, width + per_query[asking])
+        np.maximum.at(depth, inverse, width + per_query[finite])
         order = np.argsort(depth, kind="stable")  # like depths share a block
         askers = np.argsort(inverse, kind="stable")
         starts = np.searchsorted(inverse[askers], np.arange(len(distinct) + 1))
@@ -129,12 +137,12 @@ class ExactIndex:
             block = order[start : start + _BLOCK]
             best, values = self._best(distinct[block], min(int(depth[block[-1]]), len(self._rows)))
             for place, members in _in_groups(askers, starts, block):
-                index = asking[members]
-                kept = _without(best[place], index, forbidden, self.num_rows)
-                _fill(rows, scores, index, kept, (best[place], values[place]))
+                index = finite[members]
+                is_allowed = _is_allowed(best[place], index, pairs, self.num_rows)
+                _fill(rows, scores, index, is_allowed, (best[place], values[place]))
         return SearchResult(rows, scores)
 
-    def _forbidden(
+    def _excluded_pairs(
         self, excluded: tuple[np.ndarray, np.ndarray] | None, num_queries: int
     ) -> np.ndarray:
         """Sorted distinct keys `query * M + row` of the excluded pairs that matter."""
@@ -145,30 +153,34 @@ class ExactIndex:
             raise ValueError(
                 f"`excluded`: expected two arrays [E], got {query.shape} and {row.shape}."
             )
-        matters = (row >= 0) & (row < self.num_rows) & (query >= 0) & (query < num_queries)
-        return np.unique(query[matters] * self.num_rows + row[matters])
+        is_inside = (row >= 0) & (row < self.num_rows) & (query >= 0) & (query < num_queries)
+        # One number per pair, so that a pair is looked up by bisection.
+        return np.unique(query[is_inside] * self.num_rows + row[is_inside])
 
     def _best(self, queries: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
         """The best `depth` eligible rows of each query and their scores, exactly."""
-        fetched = min(depth + _SLACK, len(self._rows))
-        if 2 * fetched >= len(self._rows):  # most of the corpus is asked for: no need to propose
+        num_proposals = min(depth + _SLACK, len(self._rows))
+        if 2 * num_proposals >= len(
+            self._rows
+        ):  # most of the corpus is asked for: no need to propose
             places = np.broadcast_to(np.arange(len(self._rows)), (len(queries), len(self._rows)))
-            return self._sorted(queries, places, depth)
-        proposed, places = self._propose(queries, fetched)
-        rows, scores = self._sorted(queries, places, depth)
+            return self._best_of(places, queries, depth)
+        bounds, places = self._propose(queries, num_proposals)
+        rows, scores = self._best_of(places, queries, depth)
         # What was not proposed scores at most the last proposal, up to rounding.
         sizes = np.linalg.norm(queries.astype(np.float64), axis=1)
         rounding = 4 * np.finfo(np.float32).eps * queries.shape[1] * sizes * self._longest
-        for query in np.flatnonzero(scores[:, -1] <= proposed[:, -1] + rounding):
+        for query in np.flatnonzero(scores[:, -1] <= bounds[:, -1] + rounding):
             everything = np.arange(len(self._rows))[None]
             one = slice(query, query + 1)
-            rows[one], scores[one] = self._sorted(queries[one], everything, depth)
+            rows[one], scores[one] = self._best_of(everything, queries[one], depth)
         return rows, scores
 
-    def _sorted(
-        self, queries: np.ndarray, places: np.ndarray, depth: int
+    def _best_of(
+        self, places: np.ndarray, queries: np.ndarray, depth: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Scores `places` `[n, f]` and returns the best `depth` as rows and scores."""
+        # A sum per pair, not a matrix product: that adds in an order which depends on the batch.
         scores = np.empty(places.shape, np.float32)
         per_call = max(1, _RESCORED // max(1, places.shape[1] * queries.shape[1]))
         for start in range(0, len(queries), per_call):
@@ -188,7 +200,10 @@ class ExactIndex:
 
 
 class _FaissLibrary:
+    """Faiss on the cores of this machine."""
+
     def __init__(self, vectors: np.ndarray) -> None:
+        # Here, because whoever searches with JAX needs no faiss, and it takes long to import.
         import faiss
 
         self._settings = faiss.cvar
@@ -196,6 +211,7 @@ class _FaissLibrary:
         self._index.add(vectors)
 
     def search(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and places `[n, count]`, see `_Library`."""
         with _FAISS_SETTINGS:
             before = self._settings.distance_compute_blas_database_bs
             self._settings.distance_compute_blas_database_bs = _FAISS_ROWS
@@ -216,15 +232,17 @@ class _JaxLibrary:
         self._top_rows = top_rows.jitted(mesh)
 
     def search(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        num_queries, wanted = len(queries), power_of_two(count, at_least=_MIN_COUNT)
-        missing = power_of_two(num_queries, at_least=_MIN_QUERIES) - num_queries
-        padded = np.pad(queries, [(0, missing), (0, 0)])
-        places, scores = self._top_rows(padded, self._corpus, wanted, self._mask)
-        found = [np.asarray(part)[:num_queries, :count] for part in (scores, places)]
-        return found[0], found[1].astype(np.int64)
+        """Scores and places `[n, count]`, see `_Library`."""
+        num_queries, top_k = len(queries), power_of_two(count, at_least=_MIN_COUNT)
+        num_empty = power_of_two(num_queries, at_least=_MIN_QUERIES) - num_queries
+        slots = np.pad(queries, [(0, num_empty), (0, 0)])
+        places, scores = self._top_rows(slots, self._corpus, top_k, self._mask)
+        scores, places = (np.asarray(part)[:num_queries, :count] for part in (scores, places))
+        return scores, places.astype(np.int64)
 
 
 def _has_accelerator() -> bool:
+    """Whether this process runs JAX on an accelerator; never imports JAX to find out."""
     jax = sys.modules.get("jax")
     return jax is not None and jax.default_backend() != "cpu"
 
@@ -236,25 +254,26 @@ def _in_groups(
     sizes = starts[block + 1] - starts[block]
     place = np.repeat(np.arange(len(block)), sizes)
     members = np.concatenate([askers[starts[query] : starts[query + 1]] for query in block])
+    # Many may ask one query, and each of them has an output of full depth.
     cuts = range(_BLOCK, len(members), _BLOCK)
     return list(zip(np.split(place, cuts), np.split(members, cuts), strict=True))
 
 
-def _without(best: np.ndarray, index: np.ndarray, forbidden: np.ndarray, stride: int) -> np.ndarray:
-    """`[n, depth]` bool: which of `best` is not forbidden for the query at `index`."""
-    return ~sorted_ids.find(forbidden, index[:, None] * stride + best).is_there
+def _is_allowed(best: np.ndarray, index: np.ndarray, pairs: np.ndarray, stride: int) -> np.ndarray:
+    """`[n, depth]` bool: whether a row of `best` is not excluded for the query at `index`."""
+    return ~sorted_ids.find(pairs, index[:, None] * stride + best).is_there
 
 
 def _fill(
     rows: np.ndarray,
     scores: np.ndarray,
     index: np.ndarray,
-    kept: np.ndarray,
-    found: tuple[np.ndarray, np.ndarray],
+    is_allowed: np.ndarray,
+    results: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """Writes the first kept results of each query to its row of the output."""
-    target = np.cumsum(kept, axis=1) - 1
-    query, place = np.nonzero(kept & (target < rows.shape[1]))
+    """Writes the first results `[n, depth]` that are allowed to the rows `index` of the output."""
+    target = np.cumsum(is_allowed, axis=1) - 1
+    query, place = np.nonzero(is_allowed & (target < rows.shape[1]))
     column = target[query, place]
-    rows[index[query], column] = found[0][query, place]
-    scores[index[query], column] = found[1][query, place]
+    rows[index[query], column] = results[0][query, place]
+    scores[index[query], column] = results[1][query, place]

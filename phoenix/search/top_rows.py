@@ -6,7 +6,7 @@ own rows, and the winners of all are merged. Equal products go to the lower row 
 because what is merged first comes from lower rows.
 
 Glossary of shapes:
-  B: queries, D: size of a vector, N: rows of the corpus, k: rows wanted.
+  B: queries, D: size of a vector, N: rows of the corpus, k: rows returned.
 """
 
 from collections.abc import Callable
@@ -43,12 +43,17 @@ def top_rows(
 
     Raises:
       ValueError: If the mask is of another size than the corpus.
+
+    >>> corpus = jnp.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> rows, scores = top_rows(jnp.array([[2.0, 1.0]]), corpus, 2, corpus_mask=[1, 1, 0])
+    >>> rows.tolist(), scores.tolist()
+    ([[0, 1]], [[2.0, 1.0]])
     """
     num_rows = corpus.shape[0]
     mask = jnp.ones(num_rows, bool) if corpus_mask is None else jnp.asarray(corpus_mask) != 0
     if mask.shape != (num_rows,):
         raise ValueError(f"`corpus_mask`: expected shape {(num_rows,)}, got {mask.shape}.")
-    return _named(*_best(users, corpus, mask, min(top_k, num_rows)))
+    return _hide_missing(*_best(users, corpus, mask, min(top_k, num_rows)))
 
 
 def corpus_mesh() -> Mesh:
@@ -68,15 +73,16 @@ def put_corpus(vectors: np.ndarray, mesh: Mesh) -> tuple[jax.Array, jax.Array]:
       the rows that are not padding; both split by row.
     """
     num_rows = len(vectors)
-    missing = eighths(-(-num_rows // mesh.size)) * mesh.size - num_rows
+    num_empty = eighths(-(-num_rows // mesh.size)) * mesh.size - num_rows
     split = NamedSharding(mesh, PartitionSpec(_ROWS))
-    padded = np.pad(vectors, [(0, missing), (0, 0)])
-    return jax.device_put(padded, split), jax.device_put(np.arange(len(padded)) < num_rows, split)
+    corpus = np.pad(vectors, [(0, num_empty), (0, 0)])
+    return jax.device_put(corpus, split), jax.device_put(np.arange(len(corpus)) < num_rows, split)
 
 
 @lru_cache(maxsize=4)
 def jitted(mesh: Mesh) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """`sharded_top_rows(mesh, ...)`, jitted once for all corpora."""
+    # A new jitted function compiles anew; the corpora of two releases are searched by one.
     return jax.jit(partial(sharded_top_rows, mesh), static_argnums=2)
 
 
@@ -100,12 +106,14 @@ def sharded_top_rows(
     def search(
         users: jax.Array, own: jax.Array, own_mask: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
+        """The best rows of one device's part, gathered from all of them and merged."""
         best, rows = _best(users, own, own_mask, min(count, own.shape[0]))
         rows += jax.lax.axis_index(_ROWS) * own.shape[0]
         best, rows = (jax.lax.all_gather(part, _ROWS, axis=1, tiled=True) for part in (best, rows))
-        return _named(*_merged(best, rows, count))
+        return _hide_missing(*_merge(best, rows, count))
 
     whole, split = PartitionSpec(), PartitionSpec(_ROWS)
+    # Every device merges the same winners, which `shard_map` cannot see: hence no check.
     return jax.shard_map(
         search, mesh=mesh, in_specs=(whole, split, split), out_specs=whole, check_vma=False
     )(users, corpus, corpus_mask)
@@ -116,9 +124,11 @@ def _best(
 ) -> tuple[jax.Array, jax.Array]:
     """The best `count` scores, -inf where there are no more, and their rows."""
     num_users, num_rows = users.shape[0], corpus.shape[0]
+    # At least `count` rows, because the best of a block are `count` places.
     block = min(num_rows, max(count, _BLOCK_SCORES // max(1, num_users)))
 
-    def of_block(start: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def best_of_block(start: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        """The best `count` scores of the rows from `start` on, and these rows."""
         # The last block starts early enough to be whole; what came before it does not count twice.
         first = jnp.minimum(start, num_rows - block)
         vectors, is_eligible = (
@@ -137,25 +147,27 @@ def _best(
         best, place = jax.lax.top_k(jnp.where(is_eligible, scores, -jnp.inf), count)
         return best, first + place
 
-    def step(
-        known: tuple[jax.Array, jax.Array], start: jax.Array
+    def add_block(
+        best_so_far: tuple[jax.Array, jax.Array], start: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array], None]:
-        found = of_block(start)
-        best, rows = (jnp.concatenate([known[part], found[part]], axis=1) for part in (0, 1))
-        return _merged(best, rows, count), None
+        """Merges the best of a block into those of the blocks before it, which win ties."""
+        pairs = zip(best_so_far, best_of_block(start), strict=True)
+        best, rows = (jnp.concatenate(pair, axis=1) for pair in pairs)
+        return _merge(best, rows, count), None
 
     if num_rows == 0:
         return jnp.zeros((num_users, 0)), jnp.zeros((num_users, 0), jnp.int32)
     starts = jnp.arange(block, num_rows, block, dtype=jnp.int32)
-    return jax.lax.scan(step, of_block(0), starts)[0]
+    return jax.lax.scan(add_block, best_of_block(0), starts)[0]
 
 
-def _merged(best: jax.Array, rows: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
+def _merge(best: jax.Array, rows: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
     """The best `count` of `best` `[B, n]` and their rows; a tie goes to what comes first."""
     best, place = jax.lax.top_k(best, count)
     return best, jnp.take_along_axis(rows, place, axis=1)
 
 
-def _named(best: jax.Array, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _hide_missing(best: jax.Array, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The rows and their scores: -1 and -1e12, as in the public models, where there is no row."""
     is_row = best > -jnp.inf
     return jnp.where(is_row, rows, MASKED_ROW), jnp.where(is_row, best, -INF)
