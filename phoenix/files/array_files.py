@@ -20,13 +20,20 @@ def write_array(path: Path, values: np.ndarray, file_format: FileFormat = "npy")
 
     Raises:
       OSError: If the system refuses, e.g. because the disk is full.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_array(Path(folder) / "scores", np.array([1.5, 2.5]))
+    ...     path.name, read_array(path).tolist()
+    ('scores.npy', [1.5, 2.5])
     """
     if file_format == "npy":
         target = path.with_name(path.name + ".npy")
         np.save(target, values, allow_pickle=False)
         return target
-    import tensorstore as ts
+    import tensorstore as ts  # Here, because most steps write no array of this format.
 
+    # Whole rows, because whoever reads a part reads rows; and no chunk may have an axis of 0.
     chunk = [max(1, min(_CHUNK_ROWS, len(values))), *(max(1, size) for size in values.shape[1:])]
     spec: dict[str, Any] = {
         "driver": "zarr3",
@@ -44,7 +51,12 @@ def write_array(path: Path, values: np.ndarray, file_format: FileFormat = "npy")
 
 
 def read_array(path: Path) -> np.ndarray:
-    """Reads what `write_array` wrote; `path` is what it returned."""
+    """Returns the array that `write_array` wrote; `path` is the one that it returned.
+
+    Raises:
+      OSError: If there is nothing at `path`.
+      ValueError: If a file holds a pickle.
+    """
     if path.is_file():
         return np.load(path, allow_pickle=False)
     import tensorstore as ts
@@ -60,6 +72,7 @@ def system_errors() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
+        # The text is all that it hands on; without the number a full disk reads like a bad array.
         code = re.search(r"os_error_code='(\d+)'", str(error))
         if code is None:
             raise

@@ -34,6 +34,7 @@ class FolderWriter:
 
     def write_array(self, name: str, array: np.ndarray) -> None:
         """Writes an array as NumPy's `save` does, hashed and synced on the way."""
+        # The header as `save` writes it, so that any NumPy reads the file.
         header, digest = io.BytesIO(), hashlib.sha256()
         description = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(header, description)
@@ -45,16 +46,20 @@ class FolderWriter:
             pieces = [content[start : start + _CHUNK_BYTES] for start in starts]
             for piece in [memoryview(header.getvalue()), *pieces]:
                 digest.update(piece)
-                written = 0
-                while written < len(piece):
-                    written += file.write(piece[written:])
+                num_bytes = 0
+                while num_bytes < len(piece):  # Unbuffered files may take less than they are given.
+                    num_bytes += file.write(piece[num_bytes:])
                 _start_writing(file.fileno())
             os.fsync(file.fileno())
         size = header.tell() + len(content)
         self._checksums[name] = {"sha256": digest.hexdigest(), "size": size}
 
     def write_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Writes arrays side by side: one is hashed while the disk is busy with another."""
+        """Writes arrays side by side: one is hashed while the disk is busy with another.
+
+        Args:
+          arrays: By the name of their file.
+        """
         with ThreadPoolExecutor(max(len(arrays), 1)) as pool:
             list(pool.map(self.write_array, arrays.keys(), arrays.values()))
 
@@ -74,6 +79,7 @@ class FolderWriter:
         text = canonical_json({"files": self._checksums})
         (self.folder / _CHECKSUMS).write_text(text, encoding="utf-8")
         folders = [path for path in self.folder.rglob("*") if path.is_dir()]
+        # Names are content of their folder: without its sync a file may be there without a name.
         for path in [self.folder / _CHECKSUMS, *folders, self.folder]:
             sync(path)
 
@@ -82,12 +88,13 @@ def publish(directory: Path, write: Callable[[FolderWriter], None]) -> None:
     """Calls `write` on a hidden sibling, adds checksums, syncs, and renames it to `directory`.
 
     Raises:
-      FileExistsError: If something is there already.
+      FileExistsError: If something is there already; an empty folder is nothing.
+      OSError: If the system refuses, e.g. because the disk is full.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise FileExistsError(f"{directory} exists already.")
     partial = directory.parent / f".{directory.name}.partial"
-    if partial.exists():
+    if partial.exists():  # Left behind by a process that was killed.
         shutil.rmtree(partial)
     partial.mkdir()
     try:
@@ -97,6 +104,7 @@ def publish(directory: Path, write: Callable[[FolderWriter], None]) -> None:
     except OSError:  # A full disk: what is there is of no use and takes room.
         shutil.rmtree(partial, ignore_errors=True)
         raise
+    # Everything is on the disk by now, and a rename is one step: there is no half of a folder.
     partial.rename(directory)
     sync(directory.parent)
 
@@ -126,7 +134,7 @@ def verify(directory: Path, *, required: tuple[str, ...] = ()) -> None:
         file = directory / name
         if not file.is_file():
             raise CheckpointError(f"{file}: missing.")
-        if file.stat().st_size != size:
+        if file.stat().st_size != size:  # First, because it is free: most damage cuts a file short.
             raise CheckpointError(
                 f"{file}: damaged, expected {size} bytes, got {file.stat().st_size}."
             )
@@ -135,19 +143,27 @@ def verify(directory: Path, *, required: tuple[str, ...] = ()) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file."""
+    """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def canonical_json(value: Mapping[str, Any]) -> str:
-    """Equal values as equal text."""
+    """The text of a value, equal for equal values.
+
+    >>> canonical_json({"b": 1, "a": [0.5]}) == canonical_json({"a": [0.5], "b": 1})
+    True
+
+    Raises:
+      ValueError: If a number is not finite: JSON has none.
+    """
     return json.dumps(value, sort_keys=True, indent=1, allow_nan=False) + "\n"
 
 
 def _start_writing(descriptor: int) -> None:
     """Lets the disk begin with what was written so far, instead of when the file is synced."""
     if hasattr(os, "posix_fadvise"):  # Not on macOS.
+        # Advice to forget pages makes Linux write them out first.
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
