@@ -92,6 +92,7 @@ class InputConfig(WidthConfig):
 
     def __post_init__(self) -> None:
         """Fills in the hash configuration, settles the dtype and checks the fields."""
+        # Frozen, so what is settled here is set past the guard, once.
         if self.hash_config is None:
             object.__setattr__(self, "hash_config", HashConfig())
         check_type(self, "model", TransformerConfig)
@@ -103,6 +104,7 @@ class InputConfig(WidthConfig):
         self._check_attributes()
         check_counts(self, ("emb_size", "product_surface_vocab_size"))
         check_counts(self, ("history_seq_len", "candidate_seq_len"), minimum=0)
+        # Tokens enter the residual stream as they are.
         check(
             self.model.emb_size == self.emb_size,
             f"{type(self).__name__}.emb_size",
@@ -111,6 +113,7 @@ class InputConfig(WidthConfig):
         )
 
     def _check_attributes(self) -> None:
+        """Refuses what is no attribute, and two of one name: their parameters would be shared."""
         field = f"{type(self).__name__}.attributes"
         are_attributes = all(isinstance(each, Attribute) for each in self.attributes)
         check(are_attributes, field, expected="a tuple of `Attribute`", got=self.attributes)

@@ -66,6 +66,7 @@ def action_vectors(config: InputConfig, actions: ArrayLike) -> Factors:
     """`[B, S, A]` multi-hot actions as `[B, S, D]`: signs times a matrix; no action gives zero."""
     multi_hot = jnp.asarray(actions).astype(config.fprop_dtype)
     matrix = _table("action_projection", multi_hot.shape[-1], config)
+    # Without a single action all signs would be -1, and padding would have a vector.
     has_action = jnp.any(multi_hot != 0, axis=-1, keepdims=True)
     return Factors(jnp.where(has_action, 2 * multi_hot - 1, 0), matrix)
 
@@ -79,14 +80,16 @@ def age_vectors(config: InputConfig, age_minutes: ArrayLike) -> jax.Array:
 def dwell_vectors(config: InputConfig, dwell_seconds: ArrayLike) -> jax.Array:
     """`[B, S]` dwell times as `[B, S, D]`: 1 -> 64 -> D with gelu; missing gives zero."""
     seconds = jnp.asarray(dwell_seconds)
-    is_known = seconds >= 0
+    is_known = seconds >= 0  # NaN compares as false.
+    # Replaced before the map and hidden after it: the gradient of a NaN is one, hidden or not.
     dwell = scaled_dwell(jnp.where(is_known, seconds, 0.0))[..., None]
     hidden = hk.Linear(DWELL_HIDDEN_SIZE, name="dwell_hidden")(dwell)
-    embedded = hk.Linear(config.emb_size, name="dwell_output")(jax.nn.gelu(hidden))
-    return jnp.where(is_known[..., None], embedded, 0.0)
+    vectors = hk.Linear(config.emb_size, name="dwell_output")(jax.nn.gelu(hidden))
+    return jnp.where(is_known[..., None], vectors, 0.0)
 
 
 def _table(name: str, num_rows: int, config: InputConfig) -> jax.Array:
     """The parameter `name` `[num_rows, D]`, float32."""
+    # By the width of a row, not by the number of rows: rows of a large table are no smaller.
     initializer = hk.initializers.VarianceScaling(1.0, mode="fan_out")
     return hk.get_parameter(name, [num_rows, config.emb_size], jnp.float32, init=initializer)

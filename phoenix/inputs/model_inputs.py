@@ -8,7 +8,15 @@ from phoenix.inputs.config import InputConfig
 
 
 def to_batch(windows: Windows, num_actions: int) -> RecsysBatch:
-    """Returns the model's view of `windows`: hashes, actions and surfaces, no ids and no labels."""
+    """Returns what the public models read of `windows`: hashes, actions and surfaces.
+
+    Args:
+      windows: N windows.
+      num_actions: A.
+
+    Returns:
+      A batch with B = N, without the optional inputs; no ids and no labels.
+    """
     return RecsysBatch(
         user_hashes=windows.user_hashes,
         history_post_hashes=windows.history_post_hashes,
@@ -30,6 +38,7 @@ def model_inputs(windows: Windows, actions: Sequence[str], config: InputConfig) 
       config: Of the ranker or the retrieval model.
     """
     batch = to_batch(windows, len(actions))
+    # None instead of an unread array: what a compiled program takes must be moved to the device.
     if config.has_dwell:
         batch = batch._replace(history_dwell_seconds=windows.history_dwell_seconds)
     if config.has_post_age:

@@ -42,12 +42,21 @@ def blocks(num_candidates: int, block_size: int = MAX_BLOCK) -> Iterator[slice]:
 
 
 def block_bucket(num_candidates: int) -> int:
-    """Slots for `num_candidates`: a power of two, at least 8."""
+    """Slots for `num_candidates`: a power of two, at least 8.
+
+    >>> block_bucket(3), block_bucket(9)
+    (8, 16)
+    """
     return power_of_two(num_candidates, at_least=_MIN_BLOCK)
 
 
 def history_bucket(num_events: int) -> int:
-    """Events for a history of `num_events`: a size of `buckets.eighths`, at least 16."""
+    """Events for a history of `num_events`: a size of `buckets.eighths`, at least 16.
+
+    >>> history_bucket(3), history_bucket(100)
+    (16, 104)
+    """
+    # Finer than powers of two: attention to a history costs with the square of its length.
     return eighths(max(num_events, _MIN_HISTORY))
 
 
@@ -56,7 +65,7 @@ def candidate_block(inputs: Inputs, block: slice, size: int | None = None) -> In
 
     Args:
       inputs: With C candidates.
-      block: Which candidates; values above C mean C.
+      block: The candidates to take; values above C mean C.
       size: Slots of the result, the ones beyond the block padded; None means the block's.
     """
     fields = {}
@@ -64,7 +73,7 @@ def candidate_block(inputs: Inputs, block: slice, size: int | None = None) -> In
         if name.startswith("candidate_") and array is not None:
             part = np.asarray(array)[:, block]
             fields[name] = part if size is None else padded(part, size, axis=1)
-    return _replaced(inputs, fields)
+    return _replace_fields(inputs, fields)
 
 
 def padded_users(inputs: Inputs, size: int) -> Inputs:
@@ -79,24 +88,30 @@ def padded_history(inputs: Inputs, size: int) -> Inputs:
         for name, array in _fields(inputs).items()
         if name.startswith("history_") and array is not None
     }
-    return _replaced(inputs, history)
+    return _replace_fields(inputs, history)
 
 
 def padded(array: ArrayLike, size: int, *, axis: int) -> np.ndarray:
-    """`array` with zeros appended along `axis` up to `size`."""
+    """`array` with zeros appended along `axis` up to `size`.
+
+    >>> padded([[1, 2]], 3, axis=1).tolist()
+    [[1, 2, 0]]
+    """
     array = np.asarray(array)
-    missing = size - array.shape[axis]
-    if not missing:
+    num_zeros = size - array.shape[axis]
+    if not num_zeros:
         return array
-    widths = [(0, missing if each == axis else 0) for each in range(array.ndim)]
+    widths = [(0, num_zeros if each == axis else 0) for each in range(array.ndim)]
     return np.pad(array, widths)
 
 
 def _fields(inputs: RecsysBatch | RecsysEmbeddings) -> dict[str, Any]:
+    """The arrays of a batch or of its rows by name; the optional ones may be None."""
     return inputs._asdict() if isinstance(inputs, RecsysBatch) else vars(inputs)
 
 
-def _replaced(inputs: Inputs, fields: dict[str, Any]) -> Inputs:
+def _replace_fields(inputs: Inputs, fields: dict[str, Any]) -> Inputs:
+    """The same inputs with some arrays in the place of others."""
     if isinstance(inputs, RecsysBatch):
         return inputs._replace(**fields)
     return dataclasses.replace(inputs, **fields)

@@ -26,8 +26,8 @@ from phoenix.inputs.event_vectors import (
     dwell_vectors,
     surface_vectors,
 )
-from phoenix.nn.attribute_vectors import embedded
-from phoenix.nn.feature_gates import gated
+from phoenix.nn.attribute_vectors import summed_vectors
+from phoenix.nn.feature_gates import apply_gate
 from phoenix.nn.layers import matrix_product
 
 
@@ -128,10 +128,10 @@ def context_tokens(
         history = history + dwell_vectors(config, _optional(batch, "history_dwell_seconds"))
     if config.user_attributes:
         values = _optional(batch, "user_attributes")[:, None]
-        user = user + embedded(config.user_attributes, values, config.emb_size)
+        user = user + summed_vectors(config.user_attributes, values, config.emb_size)
     if config.post_attributes:
         values = _optional(batch, "history_attributes")
-        history = history + embedded(config.post_attributes, values, config.emb_size)
+        history = history + summed_vectors(config.post_attributes, values, config.emb_size)
     tokens = jnp.concatenate([user, history], axis=1)
     mask = jnp.concatenate([user_mask, history_mask], axis=1)
     return tokens.astype(config.fprop_dtype), mask
@@ -158,16 +158,17 @@ def candidate_tokens(
         tokens = tokens + age_vectors(config, _optional(batch, "candidate_post_age_minutes"))
     if config.post_attributes:
         values = _optional(batch, "candidate_attributes")
-        tokens = tokens + embedded(config.post_attributes, values, config.emb_size)
+        tokens = tokens + summed_vectors(config.post_attributes, values, config.emb_size)
     return tokens.astype(config.fprop_dtype), mask
 
 
 def gated_input(config: InputConfig, group: str, values: ArrayLike) -> jax.Array:
     """`values` `[B, ...]` times the gate of their group, where the configuration has gates."""
-    return gated(group, values) if group in config.gated_features else jnp.asarray(values)
+    return apply_gate(group, values) if group in config.gated_features else jnp.asarray(values)
 
 
 def _gated_factors(config: InputConfig, group: str, values: Factors) -> Factors:
+    """The same for a product: its gate is that of the rows, since it is one number per row."""
     return Factors(gated_input(config, group, values.rows), values.table)
 
 
@@ -187,8 +188,9 @@ def _projection(
     """
     initializer = hk.initializers.VarianceScaling(scale, mode="fan_out")
 
+    # The scale of the public models, which draw the transposed matrix.
     def transposed(shape: Sequence[int], dtype: DTypeLike) -> jax.Array:
-        """The fan-out of the reversed shape is the width of the input."""
+        """Initial weights; the fan-out of the reversed shape is the width of the input."""
         return initializer(shape[::-1], dtype).T
 
     factors = [part if isinstance(part, Factors) else (jnp.asarray(part), None) for part in parts]
@@ -205,7 +207,11 @@ def _projection(
 
 
 def _optional(batch: RecsysBatch, field: str) -> jax.Array:
-    """The optional input `field`, float32."""
+    """The optional input `field`, float32.
+
+    Raises:
+      ValueError: If the batch does not have it.
+    """
     value = getattr(batch, field)
     if value is None:
         raise ValueError(

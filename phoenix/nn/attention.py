@@ -58,12 +58,18 @@ def make_recsys_attn_mask(
     position = np.arange(seq_len)
     is_causal = position[None, :] <= position[:, None]
     is_context_key = position[None, :] < candidate_start_offset
+    # In NumPy, so that the mask is a constant of the compiled program.
     mask = is_causal & (is_context_key | np.eye(seq_len, dtype=bool))
     return jnp.asarray(mask[None, None], dtype)
 
 
 def attention_bias(is_visible: ArrayLike) -> jax.Array:
-    """The bias of attention logits, float32: 0 where visible (nonzero), -1e30 where hidden."""
+    """The bias of attention logits, float32: 0 where visible (nonzero), -1e30 where hidden.
+
+    >>> attention_bias([1, 0]).tolist() == [0.0, float(np.float32(-1e30))]
+    True
+    """
+    # Finite, because a row of nothing but -inf would be NaN after the softmax.
     return jnp.where(jnp.asarray(is_visible) != 0, 0.0, HIDDEN_BIAS)
 
 
@@ -221,11 +227,13 @@ class MultiHeadAttention(hk.Module):
         product = sum_last((queries * own.keys[:, :, :, None]).astype(jnp.float32))
         self_bias = attention_bias(is_valid)[:, :, None, None, None]
         logits = capped(product, self.multiplier)
+        # One key per query: its sum over keys is itself, and joins the sums over the sequence.
         self_weight = jnp.exp(logits + self_bias)  # [B, C, H, G, 1]
         total = total + self_weight * own.values[:, :, :, None].astype(jnp.float32)
         return self._output(total, weight + self_weight, queries.dtype)
 
     def _places(self, x: jax.Array) -> Rotation:
+        """The rotation of positions 0, 1, ... of a sequence `[B, T, D]`."""
         return rotation(np.arange(x.shape[1]), self.key_size)
 
     @hk.transparent
@@ -241,8 +249,8 @@ class MultiHeadAttention(hk.Module):
     @hk.transparent
     def _heads(self, x: jax.Array, name: str, num_heads: int, size: int) -> jax.Array:
         """Projects `[B, T, D]` to `[B, T, num_heads, size]` by the map called `name`."""
-        projected = Linear(num_heads * size, with_bias=False, init=self.init, name=name)(x)
-        return projected.reshape(*x.shape[:-1], num_heads, size)
+        flat = Linear(num_heads * size, with_bias=False, init=self.init, name=name)(x)
+        return flat.reshape(*x.shape[:-1], num_heads, size)
 
     @hk.transparent
     def _weighted_values(
@@ -256,10 +264,10 @@ class MultiHeadAttention(hk.Module):
 
         The queries of each of the `blocks`, from start to end, attend to the keys before its end.
         """
-        first = queries.transpose(0, 2, 3, 1, 4)
+        heads_first_queries = queries.transpose(0, 2, 3, 1, 4)
         sums = [
             weighted_values(
-                first[..., start:end, :],
+                heads_first_queries[..., start:end, :],
                 sequence.keys[:, :, :end],
                 sequence.values[:, :, :end],
                 bias[..., start:end, :end],
@@ -274,6 +282,7 @@ class MultiHeadAttention(hk.Module):
     @hk.transparent
     def _output(self, total: jax.Array, weight: jax.Array, dtype: DTypeLike) -> jax.Array:
         """Normalises, joins the heads to `[B, Q, H*G*V]` and maps them to the model width."""
+        # A query that sees nothing has weight 0 and total 0: 0 / 1 instead of 0 / 0.
         mean = quotient(total, jnp.where(weight > 0, weight, 1.0)).astype(dtype)
         flat = mean.reshape(*mean.shape[:2], -1)
         return Linear(self.model_size, with_bias=False, init=self.init, name="linear")(flat)
@@ -293,5 +302,10 @@ def causal_blocks(length: int) -> list[tuple[int, int]]:
 
 
 def heads_first(sequence: KeysValues) -> KeysValues:
-    """`[B, T, H, ...]` as `[B, H, T, ...]`, the layout of batched matrix products."""
+    """`[B, T, H, ...]` as `[B, H, T, ...]`, the layout of batched matrix products.
+
+    >>> keys, values = jnp.zeros((2, 5, 3, 8)), jnp.zeros((2, 5, 3, 4))
+    >>> [part.shape for part in heads_first(KeysValues(keys, values))]
+    [(2, 3, 5, 8), (2, 3, 5, 4)]
+    """
     return KeysValues(sequence.keys.transpose(0, 2, 1, 3), sequence.values.transpose(0, 2, 1, 3))

@@ -20,7 +20,11 @@ LOGIT_CAP = 30.0
 
 
 def capped(products: jax.Array, multiplier: float) -> jax.Array:
-    """Logits `30 tanh(m q.k / 30)` of products `q.k`: nearly linear around 0, never beyond 30."""
+    """Logits `30 tanh(m q.k / 30)` of products `q.k`: nearly linear around 0, never beyond 30.
+
+    >>> print(capped(jnp.array([1.0, 30.0, 1e9]), multiplier=1.0).round(2))
+    [ 1.   22.85 30.  ]
+    """
     return LOGIT_CAP * jnp.tanh(products * (multiplier / LOGIT_CAP))
 
 
@@ -51,9 +55,9 @@ def weighted_values(
 _einsum = partial(jnp.einsum, preferred_element_type=jnp.float32)
 
 
-def _products(left: jax.Array, right: jax.Array) -> jax.Array:
+def _products(queries: jax.Array, keys: jax.Array) -> jax.Array:
     """`[B, H, G, Q, T]` float32, of `[B, H, G, Q, K]` and `[B, H, T, K]`."""
-    return _einsum("bhgqk,bhtk->bhgqt", left, right)
+    return _einsum("bhgqk,bhtk->bhgqt", queries, keys)
 
 
 def _summed_over_keys(square: jax.Array, rows: jax.Array) -> jax.Array:
@@ -61,20 +65,22 @@ def _summed_over_keys(square: jax.Array, rows: jax.Array) -> jax.Array:
     return _einsum("bhgqt,bhtk->bhgqk", square, rows)
 
 
-_Attended = tuple[jax.Array, jax.Array, jax.Array, jax.Array, float]
+_Inputs = tuple[jax.Array, jax.Array, jax.Array, jax.Array, float]
 
 
 def _weighted_values_forward(
     queries: jax.Array, keys: jax.Array, values: jax.Array, bias: jax.Array, multiplier: float
-) -> tuple[tuple[jax.Array, jax.Array], _Attended]:
+) -> tuple[tuple[jax.Array, jax.Array], _Inputs]:
+    """The sums, and for the gradient only the inputs: see `weighted_values`."""
     sums = weighted_values(queries, keys, values, bias, multiplier)
     return sums, (queries, keys, values, bias, multiplier)
 
 
 def _weighted_values_backward(
-    kept: _Attended, changes: tuple[jax.Array, jax.Array]
+    inputs: _Inputs, changes: tuple[jax.Array, jax.Array]
 ) -> tuple[jax.Array, jax.Array, jax.Array, None, None]:
-    queries, keys, values, bias, multiplier = kept
+    """The gradients; `of_x` is the change of the loss with x, of the shape of x."""
+    queries, keys, values, bias, multiplier = inputs
     of_total, of_weight = changes
     dtype = queries.dtype
     logits = capped(_products(queries, keys), multiplier)
@@ -94,12 +100,14 @@ def _summed_over_queries(square: jax.Array, rows: jax.Array) -> jax.Array:
     square, rows = (x.reshape(*x.shape[:2], -1, x.shape[-1]) for x in (square, rows))
 
     def of_rows(square: jax.Array, rows: jax.Array) -> jax.Array:
+        """The plain product, fast on accelerators."""
         return _einsum("bhqt,bhqk->bhtk", square, rows)
 
     def of_columns(square: jax.Array, rows: jax.Array) -> jax.Array:
+        """The same by its transposition, fast on CPUs."""
         # As in `matrix_product`; and only what is small is turned.
-        turned = jax.lax.optimization_barrier(rows.swapaxes(2, 3))
-        sums = _einsum("bhkq,bhqt->bhkt", turned, square)
+        columns = jax.lax.optimization_barrier(rows.swapaxes(2, 3))
+        sums = _einsum("bhkq,bhqt->bhkt", columns, square)
         return jax.lax.optimization_barrier(sums).swapaxes(2, 3)
 
     return jax.lax.platform_dependent(square, rows, cpu=of_columns, default=of_rows)
@@ -111,6 +119,7 @@ weighted_values.defvjp(_weighted_values_forward, _weighted_values_backward)
 @jax.custom_vjp
 def quotient(total: jax.Array, weight: jax.Array) -> jax.Array:
     """`total` `[..., V]` by `weight` `[..., 1]`."""
+    # Its gradient needs the mean and not the total: one array of that size less to keep.
     return total / weight
 
 
@@ -122,9 +131,9 @@ def _quotient_forward(
 
 
 def _quotient_backward(
-    kept: tuple[jax.Array, jax.Array], change: jax.Array
+    mean_and_weight: tuple[jax.Array, jax.Array], change: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    mean, weight = kept
+    mean, weight = mean_and_weight
     of_total = change / weight
     return of_total, -sum_last(of_total * mean)
 

@@ -28,18 +28,24 @@ _TEMPERATURE = 0.1
 _INITIAL_LOGIT = -2.0  # A rate of 0.12: at first nearly everything is read.
 
 
-def gated(group: str, values: ArrayLike) -> jax.Array:
+def apply_gate(group: str, values: ArrayLike) -> jax.Array:
     """Multiplies `[B, ...]` values of a group by its gate, inside a module that learns its rate.
 
     The gate is drawn where the caller gave random numbers, `apply(params, key, ...)`: that is in
     training.
+
+    >>> model = hk.transform(lambda x: apply_gate("post", x))
+    >>> params = model.init(None, jnp.ones(2))
+    >>> print(model.apply(params, None, jnp.ones(2)).round(2))  # the expected 1 - p
+    [0.88 0.88]
     """
     values = jnp.asarray(values)
     initializer = hk.initializers.Constant(_INITIAL_LOGIT)
-    logit = hk.get_parameter(_name(group), [], jnp.float32, init=initializer)
+    logit = hk.get_parameter(_parameter_name(group), [], jnp.float32, init=initializer)
     key = hk.maybe_next_rng_key()
     if key is None:
         return values * jax.nn.sigmoid(-logit).astype(values.dtype)
+    # One draw per row of the batch: a group is there or not, not a part of its features.
     shape = (len(values), *[1] * (values.ndim - 1))
     noise = jax.random.logistic(key, shape)  # log(u) - log(1 - u)
     return values * jax.nn.sigmoid(-(logit + noise) / _TEMPERATURE).astype(values.dtype)
@@ -47,8 +53,8 @@ def gated(group: str, values: ArrayLike) -> jax.Array:
 
 def kept_shares(params: Mapping[str, ArrayLike], groups: Sequence[str]) -> dict[str, jax.Array]:
     """Returns 1 - p_g of each group, from the parameters of the module that has the gates."""
-    return {group: jax.nn.sigmoid(-jnp.asarray(params[_name(group)])) for group in groups}
+    return {group: jax.nn.sigmoid(-jnp.asarray(params[_parameter_name(group)])) for group in groups}
 
 
-def _name(group: str) -> str:
+def _parameter_name(group: str) -> str:
     return f"dropout_logit_{group}"

@@ -46,6 +46,9 @@ def sum_last(x: jax.Array) -> jax.Array:
     """Sums the last axis and keeps it: a product with ones, twice as fast as a reduction on a CPU.
 
     Derivatives see the reduction, whose transpose is a broadcast.
+
+    >>> sum_last(jnp.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [[3.0], [7.0]]
     """
     ones = jnp.ones((x.shape[-1], 1), x.dtype)
     flat = jnp.dot(x.reshape(-1, x.shape[-1]), ones, precision=jax.lax.Precision.HIGHEST)
@@ -61,11 +64,17 @@ def _sum_last_jvp(
 
 @jax.custom_vjp
 def scaled_norm(x: jax.Array, scale: jax.Array) -> jax.Array:
-    """`scale * x / sqrt(mean(x^2) + 1e-5)` over the last axis of `x` `[..., D]`, float32."""
+    """`scale * x / sqrt(mean(x^2) + 1e-5)` over the last axis of `x` `[..., D]`, float32.
+
+    >>> print(scaled_norm(jnp.array([3.0, -3.0]), jnp.array([1.0, 2.0])).round(2))
+    [ 1. -2.]
+    """
+    # The gradient below keeps `x` alone and normalises again, which costs less than a second array.
     return scale * (x * _norm_gain(x))
 
 
 def _norm_gain(x: jax.Array) -> jax.Array:
+    """`[..., 1]`: the factor that brings the root mean square of `x` `[..., D]` to 1."""
     return jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + NORM_EPSILON)
 
 
@@ -74,9 +83,10 @@ def _norm_forward(x: jax.Array, scale: jax.Array) -> tuple[jax.Array, tuple[jax.
 
 
 def _norm_backward(
-    kept: tuple[jax.Array, jax.Array], change: jax.Array
+    inputs: tuple[jax.Array, jax.Array], change: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    x, scale = kept
+    """The gradients by `x` and `scale`, given that of the result, `change` `[..., D]`."""
+    x, scale = inputs
     gain = _norm_gain(x)
     normed = x * gain
     # Sums by products, see `sum_last`: two of one array, which is written once.
@@ -136,6 +146,7 @@ def dropout(x: jax.Array, rate: float) -> jax.Array:
     Active only where the caller gave random numbers, `apply(params, key, ...)`: that is in
     training. Source: Srivastava et al. 2014, "Dropout".
     """
+    # No key is drawn at rate 0, so that a model without dropout has the random numbers it ever had.
     key = hk.maybe_next_rng_key() if rate > 0 else None
     if key is None:
         return x
@@ -159,9 +170,11 @@ def _product_backward(
     rows, changes = (array.reshape(-1, array.shape[-1]) for array in (x, change))
 
     def of_rows(rows: jax.Array, changes: jax.Array) -> jax.Array:
+        """The plain product, fast on accelerators."""
         return jax.lax.dot_general(rows, changes, (((0,), (0,)), ((), ())))
 
     def of_columns(rows: jax.Array, changes: jax.Array) -> jax.Array:
+        """The same by its transposition, fast on CPUs."""
         # The fast products of XLA on CPUs sum over the last axis of the left factor. The barrier
         # keeps XLA from folding the transposition into the product, which nearly doubles its time.
         return jnp.dot(jax.lax.optimization_barrier(rows.T), changes)

@@ -1,7 +1,7 @@
-"""Rotary positions: pairs of features of queries and keys, turned by angles that grow with places.
+"""Rotary positions: queries and keys, turned by angles that grow with their positions.
 
 The product of a turned query with a turned key depends on how far apart they stand and on nothing
-else of their places, so attention reads distances without a table of positions.
+else of their positions, so attention reads distances without a table of positions.
 Source: Su et al. 2021, "RoFormer", in the layout of halves.
 
 Glossary of shapes:
@@ -36,7 +36,7 @@ class Rotation(NamedTuple):
     sine: ArrayLike
 
     def at(self, positions: jax.Array) -> "Rotation":
-        """Of a table over positions 0, 1, ..., the rows at `positions` `[B]`: one per user."""
+        """The rows of a table over positions 0, 1, ... at `positions` `[B]`: one per user."""
         rows = [jnp.asarray(part)[0, positions][:, None] for part in self]
         return Rotation(*rows)
 
@@ -49,6 +49,9 @@ def rotation(positions: np.ndarray | jax.Array, size: int, base: float = ROTARY_
         compiled program the trigonometry.
       size: K, even.
       base: The slowest rotation has about this many positions per radian.
+
+    >>> [part.shape for part in rotation(np.arange(5), size=8)]
+    [(1, 5, 1, 4), (1, 5, 1, 4)]
     """
     numpy = np if isinstance(positions, np.ndarray) else jnp
     frequency = base ** (-np.arange(0, size, 2, dtype=np.float32) / size)  # [K/2]
@@ -61,10 +64,16 @@ def rotate(x: jax.Array, by: Rotation) -> jax.Array:
 
     `y = x * cos + rotate_half(x) * sin` in float32, cast to the dtype of `x`, which is
     `[B, T, heads, K]`. A product of two rotated vectors depends on the distance of their positions.
+
+    >>> x = jnp.array([1.0, 0.0]).reshape(1, 1, 1, 2)
+    >>> turns = rotation(np.array([np.pi / 2]), size=2)
+    >>> rotate(x, turns).round(3).ravel().tolist()
+    [-0.0, 1.0]
     """
     first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
-    turned = [first * by.cosine - second * by.sine, second * by.cosine + first * by.sine]
-    return jnp.concatenate(turned, axis=-1).astype(x.dtype)
+    # By halves, because `rotate_half` would write a turned copy of the whole.
+    halves = [first * by.cosine - second * by.sine, second * by.cosine + first * by.sine]
+    return jnp.concatenate(halves, axis=-1).astype(x.dtype)
 
 
 class RotaryEmbedding(hk.Module):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from phoenix.data.attributes import Attribute
-from phoenix.nn.attribute_vectors import embedded
+from phoenix.nn.attribute_vectors import summed_vectors
 from tests.phoenix.model_inputs import ATTRIBUTES, transformed
 
 HEIGHT = Attribute(name="height", side="post", kind="raw", scale=2)
@@ -13,7 +13,7 @@ HEIGHT = Attribute(name="height", side="post", kind="raw", scale=2)
 
 def test_elements_of_a_sequence_are_averaged_and_padding_counts_nothing() -> None:
     tags = ATTRIBUTES[:1]
-    model = transformed(lambda values: embedded(tags, values, 2))
+    model = transformed(lambda values: summed_vectors(tags, values, 2))
     values = np.array([[2, 3, 0], [3, 0, 2], [0, 0, 0], [2, 2, 3]], np.float32)
     table = np.arange(10.0, dtype=np.float32).reshape(5, 2) ** 2
     found = model.apply({"~": {"attribute_tags_table": table}}, values)
@@ -23,7 +23,7 @@ def test_elements_of_a_sequence_are_averaged_and_padding_counts_nothing() -> Non
 
 
 def test_a_missing_number_adds_nothing_and_stops_no_gradient() -> None:
-    model = transformed(lambda values: embedded((HEIGHT,), values, 2))
+    model = transformed(lambda values: summed_vectors((HEIGHT,), values, 2))
     params = {"~": {"attribute_height_projection": np.array([[1, 2], [3, 4]], np.float32)}}
     values = np.array([[np.nan], [0.0], [2.0]], np.float32)
     np.testing.assert_array_equal(model.apply(params, values), [[0, 0], [3, 4], [5, 8]])
@@ -32,6 +32,6 @@ def test_a_missing_number_adds_nothing_and_stops_no_gradient() -> None:
 
 
 def test_values_of_another_width_are_refused() -> None:
-    model = transformed(lambda values: embedded(ATTRIBUTES, values, 2))
+    model = transformed(lambda values: summed_vectors(ATTRIBUTES, values, 2))
     with pytest.raises(ValueError, match=r"expected the 7 numbers of .*'tags'.*got 6"):
         model.init(jax.random.key(0), np.zeros((1, 6), np.float32))

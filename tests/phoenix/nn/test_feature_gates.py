@@ -10,11 +10,11 @@ import pytest
 
 from phoenix.config import ConfigError
 from phoenix.inputs.config import GATED_FEATURES
-from phoenix.nn.feature_gates import gated, kept_shares
+from phoenix.nn.feature_gates import apply_gate, kept_shares
 from phoenix.train.loss_config import RankingLossConfig
 from tests.phoenix.planted import RANKER, runner, world
 
-GATE = hk.transform(lambda x: gated("post", x))
+GATE = hk.transform(lambda x: apply_gate("post", x))
 ONES = jnp.ones((4000, 2, 3))
 
 
