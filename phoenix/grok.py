@@ -27,13 +27,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from phoenix.config import JsonConfig, check, check_choice, check_counts, is_number
-from phoenix.nn.attention import (
-    KeysValues,
-    MultiHeadAttention,
-    attention_bias,
-    heads_first,
-    make_recsys_attn_mask,
-)
+from phoenix.nn.attention import KeysValues, MultiHeadAttention, heads_first
 from phoenix.nn.layers import (
     DenseBlock,
     Init,
@@ -44,6 +38,7 @@ from phoenix.nn.layers import (
     hk_rms_norm,
     layer_norm,
 )
+from phoenix.nn.masks import attention_bias, make_recsys_attn_mask
 from phoenix.nn.rotary import RotaryEmbedding, Rotation, rotate_half, rotation
 
 __all__ = [

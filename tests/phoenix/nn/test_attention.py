@@ -1,36 +1,15 @@
-"""Attention masks, and the two ways to attend to a context."""
+"""The two ways to attend to a context, and to the past."""
 
 import haiku as hk
-import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
 
-from phoenix.nn.attention import (
-    MultiHeadAttention,
-    attention_bias,
-    causal_blocks,
-    heads_first,
-    make_recsys_attn_mask,
-)
+from phoenix.nn.attention import MultiHeadAttention, heads_first
+from phoenix.nn.masks import attention_bias, make_recsys_attn_mask
 from phoenix.nn.rotary import rotation
 from tests.phoenix.model_inputs import random_params, transformed
-from tests.phoenix.reference_model import square_mask
-
-
-@settings(deadline=None, max_examples=25)
-@given(num_context=st.integers(1, 9), num_candidates=st.integers(0, 9))
-def test_mask_matches_its_definition(num_context: int, num_candidates: int) -> None:
-    mask = make_recsys_attn_mask(num_context + num_candidates, num_context)
-    np.testing.assert_array_equal(mask[0, 0], square_mask(num_context, num_candidates))
-
-
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float16])
-def test_mask_has_the_requested_dtype(dtype: jnp.dtype) -> None:
-    assert make_recsys_attn_mask(10, 5, dtype).dtype == dtype
-    assert make_recsys_attn_mask(10, 5, dtype).shape == (1, 1, 10, 10)
 
 
 def attention(x: jax.Array, mask: jax.Array) -> jax.Array:
@@ -44,11 +23,11 @@ def attention_in_parts(x: jax.Array, num_context: int, mask: jax.Array) -> jax.A
     places = rotation(np.arange(num_context), 6)
     own_places = rotation(np.arange(num_context, x.shape[1]), 6)
     context, candidates = x[:, :num_context], x[:, num_context:]
-    known = heads_first(module.keys_values(context, places))
+    sequence = heads_first(module.keys_values(context, places))
     own = module.keys_values(candidates, own_places)
     queries = module.queries(candidates, own_places)
     bias = attention_bias(mask[:, :num_context])[:, None, None, None]
-    return module.attend_with_self(queries, known, bias, own, mask[:, num_context:])
+    return module.attend_with_self(queries, sequence, bias, own, mask[:, num_context:])
 
 
 def test_attention_in_parts_equals_attention_under_the_square_mask() -> None:
@@ -65,9 +44,9 @@ def test_attention_in_parts_equals_attention_under_the_square_mask() -> None:
 def attention_to_past(x: jax.Array, mask: jax.Array) -> jax.Array:
     module = MultiHeadAttention(4, 2, 6, model_size=x.shape[-1], attn_output_multiplier=0.4)
     places = rotation(np.arange(x.shape[1]), 6)
-    known = heads_first(module.keys_values(x, places))
+    sequence = heads_first(module.keys_values(x, places))
     bias = attention_bias(mask[:, :, None])
-    return module.attend_to_past(module.queries(x, places), known, bias)
+    return module.attend_to_past(module.queries(x, places), sequence, bias)
 
 
 @pytest.mark.parametrize("length", [7, 83, 129, 200])
@@ -78,24 +57,14 @@ def test_attention_to_the_past_in_blocks_equals_attention_under_the_causal_mask(
     valid = np.ones((2, length), bool)
     valid[1, [0, 2, length - 1]] = False
     mask = make_recsys_attn_mask(length, length) * valid[:, None, None]
-    whole, past = transformed(attention), hk.transform(attention_to_past)
+    whole, blockwise = transformed(attention), hk.transform(attention_to_past)
     params = random_params(whole.init, x, mask)
     np.testing.assert_allclose(
-        past.apply(params, None, x, mask), whole.apply(params, x, mask), atol=1e-5
+        blockwise.apply(params, None, x, mask), whole.apply(params, x, mask), atol=1e-5
     )
-    change = jax.grad(lambda x: jnp.sum(past.apply(params, None, x, mask) ** 2))(x)
+    change = jax.grad(lambda x: jnp.sum(blockwise.apply(params, None, x, mask) ** 2))(x)
     expected = jax.grad(lambda x: jnp.sum(whole.apply(params, x, mask) ** 2))(x)
     np.testing.assert_allclose(change, expected, atol=1e-4 * np.abs(expected).max())
-
-
-def test_causal_blocks_are_even_and_leave_out_what_is_later() -> None:
-    for length in range(1, 300):
-        blocks = causal_blocks(length)
-        assert [end for _, end in blocks[:-1]] == [start for start, _ in blocks[1:]]
-        assert (blocks[0][0], blocks[-1][1]) == (0, length)
-        sizes = [end - start for start, end in blocks]
-        assert max(sizes) - min(sizes) <= 1
-    assert sum((end - start) * end for start, end in causal_blocks(129)) == 129**2 * 2 // 3
 
 
 def test_a_query_that_sees_nothing_gets_zero() -> None:

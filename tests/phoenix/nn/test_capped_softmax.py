@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from phoenix.nn.attention import attention_bias
 from phoenix.nn.capped_softmax import capped, quotient, weighted_values
+from phoenix.nn.masks import attention_bias
 
 MULTIPLIER = 0.7
 
