@@ -202,8 +202,8 @@ class RecsysInferenceRunner(BaseInferenceRunner):
             output = self.rank_candidates(self.params, *whole)
         else:
             logits = self._logits_in_blocks(batch, recsys_embeddings, block_size)
-            hashes = slates.padded(batch.candidate_post_hashes, size, axis=1)[..., 0]
-            output = _ranking_output(slates.padded(logits, size, axis=1), hashes)
+            hashes = slates.pad_axis(batch.candidate_post_hashes, size, axis=1)[..., 0]
+            output = _ranking_output(slates.pad_axis(logits, size, axis=1), hashes)
         return jax.tree.map(lambda array: np.asarray(array)[:num_users, :num_candidates], output)
 
     def _logits_in_blocks(

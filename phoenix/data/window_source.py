@@ -59,8 +59,8 @@ def windows_between(
             yield windows.rows(slice(at, min(at + limit, high)))
 
 
-def padded(windows: Windows, num_rows: int) -> Windows:
-    """Returns `windows` followed by empty ones (all ids and hashes 0) up to `num_rows`.
+def pad_windows(windows: Windows, num_rows: int) -> Windows:
+    """Returns `windows`, followed by empty ones (all ids and hashes 0) up to `num_rows`.
 
     Raises:
       ValueError: If there are more than `num_rows` already.

@@ -72,29 +72,29 @@ def candidate_block(inputs: Inputs, block: slice, size: int | None = None) -> In
     for name, array in _fields(inputs).items():
         if name.startswith("candidate_") and array is not None:
             part = np.asarray(array)[:, block]
-            fields[name] = part if size is None else padded(part, size, axis=1)
+            fields[name] = part if size is None else pad_axis(part, size, axis=1)
     return _replace_fields(inputs, fields)
 
 
 def padded_users(inputs: Inputs, size: int) -> Inputs:
     """`inputs` of B users, followed by padding up to `size` users."""
-    return jax.tree.map(lambda array: padded(array, size, axis=0), inputs)
+    return jax.tree.map(lambda array: pad_axis(array, size, axis=0), inputs)
 
 
 def padded_history(inputs: Inputs, size: int) -> Inputs:
     """`inputs` whose histories are followed by padding up to `size` events."""
     history = {
-        name: padded(array, size, axis=1)
+        name: pad_axis(array, size, axis=1)
         for name, array in _fields(inputs).items()
         if name.startswith("history_") and array is not None
     }
     return _replace_fields(inputs, history)
 
 
-def padded(array: ArrayLike, size: int, *, axis: int) -> np.ndarray:
+def pad_axis(array: ArrayLike, size: int, *, axis: int) -> np.ndarray:
     """`array` with zeros appended along `axis` up to `size`.
 
-    >>> padded([[1, 2]], 3, axis=1).tolist()
+    >>> pad_axis([[1, 2]], 3, axis=1).tolist()
     [[1, 2, 0]]
     """
     array = np.asarray(array)

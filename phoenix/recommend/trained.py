@@ -101,8 +101,8 @@ class TwoTower(_Trained):
             rows = slice(start, min(start + _POST_BUCKETS[-1], len(post_ids)))
             size = next(size for size in _POST_BUCKETS if size >= rows.stop - start)
             batch = _posts_batch(
-                slates.padded(self.hash_spec.post.hash_ids(post_ids[rows]), size, axis=0),
-                slates.padded(self.hash_spec.author.hash_ids(author_ids[rows]), size, axis=0),
+                slates.pad_axis(self.hash_spec.post.hash_ids(post_ids[rows]), size, axis=0),
+                slates.pad_axis(self.hash_spec.author.hash_ids(author_ids[rows]), size, axis=0),
                 num_user_hashes=self.hash_spec.user.num_hashes,
                 num_actions=len(self.actions),
             )

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phoenix.data.input_pipeline import Prefetched
-from phoenix.data.window_source import padded, windows_between
+from phoenix.data.window_source import pad_windows, windows_between
 from phoenix.data.windows import Windows
 from phoenix.embedding import initial_tables, lookup, settled, with_decay
 from phoenix.recommend.trained import TrainedModel
@@ -245,7 +245,9 @@ class TrainLoop:
 
     def _device_batch(self, windows: Windows, num_rows: int, step: int | None) -> Batch:
         """What a step takes of some windows, padded to `num_rows`, on the devices."""
-        return self.rule.placement.split_rows(self.task.make_batch(padded(windows, num_rows), step))
+        return self.rule.placement.split_rows(
+            self.task.make_batch(pad_windows(windows, num_rows), step)
+        )
 
     def _check_monitored(self, names: Iterable[str]) -> None:
         config = self.run.train_config
@@ -314,7 +316,7 @@ def _initial_state(run: Run, task: Task, rule: StepRule) -> tuple[State, Checked
     """The state before the first step, and a tree like the one whose leaves must be finite."""
     config, placement = run.train_config, rule.placement
     first = next(windows_between(run.source, 0, 1, limit=1))
-    batch = task.make_batch(padded(first, config.batch_size), None)
+    batch = task.make_batch(pad_windows(first, config.batch_size), None)
     if run.start is None:
         tables = initial_tables(run.hash_spec, run.model_config.emb_size, config.seed)
         rows = lookup(tables, batch.inputs)

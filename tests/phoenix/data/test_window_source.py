@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from phoenix.data.window_source import InMemoryWindows, padded, windows_between
+from phoenix.data.window_source import InMemoryWindows, pad_windows, windows_between
 from tests.phoenix.planted import world
 
 WINDOWS = world(10).windows
@@ -17,16 +17,16 @@ def test_parts_of_a_range_are_its_windows_in_order():
     for start, stop in ((0, 10), (2, 7), (4, 4), (5, 10)):
         parts = list(windows_between(Chunks(WINDOWS), start, stop, limit=2))
         assert all(0 < len(part.user_ids) <= 2 for part in parts)
-        found = [user for part in parts for user in part.user_ids]
-        assert found == WINDOWS.user_ids[start:stop].tolist()
+        users = [user for part in parts for user in part.user_ids]
+        assert users == WINDOWS.user_ids[start:stop].tolist()
 
 
 def test_padding_adds_windows_about_nobody():
-    result = padded(WINDOWS, 13)
+    result = pad_windows(WINDOWS, 13)
     for field, array in result._asdict().items():
         np.testing.assert_array_equal(array[:10], getattr(WINDOWS, field))
         assert not array[10:].any()
         assert array.dtype == getattr(WINDOWS, field).dtype
-    assert padded(WINDOWS, 10) is WINDOWS
+    assert pad_windows(WINDOWS, 10) is WINDOWS
     with pytest.raises(ValueError, match="at most 9 windows, got 10"):
-        padded(WINDOWS, 9)
+        pad_windows(WINDOWS, 9)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from phoenix.data.window_source import InMemoryWindows, padded
+from phoenix.data.window_source import InMemoryWindows, pad_windows
 from phoenix.data.windows import unpack_actions
 from phoenix.inputs.model_inputs import model_inputs
 from phoenix.train.batches import PostFrequencies, batch_generator, train_batch
@@ -12,7 +12,7 @@ WINDOWS = world(10).windows
 
 
 def test_padding_has_no_weight():
-    windows = padded(WINDOWS, 12)
+    windows = pad_windows(WINDOWS, 12)
     batch = train_batch(windows, model_inputs(windows, ACTIONS, RANKER), len(ACTIONS), None)
     np.testing.assert_array_equal(batch.weights, [1] * 10 + [0, 0])
     np.testing.assert_array_equal(batch.labels[:10], unpack_actions(WINDOWS.labels, 2))

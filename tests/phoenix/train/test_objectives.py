@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from phoenix.config import ConfigError
-from phoenix.data.window_source import padded
+from phoenix.data.window_source import pad_windows
 from phoenix.data.windows import unpack_actions
 from phoenix.embedding import initial_tables, lookup
 from phoenix.inputs.model_inputs import model_inputs
@@ -59,7 +59,7 @@ def loss_of(objective, windows):
 def test_padded_windows_change_neither_loss_nor_gradients(config):
     objective = make(config)
     loss, _, (dense, rows) = loss_of(objective, WINDOWS)
-    padded_loss, _, (padded_dense, padded_rows) = loss_of(objective, padded(WINDOWS, 9))
+    padded_loss, _, (padded_dense, padded_rows) = loss_of(objective, pad_windows(WINDOWS, 9))
     np.testing.assert_allclose(padded_loss, loss, rtol=1e-4)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), padded_dense, dense
@@ -243,7 +243,7 @@ def test_recall_counts_the_positives_that_few_others_beat():
 
 
 def test_metrics_of_actions_leave_out_padding():
-    observed = loss_of(make(RANKER), padded(WINDOWS, 9))[1]
+    observed = loss_of(make(RANKER), pad_windows(WINDOWS, 9))[1]
     labels = unpack_actions(WINDOWS.labels, 2).reshape(-1, 2)
     probabilities = jax.nn.sigmoid(output_of(make(RANKER)).logits).reshape(-1, 2)
     for name, kind in (("actions", Sums), ("scores", ScoreBins)):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from phoenix.config import ConfigError
-from phoenix.data.window_source import InMemoryWindows, padded
+from phoenix.data.window_source import InMemoryWindows, pad_windows
 from phoenix.grok import TransformerConfig
 from phoenix.inputs.config import HashConfig
 from phoenix.recommend.leave_one_out import Events, catalogue_hashes, hit_rate, split, target_ranks
@@ -75,7 +75,7 @@ def test_the_post_that_always_follows_is_found(similarity):
 def test_posts_are_drawn_from_all_that_were_shown_and_nobody_did_anything_with_them():
     negatives = NegativesConfig(global_per_row=5)
     made = task(RETRIEVAL, negatives=negatives, seed=1)
-    windows = padded(world(4).windows, 6)
+    windows = pad_windows(world(4).windows, 6)
     first, again, later = (made.make_batch(windows, step) for step in (3, 3, 4))
     hashes = first.inputs.candidate_post_hashes
     assert hashes.shape[1] == 8 + 5
@@ -106,5 +106,5 @@ def test_drawn_posts_are_met_as_often_as_the_correction_says():
 def test_a_window_counts_half_as_much_after_the_half_life():
     made = task(RANKER, recency_half_life_days=2.0)
     days = np.array([4, 0, 2, 3], np.int64)
-    windows = padded(world(4).windows._replace(starts_at=days * 86_400_000), 5)
+    windows = pad_windows(world(4).windows._replace(starts_at=days * 86_400_000), 5)
     np.testing.assert_allclose(made.make_batch(windows, 0).weights, [1, 0.25, 0.5, 2**-0.5, 0])
