@@ -53,14 +53,14 @@ def plain_windows(users: np.ndarray, times: np.ndarray, size: int, reach: int) -
 
 
 def plain_history(log: Log, user: int, cutoff: int, length: int) -> list[int]:
-    known = [
+    known_rows = [
         row
         for row in range(len(log.user_ids))
         if log.user_ids[row] == user
         and log.shown_at[row] < cutoff
         and log.ingested_at[row] <= cutoff
     ]
-    latest = known[-length:]
+    latest = known_rows[-length:]
     return latest + [-1] * (length - len(latest))
 
 
@@ -70,8 +70,8 @@ def test_windows_match_their_definition(
     rows: list[tuple[int, int, int, int]], size: int, reach: int
 ) -> None:
     log = log_of(rows)
-    found = window_numbers(log.user_ids, log.shown_at, num_candidates=size, window_ms=reach)
-    assert found.tolist() == plain_windows(log.user_ids, log.shown_at, size, reach)
+    numbers = window_numbers(log.user_ids, log.shown_at, num_candidates=size, window_ms=reach)
+    assert numbers.tolist() == plain_windows(log.user_ids, log.shown_at, size, reach)
 
 
 @settings(deadline=None)
@@ -85,20 +85,20 @@ def test_histories_match_their_definition(
 ) -> None:
     log = log_of(rows)
     users, cutoffs = np.array(requests, np.int64).reshape(-1, 2).T
-    found = history_rows(log, users, cutoffs, length=length)
-    assert found.tolist() == [plain_history(log, u, c, length) for u, c in requests]
+    history = history_rows(log, users, cutoffs, length=length)
+    assert history.tolist() == [plain_history(log, u, c, length) for u, c in requests]
 
 
 def test_an_impression_at_the_cutoff_is_not_history() -> None:
     log = log_of([(1, 4, 0, 1), (1, 5, 0, 2), (1, 6, 0, 3)])
-    found = history_rows(log, np.array([1]), np.array([5]), length=3)
-    assert found.tolist() == [[0, -1, -1]], "history reads a row too far"
+    history = history_rows(log, np.array([1]), np.array([5]), length=3)
+    assert history.tolist() == [[0, -1, -1]], "history reads a row too far"
 
 
 def test_an_impression_that_arrived_later_is_not_history() -> None:
     log = log_of([(1, 1, 0, 1), (1, 2, 10, 2), (1, 3, 1, 3), (1, 4, 1, 4)])
-    found = history_rows(log, np.array([1]), np.array([4]), length=2)
-    assert found.tolist() == [[0, 2]], "the row of time 2 arrives at 12"
+    history = history_rows(log, np.array([1]), np.array([4]), length=2)
+    assert history.tolist() == [[0, 2]], "the row of time 2 arrives at 12"
 
 
 @settings(deadline=None)
@@ -112,32 +112,32 @@ def test_no_history_to_come_misses_what_is_not_kept(
 ) -> None:
     log = log_of(rows)
     users, cutoffs = np.array(requests, np.int64).reshape(-1, 2).T
-    kept = log.rows(rows_still_needed(log, known_at=6, oldest=0, length=length))
+    short_log = log.rows(rows_still_needed(log, known_at=6, oldest=0, length=length))
 
     def posts(log: Log) -> list[list[int]]:
-        found = history_rows(log, users, cutoffs, length=length)
-        return np.append(log.post_ids, 0)[found].tolist()
+        history = history_rows(log, users, cutoffs, length=length)
+        return np.append(log.post_ids, 0)[history].tolist()
 
-    assert posts(kept) == posts(log)
+    assert posts(short_log) == posts(log)
 
 
 def test_only_what_may_enter_a_history_is_kept() -> None:
     rows = [(1, 0, 0, 1), (1, 2, 9, 2), (1, 3, 0, 3), (1, 4, 0, 4), (1, 5, 0, 5), (2, 1, 0, 6)]
     log = log_of(rows)
-    kept = rows_still_needed(log, known_at=5, oldest=2, length=1)
-    assert log.post_ids[kept].tolist() == [2, 4, 5], "not known yet, the latest, not over yet"
+    rows_left = rows_still_needed(log, known_at=5, oldest=2, length=1)
+    assert log.post_ids[rows_left].tolist() == [2, 4, 5], "not known yet, the latest, not over yet"
 
 
 def test_the_borders_of_what_is_still_needed() -> None:
-    def kept(*rows: tuple[int, int, int, int]) -> list[int]:
+    def left(*rows: tuple[int, int, int, int]) -> list[int]:
         log = log_of(list(rows))
-        found = rows_still_needed(log, known_at=5, oldest=2, length=1)
-        return log.post_ids[found].tolist()
+        rows_left = rows_still_needed(log, known_at=5, oldest=2, length=1)
+        return log.post_ids[rows_left].tolist()
 
-    assert kept((1, 3, 0, 3), (1, 4, 1, 4)) == [4], "what arrives at the cutoff is known"
-    assert kept((1, 3, 0, 3), (1, 4, 2, 4)) == [3, 4], "later it is not"
-    assert kept((1, 4, 0, 4), (1, 5, 0, 5)) == [4, 5], "what is shown at the cutoff is not over"
-    assert kept((1, 1, 0, 1), (2, 2, 0, 2)) == [2], "what is shown at the oldest moment may enter"
+    assert left((1, 3, 0, 3), (1, 4, 1, 4)) == [4], "what arrives at the cutoff is known"
+    assert left((1, 3, 0, 3), (1, 4, 2, 4)) == [3, 4], "later it is not"
+    assert left((1, 4, 0, 4), (1, 5, 0, 5)) == [4, 5], "what is shown at the cutoff is not over"
+    assert left((1, 1, 0, 1), (2, 2, 0, 2)) == [2], "what is shown at the oldest moment may enter"
 
 
 def test_bisection_finds_what_searchsorted_finds_in_each_stretch() -> None:

@@ -8,18 +8,18 @@ IDS = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3)
 
 
 @given(st.sets(IDS), st.lists(IDS))
-def test_values_are_those_of_a_dictionary(ids: set[int], wanted: list[int]) -> None:
+def test_values_are_those_of_a_dictionary(ids: set[int], queries: list[int]) -> None:
     column = np.array(sorted(ids), np.int64)
     values = np.arange(len(column), dtype=np.float32)
     table = dict(zip(column.tolist(), values.tolist(), strict=True))
-    actual = values_at(column, values, np.array(wanted, np.int64), missing=-1)
-    assert actual.tolist() == [table.get(each, -1.0) for each in wanted]
+    actual = values_at(column, values, np.array(queries, np.int64), missing=-1)
+    assert actual.tolist() == [table.get(each, -1.0) for each in queries]
     assert actual.dtype == np.float32
 
 
 @given(st.sets(IDS), st.lists(IDS, min_size=1))
-def test_an_id_is_found_at_its_row_and_only_there(ids: set[int], wanted: list[int]) -> None:
+def test_an_id_is_found_at_its_row_and_only_there(ids: set[int], queries: list[int]) -> None:
     column = np.array(sorted(ids), np.int64)
-    rows, is_there = find(column, np.array([wanted], np.int64))
-    assert is_there.tolist() == [[each in ids for each in wanted]]
-    assert column[rows[is_there]].tolist() == [each for each in wanted if each in ids]
+    rows, is_there = find(column, np.array([queries], np.int64))
+    assert is_there.tolist() == [[each in ids for each in queries]]
+    assert column[rows[is_there]].tolist() == [each for each in queries if each in ids]

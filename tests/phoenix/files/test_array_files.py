@@ -15,9 +15,9 @@ from phoenix.files.array_files import read_array, system_errors, write_array
 def test_an_array_comes_back(file_format, shape, tmp_path):
     values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     path = write_array(tmp_path / "values", values, file_format)
-    found = read_array(path)
-    np.testing.assert_array_equal(found, values)
-    assert found.dtype == values.dtype
+    copy = read_array(path)
+    np.testing.assert_array_equal(copy, values)
+    assert copy.dtype == values.dtype
 
 
 def test_a_pickle_is_neither_written_nor_read(tmp_path):

@@ -23,8 +23,10 @@ def slow_auc(scores, labels):
 
 def slow_ndcg(scores, gains, k):
     ranked = sorted(range(len(scores)), key=lambda place: -scores[place])
-    found, best = gains[ranked][:k], sorted(gains, reverse=True)[:k]
-    dcg, ideal = (sum(g / math.log2(i + 2) for i, g in enumerate(each)) for each in (found, best))
+    actual, best = gains[ranked][:k], sorted(gains, reverse=True)[:k]
+    dcg, ideal = (
+        sum(g / math.log2(i + 2) for i, g in enumerate(order)) for order in (actual, best)
+    )
     return dcg / ideal if ideal and len(scores) > 1 else math.nan
 
 
@@ -35,11 +37,11 @@ def test_auc_and_ndcg_of_each_user_match_their_definitions(rows, k) -> None:
     posts = np.arange(len(users)) + 1
     auc = by_user.auc(users, scores, gains > 0)
     ndcg = by_user.ndcg(users, posts, scores, gains.astype(float), k)
-    for found, slow in ((auc, lambda s, g: slow_auc(s, g > 0)), (ndcg, partial(slow_ndcg, k=k))):
+    for metric, slow in ((auc, lambda s, g: slow_auc(s, g > 0)), (ndcg, partial(slow_ndcg, k=k))):
         expected = {user: slow(scores[users == user], gains[users == user]) for user in set(users)}
         defined = {user: value for user, value in expected.items() if not math.isnan(value)}
-        assert found.user_ids.tolist() == sorted(defined)
-        np.testing.assert_allclose(found.values, [defined[user] for user in found.user_ids])
+        assert metric.user_ids.tolist() == sorted(defined)
+        np.testing.assert_allclose(metric.values, [defined[user] for user in metric.user_ids])
     sizes = np.array([np.sum(users == user) for user in auc.user_ids])
     np.testing.assert_array_equal(auc.weights, sizes)
 
@@ -55,13 +57,13 @@ def test_auc_and_ndcg_of_each_user_match_their_definitions(rows, k) -> None:
 )
 def test_retrieval_of_each_user_matches_its_definitions(rows, k) -> None:
     users = np.arange(len(rows))[::-1] + 7
-    retrieved = np.array([found for found, _ in rows])[:, :k]  # 0 is no post
+    retrieved = np.array([posts for posts, _ in rows])[:, :k]  # 0 is no post
     pairs = [(user, post) for user, (_, liked) in zip(users, rows, strict=True) for post in liked]
     relevant = np.array(pairs, np.int64).reshape(-1, 2)
     measured = by_user.retrieval(users, retrieved, (relevant[:, 0], relevant[:, 1]))
     expected = {}
-    for user, found, (_, liked) in zip(users, retrieved.tolist(), rows, strict=True):
-        places = [found.index(post) for post in set(liked) if post in found]
+    for user, posts, (_, liked) in zip(users, retrieved.tolist(), rows, strict=True):
+        places = [posts.index(post) for post in set(liked) if post in posts]
         if liked:
             ideal = sum(1 / math.log2(i + 2) for i in range(min(k, len(set(liked)))))
             expected[user] = (
@@ -94,9 +96,9 @@ def test_ties_of_auc_count_half() -> None:
 
 
 def test_a_user_with_one_impression_has_nothing_to_order() -> None:
-    found = by_user.ndcg(np.array([7]), np.array([1]), np.array([0.5]), np.array([1.0]), k=5)
-    assert len(found.values) == 0
-    assert np.isnan(found.mean)
+    values = by_user.ndcg(np.array([7]), np.array([1]), np.array([0.5]), np.array([1.0]), k=5)
+    assert len(values.values) == 0
+    assert np.isnan(values.mean)
 
 
 def test_retrieval_without_users_or_relevant_posts_is_not_a_number() -> None:

@@ -90,16 +90,16 @@ def test_bins_are_fine_enough_for_scores_that_are_anything():
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 2, 20_000)
     scores = 1 / (1 + np.exp(-draw.normal(labels, 1.0)))
-    found = ScoreBins.of(labels, scores).values()["auc"]
-    assert found == pytest.approx(ordering.auc(labels, scores), abs=1e-4)
+    auc = ScoreBins.of(labels, scores).values()["auc"]
+    assert auc == pytest.approx(ordering.auc(labels, scores), abs=1e-4)
 
 
 def test_weights_count_as_repetitions():
     labels, scores, weights = np.array([1, 0, 0]), GRID[[9, 12, 3]], np.array([1, 3, 2])
     repeated = [np.repeat(values, weights) for values in (labels, scores)]
     for kind in (ScoreBins, Sums):
-        found = kind.of(labels, scores, weights).values()
-        assert found == pytest.approx(kind.of(*repeated).values())
+        values = kind.of(labels, scores, weights).values()
+        assert values == pytest.approx(kind.of(*repeated).values())
 
 
 def test_a_state_times_a_number_counts_less():
@@ -120,8 +120,8 @@ def test_means_of_groups_leave_out_what_is_not_defined():
 
 def test_coverage_counts_a_post_once_and_no_other_posts():
     corpus = np.array([4, 2, 1, 3])
-    seen = [Coverage.of(np.array(posts), corpus) for posts in ([[1, 2], [0, 1]], [2, 3, 9])]
-    assert merge(*seen).values() == {"coverage": 0.75}
+    states = [Coverage.of(np.array(posts), corpus) for posts in ([[1, 2], [0, 1]], [2, 3, 9])]
+    assert merge(*states).values() == {"coverage": 0.75}
     assert np.isnan(Coverage.of(np.array([1]), np.empty(0, np.int64)).values()["coverage"])
 
 

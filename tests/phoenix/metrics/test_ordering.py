@@ -26,9 +26,9 @@ def slow_average_precision(labels, scores):
         return math.nan
     total, recall = 0.0, 0.0
     for threshold in sorted(set(scores), reverse=True):
-        chosen = scores >= threshold
-        new_recall = labels[chosen].sum() / labels.sum()
-        total += (new_recall - recall) * labels[chosen].mean()
+        is_above = scores >= threshold
+        new_recall = labels[is_above].sum() / labels.sum()
+        total += (new_recall - recall) * labels[is_above].mean()
         recall = new_recall
     return total
 

@@ -16,10 +16,10 @@ def test_elements_of_a_sequence_are_averaged_and_padding_counts_nothing() -> Non
     model = transformed(lambda values: summed_vectors(tags, values, 2))
     values = np.array([[2, 3, 0], [3, 0, 2], [0, 0, 0], [2, 2, 3]], np.float32)
     table = np.arange(10.0, dtype=np.float32).reshape(5, 2) ** 2
-    found = model.apply({"~": {"attribute_tags_table": table}}, values)
+    vectors = model.apply({"~": {"attribute_tags_table": table}}, values)
     mean = (table[2] + table[3]) / 2
     thirds = (2 * table[2] + table[3]) / 3
-    np.testing.assert_allclose(found, [mean, mean, [0, 0], thirds], rtol=1e-6)
+    np.testing.assert_allclose(vectors, [mean, mean, [0, 0], thirds], rtol=1e-6)
 
 
 def test_a_missing_number_adds_nothing_and_stops_no_gradient() -> None:

@@ -29,10 +29,10 @@ def test_without_random_numbers_a_gate_is_what_it_is_on_average():
 
 
 def test_in_training_a_row_is_nearly_whole_or_dropped_as_often_as_the_rate_says():
-    kept = np.asarray(GATE.apply(at_rate(0.3), jax.random.key(1), ONES))
-    assert np.all(kept == kept[:, :1, :1])
-    assert np.mean(kept[:, 0, 0] < 0.5) == pytest.approx(0.3, abs=0.03)
-    assert np.mean((kept > 0.1) & (kept < 0.9)) < 0.15
+    gates = np.asarray(GATE.apply(at_rate(0.3), jax.random.key(1), ONES))
+    assert np.all(gates == gates[:, :1, :1])
+    assert np.mean(gates[:, 0, 0] < 0.5) == pytest.approx(0.3, abs=0.03)
+    assert np.mean((gates > 0.1) & (gates < 0.9)) < 0.15
 
 
 def test_a_draw_has_a_gradient_with_respect_to_the_rate():
@@ -50,16 +50,18 @@ def test_shares_are_what_is_kept():
 
 def test_a_ranker_learns_what_its_features_are_worth():
     # Nothing but the post says how long a user stays: of it most must be kept.
-    made = world(600)
-    is_long = made.post_topics[made.windows.candidate_post_ids] < 2
-    windows = made.windows._replace(label_dwell_seconds=np.where(is_long, 25, 5).astype(np.float32))
+    example = world(600)
+    is_long = example.post_topics[example.windows.candidate_post_ids] < 2
+    windows = example.windows._replace(
+        label_dwell_seconds=np.where(is_long, 25, 5).astype(np.float32)
+    )
     config = dataclasses.replace(RANKER, num_continuous=1, variational_dropout=200.0)
     ranking = RankingLossConfig(dwell="squared_error", dwell_weight=50.0)
     options = {"epochs": 4, "losses": ranking, "learning_rate": 3e-2}
     result = runner(config, windows, **options).run()
-    kept = {group: result.curve[-1][f"kept_{group}"] for group in GATED_FEATURES}
-    assert kept["candidate_post"] > max(kept["user"], kept["history_surface"])
-    assert kept["history_surface"] < 0.8  # it began at 0.88 and is always the same
+    shares = {group: result.curve[-1][f"kept_{group}"] for group in GATED_FEATURES}
+    assert shares["candidate_post"] > max(shares["user"], shares["history_surface"])
+    assert shares["history_surface"] < 0.8  # it began at 0.88 and is always the same
     predicted = result.model.predict(windows)
     np.testing.assert_array_equal(predicted, result.model.predict(windows))
 

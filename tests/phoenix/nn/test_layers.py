@@ -59,10 +59,10 @@ def test_layers_compute_in_the_dtype_of_the_input_with_float32_parameters() -> N
 
 def test_trainable_weights_keep_the_variance_and_public_ones_are_zero() -> None:
     x = np.random.default_rng(0).normal(size=(200, 256)).astype(np.float32)
-    kept = hk.transform(lambda x: Linear(256, with_bias=False)(x))
+    trainable = hk.transform(lambda x: Linear(256, with_bias=False)(x))
     zero = hk.transform(lambda x: Linear(256, with_bias=False, init="public")(x))
     key = jax.random.key(0)
-    assert np.var(kept.apply(kept.init(key, x), None, x)) == pytest.approx(1.0, rel=0.1)
+    assert np.var(trainable.apply(trainable.init(key, x), None, x)) == pytest.approx(1.0, rel=0.1)
     assert not np.any(zero.apply(zero.init(key, x), None, x))
 
 

@@ -17,14 +17,14 @@ def brute_force(
     vectors: np.ndarray, eligible: np.ndarray, queries: np.ndarray, k: int, pairs: set
 ) -> list[list[int]]:
     """The definition: sort every allowed row by (-score, row)."""
-    found = []
+    best = []
     for number, query in enumerate(queries):
         scores = vectors @ query
         allowed = [
             row for row in range(len(vectors)) if eligible[row] and (number, row) not in pairs
         ]
-        found.append(sorted(allowed, key=lambda row: (-scores[row], row))[:k])
-    return found
+        best.append(sorted(allowed, key=lambda row: (-scores[row], row))[:k])
+    return best
 
 
 @settings(deadline=None, max_examples=60)
@@ -100,8 +100,8 @@ def test_threads_find_the_same_and_leave_the_settings_of_faiss_alone() -> None:
     queries = generator.normal(size=(64, 8)).astype(np.float32)
     alone, before = index.search(queries, 10), faiss.cvar.distance_compute_blas_database_bs
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: index.search(queries, 10), range(64)))
-    assert all((each.rows == alone.rows).all() for each in found)
+        results = list(pool.map(lambda _: index.search(queries, 10), range(64)))
+    assert all((each.rows == alone.rows).all() for each in results)
     assert faiss.cvar.distance_compute_blas_database_bs == before
 
 

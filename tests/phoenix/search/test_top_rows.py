@@ -42,8 +42,8 @@ def full_sort(corpus: np.ndarray, mask: np.ndarray, user: np.ndarray, k: int) ->
     return sorted(eligible, key=lambda row: (-products[row], row))[:k]
 
 
-def check(corpus: np.ndarray, mask: np.ndarray, users: np.ndarray, found: tuple, k: int) -> None:
-    rows, scores = (np.asarray(part) for part in found)
+def check(corpus: np.ndarray, mask: np.ndarray, users: np.ndarray, result: tuple, k: int) -> None:
+    rows, scores = (np.asarray(part) for part in result)
     assert rows.shape == scores.shape == (len(users), min(k, len(corpus)))
     for user, row, score in zip(users, rows, scores, strict=True):
         expected = full_sort(corpus, mask, user, k)
