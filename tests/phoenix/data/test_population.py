@@ -45,6 +45,12 @@ def test_more_users_do_not_change_the_posts() -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_no_day_repeats_another() -> None:
+    size = CONFIG.num_posts_per_day
+    vectors = Population(CONFIG).posts(THIRD).vectors
+    assert not np.isclose(vectors[-size:], vectors[-2 * size : -size]).all(axis=1).any()
+
+
 def test_an_id_carries_the_row_of_its_user_or_post() -> None:
     population = Population(CONFIG)
     for ids in (population.users(THIRD).user_ids, population.posts(THIRD).post_ids):
