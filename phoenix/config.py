@@ -1,4 +1,4 @@
-"""What every model configuration shares: checks with clear errors, and a JSON form.
+"""The common part of all configurations: checks with clear errors, and a JSON form.
 
 A configuration is a frozen dataclass that checks itself when it is made. Its `to_dict` form travels
 inside checkpoints; `from_dict` refuses a form with a missing or unknown field, so a checkpoint of
@@ -44,6 +44,9 @@ def check(condition: bool, field: str, *, expected: str, got: object) -> None:
       ConfigError: If `condition` is false.
 
     >>> check(3 > 0, "TransformerConfig.key_size", expected="an integer >= 1", got=3)
+    >>> check(0 > 0, "TransformerConfig.key_size", expected="an integer >= 1", got=0)
+    Traceback (most recent call last):
+    phoenix.config.ConfigError: `TransformerConfig.key_size`: expected an integer >= 1, got 0.
     """
     if not condition:
         raise ConfigError(f"`{field}`: expected {expected}, got {got!r}.")
@@ -65,6 +68,7 @@ def check_count(name: str, value: object, *, minimum: int) -> None:
     Raises:
       ConfigError: If it is not.
     """
+    # A bool is an integer to Python, and `num_layers=True` is a slip.
     is_count = isinstance(value, int | np.integer) and value >= minimum
     check(
         bool(is_count) and not isinstance(value, bool),
@@ -75,7 +79,11 @@ def check_count(name: str, value: object, *, minimum: int) -> None:
 
 
 def is_number(value: object) -> bool:
-    """Whether `value` is a finite number; true and false are none."""
+    """Whether `value` is a finite number; true and false are none.
+
+    >>> [is_number(value) for value in (1, 0.5, np.float32(2), True, float("nan"), "1")]
+    [True, True, True, False, False, False]
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
     return math.isfinite(value)
@@ -108,7 +116,7 @@ def check_choice(config: object, field: str, choices: Sequence[str]) -> None:
 
 
 def float_dtype(config: object, field: str) -> np.dtype:
-    """The floating dtype that `field` of `config` names, e.g. from `"bfloat16"` or `jnp.float32`.
+    """The floating dtype that `field` of `config` names, such as `"bfloat16"` or `jnp.float32`.
 
     Raises:
       ConfigError: If the field names no floating dtype.

@@ -26,7 +26,7 @@ _STREAM = 1 << 32
 
 
 class Decay(NamedTuple):
-    """How the accumulators of AdaGrad forget."""
+    """The forgetting of the accumulators of AdaGrad."""
 
     half_life: float  # Steps after which half of a squared gradient is forgotten.
     step: int | jax.Array  # Now.
@@ -131,10 +131,10 @@ def update(
       decay: With it, the tables must know their last updates, see `with_decay`.
       is_applied: False leaves every row and accumulator as it was.
     """
-    updated = []
+    new_tables = []
     for kind, (index, gradient) in zip(KINDS, row_gradients(batch, gradients), strict=True):
         table = getattr(tables, kind)
-        updated.append(
+        new_tables.append(
             updated_table(
                 table,
                 index,
@@ -144,14 +144,14 @@ def update(
                 is_own=(index != 0) & jnp.asarray(is_applied),
             )
         )
-    return EmbeddingTables(*updated)
+    return EmbeddingTables(*new_tables)
 
 
 def row_gradients(
     batch: RecsysBatch, gradients: RecsysEmbeddings
 ) -> list[tuple[jax.Array, jax.Array]]:
-    """For each of `KINDS`, the rows `[M]` that a batch read and their gradients `[M, D]`."""
-    selected = {
+    """The rows `[M]` that a batch read and their gradients `[M, D]`, one pair per kind."""
+    reads = {
         "user": [(batch.user_hashes, gradients.user_embeddings)],
         "post": [
             (batch.history_post_hashes, gradients.history_post_embeddings),
@@ -162,14 +162,14 @@ def row_gradients(
             (batch.candidate_author_hashes, gradients.candidate_author_embeddings),
         ],
     }
-    joined = []
+    pairs = []
     for kind in KINDS:
-        parts = selected[kind]
+        parts = reads[kind]
         emb_size = jnp.shape(parts[0][1])[-1]
         index = jnp.concatenate([jnp.ravel(part) for part, _ in parts])
         gradient = jnp.concatenate([jnp.reshape(part, (-1, emb_size)) for _, part in parts])
-        joined.append((index, gradient))
-    return joined
+        pairs.append((index, gradient))
+    return pairs
 
 
 def updated_table(
@@ -198,7 +198,7 @@ def updated_table(
     place = jnp.where(is_own, index, num_rows)  # Beyond the end: dropped.
     slots = table.slots.at[place].set(position, mode="drop")
     winner = jnp.where(is_own, slots.at[place].get(mode="clip"), position)  # [M]
-    summed = jax.ops.segment_sum(gradient.astype(jnp.float32), winner, num_read)  # [M, D]
+    gradient_sums = jax.ops.segment_sum(gradient.astype(jnp.float32), winner, num_read)  # [M, D]
 
     target = jnp.where(winner == position, place, num_rows)
     accumulator = table.accumulator.at[place].get(mode="clip")  # [M]
@@ -207,8 +207,8 @@ def updated_table(
         assert updated_at is not None
         accumulator *= _kept_share(updated_at.at[place].get(mode="clip"), decay)
         updated_at = updated_at.at[target].set(decay.step, mode="drop")
-    accumulator += jnp.mean(jnp.square(summed), axis=1)
-    change = learning_rate * summed / (jnp.sqrt(accumulator) + _EPSILON)[:, None]
+    accumulator += jnp.mean(jnp.square(gradient_sums), axis=1)
+    change = learning_rate * gradient_sums / (jnp.sqrt(accumulator) + _EPSILON)[:, None]
     return EmbeddingTable(
         rows=table.rows.at[target].add(-change, mode="drop"),
         accumulator=table.accumulator.at[target].set(accumulator, mode="drop"),
@@ -227,16 +227,16 @@ def with_decay(tables: EmbeddingTables, *, is_decaying: bool) -> EmbeddingTables
     )
 
 
-def settled(tables: EmbeddingTables, decay: Decay | None) -> EmbeddingTables:
+def settled_tables(tables: EmbeddingTables, decay: Decay | None) -> EmbeddingTables:
     """Returns tables whose put-off decay is done, without the times of updates."""
     if decay is None:
         return tables
-    done = []
+    new_tables = []
     for table in tables:
         assert table.updated_at is not None
         accumulator = table.accumulator * _kept_share(table.updated_at, decay)
-        done.append(table._replace(accumulator=accumulator, updated_at=None))
-    return EmbeddingTables(*done)
+        new_tables.append(table._replace(accumulator=accumulator, updated_at=None))
+    return EmbeddingTables(*new_tables)
 
 
 def _kept_share(updated_at: jax.Array, decay: Decay) -> jax.Array:

@@ -59,6 +59,7 @@ def create_dummy_embeddings_from_config(
     items, authors = hash_config.num_item_hashes, hash_config.num_author_hashes
 
     def zeros(*shape: int) -> np.ndarray:
+        """Rows `[B, ..., D]` of zeros."""
         return np.zeros((batch_size, *shape, emb_size), np.float32)
 
     return RecsysEmbeddings(
@@ -104,18 +105,23 @@ def create_example_batch(  # noqa: PLR0913 - the public signature
     history, candidates = (batch_size, history_len), (batch_size, num_candidates)
 
     def hashes(num_rows: int, *shape: int) -> np.ndarray:
+        """Random rows of a table, never that of padding."""
         return generator.integers(1, num_rows, size=shape).astype(np.int32)
 
     def padded_hashes(num_rows: int, num_hashes: int) -> np.ndarray:
-        drawn = hashes(num_rows, *history, num_hashes)
+        """Random rows `[B, S, num_hashes]`, from a random event on those of padding."""
+        ids = hashes(num_rows, *history, num_hashes)
+        # One draw per user, not one for all: the public example draws them like this.
         for user in range(batch_size):
-            drawn[user, generator.integers(history_len // 2, history_len + 1) :] = 0
-        return drawn
+            ids[user, generator.integers(history_len // 2, history_len + 1) :] = 0
+        return ids
 
     def surfaces(*shape: int) -> np.ndarray:
+        """Random product surfaces."""
         return generator.integers(0, product_surface_vocab_size, size=shape).astype(np.int32)
 
     def rows(*shape: int) -> np.ndarray:
+        """Random rows `[..., D]` in place of those of a table."""
         return generator.normal(size=(*shape, emb_size)).astype(np.float32)
 
     # The order of the draws below is that of the public example, so that the values are, too.

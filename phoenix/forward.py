@@ -87,32 +87,37 @@ def ranker_forward(config: PhoenixModelConfig) -> RankerForward:
     """The compiled functions of a ranker, the same for equal configurations."""
 
     def rank(batch: RecsysBatch, rows: Rows) -> RankingOutput:
-        output = config.make()(batch, _looked_up(batch, rows))
+        """Scores and orders whole slates."""
+        output = config.make()(batch, _rows_of(batch, rows))
         return ranking_output(output.logits, jnp.asarray(batch.candidate_post_hashes)[..., 0])
 
     def encode_context(batch: RecsysBatch, rows: Rows) -> Context:
-        return config.make().encode_context(batch, _looked_up(batch, rows))
+        """Encodes users and histories."""
+        return config.make().encode_context(batch, _rows_of(batch, rows))
 
     def score_candidates(
         context: Context, batch: RecsysBatch, rows: Rows, first_slot: ArrayLike = 0
     ) -> RecsysModelOutput:
+        """Scores candidates `[B, C]` given a context."""
         model = config.make()
-        return model.score_candidates(context, batch, _looked_up(batch, rows), first_slot)
+        return model.score_candidates(context, batch, _rows_of(batch, rows), first_slot)
 
     # Programs of their own: what is not read of the output is not computed.
     def probabilities(
         context: Context, batch: RecsysBatch, rows: Rows, first_slot: ArrayLike = 0
     ) -> jax.Array:
+        """The probabilities `[B, C, A]` of actions, float32."""
         logits = score_candidates(context, batch, rows, first_slot).logits
         return jax.nn.sigmoid(logits.astype(jnp.float32))
 
     def times(
         context: Context, batch: RecsysBatch, rows: Rows, first_slot: ArrayLike = 0
     ) -> jax.Array | None:
+        """The times `[B, C, num_continuous]`, if the model predicts any."""
         return score_candidates(context, batch, rows, first_slot).continuous
 
     functions = (rank, encode_context, score_candidates, probabilities, times)
-    return RankerForward(*map(_compiled, functions))
+    return RankerForward(*map(_compile, functions))
 
 
 @lru_cache(_NUM_CONFIGURATIONS)
@@ -120,10 +125,12 @@ def retrieval_forward(config: PhoenixRetrievalModelConfig) -> RetrievalForward:
     """The compiled functions of a retrieval model, the same for equal configurations."""
 
     def encode_user(batch: RecsysBatch, rows: Rows) -> jax.Array:
-        return config.make().build_user_representation(batch, _looked_up(batch, rows))[0]
+        """The vectors `[B, D]` of users."""
+        return config.make().build_user_representation(batch, _rows_of(batch, rows))[0]
 
     def encode_candidates(batch: RecsysBatch, rows: Rows) -> jax.Array:
-        return config.make().build_candidate_representation(batch, _looked_up(batch, rows))[0]
+        """The vectors `[B, C, D]` of candidates."""
+        return config.make().build_candidate_representation(batch, _rows_of(batch, rows))[0]
 
     def retrieve(
         batch: RecsysBatch,
@@ -132,11 +139,12 @@ def retrieval_forward(config: PhoenixRetrievalModelConfig) -> RetrievalForward:
         top_k: int,
         corpus_mask: ArrayLike | None,
     ) -> RetrievalOutput:
-        embeddings = _looked_up(batch, rows)
+        """Finds the best corpus rows of each user."""
+        embeddings = _rows_of(batch, rows)
         return config.make()(batch, embeddings, corpus_embeddings, top_k, corpus_mask)
 
     return RetrievalForward(
-        _compiled(encode_user), _compiled(encode_candidates), _compiled(retrieve, static=(4,))
+        _compile(encode_user), _compile(encode_candidates), _compile(retrieve, static=(4,))
     )
 
 
@@ -152,11 +160,11 @@ def _block_rows(rows: AnyRows, block: slice, size: int | None = None) -> AnyRows
     return slates.candidate_block(rows, block, size)
 
 
-def _looked_up(batch: RecsysBatch, rows: Rows) -> RecsysEmbeddings:
+def _rows_of(batch: RecsysBatch, rows: Rows) -> RecsysEmbeddings:
     return lookup(rows, batch) if isinstance(rows, EmbeddingTables) else rows
 
 
-def _compiled(function: Callable[..., Any], static: tuple[int, ...] = ()) -> Compiled:
+def _compile(function: Callable[..., Any], static: tuple[int, ...] = ()) -> Compiled:
     """`function` as `(params, *arguments)`, jitted; `static` counts `params`."""
     apply = hk.without_apply_rng(hk.transform(function)).apply
     return jax.jit(apply, static_argnums=static)

@@ -23,5 +23,5 @@ def keep_freed_memory() -> bool:
     if choose is None:
         return False
     # One heap for all threads: that of another thread cannot hold anything large.
-    wanted = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: _NEVER, _TOP_PAD: _GROWTH}
-    return all(choose(name, value) == 1 for name, value in wanted.items())
+    parameters = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: _NEVER, _TOP_PAD: _GROWTH}
+    return all(choose(name, value) == 1 for name, value in parameters.items())

@@ -87,6 +87,7 @@ class ModelRunner(BaseModelRunner):
         """The ranker as `apply(params, rng, batch, embeddings) -> RecsysModelOutput`."""
 
         def forward(batch: RecsysBatch, embeddings: RecsysEmbeddings) -> RecsysModelOutput:
+            """Scores a batch."""
             return self.model.make()(batch, embeddings)
 
         return hk.transform(forward)
@@ -132,8 +133,10 @@ class RetrievalModelRunner(BaseModelRunner):
             corpus_embeddings: ArrayLike,
             top_k: int,
         ) -> RetrievalOutput:
+            """Retrieves for a batch, after which both towers have their parameters."""
             model = self.model.make()
             output = model(batch, embeddings, corpus_embeddings, top_k)
+            # Retrieval reads finished vectors; only this call makes the candidate tower's weights.
             model.build_candidate_representation(batch, embeddings)
             return output
 
@@ -167,5 +170,6 @@ def _jitted_init(
     forward: hk.Transformed, rng: jax.Array, *arguments: object, static: tuple[int, ...] = ()
 ) -> hk.MutableParams:
     """Initial parameters of `forward`, compiled: the forward values are never computed."""
+    # The public runners split the key and use the second half: the same seed, the same weights.
     _, rng = jax.random.split(rng)
     return jax.jit(forward.init, static_argnums=static)(rng, *arguments)

@@ -163,7 +163,7 @@ class CandidateTower(hk.Module):
             )
         wide = rows.astype(jnp.float32)
         if self.kind == "mean":
-            return self._scaled(jnp.mean(wide, axis=-2)).astype(rows.dtype)
+            return self._scale(jnp.mean(wide, axis=-2)).astype(rows.dtype)
         flat = wide.reshape(*rows.shape[:-2], rows.shape[-2] * rows.shape[-1])
         initializer = hk.initializers.VarianceScaling(1.0, mode="fan_out")
         sizes = [flat.shape[-1], 2 * self.emb_size, self.emb_size]
@@ -173,10 +173,10 @@ class CandidateTower(hk.Module):
         second = hk.get_parameter(
             "candidate_tower_projection_2", sizes[1:], jnp.float32, init=initializer
         )
-        projected = jnp.dot(jax.nn.silu(jnp.dot(flat, first)), second)
-        return self._scaled(projected).astype(rows.dtype)
+        vectors = jnp.dot(jax.nn.silu(jnp.dot(flat, first)), second)
+        return self._scale(vectors).astype(rows.dtype)
 
-    def _scaled(self, vectors: jax.Array) -> jax.Array:
+    def _scale(self, vectors: jax.Array) -> jax.Array:
         return vectors if self.similarity == "product" else unit_vectors(vectors)[0]
 
 
@@ -295,10 +295,10 @@ class PhoenixRetrievalModel(hk.Module):
         """The trunk's `[B, 1+S, D]` float32 over user and history, and the mask of both."""
         rows = jnp.asarray(recsys_embeddings.history_post_embeddings)  # [B, S, ni, D]
         is_shared = self.config.history_posts == "shared"
-        projected = dataclasses.replace(
+        embeddings = dataclasses.replace(
             recsys_embeddings, history_post_embeddings=jnp.zeros_like(rows) if is_shared else rows
         )
-        tokens, mask = context_tokens(self.config, batch, projected)
+        tokens, mask = context_tokens(self.config, batch, embeddings)
         if is_shared:
             posts = jnp.sum(rows, axis=2) * self.config.emb_size**0.5
             tokens += jnp.pad(posts, ((0, 0), (1, 0), (0, 0))).astype(tokens.dtype)

@@ -47,8 +47,8 @@ def report(output: RankingOutput, user: int = 0) -> str:
     for rank, candidate in enumerate(ranking, start=1):
         lines += ["", f"Rank {rank}: candidate {candidate}"]
         for action, probability in zip(ACTIONS, scores[candidate], strict=True):
-            filled = round(float(np.nan_to_num(probability)) * BAR_WIDTH)
-            bar = "█" * filled + "░" * (BAR_WIDTH - filled)
+            num_filled = round(float(np.nan_to_num(probability)) * BAR_WIDTH)
+            bar = "█" * num_filled + "░" * (BAR_WIDTH - num_filled)
             label = action.removesuffix("_score").replace("_", " ")
             lines.append(f"  {label:<20} {bar} {probability:6.1%}")
     return "\n".join(lines)

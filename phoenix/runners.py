@@ -121,7 +121,7 @@ class BaseInferenceRunner(ABC):
             raise RuntimeError(f"{self.name}: `initialize` must be called first.")
         check_inputs(self.runner.model, batch, embeddings, *parts)
 
-    def _padded(
+    def _pad_inputs(
         self, batch: RecsysBatch, embeddings: RecsysEmbeddings
     ) -> tuple[RecsysBatch, RecsysEmbeddings]:
         """Pads users, and histories where that moves no candidate, to a bucket."""
@@ -192,7 +192,7 @@ class RecsysInferenceRunner(BaseInferenceRunner):
         self._check(batch, recsys_embeddings, "context", "posts", "candidates")
         check_count("block_size", block_size, minimum=1)
         num_users, num_candidates = np.shape(batch.candidate_post_hashes)[:2]
-        batch, recsys_embeddings = self._padded(batch, recsys_embeddings)
+        batch, recsys_embeddings = self._pad_inputs(batch, recsys_embeddings)
         every = slice(0, num_candidates)
         size = slates.block_bucket(num_candidates)
         if num_candidates <= block_size:
@@ -270,7 +270,7 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         self._check(batch, recsys_embeddings, "context")
         num_users = np.shape(batch.user_hashes)[0]
         users = without_candidates(batch, recsys_embeddings)
-        return np.asarray(self.encode_user_fn(self.params, *self._padded(*users)))[:num_users]
+        return np.asarray(self.encode_user_fn(self.params, *self._pad_inputs(*users)))[:num_users]
 
     def encode_candidates(
         self, batch: RecsysBatch, recsys_embeddings: RecsysEmbeddings
@@ -285,7 +285,7 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         every, size = slice(0, num_candidates), slates.block_bucket(num_candidates)
         inputs = (
             slates.candidate_block(part, every, size)
-            for part in self._padded(batch, recsys_embeddings)
+            for part in self._pad_inputs(batch, recsys_embeddings)
         )
         vectors = np.asarray(self.encode_candidates_fn(self.params, *inputs))
         return vectors[:num_users, :num_candidates]

@@ -106,22 +106,24 @@ class MostPopular:
                 f"{post_ids.shape}, {action_bits.shape} and unknown {unknown}."
             )
         is_post = post_ids != 0
-        done = unpack_actions(action_bits[is_post], len(actions)).astype(np.float64)  # [E, A]
+        labels = unpack_actions(action_bits[is_post], len(actions)).astype(np.float64)  # [E, A]
         is_positive = np.array([action in positive_actions for action in actions])
-        distinct, inverse, shown = np.unique(
+        distinct_posts, inverse, num_shown = np.unique(
             post_ids[is_post], return_inverse=True, return_counts=True
         )
+        num_posts = len(distinct_posts)
         counts = np.stack(
-            [np.bincount(inverse, column, minlength=len(distinct)) for column in done.T], axis=1
+            [np.bincount(inverse, column, minlength=len(distinct_posts)) for column in labels.T],
+            axis=1,
         )  # [M, A]
-        global_rates = (done.sum(axis=0) + 1) / (len(done) + 2)
+        global_rates = (labels.sum(axis=0) + 1) / (len(labels) + 2)
         rates = counts + PRIOR_IMPRESSIONS * global_rates
-        rates /= (shown + PRIOR_IMPRESSIONS)[:, None]
-        liked = np.any(done[:, is_positive] > 0, axis=1).astype(np.float64)
+        rates /= (num_shown + PRIOR_IMPRESSIONS)[:, None]
+        is_liked = np.any(labels[:, is_positive] > 0, axis=1).astype(np.float64)
         return cls(
             actions=tuple(actions),
-            post_ids=distinct,
-            popularity=np.bincount(inverse, liked, minlength=len(distinct)).astype(np.float32),
+            post_ids=distinct_posts,
+            popularity=np.bincount(inverse, is_liked, minlength=num_posts).astype(np.float32),
             rates=rates.astype(np.float32),
             global_rates=global_rates.astype(np.float32),
         )
@@ -170,7 +172,7 @@ class Random:
 
     def predict(self, windows: Windows) -> np.ndarray:
         """`[N, C, A]` float32: uniform in (0, 1) by user, post and action."""
-        pairs = _mixed(windows.user_ids)[:, None] ^ _mixed(windows.candidate_post_ids + 1)
+        pairs = _mix_bits(windows.user_ids)[:, None] ^ _mix_bits(windows.candidate_post_ids + 1)
         return self._uniform(pairs, len(self.actions), salt=3).astype(np.float32)
 
     def predict_dwell(self, windows: Windows) -> None:
@@ -187,9 +189,9 @@ class Random:
 
     def _uniform(self, keys: np.ndarray, size: int, *, salt: int) -> np.ndarray:
         """`[..., size]` float64 strictly between 0 and 1."""
-        start = _mixed(np.array((self.seed * 16 + salt) % 2**64, np.uint64))
-        streams = _mixed(np.arange(size) + 1) + start  # [size]
-        bits = _mixed(keys.astype(np.uint64)[..., None] ^ streams)
+        start = _mix_bits(np.array((self.seed * 16 + salt) % 2**64, np.uint64))
+        streams = _mix_bits(np.arange(size) + 1) + start  # [size]
+        bits = _mix_bits(keys.astype(np.uint64)[..., None] ^ streams)
         return ((bits >> np.uint64(12)).astype(np.float64) + 0.5) / 2.0**52
 
 
@@ -238,7 +240,7 @@ def _at(values: np.ndarray, place: np.ndarray) -> np.ndarray:
     return values[place] if len(values) else np.zeros(place.shape, values.dtype)
 
 
-def _mixed(values: np.ndarray) -> np.ndarray:
+def _mix_bits(values: np.ndarray) -> np.ndarray:
     """The finaliser of splitmix64 (Steele, Lea and Flood 2014): 64 well mixed bits per integer."""
     with np.errstate(over="ignore"):
         bits = values.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)

@@ -55,8 +55,9 @@ def save_model(directory: Path, model: TrainedModel) -> None:
     """
 
     def write(into: FolderWriter) -> None:
+        """Writes every file of the model."""
         description = {
-            **described(model.config, model.actions, model.hash_spec, model.seed),
+            **description_of(model.config, model.actions, model.hash_spec, model.seed),
             "format_version": _FORMAT_VERSION,
         }
         into.write_text(_MODEL, canonical_json(description))
@@ -79,18 +80,18 @@ def load_model(directory: Path, *, kind: str | None = None) -> TrainedModel:
     """
     verify(directory, required=(_MODEL, _PARAMS, *table_files()))
     description = json.loads((directory / _MODEL).read_text())
-    found = description.get("kind")
-    if description.get("format_version") != _FORMAT_VERSION or found not in _CONFIGS:
+    model_kind = description.get("kind")
+    if description.get("format_version") != _FORMAT_VERSION or model_kind not in _CONFIGS:
         raise CheckpointError(
             f"{directory / _MODEL}: expected format {_FORMAT_VERSION} of one of "
-            f"{sorted(_CONFIGS)}, got format {description.get('format_version')} of {found!r}."
+            f"{sorted(_CONFIGS)}, got format {description.get('format_version')} of {model_kind!r}."
         )
-    if kind is not None and kind != found:
-        raise CheckpointError(f"{directory / _MODEL}: expected a {kind!r}, got a {found!r}.")
+    if kind is not None and kind != model_kind:
+        raise CheckpointError(f"{directory / _MODEL}: expected a {kind!r}, got a {model_kind!r}.")
     with np.load(directory / _PARAMS, allow_pickle=False) as arrays:
         params = _nested_params({name: arrays[name] for name in arrays.files})
     return trained_model(
-        _CONFIGS[found].from_dict(description["config"]),
+        _CONFIGS[model_kind].from_dict(description["config"]),
         params,
         read_tables(directory),
         actions=tuple(description["actions"]),
@@ -99,10 +100,10 @@ def load_model(directory: Path, *, kind: str | None = None) -> TrainedModel:
     )
 
 
-def described(
+def description_of(
     config: ModelConfig, actions: tuple[str, ...], hash_spec: HashSpec, seed: int
 ) -> dict[str, Any]:
-    """What must be known of a model to use it: kind, sizes, actions, hashes, seed, libraries."""
+    """The facts by which a model can be used: kind, sizes, actions, hashes, seed, libraries."""
     is_ranker = isinstance(config, PhoenixModelConfig)
     return {
         "kind": RankingTransformer.name if is_ranker else TwoTower.name,

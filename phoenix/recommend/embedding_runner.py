@@ -45,20 +45,22 @@ class EmbeddingRunner:
           ValueError: If there is no such split.
           NotFiniteError: If a vector is not finite.
         """
-        content = chosen_split(self.splits, split)
+        content = content_of(self.splits, split)
         if isinstance(content, Windows):
             vectors, ids, kind = self.retriever.encode_users(content), content.user_ids, "user"
         else:
-            ids, kind, wanted = content.post_ids, "post", content.is_eligible
-            found = self.retriever.encode_posts(ids[wanted], content.author_ids[wanted])
-            vectors = np.zeros((len(ids), found.shape[1]), np.float32)
-            vectors[wanted] = found
-        broken = ~np.isfinite(vectors).all(axis=1)
-        if broken.any():
+            ids, kind, is_eligible = content.post_ids, "post", content.is_eligible
+            eligible = self.retriever.encode_posts(
+                ids[is_eligible], content.author_ids[is_eligible]
+            )
+            vectors = np.zeros((len(ids), eligible.shape[1]), np.float32)
+            vectors[is_eligible] = eligible
+        is_broken = ~np.isfinite(vectors).all(axis=1)
+        if is_broken.any():
             raise NotFiniteError(
-                f"{self.retriever.name}, split {split!r}: the vectors of {int(broken.sum())} "
-                f"{kind}s are not finite, e.g. of {kind} {ids[broken][0]}.",
-                int(broken.sum()),
+                f"{self.retriever.name}, split {split!r}: the vectors of {int(is_broken.sum())} "
+                f"{kind}s are not finite, e.g. of {kind} {ids[is_broken][0]}.",
+                int(is_broken.sum()),
             )
         return vectors
 
@@ -84,7 +86,7 @@ class EmbeddingRunner:
         return vectors
 
 
-def chosen_split(splits: Mapping[str, Content], split: str) -> Content:
+def content_of(splits: Mapping[str, Content], split: str) -> Content:
     """Returns the content of a split.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Leave-one-out: from one sequence of posts per user to what is trained on, validated and tested.
+"""Leave-one-out: one sequence of posts per user, split to train on, validate and test.
 
 The last post of a sequence is tested, the one before it is validated, the rest is trained on. A
 target is ranked against the whole catalogue.
@@ -22,7 +22,7 @@ _LARGEST_PRIME = 4_294_967_291  # Below 2**32.
 
 
 class Events(NamedTuple):
-    """What one user did, oldest first."""
+    """The events of one user, oldest first."""
 
     post_ids: np.ndarray  # [n] int64 in 1 .. M
     actions: np.ndarray  # [n] uint64, bit a = action a
@@ -63,14 +63,14 @@ def split(events: Sequence[Events], *, max_length: int, hash_spec: HashSpec) -> 
     Raises:
       ValueError: If no user has three events.
     """
-    kept = [user for user in events if len(user.post_ids) >= MIN_EVENTS]
-    if not kept:
+    users = [user for user in events if len(user.post_ids) >= MIN_EVENTS]
+    if not users:
         raise ValueError(f"No user has the {MIN_EVENTS} events that leave-one-out takes.")
-    train = [part for user in kept for part in _pieces(user, max_length)]
+    train = [part for user in users for part in _pieces(user, max_length)]
     return LeaveOneOut(
         train=_windows(train, [0] * len(train), max_length, hash_spec),
-        validation=_before(kept, 2, max_length, hash_spec),
-        test=_before(kept, 1, max_length, hash_spec),
+        validation=_before(users, 2, max_length, hash_spec),
+        test=_before(users, 1, max_length, hash_spec),
     )
 
 
@@ -101,12 +101,12 @@ def target_ranks(
     catalogue = np.arange(1, num_posts + 1)
     posts = retriever.encode_posts(catalogue, np.zeros_like(catalogue))  # [M, D]
     ranks = np.empty(len(windows.user_ids), np.int64)
-    for rows, cut in _by_length(windows, lengths):
-        users = retriever.encode_users(cut)
+    for rows, short_windows in _by_length(windows, lengths):
+        users = retriever.encode_users(short_windows)
         for start in range(0, len(rows), _RANKED_ROWS):
             stop = start + _RANKED_ROWS
             scores = users[start:stop] @ posts.T  # [n, M]
-            targets = cut.candidate_post_ids[start:stop, :1]
+            targets = short_windows.candidate_post_ids[start:stop, :1]
             own = np.take_along_axis(scores, targets - 1, axis=1)
             if seen is not None:
                 for row, user in enumerate(rows[start:stop]):
@@ -148,10 +148,10 @@ def _pieces(user: Events, max_length: int) -> Iterator[Events]:
 
 def _before(users: Sequence[Events], back: int, max_length: int, hash_spec: HashSpec) -> Targets:
     """The targets that are followed by `back` - 1 events."""
-    known = [Events(*(values[:-back][-max_length:] for values in user)) for user in users]
+    histories = [Events(*(values[:-back][-max_length:] for values in user)) for user in users]
     targets = [user.post_ids[-back] for user in users]
-    seen = [user.post_ids[:-back] for user in users]
-    return Targets(_windows(known, targets, max_length, hash_spec), seen)
+    earlier_posts = [user.post_ids[:-back] for user in users]
+    return Targets(_windows(histories, targets, max_length, hash_spec), earlier_posts)
 
 
 def _windows(

@@ -17,21 +17,21 @@ from phoenix.data.windows import DWELL_SCALE_SECONDS, Windows, unpack_actions
 from phoenix.files.array_files import FileFormat, write_array
 from phoenix.metrics import by_user, ordering
 from phoenix.metrics.mergeable import Deviations, Sums
-from phoenix.recommend.embedding_runner import NotFiniteError, chosen_split
+from phoenix.recommend.embedding_runner import NotFiniteError, content_of
 from phoenix.recommend.recommender import Ranker
 
 Metrics = dict[str, Any]  # As JSON; None is undefined.
 
 
 class Predictions(NamedTuple):
-    """What a ranker says of the impressions of a split."""
+    """The predictions of a ranker for the impressions of a split."""
 
     probabilities: np.ndarray  # [E, A]
     dwell_seconds: np.ndarray | None  # [E]; None where the ranker does not say
 
 
-class Judged(NamedTuple):
-    """What a ranker says of a split, and how good it is."""
+class SplitResult(NamedTuple):
+    """The predictions of a ranker for a split, and their metrics."""
 
     predictions: Predictions
     metrics: Metrics
@@ -54,14 +54,14 @@ class PredictRunner:
           ValueError: If there is no such split.
           NotFiniteError: If a prediction is not finite.
         """
-        windows = chosen_split(self.splits, split)
+        windows = content_of(self.splits, split)
         is_real = windows.candidate_mask
         seconds = self.ranker.predict_dwell(windows)
         predictions = Predictions(
             self.ranker.predict(windows)[is_real], None if seconds is None else seconds[is_real]
         )
-        said = [values for values in predictions if values is not None]
-        if count := sum(int((~np.isfinite(values)).sum()) for values in said):
+        arrays = [values for values in predictions if values is not None]
+        if count := sum(int((~np.isfinite(values)).sum()) for values in arrays):
             raise NotFiniteError(
                 f"{self.ranker.name}, split {split!r}: {count} predictions are not finite.", count
             )
@@ -72,20 +72,22 @@ class PredictRunner:
         windows = self.splits[split]
         is_real = windows.candidate_mask
         users = np.repeat(windows.user_ids, is_real.sum(axis=1))
-        done = unpack_actions(windows.labels[is_real], len(self.ranker.actions))
-        measured: Metrics = {
+        labels = unpack_actions(windows.labels[is_real], len(self.ranker.actions))
+        metrics: Metrics = {
             "impressions": len(users),
             "actions": {
-                action: _action_metrics(users, done[:, a], predictions.probabilities[:, a])
+                action: _action_metrics(users, labels[:, a], predictions.probabilities[:, a])
                 for a, action in enumerate(self.ranker.actions)
             },
         }
         if predictions.dwell_seconds is not None:
             seconds = windows.label_dwell_seconds[is_real]
-            measured |= _dwell_metrics(seconds, predictions.dwell_seconds)
-        return measured
+            metrics |= _dwell_metrics(seconds, predictions.dwell_seconds)
+        return metrics
 
-    def run(self, folder: Path | None = None, file_format: FileFormat = "npy") -> dict[str, Judged]:
+    def run(
+        self, folder: Path | None = None, file_format: FileFormat = "npy"
+    ) -> dict[str, SplitResult]:
         """Returns predictions and metrics of every split, and writes them if there is a `folder`.
 
         The files of a split are its probabilities, its dwell times as `<split>_dwell_seconds`, and
@@ -98,17 +100,17 @@ class PredictRunner:
         for split, windows in self.splits.items():
             if not windows.candidate_mask.any():
                 raise ValueError(f"The split {split!r} has no data.")
-        judged = {}
+        results = {}
         for split in self.splits:
             predictions = self.predict(split)
-            judged[split] = Judged(predictions, self.metrics(split, predictions))
+            results[split] = SplitResult(predictions, self.metrics(split, predictions))
             if folder is not None:
                 _write(folder, split, predictions, file_format)
         if folder is not None:
-            content = {split: each.metrics for split, each in judged.items()}
-            text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
+            report = {split: each.metrics for split, each in results.items()}
+            text = json.dumps(report, indent=1, sort_keys=True, allow_nan=False)
             (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
-        return judged
+        return results
 
 
 def _write(folder: Path, split: str, predictions: Predictions, file_format: FileFormat) -> None:
@@ -119,9 +121,9 @@ def _write(folder: Path, split: str, predictions: Predictions, file_format: File
 
 
 def _action_metrics(
-    users: np.ndarray, labels: np.ndarray, predicted: np.ndarray
+    users: np.ndarray, labels: np.ndarray, predictions: np.ndarray
 ) -> dict[str, float | None]:
-    probabilities = np.clip(predicted.astype(np.float64), 0, 1)
+    probabilities = np.clip(predictions.astype(np.float64), 0, 1)
     sums = Sums.of(labels, probabilities).values()
     values = {
         "positives": float(labels.sum()),
@@ -134,14 +136,14 @@ def _action_metrics(
     return {name: _finite(value) for name, value in values.items()}
 
 
-def _dwell_metrics(seconds: np.ndarray, predicted: np.ndarray) -> dict[str, float | None]:
+def _dwell_metrics(seconds: np.ndarray, predictions: np.ndarray) -> dict[str, float | None]:
     """MAE and MSE in seconds, and XAUC.
 
     Longer times count as the longest that the head can say: it learned no others.
     """
     targets = np.minimum(seconds, DWELL_SCALE_SECONDS)
-    values = Deviations.of(targets, predicted, largest=DWELL_SCALE_SECONDS).values()
-    values["xauc"] = ordering.xauc(targets, predicted)  # all are here: no bins needed
+    values = Deviations.of(targets, predictions, largest=DWELL_SCALE_SECONDS).values()
+    values["xauc"] = ordering.xauc(targets, predictions)  # all are here: no bins needed
     return {f"dwell_{name}": _finite(value) for name, value in values.items()}
 
 

@@ -1,4 +1,4 @@
-"""What the gate, the corpus export and the feeds need of a recommender, trained or trivial.
+"""The interfaces of a recommender, trained or trivial, to the gate, the export and the feeds.
 
 The two-tower model, the most-popular and the random recommender all satisfy `Retriever`; the
 ranking transformer and the same two baselines satisfy `Ranker`. Nothing downstream asks which.

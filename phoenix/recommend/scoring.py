@@ -58,9 +58,9 @@ def weighted_scores(
     else:
         shrunk = (combined + negative) / (positive + negative) * _OFFSET
         scores = np.where(combined < 0, shrunk, combined + _OFFSET)
-    broken = ~is_finite if is_real is None else ~is_finite & is_real[..., None]
+    is_broken = ~is_finite if is_real is None else ~is_finite & is_real[..., None]
     axes = tuple(range(probabilities.ndim - 1))
-    return WeightedScores(scores.astype(np.float32), broken.sum(axis=axes, dtype=np.int64))
+    return WeightedScores(scores.astype(np.float32), is_broken.sum(axis=axes, dtype=np.int64))
 
 
 def diversity_multipliers(
@@ -136,12 +136,13 @@ def feed(
     is_padding = post_ids == 0
     order = np.lexsort((post_ids, -scores, is_padding), axis=-1)[:, :length]
 
-    def cut(values: np.ndarray) -> np.ndarray:
+    def top(values: np.ndarray) -> np.ndarray:
+        """The values `[N, L]` of the feed's candidates, of those `[N, C]` of all."""
         return np.take_along_axis(values, order, axis=1)
 
     return Feed(
-        candidates=np.where(cut(is_padding), -1, order),
-        scores=cut(scores),
-        base_scores=cut(np.asarray(base_scores, np.float32)),
-        multipliers=cut(multipliers),
+        candidates=np.where(top(is_padding), -1, order),
+        scores=top(scores),
+        base_scores=top(np.asarray(base_scores, np.float32)),
+        multipliers=top(multipliers),
     )

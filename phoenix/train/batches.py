@@ -71,8 +71,8 @@ class PostFrequencies:
             author_ids = authors[first]
             weights = np.concatenate([counts, np.ones(np.count_nonzero(exists))])
             counts = np.bincount(inverse, weights, minlength=len(post_ids)).astype(np.int64)
-        drawn = drawn_per_window * num_windows / max(len(post_ids), 1)
-        return cls(post_ids, author_ids, counts * with_impressions + drawn)
+        expected_draws = drawn_per_window * num_windows / max(len(post_ids), 1)
+        return cls(post_ids, author_ids, counts * with_impressions + expected_draws)
 
     def logarithms(self, post_ids: np.ndarray) -> np.ndarray:
         """`[...]` float32 logarithm of the share of each of `post_ids` `[...]`.

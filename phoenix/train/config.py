@@ -1,4 +1,4 @@
-"""How a model is trained: objects that check themselves and travel as JSON.
+"""The configuration of a training: objects that check themselves and travel as JSON.
 
 They have the nesting and the names of the sections `train_ranker` and `train_retrieval` of a
 configuration file, which are made from them.
@@ -37,7 +37,7 @@ class OptimizerConfig(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class InputConfig(Settings):
-    """How windows become batches."""
+    """The way from windows to batches."""
 
     shuffle_windows: int = setting(
         65_536, "Windows permuted together; more take more memory.", ge=1, le=100_000_000
@@ -85,7 +85,7 @@ class CurveConfig(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointsConfig(Settings):
-    """Which states of a training run are kept, and which one becomes the model."""
+    """The states of a training run to keep, and the one that becomes the model."""
 
     # Beside the best and those of epochs.
     keep: int = setting(2, "Newest states kept while training.", ge=1, le=1_000_000)
@@ -104,7 +104,7 @@ class CheckpointsConfig(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Settings):
-    """How to train; the model's configuration says what, and `ComputeConfig` on what.
+    """The settings of a training, but for the model's own and for `ComputeConfig`.
 
     What both models have in common: a run takes a `RankerTrainConfig` or a `RetrievalTrainConfig`.
     """
@@ -184,14 +184,14 @@ class TrainConfig(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class RankerTrainConfig(TrainConfig):
-    """How to train a ranker."""
+    """The settings of the training of a ranker."""
 
     losses: RankingLossConfig = field(default_factory=RankingLossConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetrievalTrainConfig(TrainConfig):
-    """How to train the two towers."""
+    """The settings of the training of the two towers."""
 
     positive_actions: Sequence[str] = ()  # Empty means any action.
     objective: Literal["engagement", "next_item"] = setting(
@@ -228,7 +228,7 @@ class RetrievalTrainConfig(TrainConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class PrefetchConfig(Settings):
-    """How far the input is ahead of the steps."""
+    """The lead of the input over the steps."""
 
     prefetch: int = setting(2, "Batches made ahead; changes no number.", ge=1, le=1_000)
 

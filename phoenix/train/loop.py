@@ -13,7 +13,7 @@ import numpy as np
 from phoenix.data.input_pipeline import Prefetched
 from phoenix.data.window_source import pad_windows, windows_between
 from phoenix.data.windows import Windows
-from phoenix.embedding import initial_tables, lookup, settled, with_decay
+from phoenix.embedding import initial_tables, lookup, settled_tables, with_decay
 from phoenix.recommend.trained import TrainedModel
 from phoenix.train.config import VALIDATION_LOSS
 from phoenix.train.optimizer import NonFiniteError, leaf_names, learning_rate_at, optimizer_of
@@ -31,15 +31,21 @@ from phoenix.train.step import (
     validation_of,
 )
 from phoenix.train.task import Batch, Task, task_of
-from phoenix.train.validation import HeldOut, Judgement, finite, metric_values, validation_metrics
+from phoenix.train.validation import (
+    HeldOut,
+    LossAndStates,
+    finite,
+    metric_values,
+    validation_metrics,
+)
 
 _STEPS_IN_FLIGHT = 2
 # Followed during training; the others of a validation would make a point of the curve too long.
-_FOLLOWED = ("accuracy", "auc", "mean", "xauc")
+_CURVE_METRICS = ("accuracy", "auc", "mean", "xauc")
 
 
 class Progress(NamedTuple):
-    """What `on_progress` hears at every point of the curve."""
+    """The state of a run at a point of its curve, as `on_progress` hears it."""
 
     step: int
     total_steps: int
@@ -72,9 +78,11 @@ class TrainLoop:
         self._pace = _Pace(0)
 
     def __enter__(self) -> "TrainLoop":
+        """Returns the loop itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Ends the thread that makes batches, if a step started it."""
         if self.batches is not None:
             self.batches.close()
 
@@ -99,7 +107,7 @@ class TrainLoop:
     def check_monitor(self) -> None:
         """Refuses to go by a metric that no validation by the objective alone can have."""
         states = jax.tree.map(self.rule.placement.host, self.state.metrics)
-        self._check_monitored([VALIDATION_LOSS, *validation_metrics(states, self.run.actions)])
+        self._check_monitor([VALIDATION_LOSS, *validation_metrics(states, self.run.actions)])
 
     def resume(self, state: StateEntry) -> None:
         """Continues from a training state.
@@ -136,7 +144,7 @@ class TrainLoop:
             yield self._device_batch(windows, num_rows, step)
 
     def validate(self, metrics_of: Callable[[HeldOut], dict[str, float]]) -> bool:
-        """Judges the held-out windows, and returns whether the model is the best one so far.
+        """Validates on the held-out windows, and returns whether the model is the best one so far.
 
         Args:
           metrics_of: Returns the metrics of the held-out windows, the monitored one among them.
@@ -155,7 +163,7 @@ class TrainLoop:
                 f"finite: its loss is {loss}."
             )
         progress.validation = finite(metrics)
-        self._check_monitored(progress.validation)
+        self._check_monitor(progress.validation)
         value = progress.validation[config.validation.monitor]
         is_best = config.validation.is_better(value, progress.best)
         progress.add_validation(value, is_best=is_best)
@@ -174,8 +182,8 @@ class TrainLoop:
         loss = float(np.mean(progress.losses)) if progress.losses else float("nan")
         rate = learning_rate_at(config, step - 1, num_steps)
         place = {"step": step, "epoch": epochs.epoch_of(step), "loss": loss, "learning_rate": rate}
-        followed = finite(metric_values(states, self.run.actions, only=_FOLLOWED))
-        point = point_of({**place, **progress.scalars, **followed, **progress.validation})
+        curve_metrics = finite(metric_values(states, self.run.actions, only=_CURVE_METRICS))
+        point = point_of({**place, **progress.scalars, **curve_metrics, **progress.validation})
         progress.add_point(point)
         steps_per_second = self._pace.measure(step)
         return Progress(
@@ -221,7 +229,7 @@ class TrainLoop:
         tables = self.rule.placement.host_tables(self.state.tables, self.run.table_sizes)
         return self.run.model(
             jax.tree.map(lambda leaf: jnp.array(np.asarray(leaf), copy=True), self.state.params),
-            settled(jax.tree.map(jnp.array, tables), self.rule.decay(self.progress.step)),
+            settled_tables(jax.tree.map(jnp.array, tables), self.rule.decay(self.progress.step)),
         )
 
     def _held_out(self) -> HeldOut:
@@ -231,25 +239,25 @@ class TrainLoop:
             stop=self.run.num_windows,
             batch_size=self.run.train_config.batch_size,
             actions=self.run.actions,
-            judge=self._judge,
+            loss_and_states=self._loss_and_states,
             model=self.model,
         )
 
-    def _judge(self, windows: Windows) -> Judgement:
+    def _loss_and_states(self, windows: Windows) -> LossAndStates:
         """The mean loss of windows by the model as it is now, and the states of their metrics."""
         placement = self.rule.placement
         batch = self._device_batch(windows, self.run.train_config.batch_size, None)
-        judge = validation_of(self.rule.objective, placement)
-        loss, states = judge(self.state.params, self.state.tables, batch)
+        validate = validation_of(self.rule.objective, placement)
+        loss, states = validate(self.state.params, self.state.tables, batch)
         return float(loss), jax.tree.map(lambda x: np.float64(placement.host(x)), states)
 
     def _device_batch(self, windows: Windows, num_rows: int, step: int | None) -> Batch:
-        """What a step takes of some windows, padded to `num_rows`, on the devices."""
+        """The batch of some windows, padded to `num_rows`, on the devices."""
         return self.rule.placement.split_rows(
             self.task.make_batch(pad_windows(windows, num_rows), step)
         )
 
-    def _check_monitored(self, names: Iterable[str]) -> None:
+    def _check_monitor(self, names: Iterable[str]) -> None:
         config = self.run.train_config
         monitor = config.validation.monitor
         config.check(

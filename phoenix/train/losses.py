@@ -95,11 +95,12 @@ def multi_label(
         half = jnp.where(exists, x / 2, 0.0)
 
         def against_slate(own: jax.Array) -> jax.Array:
-            listed = jnp.where(exists, own, _MASKED)
-            return jax.nn.logsumexp(listed, axis=-2, keepdims=True) - own
+            """Minus the logarithm of each softmax over the slate `[..., C, A]`, axis C."""
+            masked = jnp.where(exists, own, _MASKED)
+            return jax.nn.logsumexp(masked, axis=-2, keepdims=True) - own
 
-        ranked = jnp.where(y > 0.5, against_slate(half), against_slate(-half))
-        values = (1 - jrc_shares) * values + jrc_shares * ranked
+        rankings = jnp.where(y > 0.5, against_slate(half), against_slate(-half))
+        values = (1 - jrc_shares) * values + jrc_shares * rankings
     return weighted_mean(values, where=where, weights=weights)
 
 
@@ -215,9 +216,9 @@ def recall_in_batch(logits: Array, is_other: Array, *, is_positive: Array, k: in
 
 def hardest(logits: Array, is_candidate: Array, count: int) -> jax.Array:
     """`[B, C]` bool: the `count` candidates of each row with the highest logits; ties go first."""
-    asked = jnp.asarray(is_candidate)
-    order = jnp.argsort(-jnp.where(asked, logits, -jnp.inf), axis=1, stable=True)
-    return asked & (jnp.argsort(order, axis=1) < count)
+    is_candidate = jnp.asarray(is_candidate)
+    order = jnp.argsort(-jnp.where(is_candidate, logits, -jnp.inf), axis=1, stable=True)
+    return is_candidate & (jnp.argsort(order, axis=1) < count)
 
 
 def sampled_softmax(
@@ -330,6 +331,7 @@ def _log_masses_and_gradients(
     def add(
         index: jax.Array, totals: tuple[jax.Array, jax.Array, jax.Array]
     ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Adds the mass and the gradients of a block of queries."""
         value, of_queries, of_posts = totals
         query = jax.lax.dynamic_slice_in_dim(ordered, index * size, size)
         count = jax.lax.dynamic_slice_in_dim(ordered_counts, index * size, size)[:, None]

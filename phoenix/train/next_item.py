@@ -34,7 +34,7 @@ _NO_TARGET = -1
 
 
 class NextItemBatch(NamedTuple):
-    """What one step takes; all arrays have B rows, weight 0 marks padding.
+    """The arrays of one step of training, each of B rows; weight 0 marks padding.
 
     The candidates of `inputs` are the list, cut into rows of C: post k is in row k // C.
     """
@@ -103,17 +103,19 @@ def sequences(windows: Windows) -> Windows:
     """
     newest = np.lexsort((windows.starts_at, windows.user_ids))
     is_last = np.append(np.diff(windows.user_ids[newest]) != 0, True)[: len(newest)]
-    chosen = windows.rows(newest[is_last])
-    exists = np.concatenate([chosen.history_post_ids != 0, chosen.candidate_mask], axis=1)
+    newest_windows = windows.rows(newest[is_last])
+    exists = np.concatenate(
+        [newest_windows.history_post_ids != 0, newest_windows.candidate_mask], axis=1
+    )
     order = np.argsort(~exists, axis=1, kind="stable")  # padding last
-    joined = {}
+    fields = {}
     for field, of_candidates in _EVENT_FIELDS.items():
-        values = [getattr(chosen, field), getattr(chosen, of_candidates)]
+        values = [getattr(newest_windows, field), getattr(newest_windows, of_candidates)]
         together = np.concatenate(values, axis=1)
         place = order.reshape(*order.shape, *[1] * (together.ndim - 2))
-        joined[field] = np.take_along_axis(together, place, axis=1)
-        joined[of_candidates] = getattr(chosen, of_candidates)[:, :0]
-    return chosen._replace(**joined)
+        fields[field] = np.take_along_axis(together, place, axis=1)
+        fields[of_candidates] = getattr(newest_windows, of_candidates)[:, :0]
+    return newest_windows._replace(**fields)
 
 
 class SequenceSource:
@@ -166,23 +168,24 @@ class NextItemBatches:
     def __call__(self, windows: Windows, step: int | None) -> NextItemBatch:
         """Returns the batch of B padded `windows` of sequences at `step`, None to validate."""
         generator = batch_generator(self.seed, step)
-        wanted = self._wanted(windows)  # [B, S]
-        listed, offsets = self._list(wanted, generator)
-        num_rows = len(wanted)
-        width = -(-self._num_listed // num_rows)
+        targets = self._targets(windows)  # [B, S]
+        numbers, offsets = self._list(targets, generator)
+        num_rows = len(targets)
+        width = -(-self._list_size // num_rows)
 
         def rows(values: np.ndarray, fill: float) -> np.ndarray:
+            """The values of the list in B rows, `[B, C, ...]`."""
             padded = np.full((num_rows * width, *values.shape[1:]), fill, values.dtype)
             padded[: len(values)] = values
             return padded.reshape(num_rows, width, *values.shape[1:])
 
         inputs = model_inputs(windows, self.actions, self.model_config)._replace(
-            candidate_post_hashes=rows(self.catalogue.post_hashes[listed], 0),
-            candidate_author_hashes=rows(self.catalogue.author_hashes[listed], 0),
+            candidate_post_hashes=rows(self.catalogue.post_hashes[numbers], 0),
+            candidate_author_hashes=rows(self.catalogue.author_hashes[numbers], 0),
             candidate_product_surface=np.zeros((num_rows, width), np.int32),
         )
-        place, is_listed = sorted_ids.find(listed, wanted)
-        is_listed &= wanted != _NO_TARGET
+        place, is_listed = sorted_ids.find(numbers, targets)
+        is_listed &= targets != _NO_TARGET
         return NextItemBatch(
             inputs=inputs,
             targets=np.where(is_listed, place, _NO_TARGET).astype(np.int32),
@@ -192,10 +195,10 @@ class NextItemBatches:
         )
 
     @property
-    def _num_listed(self) -> int:
+    def _list_size(self) -> int:
         return min(len(self.catalogue.post_ids), self.max_listed_posts)
 
-    def _wanted(self, windows: Windows) -> np.ndarray:
+    def _targets(self, windows: Windows) -> np.ndarray:
         """`[B, S]` the post of each event in the catalogue, -1 where it is no target."""
         posts = windows.history_post_ids
         place, is_target = sorted_ids.find(self.catalogue.post_ids, posts)
@@ -205,24 +208,24 @@ class NextItemBatches:
         return np.where(is_target, place, _NO_TARGET)
 
     def _list(
-        self, wanted: np.ndarray, generator: np.random.Generator
+        self, targets: np.ndarray, generator: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Ascending numbers of the listed posts, and minus the logarithm of their expected draws.
 
         A catalogue that does not fit gives the distinct targets of the batch, as many as fit, and
         others drawn uniformly: popular posts are listed more often, which the offsets undo.
         """
-        num_posts, size = len(self.catalogue.post_ids), self._num_listed
+        num_posts, size = len(self.catalogue.post_ids), self._list_size
         if size == num_posts:
             return np.arange(num_posts), np.zeros(num_posts, np.float32)
-        targets = wanted[wanted != _NO_TARGET]
-        distinct = generator.permutation(np.unique(targets))[:size]
+        posts = targets[targets != _NO_TARGET]
+        batch_posts = generator.permutation(np.unique(posts))[:size]
         others = generator.permutation(num_posts)
-        others = others[np.isin(others, distinct, invert=True)][: size - len(distinct)]
-        listed = np.sort(np.concatenate([distinct, others]))
-        share = self.catalogue.counts[listed] / max(self.catalogue.counts.sum(), 1)
-        draws = len(targets) * share + len(others) / num_posts
-        return listed, -np.log(-np.expm1(-np.maximum(draws, 1e-9))).astype(np.float32)
+        others = others[np.isin(others, batch_posts, invert=True)][: size - len(batch_posts)]
+        numbers = np.sort(np.concatenate([batch_posts, others]))
+        share = self.catalogue.counts[numbers] / max(self.catalogue.counts.sum(), 1)
+        draws = len(posts) * share + len(others) / num_posts
+        return numbers, -np.log(-np.expm1(-np.maximum(draws, 1e-9))).astype(np.float32)
 
 
 @dataclass(frozen=True)

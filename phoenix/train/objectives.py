@@ -1,4 +1,4 @@
-"""What each model is trained for: its forward pass in training and its loss.
+"""The objective of each model: its forward pass in training and its loss.
 
 Glossary of shapes:
   B: batch, C: candidates, A: actions, D: vector size.
@@ -44,11 +44,11 @@ Output = TypeVar("Output")
 
 
 class SeededBatch(Protocol):
-    """Of a batch, what a forward pass reads."""
+    """The part of a batch that a forward pass reads."""
 
     @property
     def inputs(self) -> RecsysBatch:
-        """What the model reads."""
+        """The inputs of the model."""
         ...
 
     @property
@@ -82,22 +82,22 @@ class Network(Generic[Output]):
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns initial parameters; only the shapes of the arrays matter."""
-        return jax.jit(self._transformed.init)(jax.random.key(seed), batch, rows)
+        return jax.jit(self._pure.init)(jax.random.key(seed), batch, rows)
 
     def output(self, params: hk.Params, batch: SeededBatch, rows: RecsysEmbeddings) -> Output:
         """Returns the output for a batch of training, of which features may be dropped."""
         # All seeds are equal: rows stand for the batch, so that it can be split over devices.
         key = None if batch.seeds is None else jax.random.key(batch.seeds[0])
-        return self._transformed.apply(params, key, batch.inputs, rows)
+        return self._pure.apply(params, key, batch.inputs, rows)
 
     @property
-    def _transformed(self) -> hk.Transformed:
+    def _pure(self) -> hk.Transformed:
         return hk.transform(self.function)
 
 
 @dataclass(frozen=True)
 class RankingObjective:
-    """What users do with real candidates, per action, and how long they stay."""
+    """The prediction of every action on real candidates, and of the time that users stay."""
 
     config: PhoenixModelConfig
     action_weights: tuple[float, ...]  # [A] at least 0
@@ -130,8 +130,8 @@ class RankingObjective:
         value = self._action_loss(output.logits, batch.labels, exists, weights)
         observed = _observed_actions(output.logits, batch.labels, exists)
         if self.config.gated_features:
-            penalty, kept = self._gate_penalty(params, len(exists))
-            value, observed = value + penalty, observed | kept
+            penalty, gates = self._gate_penalty(params, len(exists))
+            value, observed = value + penalty, observed | gates
         if self.dwell != "none":
             error, dwell = self._dwell_loss(output.continuous, batch, exists, weights)
             value, observed = value + self.dwell_weight * error, observed | dwell
@@ -160,23 +160,23 @@ class RankingObjective:
 
     def _gate_penalty(self, params: hk.Params, num_rows: int) -> tuple[jax.Array, Observed]:
         """The penalty of `phoenix.nn.feature_gates` for B rows, and the share each gate keeps."""
-        kept = kept_shares(params[_RANKER_MODULE], self.config.gated_features)
-        share = self.config.variational_dropout / num_rows
-        penalty = share * sum(kept.values(), jnp.float32(0))
-        return penalty, {f"kept_{group}": kept_share for group, kept_share in kept.items()}
+        shares = kept_shares(params[_RANKER_MODULE], self.config.gated_features)
+        weight = self.config.variational_dropout / num_rows
+        penalty = weight * sum(shares.values(), jnp.float32(0))
+        return penalty, {f"kept_{group}": share for group, share in shares.items()}
 
     def _dwell_loss(
         self, times: jax.Array | None, batch: TrainBatch, exists: jax.Array, weights: jax.Array
     ) -> tuple[jax.Array, Observed]:
         """The loss of `[B, C, 1]` predicted dwell times in units of 30 s, and their metrics."""
         assert times is not None  # `objective_of` checks that the model has the head.
-        predicted = times[..., 0]
+        predictions = times[..., 0]
         error = losses.absolute_error if self.dwell == "absolute_error" else losses.squared_error
         targets = scaled_dwell(batch.dwell_seconds)
-        value = error(predicted, targets, where=exists, weights=weights)
+        value = error(predictions, targets, where=exists, weights=weights)
         deviations = Deviations.of(
             DWELL_SCALE_SECONDS * jnp.ravel(targets),
-            DWELL_SCALE_SECONDS * jnp.ravel(predicted),
+            DWELL_SCALE_SECONDS * jnp.ravel(predictions),
             jnp.ravel(exists),
             largest=DWELL_SCALE_SECONDS,
         )
@@ -263,10 +263,10 @@ class RetrievalObjective:
     def _impressions_loss(
         self, params: hk.Params, batch: TrainBatch, scores: jax.Array
     ) -> jax.Array:
-        exists, learned = _candidate_mask(batch), params[_IMPRESSIONS_MODULE]
+        exists, heads = _candidate_mask(batch), params[_IMPRESSIONS_MODULE]
         own = losses.own_logits(scores) / losses.temperature(log_temperature_of(params))
         return losses.multi_label(
-            own[..., None] * learned["slopes"] + learned["biases"],
+            own[..., None] * heads["slopes"] + heads["biases"],
             batch.labels,
             where=(exists & ~self._is_drawn(exists))[..., None],
             weights=batch.weights[:, None, None],
@@ -305,8 +305,8 @@ def objective_of(
             settings.losses.impressions,
         )
     ranking = settings_for(RankerTrainConfig, train_config).losses
-    named = (ranking.action_weights, ranking.focal_gammas, ranking.jrc_shares)
-    check_actions(set().union(*named), actions)
+    by_action = (ranking.action_weights, ranking.focal_gammas, ranking.jrc_shares)
+    check_actions(set().union(*by_action), actions)
     if config.num_actions != len(actions):
         raise ValueError(
             f"The ranker predicts {config.num_actions} actions, but the action list has "
@@ -343,10 +343,10 @@ def log_temperature_of(params: hk.Params) -> jax.Array:
 
 def _observed_actions(logits: jax.Array, labels: np.ndarray, exists: jax.Array) -> Observed:
     """States of the metrics of all actions, over the candidates that exist."""
-    counted = jnp.broadcast_to(exists[..., None], logits.shape)
+    is_counted = jnp.broadcast_to(exists[..., None], logits.shape)
     examples = [
         jnp.reshape(part, (-1, part.shape[-1]))
-        for part in (labels, jax.nn.sigmoid(logits.astype(jnp.float32)), counted)
+        for part in (labels, jax.nn.sigmoid(logits.astype(jnp.float32)), is_counted)
     ]
     return {"actions": Sums.of(*examples), "scores": ScoreBins.of(*examples)}
 

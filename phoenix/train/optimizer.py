@@ -55,12 +55,12 @@ def _horizon(config: TrainConfig, num_steps: int) -> int:
 @lru_cache(maxsize=8)
 def _transformation(description: str, num_steps: int) -> optax.GradientTransformation:
     config = TrainConfig.from_dict(json.loads(description))
-    known = _check_arguments(config)
+    arguments = _check_arguments(config)
     name, options = config.optimizer.name, dict[str, Any](config.optimizer.options)
     if name == "adamw":
         options = {**_ADAMW, **options}
-    if "weight_decay" in known:
-        masks = [name for name in ("mask", "weight_decay_mask") if name in known]
+    if "weight_decay" in arguments:
+        masks = [name for name in ("mask", "weight_decay_mask") if name in arguments]
         decay = {"weight_decay": config.weight_decay, **dict.fromkeys(masks, _matrices)}
         options = {**decay, **options}
     # Some optimizers take a rate, but no schedule of it.
@@ -114,7 +114,7 @@ def _maker(name: str) -> Any:  # noqa: ANN401 - optax's optimizers share no type
 
 
 def _arguments(name: str) -> set[str]:
-    """What the optimizer of a name takes; nothing where there is no such optimizer."""
+    """The arguments of the optimizer of a name; nothing where there is no such optimizer."""
     make = _maker(name)
     # The first are parts of optimizers; the second evaluate other weights than they train.
     is_other = any(part in name for part in ("scale_by_", "schedule_free", "_deprecated"))

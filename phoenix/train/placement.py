@@ -1,4 +1,4 @@
-"""Where training lives: one device, or a mesh (data, table) of devices on one or several hosts.
+"""The place of training: one device, or a mesh (data, table) of devices on one or several hosts.
 
 Batches are split over `data`. Each table is split by rows over `table`, together with the state of
 its optimizer: a device holds R / n consecutive rows, gives the rows of them that a batch reads, and
@@ -93,8 +93,8 @@ class Placement:
                 got=f"{compute.devices.device!r}.",
             ) from error
         shape = compute.devices.num_data_shards, compute.devices.num_table_shards
-        wanted = shape[0] * shape[1]
-        if wanted > len(devices) or (jax.process_count() > 1 and wanted != len(devices)):
+        num_wanted = shape[0] * shape[1]
+        if num_wanted > len(devices) or (jax.process_count() > 1 and num_wanted != len(devices)):
             raise compute.error(
                 "devices",
                 "num_table_shards",
@@ -103,9 +103,9 @@ class Placement:
                 f"{devices[0].platform} devices",
                 got=f"{shape[0]} x {shape[1]}.",
             )
-        if wanted == 1:
+        if num_wanted == 1:
             return cls(devices[0])
-        return cls(devices[0], Mesh(np.array(devices[:wanted]).reshape(shape), (DATA, TABLE)))
+        return cls(devices[0], Mesh(np.array(devices[:num_wanted]).reshape(shape), (DATA, TABLE)))
 
     def everywhere(self, tree: Tree) -> Tree:
         """Puts a copy of each array on each device."""
@@ -122,6 +122,7 @@ class Placement:
         shards = self.mesh.shape[TABLE]
 
         def padded(array: jax.Array) -> np.ndarray:
+            """The array with rows of zeros at its end."""
             missing = -len(array) % shards
             return np.pad(np.asarray(array), [(0, missing)] + [(0, 0)] * (array.ndim - 1))
 
@@ -129,11 +130,11 @@ class Placement:
 
     def host_tables(self, tables: EmbeddingTables, num_rows: list[int]) -> EmbeddingTables:
         """The whole tables in the memory of this host, with their first `num_rows` each."""
-        cut = [
+        parts = [
             jax.tree.map(lambda array, n=count: self.host(array)[:n], table)
             for table, count in zip(tables, num_rows, strict=True)
         ]
-        return EmbeddingTables(*cut)
+        return EmbeddingTables(*parts)
 
     def host(self, array: jax.Array) -> np.ndarray:
         """The whole array in the memory of this host; every process must ask for it."""
@@ -147,7 +148,7 @@ class Placement:
         """`embedding.lookup` wherever the rows are; to be compiled."""
         if self.mesh is None:
             return lookup(tables, batch)
-        return self._mapped(_lookup_part, (PartitionSpec(TABLE), PartitionSpec(DATA)), DATA)(
+        return self._over_mesh(_lookup_part, (PartitionSpec(TABLE), PartitionSpec(DATA)), DATA)(
             tables, batch
         )
 
@@ -178,9 +179,9 @@ class Placement:
         )
         step = jnp.zeros((), jnp.int32) if decay is None else jnp.asarray(decay.step)
         specs = (PartitionSpec(TABLE), *[PartitionSpec(DATA)] * 2, *[PartitionSpec()] * 2)
-        return self._mapped(part, specs, TABLE)(tables, batch, gradients, step, is_applied)
+        return self._over_mesh(part, specs, TABLE)(tables, batch, gradients, step, is_applied)
 
-    def _mapped(
+    def _over_mesh(
         self, function: Callable[..., Tree], specs: tuple[PartitionSpec, ...], out: str
     ) -> Callable[..., Tree]:
         return jax.shard_map(
@@ -199,6 +200,7 @@ class Placement:
             return jax.device_put(tree, sharding)
 
         def put(array: jax.Array) -> jax.Array:
+            """The parts of an array that are of this process, put on its devices."""
             whole = np.asarray(array)
             return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
 
@@ -209,9 +211,10 @@ def _lookup_part(tables: EmbeddingTables, batch: RecsysBatch) -> RecsysEmbedding
     """The rows that are here and zeros for the others, summed over the parts of a table."""
 
     def rows(table: EmbeddingTable, hashes: jax.Array) -> jax.Array:
+        """The rows of `hashes`, wherever they are."""
         local = hashes - jax.lax.axis_index(TABLE) * len(table.rows)
-        found = table.rows.at[local].get(mode="fill", fill_value=0, wrap_negative_indices=False)
-        return jax.lax.psum(found, TABLE)
+        copies = table.rows.at[local].get(mode="fill", fill_value=0, wrap_negative_indices=False)
+        return jax.lax.psum(copies, TABLE)
 
     return RecsysEmbeddings(
         user_embeddings=rows(tables.user, jnp.asarray(batch.user_hashes)),
@@ -234,13 +237,13 @@ def _update_part(  # noqa: PLR0913 - one per sharded argument
 ) -> EmbeddingTables:
     """Changes the rows that are here by the gradients of the whole batch."""
     decay = None if half_life is None else Decay(half_life, step)
-    updated = []
+    new_tables = []
     for table, (index, gradient) in zip(tables, row_gradients(batch, gradients), strict=True):
         index = jax.lax.all_gather(index, DATA, tiled=True)
         gradient = jax.lax.all_gather(gradient, DATA, tiled=True)
         local = index - jax.lax.axis_index(TABLE) * len(table.rows)
         is_here = (local >= 0) & (local < len(table.rows)) & (index != 0)
-        updated.append(
+        new_tables.append(
             updated_table(
                 table,
                 local,
@@ -250,4 +253,4 @@ def _update_part(  # noqa: PLR0913 - one per sharded argument
                 is_own=is_here & is_applied,
             )
         )
-    return EmbeddingTables(*updated)
+    return EmbeddingTables(*new_tables)

@@ -1,4 +1,4 @@
-"""How far a run has come: the part of a training state that is no array."""
+"""The progress of a run: the part of a training state that is no array."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 @dataclass
 class RunProgress:
-    """What a run knows of its own past; saved and restored whole, field by field.
+    """The past of a run as it must know it; saved and restored whole, field by field.
 
     A field that is added here is saved and restored from then on: there is no other list of them.
 

@@ -15,7 +15,7 @@ from phoenix.data.input_pipeline import BatchOrder, Epochs
 from phoenix.data.window_source import WindowSource
 from phoenix.embedding import EmbeddingTables
 from phoenix.model_runners import ModelConfig
-from phoenix.recommend.checkpoint import described
+from phoenix.recommend.checkpoint import description_of
 from phoenix.recommend.trained import TrainedModel, trained_model
 from phoenix.train.config import ComputeConfig, TrainConfig
 from phoenix.train.states import StateEntry
@@ -40,6 +40,7 @@ class Run:
     identity: str = field(init=False)  # Digest of the other parts but `compute`; samples the data.
 
     def __post_init__(self) -> None:
+        """Checks that the parts fit together, and takes their digest."""
         self._check_hashes()
         self._check_start()
         self._check_sizes()
@@ -75,10 +76,10 @@ class Run:
         return [getattr(self.hash_spec, kind).num_rows for kind in KINDS]
 
     def description(self) -> dict[str, Any]:
-        """What a training state says of the run it belongs to; JSON values."""
+        """The facts of this run that its training states carry; JSON values."""
         config = self.train_config
         return {
-            **described(self.model_config, self.actions, self.hash_spec, config.seed),
+            **description_of(self.model_config, self.actions, self.hash_spec, config.seed),
             "identity": self.identity,
             "train_config": config.to_dict(),
         }

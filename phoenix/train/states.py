@@ -80,8 +80,8 @@ class TrainStates:
           OSError: If this or the state before could not be written; older states are untouched.
         """
         self.wait()
-        kept = EmbeddingTables(*(table._replace(slots=None) for table in tables))
-        self._copies = _copied((dense, kept), self._copies)
+        saved_tables = EmbeddingTables(*(table._replace(slots=None) for table in tables))
+        self._copies = _copies_of((dense, saved_tables), self._copies)
         copies, text = self._copies, canonical_json(dict(progress))
         self._thread = threading.Thread(target=self._write, args=(step, copies, text))
         self._thread.start()
@@ -114,8 +114,8 @@ class TrainStates:
         entries = [StateEntry(path, _progress(path)) for path in self._paths()]
         if not entries:
             return None
-        matching = _matching(entries, name)
-        for entry in reversed(matching):
+        candidates = _entries_named(entries, name)
+        for entry in reversed(candidates):
             try:
                 verify(entry.path, required=(_STATE, *table_files()))
             except CheckpointError as error:
@@ -124,7 +124,7 @@ class TrainStates:
                 logger.warning("Passing over a damaged training state: %s", error)
                 continue
             return entry
-        if matching:
+        if candidates:
             raise CheckpointError(
                 f"{self.directory}: all {len(entries)} training states are damaged."
             )
@@ -147,19 +147,19 @@ class TrainStates:
 
     def _remove_old(self) -> None:
         entries = [StateEntry(path, _progress(path)) for path in self._paths()]
-        kept = {entry.path for entry in entries[-self._keep :]}
-        kept |= {entry.path for entry in _matching(entries, "best")}
-        kept |= {e.path for e in entries if e.progress.get("finished_epoch") is not None}
+        kept_paths = {entry.path for entry in entries[-self._keep :]}
+        kept_paths |= {entry.path for entry in _entries_named(entries, "best")}
+        kept_paths |= {e.path for e in entries if e.progress.get("finished_epoch") is not None}
         for entry in entries:
-            if entry.path not in kept:
+            if entry.path not in kept_paths:
                 shutil.rmtree(entry.path)
 
     def _paths(self) -> list[Path]:
         """The states, oldest first."""
         if not self.directory.is_dir():
             return []
-        found = self.directory.iterdir()
-        return sorted(path for path in found if re.fullmatch(r"step_\d{10}", path.name))
+        paths = self.directory.iterdir()
+        return sorted(path for path in paths if re.fullmatch(r"step_\d{10}", path.name))
 
 
 def restore(state: Path, dense: Tree) -> tuple[Tree, EmbeddingTables]:
@@ -174,7 +174,7 @@ def restore(state: Path, dense: Tree) -> tuple[Tree, EmbeddingTables]:
     """
     target = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), dense)
     with _checkpointer() as checkpointer:
-        restored = checkpointer.restore((state / _DENSE).absolute(), target)
+        arrays = checkpointer.restore((state / _DENSE).absolute(), target)
     tables = read_tables(state)
     times = {}
     for kind in KINDS:
@@ -185,15 +185,15 @@ def restore(state: Path, dense: Tree) -> tuple[Tree, EmbeddingTables]:
         *(getattr(tables, kind)._replace(updated_at=times.get(kind)) for kind in KINDS)
     )
     # Own buffers: the training step donates them.
-    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), restored), tables
+    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), arrays), tables
 
 
 def _write_state(into: FolderWriter, copies: tuple[Any, EmbeddingTables], text: str) -> None:
     dense, tables = copies
     with ThreadPoolExecutor(1) as pool:
-        saved = pool.submit(_save_dense, into.folder / _DENSE, dense)
+        dense_write = pool.submit(_save_dense, into.folder / _DENSE, dense)
         write_tables(into, tables)
-        saved.result()
+        dense_write.result()
     for path in sorted((into.folder / _DENSE).rglob("*")):
         if path.is_file():
             into.add(path)
@@ -217,37 +217,38 @@ def _checkpointer() -> Any:  # noqa: ANN401 - imported late, like its type
     return ocp.StandardCheckpointer(multiprocessing_options=alone)
 
 
-def _copied(content: Tree, buffers: Tree | None) -> Tree:
+def _copies_of(arrays: Tree, buffers: Tree | None) -> Tree:
     """Copies of all arrays, in the buffers of the last copy where there is one."""
     if buffers is None:
-        return jax.tree.map(lambda leaf: np.array(leaf, copy=True), content)
+        return jax.tree.map(lambda leaf: np.array(leaf, copy=True), arrays)
 
     def copy(leaf: jax.Array, buffer: np.ndarray) -> np.ndarray:
+        """The buffer, filled."""
         np.copyto(buffer, np.asarray(leaf))
         return buffer
 
-    return jax.tree.map(copy, content, buffers)
+    return jax.tree.map(copy, arrays, buffers)
 
 
-def _matching(entries: list[StateEntry], name: str) -> list[StateEntry]:
+def _entries_named(entries: list[StateEntry], name: str) -> list[StateEntry]:
     """The states that a name means, the most wanted one last."""
     if name == "last":
         return entries
     if name == "best":
-        judged = [entry for entry in entries if entry.progress.get("metric") is not None]
-        return sorted(judged, key=lambda entry: entry.progress["metric"], reverse=True)[-1:]
+        validated = [entry for entry in entries if entry.progress.get("metric") is not None]
+        return sorted(validated, key=lambda entry: entry.progress["metric"], reverse=True)[-1:]
     number = name.removeprefix("epoch_")
     return [e for e in entries if str(e.progress.get("finished_epoch")) == number]
 
 
 def _names(entries: list[StateEntry]) -> str:
-    names = ["last"] + ["best"] * bool(_matching(entries, "best"))
+    names = ["last"] + ["best"] * bool(_entries_named(entries, "best"))
     epochs = [entry.progress.get("finished_epoch") for entry in entries]
     return ", ".join(names + [f"epoch_{epoch}" for epoch in epochs if epoch is not None])
 
 
 def _progress(path: Path) -> dict[str, Any]:
-    """What a state says of itself; nothing where that cannot be read, which `verify` then tells."""
+    """The facts of a state; none where they cannot be read, which `verify` then tells."""
     try:
         return json.loads((path / _STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -23,7 +23,7 @@ from phoenix.train.task import Batch
 
 
 class State(NamedTuple):
-    """What a step changes; it is donated to the step."""
+    """All that a step changes; it is donated to the step."""
 
     params: hk.Params
     opt_state: optax.OptState
@@ -33,7 +33,7 @@ class State(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a step says about itself."""
+    """The outcome of a step, read when it is done."""
 
     loss: jax.Array
     is_non_finite: jax.Array  # [leaves of Checked] bool
@@ -41,7 +41,7 @@ class Report(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What must be finite, in the order and by the names of an error message."""
+    """The arrays that must be finite, in the order and by the names of an error message."""
 
     loss: Any
     params: Any
@@ -50,7 +50,7 @@ class Checked(NamedTuple):
 
 @dataclass(frozen=True)
 class StepRule:
-    """How a step learns; hashable, so that runs of one rule in one process compile once."""
+    """The rule of a step; hashable, so that runs of one rule in one process compile once."""
 
     objective: Objective
     optimizer: optax.GradientTransformation
@@ -75,7 +75,8 @@ def train_step(rule: StepRule) -> Step:
     placement = rule.placement
 
     def step(state: State, batch: Batch) -> tuple[State, Report]:
-        differentiate = _differentiated if rule.accumulation_steps == 1 else _accumulated
+        """Learns from one batch."""
+        differentiate = _gradients_of_batch if rule.accumulation_steps == 1 else _gradients_in_parts
         loss, observed, gradients = differentiate(rule, state, batch)
         flags = non_finite_flags(Checked(loss, *gradients))
         is_finite = ~jnp.any(flags)
@@ -102,7 +103,7 @@ def train_step(rule: StepRule) -> Step:
 
 
 def states_of(observed: Observed) -> dict[str, Any]:
-    """Returns what can be added up of what an objective observed: the tuples."""
+    """Returns the states of metrics among the observations of an objective: the tuples."""
     return {name: value for name, value in observed.items() if isinstance(value, tuple)}
 
 
@@ -112,17 +113,18 @@ def validation_of(
 ) -> Callable[[hk.Params, EmbeddingTables, Batch], tuple[jax.Array, dict[str, Any]]]:
     """Returns the compiled loss and the states of a batch, to validate by."""
 
-    def judged(
+    def validate(
         params: hk.Params, tables: EmbeddingTables, batch: Batch
     ) -> tuple[jax.Array, dict[str, Any]]:
+        """The loss of a batch, and the states of its metrics."""
         rows = placement.lookup(tables, batch.inputs)
         loss, observed = objective.loss(params, rows, batch)
         return loss, states_of(observed)
 
-    return jax.jit(judged)
+    return jax.jit(validate)
 
 
-def _differentiated(
+def _gradients_of_batch(
     rule: StepRule, state: State, batch: Batch
 ) -> tuple[jax.Array, Observed, _Gradients]:
     rows = rule.placement.lookup(state.tables, batch.inputs)
@@ -131,7 +133,7 @@ def _differentiated(
     return loss, observed, gradients
 
 
-def _accumulated(
+def _gradients_in_parts(
     rule: StepRule, state: State, batch: Batch
 ) -> tuple[jax.Array, Observed, _Gradients]:
     """The mean over k parts of a batch, one part in memory at a time.
@@ -144,7 +146,8 @@ def _accumulated(
     def add(
         total: tuple[jax.Array, hk.Params], part: Batch
     ) -> tuple[tuple[jax.Array, hk.Params], tuple[Observed, RecsysEmbeddings]]:
-        loss, observed, (params, rows) = _differentiated(rule, state, part)
+        """Adds the gradients of a part to those before it."""
+        loss, observed, (params, rows) = _gradients_of_batch(rule, state, part)
         total = jax.tree.map(lambda a, b: a + b / k, total, (loss, params))
         return total, (observed, jax.tree.map(lambda x: x / k, rows))
 
@@ -153,8 +156,9 @@ def _accumulated(
     # The mean of sums is a sum of which every part counts as much: metrics do not change.
     observed = jax.tree.map(lambda x: jnp.mean(x, axis=0), observed)
 
-    def joined(x: jax.Array) -> jax.Array:
+    def in_order(x: jax.Array) -> jax.Array:
+        """The rows of the parts `[k, B / k, ...]` in their order in the batch, `[B, ...]`."""
         return jnp.reshape(x.swapaxes(0, 1), (-1, *x.shape[2:]))
 
-    whole: RecsysEmbeddings = jax.tree.map(joined, rows)
+    whole: RecsysEmbeddings = jax.tree.map(in_order, rows)
     return loss, observed, (params, whole)

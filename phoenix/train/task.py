@@ -1,4 +1,4 @@
-"""What a run learns: the objective, and how its batches are made of windows."""
+"""The task of a run: its objective, and the batches that are made of windows for it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -69,18 +69,18 @@ class EngagementBatches:
         shape = len(windows.user_ids), self.num_drawn
         is_real = windows.candidate_mask.any(axis=1, keepdims=True)
         posts, authors = (ids * is_real for ids in self.frequencies.draw(generator, shape))
-        added = {
+        drawn_fields = {
             "candidate_post_ids": posts,
             "candidate_author_ids": authors,
             "candidate_post_hashes": self.hash_spec.post.hash_ids(posts),
             "candidate_author_hashes": self.hash_spec.author.hash_ids(authors),
         }
-        joined = {}
+        fields = {}
         for field in _OF_CANDIDATES:
             values = getattr(windows, field)
-            new = added.get(field, np.zeros((*shape, *values.shape[2:]), values.dtype))
-            joined[field] = np.concatenate([values, new], axis=1)
-        return windows._replace(**joined)
+            new = drawn_fields.get(field, np.zeros((*shape, *values.shape[2:]), values.dtype))
+            fields[field] = np.concatenate([values, new], axis=1)
+        return windows._replace(**fields)
 
 
 def task_of(

@@ -1,4 +1,4 @@
-"""The windows that a run holds out, and what they say of the model as it is now."""
+"""The windows that a run holds out, and the metrics of its model on them."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from phoenix.recommend.trained import TrainedModel
 from phoenix.train.config import VALIDATION_LOSS
 
 # The mean loss of at most a batch of windows, and states of `mergeable_metrics` in float64.
-Judgement = tuple[float, Mapping[str, Any]]
+LossAndStates = tuple[float, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class HeldOut:
     stop: int  # and of the one after the last.
     batch_size: int
     actions: Sequence[str]
-    judge: Callable[[Windows], Judgement]  # By the model as it is now.
+    loss_and_states: Callable[[Windows], LossAndStates]  # By the model as it is now.
     model: Callable[[], TrainedModel]  # As it is now, in buffers of its own.
 
     def windows(self) -> Iterator[Windows]:
@@ -38,7 +38,7 @@ class HeldOut:
         losses, counts = [], []
         total: dict[str, Any] = {}
         for windows in self.windows():
-            loss, states = self.judge(windows)
+            loss, states = self.loss_and_states(windows)
             losses.append(loss)
             counts.append(len(windows.user_ids))
             total = {
@@ -68,17 +68,17 @@ def metric_values(
     >>> metric_values({"recall_at_10": WeightedMean.of(np.array([0.5, 1.0]))}, ["like"])
     {'recall_at_10': 0.75}
     """
-    named: dict[str, float] = {}
-    for counted, state in states.items():
+    values_by_name: dict[str, float] = {}
+    for key, state in states.items():
         for metric, values in state.values().items():
             if only is not None and metric not in only:
                 continue
             if np.ndim(values):
                 names = [f"{metric}/{action}" for action in actions]
             else:
-                names = [counted if metric == "mean" else f"{counted}_{metric}"]
-            named.update(zip(names, np.atleast_1d(values).tolist(), strict=True))
-    return named
+                names = [key if metric == "mean" else f"{key}_{metric}"]
+            values_by_name.update(zip(names, np.atleast_1d(values).tolist(), strict=True))
+    return values_by_name
 
 
 def finite(metrics: Mapping[str, float]) -> dict[str, float]:

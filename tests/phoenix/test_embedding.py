@@ -13,7 +13,7 @@ from phoenix.embedding import (
     Decay,
     initial_tables,
     lookup,
-    settled,
+    settled_tables,
     tables_from_arrays,
     update,
     with_decay,
@@ -107,7 +107,7 @@ def test_put_off_decay_is_the_decay_of_every_step_whatever_run_it_is_of(warm_sta
     expected = np.zeros(SPEC.post.num_rows)
     for step in range(8):
         if step == warm_start:  # Another run begins here, whose steps count from 0.
-            tables = with_decay(settled(tables, Decay(half_life, step)), is_decaying=True)
+            tables = with_decay(settled_tables(tables, Decay(half_life, step)), is_decaying=True)
         batch = batch_of(step)
         gradients = gradients_of(step, batch)
         tables = update(
@@ -125,7 +125,7 @@ def test_put_off_decay_is_the_decay_of_every_step_whatever_run_it_is_of(warm_sta
             np.add.at(sums, np.ravel(hashes), np.reshape(part, (-1, EMB_SIZE)))
         sums[0] = 0
         expected = expected * 2 ** (-1 / half_life) + np.mean(sums**2, axis=1)
-    done = settled(tables, Decay(half_life, 7 - warm_start))
+    done = settled_tables(tables, Decay(half_life, 7 - warm_start))
     np.testing.assert_allclose(done.post.accumulator, expected, rtol=1e-4)
     assert done.post.updated_at is None
 

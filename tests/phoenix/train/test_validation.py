@@ -29,7 +29,7 @@ def held_out(batch_size):
         stop=11,
         batch_size=batch_size,
         actions=ACTIONS,
-        judge=judge,
+        loss_and_states=judge,
         model=lambda: untrained(RANKER),
     )
 
