@@ -25,7 +25,7 @@ from phoenix.data import attributes
 from phoenix.data.hashing import HashSpec, collision_report
 from phoenix.memory import keep_freed_memory
 from phoenix.recommend.baselines import Collection
-from phoenix.recommend.embedding_runner import EmbeddingRunner, NotFiniteError
+from phoenix.recommend.embedding_runner import EmbeddingRunner, NonFiniteOutputError
 from schemas import attributes as schemas_attributes
 
 logger = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def _embed(model: ModelFolder, collection: Collection) -> np.ndarray:
     runner = EmbeddingRunner(retriever=model.retriever(), splits={"posts": collection})
     try:
         return runner.run()["posts"]
-    except NotFiniteError as error:
+    except NonFiniteOutputError as error:
         raise BadDataError(f"{model.artifact.ref}: {error}") from error
 
 

@@ -27,7 +27,7 @@ from phoenix.metrics.by_user import UserValues
 from phoenix.metrics.mergeable import Coverage
 from phoenix.recommend import scoring
 from phoenix.recommend.baselines import Collection
-from phoenix.recommend.embedding_runner import EmbeddingRunner, NotFiniteError
+from phoenix.recommend.embedding_runner import EmbeddingRunner, NonFiniteOutputError
 from phoenix.recommend.predict_runner import PredictRunner
 from phoenix.recommend.recommender import Ranker, Retriever
 from phoenix.search.exact import ExactIndex
@@ -72,7 +72,7 @@ class RankingContest:
         runner = PredictRunner(ranker=ranker, splits={"day": self.windows})
         try:
             day = runner.run(folder, "tensorstore")["day"]
-        except NotFiniteError as error:
+        except NonFiniteOutputError as error:
             return Result({"not_finite": error.count}, None)
         predicted = day.predictions.probabilities  # [E, A]
         is_real = self.windows.candidate_mask
@@ -135,7 +135,7 @@ class RetrievalContest:
         runner = EmbeddingRunner(retriever=retriever, splits={"posts": posts, "users": requests})
         try:
             vectors = runner.run(folder, "tensorstore")
-        except NotFiniteError as error:
+        except NonFiniteOutputError as error:
             return Result({"not_finite": error.count}, None)
         index = ExactIndex(vectors["posts"], posts.is_eligible)
         rows = index.search(vectors["users"], k, excluded=self._rows_of_histories(requests)).rows

@@ -100,12 +100,12 @@ def _errors_of_the_step(context: Context, plan: Plan, work: Path) -> Iterator[No
     from jax.errors import JaxRuntimeError
 
     from phoenix.files.verified_files import CheckpointError
-    from phoenix.train.optimizer import NonFiniteError
+    from phoenix.train.optimizer import DivergenceError
     from phoenix.train.runner import StopTraining
 
     try:
         yield
-    except NonFiniteError as error:
+    except DivergenceError as error:
         raise BadDataError(f"{context.step.name} of {context.day}: {error}") from error
     except (MemoryError, JaxRuntimeError) as error:
         # JAX has one class for all that goes wrong on a device, and names memory in the text alone.

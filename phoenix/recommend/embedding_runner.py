@@ -19,11 +19,11 @@ from phoenix.recommend.recommender import Retriever
 Content = TypeVar("Content")
 
 
-class NotFiniteError(ArithmeticError):
-    """A model gave numbers that are none; the message says which model, where and how many."""
+class NonFiniteOutputError(ArithmeticError):
+    """A model has vectors or predictions that are not finite; the message says where."""
 
     def __init__(self, message: str, count: int) -> None:
-        """Takes the message and how many there are."""
+        """Takes the message and the number of vectors or predictions that are not finite."""
         super().__init__(message)
         self.count = count
 
@@ -43,7 +43,7 @@ class EmbeddingRunner:
 
         Raises:
           ValueError: If there is no such split.
-          NotFiniteError: If a vector is not finite.
+          NonFiniteOutputError: If a vector is not finite.
         """
         content = content_of(self.splits, split)
         if isinstance(content, Windows):
@@ -57,7 +57,7 @@ class EmbeddingRunner:
             vectors[is_eligible] = eligible
         is_broken = ~np.isfinite(vectors).all(axis=1)
         if is_broken.any():
-            raise NotFiniteError(
+            raise NonFiniteOutputError(
                 f"{self.retriever.name}, split {split!r}: the vectors of {int(is_broken.sum())} "
                 f"{kind}s are not finite, e.g. of {kind} {ids[is_broken][0]}.",
                 int(is_broken.sum()),
@@ -71,7 +71,7 @@ class EmbeddingRunner:
 
         Raises:
           ValueError: If a split has no data.
-          NotFiniteError: If a vector is not finite.
+          NonFiniteOutputError: If a vector is not finite.
         """
         for split, content in self.splits.items():
             ids = content.user_ids if isinstance(content, Windows) else content.post_ids

@@ -17,7 +17,7 @@ from phoenix.data.windows import DWELL_SCALE_SECONDS, Windows, unpack_actions
 from phoenix.files.array_files import FileFormat, write_array
 from phoenix.metrics import by_user, ordering
 from phoenix.metrics.mergeable import Deviations, Sums
-from phoenix.recommend.embedding_runner import NotFiniteError, content_of
+from phoenix.recommend.embedding_runner import NonFiniteOutputError, content_of
 from phoenix.recommend.recommender import Ranker
 
 Metrics = dict[str, Any]  # As JSON; None is undefined.
@@ -52,7 +52,7 @@ class PredictRunner:
 
         Raises:
           ValueError: If there is no such split.
-          NotFiniteError: If a prediction is not finite.
+          NonFiniteOutputError: If a prediction is not finite.
         """
         windows = content_of(self.splits, split)
         is_real = windows.candidate_mask
@@ -62,7 +62,7 @@ class PredictRunner:
         )
         arrays = [values for values in predictions if values is not None]
         if count := sum(int((~np.isfinite(values)).sum()) for values in arrays):
-            raise NotFiniteError(
+            raise NonFiniteOutputError(
                 f"{self.ranker.name}, split {split!r}: {count} predictions are not finite.", count
             )
         return predictions
@@ -95,7 +95,7 @@ class PredictRunner:
 
         Raises:
           ValueError: If a split has no data.
-          NotFiniteError: If a prediction is not finite.
+          NonFiniteOutputError: If a prediction is not finite.
         """
         for split, windows in self.splits.items():
             if not windows.candidate_mask.any():

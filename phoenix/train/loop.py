@@ -16,7 +16,7 @@ from phoenix.data.windows import Windows
 from phoenix.embedding import initial_tables, lookup, settled_tables, with_decay
 from phoenix.recommend.trained import TrainedModel
 from phoenix.train.config import VALIDATION_LOSS
-from phoenix.train.optimizer import NonFiniteError, leaf_names, learning_rate_at, optimizer_of
+from phoenix.train.optimizer import DivergenceError, leaf_names, learning_rate_at, optimizer_of
 from phoenix.train.placement import Placement, is_writer
 from phoenix.train.progress import RunProgress
 from phoenix.train.run import Run
@@ -151,14 +151,14 @@ class TrainLoop:
 
         Raises:
           ConfigError: If it is not.
-          NonFiniteError: If the loss is none, because the weights have become too large.
+          DivergenceError: If the loss is none, because the weights have become too large.
         """
         self._read_reports()
         config, progress = self.run.train_config, self.progress
         metrics = metrics_of(self._held_out())
         loss = metrics.get(VALIDATION_LOSS, 0.0)
         if not math.isfinite(loss):
-            raise NonFiniteError(
+            raise DivergenceError(
                 f"The validation after step {progress.step} of {self.run.epochs.num_steps} is not "
                 f"finite: its loss is {loss}."
             )
@@ -284,7 +284,7 @@ class TrainLoop:
         if number > allowed:
             where = [name for name, flag in zip(self.leaf_names, flags, strict=True) if flag]
             epochs = self.run.epochs
-            raise NonFiniteError(
+            raise DivergenceError(
                 f"Step {step} of {epochs.num_steps} (epoch {epochs.epoch_of(step)}) is not finite, "
                 f"in {where[:5]}: number {number} in a row, where {allowed} are allowed."
             )

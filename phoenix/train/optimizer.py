@@ -143,8 +143,8 @@ def _schedule(config: TrainConfig, num_steps: int) -> optax.Schedule:
     return optax.join_schedules([warmup, after[config.optimizer.schedule]], [warmup_steps])
 
 
-class NonFiniteError(ArithmeticError):
-    """Too many training steps had a loss or a gradient that is not a number."""
+class DivergenceError(ArithmeticError):
+    """Training has left the finite numbers: in too many steps in a row, or in a validation."""
 
 
 def non_finite_flags(tree: object) -> jax.Array:

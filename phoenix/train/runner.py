@@ -130,7 +130,7 @@ class TrainRunner:
           ValueError: If the parts do not fit together, the source has no window to train on, or
             the training state belongs to another run.
           CheckpointError: If training states exist and all are damaged.
-          NonFiniteError: If more steps in a row than allowed had to be skipped, or the loss of a
+          DivergenceError: If more steps in a row than allowed had to be skipped, or the loss of a
             validation is not finite.
           StopTraining: If `should_stop` said so.
           OSError: If a training state could not be written; older ones are untouched.

@@ -5,7 +5,7 @@ import pytest
 
 from phoenix.files.array_files import read_array
 from phoenix.recommend.baselines import Collection, Random
-from phoenix.recommend.embedding_runner import EmbeddingRunner, NotFiniteError
+from phoenix.recommend.embedding_runner import EmbeddingRunner, NonFiniteOutputError
 from tests.phoenix.planted import ACTIONS, world
 
 WINDOWS = world(5).windows
@@ -58,5 +58,5 @@ def test_vectors_that_are_no_numbers_are_refused_by_post(monkeypatch):
     broken = np.ones((6, 2), np.float32)
     broken[2, 1] = np.nan
     monkeypatch.setattr(Random, "encode_posts", lambda *_: broken)
-    with pytest.raises(NotFiniteError, match=r"vectors of 1 posts .* post 4"):
+    with pytest.raises(NonFiniteOutputError, match=r"vectors of 1 posts .* post 4"):
         runner(posts=POSTS).embed("posts")

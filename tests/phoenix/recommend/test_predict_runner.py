@@ -9,7 +9,7 @@ import pytest
 from phoenix.files.array_files import read_array
 from phoenix.metrics import by_user
 from phoenix.recommend.baselines import Random
-from phoenix.recommend.embedding_runner import NotFiniteError
+from phoenix.recommend.embedding_runner import NonFiniteOutputError
 from phoenix.recommend.predict_runner import PredictRunner
 from tests.phoenix.planted import ACTIONS, world
 
@@ -69,7 +69,9 @@ def test_a_split_that_is_not_there_or_empty_is_refused_by_name(tmp_path):
 def test_predictions_that_are_no_numbers_are_refused(said, monkeypatch):
     shape = (50, 8, 2) if said == "predict" else (50, 8)
     monkeypatch.setattr(Random, said, lambda *_: np.full(shape, np.nan))
-    with pytest.raises(NotFiniteError, match=f"{math.prod(shape)} predictions are not finite"):
+    with pytest.raises(
+        NonFiniteOutputError, match=f"{math.prod(shape)} predictions are not finite"
+    ):
         runner(test=WINDOWS).predict("test")
 
 

@@ -25,7 +25,7 @@ from phoenix.recommend.predict_runner import PredictRunner
 from phoenix.train.config import ComputeConfig, DevicesConfig, RetrievalTrainConfig
 from phoenix.train.loss_config import NegativesConfig, RankingLossConfig
 from phoenix.train.objectives import RankingObjective
-from phoenix.train.optimizer import NonFiniteError
+from phoenix.train.optimizer import DivergenceError
 from phoenix.train.runner import Progress, StopTraining, TrainRunner
 from phoenix.train.states import TrainStates
 from phoenix.train.step import train_step
@@ -296,7 +296,7 @@ def test_good_steps_between_bad_ones_still_count(poison):
 
 def test_too_many_bad_steps_in_a_row_stop_the_run_and_say_where(poison):
     poison(lambda _: True)
-    with pytest.raises(NonFiniteError, match=r"Step 3 of 4 \(epoch 0\) .*'loss'.*number 3 in"):
+    with pytest.raises(DivergenceError, match=r"Step 3 of 4 \(epoch 0\) .*'loss'.*number 3 in"):
         runner(RANKER, SMALL, max_skipped_steps=2).run()
 
 
@@ -410,7 +410,7 @@ def test_a_metric_that_no_validation_has_is_refused_before_the_first_step():
 
 
 def test_a_validation_that_is_not_finite_stops_the_run_and_says_when():
-    with pytest.raises(NonFiniteError, match="validation after step 1 of 1 is not finite"):
+    with pytest.raises(DivergenceError, match="validation after step 1 of 1 is not finite"):
         runner(
             RANKER,
             SMALL,
