@@ -18,7 +18,7 @@ Glossary of shapes:
 """
 
 import dataclasses
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import haiku as hk
 import jax
@@ -26,8 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from phoenix.config import JsonConfig, check, check_choice, check_counts, is_number
-from phoenix.nn.attention import KeysValues, MultiHeadAttention, heads_first
+from phoenix.decoder_layer import DecoderLayer
+from phoenix.nn.attention import KeysValues, MultiHeadAttention
 from phoenix.nn.layers import (
     DenseBlock,
     Init,
@@ -39,7 +39,8 @@ from phoenix.nn.layers import (
     layer_norm,
 )
 from phoenix.nn.masks import attention_bias, make_recsys_attn_mask
-from phoenix.nn.rotary import RotaryEmbedding, Rotation, rotate_half, rotation
+from phoenix.nn.rotary import RotaryEmbedding, rotate_half, rotation
+from phoenix.trunk_config import CandidatePositions, HistoryAttention, TrunkConfig
 
 __all__ = [
     "CandidatePositions",
@@ -63,9 +64,6 @@ __all__ = [
     "make_recsys_attn_mask",
     "rotate_half",
 ]
-
-HistoryAttention = Literal["causal", "full"]
-CandidatePositions = Literal["shared", "slot"]
 
 
 class TrainingState(NamedTuple):
@@ -93,77 +91,8 @@ class Context(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class TransformerConfig(JsonConfig):
-    """Sizes and options of the trunk. The first eight fields are the public ones.
-
-    Attributes:
-      emb_size: D; must equal the `emb_size` of the model.
-      key_size: K, the width of a query and key head; even.
-      num_q_heads: Query heads, a multiple of `num_kv_heads`.
-      num_kv_heads: Key/value heads; fewer of them make a smaller context to keep per user.
-      num_layers: Decoder layers.
-      widening_factor: Width of the feed-forward block before the two thirds of the gate.
-      attn_output_multiplier: Factor of the attention logits. `1 / sqrt(key_size)` is the usual
-        choice; the public default of 1 makes attention peaky from the start.
-      name: Kept for the public signature; the trunk is always called `transformer`.
-      init: "trainable" (norm scales 1, linear maps of variance 1 / fan-in) to train; "public"
-        (both 0) only to compare with the public models: at that point all trunk gradients are 0.
-      history_attention: "causal" as in the public models; "full" lets older events see newer ones.
-        Neither lets context see candidates. Choose "full" when histories are short and the order
-        in them matters little.
-      dropout_rate: Share of the features of every token, and of what every block adds to it, that
-        is set to 0 in training. Up to 0.5 when data is little; only next-item training uses it.
-      candidate_positions: "shared" puts every candidate right after the last valid history
-        position, so that a score does not depend on the slot; "slot" numbers the slots on from
-        the history, as the public models do.
-    """
-
-    emb_size: int
-    key_size: int
-    num_q_heads: int
-    num_kv_heads: int
-    num_layers: int
-    widening_factor: float = 4.0
-    attn_output_multiplier: float = 1.0
-    name: str | None = None
-    init: Init = "trainable"
-    history_attention: HistoryAttention = "causal"
-    candidate_positions: CandidatePositions = "shared"
-    dropout_rate: float = 0.0
-
-    _choices: ClassVar[dict[str, tuple[str, ...]]] = {
-        "init": ("trainable", "public"),
-        "history_attention": ("causal", "full"),
-        "candidate_positions": ("shared", "slot"),
-    }
-
-    def __post_init__(self) -> None:
-        """Checks the fields, alone and against each other."""
-        check_counts(self, ("emb_size", "key_size", "num_q_heads", "num_kv_heads", "num_layers"))
-        for field, choices in self._choices.items():
-            check_choice(self, field, choices)
-        check(
-            self.key_size % 2 == 0,
-            "TransformerConfig.key_size",
-            expected="an even size (rotary positions turn pairs)",
-            got=self.key_size,
-        )
-        check(
-            self.num_q_heads % self.num_kv_heads == 0,
-            "TransformerConfig.num_q_heads",
-            expected=f"a multiple of `num_kv_heads` ({self.num_kv_heads})",
-            got=self.num_q_heads,
-        )
-        check(
-            is_number(self.dropout_rate) and 0 <= self.dropout_rate < 1,
-            "TransformerConfig.dropout_rate",
-            expected="a number in [0, 1)",
-            got=self.dropout_rate,
-        )
-        for field in ("widening_factor", "attn_output_multiplier"):
-            value = getattr(self, field)
-            is_positive = is_number(value) and value > 0
-            check(is_positive, f"TransformerConfig.{field}", expected="a number > 0", got=value)
+class TransformerConfig(TrunkConfig):
+    """Sizes and options of the trunk, see `TrunkConfig`, and the trunk that is made of them."""
 
     def make(self) -> "Transformer":
         """A trunk of this configuration, inside `hk.transform`."""
@@ -174,101 +103,6 @@ class TransformerConfig(JsonConfig):
         return dataclasses.replace(
             self, init="public", history_attention="causal", candidate_positions="slot"
         )
-
-
-class DecoderLayer(hk.Module):
-    """One layer of the trunk, over a context, or over candidates given a context."""
-
-    def __init__(self, config: TransformerConfig, name: str | None = None) -> None:
-        """Args: `config` of the trunk; D comes from the input."""
-        super().__init__(name=name)
-        self.config = config
-
-    def __call__(
-        self, h: jax.Array, places: Rotation, bias: jax.Array
-    ) -> tuple[jax.Array, KeysValues]:
-        """Encodes a context.
-
-        Args:
-          h: `[B, T, D]`.
-          places: Rotation of the positions `[T]`.
-          bias: `[B or 1, 1, 1, T or 1, T]`, from `attention_bias`; hides every later position
-            where the history is causal.
-
-        Returns:
-          The new `h`, and the keys and values by which candidates attend to this layer.
-        """
-        attention = self._attention(h)
-        normed = self._norm(h, "rms_norm")
-        context = heads_first(attention.keys_values(normed, places))
-        is_causal = self.config.history_attention == "causal"
-        attend = attention.attend_to_past if is_causal else attention.attend
-        attended = attend(attention.queries(normed, places), context, bias)
-        return self._with_residuals(h, attended), context
-
-    @hk.transparent
-    def _with_residuals(self, h: jax.Array, attended: jax.Array) -> jax.Array:
-        """Both equations of a layer, `[B, T, D]`, given `attended = attention(norm_0(h))`."""
-        rate, feed_forward = self.config.dropout_rate, self._feed_forward()
-        h = h + dropout(self._norm(attended, "rms_norm_1"), rate)
-        change = feed_forward(self._norm(h, "rms_norm_2"))
-        return h + dropout(self._norm(change, "rms_norm_3"), rate)
-
-    @hk.name_like("__call__")
-    def keys_values(self, h: jax.Array, places: Rotation) -> KeysValues:
-        """Only the keys and values of a context: all that a last layer needs of it."""
-        normed = self._norm(h, "rms_norm")
-        return heads_first(self._attention(h).keys_values(normed, places))
-
-    @hk.name_like("__call__")
-    def candidates(
-        self,
-        h: jax.Array,
-        places: Rotation,
-        context: KeysValues,
-        bias: jax.Array,
-        is_valid: jax.Array,
-    ) -> jax.Array:
-        """Encodes candidates that see the context and themselves.
-
-        Args:
-          h: `[B, C, D]`.
-          places: Rotation of the positions `[C]` or `[B, 1]`.
-          context: Its keys and values at this layer.
-          bias: `[B, 1, 1, 1, 1+S]`, from `attention_bias`.
-          is_valid: `[B, C]` bool.
-
-        Returns:
-          The new `h`.
-        """
-        attention = self._attention(h)
-        normed = self._norm(h, "rms_norm")
-        own = attention.keys_values(normed, places)
-        queries = attention.queries(normed, places)
-        attended = attention.attend_with_self(queries, context, bias, own, is_valid)
-        return self._with_residuals(h, attended)
-
-    @hk.transparent
-    def _attention(self, h: jax.Array) -> MultiHeadAttention:
-        config = self.config
-        return MultiHeadAttention(
-            config.num_q_heads,
-            config.num_kv_heads,
-            config.key_size,
-            with_bias=False,
-            model_size=h.shape[-1],
-            attn_output_multiplier=config.attn_output_multiplier,
-            init=config.init,
-            name="multi_head_attention",
-        )
-
-    @hk.transparent
-    def _feed_forward(self) -> DenseBlock:
-        return DenseBlock(self.config.widening_factor, init=self.config.init)
-
-    @hk.transparent
-    def _norm(self, h: jax.Array, name: str) -> jax.Array:
-        return layer_norm(h, init=self.config.init, name=name)
 
 
 class Transformer(hk.Module):

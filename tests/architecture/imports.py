@@ -58,7 +58,7 @@ PHOENIX: dict[str, set[str]] = {
 }
 _ROOT_PLACES = {
     **dict.fromkeys(("buckets", "config", "memory", "settings"), "ground"),
-    "grok": "grok",
+    **dict.fromkeys(("decoder_layer", "grok", "trunk_config"), "grok"),
 }
 
 Graph = Mapping[str, set[str]]

@@ -12,11 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from phoenix.inputs.config import HashConfig
-from phoenix.recsys_retrieval_model import (
-    CandidateTower,
-    PhoenixRetrievalModelConfig,
-    RetrievalOutput,
-)
+from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig, RetrievalOutput
 from tests.phoenix import reference_model
 from tests.phoenix.golden_case import GoldenCase
 from tests.phoenix.model_inputs import (
@@ -194,23 +190,6 @@ def test_fifty_steps_move_every_weight_and_lower_the_loss() -> None:
         for name, before in weights.items():
             assert np.any(before != params[module][name]), f"{module}/{name} did not move"
     assert losses[-1] < 0.2 * losses[0]
-
-
-@pytest.mark.parametrize("rank", [3, 4])
-@pytest.mark.parametrize("kind", ["mlp", "mean"])
-def test_candidate_tower_gives_unit_vectors_for_both_ranks(rank: int, kind: str) -> None:
-    rows = np.random.default_rng(0).normal(size=(4, 8, 4, 16)[4 - rank :]).astype(np.float32)
-    tower = transformed(lambda rows: CandidateTower(16, kind)(rows))
-    vectors = tower.apply(tower.init(jax.random.key(0), rows), rows)
-    assert vectors.shape == (*rows.shape[:-2], 16)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), 1.0, atol=1e-5)
-
-
-def test_candidate_tower_refuses_another_rank() -> None:
-    with pytest.raises(ValueError, match=r"post_author_embedding.*got \(4, 16\)"):
-        transformed(lambda rows: CandidateTower(16)(rows)).init(
-            jax.random.key(0), np.ones((4, 16), np.float32)
-        )
 
 
 def test_retrieval_alone_makes_no_candidate_tower() -> None:
