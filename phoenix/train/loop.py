@@ -1,36 +1,34 @@
 """The moving parts of one training run: device state, batches made ahead, reports read behind."""
 
 import math
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from phoenix.data.input_pipeline import Prefetched
-from phoenix.data.window_source import pad_windows, windows_between
+from phoenix.data.window_source import pad_windows
 from phoenix.data.windows import Windows
-from phoenix.embedding import initial_tables, lookup, settled_tables, with_decay
+from phoenix.embedding import settled_tables
 from phoenix.recommend.trained import TrainedModel
 from phoenix.train.config import VALIDATION_LOSS
-from phoenix.train.optimizer import DivergenceError, leaf_names, learning_rate_at, optimizer_of
-from phoenix.train.placement import Placement, is_writer
-from phoenix.train.progress import RunProgress
+from phoenix.train.optimizer import DivergenceError, leaf_names, learning_rate_at
+from phoenix.train.placement import is_writer
+from phoenix.train.progress import Pace, Progress, RunProgress
 from phoenix.train.run import Run
 from phoenix.train.states import StateEntry, TrainStates, restore
 from phoenix.train.step import (
-    Checked,
     Report,
     State,
-    StepRule,
-    states_of,
+    initial_state,
+    step_rule,
     train_step,
     validation_of,
 )
-from phoenix.train.task import Batch, Task, task_of
+from phoenix.train.task import Batch, task_of
 from phoenix.train.validation import (
     HeldOut,
     LossAndStates,
@@ -42,17 +40,6 @@ from phoenix.train.validation import (
 _STEPS_IN_FLIGHT = 2
 # Followed during training; the others of a validation would make a point of the curve too long.
 _CURVE_METRICS = ("accuracy", "auc", "mean", "xauc")
-
-
-class Progress(NamedTuple):
-    """The state of a run at a point of its curve, as `on_progress` hears it."""
-
-    step: int
-    total_steps: int
-    loss: float  # Mean since the last point.
-    windows_per_second: float  # Since the last point.
-    eta_seconds: float
-    metrics: Mapping[str, float]  # The point of the curve.
 
 
 class TrainLoop:
@@ -69,13 +56,13 @@ class TrainLoop:
             source=run.source,
             num_train=run.num_train,
         )
-        self.rule = _step_rule(run, self.task)
-        self.state, checked = _initial_state(run, self.task, self.rule)
+        self.rule = step_rule(run, self.task)
+        self.state, checked = initial_state(run, self.task, self.rule)
         self.leaf_names = leaf_names(checked)
         self.progress = RunProgress()
         self.batches: Prefetched[Batch] | None = None
         self._reports: deque[tuple[int, Report]] = deque()  # Of steps that may not be done yet.
-        self._pace = _Pace(0)
+        self._pace = Pace(0)
 
     def __enter__(self) -> "TrainLoop":
         """Returns the loop itself."""
@@ -125,7 +112,7 @@ class TrainLoop:
             placement.everywhere(jnp.asarray(self.progress.step, jnp.int32)),
             placement.everywhere(dense["metrics"]),
         )
-        self._pace = _Pace(self.progress.step)
+        self._pace = Pace(self.progress.step)
 
     def run_step(self) -> None:
         """Starts one step; its report is read when it has left the pipeline."""
@@ -133,6 +120,7 @@ class TrainLoop:
             self.batches = Prefetched(self.remaining_batches(), self.run.compute.input.prefetch)
         self.state, report = train_step(self.rule)(self.state, next(self.batches))
         self.progress.step += 1
+        # The steps run while the host goes on: reading a report at once would wait for its step.
         self._reports.append((self.progress.step, report))
         if len(self._reports) > _STEPS_IN_FLIGHT:
             self._read_report()
@@ -209,6 +197,7 @@ class TrainLoop:
         config, progress, epochs = self.run.train_config, self.progress, self.run.epochs
         epoch = epochs.epoch_of(progress.step)
         ends_epoch = config.checkpoints.keeps_epochs and epochs.is_end(progress.step)
+        # `best` is the state of the smallest metric, so one to be maximised changes its sign.
         sign = 1 if config.validation.mode == "min" else -1
         states.save(
             progress.step,
@@ -292,55 +281,3 @@ class TrainLoop:
     def _dense(self) -> dict[str, Any]:
         state = self.state
         return {"params": state.params, "opt_state": state.opt_state, "metrics": state.metrics}
-
-
-class _Pace:
-    """Steps per second between the moments at which it is asked."""
-
-    def __init__(self, step: int) -> None:
-        self._time, self._step = time.monotonic(), step
-
-    def measure(self, step: int) -> float:
-        """Steps per second since the last time, of which `step` are done now."""
-        since, before = self._time, self._step
-        self._time, self._step = time.monotonic(), step
-        return (step - before) / max(self._time - since, 1e-9)
-
-
-def _step_rule(run: Run, task: Task) -> StepRule:
-    config = run.train_config
-    return StepRule(
-        objective=task.objective,
-        optimizer=optimizer_of(config, run.epochs.num_steps),
-        table_learning_rate=config.table_learning_rate,
-        table_half_life=config.optimizer.table_half_life,
-        accumulation_steps=config.optimizer.accumulation_steps,
-        metrics_half_life=config.curve.half_life_steps,
-        placement=Placement.of(run.compute),
-    )
-
-
-def _initial_state(run: Run, task: Task, rule: StepRule) -> tuple[State, Checked]:
-    """The state before the first step, and a tree like the one whose leaves must be finite."""
-    config, placement = run.train_config, rule.placement
-    first = next(windows_between(run.source, 0, 1, limit=1))
-    batch = task.make_batch(pad_windows(first, config.batch_size), None)
-    if run.start is None:
-        tables = initial_tables(run.hash_spec, run.model_config.emb_size, config.seed)
-        rows = lookup(tables, batch.inputs)
-        params = task.objective.initial_params(config.seed, batch.inputs, rows)
-    else:
-        params, tables = run.start.params, run.start.tables
-        rows = lookup(tables, batch.inputs)
-    tables = with_decay(tables, is_decaying=config.optimizer.table_half_life is not None)
-    # Own buffers: the step donates them, and the starting model stays usable.
-    params, tables = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), (params, tables))
-    observed = jax.eval_shape(task.objective.loss, params, rows, batch)[1]
-    metrics = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), states_of(observed))
-    state = State(
-        *placement.everywhere((params, rule.optimizer.init(params))),
-        placement.tables(tables),
-        placement.everywhere(jnp.zeros((), jnp.int32)),
-        placement.everywhere(metrics),
-    )
-    return state, Checked(0.0, params, rows)

@@ -1,9 +1,10 @@
 """The progress of a run: the part of a training state that is no array."""
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 
 @dataclass
@@ -74,3 +75,28 @@ class RunProgress:
         """
         point = self.curve[-1] if self.curve and self.curve[-1]["step"] == self.step else {}
         return {**point, **self.validation}.get(metric)
+
+
+class Progress(NamedTuple):
+    """The state of a run at a point of its curve, as `on_progress` hears it."""
+
+    step: int
+    total_steps: int
+    loss: float  # Mean since the last point.
+    windows_per_second: float  # Since the last point.
+    eta_seconds: float
+    metrics: Mapping[str, float]  # The point of the curve.
+
+
+class Pace:
+    """Steps per second between the moments at which it is asked."""
+
+    def __init__(self, step: int) -> None:
+        """Starts the clock at `step`."""
+        self._time, self._step = time.monotonic(), step
+
+    def measure(self, step: int) -> float:
+        """Steps per second since the last time, of which `step` are done now."""
+        since, before = self._time, self._step
+        self._time, self._step = time.monotonic(), step
+        return (step - before) / max(self._time - since, 1e-9)

@@ -27,10 +27,11 @@ from phoenix.train.config import (
     TrainConfig,
     settings_for,
 )
-from phoenix.train.loop import Progress, TrainLoop
+from phoenix.train.loop import TrainLoop
 from phoenix.train.objectives import objective_of
 from phoenix.train.optimizer import optimizer_of
 from phoenix.train.placement import Placement, is_writer
+from phoenix.train.progress import Progress
 from phoenix.train.run import Run
 from phoenix.train.states import StateEntry, TrainStates
 from phoenix.train.validation import HeldOut

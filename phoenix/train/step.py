@@ -14,12 +14,14 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from phoenix.embedding import Decay, EmbeddingTables
+from phoenix.data.window_source import pad_windows, windows_between
+from phoenix.embedding import Decay, EmbeddingTables, initial_tables, lookup, with_decay
 from phoenix.recsys_model import RecsysEmbeddings
 from phoenix.train.objectives import Objective, Observed
-from phoenix.train.optimizer import non_finite_flags, select
+from phoenix.train.optimizer import non_finite_flags, optimizer_of, select
 from phoenix.train.placement import Placement
-from phoenix.train.task import Batch
+from phoenix.train.run import Run
+from phoenix.train.task import Batch, Task
 
 
 class State(NamedTuple):
@@ -162,3 +164,43 @@ def _gradients_in_parts(
 
     whole: RecsysEmbeddings = jax.tree.map(in_order, rows)
     return loss, observed, (params, whole)
+
+
+def step_rule(run: Run, task: Task) -> StepRule:
+    """Returns the rule by which the steps of a run learn."""
+    config = run.train_config
+    return StepRule(
+        objective=task.objective,
+        optimizer=optimizer_of(config, run.epochs.num_steps),
+        table_learning_rate=config.table_learning_rate,
+        table_half_life=config.optimizer.table_half_life,
+        accumulation_steps=config.optimizer.accumulation_steps,
+        metrics_half_life=config.curve.half_life_steps,
+        placement=Placement.of(run.compute),
+    )
+
+
+def initial_state(run: Run, task: Task, rule: StepRule) -> tuple[State, Checked]:
+    """Returns the state before the first step, and a tree like that of what must be finite."""
+    config, placement = run.train_config, rule.placement
+    first = next(windows_between(run.source, 0, 1, limit=1))
+    batch = task.make_batch(pad_windows(first, config.batch_size), None)
+    if run.start is None:
+        tables = initial_tables(run.hash_spec, run.model_config.emb_size, config.seed)
+        rows = lookup(tables, batch.inputs)
+        params = task.objective.initial_params(config.seed, batch.inputs, rows)
+    else:
+        params, tables = run.start.params, run.start.tables
+        rows = lookup(tables, batch.inputs)
+    tables = with_decay(tables, is_decaying=config.optimizer.table_half_life is not None)
+    # Own buffers: the step donates them, and the starting model stays usable.
+    params, tables = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), (params, tables))
+    observed = jax.eval_shape(task.objective.loss, params, rows, batch)[1]
+    metrics = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), states_of(observed))
+    state = State(
+        *placement.everywhere((params, rule.optimizer.init(params))),
+        placement.tables(tables),
+        placement.everywhere(jnp.zeros((), jnp.int32)),
+        placement.everywhere(metrics),
+    )
+    return state, Checked(0.0, params, rows)

@@ -16,8 +16,6 @@ TESTED_BY = {
     "config_base": "test_config",
     "engine_config": "test_config",
     "quality_config": "test_config",
-    "recommender": "test_baselines",
-    "train_loop": "test_training",
     "train_ranker": "test_training_window",
     "train_retrieval": "test_training_window",
 }
