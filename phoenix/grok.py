@@ -26,8 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from phoenix.decoder_layer import DecoderLayer
 from phoenix.nn.attention import KeysValues, MultiHeadAttention
+from phoenix.nn.decoder_layer import DecoderLayer
 from phoenix.nn.layers import (
     DenseBlock,
     Init,
@@ -40,7 +40,7 @@ from phoenix.nn.layers import (
 )
 from phoenix.nn.masks import attention_bias, make_recsys_attn_mask
 from phoenix.nn.rotary import RotaryEmbedding, rotate_half, rotation
-from phoenix.trunk_config import CandidatePositions, HistoryAttention, TrunkConfig
+from phoenix.nn.trunk_config import CandidatePositions, HistoryAttention, TrunkConfig
 
 __all__ = [
     "CandidatePositions",

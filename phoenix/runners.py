@@ -21,16 +21,16 @@ from phoenix.example_data import (
     create_example_batch,
     create_example_corpus,
 )
-from phoenix.forward import ranker_forward
 from phoenix.grok import Context
-from phoenix.inference_runner import BaseInferenceRunner
+from phoenix.inference.forward import ranker_forward
+from phoenix.inference.inference_runner import BaseInferenceRunner
+from phoenix.inference.ranking import ACTIONS, RankingOutput, ranking_output
+from phoenix.inference.retrieval_runner import RecsysRetrievalInferenceRunner
 from phoenix.inputs import slates
 from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.model_runners import BaseModelRunner, ModelRunner, RetrievalModelRunner
-from phoenix.ranking import ACTIONS, RankingOutput, ranking_output
 from phoenix.recsys_model import RecsysModelOutput
 from phoenix.recsys_retrieval_model import RetrievalOutput
-from phoenix.retrieval_runner import RecsysRetrievalInferenceRunner
 
 __all__ = [
     "ACTIONS",

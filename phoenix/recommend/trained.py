@@ -18,7 +18,12 @@ import numpy as np
 from phoenix.data.hashing import HashSpec
 from phoenix.data.windows import DWELL_SCALE_SECONDS, Windows
 from phoenix.embedding import EmbeddingTables
-from phoenix.forward import Compiled, ranker_forward, retrieval_forward, without_candidates
+from phoenix.inference.forward import (
+    Compiled,
+    ranker_forward,
+    retrieval_forward,
+    without_candidates,
+)
 from phoenix.inputs import slates
 from phoenix.inputs.batch import RecsysBatch
 from phoenix.inputs.model_inputs import model_inputs

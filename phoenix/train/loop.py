@@ -20,14 +20,7 @@ from phoenix.train.placement import is_writer
 from phoenix.train.progress import Pace, Progress, RunProgress
 from phoenix.train.run import Run
 from phoenix.train.states import StateEntry, TrainStates, restore
-from phoenix.train.step import (
-    Report,
-    State,
-    initial_state,
-    step_rule,
-    train_step,
-    validation_of,
-)
+from phoenix.train.step import Report, State, initial_state, step_rule, train_step, validation_of
 from phoenix.train.task import Batch, task_of
 from phoenix.train.validation import (
     HeldOut,

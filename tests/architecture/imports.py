@@ -41,24 +41,27 @@ ROOMS: dict[str, set[str]] = {
         *("source", "rows", "training", "serving", "pages"),
     },
 }
-# The rooms of phoenix in the same way. What stands at its root is the ground, the trunk `grok`, or
-# the public models and what runs them.
+# The rooms of phoenix in the same way. What stands at its root is the ground, the trunk `grok`, the
+# public models, or the public runners.
 PHOENIX: dict[str, set[str]] = {
     "ground": set(),
     "files": set(),
     "data": {"ground"},
     "metrics": {"data"},
     "search": {"ground", "data"},
-    "nn": {"data"},
+    "nn": {"ground", "data"},
     "grok": {"ground", "nn"},
     "inputs": {"ground", "data", "nn", "grok"},
     "models": {"ground", "data", "search", "nn", "grok", "inputs"},
-    "recommend": {"ground", "files", "data", "metrics", "search", "inputs", "models"},
+    "inference": {"ground", "data", "search", "grok", "inputs", "models"},
+    "runners": {"ground", "search", "grok", "inputs", "models", "inference"},
+    "recommend": {"ground", "files", "data", "metrics", "search", "inputs", "models", "inference"},
     "train": {"ground", "files", "data", "metrics", "nn", "inputs", "models", "recommend"},
 }
 _ROOT_PLACES = {
     **dict.fromkeys(("buckets", "config", "memory", "settings"), "ground"),
-    **dict.fromkeys(("decoder_layer", "grok", "trunk_config"), "grok"),
+    "grok": "grok",
+    **dict.fromkeys(("runners", "run_ranker", "run_retrieval"), "runners"),
 }
 
 Graph = Mapping[str, set[str]]

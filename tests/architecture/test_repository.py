@@ -11,14 +11,6 @@ ROOT = Path(__file__).parents[2]
 # Folders of a home or of one machine, and addresses of package indexes.
 FOREIGN = re.compile(r"/(?:home|Users|work|root|mnt)/\w|https?://[^\s/]*(?:pypi|artifactory|nexus)")
 LAYERS = ("components", "phoenix", "schemas")
-# Modules whose promises are those of something larger, and the test that holds them to it.
-TESTED_BY = {
-    "config_base": "test_config",
-    "engine_config": "test_config",
-    "quality_config": "test_config",
-    "train_ranker": "test_training_window",
-    "train_retrieval": "test_training_window",
-}
 
 
 def tracked_files() -> list[Path]:
@@ -46,17 +38,11 @@ def test_no_artifact_and_no_data_is_tracked() -> None:
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_every_module_has_a_test_of_its_name(layer: str) -> None:
-    tests = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
-    modules = {path.stem for path in (ROOT / layer).rglob("*.py")} - {"__init__"}
-    wanted = {name: TESTED_BY.get(name, f"test_{name}") for name in modules}
-    missing = sorted(name for name, test in wanted.items() if test not in tests)
-    assert missing == []
-
-
-def test_no_module_is_excused_that_has_a_test_of_its_name() -> None:
-    tests = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
-    assert [name for name in TESTED_BY if f"test_{name}" in tests] == []
+def test_every_module_has_a_test_at_its_place(layer: str) -> None:
+    modules = [path.relative_to(ROOT) for path in (ROOT / layer).rglob("*.py")]
+    places = [Path("tests", path.parent, f"test_{path.name}") for path in modules]
+    places = [path for path in places if path.name != "test___init__.py"]
+    assert [str(path) for path in places if not (ROOT / path).exists()] == []
 
 
 def test_components_need_no_airflow() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from phoenix.embedding import lookup
-from phoenix.forward import ranker_forward
+from phoenix.inference.forward import ranker_forward
 from phoenix.inputs import slates
 from phoenix.inputs.model_inputs import model_inputs
 from phoenix.recommend import trained

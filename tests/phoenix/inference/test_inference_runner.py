@@ -2,7 +2,7 @@
 
 import pytest
 
-from phoenix.input_shapes import check_inputs
+from phoenix.inference.input_shapes import check_inputs
 from phoenix.runners import ModelRunner, RecsysInferenceRunner
 from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker
 

@@ -20,9 +20,9 @@ from jax.typing import ArrayLike
 
 from phoenix.embedding import EmbeddingTables, lookup
 from phoenix.grok import Context
+from phoenix.inference.ranking import RankingOutput, ranking_output
 from phoenix.inputs import slates
 from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
-from phoenix.ranking import RankingOutput, ranking_output
 from phoenix.recsys_model import PhoenixModelConfig, RecsysModelOutput
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig, RetrievalOutput
 

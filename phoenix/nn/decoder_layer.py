@@ -13,7 +13,7 @@ import jax
 from phoenix.nn.attention import KeysValues, MultiHeadAttention, heads_first
 from phoenix.nn.layers import DenseBlock, dropout, layer_norm
 from phoenix.nn.rotary import Rotation
-from phoenix.trunk_config import TrunkConfig
+from phoenix.nn.trunk_config import TrunkConfig
 
 
 class DecoderLayer(hk.Module):

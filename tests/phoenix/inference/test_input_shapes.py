@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from phoenix.input_shapes import Part, check_inputs
+from phoenix.inference.input_shapes import Part, check_inputs
 from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker
 
 EVERY: tuple[Part, ...] = ("context", "posts", "candidates")

@@ -13,8 +13,8 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from phoenix.config import check_count
-from phoenix.forward import retrieval_forward, without_candidates
-from phoenix.inference_runner import BaseInferenceRunner
+from phoenix.inference.forward import retrieval_forward, without_candidates
+from phoenix.inference.inference_runner import BaseInferenceRunner
 from phoenix.inputs import slates
 from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.model_runners import RetrievalModelRunner

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from phoenix.embedding import lookup
-from phoenix.forward import ranker_forward, retrieval_forward, without_candidates
+from phoenix.inference.forward import ranker_forward, retrieval_forward, without_candidates
 from phoenix.inputs.model_inputs import model_inputs
 from phoenix.recommend.trained import RankingTransformer, TwoTower
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, untrained, world

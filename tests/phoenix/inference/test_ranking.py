@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from hypothesis import given, settings
 
-from phoenix.ranking import ACTIONS, RankingOutput, ranked_candidates, ranking_output
+from phoenix.inference.ranking import ACTIONS, RankingOutput, ranked_candidates, ranking_output
 
 values = st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 2.0, np.inf, np.nan])
 

@@ -8,11 +8,11 @@ import numpy as np
 from phoenix.buckets import power_of_two
 from phoenix.data import attributes
 from phoenix.example_data import create_dummy_batch_from_config, create_dummy_embeddings_from_config
-from phoenix.input_shapes import Part, check_inputs
+from phoenix.inference.input_shapes import Part, check_inputs
+from phoenix.inference.ranking import ACTIONS
 from phoenix.inputs import slates
 from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.model_runners import BaseModelRunner
-from phoenix.ranking import ACTIONS
 from phoenix.recsys_model import PhoenixModelConfig
 
 

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phoenix.decoder_layer import DecoderLayer
 from phoenix.nn.attention import attention_bias, rotation
+from phoenix.nn.decoder_layer import DecoderLayer
 from tests.phoenix.model_inputs import random_params, transformed, trunk
 
 CONFIG = trunk()

@@ -1,0 +1,1 @@
+"""The models asked: compiled forward functions, their inputs checked, and runners."""
