@@ -42,6 +42,7 @@ def run(context: Context) -> Outcome:
     with context.write(
         inputs=[*state.inputs, accepted.ref], config=recipe | forgotten.recipe(context.config)
     ) as draft:
+        # Block by block of users, so that memory does not grow with the day.
         counts = dict.fromkeys(("windows", "impressions", "users", "state_users", "state_rows"), 0)
         histograms = []
         files = [accepted.path(ACCEPTED_FILE)]
@@ -64,6 +65,7 @@ def run(context: Context) -> Outcome:
             **counts,
             "started_from": [ref.partition for ref in state.inputs],
             "is_replayed": state.is_replayed,
+            # By day, so that a later day sees whether events of it were accepted anew.
             "accepted": {**state.accepted, accepted.ref.partition: accepted.ref.digest},
             "reach": feature_state.reach(config, attribute_config.post_attributes),
             "shape": shape,

@@ -111,6 +111,7 @@ def _execute(
     unchanged_ok: bool,
 ) -> tuple[ExitCode, dict[str, Any]]:
     # The signals are the caller's, because `main` must stay deaf until its line is printed.
+    # The wall clock says when, the monotonic one how long: the former may be set meanwhile.
     started_at, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     also_changed: Sequence[datetime.date] = ()
     try:
@@ -190,6 +191,7 @@ def _report(
 
 def log_to_stderr() -> None:
     """Shows what we log from INFO on, and warnings of the libraries."""
+    # Standard output belongs to the one line of the result.
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     for name in ("__main__", "components", "phoenix", "schemas"):
         logging.getLogger(name).setLevel(logging.INFO)
@@ -231,6 +233,7 @@ def _parser(step: contract.Step) -> argparse.ArgumentParser:
         description=step.summary,
         epilog=f"example: python -m {step.module} --config examples/synthetic.yaml "
         "--day 2026-01-01",
+        # An abbreviation that is unique today is ambiguous once an option is added.
         allow_abbrev=False,
     )
     parser.add_argument("--config", required=True, help="Configuration of the deployment (YAML).")

@@ -34,6 +34,7 @@ def over_time(days: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes:
                 axes.set_title(variable.replace("_", " "), fontsize=8)
             if column == 0:
                 axes.set_ylabel(_MEASURES[measure], fontsize=8)
+            # The first and the last day alone: a column has no room for more.
             ends = sorted({0, len(days) - 1})
             axes.set_xticks(ends, [days[end][0][5:] for end in ends])
     return charts.svg(figure)

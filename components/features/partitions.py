@@ -23,6 +23,7 @@ def features_of(context: Context, days: Sequence[datetime.date]) -> list[Ref]:
       BadDataError: Naming the days that have none.
     """
     refs = [context.head(contract.BUILD_FEATURES.name, day) for day in days]
+    # All of them at once: a person who runs what is missing wants to do so in one go.
     missing = [str(day) for day, ref in zip(days, refs, strict=True) if ref is None]
     if missing:
         raise BadDataError(

@@ -70,6 +70,8 @@ class State:
         known_at = midnight_ms(self.day) - self.config.gap_minutes * 60_000
         oldest = midnight_ms(self.day) - self.config.history_days * DAY_MS
         for log in self._earlier_logs():
+            # The log of the day before holds the impressions of its histories and its own; of them
+            # this day needs the newest of each user, and those that had not arrived yet.
             rows = rows_still_needed(
                 log, known_at=known_at, oldest=oldest, length=self.config.history_length
             )
@@ -112,6 +114,7 @@ def initial_state(context: Context) -> State:
         facts = {} if ref is None else context.store.manifest(ref)["facts"]
         digests = _digests_in_reach(facts.get("accepted", {}), context)
         reach_of_day = reach(config, context.config.attributes.post_attributes)
+        # A correction of an earlier day must reach the histories that follow it.
         is_current = facts.get("reach") == reach_of_day and _is_current(digests, context)
         if ref is not None and is_current:
             file = context.store.read_file(ref, IMPRESSIONS_FILE)
@@ -144,6 +147,7 @@ def _digests_in_reach(accepted: Mapping[str, str], context: Context) -> dict[str
 def _is_current(accepted: Mapping[str, str], context: Context) -> bool:
     """Whether no day in a state has other events by now: late rows, or rows that were mended."""
     return all(
+        # A day that was removed since cannot contradict what was read of it.
         (ref := context.store.head(contract.VALIDATE_EVENTS.name, day)) is None
         or ref.digest == digest
         for day, digest in accepted.items()

@@ -79,6 +79,7 @@ class FeaturesWriter:
     def write(self, block: Block) -> None:
         """Appends a block as one row group of each file."""
         # Both groups have one number, by which a reader finds the impressions of its windows.
+        # An empty block is a group, too: a row group needs a size of at least 1.
         windows = _to_arrow((block.window_ids, *block.refs), self._windows.schema)
         self._windows.write_table(windows, row_group_size=max(len(windows), 1))
         *log, values = block.log

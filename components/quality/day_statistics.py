@@ -83,6 +83,7 @@ def measure(
         "action_rates": {name: round(rate, 6) for name, rate in rates.items()},
         "surfaces": surfaces,
         "hours": hours.tolist(),
+        # In float64: a sum of millions of float32 loses the digits that are shown.
         "mean_dwell_seconds": round(float(dwell.sum(dtype=float)) / count, 4),
     }
     metrics: dict[str, float] = {
@@ -91,7 +92,9 @@ def measure(
         "posts": len(posts),
         **{f"action_rates/{name}": rate for name, rate in rates.items()},
         **{f"surfaces/{name}": number / count for name, number in surfaces.items()},
+        # From the last impression to the end of the day: a log that was cut short ends early.
         "freshness/quiet_minutes": (start + DAY_MS - 1 - int(shown_at.max())) / _MINUTE_MS,
+        # Clocks that disagree make negative delays, which `arrival_order` tells of.
         "freshness/delay_minutes": max(0.0, float(delays.mean()) / _MINUTE_MS),
         **_post_metrics(posts, earlier_posts),
     }
@@ -219,4 +222,5 @@ def _count_actions(bits: np.ndarray, names: Sequence[str]) -> dict[str, int]:
 def _count_values(column: pa.ChunkedArray) -> dict[str, int]:
     """Returns how many rows have each number, in the order of the numbers."""
     counts = {str(each["values"]): each["counts"] for each in column.value_counts().to_pylist()}
+    # As numbers, so that 10 comes after 9.
     return dict(sorted(counts.items(), key=lambda pair: int(pair[0])))

@@ -129,12 +129,15 @@ def watch(context: Context, release: Artifact, shards: Sequence[Artifact]) -> Wa
     earlier = []
     for back in range(config.baseline.days, 0, -1):
         ref = context.head(contract.PUBLISH_FEEDS.name, day - datetime.timedelta(days=back))
+        # Feeds that were published before the skew was measured have no such file.
         if ref is not None and SKEW_FILE in store.manifest(ref)["files"]:
             earlier.append((ref, json.loads(store.read_file(ref, SKEW_FILE).read_bytes())))
     pairs = {}
     if trained_on:
         training_days = [day_statistics.read(store, _accepted_of(store, r)) for r in trained_on]
         today = day_statistics.read(store, context.read(contract.VALIDATE_EVENTS.name, day).ref)
+        # What is usual is the training's own data, not the last days: a model that was trained
+        # long ago meets a world that has moved on.
         usual = statistics.merge([each.histograms for each in training_days])
         pairs["training_drift"] = (usual, today.histograms)
         name = statistics.FEATURES_FILE

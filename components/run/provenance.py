@@ -21,6 +21,7 @@ _PLUMBING = (
     "components.pages",
     "components.cli",
 )
+# Libraries that compute or write what is in artifacts; those that show or move it are left out.
 _LIBRARIES = (
     "dm-haiku",
     "duckdb",
@@ -69,11 +70,13 @@ def modules_in_key(module: str) -> set[str]:
 
 def _imports(module: str) -> list[str]:
     """Returns the modules of ours that a module's source imports, wherever in the file."""
+    # The source is read, not imported: an import would load JAX and miss what is imported late.
     candidates = []
     for node in ast.walk(ast.parse(_source(module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             candidates += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
+            # The name may be a module of the package, or anything in the module.
             candidates += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return [
         name

@@ -54,6 +54,7 @@ class Tracker:
         self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._num_answers = 0
         self._is_given_up = False
+        # A daemon: the process may end while MLflow is silent.
         self._thread = threading.Thread(target=self._run_calls, daemon=True)
         self._thread.start()
         self._calls.put(lambda: self._begin(name, _flatten(parameters)))

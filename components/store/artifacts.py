@@ -28,6 +28,7 @@ from components.store.storage import MANIFEST, Storage
 
 logger = logging.getLogger(__name__)
 
+# Lower case alone: some file systems do not tell cases apart.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
@@ -212,6 +213,7 @@ class Store:
             if not _NAME.fullmatch(name):
                 raise ValueError(f"A kind or partition is lower case, got {name!r}.")
         with leases.hold(self.storage, f"{recipe.kind}/{recipe.partition}") as lease:
+            # A process that was killed could not remove its own.
             self.storage.remove_dead_drafts()
             existing = self._existing_artifact(recipe)
             if existing is not None:
@@ -224,6 +226,7 @@ class Store:
                 # Who lost the lease meanwhile must not publish; who loses it from here on is
                 # fenced by the token, when the head moves.
                 lease.check()
+                # In this order: a head never names an artifact that is not there.
                 self.storage.publish_folder(draft.folder, ref.path)
                 self._move_head(ref, lease)
             finally:
@@ -233,6 +236,7 @@ class Store:
         path = f"{recipe.kind}/{recipe.partition}/{recipe.key}"
         if not self.storage.exists(path):
             return None
+        # Only a digest that a head once had vouches for what is in the folder.
         for entry in reversed(self._head_pointer(recipe.kind, recipe.partition).log()):
             if entry.value["key"] == recipe.key:
                 ref = Ref(recipe.kind, recipe.partition, recipe.key, entry.value["digest"])
@@ -315,6 +319,7 @@ def _schema(path: Path) -> dict[str, str]:
 
 
 def _canonical(value: Mapping[str, Any]) -> bytes:
+    # Sorted, so that equal content has one digest; NaN is no JSON, and other readers refuse it.
     return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode()
 
 

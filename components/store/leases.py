@@ -75,12 +75,14 @@ def hold(storage: Storage, name: str) -> Iterator[Lease]:
     entry = pointer.move(value, newest=newest, reason="take the lease")
     lease = Lease(pointer, entry)
     stop = threading.Event()
+    # A daemon, so that its heart does not outlive a process that fails.
     thread = threading.Thread(target=_keep_beating, args=(storage, beat, stop), daemon=True)
     thread.start()
     try:
         yield lease
     finally:
         stop.set()
+        # Only after the join: a late beat would bring the file back.
         thread.join()
         storage.remove(beat)
         _release(pointer, entry)

@@ -20,6 +20,7 @@ from components.errors import BadDataError, TryAgainError
 from components.store import formats
 from components.store.storage import Storage
 
+# With eight digits, the order of the names is that of the numbers.
 _ENTRY_NAME = re.compile(r"[0-9]{8,}\.json")
 
 
@@ -86,6 +87,7 @@ class Pointer:
             reason=reason,
         )
         data = json.dumps(vars(entry), indent=2, sort_keys=True).encode()
+        # Whoever creates the number first has moved the pointer; for all others it exists.
         if not self._storage.create(f"{self._folder}/{entry.number:08d}.json", data):
             raise TryAgainError(
                 f"The pointer {self.name} was moved by somebody else (entry {entry.number} exists)."

@@ -128,6 +128,7 @@ class Storage:
 
     def scratch_folder(self) -> Path:
         """Returns a new local folder, on the store's own disk where there is one."""
+        # On the disk of the store, publishing is a rename.
         base = Path(self._full_path("tmp")) if self.is_local else Path(tempfile.gettempdir())
         folder = base / f"draft-{processes.machine()}-{os.getpid()}-{uuid.uuid4().hex}"
         folder.mkdir(parents=True)
@@ -168,6 +169,7 @@ class Storage:
         if self._copies is None:
             self._copies = Path(tempfile.mkdtemp(prefix="phoenix-"))
             weakref.finalize(self, shutil.rmtree, self._copies, ignore_errors=True)
+        # A folder for every copy: files of different artifacts have the same names.
         target = self._copies / uuid.uuid4().hex / PurePosixPath(path).name
         target.parent.mkdir()
         self._fs.get(
