@@ -60,7 +60,7 @@ def test_what_the_dead_left_behind_is_a_warning(config: Config) -> None:
     code = (
         "import os, signal\n"
         "from components.store import leases; from components.store.storage import Storage\n"
-        f"storage = Storage({config.store!r}); lease = leases.held(storage, 'events/2026-01-01')\n"
+        f"storage = Storage({config.store!r}); lease = leases.hold(storage, 'events/2026-01-01')\n"
         "lease.__enter__(); storage.scratch_folder(); os.kill(os.getpid(), signal.SIGKILL)"
     )
     run = subprocess.run([sys.executable, "-c", code])
@@ -71,7 +71,7 @@ def test_what_the_dead_left_behind_is_a_warning(config: Config) -> None:
 
 
 def test_who_is_at_work_is_said(config: Config) -> None:
-    with leases.held(Storage(config.store), "events/2026-01-01"):
+    with leases.hold(Storage(config.store), "events/2026-01-01"):
         (finding,) = by_check(examine(config), "leases")
     assert f"written by process {os.getpid()}" in finding.message
     assert finding.severity is Severity.FINE
