@@ -38,6 +38,7 @@ class _Loader(yaml.SafeLoader):
     """YAML's safe types, with a key that is given twice refused instead of overwritten."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Returns the next node of the document, checked if it is a mapping."""
         # Here and not where values are made: by then, merged keys (`<<`) stand beside own ones.
         node = super().compose_node(parent, index)
         if isinstance(node, yaml.MappingNode):

@@ -34,5 +34,5 @@ def is_asked(choice: str, result: Mapping[str, Any] | None, configured: str) -> 
     """
     if choice != "configured":
         return choice == "always"
-    needed = ((result or {}).get("facts") or {}).get("needs_approval")
-    return configured != "never" if needed is None else bool(needed)
+    needs_approval = ((result or {}).get("facts") or {}).get("needs_approval")
+    return configured != "never" if needs_approval is None else bool(needs_approval)

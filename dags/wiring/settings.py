@@ -41,7 +41,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where and how the steps run."""
+    """The place and the way in which the steps run, and on which days."""
 
     runner: str  # one of RUNNERS
     config: str  # path of the configuration, as the step sees it

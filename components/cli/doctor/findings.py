@@ -8,7 +8,7 @@ from components.contract import ExitCode
 
 
 class Severity(StrEnum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
     FINE = "fine"
     WARNING = "warning"  # works, or mends itself at the next run
