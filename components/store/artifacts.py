@@ -267,7 +267,13 @@ class Store:
             if path.is_file()
         }
         manifest = _canonical(
-            {"key": recipe.key, "recipe": asdict(recipe), "files": files, "facts": draft.facts}
+            {
+                "format": formats.ARTIFACTS[recipe.kind],
+                "key": recipe.key,
+                "recipe": asdict(recipe),
+                "files": files,
+                "facts": draft.facts,
+            }
         )
         (draft.folder / MANIFEST).write_bytes(manifest)
         return Ref(recipe.kind, recipe.partition, recipe.key, _digest(manifest))

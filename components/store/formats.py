@@ -27,6 +27,7 @@ ARTIFACTS: Mapping[str, int] = {
     contract.PUBLISH_FEEDS.name: 1,  # feeds, quality, skew
 }
 POINTER_ENTRY = 1
+RECORD = 1
 # Of what is kept below `work/source`. It is part of the names there: another version is not read,
 # the source is sorted again.
 SORTED_SOURCE = 1

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from components.store import formats
 from components.store.artifacts import Store
 
 
@@ -27,7 +28,8 @@ def write(store: Store, record: Mapping[str, Any]) -> None:
         work = {"started_at": record["started_at"], "seconds": record["seconds"]}
     elif store.storage.exists(path):
         work = json.loads(store.storage.read(path)).get("made")
-    data = json.dumps({**record, "made": work}, indent=1, sort_keys=True).encode()
+    content = {**record, "made": work, "format": formats.RECORD}
+    data = json.dumps(content, indent=1, sort_keys=True).encode()
     store.storage.replace(path, data)
     if shard is not None and record["status"] != "failed":
         _forget_other_cuts(store, record)
@@ -46,14 +48,21 @@ def _forget_other_cuts(store: Store, record: Mapping[str, Any]) -> None:
 
 
 def read(store: Store, day: str) -> list[dict[str, Any]]:
-    """Returns the newest record of every step that ran for `day`, in order of their start."""
+    """Returns the newest record of every step that ran for `day`, in order of their start.
+
+    Raises:
+      BadDataError: If a record is of a format unknown here.
+    """
     folder = f"records/{day}"
     # What another process is about to put there has a name with a dot.
     names = [name for name in store.storage.names(folder) if not name.startswith(".")]
     records = []
     for name in names:
         with contextlib.suppress(FileNotFoundError):  # forgotten since it was listed
-            records.append(json.loads(store.storage.read(f"{folder}/{name}")))
+            record = json.loads(store.storage.read(f"{folder}/{name}"))
+            version = record.get("format", formats.FIRST)
+            formats.check(f"The record {folder}/{name}", version, newest=formats.RECORD)
+            records.append(record)
     return sorted(records, key=lambda record: record["started_at"])
 
 

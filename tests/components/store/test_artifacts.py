@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components import formats
 from components.contract import ExitCode
 from components.errors import BadDataError, TryAgainError
 from components.store import leases
@@ -140,6 +141,15 @@ def test_a_manifest_of_an_unknown_format_is_refused_by_name(version: object, sto
         assert f"{ref} has format {version}, but" in str(caught.value)
         assert "reads format 1:" in str(caught.value)
         assert caught.value.exit_code == ExitCode.BAD_DATA
+
+
+def test_a_manifest_names_the_format_of_its_kind(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _write(store).manifest["format"] == 1
+    monkeypatch.setattr(formats, "ARTIFACTS", {RECIPE.kind: 2})
+    later = _write(store, replace(RECIPE, seed=8))
+    assert later.manifest["format"] == 2
 
 
 def test_a_manifest_without_a_format_has_the_first(store: Store) -> None:

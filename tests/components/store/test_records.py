@@ -1,9 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from components.store import records
 from components.store.artifacts import Store
+from components.store.formats import UnknownFormatError
 
 
 @pytest.fixture
@@ -67,3 +69,15 @@ def test_a_record_changes_the_fingerprint_of_its_day_alone(store: Store) -> None
     records.write(store, _record("a"))
     after = [records.fingerprint(store, day) for day in days]
     assert [a == b for a, b in zip(before, after, strict=True)] == [False, True]
+
+
+def test_a_record_without_a_format_has_the_first_and_another_is_refused(store: Store) -> None:
+    records.write(store, _record("a"))
+    (record,) = records.read(store, "2026-01-01")
+    assert record["format"] == 1
+    path = "records/2026-01-01/a.json"
+    store.storage.replace(path, json.dumps(_record("a")).encode())
+    assert records.read(store, "2026-01-01") == [_record("a")]
+    store.storage.replace(path, json.dumps(_record("a", format=2)).encode())
+    with pytest.raises(UnknownFormatError, match=f"{path} has format 2, but"):
+        records.read(store, "2026-01-01")
