@@ -22,6 +22,7 @@ from components import contract
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, StepError, StoppedError
 from components.pages import report
+from components.run import provenance
 from components.run.context import Context, Outcome
 from components.run.signals import stoppable
 from components.settings.config import Config
@@ -129,6 +130,7 @@ def _execute(
         "seconds": round(time.monotonic() - clock, 3),
         "exit_code": int(code),
         "airflow_run": os.environ.get("AIRFLOW_CTX_DAG_RUN_ID"),
+        "environment": provenance.environment(),
         **result,
     }
     _report(context, record, also_changed)

@@ -4,6 +4,8 @@ import ast
 import functools
 import hashlib
 import importlib.metadata
+import platform
+import sys
 from pathlib import Path
 
 _OURS = ("components", "phoenix", "schemas")
@@ -55,6 +57,17 @@ def code_digest(module: str) -> str:
 def library_versions() -> dict[str, str]:
     """Returns the versions of the libraries that shape the content of artifacts."""
     return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+
+
+def environment() -> dict[str, str | None]:
+    """Returns what is recorded of a run and is in no key: Python's version, the kind of device.
+
+    The device is None where nothing was computed on one. It is asked of JAX only where a step has
+    loaded it, since asking takes a GPU's memory.
+    """
+    jax = sys.modules.get("jax")
+    device = None if jax is None else jax.default_backend()
+    return {"python": platform.python_version(), "device": device}
 
 
 def modules_in_key(module: str) -> set[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from components.features.partitions import features_of
 from components.features.training_source import FeatureWindows, feature_windows
 from components.release import models, release_files
-from components.run import hosts, tracking
+from components.run import hosts, provenance, tracking
 from components.run.context import Context
 from components.store.artifacts import Artifact, Draft, Ref
 from components.training import trainer, trainer_settings
@@ -140,6 +140,7 @@ def _train(
     shutil.rmtree(work, ignore_errors=True)
     return {
         "trained": True,
+        "device": provenance.environment()["device"],  # rounding differs by the kind of device
         "windows": source.num_windows,
         "steps": result.steps,
         "result": result.state._asdict(),

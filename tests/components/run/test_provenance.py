@@ -1,4 +1,5 @@
 import importlib.metadata
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -80,3 +81,12 @@ def test_the_plumbing_that_is_left_out_exists() -> None:
 def test_versions_are_those_that_are_installed() -> None:
     versions = provenance.library_versions()
     assert versions["numpy"] == importlib.metadata.version("numpy")
+
+
+def test_the_environment_is_recorded_and_in_no_key() -> None:
+    import jax
+
+    environment = provenance.environment()
+    assert environment == {"python": platform.python_version(), "device": jax.default_backend()}
+    assert not environment.keys() & provenance.library_versions().keys()
+    assert "jaxlib" in provenance.library_versions(), "it compiles the numbers"
