@@ -27,7 +27,7 @@ from components.serving.seen import SeenPairs
 from components.settings.config import Config
 from phoenix.data import attributes
 from phoenix.data.windows import Windows
-from phoenix.recommend import baselines, scoring
+from phoenix.recommend import baselines, feed_cut, scoring
 from phoenix.recommend.baselines import Collection, MostPopular
 from phoenix.recommend.recommender import Ranker, Retriever
 from phoenix.search.exact import ExactIndex
@@ -191,7 +191,7 @@ class Server:
     def cut(self, windows: Windows, candidates: Candidates, ranked: Ranked) -> Feeds:
         """Applies author diversity and keeps the best."""
         section = self.config.materialize_feeds
-        feed = scoring.feed(
+        feed = feed_cut.feed(
             ranked.base_scores,
             candidates.post_ids,
             candidates.author_ids,

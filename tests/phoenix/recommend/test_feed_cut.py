@@ -1,0 +1,66 @@
+"""The cut of a feed equals its definition, whatever the order of its candidates."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phoenix.recommend import feed_cut
+
+
+def test_diversity_multipliers_by_hand() -> None:
+    scores = np.array([[0.8, 0.9, 0.7, 0.6, 0.5], [0.1, 0.2, 0.3, 0.4, 0.5]])
+    posts = np.array([[1, 2, 3, 4, 5], [1, 2, 3, 4, 0]])
+    authors = np.array([[7, 7, 8, 7, 7], [7, 0, 0, 8, 7]])
+    expected = [[0.625, 1, 1, 0.4375, 0.34375], [1, 1, 1, 1, 1]]
+    result = feed_cut.diversity_multipliers(scores, posts, authors, decay=0.5, floor=0.25)
+    np.testing.assert_array_equal(result, np.float32(expected))
+
+
+def test_diversity_moves_a_repeated_author_down() -> None:
+    feed = feed_cut.feed(
+        np.array([[0.9, 0.8, 0.6]], np.float32),
+        np.array([[1, 2, 3]]),
+        np.array([[7, 7, 8]]),
+        length=3,
+        author_decay=0.5,
+        author_floor=0.25,
+    )
+    assert feed.candidates.tolist() == [[0, 2, 1]]
+    np.testing.assert_allclose(feed.scores, [[0.9, 0.6, 0.5]], rtol=1e-6)
+    np.testing.assert_allclose(feed.base_scores * feed.multipliers, feed.scores)
+
+
+@settings(deadline=None, max_examples=50)
+@given(data=st.data())
+def test_order_of_candidates_does_not_matter(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, 8))
+    posts = np.array([data.draw(st.permutations(range(1, 20)))[:size]])
+    authors = np.array([data.draw(st.lists(st.integers(0, 3), min_size=size, max_size=size))])
+    choices = st.sampled_from([0.25, 0.5, 1.0])
+    scores = np.array([data.draw(st.lists(choices, min_size=size, max_size=size))], np.float32)
+    shuffled = np.array(data.draw(st.permutations(range(size))))
+
+    def served(order: np.ndarray) -> list[int]:
+        feed = feed_cut.feed(
+            scores[:, order],
+            posts[:, order],
+            authors[:, order],
+            length=5,
+            author_decay=0.5,
+            author_floor=0.25,
+        )
+        return posts[0, order][feed.candidates[0]].tolist()
+
+    assert served(np.arange(size)) == served(shuffled)
+
+
+def test_padding_is_never_served() -> None:
+    feed = feed_cut.feed(
+        np.array([[0.1, 0.9]], np.float32),
+        np.array([[5, 0]]),
+        np.array([[1, 1]]),
+        length=4,
+        author_decay=0.5,
+        author_floor=0.25,
+    )
+    assert feed.candidates.tolist() == [[0, -1]]
