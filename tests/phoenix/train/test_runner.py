@@ -371,7 +371,8 @@ def test_a_subclass_adds_a_metric_that_can_be_monitored(tmp_path):
     result = whole.run()
     biases = [point["bias"] for point in result.curve if "bias" in point]
     assert len(biases) == 3
-    best = runner(RANKER, SMALL, **options).checkpoint("best")
+    again = runner(RANKER, SMALL, checkpoint_directory=tmp_path, **options)
+    best = again.checkpoint("best")
     assert_same_bits(best, result.model)
     held_out = SMALL.rows(slice(160, None))
     assert best.predict(held_out)[..., 0].mean() == pytest.approx(min(biases), rel=1e-5)
