@@ -117,11 +117,17 @@ def test_every_dependency_has_its_sentence() -> None:
     assert missing == set()
 
 
-def test_every_decision_says_when_it_is_violated() -> None:
-    table = (ROOT / "ARCHITECTURE.md").read_text().split("## Decisions")[1].split("##")[0]
-    rows = [row for row in table.splitlines() if row.startswith("|")][2:]
-    assert len(rows) > 10
-    assert all(len(row.strip("|").split(" | ")) == 3 for row in rows)
+def test_every_decision_is_a_statement_with_its_reason_read_at_once() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    groups = re.split(r"\n### ", page.split("## Decisions")[1].split("\n## ")[0])[1:]
+    decisions = [entry for group in groups for entry in group.split("\n- ")[1:]]
+    assert len(groups) > 5, "grouped by room"
+    assert len(decisions) > 30
+    for decision in decisions:
+        statement = re.match(r"\*\*[^*]+\*\*(.*)", decision, re.S)
+        assert statement, decision
+        assert len(statement[1].split()) > 5, f"no reason: {decision}"
+        assert len(decision.split()) <= 60, f"too long: {decision}"
 
 
 def test_the_licence_is_whole() -> None:

@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import formats
 from components.contract import ExitCode
 from components.errors import BadDataError, TryAgainError
-from components.store import leases
+from components.store import formats, leases
 from components.store.artifacts import Artifact, Recipe, Ref, Store, Unchanged
 from components.store.formats import UnknownFormatError
 from components.store.pointers import Pointer
