@@ -31,7 +31,7 @@ class State(NamedTuple):
     opt_state: optax.OptState
     tables: EmbeddingTables
     step: jax.Array  # int32 steps done, skipped ones included
-    metrics: dict[str, Any]  # States of `mergeable_metrics`, in which older steps count less.
+    metrics: dict[str, Any]  # States of `metrics.mergeable`; older steps count less.
 
 
 class Report(NamedTuple):

@@ -13,7 +13,7 @@ from phoenix.metrics.mergeable import merge
 from phoenix.recommend.trained import TrainedModel
 from phoenix.train.config import VALIDATION_LOSS
 
-# The mean loss of at most a batch of windows, and states of `mergeable_metrics` in float64.
+# The mean loss of at most a batch of windows, and states of `phoenix.metrics.mergeable` in float64.
 LossAndStates = tuple[float, Mapping[str, Any]]
 
 
@@ -60,7 +60,7 @@ def metric_values(
     """Returns the metrics of states by their names in the curve, NaN where one is not defined.
 
     Args:
-      states: Of `mergeable_metrics`, by what was counted.
+      states: Of `phoenix.metrics.mergeable`, by what was counted.
       actions: The names of the A actions, for metrics that have a value for each.
       only: Names of metrics; None means all.
 
