@@ -19,7 +19,7 @@ def test_an_image_holds_the_drawing(tmp_path: Path) -> None:
     assert base64.b64decode(content) == charts.learning_curve(CURVE, "ranker")
 
 
-def test_equal_numbers_are_drawn_once_and_others_anew(tmp_path: Path, monkeypatch) -> None:
+def test_equal_numbers_are_drawn_once_and_others_anew(tmp_path: Path) -> None:
     store, numbers = Store(str(tmp_path)), []
 
     def draw(curve: list, title: str) -> bytes:
