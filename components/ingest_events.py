@@ -2,7 +2,8 @@
 
 Writes `events.parquet` (no rule applied yet), `late.parquet` (rows that arrived on the day and
 belong to earlier ones), `rejected.parquet` (rows that could not be read, with file, line and
-reason, for the quarantine of the next step) and `posts.parquet` (posts known by the day's end).
+reason, for the quarantine of the next step), `posts.parquet` (posts known by the day's end), and
+where ids are text, the texts of the ids in these files.
 Rows are accounted for, per day and file: rows in = events + rejected + late.
 """
 
@@ -32,6 +33,7 @@ from components.source.row_checks import Rejections
 from components.source.source import DayRows
 from components.tables import data_files
 from components.tables.event_ids import event_ids
+from components.tables.id_texts import IdTexts
 from phoenix.data.population import WorldConfig
 from phoenix.data.synthetic import World
 from schemas.events import INGESTED
@@ -97,11 +99,11 @@ def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) 
         "duration_seconds": np.full(len(order), np.nan, np.float32),
         "tag": np.array([f"topic_{topic}" for topic in posts.topics[order]], object),
     }
-    return DayRows(columns, {}, post_columns, Rejections(), config.first_day, None)
+    return DayRows(columns, {}, post_columns, Rejections(), config.first_day, None, {})
 
 
 def _write(folder: Path, rows: DayRows, config: Config) -> dict[str, Any]:
-    """Writes the four files and returns the account of their rows."""
+    """Writes the files and returns the account of their rows."""
     erased_ids = erasure.erased_ids(config)
     events, of_events = erasure.forget_events(_table(rows.events), erased_ids)
     late, of_late = erasure.forget_events(_table(rows.late), erased_ids)
@@ -113,6 +115,9 @@ def _write(folder: Path, rows: DayRows, config: Config) -> dict[str, Any]:
     data_files.write(folder / data_files.LATE_FILE, late)
     data_files.write(folder / data_files.REJECTED_FILE, rejected)
     data_files.write(folder / data_files.POSTS_FILE, posts)
+    texts = _texts_of(rows.texts, [events, late, posts])
+    for part in texts:
+        part.write(folder)
     rejected_events = rejected.filter(pc.field("table") == "events")
     rules = Counter(rejected_events["rule"].to_pylist())
     parts = {"events": events, "rejected": rejected_events, "late": late}
@@ -126,7 +131,20 @@ def _write(folder: Path, rows: DayRows, config: Config) -> dict[str, Any]:
         "rejected_by_rule": dict(sorted(rules.items())),
         "posts": len(posts),
         "posts_rejected": len(rejected) - len(rejected_events),
+        **({"texts": {part.id_name: len(part.ids) for part in texts}} if texts else {}),
     }
+
+
+def _texts_of(texts: Mapping[str, IdTexts], tables: Sequence[pa.Table]) -> list[IdTexts]:
+    """Returns the texts of the ids in some tables, which hold no user who is to be forgotten."""
+    return [
+        part.only(
+            np.concatenate(
+                [table[name].to_numpy() for table in tables if name in table.column_names]
+            )
+        )
+        for name, part in texts.items()
+    ]
 
 
 def _table(events: Columns) -> pa.Table:

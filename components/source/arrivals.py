@@ -17,6 +17,7 @@ from components.source import raw_files
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.tables import cells
+from components.tables.id_texts import TextCollector
 from phoenix.data.days import DAY_MS, day_number
 
 
@@ -59,23 +60,27 @@ def read_arrivals(
         yield ArrivalBlock(rows, days, malformed_days)
 
 
-def impressions(layout: Layout, rows: RawRows, days: np.ndarray) -> np.ndarray:
+def impressions(
+    layout: Layout, rows: RawRows, days: np.ndarray, texts: TextCollector
+) -> np.ndarray:
     """Returns the impressions of rows by the end of the day on which they arrived.
 
     Args:
       layout: The columns, among them `author_id`.
       rows: n rows.
       days: `[n]` the days of their arrival.
+      texts: Takes the texts of posts and authors, where ids are text.
 
     Returns:
       `[4, k]` int64: post, author, time in ms and day of arrival of the rows that can be read.
     """
     columns = layout.event_columns
     shown_at, is_time = times(layout, rows, "shown_at")
-    post_ids, is_post = _ids(layout, rows, "post_id")
+    post_ids, is_post = _ids(layout, rows, "post_id", texts)
     author_ids, is_author = post_ids, is_post
-    if columns["author_id"] != columns["post_id"]:  # where a post is its own author, read once
-        author_ids, is_author = _ids(layout, rows, "author_id")
+    # Where a post is its own author, read once; texts are kept of each kind of id.
+    if columns["author_id"] != columns["post_id"] or "author_id" in layout.text_ids:
+        author_ids, is_author = _ids(layout, rows, "author_id", texts)
     # A row from the future shows nothing yet: its time is wrong, and would be a post's birth.
     is_shown = is_time & (shown_at < (days + 1) * DAY_MS)
     is_shown &= is_post & is_author & (post_ids > 0) & (author_ids > 0)
@@ -89,11 +94,11 @@ def times(layout: Layout, rows: RawRows, name: str) -> cells.Parsed:
     )
 
 
-def _ids(layout: Layout, rows: RawRows, name: str) -> cells.Parsed:
-    column = rows.cells[layout.event_columns[name]]
+def _ids(layout: Layout, rows: RawRows, name: str, texts: TextCollector) -> cells.Parsed:
+    column = layout.event_columns[name]
     if name in layout.text_ids:
-        return cells.parse_text_id(column, layout.text_ids[name])
-    return cells.parse_whole(column)
+        return cells.parse_text_id(rows.cells[column], layout.text_ids[name], texts.known(name))
+    return cells.parse_whole(rows.cells[column])
 
 
 def _days(layout: Layout, rows: RawRows) -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,8 @@ from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.shown_posts import ShownPosts
 from components.store import formats
+from components.tables import id_texts
+from components.tables.id_texts import TextCollector
 
 _RUN_BYTES = 1 << 26  # what is sorted in memory at a time
 _NUM_POSTS = 1 << 18  # impressions of posts that may wait to be merged
@@ -36,7 +38,7 @@ class DayArchive:
 
     def __init__(self, file: Path, folder: Path) -> None:
         """Opens a folder that `open_archive` made."""
-        self._file = file
+        self._file, self._folder = file, folder
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
         self._batch_days = np.array(index["batch_days"], np.int64)
         self.days: list[int] = index["days"]  # sorted: those with at least one row
@@ -66,8 +68,10 @@ class DayArchive:
 
     def shown_through(self, day: int) -> ShownPosts:
         """Returns the posts that the rows of this day and of those before it show."""
-        impressions = self._posts[:3, self._posts[3] <= day]
-        return ShownPosts.of(*impressions)
+        posts = ShownPosts.of(*self._posts[:3, self._posts[3] <= day])
+        # Of posts of later days, too: a text says nothing of when it was there.
+        texts = id_texts.read_all(self._folder, ("post_id", "author_id"))
+        return ShownPosts(posts.post_ids, posts.author_ids, posts.shown_at, texts)
 
 
 def open_archive(file: Path, layout: Layout, *, first_day: datetime.date, work: Path) -> DayArchive:
@@ -129,6 +133,7 @@ class _Writer:
         self._days: set[int] = set()
         self._posts = np.empty((4, 0), np.int64)  # post, author, time, day
         self._new_posts: list[np.ndarray] = []
+        self._texts = TextCollector()
 
     def __enter__(self) -> "_Writer":
         return self
@@ -156,7 +161,7 @@ class _Writer:
             return
         self._waiting.append((batch, block.days))
         if "author_id" in self._layout.event_columns:
-            impressions = arrivals.impressions(self._layout, rows, block.days)
+            impressions = arrivals.impressions(self._layout, rows, block.days, self._texts)
             self._new_posts.append(_improvements(impressions))
             # Not before as many wait as are there already, or a log of new posts would be sorted
             # again and again.
@@ -191,6 +196,8 @@ class _Writer:
             self._rows = _new_file(self._folder / _ROWS, pa.schema([(_LINE, pa.int64())]))
         self._merge_posts()
         np.save(self._folder / _POSTS, self._posts, allow_pickle=False)
+        for part in self._texts.texts().values():
+            part.write(self._folder)
         index = {"batch_days": self._batch_days, "days": sorted(self._days)}
         (self._folder / _INDEX).write_text(json.dumps(index), encoding="utf-8")
 

@@ -9,11 +9,17 @@ from components.source.known_posts import Columns, KnownPosts
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
+from components.tables.id_texts import TextCollector
 from phoenix.data.days import DAY_MS, midnight_ms
 
 
 def parse(
-    layout: Layout, rows: RawRows, day: datetime.date, posts: KnownPosts, rejections: Rejections
+    layout: Layout,
+    rows: RawRows,
+    day: datetime.date,
+    posts: KnownPosts,
+    rejections: Rejections,
+    texts: TextCollector,
 ) -> Columns:
     """Returns the canonical columns of rows that can be read; rejects the others.
 
@@ -23,6 +29,7 @@ def parse(
       day: The day on which they arrived.
       posts: Who wrote which post, where rows do not say it.
       rejections: Takes the rows that cannot be read, and what is wrong with them.
+      texts: Takes the texts of ids that are text, also of rows that cannot be read.
 
     Returns:
       `[k]` each, k <= n: the columns of `INGESTED` without `event_id`.
@@ -30,7 +37,7 @@ def parse(
     columns, count = layout.event_columns, len(rows.lines)
     check = RowCheck(count)
     ids = {
-        name: check.identifier(rows, columns[name], layout.text_ids.get(name))
+        name: check.identifier(rows, columns[name], layout.text_ids.get(name), texts.known(name))
         for name in ("user_id", "post_id", "author_id")
         if name in columns
     }

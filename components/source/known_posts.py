@@ -10,6 +10,7 @@ from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
 from components.source.shown_posts import ShownPosts
 from components.tables import cells
+from components.tables.id_texts import TextCollector
 from phoenix.data import sorted_ids
 from phoenix.data.days import DAY_MS, day_number
 from schemas.posts import POSTS
@@ -20,7 +21,9 @@ Columns = dict[str, np.ndarray]
 class KnownPosts:
     """The posts known by the end of a day: those with metadata, and those that were shown."""
 
-    def __init__(self, day: datetime.date) -> None:
+    def __init__(self, day: datetime.date, texts: TextCollector) -> None:
+        """Begins without posts; `texts` takes the texts of those that a file describes."""
+        self._texts = texts
         self._end_ms = (day_number(day) + 1) * DAY_MS
         self._described: list[Columns] = []
         self._shown: list[ShownPosts] = []
@@ -30,13 +33,12 @@ class KnownPosts:
         """Takes rows of a post file; later rows of a post replace earlier ones."""
         columns = layout.post_columns
         check, count = RowCheck(len(rows.lines)), len(rows.lines)
-        text_ids = layout.text_ids
-        post_ids = check.identifier(rows, columns["post_id"], text_ids.get("post_id"))
+        post_ids = self._read_ids("post_id", layout, rows, check)
         is_zero = post_ids <= 0
         check.mark(is_zero, "zero_id", rows, columns["post_id"], "an id above 0")
         author_ids = np.zeros(count, np.int64)
         if "author_id" in columns:
-            author_ids = check.identifier(rows, columns["author_id"], text_ids.get("author_id"))
+            author_ids = self._read_ids("author_id", layout, rows, check)
             is_zero = author_ids <= 0
             check.mark(is_zero, "zero_id", rows, columns["author_id"], "an id above 0")
         created_at = np.zeros(count, np.int64)
@@ -67,6 +69,10 @@ class KnownPosts:
         rejections.add("posts", rows, check)
         for line, text in rows.malformed:
             rejections.add_malformed("posts", rows.file, line, text)
+
+    def _read_ids(self, name: str, layout: Layout, rows: RawRows, check: RowCheck) -> np.ndarray:
+        end, known = layout.text_ids.get(name), self._texts.known(name)
+        return check.identifier(rows, layout.post_columns[name], end, known)
 
     def add_shown(self, posts: ShownPosts) -> None:
         """Takes posts that were shown; they exist even if nothing describes them."""

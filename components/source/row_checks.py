@@ -57,11 +57,24 @@ class RowCheck:
         self._judge(is_good, "unreadable_number", rows, column, "a whole number")
         return values
 
-    def identifier(self, rows: RawRows, column: str, text_end: str | None) -> np.ndarray:
-        """Reads ids: whole numbers, or text that ends at `text_end`, unless that is None."""
+    def identifier(
+        self,
+        rows: RawRows,
+        column: str,
+        text_end: str | None,
+        known: dict[str, int] | None = None,
+    ) -> np.ndarray:
+        """Reads ids: whole numbers, or text that ends at `text_end`, unless that is None.
+
+        Args:
+          rows: With the column.
+          column: Of the source.
+          text_end: See `cells.parse_text_id`.
+          known: Takes numbers by text.
+        """
         if text_end is None:
             return self.whole(rows, column)
-        values, is_good = cells.parse_text_id(rows.cells[column], text_end)
+        values, is_good = cells.parse_text_id(rows.cells[column], text_end, known)
         self._judge(is_good, "unreadable_number", rows, column, "an id")
         return values
 

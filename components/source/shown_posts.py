@@ -1,12 +1,18 @@
 """The posts that a log shows, each with its author and its first impression."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
+from components.tables import id_texts
+from components.tables.id_texts import IdTexts, TextCollector
+
+_NAMES = ("post_id", "author_id")
 
 
 @dataclass(frozen=True)
@@ -16,6 +22,8 @@ class ShownPosts:
     post_ids: np.ndarray  # [M] int64, each once
     author_ids: np.ndarray  # [M] int64: by the first impression
     shown_at: np.ndarray  # [M] int64 ms: the first impression
+    # Of posts and authors, where ids are text; perhaps of more than are there.
+    texts: Mapping[str, IdTexts] = field(default_factory=dict)
 
     @classmethod
     def of(cls, post_ids: np.ndarray, author_ids: np.ndarray, shown_at: np.ndarray) -> "ShownPosts":
@@ -38,19 +46,33 @@ class ShownPosts:
 
     @classmethod
     def merge(cls, parts: Sequence["ShownPosts"]) -> "ShownPosts":
-        """Returns the posts of all parts."""
+        """Returns the posts of all parts.
+
+        Raises:
+          BadDataError: If two texts have one number.
+        """
         if len(parts) == 1:
             return parts[0]
         columns = [np.concatenate([np.empty(0, np.int64), *column]) for column in _columns(parts)]
-        return cls.of(*columns)
+        posts, texts = cls.of(*columns), TextCollector()
+        for part in parts:
+            texts.add(part.texts)
+        return cls(posts.post_ids, posts.author_ids, posts.shown_at, texts.texts())
 
     @classmethod
     def load(cls, path: Path) -> "ShownPosts":
         """Reads what `save` wrote."""
-        return cls(*np.load(path, allow_pickle=False))
+        post_ids, author_ids, shown_at = np.load(path, allow_pickle=False)
+        texts = id_texts.read_all(_texts_folder(path), _NAMES)
+        return cls(post_ids, author_ids, shown_at, texts)
 
     def save(self, path: Path) -> None:
-        """Writes the posts, whole or not at all."""
+        """Writes the posts, whole or not at all; their texts into a folder beside."""
+        if self.texts:
+            folder = _texts_folder(path)
+            folder.mkdir(exist_ok=True)
+            for part in self.texts.values():
+                part.write(folder)
         unfinished = path.with_name(f".{path.name}")
         with unfinished.open("wb") as file:
             np.save(file, np.stack([self.post_ids, self.author_ids, self.shown_at]))
@@ -64,6 +86,16 @@ class ShownPosts:
         return digest.hexdigest()
 
 
+def remove(path: Path) -> None:
+    """Removes what `ShownPosts.save` wrote, by whomever it is being removed, too."""
+    path.unlink(missing_ok=True)
+    shutil.rmtree(_texts_folder(path), ignore_errors=True)
+
+
+def _texts_folder(path: Path) -> Path:
+    return path.with_suffix("")
+
+
 def _columns(parts: Sequence[ShownPosts]) -> list[list[np.ndarray]]:
     return [
         [part.post_ids for part in parts],
@@ -75,13 +107,16 @@ def _columns(parts: Sequence[ShownPosts]) -> list[list[np.ndarray]]:
 class ShownCollector:
     """Takes impressions in any number; keeps no more than the posts among them."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: TextCollector) -> None:
+        """Begins without posts; `texts` takes their texts and those of their authors."""
         self._parts: list[ShownPosts] = []
+        self._texts = texts
         self._limit = 1 << 20
 
     def add(self, part: ShownPosts) -> None:
         """Takes posts."""
-        self._parts.append(part)
+        self._texts.add(part.texts)
+        self._parts.append(ShownPosts(part.post_ids, part.author_ids, part.shown_at))
         if sum(len(each.post_ids) for each in self._parts) > self._limit:
             self._parts = [ShownPosts.merge(self._parts)]
             # Twice what is left, so that a log that shows only new posts is not merged again and
@@ -90,4 +125,6 @@ class ShownCollector:
 
     def posts(self) -> ShownPosts:
         """Returns the posts so far."""
-        return ShownPosts.merge(self._parts)
+        posts, texts = ShownPosts.merge(self._parts), self._texts.texts()
+        of_posts = {name: texts[name] for name in _NAMES if name in texts}
+        return ShownPosts(posts.post_ids, posts.author_ids, posts.shown_at, of_posts)

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.source import arrivals, day_archive, event_columns, raw_files
+from components.source import shown_posts as posts_files
 from components.source.day_archive import DayArchive
 from components.source.known_posts import Columns, KnownPosts
 from components.source.layouts import Layout, layout
@@ -28,6 +29,7 @@ from components.source.row_checks import Rejections
 from components.source.shown_posts import ShownCollector, ShownPosts
 from components.store import formats
 from components.store.artifacts import Store
+from components.tables.id_texts import IdTexts, TextCollector
 from phoenix.data.days import day_number, day_of_number, midnight_ms
 
 _NUM_REMEMBERED = 8  # days of which the shown posts are kept for the day after
@@ -59,6 +61,8 @@ class DayRows:
     rejections: Rejections
     first_day: datetime.date | None  # what the source covers; None if it has no row
     last_day: datetime.date | None
+    # By the name of the id, where ids are text: of the rows and posts, perhaps of more.
+    texts: Mapping[str, IdTexts]
 
     @property
     def num_rows(self) -> int:
@@ -137,19 +141,19 @@ class Source:
         Raises:
           BadDataError: If a file is damaged or lacks a column.
         """
-        layout, rejections = self._layout, Rejections()
-        posts = KnownPosts(day)
+        layout, rejections, texts = self._layout, Rejections(), TextCollector()
+        posts = KnownPosts(day, texts)
         for file in layout.post_files:
             columns = list(layout.post_columns.values())
             for rows in raw_files.read(file, columns, layout.post_format):
                 posts.add(layout, rows, rejections)
-        collector, parts = ShownCollector(), []
+        collector, parts = ShownCollector(texts), []
         for rows in self._rows_of(day):
             for line, text in rows.malformed:
                 rejections.add_malformed("events", rows.file, line, text)
             if self._shows_posts:
-                collector.add(_shown_posts(layout, rows, day))
-            parts.append(event_columns.parse(layout, rows, day, posts, rejections))
+                collector.add(_shown_posts(layout, rows, day, texts))
+            parts.append(event_columns.parse(layout, rows, day, posts, rejections, texts))
         if self._shows_posts:
             posts.add_shown(self._shown_through(day, collector))
         is_late = [part["shown_at"] < midnight_ms(day) for part in parts]
@@ -164,6 +168,7 @@ class Source:
             rejections,
             self.days[0] if self.days else None,
             self.days[-1] if self.days else None,
+            texts.texts(),
         )
 
     def _rows_of(self, day: datetime.date) -> Iterator[RawRows]:
@@ -195,7 +200,8 @@ class Source:
         """Reads the files of the days before a day, from the newest day on that is remembered."""
         earlier_days = [each for each in self.days if each < day]
         unread_days: list[datetime.date] = []
-        collector = ShownCollector()
+        texts = TextCollector()
+        collector = ShownCollector(texts)
         while earlier_days:
             file = self._shown_file(earlier_days[-1])
             if file.exists():
@@ -204,7 +210,7 @@ class Source:
             unread_days.append(earlier_days.pop())
         for each in reversed(unread_days):
             for rows in self._rows_of(each):
-                collector.add(_shown_posts(self._layout, rows, each))
+                collector.add(_shown_posts(self._layout, rows, each, texts))
         if unread_days:
             self._save_shown(unread_days[0], collector.posts())
         return collector.posts()
@@ -237,9 +243,11 @@ class Source:
             self._work.glob(_SHOWN_FILE.format("*")), key=lambda path: path.stat().st_mtime_ns
         )
         for path in files[:-_NUM_REMEMBERED]:
-            path.unlink(missing_ok=True)  # a step of another day may be removing it, too
+            posts_files.remove(path)
 
 
-def _shown_posts(layout: Layout, rows: RawRows, day: datetime.date) -> ShownPosts:
+def _shown_posts(
+    layout: Layout, rows: RawRows, day: datetime.date, texts: TextCollector
+) -> ShownPosts:
     days = np.full(len(rows.lines), day_number(day))
-    return ShownPosts.of(*arrivals.impressions(layout, rows, days)[:3])
+    return ShownPosts.of(*arrivals.impressions(layout, rows, days, texts)[:3])

@@ -15,7 +15,8 @@ FIRST = 1  # of everything that names no version
 # (`phoenix.recommend.checkpoint`) and lists of attributes (`phoenix.data.attributes`) have versions
 # of their own besides, because they are also written and read without a store.
 ARTIFACTS: Mapping[str, int] = {
-    contract.INGEST_EVENTS.name: 1,  # events, posts, rejected and late rows, attributes
+    # Events, posts, rejected and late rows, attributes; 2: texts of ids that are text.
+    contract.INGEST_EVENTS.name: 2,
     contract.VALIDATE_EVENTS.name: 1,  # the same, checked; statistics, expectations
     contract.BUILD_FEATURES.name: 1,  # log (the state), windows, attributes, statistics
     contract.TRAIN_RETRIEVAL.name: 1,  # model, curve
@@ -30,7 +31,7 @@ POINTER_ENTRY = 1
 RECORD = 1
 # Of what is kept below `work/source`. It is part of the names there: another version is not read,
 # the source is sorted again.
-SORTED_SOURCE = 1
+SORTED_SOURCE = 2  # 2: with the texts of posts and authors
 
 
 class UnknownFormatError(BadDataError):

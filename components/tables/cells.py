@@ -86,12 +86,14 @@ def parse_match(cells: pa.Array, values: Sequence[str]) -> Parsed:
     return np.asarray(pc.is_in(texts, value_set=pa.array(values, pa.string()))), is_good
 
 
-def parse_text_id(cells: pa.Array, end: str) -> Parsed:
+def parse_text_id(cells: pa.Array, end: str, known: dict[str, int] | None = None) -> Parsed:
     """Reads ids that are text: int64 above 0, the first 63 bits of the BLAKE2b-64 of its UTF-8.
 
     Args:
       cells: Text, or anything that can be written as text.
       end: The id is what comes before this; all of the text if it is empty.
+      known: Numbers by text: takes those of new texts, 0 of what is no id. A hash costs more than
+        all else, and another block of a file names the same users again.
 
     >>> values, is_good = parse_text_id(pa.array(["mary@a", "mary@b", None]), "@")
     >>> values.tolist(), is_good.tolist()
@@ -101,8 +103,12 @@ def parse_text_id(cells: pa.Array, end: str) -> Parsed:
     dictionary = texts.dictionary_encode()  # a log names the same users again and again
     if not len(dictionary.dictionary):
         return np.zeros(len(cells), np.int64), np.zeros(len(cells), bool)
-    names = [text.partition(end)[0] if end else text for text in dictionary.dictionary.to_pylist()]
-    ids = np.array([_text_id(name) for name in names], np.int64)
+    names = dictionary.dictionary.to_pylist()
+    if end:
+        names = [text.partition(end)[0] for text in names]
+    known = {} if known is None else known
+    known.update({name: _text_id(name) for name in set(names) - known.keys()})
+    ids = np.fromiter(map(known.__getitem__, names), np.int64, len(names))
     places = np.asarray(dictionary.indices.fill_null(0))
     values = np.where(np.asarray(pc.is_valid(texts)), ids[places], 0)
     return values, values != 0

@@ -8,6 +8,7 @@ from components.source.known_posts import Columns, KnownPosts
 from components.source.layouts import ActionRule, Layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections
+from components.tables.id_texts import TextCollector
 from phoenix.data.days import DAY_MS, midnight_ms
 
 DAY = datetime.date(2026, 1, 2)
@@ -31,8 +32,8 @@ def parse(layout: Layout, **cells: list) -> tuple[Columns, list[dict]]:
     good = {"u": [7, 8], "p": [1, 2], "a": [5, 6], "t": [START, START + 1]}
     values = good | {"like": [1, 0], "stars": [5, 4]} | cells
     rows = RawRows("a.csv", np.array([2, 3]), {name: pa.array(c) for name, c in values.items()})
-    rejections = Rejections()
-    columns = event_columns.parse(layout, rows, DAY, KnownPosts(DAY), rejections)
+    rejections, texts = Rejections(), TextCollector()
+    columns = event_columns.parse(layout, rows, DAY, KnownPosts(DAY, texts), rejections, texts)
     return columns, rejections.rows
 
 

@@ -4,13 +4,14 @@ import numpy as np
 
 from components.source.known_posts import DAY_MS, KnownPosts
 from components.source.shown_posts import ShownPosts
+from components.tables.id_texts import TextCollector
 
 DAY = datetime.date(1970, 1, 11)
 
 
 def shown(*rows: tuple[int, int, int]) -> KnownPosts:
     """Posts that were shown: post, author, time."""
-    posts = KnownPosts(DAY)
+    posts = KnownPosts(DAY, TextCollector())
     for row in rows:
         posts.add_shown(ShownPosts.of(*(np.array([value]) for value in row)))
     return posts

@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given
+import pyarrow as pa
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.source.shown_posts import ShownCollector, ShownPosts
+from components.source.shown_posts import ShownCollector, ShownPosts, remove
+from components.tables.id_texts import IdTexts, TextCollector
 
 impressions = st.lists(
     st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 9)), max_size=30
@@ -15,11 +17,12 @@ def of(rows: list[tuple[int, int, int]]) -> ShownPosts:
     return ShownPosts.of(*np.array(rows, np.int64).reshape(-1, 3).T)
 
 
+@settings(deadline=None)
 @given(impressions, impressions)
 def test_each_post_has_its_first_impression_however_they_come(
     some: list[tuple[int, int, int]], others: list[tuple[int, int, int]]
 ) -> None:
-    collector = ShownCollector()
+    collector = ShownCollector(TextCollector())
     collector.add(of(some))
     collector.add(of(others))
     found = collector.posts()
@@ -36,3 +39,14 @@ def test_posts_come_back_as_they_were_kept(tmp_path: Path) -> None:
     posts.save(tmp_path / "posts.npy")
     assert ShownPosts.load(tmp_path / "posts.npy").digest() == posts.digest()
     assert of([(3, 1, 6), (1, 2, 4)]).digest() != posts.digest()
+
+
+def test_texts_of_posts_and_authors_are_kept_and_removed_with_the_posts(tmp_path: Path) -> None:
+    texts = {"post_id": IdTexts.of("post_id", np.array([3, 1]), pa.array(["c", "a"]))}
+    posts = ShownPosts(np.array([1, 3]), np.array([2, 1]), np.array([4, 5]), texts)
+    merged = ShownPosts.merge([posts, of([(7, 1, 1)])])
+    merged.save(tmp_path / "posts.npy")
+    loaded = ShownPosts.load(tmp_path / "posts.npy")
+    assert loaded.texts["post_id"].names_of(loaded.post_ids) == ["a", "c", "7"]
+    remove(tmp_path / "posts.npy")
+    assert list(tmp_path.iterdir()) == []

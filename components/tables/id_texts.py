@@ -1,0 +1,193 @@
+"""The texts of ids that are text: models know numbers alone, and people know the texts.
+
+The number of a text is a function of the text (`cells.parse_text_ids`), so it can be computed from
+the text and not the other way round. Artifacts keep the texts beside the rows that name their
+numbers, a file per kind of id, sorted by number.
+"""
+
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported)
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from components.errors import BadDataError
+from phoenix.data import sorted_ids
+from schemas.texts import ID_NAMES, TEXT, texts_table
+
+# Small groups: who asks for the texts of one feed reads a few of them.
+_ROWS_PER_GROUP = 1 << 16
+_NUM_KNOWN = 1 << 20  # texts that a collector holds by text, which takes 200 MB
+
+
+def file_name(id_name: str) -> str:
+    """Returns the name of the file of texts in an artifact.
+
+    >>> file_name("user_id")
+    'user_texts.parquet'
+    """
+    return f"{id_name.removesuffix('_id')}_texts.parquet"
+
+
+def read_all(folder: Path, id_names: Sequence[str] = ID_NAMES) -> "dict[str, IdTexts]":
+    """Reads the texts in a folder by the name of the id; nothing where ids are numbers."""
+    paths = {name: folder / file_name(name) for name in id_names}
+    return {name: IdTexts.read(name, path) for name, path in paths.items() if path.is_file()}
+
+
+@dataclass(frozen=True)
+class IdTexts:
+    """Ids of one kind with their texts.
+
+    >>> texts = IdTexts.of("user_id", np.array([9, 4, 9]), pa.array(["mary", "joe", "mary"]))
+    >>> texts.ids.tolist(), texts.names_of(np.array([9, 5, 4]))
+    ([4, 9], ['mary', '5', 'joe'])
+    """
+
+    id_name: str  # canonical, as in `user_id`
+    ids: np.ndarray  # [N] int64, rising, each once
+    texts: pa.Array  # [N] large_string
+
+    @classmethod
+    def none(cls, id_name: str) -> "IdTexts":
+        """Returns no texts."""
+        return cls(id_name, np.empty(0, np.int64), pa.array([], pa.large_string()))
+
+    @classmethod
+    def of(cls, id_name: str, ids: np.ndarray, texts: pa.Array) -> "IdTexts":
+        """Sorts pairs and keeps each once.
+
+        Args:
+          id_name: For the message and the file.
+          ids: `[n]` int64.
+          texts: `[n]` text.
+
+        Raises:
+          BadDataError: If two texts have one number.
+        """
+        order = np.argsort(ids, kind="stable")
+        ids, sorted_texts = ids[order], texts.take(pa.array(order)).cast(pa.large_string())
+        is_first = np.append(True, ids[1:] != ids[:-1])[: len(ids)]
+        again = np.flatnonzero(~is_first)
+        is_other = pc.not_equal(
+            sorted_texts.take(pa.array(again)), sorted_texts.take(pa.array(again - 1))
+        )
+        others = again[np.asarray(is_other)]
+        if len(others):
+            row = int(others[0])
+            one, other = sorted(sorted_texts[row - 1 : row + 1].to_pylist())
+            raise BadDataError(
+                f"{id_name}: the texts {one!r} and {other!r} have one number, {ids[row]}, so they "
+                "would be one id. Of 10 million texts this happens once in 180,000 logs; rename "
+                "one of the two in the source."
+            )
+        return cls(id_name, ids[is_first], sorted_texts.take(pa.array(np.flatnonzero(is_first))))
+
+    @classmethod
+    def merge(cls, id_name: str, parts: Sequence["IdTexts"]) -> "IdTexts":
+        """Returns the texts of all parts.
+
+        Raises:
+          BadDataError: If two texts have one number.
+        """
+        parts = [part for part in parts if len(part.ids)]
+        if len(parts) < 2:
+            return parts[0] if parts else cls.none(id_name)
+        ids = np.concatenate([part.ids for part in parts])
+        return cls.of(id_name, ids, pa.concat_arrays([part.texts for part in parts]))
+
+    @classmethod
+    def read(cls, id_name: str, path: Path) -> "IdTexts":
+        """Reads what `write` wrote."""
+        table = pq.read_table(path)
+        texts = table[TEXT].combine_chunks().cast(pa.large_string())
+        return cls(id_name, table[id_name].to_numpy(), texts)
+
+    def write(self, folder: Path) -> None:
+        """Writes the texts into a folder; equal texts give equal bytes."""
+        schema = texts_table(self.id_name).schema()
+        columns = [pa.array(self.ids), self.texts.cast(pa.string())]
+        pq.write_table(
+            pa.Table.from_arrays(columns, schema=schema),
+            folder / file_name(self.id_name),
+            compression="zstd",
+            row_group_size=_ROWS_PER_GROUP,
+            # Every value is there once. Neighbours of sorted numbers differ in few bits.
+            use_dictionary=False,
+            column_encoding={self.id_name: "DELTA_BINARY_PACKED", TEXT: "DELTA_LENGTH_BYTE_ARRAY"},
+        )
+
+    def only(self, ids: np.ndarray) -> "IdTexts":
+        """Returns the texts of some ids, `[n]` int64 in any order."""
+        return self._where(np.isin(self.ids, ids))
+
+    def without(self, ids: np.ndarray) -> "IdTexts":
+        """Returns the texts of all ids but some."""
+        return self._where(~np.isin(self.ids, ids)) if len(ids) else self
+
+    def _where(self, mask: np.ndarray) -> "IdTexts":
+        if mask.all():
+            return self
+        return IdTexts(self.id_name, self.ids[mask], self.texts.filter(pa.array(mask)))
+
+    def names_of(self, ids: np.ndarray) -> list[str]:
+        """Returns the texts of ids, `[n]`; the digits of an id without one."""
+        return self.column_of(ids).to_pylist()
+
+    def column_of(self, ids: np.ndarray) -> pa.DictionaryArray:
+        """Returns the same as a column in which every text is kept once."""
+        distinct, codes = np.unique(ids, return_inverse=True)
+        rows, is_there = sorted_ids.find(self.ids, distinct)
+        texts = self.texts.take(pa.array(rows, mask=~is_there)).cast(pa.string())
+        # A store that was begun before texts were kept has ids of which only the number is known.
+        names = pc.coalesce(texts, pa.array(distinct).cast(pa.string()))
+        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), names)
+
+
+class TextCollector:
+    """Texts by the kind of their id, taken while cells are read."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, int]] = {}
+        self._parts: dict[str, list[IdTexts]] = {}
+
+    def known(self, id_name: str) -> dict[str, int]:
+        """Returns the numbers by text for `cells.parse_text_id`, which adds new ones.
+
+        Raises:
+          BadDataError: If two texts have one number.
+        """
+        known = self._known.setdefault(id_name, {})
+        if len(known) > _NUM_KNOWN:
+            self._flush(id_name)
+        return known
+
+    def add(self, texts: Mapping[str, IdTexts]) -> None:
+        """Takes texts by the name of their id."""
+        for name, part in texts.items():
+            self._parts.setdefault(name, []).append(part)
+
+    def texts(self) -> Mapping[str, IdTexts]:
+        """Returns the texts so far by the name of their id.
+
+        Raises:
+          BadDataError: If two texts have one number.
+        """
+        for name in self._known:
+            self._flush(name)
+        self._parts = {n: [IdTexts.merge(n, parts)] for n, parts in self._parts.items()}
+        return {name: parts[0] for name, parts in self._parts.items()}
+
+    def _flush(self, id_name: str) -> None:
+        known = self._known[id_name]
+        if known:
+            ids = np.fromiter(known.values(), np.int64, len(known))
+            texts = pa.array(known.keys(), pa.large_string()).filter(pa.array(ids != 0))
+            self.add({id_name: IdTexts.of(id_name, ids[ids != 0], texts)})
+            known.clear()
