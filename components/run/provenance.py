@@ -1,12 +1,13 @@
 """The code and the libraries that made an artifact, for its content key."""
 
-import ast
 import functools
 import hashlib
 import importlib.metadata
 import platform
 import sys
 from pathlib import Path
+
+from components.run.imports import imported_modules
 
 _OURS = ("components", "phoenix", "schemas")
 # Modules and rooms that shape no artifact: they move artifacts, say how a run went, or show what
@@ -82,28 +83,16 @@ def modules_in_key(module: str) -> set[str]:
 
 
 def _imports(module: str) -> list[str]:
-    """Returns the modules of ours that a module's source imports, wherever in the file."""
-    # The source is read, not imported: an import would load JAX and miss what is imported late.
-    candidates = []
-    for node in ast.walk(ast.parse(_source(module).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            candidates += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # The name may be a module of the package, or anything in the module.
-            candidates += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    """Returns the modules of ours that a module imports, less the plumbing."""
     return [
         name
-        for name in candidates
-        if name.split(".")[0] in _OURS and not _is_plumbing(name) and _is_module(name)
+        for name in imported_modules(_source(module))
+        if name.split(".")[0] in _OURS and not _is_plumbing(name) and _file(name) is not None
     ]
 
 
 def _is_plumbing(name: str) -> bool:
     return any(name == each or name.startswith(f"{each}.") for each in _PLUMBING)
-
-
-def _is_module(name: str) -> bool:
-    return _file(name) is not None
 
 
 def _source(module: str) -> Path:

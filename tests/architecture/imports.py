@@ -1,11 +1,11 @@
 """The imports of the project as a graph, read from its code, and the rooms that they may join."""
 
-import ast
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from components import contract
+from components.run.imports import imported_modules
 
 ROOT = Path(__file__).parents[2]
 # The layers, lowest first, and those that each may import.
@@ -67,21 +67,6 @@ _ROOT_PLACES = {
 Graph = Mapping[str, set[str]]
 
 
-def imported_modules(path: Path) -> set[str]:
-    """The absolute names of the modules that a file imports, lazily or not, by name or by text."""
-    modules = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            modules |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.module, f"{path}:{node.lineno}: a relative import"
-            assert node.level == 0, f"{path}:{node.lineno}: a relative import"
-            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Call) and _function_name(node) in ("import_module", "__import__"):
-            modules |= {item.value for item in node.args[:1] if isinstance(item, ast.Constant)}
-    return modules
-
-
 def module_paths() -> dict[str, Path]:
     """Every module of the layers by its dotted name; a package by its folder."""
     paths = {}
@@ -130,7 +115,3 @@ def circle(graph: Graph) -> list[str]:
     except CycleError as error:
         return error.args[1]
     return []
-
-
-def _function_name(call: ast.Call) -> str:
-    return getattr(call.func, "attr", getattr(call.func, "id", ""))

@@ -2,18 +2,17 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from components import contract
+from components.run.imports import imported_modules
 from tests.architecture.imports import (
     LAYERS,
     PHOENIX,
     ROOMS,
     ROOT,
     circle,
-    imported_modules,
     module_graph,
     module_paths,
     room_graph,
@@ -115,12 +114,6 @@ def test_steps_never_import_steps() -> None:
         path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
         assert path.exists(), f"{path}: a step without a module"
         assert not imported_modules(path) & (modules - {module}), path
-
-
-def test_an_import_by_text_is_an_import(tmp_path: Path) -> None:
-    path = tmp_path / "module.py"
-    path.write_text('import importlib\nimportlib.import_module("components.pages.report")\n')
-    assert "components.pages.report" in imported_modules(path)
 
 
 def test_no_module_is_pickled() -> None:

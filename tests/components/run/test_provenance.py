@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.run import provenance
+from components.run import imports, provenance
 
 Digest = Callable[[str], str]
 
@@ -31,9 +31,10 @@ def digest(tmp_path: Path) -> Digest:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    source = Path(provenance.__file__).read_text()
     (tmp_path / "components/run").mkdir()
-    (tmp_path / "components/run/provenance.py").write_text(source)
+    for module in (provenance, imports):
+        source = Path(module.__file__)
+        (tmp_path / "components/run" / source.name).write_text(source.read_text())
 
     def digest(module: str) -> str:
         code = (
@@ -75,7 +76,7 @@ def test_plumbing_is_not_in_a_digest(tmp_path: Path, digest: Digest) -> None:
 
 
 def test_the_plumbing_that_is_left_out_exists() -> None:
-    assert [name for name in provenance._PLUMBING if not provenance._is_module(name)] == []
+    assert [name for name in provenance._PLUMBING if provenance._file(name) is None] == []
 
 
 def test_versions_are_those_that_are_installed() -> None:
