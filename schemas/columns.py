@@ -6,7 +6,7 @@ from the same `Column` objects, so they cannot disagree.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -28,6 +28,7 @@ class Column:
     maximum: Bound | None = None
     is_nullable: bool = False
     is_unique: bool = False
+    default: Bound | None = None  # of the rows of a file without this optional column; None is null
 
     def field(self) -> pa.Field:
         """Returns the Arrow field, with description and unit in its metadata."""
@@ -37,11 +38,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A named list of columns."""
+    """A named list of columns, and of those that a file has only where its source does."""
 
     name: str
     description: str
     columns: tuple[Column, ...]
+    optional: tuple[Column, ...] = ()  # in no file whose source does not say them
 
     def __getitem__(self, name: str) -> Column:
         """Returns a column by name.
@@ -58,6 +60,20 @@ class Table:
     def names(self) -> list[str]:
         """The names of the columns, in order."""
         return [column.name for column in self.columns]
+
+    def with_optional(self, names: Collection[str]) -> "Table":
+        """Returns the table of a file that has these of the optional columns, in their order.
+
+        Args:
+          names: Names of columns; those that are not optional ones of the table do not matter.
+
+        >>> note = Column(name="note", type=pa.string(), description="A remark.", is_nullable=True)
+        >>> people = Table("people", "People.", (id_column("person_id", "Who."),), (note,))
+        >>> people.names, people.with_optional({"note"}).names
+        (['person_id'], ['person_id', 'note'])
+        """
+        columns = tuple(column for column in self.optional if column.name in names)
+        return replace(self, columns=self.columns + columns, optional=())
 
     def schema(self, **metadata: str) -> pa.Schema:
         """Returns the Arrow schema; its metadata name the table and its digest.
@@ -101,14 +117,15 @@ class Table:
     def problems(self, schema: pa.Schema) -> list[str]:
         """Returns one sentence per column that `schema` lacks or types differently; [] is a match.
 
-        Further columns are allowed: a column that is new and unknown does not break a reader.
+        Optional columns may be missing. Further columns are allowed: a column that is new and
+        unknown does not break a reader.
 
         >>> table = Table("people", "One row is one person.", (id_column("person_id", "Who."),))
         >>> table.problems(pa.schema([("person_id", pa.string())]))
         ["expected 'person_id' to be int64, got string"]
         """
         problems: list[str] = []
-        for column in self.columns:
+        for column in self.with_optional(schema.names).columns:
             index = schema.get_field_index(column.name)
             if index < 0:
                 problems.append(f"expected a column {column.name!r} ({column.type}), got none")

@@ -1,10 +1,59 @@
-"""`events`: one row per impression, and the rows that could not become one."""
+"""`events`: one row per impression, and the rows that could not become one.
+
+What was served, and how much a row counts, are optional columns: they are in a file only where the
+source says them, so that a log without them costs nothing more, and files from before they were
+declared stay what they are.
+"""
 
 from dataclasses import replace
 
 import pyarrow as pa
 
 from schemas.columns import TIMESTAMP, Column, Table, id_column
+
+_SERVED = (
+    Column(
+        name="position",
+        type=pa.int32(),
+        description="Rank at which it was shown, as the source counts, from 0 or from 1.",
+        minimum=0,
+        is_nullable=True,
+    ),
+    Column(
+        name="feed",
+        type=pa.string(),
+        description="Id of the published feed, or of its release, that showed it.",
+        is_nullable=True,
+    ),
+    Column(
+        name="propensity",
+        type=pa.float32(),
+        description="Probability with which what served it chose this post for this place.",
+        minimum=0.0,
+        maximum=1.0,
+        is_nullable=True,
+    ),
+    Column(
+        name="request_id",
+        type=pa.string(),
+        description="What was served together has the same.",
+        is_nullable=True,
+    ),
+    Column(
+        name="weight",
+        type=pa.float32(),
+        description="How many impressions the row stands for: 1 / the rate at which rows like it "
+        "were kept.",
+        minimum=0.0,
+        default=1.0,
+    ),
+    Column(
+        name="source_event_id",
+        type=pa.string(),
+        description="The event's own id in the source, as text.",
+        is_nullable=True,
+    ),
+)
 
 EVENTS = Table(
     "events",
@@ -43,6 +92,7 @@ EVENTS = Table(
             minimum=0.0,
         ),
     ),
+    _SERVED,
 )
 
 _PLACE = (
@@ -63,6 +113,7 @@ INGESTED = Table(
     "ingested",
     "Events as they came, not yet held against any rule, with their place in the source.",
     (*(replace(column, minimum=None, is_unique=False) for column in EVENTS.columns), *_PLACE),
+    tuple(replace(column, minimum=None, maximum=None) for column in _SERVED),
 )
 
 REJECTED = Table(
@@ -84,5 +135,9 @@ QUARANTINED = Table(
         *_PLACE,
         Column(name="raw", type=pa.string(), description="The row as it came.", is_nullable=True),
         *(replace(column, minimum=None, is_nullable=True) for column in EVENTS.columns),
+    ),
+    tuple(
+        replace(column, minimum=None, maximum=None, is_nullable=True, default=None)
+        for column in _SERVED
     ),
 )

@@ -19,6 +19,10 @@ RULES: Mapping[str, str] = {
     "bad_surface": "No configured surface.",
     "bad_dwell": "A dwell time below 0, too long, or no number.",
     "unknown_action": "A bit of no configured action.",
+    "bad_position": "A rank below 0.",
+    "bad_propensity": "No probability above 0 and up to 1.",
+    "bad_weight": "A weight of 0 or less, or above `max_weight`.",
+    "bad_sampling_rate": "No rate above 0 and up to 1.",
     TOO_LATE: "The row arrived more than `late_days` after its day, or is from before `first_day`.",
     ERASED: "The row is of a user who is to be forgotten; nothing of it is kept but its place.",
 }

@@ -15,6 +15,7 @@ from components.quality.day_statistics import DayStatistics, PastDay
 from components.settings.config import Config
 from components.tables import data_files
 from phoenix.data.days import DAY_MS, midnight_ms
+from schemas.columns import Table
 from schemas.events import EVENTS
 from schemas.expectations import Expectation, expectations, pair_in_order, with_severities
 
@@ -93,7 +94,8 @@ def check(
         comparisons = drift.compare(reference, statistics.histograms, history, config.baseline)
     of_day, values = usual_day.expectations(statistics, past_days, comparisons, config.baseline)
     # Nothing can be expected of the columns of no rows; their number is a metric of the day.
-    of_rows = _row_expectations(config, day) if len(accepted) else []
+    table = EVENTS.with_optional(accepted.column_names)
+    of_rows = _row_expectations(table, config, day) if len(accepted) else []
     results, sections = [], []
     if expected_of_rows := with_severities(of_rows, severities):
         suite = suites.check(
@@ -136,10 +138,10 @@ def description(result: Mapping[str, Any]) -> str:
     return f"{result['column']}: expected {span}, got {result['observed_value']:g}"
 
 
-def _row_expectations(config: Config, day: datetime.date) -> list[Expectation]:
+def _row_expectations(table: Table, config: Config, day: datetime.date) -> list[Expectation]:
     limits, start = config.validate_events, midnight_ms(day)
     num_actions = len(config.actions)
-    table = EVENTS.bounded(
+    bounded = table.bounded(
         shown_at=(start, start + DAY_MS - 1),
         surface=(0, limits.num_surfaces - 1),
         # With 64 actions every set of bits is one of theirs.
@@ -147,6 +149,6 @@ def _row_expectations(config: Config, day: datetime.date) -> list[Expectation]:
         dwell_seconds=(0.0, limits.max_dwell_seconds),
     )
     return [
-        *expectations(table, min_rows=limits.min_accepted_rows),
+        *expectations(bounded, min_rows=limits.min_accepted_rows),
         pair_in_order("shown_at", "ingested_at"),
     ]

@@ -19,13 +19,14 @@ def to_engine(events: pa.Table) -> tuple[pa.Table, np.ndarray]:
       events: In the schema `INGESTED`, in the order of the source.
 
     Returns:
-      The columns of `EVENTS` in the types of all engines, `file` as a number and `place`; and the
-      names of the files by their numbers.
+      The columns of `EVENTS`, with the optional ones that are there, in the types of all engines,
+      `file` as a number and `place`; and the names of the files by their numbers.
     """
     files = events["file"].fill_null(NO_FILE).dictionary_encode().combine_chunks()
     if isinstance(files, pa.ChunkedArray):  # no row at all: there is no chunk to combine
         files = pa.array([], pa.string()).dictionary_encode()
-    columns = {name: _as_int64(events[name]) for name in EVENTS.names}
+    names = EVENTS.with_optional(events.column_names).names
+    columns = {name: _as_int64(events[name]) for name in names}
     # There are two zeros, and which of them is the greater, engines do not agree on.
     zero = pa.scalar(0, pa.float32())
     columns["dwell_seconds"] = pc.call_function("add", [columns["dwell_seconds"], zero])
@@ -42,10 +43,11 @@ def _as_int64(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def from_engine(rows: pa.Table) -> pa.Table:
     """Returns rows of an engine in the schema `EVENTS`, the inverse of `to_engine`."""
+    table = EVENTS.with_optional(rows.column_names)
     arrays = [
         pa.chunked_array(
             [chunk.view(column.type) for chunk in rows[column.name].chunks], column.type
         )
-        for column in EVENTS.columns
+        for column in table.columns
     ]
-    return pa.Table.from_arrays(arrays, schema=EVENTS.schema()).combine_chunks()
+    return pa.Table.from_arrays(arrays, schema=table.schema()).combine_chunks()

@@ -55,13 +55,13 @@ def rows(store: Store, holders: Sequence[Holder], day: datetime.date) -> pa.Tabl
     """
     files: list[Path] = [store.read_file(each.ref, data_files.LATE_FILE) for each in holders]
     starts_at = midnight_ms(day)
-    parts = [INGESTED.schema().empty_table()]
+    parts = []
     for file in files:
         table = data_files.read(file, INGESTED)
         shown_at = table["shown_at"].cast(pa.int64()).to_numpy()
         is_of_day = (shown_at >= starts_at) & (shown_at < starts_at + DAY_MS)
         parts.append(table.filter(pa.array(is_of_day)))
-    return pa.concat_tables(parts)
+    return data_files.concatenate(INGESTED, [INGESTED.schema().empty_table(), *parts])
 
 
 def days_to_run_again(store: Store, config: Config, day: datetime.date) -> list[str]:

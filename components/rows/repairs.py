@@ -23,6 +23,7 @@ from schemas.events import EVENTS, INGESTED, QUARANTINED
 
 _PLACE = ("file", "line")
 _VALUES = tuple(name for name in EVENTS.names if name != "event_id")  # the id follows from them
+_OPTIONAL = tuple(column.name for column in EVENTS.optional)
 _INFORMATION = ("rule", "detail", "raw")  # for the person who mends; not read again
 
 
@@ -60,7 +61,8 @@ def export(file: Path, quarantined: pa.Table, config: Config) -> None:
     ]
     index = quarantined.schema.get_field_index("actions")
     table = quarantined.set_column(index, "actions", pa.array(actions, pa.string()))
-    csv.write_csv(table.select([*_PLACE, *_VALUES, *_INFORMATION]), file)
+    optional = [name for name in _OPTIONAL if name in table.column_names]
+    csv.write_csv(table.select([*_PLACE, *_VALUES, *optional, *_INFORMATION]), file)
 
 
 def read(file: Path, config: Config) -> pa.Table:
@@ -73,13 +75,21 @@ def read(file: Path, config: Config) -> pa.Table:
         name: QUARANTINED[name].type for name in (*_PLACE, *_VALUES) if name != "actions"
     }
     types |= {"shown_at": TIMESTAMP, "ingested_at": TIMESTAMP, "actions": pa.string()}
-    converting = csv.ConvertOptions(column_types=types, include_columns=list(types))
+    optional = {column.name: column.type for column in EVENTS.optional}
+    converting = csv.ConvertOptions(
+        column_types=types | optional, strings_can_be_null=True, null_values=[""]
+    )
     try:
         table = csv.read_csv(file, convert_options=converting)
-    except (pa.ArrowException, OSError) as error:
+        # Not `include_columns`: a file without the optional ones is whole, too.
+        table = table.select([*types, *(n for n in optional if n in table.column_names)])
+    except (pa.ArrowException, OSError, KeyError) as error:
         raise BadDataError(
             f"{file}: expected the columns of `phoenix quarantine export`: {error}"
         ) from error
+    if "weight" in table.column_names:
+        weight = table["weight"].fill_null(1.0)
+        table = table.set_column(table.schema.get_field_index("weight"), "weight", weight)
     for name in types:
         if name != "actions" and table[name].null_count:
             row = int(np.flatnonzero(table[name].is_null().to_numpy())[0])

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.settings.config import Config
+from components.settings.steps import ValidateConfig
 from phoenix.data.days import DAY_MS, midnight_ms
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def event_rules(events: "ibis.Table", config: Config, day: datetime.date) -> lis
         is_unknown = (events["actions"] < 0) | (events["actions"] >= 2 ** len(config.actions))
         bits = f"the bits of {len(config.actions)} actions"
         rules.append(Rule("unknown_action", is_unknown, "actions", bits))
-    return rules
+    return rules + _served_rules(events, limits)
 
 
 def _id_rules(events: "ibis.Table") -> list[Rule]:
@@ -94,6 +95,23 @@ def _time_rules(
         Rule("future_timestamp", shown_at > latest, "shown_at", arrival),
         Rule("wrong_day", is_elsewhere, "shown_at", f"a time within {day} UTC"),
     )
+
+
+def _served_rules(events: "ibis.Table", limits: ValidateConfig) -> list[Rule]:
+    """Returns the rules of the optional columns that the events have; null breaks none of them."""
+    rules = []
+    if "position" in events.columns:
+        rules.append(Rule("bad_position", events["position"] < 0, "position", "a rank from 0 on"))
+    if "propensity" in events.columns:
+        propensity = events["propensity"]
+        is_bad = (propensity <= 0) | (propensity > 1)
+        rules.append(Rule("bad_propensity", is_bad, "propensity", "a probability above 0, up to 1"))
+    if "weight" in events.columns:
+        weight = events["weight"]
+        is_bad = (weight <= 0) | (weight > limits.max_weight)
+        expected = f"a number above 0, up to {limits.max_weight:g}"
+        rules.append(Rule("bad_weight", is_bad, "weight", expected))
+    return rules
 
 
 def add_verdicts(events: "ibis.Table", rules: Sequence[Rule]) -> "ibis.Table":
@@ -149,6 +167,8 @@ def repetitions(events: "ibis.Table", num_actions: int) -> "ibis.Table":
 
 def merge_repetitions(events: "ibis.Table", groups: "ibis.Table") -> "ibis.Table":
     """Makes one row of those that share user, post and time: the first, with what all of them say.
+
+    Optional columns are those of the first row: each says how that very row was served.
 
     Args:
       events: The rows.

@@ -95,7 +95,8 @@ def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) ->
         )
     }
     later = late_rows.rows(context.store, holders, context.day)
-    events = pa.concat_tables([tables[data_files.EVENTS_FILE], later])
+    # Another day may have columns that this one has not: of what was served, say.
+    events = data_files.concatenate(INGESTED, [tables[data_files.EVENTS_FILE], later])
     rejected = tables[data_files.REJECTED_FILE].filter(pc.field("table") == "events")
     file = repairs.path(config, str(context.day))
     if file is not None:
@@ -104,7 +105,7 @@ def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) ->
         events = repairs.remaining_rows(events, corrected_rows)
         rejected = repairs.remaining_rows(rejected, corrected_rows)
         repairs.refuse_unknown(file, corrected_rows, count - len(events) - len(rejected))
-        events = pa.concat_tables([events, corrected_rows])
+        events = data_files.concatenate(INGESTED, [events, corrected_rows])
     # What arrived before the list of forgotten users was as it is now may still hold them.
     events, of_events = erasure.forget_events(events, erased_ids)
     late, of_late = erasure.forget_events(tables[data_files.LATE_FILE], erased_ids)
@@ -131,12 +132,13 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement
     rules = event_rules(events, config, day)
     judgement = _judge(engine, add_verdicts(events, rules), len(config.actions))
     late, too_late = _split_late(arrivals.late, config, day)
-    quarantined = pa.concat_tables(
+    quarantined = data_files.concatenate(
+        QUARANTINED,
         [
             _quarantine_rejected(arrivals.rejected),
             _quarantine_violations(arrivals.events, judgement.violations, rules),
             too_late,
-        ]
+        ],
     )
     settlement = Settlement(
         accepted=engine_rows.from_engine(judgement.accepted),
@@ -228,7 +230,7 @@ def _quarantine_violations(
         "detail": pa.array(details, pa.string()),
         "raw": pa.nulls(len(rows), pa.string()),
     }
-    schema = QUARANTINED.schema()
+    schema = QUARANTINED.with_optional(rows.column_names).schema()
     arrays = [columns[name] if name in columns else rows[name] for name in schema.names]
     return pa.Table.from_arrays(arrays, schema=schema)
 

@@ -56,6 +56,9 @@ class ValidateConfig(Section):
         default=10.0, ge=0, le=5_256_000, description="Clock skew allowed for `shown_at`."
     )
     max_dwell_seconds: float = Field(default=86_400.0, gt=0, description="Longer is quarantined.")
+    max_weight: float = Field(
+        default=1e6, gt=0, description="A row with more in `weight` is quarantined."
+    )
     num_surfaces: int = Field(
         default=16, ge=1, le=65_536, description="Surfaces are 0 to this minus one."
     )

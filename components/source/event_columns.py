@@ -32,7 +32,8 @@ def parse(
       texts: Takes the texts of ids that are text, also of rows that cannot be read.
 
     Returns:
-      `[k]` each, k <= n: the columns of `INGESTED` without `event_id`.
+      `[k]` each, k <= n: the columns of `INGESTED` without `event_id`, of the optional ones those
+      that the layout maps.
     """
     columns, count = layout.event_columns, len(rows.lines)
     check = RowCheck(count)
@@ -60,6 +61,7 @@ def parse(
         events["author_id"], is_known = posts.authors_of(events["post_id"])
         expected = "a post whose author the post files name"
         check.mark(~is_known, "unknown_author", rows, columns["post_id"], expected)
+    events |= _parse_served(layout, rows, check)
     events["file"] = np.full(count, rows.file, object)
     events["line"] = rows.lines
     rejections.add("events", rows, check)
@@ -77,6 +79,32 @@ def _parse_times(layout: Layout, rows: RawRows, day: datetime.date, check: RowCh
         is_late = shown_at < midnight_ms(day)
         arrived_at = np.where(is_late, midnight_ms(day) + DAY_MS - 1, shown_at)
     return {"shown_at": shown_at, "ingested_at": arrived_at}
+
+
+def _parse_served(layout: Layout, rows: RawRows, check: RowCheck) -> Columns:
+    """Returns the optional columns that are mapped; an empty cell is null, of a weight 1."""
+    columns = layout.event_columns
+    served: Columns = {
+        name: check.text(rows, columns[name])
+        for name in ("feed", "request_id", "source_event_id")
+        if name in columns
+    }
+    if "position" in columns:
+        served["position"] = check.optional_number(rows, columns["position"], is_whole=True)
+    if "propensity" in columns:
+        served["propensity"] = check.optional_number(rows, columns["propensity"])
+    if "weight" in columns:
+        weight = check.optional_number(rows, columns["weight"])
+        served["weight"] = np.where(np.isnan(weight), 1.0, weight)
+    if "sampling_rate" in columns:
+        rate = check.optional_number(rows, columns["sampling_rate"])
+        rate[np.isnan(rate)] = 1.0
+        # The weight that would come of another rate would not say what is wrong.
+        is_bad = (rate <= 0) | (rate > 1)
+        expected = "a rate above 0 and up to 1 (of one row in ten, 0.1)"
+        check.mark(is_bad, "bad_sampling_rate", rows, columns["sampling_rate"], expected)
+        served["weight"] = 1.0 / np.where(is_bad, 1.0, rate)
+    return served
 
 
 def rows_where(part: Columns, mask: np.ndarray) -> Columns:

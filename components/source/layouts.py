@@ -26,6 +26,7 @@ from components.source import line_files, raw_files
 from components.source.raw_files import DAY
 from components.source.raw_rows import FileFormat, Pace
 from phoenix.data.days import DAY_MS, midnight_ms
+from schemas.events import EVENTS
 from schemas.posts import POSTS
 
 _WHERE = "ingest_events.source"
@@ -302,7 +303,11 @@ def _expression(pattern: str) -> str:
 
 
 _EVENT_COLUMNS = frozenset(
-    ("user_id", "post_id", "author_id", "shown_at", "ingested_at", "surface", "dwell_seconds")
+    (
+        *("user_id", "post_id", "author_id", "shown_at", "ingested_at", "surface", "dwell_seconds"),
+        *(column.name for column in EVENTS.optional),
+        "sampling_rate",  # another way to say `weight`
+    )
 )
 
 
@@ -321,6 +326,11 @@ def _check_mapping(source: ColumnsSource) -> None:
         for column in required:
             if column not in mapping:
                 raise BadConfigurationError(f"{where}: {column!r} is missing.")
+    if {"weight", "sampling_rate"} <= source.event_columns.keys():
+        raise BadConfigurationError(
+            f"{_WHERE}.event_columns: map `weight` or `sampling_rate`, not both: a weight is 1 / "
+            "the rate."
+        )
     if not has_author:
         raise BadConfigurationError(
             f"{_WHERE}: map `author_id` in `event_columns`, or in `post_columns`."

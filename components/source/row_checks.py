@@ -84,6 +84,21 @@ class RowCheck:
         self._judge(is_good, "unreadable_number", rows, column, "a number")
         return values
 
+    def optional_number(self, rows: RawRows, column: str, *, is_whole: bool = False) -> np.ndarray:
+        """Reads numbers that fit float32, or int32 if they are whole; NaN where a cell is empty."""
+        parse, limit, what = cells.parse_number, 3e38, "a number"
+        if is_whole:
+            parse, limit, what = cells.parse_whole, 2**31 - 1, "a whole number"
+        values, is_good = parse(rows.cells[column])
+        is_missing = ~is_good & cells.is_missing(rows.cells[column])
+        is_bad = ~(is_good & (np.abs(values) <= limit)) & ~is_missing
+        self.mark(is_bad, "unreadable_number", rows, column, f"{what}, or nothing")
+        return np.where(is_missing | is_bad, np.nan, values.astype(float))
+
+    def text(self, rows: RawRows, column: str) -> np.ndarray:
+        """Reads text, or anything that can be written as text; None where a cell is empty."""
+        return cells.parse_text(rows.cells[column])
+
     def time(self, rows: RawRows, column: str, unit: str, zone: str = "UTC") -> np.ndarray:
         """Reads times."""
         values, is_good = cells.parse_time(rows.cells[column], unit, zone)

@@ -114,6 +114,13 @@ def parse_text_id(cells: pa.Array, end: str, known: dict[str, int] | None = None
     return values, values != 0
 
 
+def parse_text(cells: pa.Array) -> np.ndarray:
+    """Returns cells as text without blanks around it, `[n]` of str; None where there is none."""
+    texts = _texts(cells)
+    texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, texts.type), texts)
+    return texts.to_numpy(zero_copy_only=False)
+
+
 def _texts(cells: pa.Array) -> pa.Array:
     """Returns cells as text without blanks around it; null where their type cannot be written."""
     if _is_text(cells):

@@ -3,7 +3,7 @@
 Steps meet in these files, so the names live outside the steps. Equal rows give equal bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +29,11 @@ def arrow_table(table: Table, columns: Mapping[str, np.ndarray], **metadata: str
 
     Args:
       table: The contract; its timestamps are int64 milliseconds in `columns`.
-      columns: `[L]` each, `[L, W]` of lists. NaN of a float and None of an object are null where
-        null is allowed.
+      columns: `[L]` each, `[L, W]` of lists; optional ones of the contract if they are there. NaN
+        of a float and None of an object are null where null is allowed.
       **metadata: More entries for the metadata of the file.
     """
+    table = table.with_optional(columns)
     arrays = [arrow_array(column, columns[column.name]) for column in table.columns]
     return pa.Table.from_arrays(arrays, schema=table.schema(**metadata))
 
@@ -54,7 +55,7 @@ def write(path: Path, table: pa.Table) -> None:
 
 
 def read(path: Path, table: Table) -> pa.Table:
-    """Reads a Parquet file whose columns must be those of the contract.
+    """Reads a Parquet file whose columns must be those of the contract; optional ones may be there.
 
     Raises:
       BadDataError: If a column is missing or of another type.
@@ -63,7 +64,37 @@ def read(path: Path, table: Table) -> pa.Table:
     problems = table.problems(content.schema)
     if problems:
         raise BadDataError(f"{path}: {'; '.join(problems)}.")
-    return content.select(table.names)
+    return content.select(table.with_optional(content.column_names).names)
+
+
+def concatenate(table: Table, parts: Sequence[pa.Table]) -> pa.Table:
+    """Returns the rows of all parts in order.
+
+    Args:
+      table: The contract.
+      parts: Tables of it. An optional column of one of them is in all rows that come out: those of
+        a part without it have its default.
+
+    >>> weight = Column(name="weight", type=pa.float32(), description="Of a row.", default=1.0)
+    >>> contract = Table("rows", "Rows.", (), (weight,))
+    >>> parts = [pa.table({"weight": pa.array([2.0], pa.float32())}), pa.table({"place": [7]})]
+    >>> concatenate(contract, parts)["weight"].to_pylist()
+    [2.0, 1.0]
+    """
+    whole = table.with_optional({name for part in parts for name in part.column_names})
+    schema = whole.schema()
+    return pa.concat_tables([_with_columns(part, whole).cast(schema) for part in parts])
+
+
+def _with_columns(part: pa.Table, table: Table) -> pa.Table:
+    """Returns rows with the columns of a table, of which those that are not there are defaults."""
+    arrays = [
+        part[column.name]
+        if column.name in part.column_names
+        else pa.repeat(pa.scalar(column.default, column.type), len(part))
+        for column in table.columns
+    ]
+    return pa.table(arrays, names=table.names)
 
 
 def columns(table: pa.Table) -> dict[str, np.ndarray]:

@@ -38,8 +38,9 @@ class Engine(Protocol):
         ...
 
     def files(self, paths: Sequence[Path]) -> "ibis.Table":
-        """Returns the rows of Parquet files of one schema, at least one, read by the engine.
+        """Returns the rows of Parquet files of one contract, at least one, read by the engine.
 
+        A column that some files have is null in the rows of those that have not.
         A cluster must see the files under the same paths.
         """
         ...
@@ -84,7 +85,7 @@ class _DuckDB:
 
     def files(self, paths: Sequence[Path]) -> "ibis.Table":
         """See `Engine`."""
-        return self._ibis.read_parquet([str(path) for path in paths])
+        return self._ibis.read_parquet([str(path) for path in paths], union_by_name=True)
 
     def batches(self, expression: "ibis.Table") -> Iterator[pa.RecordBatch]:
         """See `Engine`; at most `BATCH_ROWS` rows at a time."""
@@ -108,7 +109,8 @@ class _Spark:
         """See `Engine`."""
         # Spark takes a path for a pattern, and a store may lie in a folder called `a[1]`.
         plain = (re.sub(r"([\\*?\[\]{}])", r"\\\1", str(path)) for path in paths)
-        return self._view(self._session.read.parquet(*(f"file://{path}" for path in plain)))
+        reader = self._session.read.option("mergeSchema", "true")
+        return self._view(reader.parquet(*(f"file://{path}" for path in plain)))
 
     def batches(self, expression: "ibis.Table") -> Iterator[pa.RecordBatch]:
         """See `Engine`; the whole result comes to this process first."""

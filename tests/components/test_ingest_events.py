@@ -190,6 +190,7 @@ def test_a_time_after_the_arrival_belongs_to_the_day_of_the_arrival(deployment) 
         ("who", "who, nonsense: x", "event_columns: 'nonsense' is no canonical column"),
         ("author_id: by,", "", "map `author_id`"),
         ("user_id: who,", "", "event_columns: 'user_id' is missing"),
+        ("who", "who, weight: w, sampling_rate: r", "map `weight` or `sampling_rate`, not both"),
     ],
 )
 def test_a_mapping_that_cannot_work_is_refused(deployment, old: str, new: str, where: str) -> None:

@@ -147,3 +147,43 @@ def test_kuairand_is_accounted_for_to_the_last_row(deployment, shared_data) -> N
     assert (totals["accepted"], totals["quarantined"]) == (182_080, 16)
     # One pair differs only in an action that this deployment does not read: 5,069 and 8 with it.
     assert (totals["duplicate_exact"], totals["conflicting"]) == (5_070, 7)
+
+
+SERVED = """
+ingest_events:
+  source:
+    layout: columns
+    events: source/{name}
+    posts: source/video_features_basic.csv
+    event_columns: {{user_id: user_id, post_id: video_id, shown_at: time_ms{more}}}
+    post_columns: {{post_id: video_id, author_id: author_id}}
+"""
+MAPPED = ", position: rank, feed: release, propensity: chance, sampling_rate: rate"
+
+
+def test_what_was_served_passes_through_and_costs_a_log_without_it_nothing(
+    deployment, row: Row
+) -> None:
+    served = {"rank": 3, "release": "3f2a", "chance": 0.25, "rate": 0.1}
+    rows = [row(n, user_id=1 + n) | served for n in range(9)]
+    rows += [row(20) | served | {"chance": 1.5}, row(21) | served | {"rank": -1, "rate": ""}]
+    deployment.log(rows, "served.csv")
+    deployment.configure(ALLOW + SERVED.format(name="served.csv", more=MAPPED))
+    assert deployment.run("ingest_events")[0] == ExitCode.DONE
+    code, facts = deployment.run("validate_events")
+    assert code == ExitCode.DONE
+    assert_accounted(facts)
+    assert facts["quarantined_by_rule"] == {"bad_position": 1, "bad_propensity": 1}
+    assert facts["expectations"]["failed"] == []
+    accepted = deployment.table("validate_events", "accepted.parquet")
+    names = ("position", "feed", "propensity", "weight")
+    assert accepted.column_names == [*EVENTS.names, *names]
+    assert {tuple(each[name] for name in names) for each in accepted.to_pylist()} == {
+        (3, "3f2a", 0.25, 10.0)
+    }
+    quarantined = deployment.table("validate_events", "quarantined.parquet").to_pylist()
+    assert [each["weight"] for each in quarantined] == [10.0, 1.0]
+    deployment.configure(ALLOW + SERVED.format(name="served.csv", more=""))
+    for step, file in (("ingest_events", "events"), ("validate_events", "accepted")):
+        assert deployment.run(step)[0] == ExitCode.DONE
+        assert not set(names) & set(deployment.table(step, f"{file}.parquet").column_names)

@@ -16,6 +16,30 @@ TABLE = Table(
 )
 
 
+NOTED = replace(
+    TABLE,
+    optional=(
+        Column(name="weight", type=pa.float32(), description="Of the row.", default=1.0),
+        Column(name="note", type=pa.string(), description="A remark.", is_nullable=True),
+    ),
+)
+
+
+def test_an_optional_column_may_be_missing_but_not_of_another_type() -> None:
+    schema = TABLE.schema()
+    assert NOTED.digest() == TABLE.digest(), "files from before it was declared stay the same"
+    assert NOTED.problems(schema) == []
+    assert NOTED.problems(schema.append(pa.field("note", pa.string()))) == []
+    (problem,) = NOTED.problems(schema.append(pa.field("note", pa.int64())))
+    assert problem == "expected 'note' to be string, got int64"
+
+
+def test_a_table_with_some_optional_columns_has_them_in_the_order_of_the_contract() -> None:
+    wide = NOTED.with_optional(["note", "height", "weight", "unknown"])
+    assert wide.names == [*TABLE.names, "weight", "note"]
+    assert NOTED.with_optional([]) == TABLE
+
+
 def changed(**values: object) -> Table:
     height = replace(TABLE["height"], **values)
     return replace(TABLE, columns=(TABLE.columns[0], height, TABLE.columns[2]))

@@ -42,3 +42,18 @@ def test_a_day_without_a_row_has_no_file() -> None:
     rows, files = engine_rows.to_engine(INGESTED.schema().empty_table())
     assert (len(rows), len(files)) == (0, 0)
     assert EVENTS.problems(engine_rows.from_engine(rows).schema) == []
+
+
+def test_what_was_served_comes_back_where_it_is_there() -> None:
+    served = {
+        "position": np.array([3, np.nan, 0]),
+        "feed": np.array(["f", None, None], object),
+        "propensity": np.array([0.5, np.nan, 1.0]),
+        "weight": np.array([1.0, 10.0, 0.5]),
+    }
+    events = data_files.arrow_table(INGESTED, COLUMNS | served)
+    again = engine_rows.from_engine(engine_rows.to_engine(events)[0])
+    assert again.column_names == [*EVENTS.names, *served]
+    assert again.schema == EVENTS.with_optional(served).schema()
+    for name in served:
+        assert again[name].equals(events[name]), name

@@ -64,3 +64,16 @@ def test_only_the_row_at_the_place_is_replaced() -> None:
         {"file": None, "line": 1},
         {"file": None, "line": 2},
     ]
+
+
+def test_what_was_served_is_exported_and_read_where_it_is_there(tmp_path) -> None:
+    served = {"feed": None, "request_id": "r-1", "weight": 2.5}
+    file = tmp_path / "2026-01-02.csv"
+    wide = QUARANTINED.with_optional(served)
+    repairs.export(file, table([ROW | REASON | served], wide), CONFIG)
+    text = file.read_text()
+    assert table([], INGESTED.with_optional(served)).schema == repairs.read(file, CONFIG).schema
+    (row,) = repairs.read(file, CONFIG).to_pylist()
+    assert {name: row[name] for name in served} == served
+    file.write_text(text.replace(',2.5,"bad_surface', ',,"bad_surface'))
+    assert repairs.read(file, CONFIG)["weight"].to_pylist() == [1.0]

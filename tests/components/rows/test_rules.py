@@ -172,3 +172,29 @@ def test_the_first_broken_rule_is_the_verdict() -> None:
     verdict = engines.rows(ENGINE, row_rules.add_verdicts(table, rules))["verdict"].to_pylist()
     assert verdict[0] == 0
     assert rules[verdict[1] - 1].name == "negative_id"
+
+
+def test_impossible_values_of_what_was_served_break_a_rule_and_absent_ones_none() -> None:
+    values = columns([(1, 1, time, 0, 0, 0, 0) for time in range(5)])
+    served = {
+        "position": (np.array([0, -1, np.nan, 1, 1]), "bad_position"),
+        "propensity": (np.array([1, 0.5, np.nan, 0, 1.5]), "bad_propensity"),
+        "weight": (np.array([0.5, 1e6, 0, -1, 1e7]), "bad_weight"),
+    }
+    expected = {"position": [1], "propensity": [3, 4], "weight": [2, 3, 4]}
+    for name, (numbers, rule_name) in served.items():
+        table = ENGINE.table(arrow(values | {name: numbers}))
+        rules = row_rules.event_rules(table, CONFIG, DAY)
+        rows = engines.rows(ENGINE, row_rules.add_verdicts(table, rules).order_by("place"))
+        verdicts = rows["verdict"].to_numpy()
+        assert np.flatnonzero(verdicts).tolist() == expected[name]
+        assert {rules[n - 1].name for n in verdicts if n} == {rule_name}
+
+
+def test_of_rows_that_are_merged_the_first_says_how_it_was_served() -> None:
+    values = columns([(1, 1, 0, 1, 0, 0, 0), (1, 1, 0, 2, 0, 0, 0)])
+    values |= {"position": np.array([4, 9]), "feed": np.array([None, "f"], object)}
+    _, rows = merged(arrow(values))
+    assert rows.select(["position", "feed", "actions"]).to_pylist() == [
+        {"position": 4, "feed": None, "actions": 3}
+    ]

@@ -75,3 +75,59 @@ def test_parts_without_a_row_are_left_out_of_the_whole() -> None:
     nothing = event_columns.rows_where(columns, np.zeros(2, bool))
     assert event_columns.concatenate([nothing, columns])["line"].tolist() == [2, 3]
     assert event_columns.concatenate([nothing]) == {}
+
+
+SERVED = {
+    "position": "rank",
+    "feed": "release",
+    "propensity": "chance",
+    "request_id": "request",
+    "source_event_id": "event",
+}
+
+
+def test_what_was_served_is_kept_where_it_is_mapped_and_an_empty_cell_is_null() -> None:
+    columns, rejected = parse(
+        layout_of(**SERVED),
+        rank=["0", ""],
+        release=[" 3f2a ", ""],
+        chance=["0.25", None],
+        request=["r-1", "NULL"],
+        event=[17, None],
+    )
+    assert rejected == []
+    np.testing.assert_array_equal(columns["position"], [0, np.nan])
+    np.testing.assert_array_equal(columns["propensity"], [0.25, np.nan])
+    assert columns["feed"].tolist() == ["3f2a", None]
+    assert columns["request_id"].tolist() == ["r-1", "NULL"]
+    assert columns["source_event_id"].tolist() == ["17", None]
+
+
+def test_a_log_that_says_nothing_of_what_was_served_has_no_column_for_it() -> None:
+    columns, _ = parse(layout_of())
+    assert not {*SERVED, "weight"} & columns.keys()
+
+
+def test_a_weight_is_one_over_the_sampling_rate_and_one_where_nobody_says() -> None:
+    columns, _ = parse(layout_of(sampling_rate="rate"), rate=["0.1", ""])
+    np.testing.assert_allclose(columns["weight"], [10, 1])
+    columns, _ = parse(layout_of(weight="w"), w=[2.5, None])
+    assert columns["weight"].tolist() == [2.5, 1.0]
+
+
+def test_a_rate_that_is_none_is_rejected_and_says_so() -> None:
+    columns, (percent, zero) = parse(layout_of(sampling_rate="rate"), rate=["10", "0"])
+    assert len(columns["weight"]) == 0
+    assert percent["rule"] == zero["rule"] == "bad_sampling_rate"
+    assert percent["detail"] == (
+        "rate: expected a rate above 0 and up to 1 (of one row in ten, 0.1), got '10'"
+    )
+
+
+def test_numbers_of_what_was_served_that_cannot_be_read_are_rejected() -> None:
+    rows = {"rank": ["first", "2.5"], "chance": ["high", "1e999"]}
+    for name, column in (("position", "rank"), ("propensity", "chance")):
+        _, rejected = parse(layout_of(**{name: column}), **{column: rows[column]})
+        assert [row["rule"] for row in rejected] == ["unreadable_number"] * 2
+    _, (rejected,) = parse(layout_of(position="rank"), rank=["1", "3000000000"])
+    assert rejected["detail"] == "rank: expected a whole number, or nothing, got '3000000000'"

@@ -39,6 +39,17 @@ def test_rows_come_back_in_the_types_of_the_expression() -> None:
     assert (len(none), none.schema.types) == (0, [pa.int64(), pa.int32()])
 
 
+def test_a_column_that_some_files_have_is_null_in_the_rows_of_the_others(tmp_path: Path) -> None:
+    files = [tmp_path / "new.parquet", tmp_path / "old.parquet"]
+    data_files.write(files[0], pa.table({"a": [1], "weight": [2.0]}))
+    data_files.write(files[1], pa.table({"a": [2]}))
+    engine = engines.open_engine(DUCKDB)
+    for order in (files, files[::-1]):
+        table = engine.files(order)
+        rows = engines.rows(engine, table.select("a", "weight").order_by("a"))
+        assert rows.to_pydict() == {"a": [1, 2], "weight": [2.0, None]}
+
+
 def messy(config: Config, day: datetime.date) -> Arrivals:
     """A day of few users, posts and times, with rows that break every rule, and two zeros."""
     chance, count = np.random.default_rng(3), 600
@@ -56,6 +67,10 @@ def messy(config: Config, day: datetime.date) -> Arrivals:
         "dwell_seconds": chance.choice(np.array([-0.0, 0.0, 1.5, np.nan], np.float32), count),
         "file": chance.choice(np.array(["a", "b", None], object), count),
         "line": np.arange(count),
+        "position": chance.choice([-1, 0, 7, np.nan], count),
+        "feed": chance.choice(np.array(["f", "", None], object), count),
+        "propensity": chance.choice([0.0, 0.1, 1.0, np.nan], count),
+        "weight": chance.choice([0.0, 1.0, 10.0], count),
     }
     events = data_files.arrow_table(INGESTED, columns)
     events = pa.concat_tables([events, events.slice(0, 200)])
