@@ -10,8 +10,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from components.errors import BadDataError
 from components.store import formats
 from components.store.artifacts import Store
+
+_FIELDS = {"step": str, "day": str, "options": dict, "started_at": str, "status": str}
+_REMEDY = "Remove it: nothing is computed from it, and the next run of its step writes it anew."
 
 
 def write(store: Store, record: Mapping[str, Any]) -> None:
@@ -27,7 +31,8 @@ def write(store: Store, record: Mapping[str, Any]) -> None:
     if record["status"] == "done":
         work = {"started_at": record["started_at"], "seconds": record["seconds"]}
     elif store.storage.exists(path):
-        work = json.loads(store.storage.read(path)).get("made")
+        with contextlib.suppress(BadDataError):  # replaced now, so it is not damaged for long
+            work = _parse(store, path).get("made")
     content = {**record, "made": work, "format": formats.RECORD}
     data = json.dumps(content, indent=1, sort_keys=True).encode()
     store.storage.replace(path, data)
@@ -51,7 +56,7 @@ def read(store: Store, day: str) -> list[dict[str, Any]]:
     """Returns the newest record of every step that ran for `day`, in order of their start.
 
     Raises:
-      BadDataError: If a record is of a format unknown here.
+      BadDataError: If a record is damaged, or of a format unknown here.
     """
     folder = f"records/{day}"
     # What another process is about to put there has a name with a dot.
@@ -59,11 +64,23 @@ def read(store: Store, day: str) -> list[dict[str, Any]]:
     records = []
     for name in names:
         with contextlib.suppress(FileNotFoundError):  # forgotten since it was listed
-            record = json.loads(store.storage.read(f"{folder}/{name}"))
-            version = record.get("format", formats.FIRST)
-            formats.check(f"The record {folder}/{name}", version, newest=formats.RECORD)
-            records.append(record)
+            records.append(_parse(store, f"{folder}/{name}"))
     return sorted(records, key=lambda record: record["started_at"])
+
+
+def _parse(store: Store, path: str) -> dict[str, Any]:
+    """Reads a record and checks the fields that its readers use."""
+    data, name = store.storage.read(path), f"The record {store.storage.uri(path)}"
+    try:
+        record = dict(json.loads(data))
+    except (ValueError, TypeError) as error:
+        raise BadDataError(f"{name} is damaged: {error}. {_REMEDY}") from error
+    formats.check(name, record.get("format", formats.FIRST), newest=formats.RECORD)
+    for field, kind in _FIELDS.items():
+        if not isinstance(record.get(field), kind):
+            expected = kind.__name__
+            raise BadDataError(f"{name} is damaged: {field} is no {expected}. {_REMEDY}")
+    return record
 
 
 def fingerprint(store: Store, day: str) -> str:

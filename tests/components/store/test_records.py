@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import BadDataError
 from components.store import records
 from components.store.artifacts import Store
 from components.store.formats import UnknownFormatError
@@ -81,3 +82,16 @@ def test_a_record_without_a_format_has_the_first_and_another_is_refused(store: S
     store.storage.replace(path, json.dumps(_record("a", format=2)).encode())
     with pytest.raises(UnknownFormatError, match=f"{path} has format 2, but"):
         records.read(store, "2026-01-01")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "3", "{}", '{"step": "a", "day": 3}'])
+def test_a_damaged_record_is_refused_by_name_and_replaced_by_the_next_run(
+    content: str, store: Store
+) -> None:
+    records.write(store, _record("a"))
+    (path,) = Path(store.storage.uri("records/2026-01-01")).iterdir()
+    path.write_text(content)
+    with pytest.raises(BadDataError, match=r"a\.json is damaged: .* Remove it"):
+        records.read(store, "2026-01-01")
+    records.write(store, _record("a", status="unchanged"))
+    assert [record["status"] for record in records.read(store, "2026-01-01")] == ["unchanged"]
