@@ -1,11 +1,12 @@
 """Reading a configuration: YAML with merge keys, errors by path, paths from the file's folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from components.errors import BadConfigurationError
 from components.settings import names
@@ -22,12 +23,13 @@ def load(path: Path) -> Config:
         raw = _read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfigurationError(f"{path}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
+    # Beside its own errors, PyYAML lets out those of Python: of a day that no calendar has, and of
+    # lists in lists without an end.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadConfigurationError(f"{path}: is not YAML: {error}") from error
     if not isinstance(raw, dict):
-        raise BadConfigurationError(
-            f"{path}: expected a mapping of sections, got {type(raw).__name__}."
-        )
+        content = "an empty file" if raw is None else type(raw).__name__
+        raise BadConfigurationError(f"{path}: expected a mapping of sections, got {content}.")
     try:
         return Config.model_validate(raw, context={"folder": path.resolve().parent})
     except ValidationError as error:
@@ -69,7 +71,10 @@ def _read_yaml(text: str) -> object:
 def _explain(error: ValidationError, raw: Mapping[str, Any]) -> str:
     """Returns a line per mistake: path in the file, what is wrong, and what stands there."""
     lines = []
-    for problem in error.errors():
+    problems = error.errors()
+    for problem in problems:
+        if problem["type"] == "too_short" and _has_inner(problem, problems):
+            continue  # the list is short because its entries were refused
         path = _field_path(problem["loc"], raw)
         message = problem["msg"]
         if problem["type"] == "extra_forbidden":
@@ -78,6 +83,12 @@ def _explain(error: ValidationError, raw: Mapping[str, Any]) -> str:
         got = "" if problem["type"] == "missing" else f", got {problem['input']!r:.80}"
         lines.append(f"  {'.'.join(path) or '(whole file)'}: {message}{got}")
     return "\n".join(lines)
+
+
+def _has_inner(problem: ErrorDetails, problems: Sequence[ErrorDetails]) -> bool:
+    """Whether a problem of a list has others within the list."""
+    size = len(problem["loc"])
+    return any(p["loc"][:size] == problem["loc"] and len(p["loc"]) > size for p in problems)
 
 
 def _field_path(location: tuple[int | str, ...], raw: object) -> list[str]:

@@ -86,9 +86,11 @@ train_ranker: {<<: *shared, epochs: 3, validation: {<<: *held, patience: 2}}
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("first_day: 2026-02-31", "is not YAML: day is out of range"),
+        ("a: " + "[" * 3_000, "is not YAML"),
         ("seed: [", "is not YAML"),
         ("- a\n- b\n", "expected a mapping of sections, got list"),
-        ("", "expected a mapping of sections, got NoneType"),
+        ("", "expected a mapping of sections, got an empty file"),
         ("seed: 1\nseed: 2\n", "'seed' is given twice"),
         ("a: {b: 1, b: 2}\n", "'b' is given twice"),
         ("a: &a {b: 1}\nc: {<<: *a, b: 2, b: 3}\n", "'b' is given twice"),
@@ -174,3 +176,9 @@ def _complaint(load_raw: Loader, raw: dict[str, Any]) -> str | None:
     except BadConfigurationError as error:
         return str(error)
     return None
+
+
+def test_a_mistake_in_an_action_is_told_once(load_raw: Loader) -> None:
+    with pytest.raises(BadConfigurationError) as caught:
+        load_raw(changed("actions", [{"name": "NO", "weight": 1, "is_positive": True}]))
+    assert str(caught.value).count("actions") == 1
