@@ -187,8 +187,14 @@ def _report(
         records.write(context.store, record)
         for day in (context.day, *also_changed):
             report.refresh(context.store, context.config, day)
-    except Exception:
-        logger.exception("The result stands, but the page of %s could not be drawn.", context.day)
+    except Exception as error:
+        has_advice = isinstance(error, OSError) and error.errno in _ADVICE
+        logger.error(
+            "The result stands, but the page of %s could not be drawn: %s",
+            context.day,
+            error,
+            exc_info=not has_advice and not isinstance(error, StepError),
+        )
 
 
 def log_to_stderr() -> None:

@@ -8,6 +8,7 @@ progress and a day that failed as well. They open offline: no scripts, no fonts,
 ```
 """
 
+import contextlib
 import datetime
 import functools
 import json
@@ -88,7 +89,9 @@ def _summaries(store: Store) -> Mapping[str, Mapping[str, Any]]:
     for day in store.storage.names("pages"):
         path = summary_path(day)
         if store.storage.exists(path):  # names also lists index.html, and days that are being drawn
-            summaries[day] = json.loads(store.storage.read(path))
+            # One that is damaged is made again with its page, so it is only missing until then.
+            with contextlib.suppress(ValueError):
+                summaries[day] = json.loads(store.storage.read(path))
     return summaries
 
 

@@ -1,8 +1,8 @@
 """Windows: one user's impressions with the history that was known before the first of them.
 
 A window is the unit of training, evaluation and serving. `Windows` holds N of them as fixed-shape
-NumPy arrays; `phoenix.train.batches.to_batch` turns a slice into what the models take. The data
-steps use this module, so it knows nothing of JAX.
+NumPy arrays; `phoenix.inputs.model_inputs.to_batch` turns a slice into what the models take. The
+data steps use this module, so it knows nothing of JAX.
 
 Glossary of shapes:
   N: windows, S: history length, C: candidates, A: actions,

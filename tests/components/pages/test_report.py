@@ -182,6 +182,15 @@ def test_the_index_lists_every_day_the_newest_first(three_days) -> None:
     assert days == ["2026-01-03", "2026-01-02", "2026-01-01"]
 
 
+def test_a_damaged_summary_is_made_again_with_its_page(three_days) -> None:
+    store, path = three_days.store, report.summary_path(LAST)
+    before = store.storage.read(path)
+    store.storage.replace(path, b"{")
+    draw(three_days, "2026-01-02")
+    draw(three_days)
+    assert store.storage.read(path) == before
+
+
 def test_the_summary_has_the_numbers_of_the_day(three_days) -> None:
     draw(three_days)
     path = three_days.store.storage.uri(f"pages/{LAST}/summary.json")
