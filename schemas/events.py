@@ -96,7 +96,12 @@ EVENTS = Table(
 )
 
 _PLACE = (
-    Column(name="file", type=pa.string(), description="Source file by name.", is_nullable=True),
+    Column(
+        name="file",
+        type=pa.string(),
+        description="Source file by its path below the folder that all files share.",
+        is_nullable=True,
+    ),
     Column(
         name="line",
         type=pa.int64(),

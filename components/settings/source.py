@@ -92,7 +92,8 @@ class ColumnsSource(Section):
     events: PathPattern = Field(
         description="Path or glob of the event files (.csv, .tsv, .txt, .jsonl, .json, .parquet; "
         "text also as .gz or .zst). With `{day}` in it, as in `logs/{day}/*.parquet`, the files "
-        "of a day are what arrived on that UTC day."
+        "of a day are what arrived on that UTC day; `{day:%Y%m%d}` is a day of another form. What "
+        "is hidden or unfinished, as `.x`, `_x` and `x.tmp`, is not read."
     )
     posts: PathPattern | None = Field(default=None, description="Path or glob of the post files.")
     event_columns: dict[str, str] = Field(

@@ -48,7 +48,9 @@ def read_arrivals(
     """
     last: int | None = None
     otherwise = day_number(first_day)
-    for rows in raw_files.read(file, layout.source_columns, layout.event_format):
+    for rows in raw_files.read(
+        file, layout.source_columns, layout.event_format, name=layout.event_name(file)
+    ):
         days, is_known = _days(layout, rows)
         days = _fill_days(days, is_known, before=last, otherwise=otherwise)
         malformed_days = []

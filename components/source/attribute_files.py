@@ -14,6 +14,7 @@ from components.errors import BadDataError
 from components.settings.attributes import AnyAttribute, AttributeFiles
 from components.settings.config import Config
 from components.source import raw_files
+from components.source.by_day import path_patterns
 from components.source.raw_rows import FileFormat, RawRows
 from components.source.row_checks import RowCheck
 from components.tables import attribute_columns, data_files
@@ -197,4 +198,4 @@ def _files(config: Config, side: Side) -> AttributeFiles:
 def _paths(config: Config, side: Side) -> list[Path]:
     if not config.attributes.of_side(side):
         return []
-    return raw_files.find(_files(config, side).files, what=f"attributes.{side}s.files")
+    return path_patterns.find(_files(config, side).files, what=f"attributes.{side}s.files")

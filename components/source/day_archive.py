@@ -36,9 +36,9 @@ _MALFORMED_SCHEMA = pa.schema([("day", pa.int64()), ("line", pa.int64()), ("text
 class DayArchive:
     """The rows of one file by the day on which they arrived; days are counted from 1970."""
 
-    def __init__(self, file: Path, folder: Path) -> None:
-        """Opens a folder that `open_archive` made."""
-        self._file, self._folder = file, folder
+    def __init__(self, name: str, folder: Path) -> None:
+        """Opens a folder that `open_archive` made of the file with this name."""
+        self.name, self._folder = name, folder
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
         self._batch_days = np.array(index["batch_days"], np.int64)
         self.days: list[int] = index["days"]  # sorted: those with at least one row
@@ -53,7 +53,7 @@ class DayArchive:
         for number in np.flatnonzero(self._batch_days == day):
             batch = self._rows.get_batch(int(number))
             cells = dict(zip(batch.schema.names[1:], batch.columns[1:], strict=True))
-            yield RawRows(self._file.name, batch.column(0).to_numpy(), cells)
+            yield RawRows(self.name, batch.column(0).to_numpy(), cells)
         table = self._malformed.read_all()
         of_day = table.filter(pa.array(table["day"].to_numpy() == day))
         if len(of_day):
@@ -64,7 +64,7 @@ class DayArchive:
             cells = {
                 name: pa.array([], empty.schema.field(name).type) for name in empty.column_names[1:]
             }
-            yield RawRows(self._file.name, np.empty(0, np.int64), cells, malformed)
+            yield RawRows(self.name, np.empty(0, np.int64), cells, malformed)
 
     def shown_through(self, day: int) -> ShownPosts:
         """Returns the posts that the rows of this day and of those before it show."""
@@ -105,7 +105,7 @@ def open_archive(file: Path, layout: Layout, *, first_day: datetime.date, work: 
                 for old in work.glob(f"*archive-{owner}-*"):
                     shutil.rmtree(old, ignore_errors=True)
                 _make(file, layout, first_day, folder)
-    return DayArchive(file, folder)
+    return DayArchive(layout.event_name(file), folder)
 
 
 def _make(file: Path, layout: Layout, first_day: datetime.date, folder: Path) -> None:

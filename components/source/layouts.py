@@ -5,7 +5,6 @@ A source whose path contains `{day}` is read by file day: the files of a day are
 
 import datetime
 import functools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,8 +21,9 @@ from components.settings.source import (
     MovieLensSource,
     SequencesSource,
 )
-from components.source import line_files, raw_files
-from components.source.raw_files import DAY
+from components.source import line_files
+from components.source.by_day import path_patterns
+from components.source.by_day.path_patterns import DAY
 from components.source.raw_rows import FileFormat, Pace
 from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS
@@ -48,8 +48,10 @@ class Layout:
     """The files that hold events and posts, and the meaning of their columns."""
 
     event_files: Sequence[Path]  # of all days
+    event_folder: Path | None = None  # where the names of event files start; None: at the last `/`
     day_pattern: str | None = None  # with `{day}`: how the files of one day are called
     post_files: Sequence[Path] = ()
+    post_folder: Path | None = None  # where the names of post files start
     event_columns: Mapping[str, str]  # canonical event column -> source column
     post_columns: Mapping[str, str] = field(default_factory=dict)  # the same of posts
     actions: Sequence[ActionRule]  # [A] in the order of the bits
@@ -73,16 +75,28 @@ class Layout:
         """The event files by the day that their path says, in order; nothing if paths say none."""
         by_day: dict[datetime.date, list[Path]] = {}
         for file in self.event_files if self.day_pattern else ():
-            if day := _day_in(str(file), self.day_pattern or ""):
+            if day := path_patterns.day_in(str(file), self.day_pattern or ""):
                 by_day.setdefault(day, []).append(file)
         return dict(sorted(by_day.items()))
+
+    def event_name(self, file: Path) -> str:
+        """Returns the name of an event file in accounts; each sub-folder may have a part-0."""
+        return _name_below(self.event_folder, file)
+
+    def post_name(self, file: Path) -> str:
+        """Returns the name of a post file in accounts."""
+        return _name_below(self.post_folder, file)
 
     @property
     def mapping(self) -> dict[str, Any]:
         """Everything but the files: the part of the layout that shapes the rows."""
-        files = ("event_files", "post_files", "day_pattern")
+        files = ("event_files", "event_folder", "post_files", "post_folder", "day_pattern")
         rules = {name: value for name, value in asdict(self).items() if name not in files}
         return rules | {"is_by_day": self.day_pattern is not None}
+
+
+def _name_below(folder: Path | None, file: Path) -> str:
+    return file.name if folder is None else file.relative_to(folder).as_posix()
 
 
 def layout(source: FileSource, config: Config) -> Layout:
@@ -118,8 +132,8 @@ def _action_rule(action: Action) -> ActionRule:
 def _kuairand(source: KuaiRandSource, actions: Sequence[ActionRule], form: FileFormat) -> Layout:
     folder, logs = _folder(source.path, "KuaiRand"), {"all": ""}.get(source.logs, source.logs)
     return Layout(
-        event_files=raw_files.find(f"{folder}/log_{logs}*.csv", what=f"{_WHERE}.path"),
-        post_files=raw_files.find(f"{folder}/video_features_basic*.csv", what=f"{_WHERE}.path"),
+        event_files=path_patterns.find(f"{folder}/log_{logs}*.csv", what=f"{_WHERE}.path"),
+        post_files=path_patterns.find(f"{folder}/video_features_basic*.csv", what=f"{_WHERE}.path"),
         event_columns={
             "user_id": "user_id",
             "post_id": "video_id",
@@ -180,7 +194,8 @@ def _movielens(source: MovieLensSource, actions: Sequence[ActionRule], form: Fil
 def _gharchive(source: GHArchiveSource, actions: Sequence[ActionRule], form: FileFormat) -> Layout:
     pattern = f"{_folder(source.path, 'GH Archive')}/{DAY}-*.json.gz"
     return Layout(
-        event_files=_by_day(pattern, what=f"{_WHERE}.path"),
+        event_files=path_patterns.find_by_day(pattern, what=f"{_WHERE}.path"),
+        event_folder=path_patterns.folder(pattern),
         day_pattern=pattern,
         event_columns={
             "user_id": "actor.id",
@@ -206,7 +221,8 @@ def _sequences(source: SequencesSource, actions: Sequence[ActionRule], config: C
     starts_at = midnight_ms(config.first_day)
     pace = Pace(starts_at=starts_at, step=DAY_MS // source.items_per_day)
     return Layout(
-        event_files=raw_files.find(source.events, what=f"{_WHERE}.events"),
+        event_files=path_patterns.find(source.events, what=f"{_WHERE}.events"),
+        event_folder=path_patterns.folder(source.events),
         event_columns={"user_id": user, "post_id": item, "author_id": item, "shown_at": shown_at},
         actions=actions,
         event_format=FileFormat(pace=pace, max_expansion=config.ingest_events.max_expansion),
@@ -216,7 +232,8 @@ def _sequences(source: SequencesSource, actions: Sequence[ActionRule], config: C
 
 def _columns(source: ColumnsSource, actions: Sequence[ActionRule], config: Config) -> Layout:
     _check_mapping(source)
-    is_by_day, what = DAY in source.events, f"{_WHERE}.events"
+    is_by_day, what = path_patterns.has_day(source.events), f"{_WHERE}.events"
+    posts = source.posts
     if len(source.delimiter or "") > 1 and not source.event_names:
         raise BadConfigurationError(
             f"{_WHERE}.event_names: name the columns between {source.delimiter!r}; a header is "
@@ -233,9 +250,13 @@ def _columns(source: ColumnsSource, actions: Sequence[ActionRule], config: Confi
         )
 
     return Layout(
-        event_files=(_by_day if is_by_day else raw_files.find)(source.events, what=what),
+        event_files=(path_patterns.find_by_day if is_by_day else path_patterns.find)(
+            source.events, what=what
+        ),
         day_pattern=source.events if is_by_day else None,
-        post_files=raw_files.find(source.posts, what=f"{_WHERE}.posts") if source.posts else (),
+        event_folder=path_patterns.folder(source.events),
+        post_files=path_patterns.find(posts, what=f"{_WHERE}.posts") if posts else (),
+        post_folder=path_patterns.folder(posts) if posts else None,
         event_columns=source.event_columns,
         post_columns=source.post_columns,
         actions=actions,
@@ -256,50 +277,6 @@ def _folder(path: Path, name: str) -> Path:
             f"{_WHERE}.path: expected a folder in the {name} layout, {path} is none."
         )
     return path
-
-
-def _by_day(pattern: str, *, what: str) -> list[Path]:
-    """Returns the files in whose path a day stands at the place of `{day}`."""
-    files = raw_files.find(pattern, what=what)
-    files_of_a_day = [file for file in files if _day_in(str(file), pattern)]
-    if not files_of_a_day:
-        raise BadConfigurationError(
-            f"{what}: expected a day like 2026-01-31 in the place of {DAY}, found {files[0]}."
-        )
-    return files_of_a_day
-
-
-def _day_in(path: str, pattern: str) -> datetime.date | None:
-    """Returns the day at the place of `{day}`, the same at each; None if there is none."""
-    match = re.fullmatch(_expression(pattern), path)
-    try:
-        return datetime.date.fromisoformat(match["day"]) if match else None
-    except ValueError:  # ten digits and dashes that are in no calendar
-        return None
-
-
-@functools.cache
-def _expression(pattern: str) -> str:
-    """Returns the regular expression of the paths that a glob with `{day}` finds.
-
-    >>> re.fullmatch(_expression("/logs/{day}/*.csv"), "/logs/2026-01-31/a.csv")["day"]
-    '2026-01-31'
-    """
-    globs = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
-
-    def translate(token: re.Match[str]) -> str:
-        """Returns the regular expression of one part of the glob."""
-        text = token[0]
-        if text == DAY:
-            # A day that stands in a path twice must be the same day.
-            is_first = DAY not in pattern[: token.start()]
-            return "(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})" if is_first else "(?P=day)"
-        if text.startswith("[") and len(text) > 1:
-            inner = text[1:-1].replace("\\", r"\\")
-            return f"[^{inner[1:]}]" if inner.startswith("!") else f"[{inner}]"
-        return globs.get(text) or re.escape(text)
-
-    return re.sub(r"\{day\}|\*\*/|\[!?[^\]/]+\]|.", translate, pattern, flags=re.DOTALL)
 
 
 _EVENT_COLUMNS = frozenset(

@@ -10,6 +10,8 @@ type. A file that cannot be read at all is refused by name; a row that cannot is
 import csv as plain_csv
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from components.errors import BadConfigurationError, BadDataError
+from components.errors import BadDataError, TryAgainError
 from components.source import byte_streams, line_files, open_quotes
 from components.source.raw_rows import FileFormat, RawRows, as_text
 
-DAY = "{day}"  # in a path: the UTC day as YYYY-MM-DD
 _BLOCK_BYTES = 1 << 22  # what is in memory of a file at a time
 _BATCH_ROWS = 1 << 16
 _JSON = (".jsonl", ".ndjson", ".json")
@@ -31,59 +32,69 @@ _TEXT = (".csv", ".tsv", ".txt", ".dat", ".data")
 KINDS = (".parquet", *_TEXT, *_JSON)
 
 
-def find(pattern: str, *, what: str) -> list[Path]:
-    """Returns the files that a path or glob names, sorted by name; `{day}` may be any day.
+def fingerprint(file: Path, name: str | None = None) -> dict[str, Any]:
+    """Returns name, size and SHA-256 of a file, which is how a recipe names it.
+
+    Args:
+      file: The file.
+      name: What the recipe calls it; by default its own name.
 
     Raises:
-      BadConfigurationError: If there is none, one is of a kind that cannot be read, or it is no
-        pattern.
+      BadDataError: If it cannot be read.
+      TryAgainError: If it is being written.
     """
-    path = Path(pattern.replace(DAY, "????-??-??")).absolute()
-    try:
-        matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
-        files = sorted(matches, key=lambda file: (file.name, file))
-    except (ValueError, IndexError) as error:  # of the folder that holds all others, IndexError
-        raise BadConfigurationError(
-            f"{what}: expected a path or a pattern in which `**` stands alone between slashes, got "
-            f"{pattern}."
-        ) from error
-    if not files:
-        raise BadConfigurationError(f"{what}: expected at least one file at {pattern}, found none.")
-    for file in files:
-        if byte_streams.kind(file) not in KINDS:
-            raise BadConfigurationError(
-                f"{what}: expected files ending in {', '.join(KINDS)}, of text also with .gz or "
-                f".zst after it, got {file}."
-            )
-    return files
-
-
-def fingerprint(file: Path) -> dict[str, Any]:
-    """Returns name, size and SHA-256 of a file, which is how a recipe names it."""
-    try:
+    with _steady(file):
         byte_streams.check_regular(file)
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise _unreadable(file, error) from error
-    return {"name": file.name, "bytes": file.stat().st_size, "sha256": digest}
+        return {"name": name or file.name, "bytes": file.stat().st_size, "sha256": digest}
 
 
-def read(file: Path, columns: Sequence[str], form: FileFormat | None = None) -> Iterator[RawRows]:
+def state(file: Path) -> tuple[int, int, int] | None:
+    """Returns what the file system says of the content of a file; None if it is not there."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def refuse_changed(file: Path, before: tuple[int, int, int] | None) -> None:
+    """Refuses a file whose state is another than `before`: somebody writes or moves it.
+
+    Raises:
+      TryAgainError: Naming it.
+    """
+    if state(file) != before:
+        raise TryAgainError(
+            f"{file} changed while it was read. Run the step again when it is complete; files that "
+            "are being written may have a name that begins with `.` or `_` until then."
+        )
+
+
+def read(
+    file: Path, columns: Sequence[str], form: FileFormat | None = None, *, name: str | None = None
+) -> Iterator[RawRows]:
     """Yields the rows of a file in order, with memory that does not depend on its size.
 
     Args:
       file: A text or Parquet file, of the kind that its name says.
       columns: The source columns that are needed; `a.b` is the member b of a nested column a.
       form: How text becomes columns.
+      name: What rows call the file; by default its own name.
 
     Raises:
       BadDataError: If the file is empty, damaged, of another format, or lacks a column.
+      TryAgainError: If it changes meanwhile.
     """
     form = form or FileFormat()
-    columns = list(dict.fromkeys(columns))
+    for rows in _read(file, form, list(dict.fromkeys(columns))):
+        yield rows if name is None else replace(rows, file=name)
+
+
+def _read(file: Path, form: FileFormat, columns: list[str]) -> Iterator[RawRows]:
     kind = byte_streams.kind(file)
-    try:
+    with _steady(file):
         byte_streams.check_regular(file)
         if file.stat().st_size == 0:
             raise BadDataError(f"{file}: expected a {_kind_name(file)} file, got an empty file.")
@@ -98,8 +109,29 @@ def read(file: Path, columns: Sequence[str], form: FileFormat | None = None) -> 
             yield from line_files.read_split(file, form, columns)
         else:
             yield from _read_csv(file, form, columns)
-    except (pa.ArrowException, OSError, UnicodeError) as error:
-        raise _unreadable(file, error) from error
+
+
+@contextmanager
+def _steady(file: Path) -> Iterator[None]:
+    """Turns errors of reading into ours, and refuses a file that changed from begin to end.
+
+    Raises:
+      BadDataError: If it cannot be read.
+      TryAgainError: If it changed: half a file may be read without an error, or with any.
+    """
+    before = state(file)
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeError, BadDataError) as error:
+        if not file.is_symlink():  # a link to nothing stays one
+            refuse_changed(file, before)
+            if before is None:
+                raise TryAgainError(
+                    f"{file} was there a moment ago and is gone: it was moved or is being "
+                    "replaced. Run the step again."
+                ) from error
+        raise error if isinstance(error, BadDataError) else _unreadable(file, error) from error
+    refuse_changed(file, before)
 
 
 def columns(file: Path, form: FileFormat) -> dict[str, str] | None:
@@ -112,7 +144,7 @@ def columns(file: Path, form: FileFormat) -> dict[str, str] | None:
       BadDataError: If the file is damaged.
     """
     kind = byte_streams.kind(file)
-    try:
+    with _steady(file):
         byte_streams.check_regular(file)
         if file.stat().st_size == 0:
             return None  # the reader says so
@@ -125,8 +157,6 @@ def columns(file: Path, form: FileFormat) -> dict[str, str] | None:
             return dict.fromkeys(form.names, "text")
         delimiter = form.delimiter or ("\t" if kind == ".tsv" else ",")
         return dict.fromkeys(_header(byte_streams.head(file, form), delimiter), "text")
-    except (pa.ArrowException, OSError, UnicodeError) as error:
-        raise _unreadable(file, error) from error
 
 
 def _read_csv(file: Path, form: FileFormat, columns: list[str]) -> Iterator[RawRows]:

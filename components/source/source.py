@@ -84,6 +84,7 @@ class Source:
         """
         self._layout, self._first_day, self._work = layout, first_day, work
         self._shown_by_day: dict[datetime.date, ShownPosts] = {}  # before a day: asked for twice
+        self._states: dict[Path, tuple[int, int, int] | None] = {}  # of files, for `inputs`
 
     @property
     def mapping(self) -> dict[str, Any]:
@@ -120,18 +121,28 @@ class Source:
         """
         if self._layout.day_pattern is not None:
             files = self._layout.files_by_day.get(day, ())
-            fingerprints = [raw_files.fingerprint(file) for file in files]
+            fingerprints = [
+                self._fingerprint(file, self._layout.event_name(file)) for file in files
+            ]
         else:
             fingerprints = []
-            for file, archive in zip(self._layout.event_files, self._archives, strict=True):
+            for archive in self._archives:
                 count, digest = day_archive.content_digest(archive.rows(day_number(day)))
                 if count:
-                    fingerprints.append({"name": file.name, "rows": count, "sha256": digest})
-        fingerprints += [raw_files.fingerprint(file) for file in self._layout.post_files]
+                    fingerprints.append({"name": archive.name, "rows": count, "sha256": digest})
+        fingerprints += [
+            self._fingerprint(file, self._layout.post_name(file))
+            for file in self._layout.post_files
+        ]
         if self._shows_posts:
             digest = self._shown_before(day).digest()
             fingerprints.append({"name": "posts shown before", "sha256": digest})
         return fingerprints
+
+    def _fingerprint(self, file: Path, name: str) -> dict[str, Any]:
+        # Taken before the digest: what is read later must be what the recipe names.
+        self._states.setdefault(file, raw_files.state(file))
+        return raw_files.fingerprint(file, name)
 
     def read_day(self, day: datetime.date) -> DayRows:
         """Reads what arrived on one UTC day, and the posts known by its end.
@@ -140,12 +151,14 @@ class Source:
 
         Raises:
           BadDataError: If a file is damaged or lacks a column.
+          TryAgainError: If a file changes while it is read, or has changed since `inputs`.
         """
         layout, rejections, texts = self._layout, Rejections(), TextCollector()
         posts = KnownPosts(day, texts)
         for file in layout.post_files:
             columns = list(layout.post_columns.values())
-            for rows in raw_files.read(file, columns, layout.post_format):
+            name = layout.post_name(file)
+            for rows in raw_files.read(file, columns, layout.post_format, name=name):
                 posts.add(layout, rows, rejections)
         collector, parts = ShownCollector(texts), []
         for rows in self._rows_of(day):
@@ -156,6 +169,8 @@ class Source:
             parts.append(event_columns.parse(layout, rows, day, posts, rejections, texts))
         if self._shows_posts:
             posts.add_shown(self._shown_through(day, collector))
+        for file, state in self._states.items():
+            raw_files.refuse_changed(file, state)
         is_late = [part["shown_at"] < midnight_ms(day) for part in parts]
         return DayRows(
             event_columns.concatenate(
@@ -178,7 +193,8 @@ class Source:
         else:
             columns = self._layout.source_columns
             for file in self._layout.files_by_day.get(day, ()):
-                yield from raw_files.read(file, columns, self._layout.event_format)
+                name = self._layout.event_name(file)
+                yield from raw_files.read(file, columns, self._layout.event_format, name=name)
 
     @property
     def _shows_posts(self) -> bool:

@@ -1,12 +1,14 @@
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.errors import BadConfigurationError, BadDataError
-from components.source import raw_files
+from components.errors import BadDataError, TryAgainError
+from components.source import byte_streams, raw_files
+from components.source.raw_rows import RawRows
 
 
 def lines_and_cells(path: Path, column: str) -> list[tuple[int, str]]:
@@ -60,16 +62,50 @@ def test_a_missing_column_or_an_empty_file_is_refused_by_name(tmp_path: Path, na
         list(raw_files.read(path, ["a"]))
 
 
-def test_files_are_found_in_order_of_their_names(tmp_path: Path) -> None:
-    for name in ("log_2.csv", "log_1.csv", "other.csv"):
-        (tmp_path / name).touch()
-    found = raw_files.find(f"{tmp_path}/log_*.csv", what="events")
-    assert [path.name for path in found] == ["log_1.csv", "log_2.csv"]
-    with pytest.raises(BadConfigurationError, match="events: expected at least one file"):
-        raw_files.find(f"{tmp_path}/none.csv", what="events")
-    (tmp_path / "a.xlsx").touch()
-    with pytest.raises(BadConfigurationError, match=r"expected files ending in .parquet"):
-        raw_files.find(f"{tmp_path}/a.xlsx", what="events")
+def growing(rows: Iterator[RawRows], path: Path) -> Iterator[RawRows]:
+    """Yields rows, and adds to their file after the first of them."""
+    for n, part in enumerate(rows):
+        if not n:
+            with path.open("a") as file:
+                file.write("8,9\n")
+        yield part
+
+
+def test_a_file_that_grows_while_it_is_read_is_to_be_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(TryAgainError, match=r"a.csv changed while it was read"):
+        list(growing(raw_files.read(path, ["a"]), path))
+    assert lines_and_cells(path, "a") == [(2, "1"), (3, "8")], "it rests now"
+
+
+def test_damage_of_a_file_that_is_being_written_is_no_damage_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1 and nothing yet")
+    with pytest.raises(BadDataError, match="expected a whole Parquet file"):
+        list(raw_files.read(path, ["a"]))
+    monkeypatch.setattr(byte_streams, "check_regular", lambda file: file.write_bytes(b"PAR1 more"))
+    with pytest.raises(TryAgainError, match=r"a.parquet changed while it was read"):
+        list(raw_files.read(path, ["a"]))
+
+
+def test_a_file_that_was_moved_away_is_to_be_looked_for_again(tmp_path: Path) -> None:
+    with pytest.raises(TryAgainError, match="was there a moment ago and is gone"):
+        raw_files.fingerprint(tmp_path / "a.csv")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "a.csv")
+    with pytest.raises(BadDataError, match=r"link.csv"):
+        raw_files.fingerprint(tmp_path / "link.csv")
+
+
+def test_rows_call_their_file_as_they_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "part-0.csv"
+    path.write_text("a,b\n1,2\n3\n")
+    assert {rows.file for rows in raw_files.read(path, ["a"])} == {"part-0.csv"}
+    assert {rows.file for rows in raw_files.read(path, ["a"], name="h=1/part-0.csv")} == {
+        "h=1/part-0.csv"
+    }
 
 
 def test_memory_does_not_grow_with_the_file(
