@@ -1,7 +1,8 @@
 """Cuts a day into windows, each with the history strictly before it.
 
 Reads the state that the day before left and the accepted events of the day. Writes the windows and
-the log to which they refer, which is the state that the next day starts from.
+the log to which they refer, which is the state that the next day starts from; where ids are text,
+the texts of the users in it.
 """
 
 import sys
@@ -16,6 +17,7 @@ from components.features import state as feature_state
 from components.features.impression_facts import ImpressionFacts
 from components.features.windows_files import FeaturesWriter
 from components.rows import account
+from components.rows.row_texts import RowTexts
 from components.run.context import Context, Outcome
 from components.tables.data_files import ACCEPTED_FILE
 from phoenix.data import attributes
@@ -44,7 +46,7 @@ def run(context: Context) -> Outcome:
     ) as draft:
         # Block by block of users, so that memory does not grow with the day.
         counts = dict.fromkeys(("windows", "impressions", "users", "state_users", "state_rows"), 0)
-        histograms = []
+        histograms, users = [], [np.empty(0, np.int64)]
         files = [accepted.path(ACCEPTED_FILE)]
         facts = ImpressionFacts(
             {context.day: accepted.folder}, attribute_config, gap_minutes=config.gap_minutes
@@ -56,9 +58,13 @@ def run(context: Context) -> Outcome:
                 counts["windows"] += len(block.window_ids)
                 counts["impressions"] += int((block.window_of_row >= 0).sum())
                 counts["users"] += len(np.unique(block.refs.user_ids))
-                counts["state_users"] += len(np.unique(block.log.user_ids))
+                users.append(np.unique(block.log.user_ids))
+                counts["state_users"] += len(users[-1])
                 counts["state_rows"] += len(block.log.user_ids)
         known_values.carry(accepted.folder, draft.folder, context.config)
+        texts = RowTexts.of(context.store, [*state.inputs, accepted.ref]).read("user_id")
+        if len(texts.ids):
+            texts.only(np.concatenate(users)).write(draft.folder)
         path = draft.folder / statistics.FEATURES_FILE
         statistics.write(path, statistics.merge(histograms))
         draft.facts |= {

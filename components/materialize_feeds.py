@@ -21,7 +21,9 @@ from components.serving.server import Server
 from components.serving.shards import Shard
 from components.settings.config import Config
 from components.store.artifacts import Artifact, Ref
+from components.tables import id_texts
 from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
+from components.tables.id_texts import IdTexts
 from phoenix.data.windows import Windows
 from phoenix.memory import keep_freed_memory
 
@@ -67,6 +69,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
         seen_posts = audience.seen_posts([context.store.read(ref) for ref in seen_refs])
         seen_pairs = seen_posts.of_users(users)
         table, num_unscored = _serve(server, windows, seen_pairs, release=release.ref)
+        table = feed_files.with_texts(table, _texts(features, accepted))
         feed_files.write(draft.folder / feed_files.FEEDS_FILE, table)
         draft.facts.update(
             release=release.ref.digest,
@@ -114,6 +117,14 @@ def _serve(
         num_unscored += int(feeds.is_unscored.sum())
     table = pa.concat_tables(tables) if tables else schema.empty_table()
     return table.combine_chunks(), num_unscored
+
+
+def _texts(features: Artifact, accepted: Artifact) -> dict[str, IdTexts]:
+    """Returns the texts of ids that are text, and the titles of posts where they have some."""
+    # Of the users in the state, who are all that may have a feed, and of all posts of the day.
+    texts = id_texts.read_all(features.folder, ("user_id",))
+    texts |= id_texts.read_all(accepted.folder, ("post_id", "author_id"))
+    return texts
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -110,9 +110,10 @@ def _read_shards(context: Context, num_shards: int, release: Ref) -> list[Artifa
 def _join(shards: Sequence[Artifact]) -> pa.Table:
     """Returns the feeds of all shards, sorted by user and rank."""
     # Every user is in one shard, so sorting the whole merges the sorted shards.
-    return pa.concat_tables(
-        [pq.read_table(shard.path(feed_files.FEEDS_FILE)) for shard in shards]
-    ).sort_by([("user_id", "ascending"), ("rank", "ascending")])
+    tables = [pq.read_table(shard.path(feed_files.FEEDS_FILE)) for shard in shards]
+    # Texts are codes of a dictionary, and every shard has one of its own.
+    table = pa.concat_tables(tables).unify_dictionaries()
+    return table.sort_by([("user_id", "ascending"), ("rank", "ascending")])
 
 
 def _refuse_breaches(context: Context, breaches: Sequence[str]) -> None:

@@ -2,8 +2,8 @@
 
 Rows in = accepted + duplicate + quarantined + late, always, per day and per file. Writes
 `accepted.parquet`, `quarantined.parquet`, `posts.parquet`, `expectations.json`, `statistics.json`
-and `drift.svg`; the Data Docs page of the day lies beside the artifacts, because it must be there
-for a day that is refused, too.
+and `drift.svg`, and where ids are text, the texts of accepted users and of all posts. The Data Docs
+page of the day lies beside the artifacts, because it must be there for a day that is refused, too.
 Run again, a day takes the rows that arrived for it on later days.
 """
 
@@ -30,7 +30,7 @@ from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.settings.steps import ValidateConfig
 from components.store.artifacts import Artifact, Unchanged
-from components.tables import data_files
+from components.tables import data_files, id_texts
 from schemas.posts import POSTS
 
 
@@ -82,6 +82,8 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
             raise BadDataError(f"{day} is refused:{details}\nWhat broke which rule: {address}")
         settled_day.save(draft.folder)
         known_values.carry(ingested.folder, draft.folder, config)
+        for name in ("post_id", "author_id"):  # of the posts, which are handed on as they are
+            id_texts.carry(name, ingested.folder, draft.folder)
         checks.save(draft.folder)
         draft.facts |= settled_day.facts() | checks.facts()
     return context.written_artifact()
@@ -124,6 +126,9 @@ class _SettledDay:
         data_files.write(folder / data_files.ACCEPTED_FILE, self.settlement.accepted)
         data_files.write(folder / data_files.QUARANTINED_FILE, self.settlement.quarantined)
         data_files.write(folder / data_files.POSTS_FILE, self.posts)
+        users = self.settlement.texts.read("user_id")
+        if len(users.ids):
+            users.only(self.settlement.accepted["user_id"].to_numpy()).write(folder)
 
     def facts(self) -> dict[str, Any]:
         """Returns the account."""

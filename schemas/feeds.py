@@ -1,17 +1,35 @@
 """`feeds`: what every user gets, in order, with the reasons."""
 
+from collections.abc import Collection, Mapping
+
 import pyarrow as pa
 
 from schemas.columns import Column, Table, id_column
 
 SOURCES = ("retrieval", "popular")
+TEXT_COLUMNS: Mapping[str, str] = {"user_id": "user", "post_id": "post", "author_id": "author"}
+_TEXT = pa.dictionary(pa.int32(), pa.string())  # posts and authors are there again and again
 
 
-def feeds_table(num_actions: int) -> Table:
+# In a file only where ids are text, or posts have titles.
+_TEXTS: Mapping[str, Column] = {
+    **{
+        name: Column(name=text, type=_TEXT, description=f"`{name}` as the source writes it.")
+        for name, text in TEXT_COLUMNS.items()
+    },
+    "title": Column(name="title", type=_TEXT, description="Title of the post.", is_nullable=True),
+}
+
+
+def feeds_table(num_actions: int, texts: Collection[str] = ()) -> Table:
     """Returns the table of feeds for a model of `num_actions` actions.
 
     The file's metadata carry `release`, the digest of the release that made it, and `actions`, the
     names in the order of `probabilities`: `feeds_table(A).schema(release=..., actions="a,b")`.
+
+    Args:
+      num_actions: A.
+      texts: Ids that are text, of `user_id`, `post_id` and `author_id`; `title` if posts have one.
     """
     return Table(
         "feeds",
@@ -63,5 +81,6 @@ def feeds_table(num_actions: int) -> Table:
                 type=pa.list_(pa.string()),
                 description="Names of the rules that shaped this place, in order.",
             ),
+            *(column for name, column in _TEXTS.items() if name in texts),
         ),
     )

@@ -167,13 +167,14 @@ def _example_feeds(out: Console, store: Store, config: Config) -> None:
     live = releases.live(store)
     if live is None:
         raise BadDataError("The last day ended without anything live.")
-    for user in _example_users(store, live.feeds):
-        feed = published.feed(store, config, user)
-        out.print(f"\n[bold]Feed of user {user} on {feed.day}[/bold]")
+    users = _example_users(store, live.feeds)
+    for feed in published.feeds_of(store, config, live.feeds, users):
+        out.print(f"\n[bold]Feed of user {escape(feed.user)} on {feed.day}[/bold]")
         for item in feed.items[:_EXAMPLE_PLACES]:
-            explanation = why(store, config, user, item.post_id)
+            explanation = why(store, config, feed.user, item.post)
+            post = f"{item.post} ({item.title})" if item.title else item.post
             reasons = " ".join(explanation.reasons[:2])
-            out.print(f"  {item.rank:2}. post {item.post_id}: {escape(reasons)}", soft_wrap=True)
+            out.print(escape(f"  {item.rank:2}. post {post}: {reasons}"), soft_wrap=True)
     out.print()
 
 

@@ -18,7 +18,7 @@ commands = typer.Typer(rich_markup_mode="markdown")
 
 @commands.command(epilog="Example: `phoenix feed 17 --day 2026-01-03`")
 def feed(
-    user: Annotated[int, typer.Argument(min=1, help="The user's id.")],
+    user: Annotated[str, typer.Argument(help="The user's id, as the source writes it.")],
     config: ConfigOption = None,
     day: DayOption = None,
     as_json: JsonOption = False,
@@ -33,8 +33,8 @@ def feed(
 
 @commands.command(epilog="Example: `phoenix why 17 4031`")
 def why(
-    user: Annotated[int, typer.Argument(min=1, help="The user's id.")],
-    post: Annotated[int, typer.Argument(min=1, help="The post's id.")],
+    user: Annotated[str, typer.Argument(help="The user's id, as the source writes it.")],
+    post: Annotated[str, typer.Argument(help="The post's id, as the source writes it.")],
     config: ConfigOption = None,
     day: DayOption = None,
     as_json: JsonOption = False,

@@ -74,7 +74,7 @@ def masked_rows(
                 f"--rule: {rule!r} is no rule; the rules are {', '.join(RULES)}."
             )
         table = table.filter(pa.array([name == rule for name in table["rule"].to_pylist()]))
-    return quarantine.examples(table.slice(0, limit), config)
+    return quarantine.examples(table.slice(0, limit), settled_day.texts, config)
 
 
 def export(settled_day: Settlement, config: Config, file: Path) -> int:
@@ -91,7 +91,7 @@ def export(settled_day: Settlement, config: Config, file: Path) -> int:
     rules = settled_day.quarantined["rule"].to_pylist()
     is_mendable = pa.array([rule != forgotten.ERASED for rule in rules], pa.bool_())
     rows = settled_day.quarantined.filter(is_mendable)
-    repairs.export(file, rows, config)
+    repairs.export(file, rows, settled_day.texts, config)
     return len(rows)
 
 

@@ -1,5 +1,6 @@
 """The output of the command line: tables and colours for a person, plain text for a pipe."""
 
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -38,21 +39,24 @@ def feed(user_feed: "Feed") -> None:
 
     state = "live" if user_feed.is_live else "not live"
     release = user_feed.release[:12]
-    title = f"Feed of user {user_feed.user_id} on {user_feed.day} ({state}, release {release})"
+    title = f"Feed of user {user_feed.user} on {user_feed.day} ({state}, release {release})"
+    has_titles = any(item.title for item in user_feed.items)
     rows = [
         (
             str(item.rank),
-            str(item.post_id),
-            str(item.author_id),
             f"{item.score:.4f}",
+            item.post,
+            *([item.title or ""] if has_titles else []),
+            item.author,
             item.source,
             short_reason(item),
         )
         for item in user_feed.items
     ]
-    columns = ("#", "post", "author", "score", "source", "why")
-    _table(columns, rows, title=title, numeric=4)
-    console().print(f"[dim]phoenix why {user_feed.user_id} POST explains a place.[/dim]")
+    columns = ["#", "score", "post", *(["title"] if has_titles else []), "author", "source", "why"]
+    _table(columns, rows, title=title, numeric=2)
+    example = escape(f"phoenix why {shlex.quote(user_feed.user)} POST explains a place.")
+    console().print(f"[dim]{example}[/dim]")
 
 
 def why(explanation: "Explanation") -> None:
@@ -61,10 +65,9 @@ def why(explanation: "Explanation") -> None:
     state = "live" if explanation.is_live else "not live"
     item = explanation.item
     place = f"place {item.rank} of {explanation.num_items}" if item else "not in the feed"
-    who = f"Post {explanation.post_id} for user {explanation.user_id} on {explanation.day}"
-    out.print(
-        f"[bold]{who}: {place}[/bold] [dim]({state}, release {explanation.release[:12]})[/dim]"
-    )
+    name = f"{explanation.post} ({explanation.title})" if explanation.title else explanation.post
+    who = escape(f"Post {name} for user {explanation.user} on {explanation.day}: {place}")
+    out.print(f"[bold]{who}[/bold] [dim]({state}, release {explanation.release[:12]})[/dim]")
     for reason in explanation.reasons:
         out.print(f"  {escape(reason)}", soft_wrap=True)
     if item is None:

@@ -10,6 +10,7 @@ from components import contract
 from components.pages.day_facts import DayFacts
 from components.rows import late_rows, quarantine
 from components.rows.account import FATES
+from components.rows.row_texts import RowTexts
 from components.tables import data_files
 from schemas.rules import RULES
 
@@ -69,4 +70,8 @@ def _examples(facts: DayFacts, rules: list[str]) -> list[dict[str, object]]:
     table = pq.read_table(path)
     names = table["rule"].to_numpy()
     parts = [table.take(pa.array((names == rule).nonzero()[0][:_PER_RULE])) for rule in rules]
-    return quarantine.examples(pa.concat_tables(parts).slice(0, _NUM_EXAMPLES), facts.config)
+    # The artifact of the table itself holds the texts of accepted users alone.
+    ingested = facts.refs.get(contract.INGEST_EVENTS.name)
+    texts = RowTexts.of(facts.store, [] if ingested is None else [ingested])
+    examples = pa.concat_tables(parts).slice(0, _NUM_EXAMPLES)
+    return quarantine.examples(examples, texts, facts.config)

@@ -285,13 +285,14 @@ def _examples(facts: DayFacts) -> list[Panel]:
     users = published.example_users(facts.store, ref, facts.config.report.num_example_feeds)
     return [
         {
-            "user": masks.user_name(feed.user_id, facts.config),
+            "user": masks.user_name(feed.user_id, feed.user, facts.config),
             "num_items": len(feed.items),
             "items": [
                 {
                     "rank": item.rank,
-                    "post_id": item.post_id,
-                    "author_id": item.author_id,
+                    "post": item.post,
+                    "title": item.title,
+                    "author": item.author,
                     "score": item.score,
                     "why": published.short_reason(item),
                 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.rows.row_texts import RowTexts
 from components.settings.config import Config
 from components.settings.steps import ValidateConfig
 from components.tables.masks import user_name
@@ -87,7 +88,7 @@ def breaches(
     return sentences
 
 
-def examples(quarantined: pa.Table, config: Config) -> list[dict[str, object]]:
+def examples(quarantined: pa.Table, texts: RowTexts, config: Config) -> list[dict[str, object]]:
     """Returns rows for people to look at, with personal values masked.
 
     The user is a short hash unless `report.show_user_ids` says otherwise. What a row holds as it
@@ -95,24 +96,35 @@ def examples(quarantined: pa.Table, config: Config) -> list[dict[str, object]]:
 
     Args:
       quarantined: A few rows in the schema `QUARANTINED`.
+      texts: Of the ids that are text.
       config: What to show.
     """
     masked_rows = []
-    for row in quarantined.to_pylist():
-        user = row["user_id"]
+    users, posts = (_names(quarantined[name], name, texts) for name in ("user_id", "post_id"))
+    for row, user, post in zip(quarantined.to_pylist(), users, posts, strict=True):
         masked_rows.append(
             {
                 "rule": row["rule"],
                 "place": f"{row['file']}:{row['line']}" if row["file"] else "—",
                 "detail": _mask_detail(row["detail"], config),
-                "user": "—" if user is None else user_name(user, config),
-                "post_id": row["post_id"],
+                "user": "—" if user is None else user_name(row["user_id"], user, config),
+                "post_id": post,
                 "surface": row["surface"],
                 "dwell_seconds": row["dwell_seconds"],
                 "shown_at": row["shown_at"] and f"{row['shown_at']:%Y-%m-%d %H:%M:%S}",
             }
         )
     return masked_rows
+
+
+def _names(ids: pa.ChunkedArray, id_name: str, texts: RowTexts) -> list[str | None]:
+    """Returns ids as the source writes them; None where there is none."""
+    numbers = ids.fill_null(0).to_numpy()
+    names = texts.read(id_name, numbers).names_of(numbers)
+    return [
+        None if number is None else name
+        for name, number in zip(names, ids.to_pylist(), strict=True)
+    ]
 
 
 def _mask_detail(detail: str, config: Config) -> str:

@@ -5,6 +5,9 @@ what is wrong with it. Mended and put into the folder `validate_events.repairs` 
 are an input of the day like any other: named in its recipe, and held against every rule again.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported)
+
 import datetime
 import hashlib
 from pathlib import Path
@@ -12,12 +15,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as csv
 
 from components.errors import BadDataError
+from components.rows.row_texts import RowTexts
 from components.settings.config import Config
-from components.tables import data_files
+from components.tables import cells, data_files
 from components.tables.event_ids import event_ids
+from components.tables.id_texts import IdTexts, TextCollector
 from schemas.columns import TIMESTAMP
 from schemas.events import EVENTS, INGESTED, QUARANTINED
 
@@ -46,12 +52,13 @@ def inputs(config: Config, day: datetime.date) -> list[dict[str, Any]]:
     return [] if file is None else [fingerprint(file)]
 
 
-def export(file: Path, quarantined: pa.Table, config: Config) -> None:
-    """Writes quarantined rows for a person to mend.
+def export(file: Path, quarantined: pa.Table, texts: RowTexts, config: Config) -> None:
+    """Writes quarantined rows for a person to mend, with their ids as the source writes them.
 
     Args:
       file: The CSV file to write.
       quarantined: In the schema `QUARANTINED`.
+      texts: Of the ids that are text.
       config: The actions.
     """
     names = config.action_names
@@ -61,8 +68,18 @@ def export(file: Path, quarantined: pa.Table, config: Config) -> None:
     ]
     index = quarantined.schema.get_field_index("actions")
     table = quarantined.set_column(index, "actions", pa.array(actions, pa.string()))
+    for name in config.ingest_events.source.text_ids:
+        table = table.set_column(
+            table.schema.get_field_index(name), name, _texts_of(table[name], texts.read(name))
+        )
     optional = [name for name in _OPTIONAL if name in table.column_names]
     csv.write_csv(table.select([*_PLACE, *_VALUES, *optional, *_INFORMATION]), file)
+
+
+def _texts_of(ids: pa.ChunkedArray, texts: IdTexts) -> pa.Array:
+    """Returns the texts of ids; null where the id is."""
+    names = texts.column_of(ids.fill_null(0).to_numpy()).cast(pa.string())
+    return pc.if_else(ids.combine_chunks().is_valid(), names, pa.scalar(None, pa.string()))
 
 
 def read(file: Path, config: Config) -> pa.Table:
@@ -71,29 +88,18 @@ def read(file: Path, config: Config) -> pa.Table:
     Raises:
       BadDataError: If the file cannot be read, a value is missing, or an action is unknown.
     """
-    types: dict[str, pa.DataType] = {
-        name: QUARANTINED[name].type for name in (*_PLACE, *_VALUES) if name != "actions"
-    }
-    types |= {"shown_at": TIMESTAMP, "ingested_at": TIMESTAMP, "actions": pa.string()}
-    optional = {column.name: column.type for column in EVENTS.optional}
-    converting = csv.ConvertOptions(
-        column_types=types | optional, strings_can_be_null=True, null_values=[""]
-    )
-    try:
-        table = csv.read_csv(file, convert_options=converting)
-        # Not `include_columns`: a file without the optional ones is whole, too.
-        table = table.select([*types, *(n for n in optional if n in table.column_names)])
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise BadDataError(
-            f"{file}: expected the columns of `phoenix quarantine export`: {error}"
-        ) from error
+    table = _read_columns(file, config)
     if "weight" in table.column_names:
         weight = table["weight"].fill_null(1.0)
         table = table.set_column(table.schema.get_field_index("weight"), "weight", weight)
-    for name in types:
+    for name in (*_PLACE, *_VALUES):
         if name != "actions" and table[name].null_count:
             row = int(np.flatnonzero(table[name].is_null().to_numpy())[0])
             raise BadDataError(f"{file}:{row + 2}: expected a value of {name!r}, got none.")
+    for name, end in config.ingest_events.source.text_ids.items():
+        # A text that is no id becomes 0, which the rules put into quarantine again.
+        numbers, _ = cells.parse_text_id(table[name].combine_chunks(), end)
+        table = table.set_column(table.schema.get_field_index(name), name, pa.array(numbers))
     bits = [
         _parse_actions(text or "", config, f"{file}:{row + 2}")
         for row, text in enumerate(table["actions"].to_pylist())
@@ -102,6 +108,40 @@ def read(file: Path, config: Config) -> pa.Table:
     columns["actions"] = np.array(bits, np.uint64)
     ids = event_ids(columns["user_id"], columns["post_id"], columns["shown_at"])
     return data_files.arrow_table(INGESTED, {**columns, "event_id": ids})
+
+
+def texts(file: Path, config: Config) -> list[IdTexts]:
+    """Returns the texts of the ids in corrected rows, where ids are text.
+
+    Raises:
+      BadDataError: If the file cannot be read, or two texts have one number.
+    """
+    collector, table = TextCollector(), _read_columns(file, config)
+    for name, end in config.ingest_events.source.text_ids.items():
+        cells.parse_text_id(table[name].combine_chunks(), end, collector.known(name))
+    return list(collector.texts().values())
+
+
+def _read_columns(file: Path, config: Config) -> pa.Table:
+    types: dict[str, pa.DataType] = {
+        name: QUARANTINED[name].type for name in (*_PLACE, *_VALUES) if name != "actions"
+    }
+    types |= {"shown_at": TIMESTAMP, "ingested_at": TIMESTAMP, "actions": pa.string()}
+    types |= dict.fromkeys(config.ingest_events.source.text_ids, pa.string())
+    optional = {column.name: column.type for column in EVENTS.optional}
+    converting = csv.ConvertOptions(
+        column_types=types | optional,
+        strings_can_be_null=True,
+        null_values=[""],  # an id may be called NA
+    )
+    try:
+        table = csv.read_csv(file, convert_options=converting)
+        # Not `include_columns`: a file without the optional ones is whole, too.
+        return table.select([*types, *(n for n in optional if n in table.column_names)])
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise BadDataError(
+            f"{file}: expected the columns of `phoenix quarantine export`: {error}"
+        ) from error
 
 
 def remaining_rows(rows: pa.Table, corrections: pa.Table) -> pa.Table:

@@ -6,7 +6,7 @@
 import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from components.rows import account as row_account
 from components.rows import engine_rows, late_rows, repairs
 from components.rows.account import FATES
 from components.rows.late_rows import Holder
+from components.rows.row_texts import RowTexts
 from components.rows.rules import Rule, add_verdicts, event_rules, merge_repetitions, repetitions
 from components.run.context import Context
 from components.settings.config import Config
@@ -38,6 +39,7 @@ class Arrivals:
     events: pa.Table  # `INGESTED`: rows of the day, those that later days hold for it at the end
     rejected: pa.Table  # `REJECTED`: rows that could not be read
     late: pa.Table  # `INGESTED`: rows that arrived on the day and belong to earlier ones
+    texts: RowTexts = field(default_factory=RowTexts)  # of the ids in these rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,7 @@ class Settlement:
     quarantined: pa.Table  # `QUARANTINED`
     late_by_day: Mapping[str, int]  # rows that arrived on this day, by the day they belong to
     files: Sequence[Mapping[str, Any]]  # file, rows_in and the fates, in order of the names
+    texts: RowTexts  # of the ids in these rows
 
     @property
     def account(self) -> dict[str, int]:
@@ -98,8 +101,9 @@ def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) ->
     # Another day may have columns that this one has not: of what was served, say.
     events = data_files.concatenate(INGESTED, [tables[data_files.EVENTS_FILE], later])
     rejected = tables[data_files.REJECTED_FILE].filter(pc.field("table") == "events")
-    file = repairs.path(config, str(context.day))
+    file, corrected_texts = repairs.path(config, str(context.day)), []
     if file is not None:
+        corrected_texts = repairs.texts(file, config)
         corrected_rows = repairs.read(file, config)
         count = len(events) + len(rejected)
         events = repairs.remaining_rows(events, corrected_rows)
@@ -110,8 +114,12 @@ def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) ->
     events, of_events = erasure.forget_events(events, erased_ids)
     late, of_late = erasure.forget_events(tables[data_files.LATE_FILE], erased_ids)
     rejected = erasure.forget_rejected(rejected, config)
+    refs = [ingested.ref, *(holder.ref for holder in holders)]
     return Arrivals(
-        events=events, rejected=pa.concat_tables([rejected, of_events, of_late]), late=late
+        events=events,
+        rejected=pa.concat_tables([rejected, of_events, of_late]),
+        late=late,
+        texts=RowTexts.of(context.store, refs, corrected_texts),
     )
 
 
@@ -146,6 +154,7 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement
         quarantined=quarantined,
         late_by_day=row_account.by_day(late),
         files=_account_by_file(arrivals, judgement, file_names, quarantined, late),
+        texts=arrivals.texts,
     )
     # Counted by the engine and from the tables, apart from one another: here both must agree.
     if problems := row_account.problems(settlement.account, settlement.files, FATES):

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.tables.id_texts import IdTexts
 from schemas.feeds import feeds_table
 
 FEEDS_FILE = "feeds.parquet"
@@ -74,6 +75,27 @@ def to_table(feeds: Feeds, *, is_popular: bool, schema: pa.Schema) -> pa.Table:
         ),
     }
     return pa.Table.from_arrays([pa.array(columns[name]) for name in schema.names], schema=schema)
+
+
+def with_texts(table: pa.Table, texts: Mapping[str, IdTexts]) -> pa.Table:
+    """Returns feeds with ids as the source writes them, and titles, in columns of their own.
+
+    Args:
+      table: Feeds with a schema from `schema`.
+      texts: By the id that they are texts of; `title` for the titles of posts.
+    """
+    metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+    for name in ("table", "schema_digest"):  # those of a table with fewer columns
+        metadata.pop(name)
+    num_actions = table.schema.field("probabilities").type.list_size
+    schema = feeds_table(num_actions, texts).schema(**metadata)
+    columns = list(table.columns)
+    for name, of_ids in texts.items():
+        if name == "title":
+            columns.append(of_ids.column_of(table["post_id"].to_numpy(), has_digits=False))
+        else:
+            columns.append(of_ids.column_of(table[name].to_numpy()))
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def write(path: Path, table: pa.Table) -> None:

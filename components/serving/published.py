@@ -17,6 +17,7 @@ from components.release import releases
 from components.serving.feed_files import FEEDS_FILE, POPULAR
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
+from components.tables import id_texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,9 @@ class Item:
 
     rank: int
     post_id: int
-    author_id: int
+    post: str  # the id as the source writes it
+    author: str  # the same
+    title: str | None
     score: float
     base_score: float
     diversity_multiplier: float
@@ -56,7 +59,12 @@ class Item:
     def to_json(self) -> dict[str, Any]:
         """Returns the place as JSON-able values."""
         contributions = [asdict(each) | {"value": each.value} for each in self.contributions]
-        return asdict(self) | {
+        values = asdict(self)
+        # Ids are text, whole numbers of 64 bits too: JavaScript would round them.
+        return {
+            **values,
+            "post_id": values.pop("post"),
+            "author_id": values.pop("author"),
             "weighted_sum": self.weighted_sum,
             "contributions": contributions,
             "rules": list(self.rules),
@@ -68,6 +76,7 @@ class Feed:
     """The feed of one user on one day."""
 
     user_id: int
+    user: str  # the id as the source writes it
     day: str
     release: str  # digest of the release that made it
     is_live: bool
@@ -75,18 +84,25 @@ class Feed:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the feed as JSON-able values."""
-        items = [item.to_json() for item in self.items]
-        return {**vars(self), "items": items}
+        values = {**vars(self), "items": [item.to_json() for item in self.items]}
+        return {**values, "user_id": values.pop("user")}
 
 
-def feed(store: Store, config: Config, user: int, day: datetime.date | None = None) -> Feed:
+def feed(store: Store, config: Config, user: str, day: datetime.date | None = None) -> Feed:
     """Returns the feed of a user: the live one, or the one published for `day`.
 
+    Args:
+      store: Of the deployment.
+      config: Of the deployment.
+      user: The id as the source writes it.
+      day: UTC day.
+
     Raises:
+      BadConfigurationError: If `user` is no id.
       BadDataError: If nothing was published, or there is no feed for this user.
     """
     ref = _published(store, day)
-    feeds = feeds_of(store, config, ref, [user])
+    feeds = feeds_of(store, config, ref, [id_texts.parse_id(user, "user_id", config)])
     if not feeds:
         raise BadDataError(
             f"There is no feed for user {user} in the feeds of {ref.partition}: the user was not "
@@ -104,12 +120,15 @@ def feeds_of(store: Store, config: Config, feeds: Ref, users: Sequence[int]) -> 
     weights = _weights(store, config, feeds.partition, release)
     live = releases.live(store)
     places: dict[int, list[Item]] = {}
+    names: dict[int, str] = {}
     for user in users:
         for row in _read_rows(file, user):
+            names[user] = row.get("user", str(user))
             places.setdefault(user, []).append(_item(row, actions, weights))
     return [
         Feed(
             user_id=user,
+            user=names[user],
             day=feeds.partition,
             release=release,
             is_live=live is not None and live.feeds == feeds,
@@ -192,9 +211,12 @@ def _item(row: dict[str, Any], actions: list[str], weights: dict[str, float]) ->
         for action, value in zip(actions, row["probabilities"], strict=False)
     ]
     contributions.sort(key=lambda each: -abs(each.value))
-    numbers = ("rank", "post_id", "author_id", "score", "base_score", "diversity_multiplier")
+    numbers = ("rank", "post_id", "score", "base_score", "diversity_multiplier")
     return Item(
         **{name: row[name] for name in numbers},
+        post=row.get("post", str(row["post_id"])),
+        author=row.get("author", str(row["author_id"])),
+        title=row.get("title"),
         source=row["source"],
         retrieval_score=row["retrieval_score"],
         rules=tuple(row["rules"] or ()),

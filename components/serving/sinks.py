@@ -8,7 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import pyarrow.parquet as pq
 
@@ -18,6 +18,7 @@ from components.serving.feed_files import FEEDS_FILE
 from components.settings.config import Config
 from components.settings.steps import PostgresSink, RedisSink
 from components.store.artifacts import Artifact
+from schemas.feeds import TEXT_COLUMNS
 
 if TYPE_CHECKING:
     import redis  # of the extra `sinks`
@@ -59,17 +60,29 @@ def _write_postgres(sink: PostgresSink, feeds: Artifact, erased_ids: Collection[
     try:
         with psycopg.connect(_address(sink.dsn_variable)) as connection:
             # One transaction: the view changes at its commit, together with the clean-up.
+            texts = _text_columns(feeds)
+            types: dict[str, LiteralString] = {
+                name: "text" if name in texts else "bigint" for name in TEXT_COLUMNS
+            }
             connection.execute(
                 sql.SQL(
-                    "CREATE TABLE IF NOT EXISTS {} (user_id bigint, rank integer, post_id bigint, "
-                    "author_id bigint, score real, source text, PRIMARY KEY (user_id, rank))"
-                ).format(target)
+                    "CREATE TABLE IF NOT EXISTS {} (user_id {}, rank integer, post_id {}, "
+                    "author_id {}, score real, source text, PRIMARY KEY (user_id, rank))"
+                ).format(target, *(sql.SQL(kind) for kind in types.values()))
             )
             connection.execute(sql.SQL("TRUNCATE {}").format(target))
             copy = sql.SQL("COPY {} (user_id, rank, post_id, author_id, score, source) FROM STDIN")
             with connection.cursor() as cursor, cursor.copy(copy.format(target)) as stream:
                 for row in _read_rows(feeds, erased_ids):
                     stream.write_row(row)
+            columns = connection.execute(
+                "SELECT column_name, data_type FROM information_schema.columns "
+                "WHERE table_schema = current_schema() AND table_name = %s",
+                [sink.table],
+            ).fetchall()
+            if any(types.get(column, kind) != kind for column, kind in columns):
+                # A view is replaced with columns of its types alone: ids have become text.
+                connection.execute(sql.SQL("DROP VIEW {}").format(view))
             connection.execute(
                 sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}").format(view, target)
             )
@@ -123,22 +136,39 @@ def _drop(client: "redis.Redis", pattern: str) -> None:
 
 
 def _read_rows(feeds: Artifact, erased_ids: Collection[int]) -> Iterator[tuple[Any, ...]]:
-    """Yields the columns of `_COLUMNS` row by row, but for users who are to be forgotten."""
-    file = pq.ParquetFile(feeds.path(FEEDS_FILE))
-    for batch in file.iter_batches(batch_size=_BATCH, columns=list(_COLUMNS)):
-        rows = zip(*(batch.column(name).to_pylist() for name in _COLUMNS), strict=True)
-        yield from (row for row in rows if row[0] not in erased_ids)
+    """Yields the columns of `_COLUMNS` row by row, but for users who are to be forgotten.
+
+    Ids that are text are given as the source writes them.
+    """
+    file, texts = pq.ParquetFile(feeds.path(FEEDS_FILE)), _text_columns(feeds)
+    names = [texts.get(name, name) for name in _COLUMNS]
+    for batch in file.iter_batches(batch_size=_BATCH, columns=["user_id", *names]):
+        users = batch.column("user_id").to_pylist()
+        rows = zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+        for user, row in zip(users, rows, strict=True):
+            if user not in erased_ids:
+                yield row
 
 
-def _by_user(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """Yields each user with the places of the feed; rows of a user stand together."""
+def _text_columns(feeds: Artifact) -> dict[str, str]:
+    """Returns the columns with texts by the id that they are texts of; {} where ids are numbers."""
+    names = pq.read_schema(feeds.path(FEEDS_FILE)).names
+    return {name: text for name, text in TEXT_COLUMNS.items() if text in names}
+
+
+def _by_user(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yields each user with the places of the feed; rows of a user stand together.
+
+    Ids are text, numbers too: JavaScript would round those of 64 bits.
+    """
     user, items = None, []
     for row in rows:
-        if row[0] != user:
+        if str(row[0]) != user:
             if user is not None:
                 yield user, items
-            user, items = row[0], []
-        items.append(dict(zip(_COLUMNS[1:], row[1:], strict=True)))
+            user, items = str(row[0]), []
+        place = dict(zip(_COLUMNS[1:], row[1:], strict=True))
+        items.append(place | {name: str(place[name]) for name in ("post_id", "author_id")})
     if user is not None:
         yield user, items
 

@@ -15,6 +15,7 @@ from components.serving.feed_files import POPULAR, POPULAR_FALLBACK
 from components.serving.published import Feed, Item, decisive_contributions, feed
 from components.settings.config import Config
 from components.store.artifacts import Store
+from components.tables import id_texts
 from components.tables.data_files import ACCEPTED_FILE, POSTS_FILE
 
 
@@ -22,8 +23,9 @@ from components.tables.data_files import ACCEPTED_FILE, POSTS_FILE
 class Explanation:
     """The place of a post in a feed, if it has one, and the reasons for that."""
 
-    user_id: int
-    post_id: int
+    user: str  # the ids as the source writes them
+    post: str
+    title: str | None
     day: str
     release: str
     is_live: bool
@@ -35,23 +37,34 @@ class Explanation:
     def to_json(self) -> dict[str, Any]:
         """Returns the explanation as JSON-able values."""
         item = self.item.to_json() if self.item else None
-        return {**vars(self), "item": item, "reasons": list(self.reasons)}
+        values = {**vars(self), "item": item, "reasons": list(self.reasons)}
+        return {**values, "user_id": values.pop("user"), "post_id": values.pop("post")}
 
 
 def why(
-    store: Store, config: Config, user: int, post: int, day: datetime.date | None = None
+    store: Store, config: Config, user: str, post: str, day: datetime.date | None = None
 ) -> Explanation:
     """Returns the reasons why a post has its place in a user's feed, or why it has none.
 
+    Args:
+      store: Of the deployment.
+      config: Of the deployment.
+      user: The id as the source writes it.
+      post: The same of a post.
+      day: UTC day; the one that is live by default.
+
     Raises:
+      BadConfigurationError: If one of the two is no id.
       BadDataError: If nothing was published, or there is no feed for this user.
     """
     user_feed = feed(store, config, user, day)
-    item = next((item for item in user_feed.items if item.post_id == post), None)
-    reasons = _reasons_for(item) if item else _reasons_against(store, config, user_feed, post)
+    post_id = id_texts.parse_id(post, "post_id", config)
+    item = next((item for item in user_feed.items if item.post_id == post_id), None)
+    reasons = _reasons_for(item) if item else _reasons_against(store, config, user_feed, post_id)
     return Explanation(
-        user_id=user,
-        post_id=post,
+        user=user_feed.user,
+        post=item.post if item else post,
+        title=item.title if item else None,
         day=user_feed.day,
         release=user_feed.release,
         is_live=user_feed.is_live,

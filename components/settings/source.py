@@ -1,6 +1,7 @@
 """The sources that a deployment can read: what is configured of each layout."""
 
 import zoneinfo
+from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, field_validator
@@ -29,6 +30,11 @@ class KuaiRandSource(Section):
     )
 
     @property
+    def text_ids(self) -> Mapping[str, str]:
+        """The ids that are text, and what ends each of them: none."""
+        return {}
+
+    @property
     def user_ids(self) -> UserIdForm:
         """The form of user ids: whole numbers in `user_id`."""
         return UserIdForm(column="user_id")
@@ -45,6 +51,11 @@ class MovieLensSource(Section):
     path: FilePath = Field(description="The folder, with ratings.csv, ratings.dat or u.data.")
 
     @property
+    def text_ids(self) -> Mapping[str, str]:
+        """The ids that are text, and what ends each of them: none."""
+        return {}
+
+    @property
     def user_ids(self) -> UserIdForm:
         """The form of user ids: whole numbers."""
         return UserIdForm(column=None)
@@ -59,6 +70,11 @@ class GHArchiveSource(Section):
 
     layout: Literal["gharchive"] = Field(description="Says that it is this layout.")
     path: FilePath = Field(description="The folder, with files like 2026-01-31-15.json.gz.")
+
+    @property
+    def text_ids(self) -> Mapping[str, str]:
+        """The ids that are text, and what ends each of them: the name of a repository's owner."""
+        return {"author_id": "/"}  # owner/name
 
     @property
     def user_ids(self) -> UserIdForm:
@@ -78,6 +94,11 @@ class SequencesSource(Section):
     items_per_day: int = Field(
         default=10, ge=1, le=86_400, description="Items of a user that fall on one day."
     )
+
+    @property
+    def text_ids(self) -> Mapping[str, str]:
+        """The ids that are text, and what ends each of them: none."""
+        return {}
 
     @property
     def user_ids(self) -> UserIdForm:
@@ -163,6 +184,11 @@ class SyntheticSource(Section):
     seed: int = Field(
         default=20260721, ge=0, lt=1 << 63, description="Another seed is another world."
     )
+
+    @property
+    def text_ids(self) -> Mapping[str, str]:
+        """The ids that are text, and what ends each of them: none."""
+        return {}
 
     @property
     def user_ids(self) -> UserIdForm:

@@ -205,7 +205,7 @@ def _gharchive(source: GHArchiveSource, actions: Sequence[ActionRule], form: Fil
         },
         actions=actions,
         event_format=form,
-        text_ids={"author_id": "/"},  # owner/name
+        text_ids=source.text_ids,
         time_unit="iso",
     )
 

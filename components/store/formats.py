@@ -17,15 +17,17 @@ FIRST = 1  # of everything that names no version
 ARTIFACTS: Mapping[str, int] = {
     # Events, posts, rejected and late rows, attributes; 2: texts of ids that are text.
     contract.INGEST_EVENTS.name: 2,
-    contract.VALIDATE_EVENTS.name: 1,  # the same, checked; statistics, expectations
-    contract.BUILD_FEATURES.name: 1,  # log (the state), windows, attributes, statistics
+    # The same, checked; statistics, expectations; 2: texts of ids that are text.
+    contract.VALIDATE_EVENTS.name: 2,
+    # Log (the state), windows, attributes, statistics; 2: texts of users whose ids are text.
+    contract.BUILD_FEATURES.name: 2,
     contract.TRAIN_RETRIEVAL.name: 1,  # model, curve
     contract.TRAIN_RANKER.name: 1,
     contract.EVALUATE_MODELS.name: 1,  # decision, metrics, fallback
     contract.EXPORT_CORPUS.name: 1,  # vectors and facts of posts, description
     contract.PUBLISH_RELEASE.name: 1,  # models, corpus, decision, fallback, description
-    contract.MATERIALIZE_FEEDS.name: 1,  # feeds of a shard, statistics
-    contract.PUBLISH_FEEDS.name: 1,  # feeds, quality, skew
+    contract.MATERIALIZE_FEEDS.name: 2,  # feeds of a shard, statistics; 2: texts of ids, titles
+    contract.PUBLISH_FEEDS.name: 2,  # feeds, quality, skew; 2: texts of ids, titles
 }
 POINTER_ENTRY = 1
 RECORD = 1

@@ -8,6 +8,8 @@ numbers, a file per kind of id, sorted by number.
 # pyright: reportAttributeAccessIssue=false
 # (pyarrow.compute makes its functions when it is imported)
 
+import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components.errors import BadDataError
+from components.errors import BadConfigurationError, BadDataError
+from components.settings.config import Config
+from components.tables import cells
 from phoenix.data import sorted_ids
 from schemas.texts import ID_NAMES, TEXT, texts_table
 
@@ -39,6 +43,32 @@ def read_all(folder: Path, id_names: Sequence[str] = ID_NAMES) -> "dict[str, IdT
     """Reads the texts in a folder by the name of the id; nothing where ids are numbers."""
     paths = {name: folder / file_name(name) for name in id_names}
     return {name: IdTexts.read(name, path) for name, path in paths.items() if path.is_file()}
+
+
+def carry(id_name: str, source: Path, target: Path) -> None:
+    """Copies the texts of an artifact into the next one; nothing where ids are numbers."""
+    path = source / file_name(id_name)
+    if path.is_file():
+        shutil.copy(path, target)
+
+
+def parse_id(text: str, id_name: str, config: Config) -> int:
+    """Returns the number of an id that somebody writes as the source does.
+
+    Raises:
+      BadConfigurationError: If it is no id.
+    """
+    ends: Mapping[str, str] = dict(config.ingest_events.source.text_ids.items())
+    end = ends.get(id_name)
+    if end is not None:
+        number = int(cells.parse_text_id(pa.array([text]), end)[0][0])
+    else:  # not by Arrow, which would import pandas: a person waits for one id
+        number = int(text) if re.fullmatch("[0-9]{1,19}", text.strip()) else 0
+    if not 0 < number < 2**63:
+        expected = "a whole number above 0" if end is None else f"text before {end!r}"
+        kind = id_name.removesuffix("_id")
+        raise BadConfigurationError(f"The {kind} {text!r} is no id: expected {expected}.")
+    return number
 
 
 @dataclass(frozen=True)
@@ -103,9 +133,19 @@ class IdTexts:
         return cls.of(id_name, ids, pa.concat_arrays([part.texts for part in parts]))
 
     @classmethod
-    def read(cls, id_name: str, path: Path) -> "IdTexts":
-        """Reads what `write` wrote."""
-        table = pq.read_table(path)
+    def read(cls, id_name: str, path: Path, ids: np.ndarray | None = None) -> "IdTexts":
+        """Reads what `write` wrote.
+
+        Args:
+          id_name: Whose texts.
+          path: The file.
+          ids: `[n]` int64, few: only what is needed to know their texts is read; all by default.
+        """
+        file = pq.ParquetFile(path)
+        groups = range(file.num_row_groups)
+        if ids is not None:
+            groups = [group for group in groups if _may_hold(file, group, ids)]
+        table = file.read_row_groups(groups)
         texts = table[TEXT].combine_chunks().cast(pa.large_string())
         return cls(id_name, table[id_name].to_numpy(), texts)
 
@@ -140,14 +180,27 @@ class IdTexts:
         """Returns the texts of ids, `[n]`; the digits of an id without one."""
         return self.column_of(ids).to_pylist()
 
-    def column_of(self, ids: np.ndarray) -> pa.DictionaryArray:
-        """Returns the same as a column in which every text is kept once."""
+    def column_of(self, ids: np.ndarray, *, has_digits: bool = True) -> pa.DictionaryArray:
+        """Returns the same as a column in which every text is kept once.
+
+        Args:
+          ids: `[n]` int64.
+          has_digits: Whether the digits of an id stand for a missing text; null if not.
+        """
         distinct, codes = np.unique(ids, return_inverse=True)
         rows, is_there = sorted_ids.find(self.ids, distinct)
         texts = self.texts.take(pa.array(rows, mask=~is_there)).cast(pa.string())
         # A store that was begun before texts were kept has ids of which only the number is known.
-        names = pc.coalesce(texts, pa.array(distinct).cast(pa.string()))
+        names = pc.coalesce(texts, pa.array(distinct).cast(pa.string())) if has_digits else texts
         return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), names)
+
+
+def _may_hold(file: pq.ParquetFile, group: int, ids: np.ndarray) -> bool:
+    """Whether one of some ids may be in a row group, by the statistics of the file."""
+    statistics = file.metadata.row_group(group).column(0).statistics
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return bool(((ids >= statistics.min) & (ids <= statistics.max)).any())
 
 
 class TextCollector:

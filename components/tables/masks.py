@@ -5,9 +5,15 @@ import hashlib
 from components.settings.config import Config
 
 
-def user_name(user_id: int, config: Config) -> str:
-    """Returns the id as it is if configured so, or else a short name that does not show it."""
+def user_name(user_id: int, text: str, config: Config) -> str:
+    """Returns a name of a user for pages.
+
+    Args:
+      user_id: The number.
+      text: The id as the source writes it; returned if users may be shown.
+      config: Whether they may; if not, the name is short and does not show the id.
+    """
     if config.report.show_user_ids:
-        return str(user_id)
+        return text
     # Eight digits: short enough for a table, and two users of one page hardly ever share them.
     return hashlib.sha256(f"{config.seed}:{user_id}".encode()).hexdigest()[:8]

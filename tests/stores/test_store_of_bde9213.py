@@ -133,10 +133,10 @@ def test_a_release_and_its_feeds_are_shown(day: str, unpacked: Deployment) -> No
 
 def test_a_place_in_a_feed_is_explained_by_the_models_of_the_release(unpacked: Deployment) -> None:
     served = {item["post_id"] for item in unpacked.phoenix_json("feed", USER)["items"]}
-    absent = min(set(range(1, NUM_POSTS + 1)) - served)
-    first = unpacked.phoenix_json("why", USER, str(min(served)))
+    absent = min({str(number) for number in range(1, NUM_POSTS + 1)} - served)
+    first = unpacked.phoenix_json("why", USER, min(served))
     assert first["item"]["post_id"] == min(served)
-    assert unpacked.phoenix_json("why", USER, str(absent))["reasons"]
+    assert unpacked.phoenix_json("why", USER, absent)["reasons"]
 
 
 def test_what_broke_a_rule_is_listed(unpacked: Deployment) -> None:

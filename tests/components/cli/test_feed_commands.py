@@ -15,7 +15,7 @@ def test_feed_shows_the_live_feed(three_days, capsys: pytest.CaptureFixture[str]
     code, out, _ = run_command(capsys, "feed", user, "-c", three_days.path)
     assert code == 0
     assert f"Feed of user {user} on {LAST} (live" in out
-    found = published.feed(three_days.store, three_days.config, int(user))
+    found = published.feed(three_days.store, three_days.config, user)
     assert all(str(item.post_id) in out for item in found.items)
 
 
@@ -24,7 +24,7 @@ def test_json_is_the_whole_output_and_the_whole_truth(
 ) -> None:
     user = user_of(three_days)
     _, out, err = run_command(capsys, "feed", user, "-c", three_days.path, "--json")
-    found = published.feed(three_days.store, three_days.config, int(user))
+    found = published.feed(three_days.store, three_days.config, user)
     assert json.loads(out) == found.to_json()
     assert err == ""
 
@@ -33,7 +33,7 @@ def test_why_explains_a_place_and_an_absence(
     three_days, capsys: pytest.CaptureFixture[str]
 ) -> None:
     user = user_of(three_days)
-    found = published.feed(three_days.store, three_days.config, int(user))
+    found = published.feed(three_days.store, three_days.config, user)
     post = found.items[1].post_id
     _, out, _ = run_command(capsys, "why", user, post, "-c", three_days.path)
     assert "place 2 of" in out

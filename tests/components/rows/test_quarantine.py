@@ -5,6 +5,7 @@ import pytest
 
 from components.contract import ExitCode
 from components.rows import quarantine
+from components.rows.row_texts import RowTexts
 from components.settings.config import Config
 from schemas.events import QUARANTINED
 
@@ -69,7 +70,7 @@ def test_examples_hide_users_and_values_that_may_be_theirs(shows_ids: bool) -> N
         "negative_id": "user: expected an id above 0, got -7",
         "bad_surface": "surface: x, got 9",
     }
-    rows = quarantine.examples(rows_in_quarantine(**wrong), config)
+    rows = quarantine.examples(rows_in_quarantine(**wrong), RowTexts(), config)
     hidden = "user: expected an id above 0, got •••"
     assert [row["detail"] for row in rows] == [
         wrong["negative_id"] if shows_ids else hidden,

@@ -1,10 +1,13 @@
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as csv
 import pytest
 
 from components.errors import BadDataError
 from components.rows import repairs
+from components.rows.row_texts import RowTexts
 from components.settings.config import Config
+from components.tables.id_texts import IdTexts
 from schemas.events import INGESTED, QUARANTINED
 
 CONFIG = Config.model_validate(
@@ -40,7 +43,7 @@ def table(rows: list[dict], contract) -> pa.Table:
 
 def test_what_was_exported_is_read_as_it_was(tmp_path) -> None:
     file = tmp_path / "2026-01-02.csv"
-    repairs.export(file, table([ROW | REASON], QUARANTINED), CONFIG)
+    repairs.export(file, table([ROW | REASON], QUARANTINED), RowTexts(), CONFIG)
     assert "favorite click" in file.read_text()
     (row,) = repairs.read(file, CONFIG).to_pylist()
     expected = table([ROW], INGESTED).to_pylist()[0]
@@ -70,10 +73,38 @@ def test_what_was_served_is_exported_and_read_where_it_is_there(tmp_path) -> Non
     served = {"feed": None, "request_id": "r-1", "weight": 2.5}
     file = tmp_path / "2026-01-02.csv"
     wide = QUARANTINED.with_optional(served)
-    repairs.export(file, table([ROW | REASON | served], wide), CONFIG)
+    repairs.export(file, table([ROW | REASON | served], wide), RowTexts(), CONFIG)
     text = file.read_text()
     assert table([], INGESTED.with_optional(served)).schema == repairs.read(file, CONFIG).schema
     (row,) = repairs.read(file, CONFIG).to_pylist()
     assert {name: row[name] for name in served} == served
     file.write_text(text.replace(',2.5,"bad_surface', ',,"bad_surface'))
     assert repairs.read(file, CONFIG)["weight"].to_pylist() == [1.0]
+
+
+def test_ids_that_are_text_are_mended_as_text(tmp_path) -> None:
+    source = {
+        "layout": "columns",
+        "events": "log.csv",
+        "event_columns": {"user_id": "u", "post_id": "p", "author_id": "a", "shown_at": "t"},
+        "text_ids": {"user_id": "@", "author_id": ""},
+    }
+    config = CONFIG.model_copy(
+        update={"ingest_events": CONFIG.ingest_events.model_validate({"source": source})}
+    )
+    texts = [
+        IdTexts.of("user_id", np.array([7]), pa.array(["NA"])),
+        IdTexts.of("author_id", np.array([9]), pa.array(["acme, inc."])),
+    ]
+    unread = dict.fromkeys(ROW, None) | {"file": "log.csv", "line": 13}
+    file = tmp_path / "2026-01-02.csv"
+    rows = table([ROW | REASON, unread | REASON], QUARANTINED)
+    repairs.export(file, rows, RowTexts(corrected=texts), config)
+    lines = file.read_text().splitlines()
+    assert '"NA",3,"acme, inc."' in lines[1]
+    file.write_text("\n".join(lines[:2]) + "\n")
+    (row,) = repairs.read(file, config).to_pylist()
+    found = {part.id_name: part for part in repairs.texts(file, config)}
+    assert found["user_id"].names_of(np.array([row["user_id"]])) == ["NA"]
+    assert found["author_id"].names_of(np.array([row["author_id"]])) == ["acme, inc."]
+    assert row["post_id"] == 3

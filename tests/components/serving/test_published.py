@@ -20,7 +20,7 @@ def _users(world) -> list[int]:
 
 def test_a_feed_is_what_was_published_in_order(three_days) -> None:
     user = _users(three_days)[0]
-    found = published.feed(three_days.store, three_days.config, user)
+    found = published.feed(three_days.store, three_days.config, str(user))
     path = three_days.artifact("publish_feeds", LAST).path("feeds.parquet")
     rows = pq.read_table(path, filters=[("user_id", "=", user)]).sort_by("rank").to_pylist()
     assert [item.post_id for item in found.items] == [row["post_id"] for row in rows]
@@ -30,7 +30,7 @@ def test_a_feed_is_what_was_published_in_order(three_days) -> None:
 
 def test_contributions_add_up_to_the_score(three_days) -> None:
     for user in _users(three_days):
-        for item in published.feed(three_days.store, three_days.config, user).items:
+        for item in published.feed(three_days.store, three_days.config, str(user)).items:
             probabilities = np.array([each.probability for each in item.contributions])
             weights = [each.weight for each in item.contributions]
             expected = weighted_scores(probabilities, weights).scores
@@ -44,25 +44,25 @@ def test_a_feed_of_an_earlier_day_is_not_live(three_days) -> None:
     day = datetime.date(2026, 1, 2)
     live = three_days.store.head("publish_feeds", day.isoformat())
     user = published.example_users(three_days.store, live, 1)[0]
-    found = published.feed(three_days.store, three_days.config, user, day)
+    found = published.feed(three_days.store, three_days.config, str(user), day)
     assert (found.day, found.is_live) == ("2026-01-02", False)
 
 
 def test_an_unknown_user_is_refused_by_number(three_days) -> None:
     with pytest.raises(BadDataError, match=f"no feed for user 5 in the feeds of {LAST}"):
-        published.feed(three_days.store, three_days.config, 5)
+        published.feed(three_days.store, three_days.config, "5")
 
 
 def test_a_day_without_feeds_is_refused_with_the_days_that_have_some(three_days) -> None:
     with pytest.raises(BadDataError, match=f"for 2026-02-01; there are feeds of .* to {LAST}"):
-        published.feed(three_days.store, three_days.config, 1, datetime.date(2026, 2, 1))
+        published.feed(three_days.store, three_days.config, "1", datetime.date(2026, 2, 1))
 
 
 def test_the_weights_are_those_of_the_release_and_not_of_today(world) -> None:
     user = _users(world)[0]
-    before = published.feed(world.store, world.config, user)
+    before = published.feed(world.store, world.config, str(user))
     world.edit("{name: click}", "{name: click, weight: 999}")
-    assert published.feed(world.store, world.config, user) == before
+    assert published.feed(world.store, world.config, str(user)) == before
 
 
 def test_example_users_are_spread_and_none_are_asked_for_none(three_days) -> None:

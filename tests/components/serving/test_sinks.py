@@ -113,7 +113,7 @@ def test_redis_serves_the_newest_publication_and_drops_the_one_before(
             version = client.get("phoenix:feed:current").decode()
             assert client.dbsize() == len({row["user_id"] for row in rows}) + 1
             found = json.loads(client.get(f"phoenix:feed:{version}:{rows[0]['user_id']}"))
-        expected = [row["post_id"] for row in rows if row["user_id"] == rows[0]["user_id"]]
+        expected = [str(row["post_id"]) for row in rows if row["user_id"] == rows[0]["user_id"]]
         assert [item["post_id"] for item in found] == expected
 
 

@@ -16,14 +16,14 @@ def _users(world) -> list[int]:
 
 def test_every_place_has_reasons(three_days) -> None:
     user = _users(three_days)[2]
-    for item in published.feed(three_days.store, three_days.config, user).items:
-        found = why.why(three_days.store, three_days.config, user, item.post_id)
+    for item in published.feed(three_days.store, three_days.config, str(user)).items:
+        found = why.why(three_days.store, three_days.config, str(user), item.post)
         assert found.item == item
         assert found.reasons
 
 
 def test_a_post_that_nobody_knows_is_named_as_such(three_days) -> None:
-    found = why.why(three_days.store, three_days.config, _users(three_days)[0], 5)
+    found = why.why(three_days.store, three_days.config, str(_users(three_days)[0]), "5")
     assert found.item is None
     assert "not among those known" in found.reasons[0]
 
@@ -31,7 +31,7 @@ def test_a_post_that_nobody_knows_is_named_as_such(three_days) -> None:
 def test_a_post_that_was_shown_is_explained_by_the_day(three_days) -> None:
     accepted = three_days.artifact("validate_events", LAST).path("accepted.parquet")
     row = pq.read_table(accepted, columns=["user_id", "post_id"]).slice(0, 1).to_pylist()[0]
-    found = why.why(three_days.store, three_days.config, row["user_id"], row["post_id"])
+    found = why.why(three_days.store, three_days.config, str(row["user_id"]), str(row["post_id"]))
     assert found.reasons == (f"The user was shown it on {LAST} already.",)
 
 
@@ -43,20 +43,20 @@ def test_a_post_that_was_not_good_enough_is_explained(three_days) -> None:
         path = three_days.artifact("validate_events", day).path("accepted.parquet")
         shown = pq.read_table(path, filters=[("user_id", "=", user)])
         posts -= set(shown["post_id"].to_pylist())
-    feed = published.feed(three_days.store, three_days.config, user)
+    feed = published.feed(three_days.store, three_days.config, str(user))
     post = min(posts - {item.post_id for item in feed.items})
-    found = why.why(three_days.store, three_days.config, user, post)
+    found = why.why(three_days.store, three_days.config, str(user), str(post))
     assert found.item is None
     assert "place" in found.reasons[-1]
 
 
 def test_a_post_that_is_held_back_is_explained_by_its_mark(three_days, monkeypatch) -> None:
     user = _users(three_days)[0]
-    feed = published.feed(three_days.store, three_days.config, user)
+    feed = published.feed(three_days.store, three_days.config, str(user))
     path = three_days.artifact("validate_events", LAST).path("posts.parquet")
     held_back = [{**row, "eligible": False} for row in pq.read_table(path).to_pylist()[:1]]
     monkeypatch.setattr(why, "_read_rows", lambda *_, **__: held_back)
     post = held_back[0]["post_id"]
     assert post not in {item.post_id for item in feed.items}
-    found = why.why(three_days.store, three_days.config, user, post)
+    found = why.why(three_days.store, three_days.config, str(user), str(post))
     assert found.reasons == ("The post is marked as not eligible.",)

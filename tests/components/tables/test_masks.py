@@ -19,10 +19,10 @@ def config_with(tmp_path):
 
 
 def test_the_same_user_has_the_same_short_name_and_others_another(config_with) -> None:
-    names = [user_name(user, config_with()) for user in (1, 1, 2)]
+    names = [user_name(user, str(user), config_with()) for user in (1, 1, 2)]
     assert names[0] == names[1] != names[2]
     assert names[0] != "1"
 
 
 def test_an_id_is_shown_where_the_configuration_asks_for_it(config_with) -> None:
-    assert user_name(12, config_with("report: {show_user_ids: true}\n")) == "12"
+    assert user_name(12, "u-12", config_with("report: {show_user_ids: true}\n")) == "u-12"
