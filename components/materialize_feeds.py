@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from components import contract, step
 from components.erasure import forgotten
@@ -22,7 +23,7 @@ from components.serving.shards import Shard
 from components.settings.config import Config
 from components.store.artifacts import Artifact, Ref
 from components.tables import id_texts
-from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
+from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE, POSTS_FILE
 from components.tables.id_texts import IdTexts
 from phoenix.data.windows import Windows
 from phoenix.memory import keep_freed_memory
@@ -124,6 +125,11 @@ def _texts(features: Artifact, accepted: Artifact) -> dict[str, IdTexts]:
     # Of the users in the state, who are all that may have a feed, and of all posts of the day.
     texts = id_texts.read_all(features.folder, ("user_id",))
     texts |= id_texts.read_all(accepted.folder, ("post_id", "author_id"))
+    posts = accepted.path(POSTS_FILE)
+    if "title" in pq.read_schema(posts).names:
+        table = pq.read_table(posts, columns=["post_id", "title"]).drop_null()
+        titles = table["title"].combine_chunks()
+        texts["title"] = IdTexts.of("post_id", table["post_id"].to_numpy(), titles)
     return texts
 
 

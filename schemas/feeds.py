@@ -1,6 +1,6 @@
 """`feeds`: what every user gets, in order, with the reasons."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import pyarrow as pa
 
@@ -11,25 +11,21 @@ TEXT_COLUMNS: Mapping[str, str] = {"user_id": "user", "post_id": "post", "author
 _TEXT = pa.dictionary(pa.int32(), pa.string())  # posts and authors are there again and again
 
 
-# In a file only where ids are text, or posts have titles.
-_TEXTS: Mapping[str, Column] = {
-    **{
-        name: Column(name=text, type=_TEXT, description=f"`{name}` as the source writes it.")
+_TEXTS = (
+    *(
+        Column(name=text, type=_TEXT, description=f"`{name}` as the source writes it.")
         for name, text in TEXT_COLUMNS.items()
-    },
-    "title": Column(name="title", type=_TEXT, description="Title of the post.", is_nullable=True),
-}
+    ),
+    Column(name="title", type=_TEXT, description="Title of the post.", is_nullable=True),
+)
 
 
-def feeds_table(num_actions: int, texts: Collection[str] = ()) -> Table:
+def feeds_table(num_actions: int) -> Table:
     """Returns the table of feeds for a model of `num_actions` actions.
 
     The file's metadata carry `release`, the digest of the release that made it, and `actions`, the
-    names in the order of `probabilities`: `feeds_table(A).schema(release=..., actions="a,b")`.
-
-    Args:
-      num_actions: A.
-      texts: Ids that are text, of `user_id`, `post_id` and `author_id`; `title` if posts have one.
+    names in the order of `probabilities`: `feeds_table(A).schema(release=..., actions="a,b")`. The
+    optional columns are there where ids are text, and where posts have titles.
     """
     return Table(
         "feeds",
@@ -81,6 +77,6 @@ def feeds_table(num_actions: int, texts: Collection[str] = ()) -> Table:
                 type=pa.list_(pa.string()),
                 description="Names of the rules that shaped this place, in order.",
             ),
-            *(column for name, column in _TEXTS.items() if name in texts),
         ),
+        _TEXTS,
     )

@@ -29,4 +29,12 @@ POSTS = Table(
             name="tag", type=pa.string(), description="Topic given by the source.", is_nullable=True
         ),
     ),
+    (
+        Column(
+            name="title",
+            type=pa.string(),
+            description="Name for people, shown beside the id.",
+            is_nullable=True,
+        ),
+    ),
 )

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.tables.id_texts import IdTexts
-from schemas.feeds import feeds_table
+from schemas.feeds import TEXT_COLUMNS, feeds_table
 
 FEEDS_FILE = "feeds.parquet"
 POPULAR, RETRIEVAL = "popular", "retrieval"
@@ -84,18 +84,21 @@ def with_texts(table: pa.Table, texts: Mapping[str, IdTexts]) -> pa.Table:
       table: Feeds with a schema from `schema`.
       texts: By the id that they are texts of; `title` for the titles of posts.
     """
+    columns = {
+        TEXT_COLUMNS[name]: part.column_of(table[name].to_numpy())
+        for name, part in texts.items()
+        if name in TEXT_COLUMNS
+    }
+    if "title" in texts:
+        posts = table["post_id"].to_numpy()
+        columns["title"] = texts["title"].column_of(posts, has_digits=False)
     metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
-    for name in ("table", "schema_digest"):  # those of a table with fewer columns
-        metadata.pop(name)
+    whose = {name: metadata[name] for name in ("release", "actions")}
     num_actions = table.schema.field("probabilities").type.list_size
-    schema = feeds_table(num_actions, texts).schema(**metadata)
-    columns = list(table.columns)
-    for name, of_ids in texts.items():
-        if name == "title":
-            columns.append(of_ids.column_of(table["post_id"].to_numpy(), has_digits=False))
-        else:
-            columns.append(of_ids.column_of(table[name].to_numpy()))
-    return pa.Table.from_arrays(columns, schema=schema)
+    schema = feeds_table(num_actions).with_optional(columns).schema(**whose)
+    return pa.Table.from_arrays(
+        [columns[name] if name in columns else table[name] for name in schema.names], schema=schema
+    )
 
 
 def write(path: Path, table: pa.Table) -> None:

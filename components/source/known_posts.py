@@ -17,6 +17,8 @@ from schemas.posts import POSTS
 
 Columns = dict[str, np.ndarray]
 
+_NAMES = (*POSTS.names, "title")
+
 
 class KnownPosts:
     """The posts known by the end of a day: those with metadata, and those that were shown."""
@@ -24,6 +26,7 @@ class KnownPosts:
     def __init__(self, day: datetime.date, texts: TextCollector) -> None:
         """Begins without posts; `texts` takes the texts of those that a file describes."""
         self._texts = texts
+        self._has_titles = False
         self._end_ms = (day_number(day) + 1) * DAY_MS
         self._described: list[Columns] = []
         self._shown: list[ShownPosts] = []
@@ -53,10 +56,12 @@ class KnownPosts:
             values, is_good = cells.parse_number(rows.cells[columns["duration_seconds"]])
             scale = 1_000 if layout.dwell_unit == "ms" else 1
             duration = np.where(is_good & (values >= 0), values / scale, np.nan).astype(np.float32)
-        tag = np.full(count, None, object)
+        tag = title = np.full(count, None, object)
         if "tag" in columns:
             texts = rows.cells[columns["tag"]].cast(pa.string()).to_pylist()
             tag = np.array([text or None for text in texts], object)
+        if "title" in columns:
+            title, self._has_titles = cells.parse_text(rows.cells[columns["title"]]), True
         part = {
             "post_id": post_ids,
             "author_id": author_ids,
@@ -64,6 +69,7 @@ class KnownPosts:
             "eligible": eligible,
             "duration_seconds": duration,
             "tag": tag,
+            "title": title,
         }
         self._described.append({name: values[check.is_good] for name, values in part.items()})
         rejections.add("posts", rows, check)
@@ -103,20 +109,20 @@ class KnownPosts:
         is_late = (created == 0) | (created > first)
         posts["created_at"][is_shown] = np.where(is_late, first, created)
         is_new = ~np.isin(impressions["post_id"], posts["post_id"])
-        posts = {
-            name: np.concatenate([posts[name], impressions[name][is_new]]) for name in POSTS.names
-        }
+        posts = {name: np.concatenate([posts[name], impressions[name][is_new]]) for name in _NAMES}
         exists = (posts["created_at"] < self._end_ms) & (posts["author_id"] > 0)
         order = np.argsort(posts["post_id"], kind="stable")
         order = order[exists[order]]
-        return {name: values[order] for name, values in posts.items()}
+        return {
+            name: values[order]
+            for name, values in posts.items()
+            if name != "title" or self._has_titles
+        }
 
     def _described_posts(self) -> Columns:
         if not self._described:
             return no_posts()
-        whole = {
-            name: np.concatenate([part[name] for part in self._described]) for name in POSTS.names
-        }
+        whole = {name: np.concatenate([part[name] for part in self._described]) for name in _NAMES}
         order = np.argsort(whole["post_id"], kind="stable")  # the last row of a post stays last
         ids = whole["post_id"][order]
         order = order[np.append(ids[1:] != ids[:-1], True)] if len(ids) else order
@@ -134,6 +140,7 @@ class KnownPosts:
             "eligible": np.ones(count, bool),
             "duration_seconds": np.full(count, np.nan, np.float32),
             "tag": np.full(count, None, object),
+            "title": np.full(count, None, object),
         }
 
 
@@ -146,4 +153,5 @@ def no_posts() -> Columns:
         "eligible": np.empty(0, bool),
         "duration_seconds": np.empty(0, np.float32),
         "tag": np.empty(0, object),
+        "title": np.empty(0, object),
     }

@@ -183,7 +183,12 @@ def _movielens(source: MovieLensSource, actions: Sequence[ActionRule], form: Fil
             "author_id": "movieId",  # nobody says who made a movie
             "shown_at": "timestamp",
         },
-        post_columns={"post_id": "movieId", "author_id": "movieId", "tag": "genres"},
+        post_columns={
+            "post_id": "movieId",
+            "author_id": "movieId",
+            "tag": "genres",
+            "title": "title",
+        },
         actions=actions,
         event_format=forms[ratings][0],
         post_format=forms[ratings][1],
@@ -288,11 +293,14 @@ _EVENT_COLUMNS = frozenset(
 )
 
 
+_POST_COLUMNS = frozenset((*POSTS.names, *(column.name for column in POSTS.optional)))
+
+
 def _check_mapping(source: ColumnsSource) -> None:
     has_author = "author_id" in source.event_columns or "author_id" in source.post_columns
     for name, mapping, canonical, required in (
         ("event_columns", source.event_columns, _EVENT_COLUMNS, ("user_id", "post_id", "shown_at")),
-        ("post_columns", source.post_columns, POSTS.names, ("post_id",) if source.posts else ()),
+        ("post_columns", source.post_columns, _POST_COLUMNS, ("post_id",) if source.posts else ()),
     ):
         where = f"{_WHERE}.{name}"
         for column in mapping:

@@ -107,7 +107,7 @@ def parse_text_id(cells: pa.Array, end: str, known: dict[str, int] | None = None
     if end:
         names = [text.partition(end)[0] for text in names]
     known = {} if known is None else known
-    known.update({name: _text_id(name) for name in set(names) - known.keys()})
+    known.update({name: _text_id(name) for name in dict.fromkeys(names) if name not in known})
     ids = np.fromiter(map(known.__getitem__, names), np.int64, len(names))
     places = np.asarray(dictionary.indices.fill_null(0))
     values = np.where(np.asarray(pc.is_valid(texts)), ids[places], 0)

@@ -190,9 +190,13 @@ class IdTexts:
         distinct, codes = np.unique(ids, return_inverse=True)
         rows, is_there = sorted_ids.find(self.ids, distinct)
         texts = self.texts.take(pa.array(rows, mask=~is_there)).cast(pa.string())
-        # A store that was begun before texts were kept has ids of which only the number is known.
-        names = pc.coalesce(texts, pa.array(distinct).cast(pa.string())) if has_digits else texts
-        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), names)
+        codes = codes.astype(np.int32)
+        if has_digits:
+            # A store begun before texts were kept has ids of which only the number is known.
+            names = pc.coalesce(texts, pa.array(distinct).cast(pa.string()))
+            return pa.DictionaryArray.from_arrays(pa.array(codes), names)
+        places = pa.array(codes, mask=~is_there[codes])
+        return pa.DictionaryArray.from_arrays(places, texts.fill_null(""))
 
 
 def _may_hold(file: pq.ParquetFile, group: int, ids: np.ndarray) -> bool:
