@@ -21,6 +21,7 @@ from components.store.artifacts import Artifact, Recipe, Ref, Store, Unchanged
 from components.store.formats import UnknownFormatError
 from components.store.pointers import Pointer
 
+NEWEST = formats.ARTIFACTS["ingest_events"]
 RECIPE = Recipe(
     kind="ingest_events",
     partition="2026-01-01",
@@ -131,24 +132,24 @@ def _with_format(store: Store, version: object) -> Ref:
     return ref
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", [1]])
+@pytest.mark.parametrize("version", [0, NEWEST + 1, "1", [1]])
 def test_a_manifest_of_an_unknown_format_is_refused_by_name(version: object, store: Store) -> None:
     ref = _with_format(store, version)
     for read in (store.read, store.manifest, lambda ref: store.read_file(ref, "data.bin")):
         with pytest.raises(UnknownFormatError) as caught:
             read(ref)
         assert f"{ref} has format {version}, but" in str(caught.value)
-        assert "reads format 1:" in str(caught.value)
+        assert f"reads formats 1 to {NEWEST}:" in str(caught.value)
         assert caught.value.exit_code == ExitCode.BAD_DATA
 
 
 def test_a_manifest_names_the_format_of_its_kind(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _write(store).manifest["format"] == 1
-    monkeypatch.setattr(formats, "ARTIFACTS", {RECIPE.kind: 2})
+    assert _write(store).manifest["format"] == NEWEST
+    monkeypatch.setattr(formats, "ARTIFACTS", {RECIPE.kind: NEWEST + 1})
     later = _write(store, replace(RECIPE, seed=8))
-    assert later.manifest["format"] == 2
+    assert later.manifest["format"] == NEWEST + 1
 
 
 def test_a_manifest_without_a_format_has_the_first(store: Store) -> None:
@@ -158,7 +159,7 @@ def test_a_manifest_without_a_format_has_the_first(store: Store) -> None:
 
 
 def test_an_artifact_of_a_later_format_is_not_set_aside_as_damaged(store: Store) -> None:
-    ref = _with_format(store, 2)
+    ref = _with_format(store, NEWEST + 1)
     with pytest.raises(UnknownFormatError):
         _write(store)
     assert store.holds(ref)
