@@ -123,7 +123,9 @@ def _outputs_folder(config: Config, folder: Path, role: str) -> Path | None:
 def _judge(
     contest: RetrievalContest | RankingContest, entrants: Entrants, outputs: Path | None
 ) -> dict[str, Result]:
-    """Returns the result of each recommender that takes part, by its name."""
+    """Returns the result of each recommender that takes part, by its name; none on an empty day."""
+    if not len(contest.windows.user_ids):
+        return {}  # nobody can be asked: the gate keeps what is there, and says why
     return {
         name: contest.judge(model, None if outputs is None else outputs / name)
         for name, model in entrants.models.items()

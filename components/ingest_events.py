@@ -8,6 +8,7 @@ Rows are accounted for, per day and file: rows in = events + rejected + late.
 """
 
 import datetime
+import logging
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -39,13 +40,16 @@ from phoenix.data.synthetic import World
 from schemas.events import INGESTED
 from schemas.posts import POSTS
 
+logger = logging.getLogger(__name__)
+
 
 def run(context: Context) -> Outcome:
     """Writes the events, the rejected rows and the posts of the day.
 
     Raises:
       BadConfigurationError: If the source is not where the configuration says.
-      BadDataError: If a file cannot be read or lacks a column, or the day has no rows.
+      BadDataError: If a file cannot be read or lacks a column, or the day has no rows and is not
+        between days that have some.
     """
     config, day = context.config, context.day
     source = config.ingest_events.source
@@ -67,7 +71,7 @@ def run(context: Context) -> Outcome:
     with context.write(inputs=every_input, config=recipe | files.mapping) as draft:
         rows = files.read_day(day)
         if not rows.num_rows:
-            raise _empty_day(rows, day)
+            _refuse_empty_day(rows, day, config)
         draft.facts |= _write(draft.folder, rows, config) | _source_facts(source.layout, inputs)
         draft.facts["source"]["columns"] = columns
         draft.facts |= attribute_files.write(draft.folder, config, day, source_layout.text_ids)
@@ -161,14 +165,27 @@ def _source_facts(layout_name: str, inputs: Sequence[Mapping[str, Any]]) -> dict
     return {"source": {"layout": layout_name, "files": files}}
 
 
-def _empty_day(rows: DayRows, day: datetime.date) -> BadDataError:
-    if rows.first_day is None:
-        return BadDataError(
+def _refuse_empty_day(rows: DayRows, day: datetime.date, config: Config) -> None:
+    """Refuses a day without a row, unless there are rows before and after it, or a file of it.
+
+    Raises:
+      BadDataError: Saying what the source covers.
+    """
+    if rows.first_day is None or rows.last_day is None:
+        raise BadDataError(
             f"The source has no rows for {day}, and no row at all with a readable time."
         )
-    return BadDataError(
-        f"The source has no rows for {day}; it covers {rows.first_day} to {rows.last_day}."
-    )
+    # Of a day after the last one nobody knows yet whether it is empty or has not come.
+    if not rows.first_day <= day <= rows.last_day:
+        raise BadDataError(
+            f"The source has no rows for {day}; it covers {rows.first_day} to {rows.last_day}."
+        )
+    if config.ingest_events.empty_days == "refuse":
+        raise BadDataError(
+            f"The source has no rows for {day}, which is between days that have some. Where that "
+            "is as it should be, set `ingest_events.empty_days: accept`."
+        )
+    logger.info("The source has no rows for %s: the day is empty.", day)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -97,8 +97,11 @@ def _settings(config: Config, part: Shard) -> dict[str, Any]:
 
 
 def _users(config: Config, part: Shard, *, accepted: Artifact, features: Artifact) -> np.ndarray:
-    """`[N]` int64 sorted users of a shard: those of the day, or all with a history."""
-    if config.materialize_feeds.users == "active":
+    """`[N]` int64 sorted users of a shard: those of the day, or all with a history.
+
+    On an empty day these are all with a history, or nobody would have a feed after it.
+    """
+    if config.materialize_feeds.users == "active" and accepted.facts["accepted"]:
         users = audience.users_of(accepted.path(ACCEPTED_FILE))
     else:
         users = audience.users_of(features.path(IMPRESSIONS_FILE))

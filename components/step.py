@@ -33,6 +33,7 @@ from components.store.artifacts import Store, Unchanged
 logger = logging.getLogger(__name__)
 
 Run = Callable[..., Outcome]
+Draw = Callable[[Store, Config, datetime.date], object]
 
 _SPACE = (
     "Free space on the disk of the store and on that of temporary files (TMPDIR, or /tmp), then "
@@ -82,6 +83,7 @@ def execute(
     day: datetime.date,
     *,
     unchanged_ok: bool = False,
+    draw: Draw = report.refresh,
     **options: object,
 ) -> tuple[ExitCode, dict[str, Any]]:
     """Runs a step inside this process; keeps its record and draws its page as `main` does.
@@ -92,6 +94,7 @@ def execute(
       config: The configuration of the deployment.
       day: The UTC day.
       unchanged_ok: Whether to answer DONE instead of NOTHING_TO_DO when there is nothing to do.
+      draw: Draws the pages of a day; whoever runs many days draws their index once.
       **options: The step's own options by name; those left out have their defaults.
 
     Returns:
@@ -100,7 +103,14 @@ def execute(
     context = Context(step, config, day, Store(config.store))
     defaults = {option.name: option.default for option in step.options}
     with stoppable() as ignore_signals:
-        return _execute(context, run, defaults | options, ignore_signals, unchanged_ok=unchanged_ok)
+        return _execute(
+            context,
+            run,
+            defaults | options,
+            ignore_signals,
+            unchanged_ok=unchanged_ok,
+            draw=draw,
+        )
 
 
 def _execute(
@@ -110,6 +120,7 @@ def _execute(
     ignore_signals: Callable[[], None],
     *,
     unchanged_ok: bool,
+    draw: Draw = report.refresh,
 ) -> tuple[ExitCode, dict[str, Any]]:
     # The signals are the caller's, because `main` must stay deaf until its line is printed.
     # The wall clock says when, the monotonic one how long: the former may be set meanwhile.
@@ -133,7 +144,7 @@ def _execute(
         "environment": provenance.environment(),
         **result,
     }
-    _report(context, record, also_changed)
+    _report(context, record, also_changed, draw)
     return code, result
 
 
@@ -180,13 +191,16 @@ def _failure(step: contract.Step, error: BaseException) -> tuple[ExitCode, dict[
 
 
 def _report(
-    context: Context, record: Mapping[str, Any], also_changed: Sequence[datetime.date]
+    context: Context,
+    record: Mapping[str, Any],
+    also_changed: Sequence[datetime.date],
+    draw: Draw,
 ) -> None:
     """Keeps the record and draws the days' pages; a trouble here changes no result."""
     try:
         records.write(context.store, record)
         for day in (context.day, *also_changed):
-            report.refresh(context.store, context.config, day)
+            draw(context.store, context.config, day)
     except Exception as error:
         has_advice = isinstance(error, OSError) and error.errno in _ADVICE
         logger.error(
@@ -197,12 +211,12 @@ def _report(
         )
 
 
-def log_to_stderr() -> None:
-    """Shows what we log from INFO on, and warnings of the libraries."""
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Shows what we log from a level on, and warnings of the libraries."""
     # Standard output belongs to the one line of the result.
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     for name in ("__main__", "components", "phoenix", "schemas"):
-        logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(name).setLevel(level)
 
 
 def _parse_day(text: str, config: Config) -> datetime.date:

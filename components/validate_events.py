@@ -114,7 +114,8 @@ class _SettledDay:
         """Returns why the day is refused; nothing if it is not."""
         account = self.settlement.account
         sentences = quarantine.breaches(account, self.rules, limits)
-        if account["accepted"] < limits.min_accepted_rows:
+        # Whether a day may be empty is a question of ingest_events, which answered it.
+        if account["rows_in"] and account["accepted"] < limits.min_accepted_rows:
             sentences.append(
                 f"{account['accepted']:,} rows are accepted; "
                 f"`validate_events.min_accepted_rows` asks for {limits.min_accepted_rows:,}"

@@ -1,12 +1,21 @@
 """Commands that run the pipeline: the demonstration, a local Airflow, one step of one day."""
 
 import importlib
+import json
+import logging
 from typing import Annotated
 
 import typer
 
 from components import contract
-from components.cli.options import SourceOption, config_path
+from components.cli.options import (
+    ConfigOption,
+    JsonOption,
+    SourceOption,
+    config_path,
+    open_deployment,
+)
+from components.cli.output import complain
 from components.contract import ExitCode
 from components.errors import BadConfigurationError
 
@@ -85,3 +94,38 @@ def step(
         return importlib.import_module(contract.STEPS[name].module).main(argv)
     except SystemExit as stop:  # argparse has printed the help, or what is wrong
         return stop.code if isinstance(stop.code, int) else int(ExitCode.BAD_CONFIGURATION)
+
+
+@commands.command(epilog="Example: `phoenix data --days 2026-01-01..2026-03-31`")
+def data(
+    days: Annotated[
+        str,
+        typer.Option("--days", metavar="DAY..DAY", help="First and last UTC day, YYYY-MM-DD."),
+    ],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Run the data steps of a range of days, in order and in this process.
+
+    Days that are done already are left as they are. It stops at the first day that fails, with the
+    exit code of its step; the same command goes on there.
+    """
+    from components import step as steps
+    from components.cli import days as ranges
+
+    settings, _ = open_deployment(config)
+    first, last = ranges.parse_range(days)
+    steps.log_to_stderr(level=logging.WARNING)
+    code = ExitCode.DONE
+    for result in ranges.run(settings, first, last):
+        code = result.exit_code
+        if as_json:  # a line a day, while they end
+            values = vars(result) | {"day": str(result.day), "exit_code": int(code)}
+            typer.echo(json.dumps(values, sort_keys=True))
+        elif code is ExitCode.DONE:
+            rows = f"{result.num_rows:,} rows" if result.num_rows else "empty"
+            again = f"; run again: {', '.join(result.run_again)}" if result.run_again else ""
+            typer.echo(f"{result.day}  {result.status}  {rows}{again}")
+        else:
+            complain(result.error)
+    return int(code)

@@ -6,6 +6,7 @@ are never shown, places are.
 """
 
 import datetime
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ _LABELS = (
     ("quarantined", "quarantined: broke a rule"),
     ("late", "late: belong to an earlier day"),
 )
+_NUM_LISTED = 400  # newest days in the index: each new day reads the summaries of all of them
 
 
 def path(day: datetime.date) -> str:
@@ -91,7 +93,8 @@ def publish(
 
 def _draw_index(store: Store) -> None:
     """Draws the index from the summaries beside the pages, so that no page is parsed."""
-    paths = [f"docs/{name}/summary.json" for name in store.storage.names("docs")]
+    names = sorted(store.storage.names("docs"), reverse=True)[:_NUM_LISTED]
+    paths = [f"docs/{name}/summary.json" for name in names]
     days = [json.loads(store.storage.read(each)) for each in paths if store.storage.exists(each)]
     days.sort(key=lambda summary: summary["day"], reverse=True)
     store.storage.replace(
@@ -99,6 +102,7 @@ def _draw_index(store: Store) -> None:
     )
 
 
+@functools.cache  # a range of days draws two pages for each of them
 def _template(name: str) -> jinja2.Template:
     """Returns a template of this package, with the words and classes that Data Docs use."""
     environment = jinja2.Environment(

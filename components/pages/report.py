@@ -34,10 +34,21 @@ def refresh(store: Store, config: Config, day: datetime.date) -> str:
     Steps that end at the same moment draw at the same moment. Each writes whole files, and draws
     once more if something was recorded meanwhile, so that the last one to finish shows everything.
     """
+    address = refresh_day(store, config, day)
+    refresh_index(store)
+    return address
+
+
+def refresh_day(store: Store, config: Config, day: datetime.date) -> str:
+    """Draws the page of a day again, and not the index; returns its address."""
     name = day.isoformat()
     _until_settled(lambda: records.fingerprint(store, name), lambda: _draw_day(store, config, name))
-    _until_settled(lambda: _summaries(store), lambda: _draw_index(store))
     return store.storage.uri(page_path(name))
+
+
+def refresh_index(store: Store) -> None:
+    """Draws the index again, which reads the summary of every day."""
+    _until_settled(lambda: _summaries(store), lambda: _draw_index(store))
 
 
 def page_path(day: str) -> str:

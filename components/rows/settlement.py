@@ -134,11 +134,15 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement
     Raises:
       BadConfigurationError: If the engine is not there.
     """
-    engine = engines.open_engine(config.engine)
     rows, file_names = engine_rows.to_engine(arrivals.events)
-    events = engine.table(rows)
-    rules = event_rules(events, config, day)
-    judgement = _judge(engine, add_verdicts(events, rules), len(config.actions))
+    rules: Sequence[Rule] = ()
+    if len(rows):
+        engine = engines.open_engine(config.engine)
+        events = engine.table(rows)
+        rules = event_rules(events, config, day)
+        judgement = _judge(engine, add_verdicts(events, rules), len(config.actions))
+    else:  # of an empty day, the start of an engine would take most of the time
+        judgement = _no_judgement(rows)
     late, too_late = _split_late(arrivals.late, config, day)
     quarantined = data_files.concatenate(
         QUARANTINED,
@@ -177,6 +181,21 @@ def _judge(engine: engines.Engine, events: "ibis.Table", num_actions: int) -> _J
         repetitions=groups,
         violations=engines.rows(engine, violations),
         counts=engines.rows(engine, counts),
+    )
+
+
+def _no_judgement(rows: pa.Table) -> _Judgement:
+    """Returns the answers about no events, which are `rows`."""
+
+    def no_numbers(*names: str) -> pa.Table:
+        """Returns a table without rows."""
+        return pa.table({name: pa.array([], pa.int64()) for name in names})
+
+    return _Judgement(
+        accepted=rows,
+        repetitions=no_numbers("num_rows", "num_versions"),
+        violations=no_numbers("place", "verdict"),
+        counts=no_numbers("file", "rows_in", "lawful"),
     )
 
 

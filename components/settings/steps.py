@@ -38,6 +38,11 @@ class IngestConfig(Section):
         default=None,
         description="File with a user id per line, as in the source; their rows leave everything.",
     )
+    empty_days: Literal["accept", "refuse"] = Field(
+        default="accept",
+        description="Of a day without a row between days with some: whether it is taken as it is, "
+        "or fails. A day after the last one of the source always fails.",
+    )
     schema_since: datetime.date | None = Field(
         default=None,
         description="Columns of the source are compared with those of days from this one on.",
@@ -50,7 +55,10 @@ class ValidateConfig(Section):
     max_quarantined_share: float = Field(default=0.05, ge=0, le=1, description="Of the rows in.")
     max_duplicate_share: float = Field(default=0.5, ge=0, le=1, description="Of the rows in.")
     min_accepted_rows: int = Field(
-        default=1, ge=0, le=1_000_000_000_000, description="Fewer fail the day."
+        default=1,
+        ge=0,
+        le=1_000_000_000_000,
+        description="Fewer fail a day to which rows came; see also `ingest_events.empty_days`.",
     )
     max_future_minutes: float = Field(
         default=10.0, ge=0, le=5_256_000, description="Clock skew allowed for `shown_at`."
@@ -164,7 +172,8 @@ class FeedsConfig(Section):
     """`materialize_feeds`: for whom, how many, by which rules."""
 
     users: Literal["active", "all"] = Field(
-        default="active", description="Of the day, or with a history."
+        default="active",
+        description="Of the day, or with a history; on an empty day always the latter.",
     )
     num_shards: int = Field(
         default=1, ge=1, le=999, description="Tasks over which users are spread."

@@ -79,8 +79,9 @@ def _newest_before(context: Context) -> tuple[datetime.date | None, Mapping[str,
     for back in range(1, _REACH_DAYS + 1):
         day = context.day - datetime.timedelta(days=back)
         ref = context.head(contract.INGEST_EVENTS.name, day) if day >= since else None
-        if ref is not None:
-            return day, context.store.manifest(ref)["facts"]["source"].get("columns", {})
+        facts = {} if ref is None else context.store.manifest(ref)["facts"]
+        if facts.get("rows_in"):  # an empty day has no file whose columns could be compared
+            return day, facts["source"].get("columns", {})
     return None, {}
 
 

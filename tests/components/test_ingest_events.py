@@ -91,9 +91,9 @@ def test_a_missing_column_is_refused_by_name(deployment, row: Row) -> None:
 
 def test_a_day_without_rows_is_refused_with_what_there_is(deployment, row: Row) -> None:
     deployment.log([row(0), row(3 * 1440)])
-    code, outcome = deployment.run("ingest_events", "2026-01-03")
+    code, outcome = deployment.run("ingest_events", "2026-01-06")
     assert code == ExitCode.BAD_DATA
-    wanted = "The source has no rows for 2026-01-03; it covers 2026-01-02 to 2026-01-05."
+    wanted = "The source has no rows for 2026-01-06; it covers 2026-01-02 to 2026-01-05."
     assert outcome["error"] == wanted
 
 

@@ -38,6 +38,7 @@ def store_findings(config: Config, *, deep: bool) -> Iterator[Finding]:
         _work_findings(store),
         _artifact_findings(store, deep=deep),
         _gap_findings(store, config),
+        _empty_findings(store),
         _late_findings(store, config),
         _live_findings(store),
         _failure_findings(store),
@@ -143,6 +144,22 @@ def _gap_findings(store: Store, config: Config) -> Iterator[Finding]:
             )
     if not has_gap:
         yield fine("gaps", "No day is missing before a day that is there.")
+
+
+def _empty_findings(store: Store) -> Iterator[Finding]:
+    """Names the days to which no row came: that is in order, or a delivery that failed."""
+    name, days = contract.INGEST_EVENTS.name, []
+    for day in store.partitions(name):
+        ref = store.head(name, day)
+        with contextlib.suppress(BadDataError):  # `_artifact_findings` tells of what is damaged
+            if ref and not store.manifest(ref)["facts"].get("rows_in", 1):
+                days.append(day)
+    days.sort()
+    if days:
+        num_more = len(days) - _MAX_DAYS_NAMED
+        names = ", ".join(days[-_MAX_DAYS_NAMED:])
+        more = f", and {num_more} earlier ones" if num_more > 0 else ""
+        yield fine("empty", f"The source has no row of {names}{more}: empty days.")
 
 
 def _days_until(first: datetime.date, last: str) -> list[str]:
