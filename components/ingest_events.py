@@ -74,6 +74,13 @@ def run(context: Context) -> Outcome:
             _refuse_empty_day(rows, day, config)
         draft.facts |= _write(draft.folder, rows, config) | _source_facts(source.layout, inputs)
         draft.facts["source"]["columns"] = columns
+        if rows.absent_columns:
+            draft.facts["source"]["absent_columns"] = list(rows.absent_columns)
+            logger.warning(
+                "No row of %s has the columns %s: a flag that is not there is no.",
+                day,
+                ", ".join(rows.absent_columns),
+            )
         draft.facts |= attribute_files.write(draft.folder, config, day, source_layout.text_ids)
     return Outcome(context.written_artifact())
 

@@ -40,8 +40,22 @@ def settle_day(store: Store, config: Config, day: datetime.date) -> Settlement:
     return settlement.settle(settlement.arrivals(context, ingested, held), config, day)
 
 
-def broken_rules(settled_day: Settlement) -> list[dict[str, Any]]:
-    """Returns the broken rules with their number of rows, the most frequent first."""
+def rejected_posts(store: Store, config: Config, day: datetime.date) -> pa.Table:
+    """Returns the rows of post files that could not be read, in the schema `QUARANTINED`.
+
+    Raises:
+      BadDataError: If the day was not ingested or its artifact is damaged.
+    """
+    context = Context(contract.VALIDATE_EVENTS, config, day, store)
+    return settlement.rejected_posts(context.read(contract.INGEST_EVENTS.name, day))
+
+
+def broken_rules(quarantined: pa.Table) -> list[dict[str, Any]]:
+    """Returns the broken rules with their number of rows, the most frequent first.
+
+    Args:
+      quarantined: In the schema `QUARANTINED`.
+    """
     return [
         {
             "rule": rule.name,
@@ -49,12 +63,17 @@ def broken_rules(settled_day: Settlement) -> list[dict[str, Any]]:
             "expected": rule.expected,
             "for_example": list(rule.places),
         }
-        for rule in quarantine.summary(settled_day.quarantined)
+        for rule in quarantine.summary(quarantined)
     ]
 
 
 def masked_rows(
-    settled_day: Settlement, config: Config, *, rule: str | None, limit: int
+    settled_day: Settlement,
+    config: Config,
+    *,
+    rule: str | None,
+    limit: int,
+    posts: pa.Table | None = None,
 ) -> list[dict[str, object]]:
     """Returns quarantined rows, with personal values masked unless configured otherwise.
 
@@ -63,11 +82,14 @@ def masked_rows(
       config: Says whether user ids may be shown.
       rule: Rows that break this rule alone; None for those of every rule.
       limit: At most so many rows.
+      posts: More rows, of post files; see `rejected_posts`.
 
     Raises:
       BadConfigurationError: If there is no such rule.
     """
     table = settled_day.quarantined
+    if posts is not None:
+        table = pa.concat_tables([table, posts], promote_options="default")
     if rule is not None:
         if rule not in RULES:
             raise BadConfigurationError(

@@ -26,7 +26,13 @@ def list_rules(
 
     settings, store = open_deployment(config)
     settled_day = quarantine.settle_day(store, settings, parse_day(day))
-    value = {"day": day, **settled_day.account, "rules": quarantine.broken_rules(settled_day)}
+    posts = quarantine.rejected_posts(store, settings, parse_day(day))
+    value = {
+        "day": day,
+        **settled_day.account,
+        "rules": quarantine.broken_rules(settled_day.quarantined),
+        "rules_of_posts": quarantine.broken_rules(posts),
+    }
     show(as_json, value, lambda view: view.quarantine(value))
 
 
@@ -43,7 +49,8 @@ def show_rows(
 
     settings, store = open_deployment(config)
     settled_day = quarantine.settle_day(store, settings, parse_day(day))
-    rows = quarantine.masked_rows(settled_day, settings, rule=rule, limit=limit)
+    posts = quarantine.rejected_posts(store, settings, parse_day(day))
+    rows = quarantine.masked_rows(settled_day, settings, rule=rule, limit=limit, posts=posts)
     show(as_json, rows, lambda view: view.quarantined_rows(rows))
 
 

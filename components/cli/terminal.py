@@ -124,9 +124,15 @@ def quarantine(day_account: Mapping[str, Any]) -> None:
         f"{day_account[name]:,} {name}" for name in ("accepted", "duplicate", "quarantined", "late")
     )
     title = f"{day_account['day']}: {day_account['rows_in']:,} rows in, {parts}"
+    _rules(day_account["rules"], title)
+    if day_account["rules_of_posts"]:
+        _rules(day_account["rules_of_posts"], "rows of post files, in no account of events")
+
+
+def _rules(rules: Sequence[Mapping[str, Any]], title: str) -> None:
     rows = [
         (rule["rule"], f"{rule['rows']:,}", rule["expected"], ", ".join(rule["for_example"]))
-        for rule in day_account["rules"]
+        for rule in rules
     ]
     columns = ("rule", "rows", "expected", "for example")
     _table(columns, rows, title=title, numeric=2, first_numeric=1)

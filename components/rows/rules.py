@@ -76,7 +76,10 @@ def event_rules(events: "ibis.Table", config: Config, day: datetime.date) -> lis
 
 
 def _id_rules(events: "ibis.Table") -> list[Rule]:
-    padding = "an id other than 0, which is padding"
+    padding = (
+        "an id other than 0, which is padding; of ids from 0 on, name the column in "
+        "`ingest_events.source.text_ids`"
+    )
     return [
         *(Rule("zero_id", events[name] == 0, name, padding) for name in _IDS),
         *(Rule("negative_id", events[name] < 0, name, "an id above 0") for name in _IDS),

@@ -123,6 +123,18 @@ def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) ->
     )
 
 
+def rejected_posts(ingested: Artifact) -> pa.Table:
+    """Returns the rows of post files that could not be read, in the schema `QUARANTINED`.
+
+    They are in no account, which is of events, but may be why an event knows no author.
+
+    Raises:
+      BadDataError: If the file is missing or damaged.
+    """
+    rejected = data_files.read(ingested.path(data_files.REJECTED_FILE), REJECTED)
+    return _quarantine_rejected(rejected.filter(pc.field("table") == "posts"))
+
+
 def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement:
     """Puts every row in its one place.
 

@@ -8,6 +8,12 @@ from pydantic import Field, field_validator
 
 from components.settings.section import Delimiter, FilePath, PathPattern, Section
 
+# Text by which tools say that there is nothing, where a column has no nulls.
+NULL_WORDS = (
+    *("nan", "NaN", "NAN", "null", "Null", "NULL", "(null)", "None", "none", "NONE", r"\N"),
+    *("N/A", "n/a", "#N/A", "<NA>", "NaT", "nil", "undefined"),
+)
+
 
 class UserIdForm(NamedTuple):
     """The form in which a source writes user ids: the part that the rule of erasure must know.
@@ -140,6 +146,10 @@ class ColumnsSource(Section):
         default={},
         description="Ids that are text, for which a hash stands -> the character that ends the "
         "id, or nothing if all of the text is the id.",
+    )
+    null_words: tuple[str, ...] = Field(
+        default=NULL_WORDS,
+        description="Text that says that there is nothing: no id, and of a flag no.",
     )
     time_unit: Literal["s", "ms", "us", "ns", "iso"] = Field(
         default="ms", description="Of times: numbers since 1970 UTC, or ISO 8601 text."

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.source import raw_files
+from components.source import own_authors, raw_files
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.tables import cells
@@ -68,7 +68,7 @@ def impressions(
     """Returns the impressions of rows by the end of the day on which they arrived.
 
     Args:
-      layout: The columns, among them `author_id`.
+      layout: The columns; without `author_id` among them, authors are 0, which is nobody.
       rows: n rows.
       days: `[n]` the days of their arrival.
       texts: Takes the texts of posts and authors, where ids are text.
@@ -80,12 +80,21 @@ def impressions(
     shown_at, is_time = times(layout, rows, "shown_at")
     post_ids, is_post = _ids(layout, rows, "post_id", texts)
     author_ids, is_author = post_ids, is_post
+    if "author_id" not in columns:
+        author_ids = np.zeros_like(post_ids)
     # Where a post is its own author, read once; texts are kept of each kind of id.
-    if columns["author_id"] != columns["post_id"] or "author_id" in layout.text_ids:
+    elif columns["author_id"] != columns["post_id"] or "author_id" in layout.text_ids:
         author_ids, is_author = _ids(layout, rows, "author_id", texts)
+        if not is_author.all():  # as in `event_columns`, a post without an author is its own
+            column = rows.cells[columns["author_id"]]
+            is_absent = ~is_author & cells.says_nothing(column, layout.null_words)
+            author_ids, is_author = np.where(is_absent, post_ids, author_ids), is_author | is_absent
+            own_authors.keep_texts(layout, columns, rows, post_ids, texts)
     # A row from the future shows nothing yet: its time is wrong, and would be a post's birth.
     is_shown = is_time & (shown_at < (days + 1) * DAY_MS)
-    is_shown &= is_post & is_author & (post_ids > 0) & (author_ids > 0)
+    is_shown &= is_post & is_author & (post_ids > 0)
+    if "author_id" in columns:
+        is_shown &= author_ids > 0
     return np.stack([post_ids, author_ids, shown_at, days])[:, is_shown]
 
 
@@ -97,10 +106,9 @@ def times(layout: Layout, rows: RawRows, name: str) -> cells.Parsed:
 
 
 def _ids(layout: Layout, rows: RawRows, name: str, texts: TextCollector) -> cells.Parsed:
-    column = layout.event_columns[name]
-    if name in layout.text_ids:
-        return cells.parse_text_id(rows.cells[column], layout.text_ids[name], texts.known(name))
-    return cells.parse_whole(rows.cells[column])
+    column = rows.cells[layout.event_columns[name]]
+    end = layout.text_ids.get(name)
+    return cells.parse_id(column, end, layout.null_words, texts.known(name))
 
 
 def _days(layout: Layout, rows: RawRows) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import datetime
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,15 +37,15 @@ _MALFORMED_SCHEMA = pa.schema([("day", pa.int64()), ("line", pa.int64()), ("text
 class DayArchive:
     """The rows of one file by the day on which they arrived; days are counted from 1970."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, layout: Layout) -> None:
         """Opens a folder that `open_archive` made of the file with this name."""
-        self.name, self._folder = name, folder
+        self.name, self._folder, self._layout = name, folder, layout
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
         self._batch_days = np.array(index["batch_days"], np.int64)
         self.days: list[int] = index["days"]  # sorted: those with at least one row
+        self.columns: list[str] = index["columns"]  # sorted: those with at least one value
         self._rows = pa.ipc.open_file(pa.memory_map(str(folder / _ROWS)))
         self._malformed = pa.ipc.open_file(pa.memory_map(str(folder / _MALFORMED)))
-        self._posts = np.load(folder / _POSTS, allow_pickle=False)
 
     def rows(self, day: int) -> Iterator[RawRows]:
         """Yields the rows of a day in the order of the file, the malformed ones last."""
@@ -68,10 +69,26 @@ class DayArchive:
 
     def shown_through(self, day: int) -> ShownPosts:
         """Returns the posts that the rows of this day and of those before it show."""
-        posts = ShownPosts.of(*self._posts[:3, self._posts[3] <= day])
+        if not (self._folder / _POSTS).exists():
+            self._save_posts()
+        times = np.load(self._folder / _POSTS, allow_pickle=False)
+        posts = ShownPosts.of(*times[:3, times[3] <= day])
         # Of posts of later days, too: a text says nothing of when it was there.
         texts = id_texts.read_all(self._folder, ("post_id", "author_id"))
         return ShownPosts(posts.post_ids, posts.author_ids, posts.shown_at, texts)
+
+    def _save_posts(self) -> None:
+        """Writes the posts that the rows show, of a layout that needed none of them before."""
+        posts, texts = np.empty((4, 0), np.int64), TextCollector()
+        for day in self.days:
+            parts = [
+                arrivals.impressions(self._layout, rows, np.full(len(rows.lines), day), texts)
+                for rows in self.rows(day)
+            ]
+            posts = _improvements(np.concatenate([posts, *parts], axis=1))
+        unfinished = self._folder / f".{os.getpid()}-{_POSTS}"  # another step may do the same
+        np.save(unfinished, posts, allow_pickle=False)
+        unfinished.rename(self._folder / _POSTS)
 
 
 def open_archive(file: Path, layout: Layout, *, first_day: datetime.date, work: Path) -> DayArchive:
@@ -105,7 +122,7 @@ def open_archive(file: Path, layout: Layout, *, first_day: datetime.date, work: 
                 for old in work.glob(f"*archive-{owner}-*"):
                     shutil.rmtree(old, ignore_errors=True)
                 _make(file, layout, first_day, folder)
-    return DayArchive(layout.event_name(file), folder)
+    return DayArchive(layout.event_name(file), folder, layout)
 
 
 def _make(file: Path, layout: Layout, first_day: datetime.date, folder: Path) -> None:
@@ -131,6 +148,7 @@ class _Writer:
         self._malformed = _new_file(folder / _MALFORMED, _MALFORMED_SCHEMA)
         self._batch_days: list[int] = []
         self._days: set[int] = set()
+        self._columns: set[str] = set()
         self._posts = np.empty((4, 0), np.int64)  # post, author, time, day
         self._new_posts: list[np.ndarray] = []
         self._texts = TextCollector()
@@ -160,6 +178,7 @@ class _Writer:
         if not len(rows.lines):
             return
         self._waiting.append((batch, block.days))
+        self._columns |= rows.columns_with_values
         if "author_id" in self._layout.event_columns:
             impressions = arrivals.impressions(self._layout, rows, block.days, self._texts)
             self._new_posts.append(_improvements(impressions))
@@ -194,11 +213,16 @@ class _Writer:
             self._write_run()
         if self._rows is None:  # not even a header was there
             self._rows = _new_file(self._folder / _ROWS, pa.schema([(_LINE, pa.int64())]))
-        self._merge_posts()
-        np.save(self._folder / _POSTS, self._posts, allow_pickle=False)
+        if "author_id" in self._layout.event_columns:
+            self._merge_posts()
+            np.save(self._folder / _POSTS, self._posts, allow_pickle=False)
         for part in self._texts.texts().values():
             part.write(self._folder)
-        index = {"batch_days": self._batch_days, "days": sorted(self._days)}
+        index = {
+            "batch_days": self._batch_days,
+            "days": sorted(self._days),
+            "columns": sorted(self._columns),
+        }
         (self._folder / _INDEX).write_text(json.dumps(index), encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from components.source import own_authors
 from components.source.known_posts import Columns, KnownPosts
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
@@ -36,12 +37,20 @@ def parse(
       that the layout maps.
     """
     columns, count = layout.event_columns, len(rows.lines)
-    check = RowCheck(count)
+    check = RowCheck(count, layout.null_words)
     ids = {
         name: check.identifier(rows, columns[name], layout.text_ids.get(name), texts.known(name))
-        for name in ("user_id", "post_id", "author_id")
-        if name in columns
+        for name in ("user_id", "post_id")
     }
+    if "author_id" in columns:
+        ids["author_id"] = check.identifier(
+            rows,
+            columns["author_id"],
+            layout.text_ids.get("author_id"),
+            texts.known("author_id"),
+            otherwise=ids["post_id"],  # what nobody made is its own author
+        )
+        own_authors.keep_texts(layout, columns, rows, ids["post_id"], texts)
     events = ids | _parse_times(layout, rows, day, check)
     surface = np.zeros(count, np.int64)
     if "surface" in columns:
@@ -59,8 +68,14 @@ def parse(
     events["actions"] = actions
     if "author_id" not in columns:
         events["author_id"], is_known = posts.authors_of(events["post_id"])
-        expected = "a post whose author the post files name"
-        check.mark(~is_known, "unknown_author", rows, columns["post_id"], expected)
+        post_ids = events["post_id"]
+        check.mark(
+            ~is_known,
+            "unknown_author",
+            rows,
+            columns["post_id"],
+            lambda row: f"a post whose author the post files name{posts.rejection(post_ids[row])}",
+        )
     events |= _parse_served(layout, rows, check)
     events["file"] = np.full(count, rows.file, object)
     events["line"] = rows.lines

@@ -5,6 +5,7 @@ import datetime
 import numpy as np
 import pyarrow as pa
 
+from components.source import own_authors
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
@@ -16,6 +17,7 @@ from phoenix.data.days import DAY_MS, day_number
 from schemas.posts import POSTS
 
 Columns = dict[str, np.ndarray]
+_ABOVE_ZERO = "an id above 0; of ids from 0 on, name the column in `ingest_events.source.text_ids`"
 
 _NAMES = (*POSTS.names, "title")
 
@@ -30,24 +32,27 @@ class KnownPosts:
         self._end_ms = (day_number(day) + 1) * DAY_MS
         self._described: list[Columns] = []
         self._shown: list[ShownPosts] = []
+        self._rejections: dict[int, str] = {}  # post -> place and reason of its last rejected row
         self._authors: tuple[np.ndarray, np.ndarray] | None = None
 
     def add(self, layout: Layout, rows: RawRows, rejections: Rejections) -> None:
         """Takes rows of a post file; later rows of a post replace earlier ones."""
         columns = layout.post_columns
-        check, count = RowCheck(len(rows.lines)), len(rows.lines)
+        count = len(rows.lines)
+        check = RowCheck(count, layout.null_words)
         post_ids = self._read_ids("post_id", layout, rows, check)
-        is_zero = post_ids <= 0
-        check.mark(is_zero, "zero_id", rows, columns["post_id"], "an id above 0")
+        check.mark(post_ids <= 0, "zero_id", rows, columns["post_id"], _ABOVE_ZERO)
         author_ids = np.zeros(count, np.int64)
         if "author_id" in columns:
-            author_ids = self._read_ids("author_id", layout, rows, check)
-            is_zero = author_ids <= 0
-            check.mark(is_zero, "zero_id", rows, columns["author_id"], "an id above 0")
+            # What nobody made is its own author.
+            author_ids = self._read_ids("author_id", layout, rows, check, otherwise=post_ids)
+            own_authors.keep_texts(layout, columns, rows, post_ids, self._texts)
+            check.mark(author_ids <= 0, "zero_id", rows, columns["author_id"], _ABOVE_ZERO)
         created_at = np.zeros(count, np.int64)
         if "created_at" in columns:
             unit, zone = layout.post_time_unit, layout.time_zone
-            created_at = check.time(rows, columns["created_at"], unit, zone)
+            # 0 where nobody says it: the first impression counts then.
+            created_at = check.time(rows, columns["created_at"], unit, zone, is_optional=True)
         eligible = np.ones(count, bool)
         if "eligible" in columns:
             eligible = check.flag(rows, columns["eligible"])
@@ -73,12 +78,30 @@ class KnownPosts:
         }
         self._described.append({name: values[check.is_good] for name, values in part.items()})
         rejections.add("posts", rows, check)
+        for row, detail in check.details.items():
+            if post_ids[row] > 0:
+                place = f"{rows.file}:{rows.lines[row]}"
+                # Without the value that came: only what the messages of events say is of events.
+                self._rejections[int(post_ids[row])] = f"{place}, {detail.split(', got ')[0]}"
         for line, text in rows.malformed:
             rejections.add_malformed("posts", rows.file, line, text)
 
-    def _read_ids(self, name: str, layout: Layout, rows: RawRows, check: RowCheck) -> np.ndarray:
+    def _read_ids(
+        self,
+        name: str,
+        layout: Layout,
+        rows: RawRows,
+        check: RowCheck,
+        otherwise: np.ndarray | None = None,
+    ) -> np.ndarray:
         end, known = layout.text_ids.get(name), self._texts.known(name)
-        return check.identifier(rows, layout.post_columns[name], end, known)
+        column = layout.post_columns[name]
+        return check.identifier(rows, column, end, known, otherwise=otherwise)
+
+    @property
+    def lacks_times(self) -> bool:
+        """Whether a post file leaves out when some post was written."""
+        return any((part["created_at"] == 0).any() for part in self._described)
 
     def add_shown(self, posts: ShownPosts) -> None:
         """Takes posts that were shown; they exist even if nothing describes them."""
@@ -96,6 +119,11 @@ class KnownPosts:
         is_known = sorted_ids.find(known_ids, post_ids).is_there
         authors = sorted_ids.values_at(known_ids, author_ids, post_ids, missing=0)
         return authors, is_known | (post_ids <= 0)
+
+    def rejection(self, post_id: int) -> str:
+        """Returns what to add to a message about an unknown post: its row is there but rejected."""
+        reason = self._rejections.get(int(post_id))
+        return f"; its row is rejected ({reason})" if reason else ""
 
     def known(self) -> Columns:
         """Returns the posts that exist by the end of the day, sorted by id."""

@@ -14,6 +14,7 @@ from components.errors import BadConfigurationError
 from components.settings.actions import Action
 from components.settings.config import Config
 from components.settings.source import (
+    NULL_WORDS,
     ColumnsSource,
     FileSource,
     GHArchiveSource,
@@ -58,6 +59,7 @@ class Layout:
     event_format: FileFormat = field(default_factory=FileFormat)
     post_format: FileFormat = field(default_factory=FileFormat)
     text_ids: Mapping[str, str] = field(default_factory=dict)  # canonical id -> what ends its text
+    null_words: tuple[str, ...] = NULL_WORDS  # text that says that there is nothing
     time_unit: str
     time_zone: str = "UTC"
     dwell_unit: str = "s"
@@ -268,6 +270,7 @@ def _columns(source: ColumnsSource, actions: Sequence[ActionRule], config: Confi
         event_format=format_of(source.event_names),
         post_format=format_of(source.post_names),
         text_ids={str(name): end for name, end in source.text_ids.items()},
+        null_words=source.null_words,
         time_unit=source.time_unit,
         time_zone=source.time_zone,
         dwell_unit=source.dwell_unit,

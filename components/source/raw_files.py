@@ -9,6 +9,7 @@ type. A file that cannot be read at all is refused by name; a row that cannot is
 
 import csv as plain_csv
 import hashlib
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,6 +28,7 @@ from components.source.raw_rows import FileFormat, RawRows, as_text
 
 _BLOCK_BYTES = 1 << 22  # what is in memory of a file at a time
 _BATCH_ROWS = 1 << 16
+_UUID_BYTES = 16
 _JSON = (".jsonl", ".ndjson", ".json")
 _TEXT = (".csv", ".tsv", ".txt", ".dat", ".data")
 KINDS = (".parquet", *_TEXT, *_JSON)
@@ -132,6 +134,11 @@ def _steady(file: Path) -> Iterator[None]:
                 ) from error
         raise error if isinstance(error, BadDataError) else _unreadable(file, error) from error
     refuse_changed(file, before)
+
+
+def names_columns(file: Path) -> bool:
+    """Whether a file has a header, or a schema: of JSON lines each row names its own columns."""
+    return byte_streams.kind(file) not in _JSON
 
 
 def columns(file: Path, form: FileFormat) -> dict[str, str] | None:
@@ -261,11 +268,21 @@ def _decoded(batch: pa.RecordBatch, name: str) -> pa.Array:
         cell = pc.struct_field(batch[first], rest)
     if pa.types.is_dictionary(cell.type):
         cell = cell.dictionary_decode()
+    if isinstance(cell, pa.ExtensionArray):
+        cell = cell.storage
+    if pa.types.is_fixed_size_binary(cell.type) and cell.type.byte_width == _UUID_BYTES:
+        return _uuid_text(cell)
     if pa.types.is_binary(cell.type) or pa.types.is_large_binary(cell.type):
         return as_text(cell)
     if pa.types.is_large_string(cell.type) or pa.types.is_string_view(cell.type):
         return cell.cast(pa.string())
     return cell
+
+
+def _uuid_text(cell: pa.Array) -> pa.Array:
+    """Returns binary(16) as the text of UUIDs, so that one has one id in every kind of file."""
+    texts = [None if value is None else str(uuid.UUID(bytes=value)) for value in cell.to_pylist()]
+    return pa.array(texts, pa.string())
 
 
 def _header(start: bytes, delimiter: str) -> list[str]:

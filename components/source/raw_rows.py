@@ -16,6 +16,11 @@ class RawRows:
     cells: dict[str, pa.Array]  # source column -> n cells
     malformed: Sequence[tuple[int, str]] = ()  # line and text of rows with other columns
 
+    @property
+    def columns_with_values(self) -> set[str]:
+        """The columns that are not null in all of the rows."""
+        return {name for name, cell in self.cells.items() if cell.null_count < len(cell)}
+
     def take(self, index: np.ndarray) -> "RawRows":
         """Returns some of the rows, without the malformed ones."""
         where = pa.array(index)

@@ -4,6 +4,7 @@ Nothing is dropped: a row that cannot be read is rejected with its file, line, r
 """
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,8 @@ from components.source.layouts import ActionRule
 from components.source.raw_rows import RawRows
 from components.tables import cells
 from schemas.events import REJECTED
+
+_TEXT_IDS = "where ids are text, name their column in `ingest_events.source.text_ids`"
 
 
 @dataclass
@@ -45,7 +48,9 @@ class Rejections:
 class RowCheck:
     """Parses columns of raw rows and remembers the first thing wrong with each row."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, null_words: Sequence[str] = ()) -> None:
+        """Takes the number of rows, and text that says that there is nothing."""
+        self._null_words = null_words
         self.is_good = np.ones(count, bool)  # [n]: nothing is wrong with the row so far
         self.rules: dict[int, str] = {}  # by row
         self.details: dict[int, str] = {}  # by row
@@ -63,19 +68,28 @@ class RowCheck:
         column: str,
         text_end: str | None,
         known: dict[str, int] | None = None,
+        *,
+        otherwise: np.ndarray | None = None,
     ) -> np.ndarray:
         """Reads ids: whole numbers, or text that ends at `text_end`, unless that is None.
 
         Args:
-          rows: With the column.
-          column: Of the source.
+          rows: Holds the column.
+          column: Its name.
           text_end: See `cells.parse_text_id`.
           known: Takes numbers by text.
+          otherwise: `[n]` ids of rows whose cell is empty; None where they are rejected.
         """
-        if text_end is None:
-            return self.whole(rows, column)
-        values, is_good = cells.parse_text_id(rows.cells[column], text_end, known)
-        self._judge(is_good, "unreadable_number", rows, column, "an id")
+        values, is_good = cells.parse_id(rows.cells[column], text_end, self._null_words, known)
+        if otherwise is not None:
+            values, is_good = self._fill(rows, column, values, is_good, otherwise)
+        expected = "an id, not a word for nothing (`ingest_events.source.null_words`)"
+        if text_end is None and not is_good.all():
+            expected = f"a whole number; {_TEXT_IDS}"
+            is_padded = cells.is_padded(rows.cells[column])
+            zeros = f"a whole number without zeros before it; {_TEXT_IDS}"
+            self.mark(is_padded, "unreadable_number", rows, column, zeros)
+        self._judge(is_good, "unreadable_number", rows, column, expected)
         return values
 
     def number(self, rows: RawRows, column: str) -> np.ndarray:
@@ -90,7 +104,7 @@ class RowCheck:
         if is_whole:
             parse, limit, what = cells.parse_whole, 2**31 - 1, "a whole number"
         values, is_good = parse(rows.cells[column])
-        is_missing = ~is_good & cells.is_missing(rows.cells[column])
+        is_missing = ~is_good & cells.says_nothing(rows.cells[column], self._null_words)
         is_bad = ~(is_good & (np.abs(values) <= limit)) & ~is_missing
         self.mark(is_bad, "unreadable_number", rows, column, f"{what}, or nothing")
         return np.where(is_missing | is_bad, np.nan, values.astype(float))
@@ -99,17 +113,28 @@ class RowCheck:
         """Reads text, or anything that can be written as text; None where a cell is empty."""
         return cells.parse_text(rows.cells[column])
 
-    def time(self, rows: RawRows, column: str, unit: str, zone: str = "UTC") -> np.ndarray:
-        """Reads times."""
+    def time(
+        self,
+        rows: RawRows,
+        column: str,
+        unit: str,
+        zone: str = "UTC",
+        *,
+        is_optional: bool = False,
+    ) -> np.ndarray:
+        """Reads times; 0 where a cell is empty, if it may be."""
         values, is_good = cells.parse_time(rows.cells[column], unit, zone)
+        if is_optional:
+            values, is_good = self._fill(rows, column, values, is_good, 0)
         form = "ISO 8601" if unit == "iso" else f"{unit} since 1970"
         expected = f"a time from 1990 to 2099 as {form}"
         self._judge(is_good, "unreadable_time", rows, column, expected)
         return values
 
     def flag(self, rows: RawRows, column: str) -> np.ndarray:
-        """Reads flags."""
+        """Reads flags; an empty cell is no: many logs write the flags that are set alone."""
         values, is_good = cells.parse_flag(rows.cells[column])
+        values, is_good = self._fill(rows, column, values, is_good, False)
         self._judge(is_good, "unreadable_flag", rows, column, "0 or 1")
         return values & is_good
 
@@ -127,15 +152,43 @@ class RowCheck:
         return (values >= low) & (values <= high)
 
     def mark(
-        self, is_bad: np.ndarray, rule: str, rows: RawRows, column: str, expected: str
+        self,
+        is_bad: np.ndarray,
+        rule: str,
+        rows: RawRows,
+        column: str,
+        expected: str | Callable[[int], str],
     ) -> None:
-        """Marks rows that nothing else is wrong with."""
+        """Marks rows that nothing else is wrong with.
+
+        Args:
+          is_bad: `[n]` bool.
+          rule: What they break.
+          rows: Holds the column.
+          column: Whose value breaks it.
+          expected: What was expected instead, of every row or by its number.
+        """
         for row in np.flatnonzero(is_bad & self.is_good):
+            wanted = expected if isinstance(expected, str) else expected(int(row))
             value = _json_value(rows.cells[column][row])
             content = "nothing" if value in (None, "") else repr(value)
             self.rules[int(row)] = rule
             self.is_good[row] = False
-            self.details[int(row)] = f"{column}: expected {expected}, got {content:.200}"
+            self.details[int(row)] = f"{column}: expected {wanted}, got {content:.200}"
+
+    def _fill(
+        self,
+        rows: RawRows,
+        column: str,
+        values: np.ndarray,
+        is_good: np.ndarray,
+        otherwise: np.ndarray | int,
+    ) -> cells.Parsed:
+        """Gives empty cells another value, with which nothing is wrong."""
+        if is_good.all():  # nearly always
+            return values, is_good
+        is_absent = ~is_good & cells.says_nothing(rows.cells[column], self._null_words)
+        return np.where(is_absent, otherwise, values), is_good | is_absent
 
     def _judge(
         self, is_good: np.ndarray, rule: str, rows: RawRows, column: str, expected: str

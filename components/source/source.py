@@ -10,13 +10,14 @@ import functools
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from components.errors import BadDataError
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.source import arrivals, day_archive, event_columns, raw_files
@@ -63,12 +64,21 @@ class DayRows:
     last_day: datetime.date | None
     # By the name of the id, where ids are text: of the rows and posts, perhaps of more.
     texts: Mapping[str, IdTexts]
+    absent_columns: Sequence[str] = ()  # needed, and in no row of the day, where rows name columns
 
     @property
     def num_rows(self) -> int:
         """Rows of the day: events, late and rejected ones."""
         num_rejected = sum(row["table"] == "events" for row in self.rejections.rows)
         return sum(len(rows["line"]) for rows in (self.events, self.late) if rows) + num_rejected
+
+
+class _Described(NamedTuple):
+    """What the post files say, to which the rows of a day add."""
+
+    posts: KnownPosts
+    rejections: Rejections
+    texts: TextCollector
 
 
 class Source:
@@ -83,7 +93,9 @@ class Source:
           work: Folder for what can be made again: archives, and posts shown before a day.
         """
         self._layout, self._first_day, self._work = layout, first_day, work
-        self._shown_by_day: dict[datetime.date, ShownPosts] = {}  # before a day: asked for twice
+        # Asked for twice: by the recipe of a day, and by who makes it.
+        self._shown_by_day: dict[datetime.date, ShownPosts] = {}  # before a day
+        self._described_by_day: dict[datetime.date, _Described] = {}
         self._states: dict[Path, tuple[int, int, int] | None] = {}  # of files, for `inputs`
 
     @property
@@ -93,10 +105,20 @@ class Source:
 
     @functools.cached_property
     def _archives(self) -> list[DayArchive]:
-        return [
+        archives = [
             day_archive.open_archive(file, self._layout, first_day=self._first_day, work=self._work)
             for file in self._layout.event_files
         ]
+        present = {name for archive in archives for name in archive.columns}
+        absent = self._absent(present) if any(archive.days for archive in archives) else []
+        if absent:
+            files = ", ".join(file.name for file in self._layout.event_files)
+            raise BadDataError(
+                f"{files:.200}: expected a column {absent[0]!r} in at least one row, found the "
+                f"columns {', '.join(sorted(present))} alone. Correct the files, or name the right "
+                "column in the configuration; leave an action out that nobody ever took."
+            )
+        return archives
 
     @functools.cached_property
     def days(self) -> list[datetime.date]:
@@ -134,7 +156,7 @@ class Source:
             self._fingerprint(file, self._layout.post_name(file))
             for file in self._layout.post_files
         ]
-        if self._shows_posts:
+        if self._needs_shown(day):
             digest = self._shown_before(day).digest()
             fingerprints.append({"name": "posts shown before", "sha256": digest})
         return fingerprints
@@ -153,21 +175,18 @@ class Source:
           BadDataError: If a file is damaged or lacks a column.
           TryAgainError: If a file changes while it is read, or has changed since `inputs`.
         """
-        layout, rejections, texts = self._layout, Rejections(), TextCollector()
-        posts = KnownPosts(day, texts)
-        for file in layout.post_files:
-            columns = list(layout.post_columns.values())
-            name = layout.post_name(file)
-            for rows in raw_files.read(file, columns, layout.post_format, name=name):
-                posts.add(layout, rows, rejections)
-        collector, parts = ShownCollector(texts), []
+        layout, needs_shown = self._layout, self._needs_shown(day)
+        posts, rejections, texts = self._described(day)
+        self._described_by_day.clear()
+        collector, parts, present = ShownCollector(texts), [], set()
         for rows in self._rows_of(day):
+            present |= rows.columns_with_values
             for line, text in rows.malformed:
                 rejections.add_malformed("events", rows.file, line, text)
-            if self._shows_posts:
+            if needs_shown:
                 collector.add(_shown_posts(layout, rows, day, texts))
             parts.append(event_columns.parse(layout, rows, day, posts, rejections, texts))
-        if self._shows_posts:
+        if needs_shown:
             posts.add_shown(self._shown_through(day, collector))
         for file, state in self._states.items():
             raw_files.refuse_changed(file, state)
@@ -184,7 +203,17 @@ class Source:
             self.days[0] if self.days else None,
             self.days[-1] if self.days else None,
             texts.texts(),
+            self._absent(present),
         )
+
+    def _absent(self, present: Collection[str]) -> list[str]:
+        """Returns the columns that are needed and that no row has, of files without a header.
+
+        A flag that is not there is no, so nothing else would tell of a name that is misspelt.
+        """
+        if all(raw_files.names_columns(file) for file in self._layout.event_files):
+            return []
+        return [name for name in self._layout.source_columns if name not in present]
 
     def _rows_of(self, day: datetime.date) -> Iterator[RawRows]:
         if self._layout.day_pattern is None:
@@ -196,10 +225,28 @@ class Source:
                 name = self._layout.event_name(file)
                 yield from raw_files.read(file, columns, self._layout.event_format, name=name)
 
-    @property
-    def _shows_posts(self) -> bool:
-        """Whether a row says who wrote its post, so that posts are known from events alone."""
-        return "author_id" in self._layout.event_columns
+    def _needs_shown(self, day: datetime.date) -> bool:
+        """Whether the impressions so far say something of posts that the post files do not.
+
+        Either who wrote them, so that posts are known from events alone, or the latest time at
+        which they can have been written.
+        """
+        if "author_id" in self._layout.event_columns:
+            return True
+        return bool(self._layout.post_files) and self._described(day).posts.lacks_times
+
+    def _described(self, day: datetime.date) -> "_Described":
+        """Returns what the post files describe."""
+        if day not in self._described_by_day:
+            layout, rejections, texts = self._layout, Rejections(), TextCollector()
+            posts = KnownPosts(day, texts)
+            for file in layout.post_files:
+                columns = list(layout.post_columns.values())
+                name = layout.post_name(file)
+                for rows in raw_files.read(file, columns, layout.post_format, name=name):
+                    posts.add(layout, rows, rejections)
+            self._described_by_day[day] = _Described(posts, rejections, texts)
+        return self._described_by_day[day]
 
     def _shown_before(self, day: datetime.date) -> ShownPosts:
         """Returns the posts that are shown before a day."""

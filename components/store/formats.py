@@ -33,7 +33,7 @@ POINTER_ENTRY = 1
 RECORD = 1
 # Of what is kept below `work/source`. It is part of the names there: another version is not read,
 # the source is sorted again.
-SORTED_SOURCE = 2  # 2: with the texts of posts and authors
+SORTED_SOURCE = 3  # 2: with the texts of posts and authors; 3: the columns that have values
 
 
 class UnknownFormatError(BadDataError):

@@ -9,6 +9,7 @@ with a mask of those that could be read; what could not has the value 0.
 
 import functools
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ Parsed = tuple[np.ndarray, np.ndarray]  # values and a mask, both [n]
 
 _WHOLE = r"^[+-]?\d{1,19}$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_ZERO_FRACTION = r"\.0+$"  # as pandas writes whole numbers of a column that lacks some
 _YES, _NO = ["1", "true", "True", "TRUE", "1.0"], ["0", "false", "False", "FALSE", "0.0"]
 # A time outside the years 1990 to 2099 is a wrong unit, an unset clock or a typing error.
 _FIRST_MS, _LAST_MS = 631_152_000_000, 4_102_444_799_999
@@ -33,17 +35,27 @@ _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
 def is_missing(cells: pa.Array) -> np.ndarray:
     """Returns `[n]` bool: null, or text without a character."""
-    missing = np.asarray(pc.is_null(cells))
-    if _is_text(cells):
-        missing |= np.asarray(pc.fill_null(pc.equal(pc.utf8_trim_whitespace(cells), ""), False))
-    return missing
+    return says_nothing(cells, ()) & ~_is_nan(cells)
+
+
+def says_nothing(cells: pa.Array, null_words: Sequence[str]) -> np.ndarray:
+    """Returns `[n]` bool: null, NaN, text without a character, or one of `null_words`."""
+    if not _is_text(cells):
+        return np.asarray(pc.is_null(cells)) | _is_nan(cells)
+    texts = pc.utf8_trim_whitespace(cells)
+    nothing = pa.array(["", *null_words], texts.type)
+    return np.asarray(pc.is_null(cells)) | np.asarray(pc.is_in(texts, value_set=nothing))
 
 
 def parse_whole(cells: pa.Array) -> Parsed:
     """Reads int64: digits with a sign, or any number without a fraction that fits."""
     if _is_text(cells):
+        if not _is_digits(cells):
+            cells = pc.utf8_trim_whitespace(cells)
+            cells = pc.replace_substring_regex(cells, _ZERO_FRACTION, "")
         return _parse_text(cells, _WHOLE, pa.int64(), _int64)
-    if pa.types.is_integer(cells.type):
+    # Decimals before floats, which have too few digits for those of 38.
+    if pa.types.is_integer(cells.type) or pa.types.is_decimal(cells.type):
         return _parse_typed(cells, pa.int64(), _int64)
     values, is_good = parse_number(cells)
     # From 2^53 on, a float64 may stand for several whole numbers: two ids could become one.
@@ -84,6 +96,47 @@ def parse_match(cells: pa.Array, values: Sequence[str]) -> Parsed:
     texts = _texts(cells)
     is_good = np.asarray(pc.is_valid(texts)) | np.asarray(pc.is_null(cells))
     return np.asarray(pc.is_in(texts, value_set=pa.array(values, pa.string()))), is_good
+
+
+def is_padded(cells: pa.Array) -> np.ndarray:
+    """Returns `[n]` bool: text that begins with a zero before another digit, as `007` does.
+
+    As a number it would be the same id as `7`, which may be another one.
+    """
+    if not _is_text(cells) or not len(cells):
+        return np.zeros(len(cells), bool)
+    if pa.types.is_string(cells.type):
+        offsets = np.frombuffer(cells.buffers()[1], np.int32)
+        offsets = offsets[cells.offset : cells.offset + len(cells) + 1]
+        data = np.frombuffer(cells.buffers()[2] or b"", np.uint8)
+        first = data[np.minimum(offsets[:-1], max(len(data) - 1, 0))] if len(data) else data
+        # Nearly no number begins with a zero, a sign or a blank: bytes say so at once.
+        is_plain = (first > ord("0")) & (first <= ord("9"))
+        if (is_plain | (np.diff(offsets) < 2)).all() if len(first) else True:
+            return np.zeros(len(cells), bool)
+    return np.asarray(pc.fill_null(pc.match_substring_regex(cells, r"^\s*[+-]?0\d"), False))
+
+
+def parse_id(
+    cells: pa.Array,
+    text_end: str | None,
+    null_words: Sequence[str] = (),
+    known: dict[str, int] | None = None,
+) -> Parsed:
+    """Reads ids: int64, of text the number that stands for it.
+
+    Args:
+      cells: Of a column.
+      text_end: See `parse_text_id`; None where ids are whole numbers, of which none is padded.
+      null_words: Text that is no id.
+      known: See `parse_text_id`.
+    """
+    if text_end is None:
+        values, is_good = parse_whole(cells)
+        return values, is_good & ~is_padded(cells)
+    known = {} if known is None else known
+    known.update(dict.fromkeys(null_words, 0))
+    return parse_text_id(cells, text_end, known)
 
 
 def parse_text_id(cells: pa.Array, end: str, known: dict[str, int] | None = None) -> Parsed:
@@ -172,6 +225,12 @@ def _parse_moments(cells: pa.Array, zone: str) -> Parsed:
     return np.asarray(moments.cast(pa.int64()).fill_null(0)), is_good
 
 
+def _is_nan(cells: pa.Array) -> np.ndarray:
+    if not pa.types.is_floating(cells.type):
+        return np.zeros(len(cells), bool)
+    return np.asarray(pc.fill_null(pc.is_nan(cells), False))
+
+
 def _is_text(cells: pa.Array) -> bool:
     return pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
 
@@ -248,7 +307,7 @@ def _value_or_none(read_one: Callable[[str], float], value: object) -> float | N
 
 
 def _int64(text: str) -> int:
-    value = int(text)
+    value = int(re.sub(_ZERO_FRACTION, "", text))  # of a decimal
     if not -(2**63) <= value < 2**63:
         raise ValueError("It does not fit 64 bits.")
     return value

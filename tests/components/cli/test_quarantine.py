@@ -98,7 +98,7 @@ def test_a_look_at_a_day_writes_nothing(refused) -> None:
     config = load(refused.root / "phoenix.yaml")
     before = sorted((refused.root / "store").rglob("*"))
     settled_day = quarantine.settle_day(refused.store, config, datetime.date.fromisoformat(DAY))
-    assert [rule["rule"] for rule in quarantine.broken_rules(settled_day)] == [
+    assert [rule["rule"] for rule in quarantine.broken_rules(settled_day.quarantined)] == [
         "bad_surface",
         "unreadable_number",
     ]

@@ -41,7 +41,8 @@ def test_numbers_are_read_like_python_reads_them(values: list[str | None]) -> No
 
 
 def plain_whole(text: str | None) -> int | None:
-    if text is None or not re.fullmatch(r"[+-]?[0-9]{1,19}", text.strip()):
+    text = re.sub(r"\.0+$", "", (text or "").strip())  # as pandas writes whole numbers
+    if not re.fullmatch(r"[+-]?[0-9]{1,19}", text):
         return None
     return int(text) if -(2**63) <= int(text) < 2**63 else None
 
