@@ -4,7 +4,8 @@ Writes `events.parquet` (no rule applied yet), `late.parquet` (rows that arrived
 belong to earlier ones), `rejected.parquet` (rows that could not be read, with file, line and
 reason, for the quarantine of the next step), `posts.parquet` (posts known by the day's end), and
 where ids are text, the texts of the ids in these files.
-Rows are accounted for, per day and file: rows in = events + rejected + late.
+Rows are accounted for, per day and file: rows in = events + rejected + late. Rows that a file of
+the day holds of the next one are counted there, and their number is told here (`next_day_rows`).
 """
 
 import datetime
@@ -70,7 +71,8 @@ def run(context: Context) -> Outcome:
     every_input = [*inputs, *attribute_files.inputs(config)]
     with context.write(inputs=every_input, config=recipe | files.mapping) as draft:
         rows = files.read_day(day)
-        if not rows.num_rows:
+        # A few rows that the file of the day before holds of it are not the day.
+        if not rows.num_rows or (rows.last_day is not None and day > rows.last_day):
             _refuse_empty_day(rows, day, config)
         draft.facts |= _write(draft.folder, rows, config) | _source_facts(source.layout, inputs)
         draft.facts["source"]["columns"] = columns
@@ -81,6 +83,7 @@ def run(context: Context) -> Outcome:
                 day,
                 ", ".join(rows.absent_columns),
             )
+        draft.facts["next_day_rows"] = rows.num_next
         draft.facts |= attribute_files.write(draft.folder, config, day, source_layout.text_ids)
     return Outcome(context.written_artifact())
 

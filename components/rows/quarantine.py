@@ -17,6 +17,9 @@ from components.tables.masks import user_name
 from schemas.rules import ERASED
 
 _NUM_PLACES = 3  # examples per rule
+_ADVICE = {
+    "wrong_day": "; where the files are by local day, set `ingest_events.source.day_zone`",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +78,8 @@ def breaches(
             )
             if name == "quarantined":
                 sentences += [
-                    f"{rule.name}: {rule.count:,} rows, {rule.expected}" for rule in rules
+                    f"{rule.name}: {rule.count:,} rows, {rule.expected}{_ADVICE.get(rule.name, '')}"
+                    for rule in rules
                 ]
     for rule in rules:
         budget = limits.budgets.get(rule.name)

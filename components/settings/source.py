@@ -155,6 +155,17 @@ class ColumnsSource(Section):
         default="ms", description="Of times: numbers since 1970 UTC, or ISO 8601 text."
     )
     time_zone: str = Field(default="UTC", description="Of ISO 8601 text that names no zone.")
+    day_zone: str = Field(
+        default="UTC",
+        description="Of the day in `{day}`, as Europe/Paris; its files hold parts of two.",
+    )
+    overrun_minutes: float = Field(
+        default=60.0,
+        ge=0,
+        le=1_440,
+        description="With `{day}`: how long after the end of its day a file may run on. Rows that "
+        "were shown then are rows of the day of their time.",
+    )
     dwell_unit: Literal["s", "ms"] = Field(default="ms", description="Of dwell and duration.")
 
     @property
@@ -166,7 +177,7 @@ class ColumnsSource(Section):
             delimiter=self.delimiter,
         )
 
-    @field_validator("time_zone")
+    @field_validator("time_zone", "day_zone")
     @classmethod
     def _is_zone(cls, name: str) -> str:
         try:

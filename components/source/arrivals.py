@@ -1,9 +1,9 @@
 """The UTC day on which each row of a source arrived, which is the day that accounts for it.
 
-Rows of files by day arrived on the day of their file. Other rows arrived on the day on which they
-were shown, unless the source says when they did: late rows, and rows from the future, belong to the
-day of their arrival. Of the latter the time is wrong; on the day that it names nobody would look
-for them yet.
+Rows of files by day arrived on the day of their file (`by_day.file_days` knows of those after its
+end). Other rows arrived on the day on which they were shown, unless the source says when they did:
+late rows, and rows from the future, belong to the day of their arrival. Of the latter the time is
+wrong; on the day that it names nobody would look for them yet.
 """
 
 import datetime
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from components.source import own_authors, raw_files
+from components.source.by_day.file_days import FileDay
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.tables import cells
@@ -48,9 +49,14 @@ def read_arrivals(
     """
     last: int | None = None
     otherwise = day_number(first_day)
+    file_day = None if layout.day_pattern is None else layout.file_day(file)
     for rows in raw_files.read(
         file, layout.source_columns, layout.event_format, name=layout.event_name(file)
     ):
+        if file_day is not None:
+            homes = [file_day.home] * len(rows.malformed)
+            yield ArrivalBlock(rows, file_days(layout, file_day, rows), homes)
+            continue
         days, is_known = _days(layout, rows)
         days = _fill_days(days, is_known, before=last, otherwise=otherwise)
         malformed_days = []
@@ -60,6 +66,25 @@ def read_arrivals(
             malformed_days.append(otherwise if before is None else before)
         last = int(days[-1]) if len(days) else last
         yield ArrivalBlock(rows, days, malformed_days)
+
+
+def file_days(layout: Layout, file_day: FileDay, rows: RawRows) -> np.ndarray:
+    """Returns the UTC days that account for rows of a file by day.
+
+    Args:
+      layout: The columns.
+      file_day: The day in the path of the file.
+      rows: n rows of the file.
+
+    Returns:
+      `[n]` days from 1970; rows that cannot be read as events have one, too.
+    """
+    shown_at, is_known = times(layout, rows, "shown_at")
+    if "ingested_at" in layout.event_columns:
+        arrived_at, has_arrival = times(layout, rows, "ingested_at")
+        # From the future: its time is wrong, and would move it to a day on which nobody looks.
+        is_known &= ~(has_arrival & (shown_at > arrived_at + layout.clock_skew_ms))
+    return file_day.days_of(shown_at, is_known)
 
 
 def impressions(

@@ -24,9 +24,10 @@ from components.settings.source import (
 )
 from components.source import line_files
 from components.source.by_day import path_patterns
+from components.source.by_day.file_days import FileDay
 from components.source.by_day.path_patterns import DAY
 from components.source.raw_rows import FileFormat, Pace
-from phoenix.data.days import DAY_MS, midnight_ms
+from phoenix.data.days import DAY_MS, day_number, midnight_ms
 from schemas.events import EVENTS
 from schemas.posts import POSTS
 
@@ -53,6 +54,8 @@ class Layout:
     day_pattern: str | None = None  # with `{day}`: how the files of one day are called
     post_files: Sequence[Path] = ()
     post_folder: Path | None = None  # where the names of post files start
+    day_zone: str = "UTC"  # of the day in the path
+    overrun_ms: int = 0  # how long after the end of its day a file may run on
     event_columns: Mapping[str, str]  # canonical event column -> source column
     post_columns: Mapping[str, str] = field(default_factory=dict)  # the same of posts
     actions: Sequence[ActionRule]  # [A] in the order of the bits
@@ -80,6 +83,32 @@ class Layout:
             if day := path_patterns.day_in(str(file), self.day_pattern or ""):
                 by_day.setdefault(day, []).append(file)
         return dict(sorted(by_day.items()))
+
+    def file_day(self, file: Path) -> FileDay:
+        """Returns the stretch of time that a file covers whose path says the day.
+
+        Raises:
+          ValueError: If it says none.
+        """
+        day = path_patterns.day_in(str(file), self.day_pattern or "")
+        if day is None:
+            raise ValueError(f"{file} says no day in the place of {self.day_pattern}.")
+        return FileDay.of(day, self.day_zone, self.overrun_ms)
+
+    def files_of(self, day: datetime.date) -> Sequence[Path]:
+        """Returns the event files that may hold rows of a UTC day by the day in their path.
+
+        All of them where paths say none.
+        """
+        if self.day_pattern is None:
+            return self.event_files
+        return [
+            file
+            for local_day, files in self.files_by_day.items()
+            if abs(local_day - day).days <= 1  # no zone is farther than a day from UTC
+            for file in files
+            if day_number(day) in self.file_day(file).utc_days
+        ]
 
     def event_name(self, file: Path) -> str:
         """Returns the name of an event file in accounts; each sub-folder may have a part-0."""
@@ -261,6 +290,8 @@ def _columns(source: ColumnsSource, actions: Sequence[ActionRule], config: Confi
             source.events, what=what
         ),
         day_pattern=source.events if is_by_day else None,
+        day_zone=source.day_zone,
+        overrun_ms=round(source.overrun_minutes * 60_000) if is_by_day else 0,
         event_folder=path_patterns.folder(source.events),
         post_files=path_patterns.find(posts, what=f"{_WHERE}.posts") if posts else (),
         post_folder=path_patterns.folder(posts) if posts else None,

@@ -27,6 +27,13 @@ class RawRows:
         cells = {name: cell.take(where) for name, cell in self.cells.items()}
         return RawRows(self.file, self.lines[index], cells)
 
+    @classmethod
+    def concatenate(cls, parts: Sequence["RawRows"]) -> "RawRows":
+        """Returns the rows of some parts of one file, without the malformed ones."""
+        names = parts[0].cells
+        cells = {name: pa.concat_arrays([part.cells[name] for part in parts]) for name in names}
+        return cls(parts[0].file, np.concatenate([part.lines for part in parts]), cells)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:

@@ -35,11 +35,8 @@ def check(context: Context, layout: Layout) -> dict[str, str]:
       BadDataError: If a file is damaged, or its columns changed in a way that loses something.
     """
     previous, before = _newest_before(context)
-    files = layout.event_files
-    if layout.day_pattern is not None:
-        files = layout.files_by_day.get(context.day, ())
     types: dict[str, str] = {}
-    for file in files:
+    for file in layout.files_of(context.day):
         present = raw_files.columns(file, layout.event_format)
         if present is not None:
             _refuse(_problems(before, present, layout, previous), file, context.day)

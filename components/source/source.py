@@ -5,13 +5,15 @@ A day costs what the day is worth: files by day are read as they are, and a file
 days is sorted by day once (`day_archive`).
 """
 
+import contextlib
 import datetime
 import functools
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +24,7 @@ from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.source import arrivals, day_archive, event_columns, raw_files
 from components.source import shown_posts as posts_files
+from components.source.by_day import overruns
 from components.source.day_archive import DayArchive
 from components.source.known_posts import Columns, KnownPosts
 from components.source.layouts import Layout, layout
@@ -31,10 +34,11 @@ from components.source.shown_posts import ShownCollector, ShownPosts
 from components.store import formats
 from components.store.artifacts import Store
 from components.tables.id_texts import IdTexts, TextCollector
-from phoenix.data.days import day_number, day_of_number, midnight_ms
+from phoenix.data.days import DAY_MS, day_number, day_of_number, midnight_ms
 
 _NUM_REMEMBERED = 8  # days of which the shown posts are kept for the day after
 _SHOWN_FILE = "shown-{}.npy"
+_OVERRUN_FOLDER = "overrun-{}"
 
 
 def open_source(config: Config, store: Store) -> "Source":
@@ -65,6 +69,7 @@ class DayRows:
     # By the name of the id, where ids are text: of the rows and posts, perhaps of more.
     texts: Mapping[str, IdTexts]
     absent_columns: Sequence[str] = ()  # needed, and in no row of the day, where rows name columns
+    num_next: int = 0  # rows in the files of the day that are of the next day, and counted there
 
     @property
     def num_rows(self) -> int:
@@ -96,6 +101,7 @@ class Source:
         # Asked for twice: by the recipe of a day, and by who makes it.
         self._shown_by_day: dict[datetime.date, ShownPosts] = {}  # before a day
         self._described_by_day: dict[datetime.date, _Described] = {}
+        self._overruns: dict[datetime.date, list[RawRows]] = {}  # by the day of the files
         self._states: dict[Path, tuple[int, int, int] | None] = {}  # of files, for `inputs`
 
     @property
@@ -127,9 +133,13 @@ class Source:
         Raises:
           BadDataError: If a file that must be read for that is damaged or lacks a column.
         """
-        if self._layout.day_pattern is not None:
+        if self._is_by_utc_day:
             return list(self._layout.files_by_day)
         numbers = {number for archive in self._archives for number in archive.days}
+        if self._layout.day_pattern is not None:
+            # A day whose last hours are in a file that is not there yet has not come.
+            end = max(self._layout.file_day(file).end for file in self._layout.event_files)
+            numbers = {number for number in numbers if (number + 1) * DAY_MS <= end}
         return [day_of_number(number) for number in sorted(numbers)]
 
     def inputs(self, day: datetime.date) -> list[dict[str, Any]]:
@@ -141,11 +151,14 @@ class Source:
         Raises:
           BadDataError: If a file is damaged or lacks a column.
         """
-        if self._layout.day_pattern is not None:
+        if self._is_by_utc_day:
             files = self._layout.files_by_day.get(day, ())
             fingerprints = [
                 self._fingerprint(file, self._layout.event_name(file)) for file in files
             ]
+            for rows in self._overrun(day - datetime.timedelta(days=1)):
+                count, digest = day_archive.content_digest([rows])
+                fingerprints.append({"name": rows.file, "rows": count, "sha256": digest})
         else:
             fingerprints = []
             for archive in self._archives:
@@ -204,6 +217,7 @@ class Source:
             self.days[-1] if self.days else None,
             texts.texts(),
             self._absent(present),
+            sum(len(rows.lines) for rows in self._overruns.get(day, ())),
         )
 
     def _absent(self, present: Collection[str]) -> list[str]:
@@ -215,15 +229,56 @@ class Source:
             return []
         return [name for name in self._layout.source_columns if name not in present]
 
+    @property
+    def _is_by_utc_day(self) -> bool:
+        """Whether files are by UTC day; those of a local day hold parts of two."""
+        return self._layout.day_pattern is not None and self._layout.day_zone == "UTC"
+
     def _rows_of(self, day: datetime.date) -> Iterator[RawRows]:
-        if self._layout.day_pattern is None:
+        if self._is_by_utc_day:
+            yield from self._overrun(day - datetime.timedelta(days=1))
+            yield from self._rows_of_files(day)
+        else:
             for archive in self._archives:
                 yield from archive.rows(day_number(day))
-        else:
-            columns = self._layout.source_columns
-            for file in self._layout.files_by_day.get(day, ()):
-                name = self._layout.event_name(file)
-                yield from raw_files.read(file, columns, self._layout.event_format, name=name)
+
+    def _rows_of_files(self, day: datetime.date) -> Iterator[RawRows]:
+        """Yields the rows in the files of a day that are its own, and keeps those of the next."""
+        layout, number, overrun = self._layout, day_number(day), list[RawRows]()
+        folder = self._overrun_folder(day)
+        for file in layout.files_by_day.get(day, ()):
+            name, parts = layout.event_name(file), list[RawRows]()
+            for rows in raw_files.read(file, layout.source_columns, layout.event_format, name=name):
+                if not layout.overrun_ms:
+                    yield rows
+                    continue
+                is_own = arrivals.file_days(layout, layout.file_day(file), rows) == number
+                if is_own.all():
+                    yield rows
+                else:
+                    parts.append(rows.take(np.flatnonzero(~is_own)))
+                    own_rows = rows.take(np.flatnonzero(is_own))
+                    yield replace(own_rows, malformed=rows.malformed)
+            overrun += [RawRows.concatenate(parts)] if parts else []
+        if layout.overrun_ms:
+            self._overruns[day] = overrun
+            overruns.save(folder, overrun)
+            self._remove_old(_OVERRUN_FOLDER)
+
+    def _overrun(self, day: datetime.date) -> list[RawRows]:
+        """Returns the rows in the files of a day that are of the next day, file by file."""
+        # Of a day without files nothing is known, and a few rows of it are no day.
+        is_next = day + datetime.timedelta(days=1) <= max(self._layout.files_by_day, default=day)
+        if not self._layout.overrun_ms or not is_next or day not in self._layout.files_by_day:
+            return []
+        if day not in self._overruns:
+            rows = overruns.load(self._overrun_folder(day))
+            if rows is None:
+                for _ in self._rows_of_files(day):
+                    pass
+            else:
+                self._overruns[day] = rows
+        return self._overruns[day]
 
     def _needs_shown(self, day: datetime.date) -> bool:
         """Whether the impressions so far say something of posts that the post files do not.
@@ -251,12 +306,12 @@ class Source:
     def _shown_before(self, day: datetime.date) -> ShownPosts:
         """Returns the posts that are shown before a day."""
         if day not in self._shown_by_day:
-            if self._layout.day_pattern is None:
+            if self._is_by_utc_day:
+                self._shown_by_day[day] = self._shown_in_earlier_files(day)
+            else:
                 before = day_number(day) - 1
                 parts = [archive.shown_through(before) for archive in self._archives]
                 self._shown_by_day[day] = ShownPosts.merge(parts)
-            else:
-                self._shown_by_day[day] = self._shown_in_earlier_files(day)
         return self._shown_by_day[day]
 
     def _shown_in_earlier_files(self, day: datetime.date) -> ShownPosts:
@@ -282,7 +337,7 @@ class Source:
         """Adds the posts shown before a day to those of the day, and keeps all for the next."""
         collector.add(self._shown_before(day))
         posts = collector.posts()
-        if self._layout.day_pattern is not None:
+        if self._is_by_utc_day:
             self._save_shown(day, posts)
         return posts
 
@@ -291,22 +346,38 @@ class Source:
         files = [
             file for each in self.days if each <= day for file in self._layout.files_by_day[each]
         ]
+        return self._work / _SHOWN_FILE.format(self._identity(files))
+
+    def _overrun_folder(self, day: datetime.date) -> Path:
+        """Returns the folder of the rows of the next day in the files of a day."""
+        identity = self._identity(self._layout.files_by_day.get(day, ()))
+        return self._work / _OVERRUN_FOLDER.format(identity)
+
+    def _identity(self, files: Sequence[Path]) -> str:
+        """Returns what is another text when a file or a setting changes."""
         stats = [(str(file), file.stat()) for file in files]
         # By what the file system says: to read all files of all days again would cost too much.
         identity: list[Any] = [[n, s.st_ino, s.st_size, s.st_mtime_ns] for n, s in stats]
         identity += [self._layout.mapping, formats.SORTED_SOURCE]
-        return self._work / _SHOWN_FILE.format(
-            hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-        )
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
     def _save_shown(self, day: datetime.date, posts: ShownPosts) -> None:
         self._work.mkdir(parents=True, exist_ok=True)
         posts.save(self._shown_file(day))
-        files = sorted(
-            self._work.glob(_SHOWN_FILE.format("*")), key=lambda path: path.stat().st_mtime_ns
-        )
-        for path in files[:-_NUM_REMEMBERED]:
-            posts_files.remove(path)
+        self._remove_old(_SHOWN_FILE)
+
+    def _remove_old(self, name: str) -> None:
+        """Removes what is kept of older days than the newest `_NUM_REMEMBERED`."""
+        # A step of another day may be removing it, too.
+        paths = []
+        for path in self._work.glob(name.format("*")):
+            with contextlib.suppress(FileNotFoundError):
+                paths.append((path.stat().st_mtime_ns, path))
+        for _, path in sorted(paths)[:-_NUM_REMEMBERED]:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                posts_files.remove(path)
 
 
 def _shown_posts(

@@ -1,13 +1,16 @@
 """Days as logs have them, from their files to windows: hidden files, empty days, late files."""
 
+import datetime
+import shutil
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from components import contract
 from components.cli import app
 from components.contract import ExitCode
-from tests.components.day_log import DayLog
+from tests.components.day_log import DATA_STEPS, DayLog
 
 FIRST, SECOND, THIRD = "2026-03-01", "2026-03-02", "2026-03-03"
 
@@ -157,3 +160,105 @@ def test_a_range_of_days_is_one_command(log: DayLog) -> None:
     captured = log.capsys.readouterr()
     assert "2026-03-02  unchanged  empty" in captured.out
     assert "ingest_events of 2026-03-04: The source has no rows" in captured.err
+
+
+def test_rows_shortly_after_midnight_are_handed_to_their_day(log: DayLog) -> None:
+    log.configure("log/{day}/*.csv")
+    before = [f"1,{item},{FIRST}T23:59:5{item}" for item in (1, 2)]
+    after = [f"1,{item},{SECOND}T00:00:0{item - 3}" for item in range(3, 8)]
+    log.write(f"log/{FIRST}/a.csv", [*before, *after])
+    log.write(f"log/{SECOND}/a.csv", [f"1,900,{SECOND}T00:00:50"])
+    log.run_days(FIRST, SECOND)
+    assert log.accepted_posts(FIRST) == [1, 2]
+    assert log.accepted_posts(SECOND) == [3, 4, 5, 6, 7, 900]
+    assert log.files("validate_events", FIRST) == {f"{FIRST}/a.csv": 2}
+    assert log.files("validate_events", SECOND) == {f"{FIRST}/a.csv": 5, f"{SECOND}/a.csv": 1}
+    assert log.facts("ingest_events", FIRST)["next_day_rows"] == 5
+    assert log.run("ingest_events", SECOND)[0] == ExitCode.NOTHING_TO_DO
+    assert log.run("ingest_events", FIRST)[0] == ExitCode.NOTHING_TO_DO
+
+
+def test_a_day_is_the_same_without_what_the_day_before_kept_for_it(log: DayLog) -> None:
+    log.configure("log/{day}.csv")
+    for day, other in ((FIRST, SECOND), (SECOND, THIRD)):
+        log.write(f"log/{day}.csv", [f"1,1,{day}T12:00", f"1,2,{other}T00:00:01"])
+    log.run_days(FIRST, SECOND)
+    shutil.rmtree(log.root / "store" / "work")
+    assert log.run("ingest_events", SECOND)[0] == ExitCode.NOTHING_TO_DO
+
+
+def test_rows_long_after_midnight_are_of_the_wrong_day(log: DayLog) -> None:
+    log.configure("log/{day}.csv", source="overrun_minutes: 10")
+    text = log.config.read_text() + "validate_events: {max_quarantined_share: 1.0}\n"
+    log.config.write_text(text)
+    rows = [f"1,1,{FIRST}T12:00", f"1,2,{SECOND}T00:09:59", f"1,3,{SECOND}T00:10:00"]
+    log.write(f"log/{FIRST}.csv", rows)
+    log.write(f"log/{SECOND}.csv", [f"1,4,{SECOND}T12:00"])
+    log.run_days(FIRST, SECOND)
+    assert log.facts("validate_events", FIRST)["quarantined_by_rule"] == {"wrong_day": 1}
+    assert log.accepted_posts(SECOND) == [2, 4]
+
+
+def test_a_few_rows_after_midnight_are_no_day(log: DayLog) -> None:
+    log.configure("log/{day}.csv")
+    log.write(f"log/{FIRST}.csv", [f"1,1,{FIRST}T12:00", f"1,2,{SECOND}T00:00:01"])
+    log.run_days(FIRST)
+    code, result = log.run("ingest_events", SECOND)
+    assert code == ExitCode.BAD_DATA
+    assert f"it covers {FIRST} to {FIRST}" in result["error"]
+
+
+@pytest.mark.parametrize(
+    "zone", ["America/Los_Angeles", "Asia/Tokyo", "Pacific/Kiritimati", "Asia/Kolkata", "UTC"]
+)
+def test_files_by_local_day_are_read_by_utc_day(log: DayLog, zone: str) -> None:
+    place = ZoneInfo(zone)
+    log.configure("log/{day:%Y%m%d}.csv", source=f"day_zone: {zone}\ntime_zone: {zone}")
+    of_day: dict[str, list[int]] = {}
+    start = datetime.datetime(2026, 2, 27, tzinfo=place)
+    for number in range(7 * 24):
+        local = start + datetime.timedelta(hours=number, minutes=10)
+        with (log.root / f"log-{local:%Y%m%d}").open("a") as rows:
+            rows.write(f"1,{number + 1},{local:%Y-%m-%dT%H:%M:%S}\n")
+        utc = local.astimezone(datetime.UTC).date().isoformat()
+        of_day.setdefault(utc, []).append(number + 1)
+    for file in sorted(log.root.glob("log-*")):
+        log.write(f"log/{file.name.removeprefix('log-')}.csv", file.read_text().splitlines())
+    for day in (FIRST, SECOND, THIRD):
+        log.run_days(day, steps=DATA_STEPS[:2])
+        assert log.accepted_posts(day) == of_day[day], day
+        assert log.facts("validate_events", day)["quarantined"] == 0
+
+
+def test_a_day_that_a_local_file_has_only_begun_has_not_come(log: DayLog) -> None:
+    log.configure("log/{day}.csv", source="day_zone: America/Los_Angeles")
+    log.write(f"log/{FIRST}.csv", [f"1,1,{FIRST}T12:00", f"1,2,{SECOND}T03:00"])
+    log.run_days(FIRST)
+    code, result = log.run("ingest_events", SECOND)
+    assert code == ExitCode.BAD_DATA
+    assert f"covers {FIRST} to {FIRST}" in result["error"]
+    log.write(f"log/{SECOND}.csv", [f"1,3,{SECOND}T09:00", f"1,9,{FIRST}T23:00"])
+    assert log.run("ingest_events", FIRST)[0] == ExitCode.NOTHING_TO_DO, "complete as it was"
+    log.run_days(SECOND)
+    assert log.accepted_posts(SECOND) == [2, 3]
+
+
+def test_day_of_the_clock_change_has_its_hours(log: DayLog) -> None:
+    log.configure("log/{day}.csv", source="day_zone: Europe/Berlin")
+    text = log.config.read_text().replace("first_day: 2026-03-01", "first_day: 2026-03-28")
+    log.config.write_text(text)
+    # On 29 March clocks go forward: the local day is from 23:00 to 22:00 UTC.
+    log.write("log/2026-03-29.csv", ["1,1,2026-03-28T23:30", "1,2,2026-03-29T21:59:59"])
+    log.write("log/2026-03-30.csv", ["1,3,2026-03-29T22:00:00", "1,4,2026-03-30T12:00"])
+    log.run_days("2026-03-28", "2026-03-29")
+    assert log.accepted_posts("2026-03-28") == [1]
+    assert log.accepted_posts("2026-03-29") == [2, 3]
+
+
+def test_files_by_local_day_without_their_zone_are_told_of_it(log: DayLog) -> None:
+    log.configure("log/{day}.csv", source="time_zone: America/Los_Angeles")
+    log.write(f"log/{FIRST}.csv", [f"1,{n + 1},{FIRST}T{n:02}:30:00" for n in range(24)])
+    assert log.run("ingest_events", FIRST)[0] == 0
+    code, result = log.run("validate_events", FIRST)
+    assert code == ExitCode.BAD_DATA
+    assert "set `ingest_events.source.day_zone`" in result["error"]
