@@ -12,7 +12,7 @@ import numpy as np
 
 from components import contract, step
 from components.erasure import forgotten
-from components.features import day_windows, known_values, shapes, statistics
+from components.features import day_windows, known_values, later_labels, shapes, statistics
 from components.features import state as feature_state
 from components.features.impression_facts import ImpressionFacts
 from components.features.windows_files import FeaturesWriter
@@ -47,12 +47,13 @@ def run(context: Context) -> Outcome:
         # Block by block of users, so that memory does not grow with the day.
         counts = dict.fromkeys(("windows", "impressions", "users", "state_users", "state_rows"), 0)
         histograms, users = [], [np.empty(0, np.int64)]
-        files = [accepted.path(ACCEPTED_FILE)]
+        files, label_file = [accepted.path(ACCEPTED_FILE)], later_labels.file_of(accepted)
         facts = ImpressionFacts(
             {context.day: accepted.folder}, attribute_config, gap_minutes=config.gap_minutes
         )
-        with FeaturesWriter(draft.folder, shape) as writer:
-            for block in day_windows.day_blocks(state, files, config, facts):
+        labels = [] if label_file is None else [label_file]
+        with FeaturesWriter(draft.folder, shape | later_labels.metadata(config)) as writer:
+            for block in day_windows.day_blocks(state, files, config, facts, labels):
                 writer.write(block)
                 histograms.append(statistics.of_block(block, context.config))
                 counts["windows"] += len(block.window_ids)
@@ -73,6 +74,8 @@ def run(context: Context) -> Outcome:
             "is_replayed": state.is_replayed,
             # By day, so that a later day sees whether events of it were accepted anew.
             "accepted": {**state.accepted, accepted.ref.partition: accepted.ref.digest},
+            # Of a day that was run again some impressions arrived after it.
+            "has_late_rows": bool(accepted.facts.get("arrived_late")),
             "reach": feature_state.reach(config, attribute_config.post_attributes),
             "shape": shape,
             "attributes": attributes.declaration(attribute_config.attributes),

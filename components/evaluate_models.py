@@ -14,6 +14,7 @@ from components.evaluation.contest import RankingContest, Result, RetrievalConte
 from components.evaluation.entrants import Entrants, entrants_of, most_popular
 from components.evaluation.gate import compare, decide
 from components.features import partitions, shapes, windows_files
+from components.features.later_labels import LaterLabels, later_labels
 from components.release import decisions, eligible_posts, models, release_files, releases
 from components.release.decisions import Decision
 from components.run import compilation
@@ -55,18 +56,24 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
     validated = context.read(contract.VALIDATE_EVENTS.name, day)
     past_days = partitions.days_before(config, day, config.evaluate_models.popularity_days)
     past_refs = partitions.features_of(context, past_days)
+    yesterday = day - datetime.timedelta(days=1)
+    past_labels = later_labels(context, past_days, through=yesterday)
+    labels = later_labels(context, [*past_days, day], through=day)
     inputs = [features.ref, validated.ref, *past_refs, *(each.ref for each in candidates.values())]
+    # What arrived on the day itself is in an input already.
+    inputs += past_labels.refs
     inputs += [champion_ref] if champion_ref is not None else []
     settings = _settings(config, force=force, reason=reason)
     with context.write(inputs=inputs, config=settings, seed=config.seed) as draft:
         compilation.use_cache(context.store)
         champion = None if champion_ref is None else context.store.read(champion_ref)
         # Compared is what the days before could have served, fitted without the day itself.
-        popular = most_popular(context, past_refs) if past_refs else None
-        fallback = most_popular(context, _fallback_refs(config, past_refs, features.ref))
+        popular = most_popular(context, past_refs, past_labels) if past_refs else None
+        fallback_refs = _fallback_refs(config, past_refs, features.ref)
+        fallback = most_popular(context, fallback_refs, labels)
         models.save(draft.folder / decisions.FALLBACK, fallback)
         by_role, report = {}, {}
-        for role, contest in _contests(config, day, features, validated).items():
+        for role, contest in _contests(context, features, validated, labels).items():
             entrants = entrants_of(context, role, candidates[role], champion, popular=popular)
             results = _judge(contest, entrants, _outputs_folder(config, draft.folder, role))
             report[role] = {name: result.report for name, result in results.items()}
@@ -103,12 +110,17 @@ def _fallback_refs(config: Config, past_refs: Sequence[Ref], today: Ref) -> list
 
 
 def _contests(
-    config: Config, day: datetime.date, features: Artifact, validated: Artifact
+    context: Context, features: Artifact, validated: Artifact, labels: LaterLabels
 ) -> dict[str, RetrievalContest | RankingContest]:
-    """Returns the contest of each role, on the windows of the day."""
-    windows = windows_files.read_windows(features.folder, spec=shapes.hash_spec(config.hashing))
+    """Returns the contest of each role, on the windows of the day as they were known at its end."""
+    config = context.config
+    windows = windows_files.read_windows(
+        features.folder,
+        spec=shapes.hash_spec(config.hashing),
+        known=labels.known(features.ref, features.facts),
+    )
     posts = validated.path(data_files.POSTS_FILE)
-    collection = eligible_posts.collection_of(posts, config, day)
+    collection = eligible_posts.collection_of(posts, config, context.day)
     return {
         "retrieval": RetrievalContest(config, windows, collection),
         "ranker": RankingContest(config, windows),

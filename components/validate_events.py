@@ -1,9 +1,11 @@
 """Accounts for every row of a day, quarantines what breaks a rule, checks expectations.
 
 Rows in = accepted + duplicate + quarantined + late, always, per day and per file. Writes
-`accepted.parquet`, `quarantined.parquet`, `posts.parquet`, `expectations.json`, `statistics.json`
-and `drift.svg`, and where ids are text, the texts of accepted users and of all posts. The Data Docs
-page of the day lies beside the artifacts, because it must be there for a day that is refused, too.
+`accepted.parquet` (every impression as it was first known), `labels.parquet` (what became known of
+impressions later, of the day and of earlier ones), `quarantined.parquet`, `posts.parquet`,
+`expectations.json`, `statistics.json` and `drift.svg`, and where ids are text, the texts of
+accepted users and of all posts. The Data Docs page of the day lies beside the artifacts, because it
+must be there for a day that is refused, too.
 Run again, a day takes the rows that arrived for it on later days.
 """
 
@@ -47,11 +49,12 @@ def run(context: Context) -> Outcome:
     ingested = context.read(contract.INGEST_EVENTS.name, day)
     row_account.check_ingested(ingested)
     holders = late_rows.holders(store, config, day)
-    run_again = late_rows.days_to_run_again(store, config, day)
     try:
         artifact, is_unchanged = _write(context, ingested, holders), False
     except Unchanged as unchanged:
         artifact, is_unchanged = unchanged.artifact, True
+    # Afterwards: the labels of the artifact say which late rows are no news for their day.
+    run_again = late_rows.days_to_run_again(store, config, day)
     also_changed = [contract.parse_day(each.ref.partition) for each in holders]
     return Outcome(artifact, is_unchanged, run_again, also_changed)
 
@@ -65,7 +68,7 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
         settled_day = _settle(context, ingested, holders)
         known_posts = day_statistics.known_posts(context, earlier_days)
         checks = day_checks.check(
-            settled_day.settlement.accepted, known_posts, earlier_days, config, day
+            settled_day.settlement.outcomes, known_posts, earlier_days, config, day
         )
         reasons = settled_day.reasons(config.validate_events) + checks.reasons()
         # Before the day may be refused: its page is where people look for the reason.
@@ -125,6 +128,7 @@ class _SettledDay:
     def save(self, folder: Path) -> None:
         """Writes the rows and the posts."""
         data_files.write(folder / data_files.ACCEPTED_FILE, self.settlement.accepted)
+        data_files.write(folder / data_files.LABELS_FILE, self.settlement.labels)
         data_files.write(folder / data_files.QUARANTINED_FILE, self.settlement.quarantined)
         data_files.write(folder / data_files.POSTS_FILE, self.posts)
         users = self.settlement.texts.read("user_id")
@@ -141,6 +145,8 @@ class _SettledDay:
             "duplicate_conflicting": repetitions.num_conflicting,
             "conflicts_resolved": repetitions.num_conflicts,
             "quarantined_by_rule": {rule.name: rule.count for rule in self.rules},
+            "labels": len(self.settlement.labels),
+            "labels_by_day": row_account.by_day(self.settlement.labels),
             "late_by_day": dict(self.settlement.late_by_day),
             "arrived_late": {each.ref.partition: each.count for each in self.holders},
             "posts": len(self.posts),

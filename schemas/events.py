@@ -95,6 +95,17 @@ EVENTS = Table(
     _SERVED,
 )
 
+LABELS = Table(
+    "labels",
+    "One row is a later state of an impression: all that had become known of it by an arrival.",
+    tuple(
+        EVENTS[name]
+        for name in (
+            "user_id", "post_id", "shown_at", "ingested_at", "actions", "dwell_seconds",
+        )
+    ),
+)  # fmt: skip
+
 _PLACE = (
     Column(
         name="file",

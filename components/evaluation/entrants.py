@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from components.features import shapes, windows_files
+from components.features.later_labels import LaterLabels
 from components.release import models
 from components.release.models import ModelFolder
 from components.run.context import Context
@@ -33,15 +34,21 @@ class Entrants:
         return "candidate" in self.models
 
 
-def most_popular(context: Context, refs: Sequence[Ref]) -> MostPopular:
+def most_popular(context: Context, refs: Sequence[Ref], labels: LaterLabels) -> MostPopular:
     """Returns the most popular recommender of some days.
 
     Args:
       context: The run.
       refs: Features of the days; at least one.
+      labels: What arrived for them later.
     """
-    paths = [context.store.read_file(ref, data_files.IMPRESSIONS_FILE) for ref in refs]
-    parts = [windows_files.read_candidates(path) for path in paths]
+    parts = [
+        windows_files.read_candidates(
+            context.store.read_file(ref, data_files.IMPRESSIONS_FILE),
+            labels.known(ref, context.store.manifest(ref)["facts"]),
+        )
+        for ref in refs
+    ]
     return MostPopular.fit(
         np.concatenate([posts for posts, _ in parts]),
         np.concatenate([actions for _, actions in parts]),

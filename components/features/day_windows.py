@@ -11,17 +11,23 @@ from pathlib import Path
 import numpy as np
 
 from components.features import event_log
-from components.features.event_log import NO_EVENTS, UserStream
+from components.features.event_log import NO_EVENTS, NO_LABELS, UserStream
 from components.features.impression_facts import ImpressionFacts
 from components.features.state import State
 from components.features.windows_files import Block
 from components.settings.steps import FeaturesConfig
-from phoenix.data.histories import Log, window_numbers
+from phoenix.data import states
+from phoenix.data.histories import Log, is_later_state, window_numbers
+from phoenix.data.states import LabelRows
 from phoenix.data.window_log import WindowRefs
 
 
 def day_blocks(
-    state: State, events: Sequence[Path], config: FeaturesConfig, facts: ImpressionFacts
+    state: State,
+    events: Sequence[Path],
+    config: FeaturesConfig,
+    facts: ImpressionFacts,
+    labels: Sequence[Path] = (),
 ) -> Iterator[Block]:
     """Cuts a day into windows, block by block in order of users.
 
@@ -30,6 +36,8 @@ def day_blocks(
       events: Parquet files of the accepted events of the day, and of no other.
       config: Fixed shapes and reach of a window.
       facts: The knowledge of users and posts on the day.
+      labels: Parquet files of what became known on the day of impressions, of the day and of those
+        in the state.
 
     Yields:
       At least one block; together they hold every user of the state and of the day.
@@ -37,24 +45,38 @@ def day_blocks(
     state_stream = UserStream(state.logs(), empty=event_log.no_log(facts.width))
     event_parts = map(state.remaining, event_log.in_order(events, state.engine))
     event_stream = UserStream(event_parts, empty=NO_EVENTS)
-    blocks = event_log.side_by_side(state_stream, event_stream, block_rows=event_log.BLOCK_ROWS)
-    for state_rows, event_rows in blocks:
+    label_parts = map(state.remaining, event_log.labels_in_order(labels, state.engine))
+    blocks = event_log.side_by_side(
+        state_stream,
+        event_stream,
+        UserStream(label_parts, empty=NO_LABELS),
+        block_rows=event_log.BLOCK_ROWS,
+    )
+    for state_rows, event_rows, label_rows in blocks:
         *columns, event_ids = event_rows  # ids come last: a log has no place for them
-        block = _cut_block(Log(*state_rows), facts.complete_log(columns), event_ids, config)
+        logs = Log(*state_rows), facts.complete_log(columns)
+        block = _cut_block(*logs, LabelRows(*label_rows), event_ids, config)
         user_values = facts.of_users(block.refs.user_ids, block.refs.known_until, state.day)
         yield block._replace(refs=block.refs._replace(attributes=user_values))
 
 
 def _cut_block(
-    earlier_log: Log, day_log: Log, event_ids: np.ndarray, config: FeaturesConfig
+    earlier_log: Log,
+    day_log: Log,
+    labels: LabelRows,
+    event_ids: np.ndarray,
+    config: FeaturesConfig,
 ) -> Block:
     num_earlier = len(earlier_log.user_ids)
     # Stable: earlier impressions stay before those of the day, and both are in order of time.
     order = np.argsort(np.concatenate((earlier_log.user_ids, day_log.user_ids)), kind="stable")
     log = Log(*(np.concatenate(pair)[order] for pair in zip(earlier_log, day_log, strict=True)))
-    is_candidate = order >= num_earlier
+    log, heads = states.with_labels(log, labels)
+    order = order[heads]
+    # Of an impression the first state stands for all: which of them is its label, a reader says.
+    is_candidate = (order >= num_earlier) & ~is_later_state(log)
     if config.attribution_minutes is not None:
-        # What arrives later stays in the histories, but its labels came too late to learn from.
+        # An impression that arrives later stays in the histories, but too late to learn from.
         is_candidate &= log.ingested_at - log.shown_at <= config.attribution_minutes * 60_000
     rows = np.flatnonzero(is_candidate)
     numbers = window_numbers(

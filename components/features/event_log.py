@@ -1,6 +1,6 @@
-"""Accepted events as a stream in order of user and time.
+"""Accepted events, and labels, as streams in order of user and time.
 
-The one expression here is written in Ibis; any of the `engines` evaluates it. `UserStream` then
+The expressions here are written in Ibis; any of the `engines` evaluates them. `UserStream` then
 hands the rows out by whole users, so that what is computed for a user needs no more memory than a
 block of users.
 """
@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 from components.settings.engine import EngineConfig
 from components.tables import data_files, engines
 from phoenix.data.histories import Log
-from schemas.events import EVENTS
+from phoenix.data.states import LabelRows
+from schemas.columns import Table
+from schemas.events import EVENTS, LABELS
 
 Arrays = tuple[np.ndarray, ...]
 
@@ -85,28 +87,25 @@ class UserStream:
         return sum(map(len, users)) >= num_rows and users[0][0] != users[-1][-1]
 
 
-def side_by_side(
-    first: UserStream, second: UserStream, *, block_rows: int
-) -> Iterator[tuple[Arrays, Arrays]]:
-    """Goes through two streams together: every pair holds all rows of its users in both.
+def side_by_side(*streams: UserStream, block_rows: int) -> Iterator[tuple[Arrays, ...]]:
+    """Goes through streams together: every block holds all rows of its users in all of them.
 
-    A block ends where the stream with more rows per user has enough, so neither side of it grows
-    far beyond `block_rows`.
+    A block ends where the stream with most rows per user has enough, so no side of it grows far
+    beyond `block_rows`.
 
     Args:
-      first: Any stream.
-      second: Another one, of any arrays.
-      block_rows: Rows of each side of a pair; more only where a single user has more.
+      *streams: At least one, of any arrays.
+      block_rows: Rows of each side of a block; more only where a single user has more.
 
     Yields:
-      The rows of some users in `first`, and of the same users in `second`; at least one pair.
+      The rows of some users in each stream; at least one block.
     """
     while True:
-        for stream in (first, second):
+        for stream in streams:
             stream.fill(block_rows)
-        ends = [stream.end_of_block(block_rows) for stream in (first, second)]
+        ends = [stream.end_of_block(block_rows) for stream in streams]
         user = min((end for end in ends if end is not None), default=None)
-        yield first.take_before(user), second.take_before(user)
+        yield tuple(stream.take_before(user) for stream in streams)
         if user is None:
             return
 
@@ -124,35 +123,57 @@ def in_order(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
     Raises:
       BadConfigurationError: If the engine is not there.
     """
+    # The id decides between impressions of one moment, so that every engine gives one order.
+    return _sorted_rows(files, engine, EVENTS, _COLUMNS, ("user_id", "shown_at", "event_id"))
+
+
+def labels_in_order(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
+    """Streams labels sorted by user, time, post and arrival.
+
+    Args:
+      files: Parquet files of labels; maybe none.
+      engine: What reads and sorts them.
+
+    Yields:
+      The arrays of `LabelRows`.
+
+    Raises:
+      BadConfigurationError: If the engine is not there.
+    """
+    order = ("user_id", "shown_at", "post_id", "ingested_at")
+    return _sorted_rows(files, engine, LABELS, LABELS.names, order)
+
+
+def _sorted_rows(
+    files: Sequence[Path],
+    engine: EngineConfig,
+    table: Table,
+    names: Sequence[str],
+    order: Sequence[str],
+) -> Iterator[Arrays]:
     # Of empty days nobody need ask an engine, whose start takes longer than all else of the day.
     files = [file for file in files if pq.read_metadata(file).num_rows]
     if not files:
         return
     reader = engines.open_engine(engine)
-    # The id decides between impressions of one moment, so that every engine gives one order.
-    events = reader.files(files).select(*_COLUMNS).order_by("user_id", "shown_at", "event_id")
+    rows = reader.files(files).select(*names).order_by(*order)
     # Engines have their own resolution of time; the contract has its own.
-    schema = pa.schema([EVENTS[name].field() for name in _COLUMNS])
-    for batch in reader.batches(events):
+    schema = pa.schema([table[name].field() for name in names])
+    for batch in reader.batches(rows):
         columns = data_files.columns(pa.Table.from_batches([batch]).cast(schema))
         yield tuple(columns.values())
 
 
-def by_users(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
-    """Streams events sorted by user, time and event as `in_order` does, but by whole users."""
-    events = UserStream(in_order(files, engine), empty=NO_EVENTS)
-    nothing = UserStream([], empty=NO_EVENTS)  # beside which the blocks are those of the events
-    for rows, _ in side_by_side(events, nothing, block_rows=BLOCK_ROWS):
-        yield rows
+def _no_rows(table: Table, names: Sequence[str]) -> Arrays:
+    kinds = [
+        "int64" if pa.types.is_timestamp(table[name].type) else table[name].type.to_pandas_dtype()
+        for name in names
+    ]
+    return tuple(np.empty(0, kind) for kind in kinds)
 
 
-def _empty_column(name: str) -> np.ndarray:
-    column = EVENTS[name]
-    kind = "int64" if pa.types.is_timestamp(column.type) else column.type.to_pandas_dtype()
-    return np.empty(0, kind)
-
-
-NO_EVENTS: Arrays = tuple(_empty_column(name) for name in _COLUMNS)
+NO_EVENTS: Arrays = _no_rows(EVENTS, _COLUMNS)
+NO_LABELS = LabelRows(*_no_rows(LABELS, LABELS.names))
 
 
 def no_log(width: int) -> Log:

@@ -18,8 +18,8 @@ import numpy as np
 from components import contract
 from components.erasure import forgotten
 from components.errors import BadDataError
-from components.features import event_log, windows_files
-from components.features.event_log import Arrays
+from components.features import event_log, later_labels, windows_files
+from components.features.event_log import NO_EVENTS, NO_LABELS, Arrays, UserStream
 from components.features.impression_facts import ImpressionFacts
 from components.rows import account
 from components.run.context import Context
@@ -27,10 +27,11 @@ from components.settings.engine import EngineConfig
 from components.settings.steps import FeaturesConfig
 from components.store.artifacts import Ref
 from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
-from phoenix.data import attributes
+from phoenix.data import attributes, states
 from phoenix.data.attributes import Attribute
 from phoenix.data.days import DAY_MS, midnight_ms
 from phoenix.data.histories import Log, rows_still_needed
+from phoenix.data.states import LabelRows
 from schemas.features import IMPRESSIONS
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class State:
     accepted: Mapping[str, str] = field(default_factory=dict)  # the events in it: day -> digest
     engine: EngineConfig = field(default_factory=EngineConfig)  # reads the events
     facts: ImpressionFacts = field(default_factory=lambda: ImpressionFacts({}))  # if it is replayed
+    label_files: tuple[Path, ...] = ()  # of the days of the events, if it is replayed
 
     def logs(self) -> Iterator[Log]:
         """Streams the impressions that may enter a history of the day, by whole users."""
@@ -95,8 +97,13 @@ class State:
             for file in self.files:
                 yield from windows_files.read_logs(file)
         elif self.files:
-            for *columns, _ in event_log.by_users(self.files, self.engine):  # without the ids
-                yield self.facts.complete_log(columns)
+            events = UserStream(event_log.in_order(self.files, self.engine), empty=NO_EVENTS)
+            labels = event_log.labels_in_order(self.label_files, self.engine)
+            label_stream = UserStream(labels, empty=NO_LABELS)
+            blocks = event_log.side_by_side(events, label_stream, block_rows=event_log.BLOCK_ROWS)
+            for (*columns, _), label_rows in blocks:  # without the ids of the events
+                log = self.facts.complete_log(columns)
+                yield states.with_labels(log, LabelRows(*label_rows))[0]
 
 
 def initial_state(context: Context) -> State:
@@ -130,11 +137,14 @@ def _replayed_state(context: Context, refs: Sequence[Ref], erased: tuple[int, ..
     for artifact in artifacts:
         account.check_validated(artifact)
     files = tuple(artifact.path(ACCEPTED_FILE) for artifact in artifacts)
+    label_files = tuple(file for each in artifacts if (file := later_labels.file_of(each)))
     digests = {ref.partition: ref.digest for ref in refs}
     days = [contract.parse_day(ref.partition) for ref in refs]
     folders = {day: artifact.folder for day, artifact in zip(days, artifacts, strict=True)}
     facts = ImpressionFacts(folders, context.config.attributes, gap_minutes=config.gap_minutes)
-    return State(tuple(refs), files, True, context.day, config, erased, digests, engine, facts)
+    return State(
+        tuple(refs), files, True, context.day, config, erased, digests, engine, facts, label_files
+    )
 
 
 def _digests_in_reach(accepted: Mapping[str, str], context: Context) -> dict[str, str]:

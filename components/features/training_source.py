@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from components.errors import BadDataError
 from components.features import shapes
+from components.features.later_labels import LaterLabels
 from components.features.windows_files import WindowsFiles
 from components.run.context import Context
 from components.store.artifacts import Ref
@@ -47,8 +48,15 @@ class FeatureWindows:
             return files.read(number)
 
 
-def feature_windows(context: Context, refs: Sequence[Ref]) -> FeatureWindows:
+def feature_windows(
+    context: Context, refs: Sequence[Ref], labels: LaterLabels | None = None
+) -> FeatureWindows:
     """Opens the features of some partitions, in order; no window is read yet.
+
+    Args:
+      context: The run.
+      refs: Of the features.
+      labels: What arrived for them later; by default nothing, and all that they hold counts.
 
     Raises:
       BadDataError: If one is damaged, or was built with other shapes than configured.
@@ -75,5 +83,6 @@ def feature_windows(context: Context, refs: Sequence[Ref]) -> FeatureWindows:
                 f"{expected_shape['num_candidates']} candidates, got {shape['history_length']} and "
                 f"{shape['num_candidates']}: build these features again."
             )
-        partitions.append(WindowsFiles(artifact.folder, spec=spec))
+        known = None if labels is None else labels.known(ref, artifact.facts)
+        partitions.append(WindowsFiles(artifact.folder, spec=spec, known=known))
     return FeatureWindows(partitions)

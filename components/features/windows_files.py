@@ -5,7 +5,7 @@ functions its model has.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -15,14 +15,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.errors import BadDataError
+from components.features.event_log import NO_LABELS
 from components.tables import data_files
 from components.tables.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
 from phoenix.data.hashing import HashSpec
-from phoenix.data.histories import Log
+from phoenix.data.histories import Log, is_later_state
+from phoenix.data.states import LabelRows, label_rows, with_labels
 from phoenix.data.window_log import WindowLog, WindowRefs, candidate_rows
 from phoenix.data.windows import Windows, concatenate
 from schemas.attributes import VALUES, values_column
 from schemas.columns import Table
+from schemas.events import LABELS
 from schemas.features import IMPRESSIONS, WINDOWS
 
 # Ids and times hardly repeat, but their high bytes do; numbers of few values have a dictionary.
@@ -30,6 +33,9 @@ _SPLIT = ("post_id", "author_id", "shown_at", "ingested_at", "dwell_seconds", "c
 _REPEATING = ["user_id", "surface", "actions", "window"]
 
 _USER_WIDTH, _POST_WIDTH = "user_width", "post_width"  # in the metadata of the files
+ATTRIBUTION = "attribution_minutes"  # there, too, where it is limited
+_MINUTE_MS = 60_000
+_FOREVER = np.iinfo(np.int64).max - 1
 
 
 class Block(NamedTuple):
@@ -39,6 +45,20 @@ class Block(NamedTuple):
     refs: WindowRefs
     log: Log
     window_of_row: np.ndarray  # [L] int32, -1 for history
+
+
+@dataclass(frozen=True)
+class Known:
+    """The knowledge of who reads the windows of a day: what it takes for their labels.
+
+    By default all that is in the files.
+    """
+
+    until: int = _FOREVER  # ms: a state that arrived later is no label
+    labels: LabelRows = NO_LABELS  # arrived after the day; sorted by user
+    # Whether this is asked of impressions, too: the first states of those that were accepted
+    # with the day are known with it, whatever a source says of their arrival.
+    drops_late_impressions: bool = False
 
 
 class FeaturesWriter:
@@ -90,17 +110,18 @@ class FeaturesWriter:
 class WindowsFiles:
     """The windows of a day, read in chunks of some users, as a `WindowSource`."""
 
-    def __init__(self, folder: Path, *, spec: HashSpec) -> None:
+    def __init__(self, folder: Path, *, spec: HashSpec, known: Known | None = None) -> None:
         """Opens both files of a folder.
 
         Args:
           folder: With the features of a day.
           spec: The hash functions of the model that will read the windows.
+          known: Of the reader.
 
         Raises:
           BadDataError: If a file is not there or has other columns than the contract.
         """
-        self._spec = spec
+        self._spec, self._known = spec, known or Known()
         self._windows = _open_table(folder / WINDOWS_FILE, WINDOWS)
         self._impressions = _open_table(folder / IMPRESSIONS_FILE, IMPRESSIONS)
 
@@ -123,23 +144,27 @@ class WindowsFiles:
 
     def _join(self, windows: pa.Table, impressions: pa.Table) -> Windows:
         refs = _to_arrays(windows)[1:]  # without the ids of the windows
-        log, window_of_row = _to_log(impressions)
         num_windows, shape = len(refs[0]), self._windows.schema_arrow.metadata
+        log, window_of_row = _to_log(impressions)
+        minutes = (self._impressions.schema_arrow.metadata or {}).get(ATTRIBUTION.encode())
+        log, window_of_row, label_of_row = _labelled(log, window_of_row, self._known, minutes)
+        candidates = candidate_rows(
+            window_of_row, num_windows=num_windows, length=int(shape[b"num_candidates"])
+        )
         window_log = WindowLog(
             log,
             WindowRefs(*refs),
-            candidates=candidate_rows(
-                window_of_row, num_windows=num_windows, length=int(shape[b"num_candidates"])
-            ),
+            candidates=candidates,
+            labels=np.where(candidates >= 0, np.append(label_of_row, -1)[candidates], -1),
             spec=self._spec,
             history_length=int(shape[b"history_length"]),
         )
         return window_log.take(np.arange(num_windows))
 
 
-def read_windows(folder: Path, *, spec: HashSpec) -> Windows:
+def read_windows(folder: Path, *, spec: HashSpec, known: Known | None = None) -> Windows:
     """Reads all windows of a day's features at once; see `WindowsFiles` for less at a time."""
-    files = WindowsFiles(folder, spec=spec)
+    files = WindowsFiles(folder, spec=spec, known=known)
     chunks = [files.read(chunk) for chunk in range(len(files.chunk_sizes))]
     return concatenate(chunks or [files.none()])
 
@@ -151,12 +176,65 @@ def read_logs(path: Path) -> Iterator[Log]:
         yield _to_log(file.read_row_group(number))[0]
 
 
-def read_candidates(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Reads the posts `[E]` and the actions `[E]` of all impressions that are in a window."""
-    file = _open_table(path, IMPRESSIONS)
-    table = file.read(["post_id", "actions", "window"])
-    posts, actions, window = data_files.columns(table).values()
-    return posts[window >= 0], actions[window >= 0]
+def read_candidates(path: Path, known: Known | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Reads the posts `[E]` and the actions `[E]` of all impressions that are in a window.
+
+    Args:
+      path: Of the impressions.
+      known: Of the reader.
+    """
+    file, known = _open_table(path, IMPRESSIONS), known or Known()
+    posts, actions = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
+    minutes = (file.schema_arrow.metadata or {}).get(ATTRIBUTION.encode())
+    for number in range(file.num_row_groups):
+        table = file.read_row_group(number, columns=[*LABELS.names, "window"])
+        columns = data_files.columns(table)
+        window_of_row = columns["window"]
+        log = _log_of_labels(LabelRows(*(columns[name] for name in LABELS.names)))
+        log, window_of_row, label_of_row = _labelled(log, window_of_row, known, minutes)
+        is_candidate = window_of_row >= 0
+        posts.append(log.post_ids[is_candidate])
+        actions.append(log.actions[label_of_row[is_candidate]])
+    return np.concatenate(posts), np.concatenate(actions)
+
+
+def _log_of_labels(labels: LabelRows) -> Log:
+    """Returns a log that has nothing but what it takes to find labels."""
+    count = len(labels.user_ids)
+    nothing = np.zeros(count, np.int64)
+    return Log(
+        **labels._asdict(),
+        author_ids=nothing,
+        surfaces=nothing,
+        created_at=nothing,
+        attributes=np.empty((count, 0), np.float32),
+    )
+
+
+def _labelled(
+    log: Log, window_of_row: np.ndarray, known: Known, attribution_minutes: bytes | None
+) -> tuple[Log, np.ndarray, np.ndarray]:
+    """Returns a log with all states, and of each row its window and the row of its label.
+
+    Windows are named by the first states of impressions alone, and of late impressions that the
+    reader does not know by none.
+    """
+    if len(log.user_ids):
+        slice_of_users = slice(
+            *np.searchsorted(known.labels.user_ids, [log.user_ids[0], log.user_ids[-1] + 1])
+        )
+        log, heads = with_labels(log, known.labels.rows(slice_of_users))
+        window_of_row = np.where(is_later_state(log), -1, window_of_row[heads])
+    candidates = np.flatnonzero(window_of_row >= 0)
+    until = np.full(len(candidates), known.until)
+    if attribution_minutes is not None:
+        latest = log.shown_at[candidates] + int(attribution_minutes) * _MINUTE_MS
+        until = np.minimum(until, latest)
+    label_of_row = np.full(len(window_of_row), -1)
+    label_of_row[candidates] = label_rows(log, candidates, until)
+    if known.drops_late_impressions:
+        window_of_row = np.where(log.ingested_at > known.until, -1, window_of_row)
+    return log, window_of_row, label_of_row
 
 
 def _open_table(path: Path, table: Table) -> pq.ParquetFile:

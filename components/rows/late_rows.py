@@ -4,6 +4,9 @@ Events are immutable, so a late row changes no artifact. `ingest_events` of the 
 arrived keeps it in `late.parquet`; `validate_events` of the day to which it belongs, run again,
 takes it from there, and that is a new version of its partition with one more input. A day that is
 not run again stays as it was.
+
+A late row that says more of an impression which its day has accepted is a label, which is joined to
+it from the day of its arrival: that is no reason to run the day again.
 """
 
 import datetime
@@ -12,13 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from components import contract
+from components.rows.rules import KEY
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 from components.tables import data_files
 from phoenix.data.days import DAY_MS, midnight_ms
-from schemas.events import INGESTED
+from schemas.events import INGESTED, LABELS
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ def rows(store: Store, holders: Sequence[Holder], day: datetime.date) -> pa.Tabl
 def days_to_run_again(store: Store, config: Config, day: datetime.date) -> list[str]:
     """Returns the earlier days that were validated without the rows that arrived for them on `day`.
 
-    A day that was never validated is not among them: when it runs, it takes the rows.
+    A day that was never validated is not among them: when it runs, it takes the rows. Nor is one
+    for which only labels arrived, of impressions that it has.
     """
     arrival = store.head(contract.INGEST_EVENTS.name, str(day))
     if arrival is None:
@@ -80,9 +87,33 @@ def days_to_run_again(store: Store, config: Config, day: datetime.date) -> list[
         if ref is not None:
             inputs = store.manifest(ref)["recipe"]["inputs"]
             # By the digest: an arrival that was ingested again may hold other rows.
-            if all(each.get("digest") != arrival.digest for each in inputs):
+            is_taken = any(each.get("digest") == arrival.digest for each in inputs)
+            if not is_taken and _has_more_than_labels(store, arrival, ref):
                 stale_days.append(earlier)
     return stale_days
+
+
+def _has_more_than_labels(store: Store, arrival: Ref, validated: Ref) -> bool:
+    """Whether an arrival holds a row of a validated day that is no label of its impressions."""
+    day = contract.parse_day(validated.partition)
+    late = rows(store, [Holder(arrival, 0)], day)
+    accepted = pq.read_table(
+        store.read_file(validated, data_files.ACCEPTED_FILE),
+        columns=list(KEY),
+        filters=pc.field("user_id").isin(late["user_id"].unique()),
+    )
+    # A row that breaks a rule is in no file of labels, and its day should know of it.
+    known = (_labels_of(store, arrival.partition).select(KEY), accepted)
+    keys = late.select(KEY)
+    return any(len(keys.join(each, list(KEY), join_type="left anti")) > 0 for each in known)
+
+
+def _labels_of(store: Store, day: str) -> pa.Table:
+    """Returns the labels that arrived on a day; none if it is not validated."""
+    ref = store.head(contract.VALIDATE_EVENTS.name, day)
+    if ref is None or data_files.LABELS_FILE not in store.manifest(ref)["files"]:
+        return LABELS.schema().empty_table()
+    return data_files.read(store.read_file(ref, data_files.LABELS_FILE), LABELS)
 
 
 def _late_by_day(store: Store, ref: Ref) -> Mapping[str, int]:

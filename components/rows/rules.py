@@ -1,4 +1,4 @@
-"""The rules that every event must keep, and the merging of rows that come more than once.
+"""The rules that every event must keep, and the rows that tell of one impression more than once.
 
 Every row of a day ends in exactly one place: accepted, duplicate or quarantined by the first rule
 that it breaks. All of it are expressions, which any of the `engines` evaluates; events are tables
@@ -10,8 +10,6 @@ int64, with `place`, the order of the source, and maybe more.
 # (a column of Ibis has its type when an expression is made)
 
 import datetime
-import functools
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,8 +22,7 @@ if TYPE_CHECKING:
     import ibis
 
 _IDS = ("user_id", "post_id", "author_id")
-_KEY = ("user_id", "shown_at", "post_id")
-_SIGNALS = ("author_id", "surface", "actions", "dwell_seconds")
+KEY = ("user_id", "shown_at", "post_id")
 ORDER = ("user_id", "shown_at", "event_id", "place")
 
 
@@ -130,68 +127,39 @@ def add_verdicts(events: "ibis.Table", rules: Sequence[Rule]) -> "ibis.Table":
     return events.mutate(verdict=ibis.cases(*cases, else_=0).cast("int64"))
 
 
-def repetitions(events: "ibis.Table", num_actions: int) -> "ibis.Table":
-    """Returns one row for each group of rows that share user, post and time.
+def label_rules(events: "ibis.Table", config: Config, day: datetime.date) -> list[Rule]:
+    """Returns the rules for labels of any earlier day that arrived on a day: all but one.
 
-    Args:
-      events: The rows; one that shares its key with no other is in no group.
-      num_actions: How many bits of `actions` are used.
-
-    Returns:
-      The key, `place` of the first row of the group, what its rows say together - the union of the
-      actions, the longest dwell, and the latest arrival, because only then was all of it known;
-      the first arrival if all rows say the same -, `num_rows` and `num_versions`, which say how
-      many rows the group has, and how many of them are different.
+    See `event_rules` for the arguments.
     """
-    import ibis
-
-    keys = events.group_by(*_KEY).agg(num_rows=events.count())
-    rows = events.semi_join(keys.filter(keys["num_rows"] > 1), _KEY)
-    # Two steps, because a group may hold the same row twice and another that says more: the first
-    # one counts rows that say the same, the second how many of them are different.
-    versions = rows.group_by(*_KEY, *_SIGNALS).agg(
-        place=rows["place"].min(),
-        num_rows=rows.count(),
-        first=rows["ingested_at"].min(),
-        last=rows["ingested_at"].max(),
-    )
-    groups = versions.group_by(*_KEY).agg(
-        place=versions["place"].min(),
-        actions=_union(versions["actions"], num_actions),
-        dwell_seconds=versions["dwell_seconds"].max(),
-        first=versions["first"].min(),
-        last=versions["last"].max(),
-        num_rows=versions["num_rows"].sum().cast("int64"),
-        num_versions=versions.count(),
-    )
-    arrival = ibis.ifelse(groups["num_versions"] > 1, groups["last"], groups["first"])
-    return groups.mutate(ingested_at=arrival).drop("first", "last").order_by("place")
+    return [rule for rule in event_rules(events, config, day) if rule.name != "wrong_day"]
 
 
-def merge_repetitions(events: "ibis.Table", groups: "ibis.Table") -> "ibis.Table":
-    """Makes one row of those that share user, post and time: the first, with what all of them say.
+def repetitions(events: "ibis.Table") -> "ibis.Table":
+    """Returns the rows that share user, post and time with another: what `merging` makes one of.
 
     Optional columns are those of the first row: each says how that very row was served.
 
     Args:
       events: The rows.
-      groups: Their `repetitions`.
+
+    Returns:
+      The columns that came in, sorted by user, time and post, then by arrival and place.
+    """
+    keys = events.group_by(*KEY).agg(num_rows=events.count())
+    rows = events.semi_join(keys.filter(keys["num_rows"] > 1), KEY)
+    return rows.order_by(*KEY, "ingested_at", "place")
+
+
+def merge_repetitions(events: "ibis.Table", firsts: "ibis.Table") -> "ibis.Table":
+    """Puts one row in the place of those that share user, post and time.
+
+    Args:
+      events: The rows.
+      firsts: One for each group of their `repetitions`, with the same columns.
 
     Returns:
       The columns that came in, sorted by user, time and event.
     """
-    alone = events.anti_join(groups, _KEY)
-    signals = ("actions", "dwell_seconds", "ingested_at")
-    firsts = events.drop(*signals).inner_join(groups.select("place", *signals), "place")
+    alone = events.anti_join(firsts, KEY)
     return alone.union(firsts.select(*events.columns)).order_by(*ORDER)
-
-
-def _union(actions: "ibis.Column", num_actions: int) -> "ibis.Value":
-    """Returns the union of sets of bits: Ibis has no such aggregate for Spark."""
-    import ibis
-
-    bits = [actions & ibis.literal(1 << number, "int64") for number in range(min(num_actions, 63))]
-    unions = [bit.max() for bit in bits]
-    if num_actions == 64:  # the sign of the number, so that having it is less
-        unions.append((actions & ibis.literal(-(2**63), "int64")).min())
-    return functools.reduce(operator.or_, unions)

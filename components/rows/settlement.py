@@ -15,17 +15,26 @@ import pyarrow.compute as pc
 
 from components.erasure import forgotten as erasure
 from components.rows import account as row_account
-from components.rows import engine_rows, late_rows, repairs
+from components.rows import engine_rows, late_rows, merging, repairs
 from components.rows.account import FATES
 from components.rows.late_rows import Holder
+from components.rows.merging import Merged, RepetitionCounts
 from components.rows.row_texts import RowTexts
-from components.rows.rules import Rule, add_verdicts, event_rules, merge_repetitions, repetitions
+from components.rows.rules import (
+    KEY,
+    Rule,
+    add_verdicts,
+    event_rules,
+    label_rules,
+    merge_repetitions,
+    repetitions,
+)
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Artifact
 from components.tables import data_files, engines
 from phoenix.data.days import midnight_ms
-from schemas.events import INGESTED, QUARANTINED, REJECTED
+from schemas.events import INGESTED, LABELS, QUARANTINED, REJECTED
 from schemas.rules import TOO_LATE
 
 if TYPE_CHECKING:
@@ -43,19 +52,12 @@ class Arrivals:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RepetitionCounts:
-    """Numbers of rows that share user, post and time with another."""
-
-    num_exact: int  # rows removed because another says the same
-    num_conflicting: int  # rows merged into another that says something else
-    num_conflicts: int  # rows that others were merged into
-
-
-@dataclass(frozen=True, kw_only=True)
 class Settlement:
     """The rows of one day, each in its one place."""
 
-    accepted: pa.Table  # `EVENTS`, sorted by user, time and event
+    accepted: pa.Table  # `EVENTS`, as first known, sorted by user, time and event
+    outcomes: pa.Table  # the same rows with all that the day came to know of them
+    labels: pa.Table  # `LABELS`: later states, of impressions of the day and of earlier ones
     repetitions: RepetitionCounts
     quarantined: pa.Table  # `QUARANTINED`
     late_by_day: Mapping[str, int]  # rows that arrived on this day, by the day they belong to
@@ -72,7 +74,7 @@ class _Judgement(NamedTuple):
     """The answers of an engine about the events of a day; `file` is a number in them."""
 
     accepted: pa.Table  # the columns of an engine: rows that break no rule, repetitions merged
-    repetitions: pa.Table  # the groups of rows that share user, post and time
+    merged: Merged  # of the rows that share user, post and time
     violations: pa.Table  # `place` and `verdict` of the rows that break a rule, by place
     counts: pa.Table  # by file: `rows_in`, and `lawful` ones, which break no rule
 
@@ -152,9 +154,10 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement
         engine = engines.open_engine(config.engine)
         events = engine.table(rows)
         rules = event_rules(events, config, day)
-        judgement = _judge(engine, add_verdicts(events, rules), len(config.actions))
+        judgement = _judge(engine, add_verdicts(events, rules))
     else:  # of an empty day, the start of an engine would take most of the time
         judgement = _no_judgement(rows)
+    accepted = engine_rows.from_engine(judgement.accepted)
     late, too_late = _split_late(arrivals.late, config, day)
     quarantined = data_files.concatenate(
         QUARANTINED,
@@ -165,8 +168,10 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement
         ],
     )
     settlement = Settlement(
-        accepted=engine_rows.from_engine(judgement.accepted),
-        repetitions=_count_repetitions(judgement.repetitions),
+        accepted=accepted,
+        outcomes=merging.with_last_states(accepted, judgement.merged.last_states),
+        labels=_sorted_labels(judgement.merged.labels, _late_labels(late, config, day)),
+        repetitions=judgement.merged.counts,
         quarantined=quarantined,
         late_by_day=row_account.by_day(late),
         files=_account_by_file(arrivals, judgement, file_names, quarantined, late),
@@ -178,7 +183,7 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement
     return settlement
 
 
-def _judge(engine: engines.Engine, events: "ibis.Table", num_actions: int) -> _Judgement:
+def _judge(engine: engines.Engine, events: "ibis.Table") -> _Judgement:
     """Evaluates all that is asked of the engine; `events` have their verdicts."""
     verdict: Any = events["verdict"]
     violations = events.filter(verdict > 0).select("place", "verdict").order_by("place")
@@ -186,11 +191,11 @@ def _judge(engine: engines.Engine, events: "ibis.Table", num_actions: int) -> _J
     counts = events.group_by("file").agg(
         rows_in=events.count(), lawful=(verdict == 0).sum().cast("int64")
     )
-    # The groups are few, and asked for twice: they come here and go back as a table.
-    groups = engines.rows(engine, repetitions(lawful, num_actions))
+    # What has arrived by when is no matter of sets: the rows come here, and go back merged.
+    merged = merging.merge(engines.rows(engine, repetitions(lawful)))
     return _Judgement(
-        accepted=engines.rows(engine, merge_repetitions(lawful, engine.table(groups))),
-        repetitions=groups,
+        accepted=engines.rows(engine, merge_repetitions(lawful, engine.table(merged.firsts))),
+        merged=merged,
         violations=engines.rows(engine, violations),
         counts=engines.rows(engine, counts),
     )
@@ -205,7 +210,7 @@ def _no_judgement(rows: pa.Table) -> _Judgement:
 
     return _Judgement(
         accepted=rows,
-        repetitions=no_numbers("num_rows", "num_versions"),
+        merged=merging.merge(rows),
         violations=no_numbers("place", "verdict"),
         counts=no_numbers("file", "rows_in", "lawful"),
     )
@@ -240,13 +245,25 @@ def _account_by_file(
     ]
 
 
-def _count_repetitions(groups: pa.Table) -> RepetitionCounts:
-    num_rows, num_versions = (groups[name].to_numpy() for name in ("num_rows", "num_versions"))
-    return RepetitionCounts(
-        num_exact=int((num_rows - num_versions).sum()),
-        num_conflicting=int((num_versions - 1).sum()),
-        num_conflicts=int((num_versions > 1).sum()),
-    )
+def _late_labels(late: pa.Table, config: Config, day: datetime.date) -> pa.Table:
+    """Makes labels of rows of earlier days, whether their impressions are accepted or not.
+
+    Which of them are is a question to the artifacts of these days, and those may change: who reads
+    the labels joins them to the impressions that are there.
+    """
+    if not len(late):
+        return LABELS.schema().empty_table()
+    engine = engines.open_engine(config.engine)
+    events = engine.table(engine_rows.to_engine(late)[0])
+    judged = add_verdicts(events, label_rules(events, config, day))
+    lawful = judged.filter(judged["verdict"] == 0).drop("verdict")
+    return merging.labels_of(engines.rows(engine, lawful.order_by(*KEY, "ingested_at", "place")))
+
+
+def _sorted_labels(*parts: pa.Table) -> pa.Table:
+    """Returns labels in the order of a log, by user and time."""
+    table = pa.concat_tables(parts)
+    return table.sort_by([(name, "ascending") for name in (*KEY, "ingested_at")]).combine_chunks()
 
 
 def _quarantine_violations(

@@ -117,8 +117,8 @@ class FeaturesConfig(Section):
         default=None,
         ge=0,
         le=5_256_000,
-        description="What arrives later than this after it was shown is history and no candidate: "
-        "its labels came too late. Empty: whenever it arrives.",
+        description="What arrives later than this after it was shown is history, and no candidate "
+        "and no label: it came too late to learn from. Empty: whenever it arrives.",
     )
 
 

@@ -17,10 +17,12 @@ FIRST = 1  # of everything that names no version
 ARTIFACTS: Mapping[str, int] = {
     # Events, posts, rejected and late rows, attributes; 2: texts of ids that are text.
     contract.INGEST_EVENTS.name: 2,
-    # The same, checked; statistics, expectations; 2: texts of ids that are text.
-    contract.VALIDATE_EVENTS.name: 2,
-    # Log (the state), windows, attributes, statistics; 2: texts of users whose ids are text.
-    contract.BUILD_FEATURES.name: 2,
+    # The same, checked; statistics, expectations; 2: texts of ids that are text; 3: labels; before,
+    # there were none, since rows that say more of an impression were merged into it.
+    contract.VALIDATE_EVENTS.name: 3,
+    # Log (the state), windows, attributes, statistics; 2: texts of users whose ids are text; 3: an
+    # impression may have several states, where it had its only one.
+    contract.BUILD_FEATURES.name: 3,
     contract.TRAIN_RETRIEVAL.name: 1,  # model, curve
     contract.TRAIN_RANKER.name: 1,
     contract.EVALUATE_MODELS.name: 1,  # decision, metrics, fallback

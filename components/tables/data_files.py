@@ -18,6 +18,7 @@ REJECTED_FILE = "rejected.parquet"  # of ingest_events
 LATE_FILE = "late.parquet"  # of ingest_events
 POSTS_FILE = "posts.parquet"  # of ingest_events, and of validate_events
 ACCEPTED_FILE = "accepted.parquet"  # of validate_events
+LABELS_FILE = "labels.parquet"  # of validate_events
 QUARANTINED_FILE = "quarantined.parquet"  # of validate_events
 EXPECTATIONS_FILE = "expectations.json"  # of validate_events
 WINDOWS_FILE = "windows.parquet"  # of build_features

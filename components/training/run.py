@@ -5,14 +5,17 @@ from the champion as of the day where that is a model of the same shape, with th
 not seen, and from scratch on the whole window where it is not.
 """
 
+import datetime
+import functools
 import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.features.later_labels import LaterLabels, later_labels
 from components.features.partitions import features_of
 from components.features.training_source import FeatureWindows, feature_windows
 from components.release import models, release_files
@@ -54,15 +57,19 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
 
         check.check(context.config, plan.role)
     feature_refs = features_of(context, plan.days)
+    # What arrived by the end of the day before; later labels change no training of this day.
+    yesterday = context.day - datetime.timedelta(days=1)
+    labels = later_labels(context, plan.days, through=yesterday)
     if not hosts.is_leader():
-        return _follow(context, plan, model_config, feature_refs)
-    inputs = [*feature_refs, *([] if plan.champion is None else [plan.champion.ref])]
+        return _follow(context, plan, model_config, feature_refs, labels)
+    inputs = [*feature_refs, *labels.refs, *([] if plan.champion is None else [plan.champion.ref])]
     settings = _settings(context, plan, model_config)
     with (
         leading() as leader,
         context.write(inputs=inputs, config=settings, seed=context.config.seed) as draft,
     ):
-        facts = _make(context, plan, model_config, feature_refs, leader=leader, draft=draft)
+        source = functools.partial(feature_windows, context, feature_refs, labels)
+        facts = _make(context, plan, model_config, source, leader=leader, draft=draft)
         draft.facts.update(
             facts,
             partitions=[day.isoformat() for day in plan.days],
@@ -97,7 +104,7 @@ def _make(
     context: Context,
     plan: Plan,
     model_config: "ModelConfig",
-    feature_refs: Sequence[Ref],
+    open_source: Callable[[], FeatureWindows],
     *,
     leader: Leader,
     draft: Draft,
@@ -105,7 +112,7 @@ def _make(
     """Trains if there is reason and data enough, and returns the facts."""
     reason = plan.reason
     if reason is None:
-        source = feature_windows(context, feature_refs)
+        source = open_source()
         min_windows = trainer_settings.section_of(context.config, plan.role).min_windows
         if source.num_windows >= min_windows:
             leader.begin(draft.key)
@@ -153,12 +160,16 @@ def _train(
 
 
 def _follow(
-    context: Context, plan: Plan, model_config: "ModelConfig", feature_refs: Sequence[Ref]
+    context: Context,
+    plan: Plan,
+    model_config: "ModelConfig",
+    feature_refs: Sequence[Ref],
+    labels: LaterLabels,
 ) -> Artifact:
     """Trains with the leader, if it trains, and returns what the leader wrote."""
     with following() as key:
         if key is not None:
-            source = feature_windows(context, feature_refs)
+            source = feature_windows(context, feature_refs, labels)
             work = work_folder(context, key)
             trainer.train(context, plan, model_config, source=source, work=work)
     return context.written_artifact()

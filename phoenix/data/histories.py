@@ -3,6 +3,9 @@
 Two promises hold for every history: nothing in it was shown at or after the cutoff, and nothing in
 it arrived after the cutoff. They are what makes training on the past equal to serving in the past.
 
+An impression of which more became known later has several rows, its states: see
+`phoenix.data.states`.
+
 Glossary of shapes: L: impressions in the log, N: windows, S: history length, C: candidates.
 """
 
@@ -10,9 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+_NEVER = np.iinfo(np.int64).max
+
 
 class Log(NamedTuple):
-    """L impressions, sorted by user, then time, then event; every array has L rows."""
+    """L impressions, sorted by user, then time, then event; every array has L rows.
+
+    Rows of the same user, post and time are the states of one impression, by their arrival.
+    """
 
     user_ids: np.ndarray  # int64
     post_ids: np.ndarray  # int64
@@ -68,6 +76,38 @@ def window_numbers(
     return np.cumsum(is_start) - 1
 
 
+def is_later_state(log: Log) -> np.ndarray:
+    """Tells which rows say more of the impression of the row before them.
+
+    Args:
+      log: L rows.
+
+    Returns:
+      `[L]` bool.
+    """
+    is_later = np.zeros(len(log.user_ids), bool)
+    is_later[1:] = log.shown_at[1:] == log.shown_at[:-1]
+    # Of few rows the time is that of the row before; the other columns are asked for them alone.
+    rows = np.flatnonzero(is_later)
+    is_later[rows] = (log.user_ids[rows] == log.user_ids[rows - 1]) & (
+        log.post_ids[rows] == log.post_ids[rows - 1]
+    )
+    return is_later
+
+
+def _replaced_at(log: Log) -> np.ndarray | None:
+    """Returns when the next state of each row's impression arrived; None if there is none at all.
+
+    None is what most logs get: what has no states must not pay for them.
+    """
+    later = np.flatnonzero(is_later_state(log))
+    if not later.size:
+        return None
+    times = np.full(len(log.user_ids), _NEVER)
+    times[later - 1] = log.ingested_at[later]
+    return times
+
+
 def rows_still_needed(log: Log, *, known_at: int, oldest: int, length: int) -> np.ndarray:
     """Finds the impressions that may enter a history at `known_at` or any later moment.
 
@@ -85,11 +125,18 @@ def rows_still_needed(log: Log, *, known_at: int, oldest: int, length: int) -> n
     """
     # A row is late enough if at most `length` known ones of its user stand from it on.
     is_known = (log.shown_at < known_at) & (log.ingested_at <= known_at)
+    is_needed = log.shown_at >= oldest
+    replaced_at = _replaced_at(log)
+    if replaced_at is not None:
+        # Of an impression the state of then counts once, and those before it never again.
+        is_replaced = replaced_at <= known_at
+        is_needed &= ~is_replaced
+        is_known &= ~is_replaced
     firsts, counts = _stretches(log.user_ids)
     through = np.cumsum(is_known)  # known rows from the start of the log through each row
     at_end = np.repeat(through[firsts + counts - 1], counts)
     is_late_enough = at_end - through + is_known <= length
-    return np.flatnonzero((is_late_enough | ~is_known) & (log.shown_at >= oldest))
+    return np.flatnonzero((is_late_enough | ~is_known) & is_needed)
 
 
 def _stretches(user_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -118,12 +165,15 @@ def history_rows(log: Log, user_ids: np.ndarray, cutoffs: np.ndarray, *, length:
     ends = first_rows_at(
         log.shown_at, lowest, np.searchsorted(log.user_ids, user_ids, "right"), cutoffs
     )
+    replaced_at = _replaced_at(log)
     pending, reach = np.arange(len(user_ids)), length
     while pending.size:
         grid = ends[pending, None] + np.arange(-reach, 0)  # [n, reach], ascending in time
         is_real = grid >= lowest[pending, None]
         has_arrived = log.ingested_at[np.maximum(grid, 0)] <= cutoffs[pending, None]
         is_known = is_real & has_arrived
+        if replaced_at is not None:
+            is_known &= replaced_at[np.maximum(grid, 0)] > cutoffs[pending, None]
         # Rows that arrived late make us look further back, twice as far each time.
         is_done = (is_known.sum(axis=1) >= length) | ~is_real[:, 0]
         rows[pending[is_done]] = _latest_rows(grid[is_done], is_known[is_done], length)

@@ -35,6 +35,7 @@ class WindowLog:
         refs: WindowRefs,
         *,
         candidates: np.ndarray,
+        labels: np.ndarray | None = None,
         spec: HashSpec,
         history_length: int,
     ) -> None:
@@ -44,6 +45,8 @@ class WindowLog:
           log: L impressions.
           refs: N windows.
           candidates: `[N, C]` int64 rows of the log, -1 is padding.
+          labels: `[N, C]` int64 rows of the log with the states of the candidates that are their
+            labels, see `states.label_rows`; the candidates' own rows by default.
           spec: Hash functions of the model that will read the windows.
           history_length: S.
         """
@@ -51,6 +54,7 @@ class WindowLog:
         self._log = Log(*(np.pad(each, [(0, 1)] + [(0, 0)] * (each.ndim - 1)) for each in log))
         self._num_rows = len(log.user_ids)
         self._refs, self._candidates = refs, candidates
+        self._labels = candidates if labels is None else labels
         self._spec, self._length = spec, history_length
 
     def take(self, index: np.ndarray) -> Windows:
@@ -60,7 +64,7 @@ class WindowLog:
         rows = history_rows(
             log.rows(slice(self._num_rows)), user_ids, known_until, length=self._length
         )  # [M, S]
-        candidates = self._candidates[index]  # [M, C]
+        candidates, labels = self._candidates[index], self._labels[index]  # [M, C]
         posts, authors = log.post_ids[rows], log.author_ids[rows]
         candidate_posts, candidate_authors = log.post_ids[candidates], log.author_ids[candidates]
         return Windows(
@@ -86,8 +90,8 @@ class WindowLog:
             candidate_surfaces=log.surfaces[candidates],
             candidate_created_at=log.created_at[candidates],
             candidate_attributes=log.attributes[candidates],
-            labels=log.actions[candidates],
-            label_dwell_seconds=log.dwell_seconds[candidates],
+            labels=log.actions[labels],
+            label_dwell_seconds=log.dwell_seconds[labels],
         )
 
 

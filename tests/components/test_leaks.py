@@ -202,9 +202,11 @@ def test_a_correction_that_arrives_later_changes_no_earlier_training_set(tmp_pat
     for day in DAYS[:2]:
         run(world, day)
     # Rows of the second day that arrive on the third: new ones, and another version of an old one.
-    user, post, author, shown, *_ = next(row for row in before_the_cut() if row[3] >= CUT - DAY_MS)
+    second = START + DAY_MS
+    old = next(r for r in before_the_cut() if second + 600_000 > r[3] >= second and not r[5])
+    user, post, author, shown, _, liked, _ = old
     late = [
-        (user, post, author, shown, CUT, 1, 1),
+        (user, post, author, shown, CUT, 1, 1),  # a label
         (user, POISON, 5, shown, CUT, 1, 1),
         (user, POISON + 1, 5, CUT - 1, CUT + 5, 1, 1),
     ]
@@ -226,4 +228,5 @@ def test_a_correction_that_arrives_later_changes_no_earlier_training_set(tmp_pat
     assert (windows.candidate_post_ids >= POISON).sum() == 2, "the correction is in the new version"
     assert not (windows.history_post_ids >= POISON).any(), "no user had seen them arrive"
     is_changed = (windows.history_post_ids == post) & (windows.user_ids == user)[:, None]
-    assert not (is_changed & (windows.history_shown_at == shown)).any()
+    actions = windows.history_actions[is_changed & (windows.history_shown_at == shown)]
+    assert set(actions.tolist()) == {2 + liked}, "it is in histories, as it was known then"

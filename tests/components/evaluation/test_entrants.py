@@ -6,11 +6,15 @@ import pytest
 
 from components import contract
 from components.evaluation.entrants import entrants_of, most_popular
+from components.features.later_labels import LaterLabels
 from components.run.context import Context
 from components.store.artifacts import Artifact
 from phoenix.recommend.baselines import MostPopular
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
+
+
+NO_LABELS = LaterLabels(known_by=2**62)  # and no end of what is known
 
 
 def context_of(world) -> Context:
@@ -20,7 +24,7 @@ def context_of(world) -> Context:
 
 def popular(world) -> MostPopular:
     refs = [world.artifact("build_features", day).ref for day in DAYS[:2]]
-    return most_popular(context_of(world), refs)
+    return most_popular(context_of(world), refs, NO_LABELS)
 
 
 def champion(world) -> Artifact:
@@ -28,7 +32,8 @@ def champion(world) -> Artifact:
 
 
 def test_the_most_popular_counts_the_days_that_it_is_given(three_days) -> None:
-    one = most_popular(context_of(three_days), [three_days.artifact("build_features", DAYS[0]).ref])
+    first = three_days.artifact("build_features", DAYS[0]).ref
+    one = most_popular(context_of(three_days), [first], NO_LABELS)
     assert 0 < one.popularity.sum() < popular(three_days).popularity.sum()
 
 

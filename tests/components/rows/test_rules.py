@@ -1,14 +1,9 @@
-"""The rules and the merging of repeated rows, held against their definitions on DuckDB.
-
-`test_engines` holds Spark against DuckDB.
-"""
+"""The rules of rows on DuckDB; `test_engines` holds Spark against it."""
 
 import datetime
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from components.rows import engine_rows
 from components.rows import rules as row_rules
@@ -30,14 +25,6 @@ CONFIG = Config.model_validate(
     }
 )
 ENGINE = engines.open_engine(EngineConfig())
-# Two users, posts and times, so that most rows share their key with another.
-events = st.lists(
-    st.tuples(
-        st.integers(1, 2), st.integers(1, 2), st.integers(0, 1), st.integers(0, 3),
-        st.integers(0, 2), st.integers(0, 1), st.integers(0, 4),
-    ),
-    max_size=20,
-)  # fmt: skip
 
 
 def columns(rows: list[tuple]) -> dict[str, np.ndarray]:
@@ -61,58 +48,6 @@ def columns(rows: list[tuple]) -> dict[str, np.ndarray]:
 def arrow(values: dict[str, np.ndarray]) -> pa.Table:
     """The columns as an engine takes them."""
     return engine_rows.to_engine(data_files.arrow_table(INGESTED, values))[0]
-
-
-def merged(rows: pa.Table, num_actions: int = 2) -> tuple[pa.Table, pa.Table]:
-    """The groups of repeated rows, and what is left when they are one."""
-    table = ENGINE.table(rows)
-    groups = engines.rows(ENGINE, row_rules.repetitions(table, num_actions))
-    return groups, engines.rows(ENGINE, row_rules.merge_repetitions(table, ENGINE.table(groups)))
-
-
-@settings(deadline=None, max_examples=50)
-@given(events)
-def test_merging_matches_its_definition(rows: list[tuple]) -> None:
-    repeated, kept = merged(arrow(columns(rows)))
-    groups: dict[tuple, list[tuple[int, tuple]]] = {}
-    for event_id, row in enumerate(rows, start=1):
-        groups.setdefault(row[:3], []).append((event_id, row))
-    expected, counts = [], []
-    for (user, _, time), group in groups.items():
-        versions = {row[3:6] for _, row in group}
-        arrivals = [time + row[6] for _, row in group]
-        actions = 0
-        for _, row in group:
-            actions |= row[3]
-        arrival = max(arrivals) if len(versions) > 1 else min(arrivals)
-        dwell = max(row[4] for _, row in group)
-        expected.append((user, time, group[0][0], actions, dwell, group[0][1][5], arrival))
-        if len(group) > 1:
-            counts.append((group[0][0] - 1, len(group), len(versions)))
-    names = ("user_id", "shown_at", "event_id", "actions", "dwell_seconds", "surface")
-    found = zip(
-        *(kept[name].to_numpy() - START * (name == "shown_at") for name in names),
-        kept["ingested_at"].to_numpy() - START,
-        strict=True,
-    )
-    assert list(found) == sorted(expected)
-    told = [repeated[name].to_pylist() for name in ("place", "num_rows", "num_versions")]
-    assert list(zip(*told, strict=True)) == sorted(counts)
-
-
-def test_the_union_of_actions_holds_all_64_bits() -> None:
-    values = columns([(1, 1, 0, 0, 0, 0, 0)] * 3)
-    values["actions"] = np.array([2**63 + 1, 2**62 + 1, 4], np.uint64)
-    _, kept = merged(arrow(values), num_actions=64)
-    assert kept["actions"].to_numpy().view(np.uint64).tolist() == [2**63 + 2**62 + 5]
-
-
-def test_the_two_zeros_are_one() -> None:
-    values = columns([(1, 1, 0, 0, 0, 0, 0)] * 2)
-    values["dwell_seconds"] = np.array([-0.0, 0.0], np.float32)
-    repeated, kept = merged(arrow(values))
-    assert repeated["num_versions"].to_pylist() == [1]
-    assert not np.signbit(kept["dwell_seconds"].to_numpy()).any()
 
 
 def broken_by(**values: float) -> list[str]:
@@ -191,10 +126,15 @@ def test_impossible_values_of_what_was_served_break_a_rule_and_absent_ones_none(
         assert {rules[n - 1].name for n in verdicts if n} == {rule_name}
 
 
-def test_of_rows_that_are_merged_the_first_says_how_it_was_served() -> None:
-    values = columns([(1, 1, 0, 1, 0, 0, 0), (1, 1, 0, 2, 0, 0, 0)])
-    values |= {"position": np.array([4, 9]), "feed": np.array([None, "f"], object)}
-    _, rows = merged(arrow(values))
-    assert rows.select(["position", "feed", "actions"]).to_pylist() == [
-        {"position": 4, "feed": None, "actions": 3}
+def test_a_label_may_be_of_an_earlier_day_and_keeps_every_other_rule() -> None:
+    values = columns([(1, 1, 0, 1, 1, 1, 0)] * 3)
+    values["shown_at"][:2] -= DAY_MS
+    values["surface"][1], values["user_id"][2] = 9, -4
+    table = ENGINE.table(arrow(values))
+    rules = row_rules.label_rules(table, CONFIG, DAY)
+    verdict = engines.rows(ENGINE, row_rules.add_verdicts(table, rules))["verdict"].to_pylist()
+    assert [rules[each - 1].name if each else None for each in verdict] == [
+        None,
+        "bad_surface",
+        "negative_id",
     ]

@@ -1,0 +1,99 @@
+"""Labels that arrived after the day of their impressions, for who reads the features of that day.
+
+Features of a day hold what arrived on it, and stay as they are. Who reads them later - a training,
+the most popular posts - joins the labels of the days since, up to the last one that it may know,
+and names these days in its recipe.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from components import contract
+from components.features.event_log import NO_LABELS
+from components.features.windows_files import ATTRIBUTION, Known
+from components.run.context import Context
+from components.settings.steps import FeaturesConfig
+from components.store.artifacts import Artifact, Ref
+from components.tables import data_files
+from components.tables.data_files import LABELS_FILE
+from phoenix.data.days import DAY_MS, day_number, midnight_ms
+from phoenix.data.states import LabelRows
+from schemas.events import LABELS
+
+
+@dataclass(frozen=True)
+class LaterLabels:
+    """Labels of the impressions of some days, by the day on which they were shown."""
+
+    known_by: int  # ms: the last moment of which a reader knows
+    refs: tuple[Ref, ...] = ()  # of the validate_events that hold them
+    by_day: Mapping[int, LabelRows] | None = None  # by the number of the day, sorted by user
+
+    def known(self, features: Ref, facts: Mapping[str, Any]) -> Known:
+        """Returns what a reader of the features of one of the days may take for their labels.
+
+        Args:
+          features: Of the day.
+          facts: Of their manifest.
+        """
+        day = contract.parse_day(features.partition)
+        return Known(
+            self.known_by,
+            (self.by_day or {}).get(day_number(day), NO_LABELS),
+            drops_late_impressions=facts.get("has_late_rows", False),
+        )
+
+
+def file_of(validated: Artifact) -> Path | None:
+    """Returns the labels that arrived on a day; None if nobody looked for them yet."""
+    # Before format 3 a late label was a reason to run its day again, and not written down.
+    return validated.path(LABELS_FILE) if LABELS_FILE in validated.manifest["files"] else None
+
+
+def metadata(config: FeaturesConfig) -> dict[str, str]:
+    """Returns what the files of features say of labels: how late one may be."""
+    minutes = config.attribution_minutes
+    return {} if minutes is None else {ATTRIBUTION: str(minutes)}
+
+
+def later_labels(
+    context: Context, days: Sequence[datetime.date], *, through: datetime.date
+) -> LaterLabels:
+    """Reads the labels that arrived for impressions of some days on later ones.
+
+    Args:
+      context: The run, whose store is read.
+      days: Of the impressions.
+      through: The last day whose arrivals count.
+
+    Raises:
+      BadDataError: If a file is missing or damaged.
+    """
+    known_by = midnight_ms(through) + DAY_MS - 1
+    if not days:
+        return LaterLabels(known_by)
+    refs, parts = [], []
+    number = min(days) + datetime.timedelta(days=1)
+    while number <= through:
+        ref = context.head(contract.VALIDATE_EVENTS.name, number)
+        counts = (
+            {} if ref is None else context.store.manifest(ref)["facts"].get("labels_by_day", {})
+        )
+        if ref is not None and any(day < number and str(day) in counts for day in days):
+            refs.append(ref)
+            parts.append(data_files.read(context.store.read_file(ref, LABELS_FILE), LABELS))
+        number += datetime.timedelta(days=1)
+    if not refs:
+        return LaterLabels(known_by)
+    labels = LabelRows(*data_files.columns(pa.concat_tables(parts)).values())
+    # By user, so that a block of users is a slice.
+    labels = labels.rows(np.argsort(labels.user_ids, kind="stable"))
+    numbers = labels.shown_at // DAY_MS
+    by_day = {each: labels.rows(np.flatnonzero(numbers == each)) for each in map(day_number, days)}
+    return LaterLabels(known_by, tuple(refs), by_day)

@@ -1,0 +1,154 @@
+"""One impression of several rows that share user, post and time: its states, by their arrival.
+
+The first row that arrived is the impression as it was known first; what later rows add to it are
+labels, each known from its own arrival on. Rows are as an engine gives them (`engine_rows`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.rows.rules import KEY
+from components.tables import data_files
+from phoenix.data.states import States, cumulative_states
+from schemas.events import LABELS
+
+# Of rows that agree in these, all but one are copies.
+_SIGNALS = ("author_id", "surface", "actions", "dwell_seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepetitionCounts:
+    """Numbers of rows that share user, post and time with another."""
+
+    num_exact: int  # rows removed because another says the same
+    num_conflicting: int  # rows merged into another that says something else
+    num_conflicts: int  # rows that others were merged into
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merged:
+    """The impressions of repeated rows."""
+
+    firsts: pa.Table  # one row for each, as it was first known, with the columns that came in
+    labels: pa.Table  # `LABELS`: their later states
+    last_states: pa.Table  # event_id, actions, dwell_seconds: what all rows of each say together
+    counts: RepetitionCounts
+
+
+def merge(rows: pa.Table) -> Merged:
+    """Makes impressions and labels of rows that share user, post and time.
+
+    Args:
+      rows: As `rules.repetitions` gives them: sorted by key, arrival and place.
+    """
+    columns = _columns(rows)
+    groups = _groups(columns)
+    states = _states(columns, groups)
+    heads = np.flatnonzero(np.diff(groups, prepend=-1))
+    is_first = np.diff(groups[states.rows], prepend=-1) > 0
+    # The id of the first row in the order of the source: of rows with one key the others' ids are
+    # made to differ, and say nothing.
+    places = np.lexsort((columns["place"], groups))
+    event_ids = columns["event_id"][places[heads]]
+    firsts = rows.take(pa.array(heads))
+    for name, values in (
+        ("event_id", event_ids),
+        ("actions", states.actions[is_first].view(np.int64)),
+        ("dwell_seconds", states.dwell_seconds[is_first]),
+    ):
+        index = firsts.schema.get_field_index(name)
+        firsts = firsts.set_column(index, name, pa.array(values))
+    is_last = np.diff(groups[states.rows], append=-1) != 0
+    last_states = {
+        "event_id": event_ids,
+        "actions": states.actions[is_last],
+        "dwell_seconds": states.dwell_seconds[is_last],
+    }
+    return Merged(
+        firsts=firsts,
+        labels=_labels(columns, states, is_wanted=~is_first),
+        last_states=pa.table(last_states),
+        counts=_count(columns, groups),
+    )
+
+
+def labels_of(rows: pa.Table) -> pa.Table:
+    """Makes labels of rows whose impressions are elsewhere: each arrival with all so far.
+
+    Args:
+      rows: With the columns of an engine, sorted by key, arrival and place.
+
+    Returns:
+      `LABELS`.
+    """
+    columns = _columns(rows)
+    states = _states(columns, _groups(columns))
+    return _labels(columns, states, is_wanted=np.ones(len(states.rows), bool))
+
+
+def with_last_states(accepted: pa.Table, last_states: pa.Table) -> pa.Table:
+    """Returns accepted rows with all that the day came to know of them, for its statistics.
+
+    Args:
+      accepted: In the schema `EVENTS`.
+      last_states: See `Merged`.
+    """
+    place = pc.call_function(
+        "index_in", [accepted["event_id"]], pc.SetLookupOptions(last_states["event_id"])
+    )
+    has_more = np.asarray(place.is_valid())
+    if not has_more.any():
+        return accepted
+    rows = place.drop_null()
+    for name in ("actions", "dwell_seconds"):
+        values = accepted[name].to_numpy().copy()
+        values[has_more] = last_states[name].take(rows).to_numpy()
+        index = accepted.schema.get_field_index(name)
+        accepted = accepted.set_column(index, accepted.schema.field(index), pa.array(values))
+    return accepted
+
+
+def _columns(rows: pa.Table) -> dict[str, np.ndarray]:
+    """Returns the columns that decide; what was served is text in part, and only taken along."""
+    return data_files.columns(rows.select([*KEY, "event_id", "ingested_at", *_SIGNALS, "place"]))
+
+
+def _groups(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns the number of the impression of each sorted row, from 0."""
+    is_new = np.ones(len(columns["place"]), bool)
+    keys = [columns[name] for name in KEY]
+    is_new[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    return np.cumsum(is_new) - 1
+
+
+def _states(columns: Mapping[str, np.ndarray], groups: np.ndarray) -> States:
+    actions = columns["actions"].view(np.uint64)
+    return cumulative_states(groups, columns["ingested_at"], actions, columns["dwell_seconds"])
+
+
+def _labels(
+    columns: Mapping[str, np.ndarray], states: States, *, is_wanted: np.ndarray
+) -> pa.Table:
+    rows = states.rows[is_wanted]
+    names = (*KEY, "ingested_at")
+    values = {name: columns[name][rows] for name in names}
+    values["actions"] = states.actions[is_wanted]
+    values["dwell_seconds"] = states.dwell_seconds[is_wanted]
+    return data_files.arrow_table(LABELS, values)
+
+
+def _count(columns: Mapping[str, np.ndarray], groups: np.ndarray) -> RepetitionCounts:
+    keys = [groups, *(columns[name] for name in _SIGNALS)]
+    order = np.lexsort(keys[::-1])
+    is_version = np.ones(len(order), bool)  # the first row of those that say the same
+    is_version[1:] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
+    num_versions = np.bincount(groups[order][is_version])
+    return RepetitionCounts(
+        num_exact=int(np.count_nonzero(~is_version)),
+        num_conflicting=int((num_versions - 1).sum()),
+        num_conflicts=int((num_versions > 1).sum()),
+    )
