@@ -123,6 +123,8 @@ class _SettledDay:
                 f"{account['accepted']:,} rows are accepted; "
                 f"`validate_events.min_accepted_rows` asks for {limits.min_accepted_rows:,}"
             )
+            told = quarantine.rule_sentences(self.rules)
+            sentences += [sentence for sentence in told if sentence not in sentences]
         return sentences
 
     def save(self, folder: Path) -> None:

@@ -77,19 +77,28 @@ def breaches(
                 f"`validate_events.max_{name}_share` allows {limit:.2%}"
             )
             if name == "quarantined":
-                sentences += [
-                    f"{rule.name}: {rule.count:,} rows, {rule.expected}{_ADVICE.get(rule.name, '')}"
-                    for rule in rules
-                ]
+                sentences += rule_sentences(rules)
     for rule in rules:
         budget = limits.budgets.get(rule.name)
         if budget is not None and rule.count / rows_in > budget:
-            example = f"; for example {', '.join(rule.places)}" if rule.places else ""
             sentences.append(
                 f"{rule.count:,} of {rows_in:,} rows ({rule.count / rows_in:.2%}) break the rule "
-                f"{rule.name}; `validate_events.budgets` allows {budget:.2%}{example}"
+                f"{rule.name}; `validate_events.budgets` allows {budget:.2%}{_places(rule)}"
             )
     return sentences
+
+
+def rule_sentences(rules: Sequence[RuleReport]) -> list[str]:
+    """Returns a sentence for each rule that rows break, with the places of a few."""
+    return [
+        f"{rule.name}: {rule.count:,} rows, {rule.expected}{_ADVICE.get(rule.name, '')}"
+        f"{_places(rule)}"
+        for rule in rules
+    ]
+
+
+def _places(rule: RuleReport) -> str:
+    return f"; for example {', '.join(rule.places)}" if rule.places else ""
 
 
 def examples(quarantined: pa.Table, texts: RowTexts, config: Config) -> list[dict[str, object]]:

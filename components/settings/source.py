@@ -1,10 +1,12 @@
 """The sources that a deployment can read: what is configured of each layout."""
 
+import re
 import zoneinfo
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from components.settings.section import Delimiter, FilePath, PathPattern, Section
 
@@ -13,6 +15,30 @@ NULL_WORDS = (
     *("nan", "NaN", "NAN", "null", "Null", "NULL", "(null)", "None", "none", "NONE", r"\N"),
     *("N/A", "n/a", "#N/A", "<NA>", "NaT", "nil", "undefined"),
 )
+
+
+TimeUnit = Literal["s", "ms", "us", "ns", "iso"]
+TimeColumn = Literal["shown_at", "ingested_at", "created_at"]
+
+
+def _is_form_of_times(form: str) -> str:
+    """Refuses a form that does not say a day, or says it otherwise on another machine."""
+    sample = datetime(2026, 11, 29, 21, 45, 27, 123_000, UTC)
+    if re.search("%[ZcxX]", form):
+        # They depend on the machine: on its zone, or on its language.
+        raise ValueError(
+            "%Z, %c, %x and %X mean something else on every machine; write UTC as it is"
+        )
+    try:
+        again = datetime.strptime(sample.strftime(form), form)
+    except (ValueError, re.error) as error:
+        raise ValueError(f"no form of strptime: {error}") from error
+    if again.date() != sample.date() or again.hour not in (0, sample.hour):
+        raise ValueError("year, month and day must be said, and of 12 hours %p, too")
+    return form
+
+
+TimeFormat = Annotated[str, AfterValidator(_is_form_of_times)]
 
 
 class UserIdForm(NamedTuple):
@@ -151,10 +177,22 @@ class ColumnsSource(Section):
         default=NULL_WORDS,
         description="Text that says that there is nothing: no id, and of a flag no.",
     )
-    time_unit: Literal["s", "ms", "us", "ns", "iso"] = Field(
+    time_unit: TimeUnit = Field(
         default="ms", description="Of times: numbers since 1970 UTC, or ISO 8601 text."
     )
-    time_zone: str = Field(default="UTC", description="Of ISO 8601 text that names no zone.")
+    time_format: TimeFormat | None = Field(
+        default=None,
+        description="Of times that are other text, instead of a unit: the directives of Python's "
+        "`strptime`, as in `%m/%d/%Y %I:%M:%S %p`.",
+    )
+    time_units: dict[TimeColumn, TimeUnit] = Field(
+        default={},
+        description="Of single columns: `shown_at`, `ingested_at`, or `created_at` of posts.",
+    )
+    time_formats: dict[TimeColumn, TimeFormat] = Field(
+        default={}, description="The same of forms of text."
+    )
+    time_zone: str = Field(default="UTC", description="Of times in text that name no zone.")
     day_zone: str = Field(
         default="UTC",
         description="Of the day in `{day}`, as Europe/Paris; its files hold parts of two.",

@@ -29,6 +29,7 @@ class ArrivalBlock:
     rows: RawRows
     days: np.ndarray  # [n] int64
     malformed_days: list[int]  # of `rows.malformed`
+    has_time: bool = True  # whether a time says the day of any row, or a path does
 
 
 def read_arrivals(
@@ -58,6 +59,7 @@ def read_arrivals(
             yield ArrivalBlock(rows, file_days(layout, file_day, rows), homes)
             continue
         days, is_known = _days(layout, rows)
+        has_time = bool(is_known.any())
         days = _fill_days(days, is_known, before=last, otherwise=otherwise)
         malformed_days = []
         for line, _ in rows.malformed:
@@ -65,7 +67,7 @@ def read_arrivals(
             before = last if place < 0 else int(days[place])
             malformed_days.append(otherwise if before is None else before)
         last = int(days[-1]) if len(days) else last
-        yield ArrivalBlock(rows, days, malformed_days)
+        yield ArrivalBlock(rows, days, malformed_days, has_time)
 
 
 def file_days(layout: Layout, file_day: FileDay, rows: RawRows) -> np.ndarray:
@@ -125,9 +127,7 @@ def impressions(
 
 def times(layout: Layout, rows: RawRows, name: str) -> cells.Parsed:
     """Returns the times in the column that is mapped to `name`, and which are readable."""
-    return cells.parse_time(
-        rows.cells[layout.event_columns[name]], layout.time_unit, layout.time_zone
-    )
+    return cells.parse_time(rows.cells[layout.event_columns[name]], *layout.time_form(name))
 
 
 def _ids(layout: Layout, rows: RawRows, name: str, texts: TextCollector) -> cells.Parsed:

@@ -44,6 +44,7 @@ class DayArchive:
         self._batch_days = np.array(index["batch_days"], np.int64)
         self.days: list[int] = index["days"]  # sorted: those with at least one row
         self.columns: list[str] = index["columns"]  # sorted: those with at least one value
+        self.has_time: bool = index["has_time"]  # whether the time of any row can be read
         self._rows = pa.ipc.open_file(pa.memory_map(str(folder / _ROWS)))
         self._malformed = pa.ipc.open_file(pa.memory_map(str(folder / _MALFORMED)))
 
@@ -149,6 +150,7 @@ class _Writer:
         self._batch_days: list[int] = []
         self._days: set[int] = set()
         self._columns: set[str] = set()
+        self._has_time = False
         self._posts = np.empty((4, 0), np.int64)  # post, author, time, day
         self._new_posts: list[np.ndarray] = []
         self._texts = TextCollector()
@@ -179,6 +181,7 @@ class _Writer:
             return
         self._waiting.append((batch, block.days))
         self._columns |= rows.columns_with_values
+        self._has_time |= block.has_time
         if "author_id" in self._layout.event_columns:
             impressions = arrivals.impressions(self._layout, rows, block.days, self._texts)
             self._new_posts.append(_improvements(impressions))
@@ -222,6 +225,7 @@ class _Writer:
             "batch_days": self._batch_days,
             "days": sorted(self._days),
             "columns": sorted(self._columns),
+            "has_time": self._has_time,
         }
         (self._folder / _INDEX).write_text(json.dumps(index), encoding="utf-8")
 

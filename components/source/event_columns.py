@@ -84,11 +84,11 @@ def parse(
 
 
 def _parse_times(layout: Layout, rows: RawRows, day: datetime.date, check: RowCheck) -> Columns:
-    columns, unit, zone = layout.event_columns, layout.time_unit, layout.time_zone
-    shown_at = check.time(rows, columns["shown_at"], unit, zone)
+    columns = layout.event_columns
+    shown_at = check.time(rows, columns["shown_at"], *layout.time_form("shown_at"))
     arrived_at = shown_at
     if "ingested_at" in columns:
-        arrived_at = check.time(rows, columns["ingested_at"], unit, zone)
+        arrived_at = check.time(rows, columns["ingested_at"], *layout.time_form("ingested_at"))
     elif layout.day_pattern is not None:
         # Of a late row nobody says when it arrived: it was known when its file was complete.
         is_late = shown_at < midnight_ms(day)

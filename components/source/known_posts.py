@@ -50,9 +50,9 @@ class KnownPosts:
             check.mark(author_ids <= 0, "zero_id", rows, columns["author_id"], _ABOVE_ZERO)
         created_at = np.zeros(count, np.int64)
         if "created_at" in columns:
-            unit, zone = layout.post_time_unit, layout.time_zone
             # 0 where nobody says it: the first impression counts then.
-            created_at = check.time(rows, columns["created_at"], unit, zone, is_optional=True)
+            form = layout.time_form("created_at")
+            created_at = check.time(rows, columns["created_at"], *form, is_optional=True)
         eligible = np.ones(count, bool)
         if "eligible" in columns:
             eligible = check.flag(rows, columns["eligible"])

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from components.errors import BadConfigurationError
 from components.settings.actions import Action
@@ -45,6 +45,14 @@ class ActionRule:
     at_most: float | None = None
 
 
+class TimeForm(NamedTuple):
+    """The way in which the times of a column are written."""
+
+    unit: str  # s, ms, us, ns or iso
+    zone: str = "UTC"  # of text that names none
+    form: str | None = None  # of text, as Python's `strptime` takes it; instead of a unit
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layout:
     """The files that hold events and posts, and the meaning of their columns."""
@@ -66,6 +74,9 @@ class Layout:
     time_unit: str
     time_zone: str = "UTC"
     dwell_unit: str = "s"
+    time_format: str | None = None  # of all times, but those of which the next two say something
+    time_units: Mapping[str, str] = field(default_factory=dict)  # by canonical column
+    time_formats: Mapping[str, str] = field(default_factory=dict)  # by canonical column
     post_time_unit: str = "iso"
     clock_skew_ms: int = 0  # how much later than its arrival a row may claim to have been shown
 
@@ -74,6 +85,13 @@ class Layout:
         """The columns of event files that are needed, each once."""
         names = [*self.event_columns.values(), *(action.column for action in self.actions)]
         return list(dict.fromkeys(names))
+
+    def time_form(self, name: str) -> TimeForm:
+        """Returns how the times of a canonical column are written."""
+        unit = self.post_time_unit if name == "created_at" else self.time_unit
+        has_unit = name in self.time_units
+        form = self.time_formats.get(name, None if has_unit else self.time_format)
+        return TimeForm(self.time_units.get(name, unit), self.time_zone, form)
 
     @functools.cached_property
     def files_by_day(self) -> Mapping[datetime.date, Sequence[Path]]:
@@ -304,6 +322,9 @@ def _columns(source: ColumnsSource, actions: Sequence[ActionRule], config: Confi
         null_words=source.null_words,
         time_unit=source.time_unit,
         time_zone=source.time_zone,
+        time_format=source.time_format,
+        time_units={str(name): unit for name, unit in source.time_units.items()},
+        time_formats={str(name): form for name, form in source.time_formats.items()},
         dwell_unit=source.dwell_unit,
         post_time_unit=source.time_unit,
         clock_skew_ms=round(config.validate_events.max_future_minutes * 60_000),

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from components.source.layouts import ActionRule
 from components.source.raw_rows import RawRows
-from components.tables import cells
+from components.tables import cells, times
 from schemas.events import REJECTED
 
 _TEXT_IDS = "where ids are text, name their column in `ingest_events.source.text_ids`"
@@ -119,15 +119,24 @@ class RowCheck:
         column: str,
         unit: str,
         zone: str = "UTC",
+        form: str | None = None,
         *,
         is_optional: bool = False,
     ) -> np.ndarray:
-        """Reads times; 0 where a cell is empty, if it may be."""
-        values, is_good = cells.parse_time(rows.cells[column], unit, zone)
+        """Reads times, as `cells.parse_time` does; 0 where a cell is empty, if it may be."""
+        values, is_good = cells.parse_time(rows.cells[column], unit, zone, form)
         if is_optional:
             values, is_good = self._fill(rows, column, values, is_good, 0)
-        form = "ISO 8601" if unit == "iso" else f"{unit} since 1970"
-        expected = f"a time from 1990 to 2099 as {form}"
+
+        written = form or ("ISO 8601" if unit == "iso" else f"{unit} since 1970")
+
+        def expected(row: int) -> str:
+            """Returns what was expected, and what the value looks like instead."""
+            text = str(_json_value(rows.cells[column][row]))
+            looks = times.guess(text)
+            hint = f"; {text:.40} looks like {looks}" if looks else ""
+            return f"a time from 1990 to 2099 as {written}{hint}"
+
         self._judge(is_good, "unreadable_time", rows, column, expected)
         return values
 
@@ -191,7 +200,12 @@ class RowCheck:
         return np.where(is_absent, otherwise, values), is_good | is_absent
 
     def _judge(
-        self, is_good: np.ndarray, rule: str, rows: RawRows, column: str, expected: str
+        self,
+        is_good: np.ndarray,
+        rule: str,
+        rows: RawRows,
+        column: str,
+        expected: str | Callable[[int], str],
     ) -> None:
         """Marks rows whose value is missing, and those whose value breaks `rule`."""
         if is_good.all():  # nearly always

@@ -29,7 +29,7 @@ from components.source.day_archive import DayArchive
 from components.source.known_posts import Columns, KnownPosts
 from components.source.layouts import Layout, layout
 from components.source.raw_rows import RawRows
-from components.source.row_checks import Rejections
+from components.source.row_checks import Rejections, RowCheck
 from components.source.shown_posts import ShownCollector, ShownPosts
 from components.store import formats
 from components.store.artifacts import Store
@@ -126,6 +126,22 @@ class Source:
             )
         return archives
 
+    def _refuse_without_time(self, day: datetime.date) -> None:
+        """Refuses a source of which no time can be read: its rows would all be of the first day."""
+        filled = [archive for archive in self._archives if archive.days]
+        if not filled or any(archive.has_time for archive in filled):
+            return
+        column = self._layout.event_columns["shown_at"]
+        for rows in filled[0].rows(filled[0].days[0]):
+            check = RowCheck(len(rows.lines))
+            check.time(rows, column, *self._layout.time_form("shown_at"))
+            for row, detail in check.details.items():
+                raise BadDataError(
+                    f"The source has no rows for {day}, and no row at all with a readable time: "
+                    f"{rows.file}:{rows.lines[row]}, {detail}. Set `time_unit` or `time_format`, "
+                    "or map another column."
+                )
+
     @functools.cached_property
     def days(self) -> list[datetime.date]:
         """The days of which there are rows, sorted.
@@ -160,6 +176,7 @@ class Source:
                 count, digest = day_archive.content_digest([rows])
                 fingerprints.append({"name": rows.file, "rows": count, "sha256": digest})
         else:
+            self._refuse_without_time(day)
             fingerprints = []
             for archive in self._archives:
                 count, digest = day_archive.content_digest(archive.rows(day_number(day)))

@@ -35,7 +35,7 @@ POINTER_ENTRY = 1
 RECORD = 1
 # Of what is kept below `work/source`. It is part of the names there: another version is not read,
 # the source is sorted again.
-SORTED_SOURCE = 3  # 2: with the texts of posts and authors; 3: the columns that have values
+SORTED_SOURCE = 4  # 2: texts of posts and authors; 3: columns with values; 4: times
 
 
 class UnknownFormatError(BadDataError):

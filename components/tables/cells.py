@@ -7,16 +7,15 @@ with a mask of those that could be read; what could not has the value 0.
 # pyright: reportAttributeAccessIssue=false
 # (pyarrow.compute makes its functions when it is imported)
 
-import functools
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from components.tables import times
 
 Parsed = tuple[np.ndarray, np.ndarray]  # values and a mask, both [n]
 
@@ -24,9 +23,6 @@ _WHOLE = r"^[+-]?\d{1,19}$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _ZERO_FRACTION = r"\.0+$"  # as pandas writes whole numbers of a column that lacks some
 _YES, _NO = ["1", "true", "True", "TRUE", "1.0"], ["0", "false", "False", "FALSE", "0.0"]
-# A time outside the years 1990 to 2099 is a wrong unit, an unset clock or a typing error.
-_FIRST_MS, _LAST_MS = 631_152_000_000, 4_102_444_799_999
-_MS_PER_UNIT = {"s": 1_000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 _REPLACEMENT = "\ufffd"  # stands for bytes that were no UTF-8: two ids may differ in them
 _DIGITS = np.zeros(256, bool)  # bytes of which Arrow reads no other numbers than the patterns allow
 _DIGITS[[*b"0123456789-"]] = True
@@ -191,7 +187,7 @@ def _text_id(text: str) -> int:
     return max(int.from_bytes(digest, "big") >> 1, 1)
 
 
-def parse_time(cells: pa.Array, unit: str, zone: str = "UTC") -> Parsed:
+def parse_time(cells: pa.Array, unit: str, zone: str = "UTC", form: str | None = None) -> Parsed:
     """Reads int64 milliseconds since 1970 UTC, within the years 1990 to 2099.
 
     Args:
@@ -199,30 +195,33 @@ def parse_time(cells: pa.Array, unit: str, zone: str = "UTC") -> Parsed:
       unit: "s", "ms", "us", "ns" or "iso".
       zone: Of text and timestamps that name none. Of a time that was there twice when clocks were
         put back, the first is meant; one that was skipped is the end of the gap.
+      form: Of text, as Python's `strptime` takes it, instead of a unit.
     """
     if pa.types.is_timestamp(cells.type) or pa.types.is_date(cells.type):
-        values, is_good = _parse_moments(cells, zone)
-    elif unit == "iso":
-        values, is_good = _parse_iso(cells, zone)
+        values, is_good = times.of_moments(cells, zone)
+    elif form is not None or unit == "iso":
+        values, is_good = _parse_time_text(cells, zone, form)
     elif unit == "ms":
         values, is_good = parse_whole(cells)
+        if not is_good.all():  # some clocks count fractions of a millisecond
+            numbers, is_good = parse_number(cells)
+            values = np.where(np.abs(numbers) <= times.LAST_MS, numbers, 0).astype(np.int64)
     else:
         numbers, is_good = parse_number(cells)
-        numbers = np.round(numbers * _MS_PER_UNIT[unit])
-        is_good = is_good & (np.abs(numbers) <= _LAST_MS)
+        numbers = np.round(numbers * times.MS_PER_UNIT[unit])
+        is_good = is_good & (np.abs(numbers) <= times.LAST_MS)
         values = np.where(is_good, numbers, 0).astype(np.int64)
-    is_good = is_good & (values >= _FIRST_MS) & (values <= _LAST_MS)
+    is_good = is_good & (values >= times.FIRST_MS) & (values <= times.LAST_MS)
     return np.where(is_good, values, 0), is_good
 
 
-def _parse_moments(cells: pa.Array, zone: str) -> Parsed:
-    is_local = pa.types.is_date(cells.type) or cells.type.tz is None
-    # A whole number of milliseconds before anything else: nanoseconds end in the year 2262.
-    moments = cells.cast(pa.timestamp("ms", None if is_local else "UTC"), safe=False)
-    if is_local and zone != "UTC":
-        moments = pc.assume_timezone(moments, zone, ambiguous="earliest", nonexistent="latest")
-    is_good = np.asarray(pc.is_valid(moments))
-    return np.asarray(moments.cast(pa.int64()).fill_null(0)), is_good
+def _parse_time_text(cells: pa.Array, zone: str, form: str | None) -> Parsed:
+    if not _is_text(cells):
+        if form is None or not pa.types.is_integer(cells.type):
+            return np.zeros(len(cells), np.int64), np.zeros(len(cells), bool)
+        cells = cells.cast(pa.string())  # 20260301, say
+    texts = pc.utf8_trim_whitespace(cells)
+    return times.of_iso(texts, zone) if form is None else times.of_form(texts, form, zone)
 
 
 def _is_nan(cells: pa.Array) -> np.ndarray:
@@ -281,24 +280,6 @@ def _parse_typed(cells: pa.Array, target: pa.DataType, read_one: Callable[[str],
     return pc.fill_null(values, 0).to_numpy(zero_copy_only=False), is_good
 
 
-def _parse_iso(cells: pa.Array, zone: str) -> Parsed:
-    if not _is_text(cells):
-        return np.zeros(len(cells), np.int64), np.zeros(len(cells), bool)
-    texts = pc.utf8_trim_whitespace(cells)
-    # All at once when every text is alike: with a zone, or without.
-    for target in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
-        try:
-            return _parse_moments(texts.cast(target), zone)
-        except pa.ArrowInvalid:
-            continue
-    # Texts of both kinds in one block: one by one, by Python.
-    local = ZoneInfo(zone)
-    read_one = functools.partial(_iso_ms, zone=local)
-    numbers = [_value_or_none(read_one, text) for text in texts.to_pylist()]
-    is_good = np.array([number is not None for number in numbers], bool)
-    return np.array([number or 0 for number in numbers], np.int64), is_good
-
-
 def _value_or_none(read_one: Callable[[str], float], value: object) -> float | None:
     try:
         return None if value is None else read_one(str(value))
@@ -311,9 +292,3 @@ def _int64(text: str) -> int:
     if not -(2**63) <= value < 2**63:
         raise ValueError("It does not fit 64 bits.")
     return value
-
-
-def _iso_ms(text: str, zone: ZoneInfo) -> int:
-    moment = datetime.fromisoformat(text)
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-    return round(aware.timestamp() * 1000)

@@ -40,14 +40,18 @@ def read(deployment: Deployment) -> Read:
     """Reads a log; returns the accepted and the quarantined rows."""
 
     def steps(
-        files: Mapping[str, str], *, columns: str = AUTHOR, settings: str = ""
+        files: Mapping[str, str],
+        *,
+        columns: str = AUTHOR,
+        settings: str = "",
+        config: str = CONFIG,
     ) -> tuple[list[dict], list[dict]]:
         deployment.source.mkdir(exist_ok=True)
         for name, text in files.items():
             if text:
                 (deployment.source / name).write_text(text)
         (deployment.root / "phoenix.yaml").write_text(
-            CONFIG % (next(iter(files)), columns, settings)
+            config % (next(iter(files)), columns, settings)
         )
         for step in ("ingest_events", "validate_events"):
             code, outcome = deployment.run(step)
@@ -226,3 +230,104 @@ def test_the_row_of_a_post_that_is_rejected_is_named_as_the_cause(deployment, re
     assert (code, rule["rule"], rule["for_example"]) == (0, "unreadable_time", ["posts.csv:2"])
     code, text = phoenix(deployment, "quarantine", "show", "--json")
     assert [row["place"] for row in json.loads(text)] == ["log.csv:2", "posts.csv:2"]
+
+
+def stamped(*times: str) -> str:
+    rows = [f"{n},1,1,{time},1,0" for n, time in enumerate(times, start=1)]
+    return csv_rows(*rows)
+
+
+def seconds_of(accepted: list[dict]) -> list[float]:
+    rows = sorted(accepted, key=lambda row: row["user_id"])
+    return [round(row["shown_at"].timestamp() - SECOND, 3) for row in rows]
+
+
+def in_unit(settings: str) -> str:
+    """Settings that take the place of `time_unit: s`."""
+    return CONFIG.replace("    time_unit: s\n", f"    {settings}\n".replace("%", "%%"))
+
+
+def test_iso_8601_is_read_in_every_form(read: Read) -> None:
+    text = stamped(
+        *("2026-01-02T10:00:00Z", "2026-01-02 10:00:00 UTC", "2026-01-02T10:00:00.123456789Z"),
+        *("20260102T100000Z", "2026-01-02", "2026-01-01T24:00:00", "2026-W01-5"),
+        *("2026-01-02 10:00:00+0000", "20260102", "01/02/2026 10:00", "1767348000"),
+        "2026/01/02 10:00:00",
+    )
+    accepted, broken = read({"log.csv": text}, config=in_unit("time_unit: iso"))
+    hour = 36_000
+    assert seconds_of(accepted) == [hour, hour, hour + 0.123, hour, 0, 0, 0, hour, 0]
+    details = [row["detail"] for row in broken]
+    assert details[0] == (
+        "ts: expected a time from 1990 to 2099 as ISO 8601; 01/02/2026 10:00 looks like the form "
+        '`time_format: "%m/%d/%Y %H:%M"` or `time_format: "%d/%m/%Y %H:%M"`, got '
+        "'01/02/2026 10:00'"
+    )
+    assert "1767348000 looks like seconds since 1970, `time_unit: s`" in details[1]
+    assert '2026/01/02 10:00:00 looks like the form `time_format: "%Y/%m/%d' in details[2]
+
+
+@pytest.mark.parametrize(
+    ("form", "time", "seconds"),
+    [
+        ("%m/%d/%Y %I:%M:%S %p", "1/2/2026 2:14:46 PM", 51_286),
+        ("%d/%m/%Y %H:%M", "02/01/2026 10:00", 36_000),
+        ("%a %b %d %H:%M:%S %z %Y", "Fri Jan 02 10:00:00 +0000 2026", 36_000),
+        ("%Y%m%d%H%M%S", "20260102100000", 36_000),
+        ("%Y-%m-%d %H:%M:%S UTC", "2026-01-02 10:00:00 UTC", 36_000),
+    ],
+)
+def test_a_form_of_times_can_be_described(read: Read, form: str, time: str, seconds: int) -> None:
+    config = in_unit(f'time_format: "{form}"')
+    accepted, broken = read({"log.csv": stamped(time, "soon")}, config=config)
+    assert seconds_of(accepted) == [seconds]
+    assert f"as {form}, got 'soon'" in broken[0]["detail"]
+
+
+def test_columns_may_have_units_of_their_own(deployment, read: Read) -> None:
+    header = "user,item,author,ts,seen,liked,clicked"
+    log = csv_rows(f"1,4,9,1/2/2026 10:00,{SECOND + 36_001},1,0", header=header)
+    posts = "item,author,created\n4,9,2026-01-01 23:59:59 UTC\n"
+    config = in_unit(
+        'time_units: {created_at: iso, ingested_at: s}\n    time_format: "%m/%d/%Y %H:%M"'
+    )
+    columns = ", author_id: author, ingested_at: seen"
+    accepted, _ = read(
+        {"log.csv": log, "posts.csv": posts}, columns=columns, settings=POSTS, config=config
+    )
+    assert seconds_of(accepted) == [36_000]
+    assert accepted[0]["ingested_at"].timestamp() == SECOND + 36_001
+    (post,) = deployment.table("validate_events", "posts.parquet").to_pylist()
+    assert post["created_at"].timestamp() == SECOND - 1
+
+
+def test_a_wrong_unit_is_told_with_value_file_and_line(deployment) -> None:
+    deployment.source.mkdir()
+    for name in ("log.csv", "2026-01-02.csv"):
+        (deployment.source / name).write_text(stamped(f"{SECOND}123"))
+    told = f"{SECOND}123 looks like milliseconds since 1970, `time_unit: ms`"
+    (deployment.root / "phoenix.yaml").write_text(CONFIG % ("log.csv", AUTHOR, ""))
+    for day in ("2026-01-01", "2026-01-02"):
+        code, outcome = deployment.run("ingest_events", day)
+        assert code == ExitCode.BAD_DATA
+        assert "log.csv:2, ts: expected a time" in outcome["error"]
+        assert told in outcome["error"]
+    # Files by day say the day by themselves: its rows are in quarantine, and the day is refused.
+    text = (CONFIG % ("{day}.csv", AUTHOR, "")).replace("min_accepted_rows: 0", "budgets: {}")
+    (deployment.root / "phoenix.yaml").write_text(text)
+    assert deployment.run("ingest_events")[0] == ExitCode.DONE
+    code, outcome = deployment.run("validate_events")
+    assert code == ExitCode.BAD_DATA
+    assert told in outcome["error"]
+    assert "2026-01-02.csv:2" in outcome["error"]
+
+
+@pytest.mark.parametrize("form", ["%H:%M", "%Y-%m", "%Y-%m-%d %I:%M", "%Y-%m-%d %Z", "%Q", "%c"])
+def test_a_form_that_is_none_of_times_is_refused(deployment, form: str) -> None:
+    deployment.source.mkdir()
+    (deployment.source / "log.csv").write_text(stamped("1"))
+    config = in_unit(f'time_format: "{form}"') % ("log.csv", AUTHOR, "")
+    (deployment.root / "phoenix.yaml").write_text(config)
+    code, outcome = deployment.run("ingest_events")
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert "time_format" in outcome["error"]
