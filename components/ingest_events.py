@@ -65,6 +65,7 @@ def run(context: Context) -> Outcome:
             draft.facts |= attribute_files.write(draft.folder, config, day, {})
         return Outcome(context.written_artifact())
     source_layout = layout(source, config)
+    schema_changes.check_surfaces(context, source_layout)
     recipe["columns"] = columns = schema_changes.check(context, source_layout)
     files = sources.open_source(config, context.store)
     inputs = files.inputs(day)
@@ -76,6 +77,8 @@ def run(context: Context) -> Outcome:
             _refuse_empty_day(rows, day, config)
         draft.facts |= _write(draft.folder, rows, config) | _source_facts(source.layout, inputs)
         draft.facts["source"]["columns"] = columns
+        if source_layout.surfaces:
+            draft.facts["source"]["surfaces"] = dict(source_layout.surfaces)
         if rows.absent_columns:
             draft.facts["source"]["absent_columns"] = list(rows.absent_columns)
             logger.warning(

@@ -16,7 +16,7 @@ RULES: Mapping[str, str] = {
     "negative_id": "An id is below 0.",
     "future_timestamp": "The row was shown after it arrived.",
     "wrong_day": "The row was shown after the day on which it arrived.",
-    "bad_surface": "No configured surface.",
+    "bad_surface": "No configured surface: a number beyond `num_surfaces`, or an unknown word.",
     "bad_dwell": "A dwell time below 0, too long, or no number.",
     "unknown_action": "A bit of no configured action.",
     "bad_position": "A rank below 0.",

@@ -18,6 +18,7 @@ from schemas.rules import ERASED
 
 _NUM_PLACES = 3  # examples per rule
 _ADVICE = {
+    "bad_surface": "; `validate_events.num_surfaces` says how many surfaces there are",
     "wrong_day": "; where the files are by local day, set `ingest_events.source.day_zone`",
 }
 

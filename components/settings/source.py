@@ -173,6 +173,11 @@ class ColumnsSource(Section):
         description="Ids that are text, for which a hash stands -> the character that ends the "
         "id, or nothing if all of the text is the id.",
     )
+    surfaces: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default={},
+        description="Of surfaces that are words: word -> its number, from 0 on, for ever; `*` is "
+        "any other word, and nothing. Empty: they are numbers.",
+    )
     null_words: tuple[str, ...] = Field(
         default=NULL_WORDS,
         description="Text that says that there is nothing: no id, and of a flag no.",

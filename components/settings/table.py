@@ -101,7 +101,7 @@ def _type_name(option: object) -> str:
     origin = get_origin(option)
     if origin is dict:
         value = config_names.options(get_args(option)[1])[0]
-        return "mapping of numbers" if value is float else "mapping of texts"
+        return "mapping of numbers" if value in (float, int) else "mapping of texts"
     if origin is tuple:
         return "list"
     return {"date": "date", "Path": "path"}.get(getattr(option, "__name__", ""), str(option))

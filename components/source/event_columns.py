@@ -54,7 +54,7 @@ def parse(
     events = ids | _parse_times(layout, rows, day, check)
     surface = np.zeros(count, np.int64)
     if "surface" in columns:
-        surface = check.whole(rows, columns["surface"], limit=2**31)
+        surface = check.surface(rows, columns["surface"], layout.surfaces)
     events["surface"] = surface.astype(np.int32)
     dwell = np.zeros(count)
     if "dwell_seconds" in columns:

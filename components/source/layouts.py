@@ -70,6 +70,7 @@ class Layout:
     event_format: FileFormat = field(default_factory=FileFormat)
     post_format: FileFormat = field(default_factory=FileFormat)
     text_ids: Mapping[str, str] = field(default_factory=dict)  # canonical id -> what ends its text
+    surfaces: Mapping[str, int] = field(default_factory=dict)  # number by word, where they are text
     null_words: tuple[str, ...] = NULL_WORDS  # text that says that there is nothing
     time_unit: str
     time_zone: str = "UTC"
@@ -288,6 +289,12 @@ def _columns(source: ColumnsSource, actions: Sequence[ActionRule], config: Confi
     _check_mapping(source)
     is_by_day, what = path_patterns.has_day(source.events), f"{_WHERE}.events"
     posts = source.posts
+    highest, limit = max(source.surfaces.values(), default=0), config.validate_events.num_surfaces
+    if highest >= limit:
+        raise BadConfigurationError(
+            f"{_WHERE}.surfaces: expected numbers from 0 to {limit - 1}, got {highest}; "
+            "`validate_events.num_surfaces` says how many there are."
+        )
     if len(source.delimiter or "") > 1 and not source.event_names:
         raise BadConfigurationError(
             f"{_WHERE}.event_names: name the columns between {source.delimiter!r}; a header is "
@@ -319,6 +326,7 @@ def _columns(source: ColumnsSource, actions: Sequence[ActionRule], config: Confi
         event_format=format_of(source.event_names),
         post_format=format_of(source.post_names),
         text_ids={str(name): end for name, end in source.text_ids.items()},
+        surfaces=source.surfaces,
         null_words=source.null_words,
         time_unit=source.time_unit,
         time_zone=source.time_zone,

@@ -4,7 +4,7 @@ Nothing is dropped: a row that cannot be read is rejected with its file, line, r
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,9 @@ from components.tables import cells, times
 from schemas.events import REJECTED
 
 _TEXT_IDS = "where ids are text, name their column in `ingest_events.source.text_ids`"
+
+
+_SURFACES = "ingest_events.source.surfaces"
 
 
 @dataclass
@@ -138,6 +141,20 @@ class RowCheck:
             return f"a time from 1990 to 2099 as {written}{hint}"
 
         self._judge(is_good, "unreadable_time", rows, column, expected)
+        return values
+
+    def surface(self, rows: RawRows, column: str, numbers: Mapping[str, int]) -> np.ndarray:
+        """Reads surfaces: whole numbers, or words where some have `numbers`."""
+        if not numbers:
+            values, is_good = cells.parse_whole(rows.cells[column])
+            is_good &= (values >= -(2**31)) & (values < 2**31)
+            expected = f"a whole number; words get numbers in `{_SURFACES}`"
+            self._judge(is_good, "unreadable_number", rows, column, expected)
+            return values
+        values, is_good = cells.parse_words(rows.cells[column], numbers)
+        words = ", ".join(numbers)
+        expected = f"one of {words:.200} (`{_SURFACES}`, in which `*` is any other word)"
+        self._judge(is_good, "bad_surface", rows, column, expected)
         return values
 
     def flag(self, rows: RawRows, column: str) -> np.ndarray:

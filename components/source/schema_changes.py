@@ -9,9 +9,10 @@ import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from components import contract
-from components.errors import BadDataError
+from components.errors import BadConfigurationError, BadDataError
 from components.run.context import Context
 from components.source import raw_files
 from components.source.layouts import Layout
@@ -34,7 +35,8 @@ def check(context: Context, layout: Layout) -> dict[str, str]:
     Raises:
       BadDataError: If a file is damaged, or its columns changed in a way that loses something.
     """
-    previous, before = _newest_before(context)
+    previous, source = _newest_before(context)
+    before = source.get("columns", {})
     types: dict[str, str] = {}
     for file in layout.files_of(context.day):
         present = raw_files.columns(file, layout.event_format)
@@ -42,6 +44,24 @@ def check(context: Context, layout: Layout) -> dict[str, str]:
             _refuse(_problems(before, present, layout, previous), file, context.day)
             types |= {name: present[name] for name in layout.source_columns if name in present}
     return dict(sorted(types.items()))
+
+
+def check_surfaces(context: Context, layout: Layout) -> None:
+    """Refuses other numbers for words that stood for surfaces on the day before.
+
+    The numbers are in the events of every day; models and histories know nothing else of a surface.
+
+    Raises:
+      BadConfigurationError: Naming the word.
+    """
+    previous, source = _newest_before(context)
+    for word, number in source.get("surfaces", {}).items():
+        if layout.surfaces.get(word, number) != number:
+            raise BadConfigurationError(
+                f"ingest_events.source.surfaces: {word!r} is {layout.surfaces[word]}, but was "
+                f"{number} on {previous}: a number stays that of its word. Give it back, or set "
+                f"`ingest_events.schema_since: {context.day}` to begin anew."
+            )
 
 
 def change(old: str, new: str) -> str | None:
@@ -70,15 +90,15 @@ def change(old: str, new: str) -> str | None:
     return "retyped"
 
 
-def _newest_before(context: Context) -> tuple[datetime.date | None, Mapping[str, str]]:
-    """Returns the newest earlier day that counts and its columns."""
+def _newest_before(context: Context) -> tuple[datetime.date | None, Mapping[str, Any]]:
+    """Returns the newest earlier day that counts and what it says of its source."""
     since = context.config.ingest_events.schema_since or context.config.first_day
     for back in range(1, _REACH_DAYS + 1):
         day = context.day - datetime.timedelta(days=back)
         ref = context.head(contract.INGEST_EVENTS.name, day) if day >= since else None
         facts = {} if ref is None else context.store.manifest(ref)["facts"]
         if facts.get("rows_in"):  # an empty day has no file whose columns could be compared
-            return day, facts["source"].get("columns", {})
+            return day, facts["source"]
     return None, {}
 
 

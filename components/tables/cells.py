@@ -9,7 +9,7 @@ with a mask of those that could be read; what could not has the value 0.
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -161,6 +161,26 @@ def parse_text_id(cells: pa.Array, end: str, known: dict[str, int] | None = None
     places = np.asarray(dictionary.indices.fill_null(0))
     values = np.where(np.asarray(pc.is_valid(texts)), ids[places], 0)
     return values, values != 0
+
+
+def parse_words(cells: pa.Array, numbers: Mapping[str, int]) -> Parsed:
+    """Reads words that stand for numbers.
+
+    Args:
+      cells: Text, or anything that can be written as text.
+      numbers: By word; that of `*` is of all other words, and of nothing.
+
+    >>> values, is_good = parse_words(pa.array(["home", "ads", None]), {"home": 0, "*": 9})
+    >>> values.tolist(), is_good.tolist()
+    ([0, 9, 9], [True, True, True])
+    """
+    other = numbers.get("*", -1)
+    encoded = _texts(cells).dictionary_encode()
+    words = encoded.dictionary.to_pylist()
+    # The last place is that of nothing.
+    found = np.array([*(numbers.get(word, other) for word in words), other], np.int64)
+    values = found[np.asarray(encoded.indices.fill_null(len(words)))]
+    return np.maximum(values, 0), values >= 0
 
 
 def parse_text(cells: pa.Array) -> np.ndarray:

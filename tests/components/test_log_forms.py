@@ -331,3 +331,57 @@ def test_a_form_that_is_none_of_times_is_refused(deployment, form: str) -> None:
     code, outcome = deployment.run("ingest_events")
     assert code == ExitCode.BAD_CONFIGURATION
     assert "time_format" in outcome["error"]
+
+
+PAGES = ", author_id: author, surface: page"
+
+
+def shown_on(*pages: str) -> str:
+    rows = [f"{n},1,1,{SECOND},1,0,{page}" for n, page in enumerate(pages, start=1)]
+    return csv_rows(*rows, header="user,item,author,ts,liked,clicked,page")
+
+
+def surfaces_of(accepted: list[dict]) -> list[int]:
+    return [row["surface"] for row in sorted(accepted, key=lambda row: row["user_id"])]
+
+
+def test_a_surface_is_a_number_and_a_word_is_told_how_to_become_one(read: Read) -> None:
+    accepted, broken = read({"log.csv": shown_on("0", "15", "16", "home")}, columns=PAGES)
+    assert surfaces_of(accepted) == [0, 15]
+    details = {row["detail"] for row in broken}
+    assert details == {
+        "surface: expected 0 to 15, got 16",
+        "page: expected a whole number; words get numbers in `ingest_events.source.surfaces`, got "
+        "'home'",
+    }
+
+
+def test_surfaces_may_be_words_with_numbers(read: Read) -> None:
+    text = shown_on("home", "ads", " search", "Home", "")
+    settings = "    surfaces: {home: 0, search: 1%s}"
+    accepted, broken = read({"log.csv": text}, columns=PAGES, settings=settings % ', "*": 9')
+    assert (surfaces_of(accepted), broken) == ([0, 9, 1, 9, 9], [])
+    accepted, broken = read({"log.csv": text}, columns=PAGES, settings=settings % "")
+    assert surfaces_of(accepted) == [0, 1]
+    assert sorted(row["rule"] for row in broken) == ["bad_surface", "bad_surface", "missing_value"]
+    assert "expected one of home, search (`ingest_events.source.surfaces`" in broken[0]["detail"]
+
+
+def test_a_surface_keeps_the_number_of_its_word(deployment, read: Read) -> None:
+    settings = "    surfaces: {home: 0, %s}"
+    text = shown_on("home") + f"9,1,1,{SECOND - 80_000},1,0,home\n"
+    (deployment.root / "source").mkdir()
+    (deployment.source / "log.csv").write_text(text)
+    path = deployment.root / "phoenix.yaml"
+    path.write_text(CONFIG % ("log.csv", PAGES, settings % "search: 1"))
+    assert deployment.run("ingest_events", "2026-01-01")[0] == ExitCode.DONE
+    path.write_text(CONFIG % ("log.csv", PAGES, "    surfaces: {search: 0, home: 1}"))
+    code, outcome = deployment.run("ingest_events")
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert "'home' is 1, but was 0 on 2026-01-01" in outcome["error"]
+    path.write_text(CONFIG % ("log.csv", PAGES, settings % "search: 1, ads: 2"))
+    assert deployment.run("ingest_events")[0] == ExitCode.DONE
+    path.write_text(CONFIG % ("log.csv", PAGES, settings % "search: 16"))
+    code, outcome = deployment.run("ingest_events")
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert "surfaces: expected numbers from 0 to 15, got 16" in outcome["error"]
