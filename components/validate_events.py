@@ -24,7 +24,7 @@ from components.features import known_values
 from components.pages import data_docs
 from components.quality import day_checks, day_statistics
 from components.rows import account as row_account
-from components.rows import late_rows, quarantine, repairs, settlement
+from components.rows import action_logs, late_rows, quarantine, repairs, settlement
 from components.rows.late_rows import Holder
 from components.rows.quarantine import RuleReport
 from components.rows.settlement import Settlement
@@ -62,7 +62,9 @@ def run(context: Context) -> Outcome:
 def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> Artifact:
     config, store, day = context.config, context.store, context.day
     earlier_days = day_statistics.read_past_days(context)
-    refs = [ingested.ref, *(each.ref for each in holders), *(each.ref for each in earlier_days)]
+    folded_with = action_logs.earlier_refs(context, ingested)
+    others = [each.ref for each in (*holders, *earlier_days)]
+    refs = dict.fromkeys([ingested.ref, *folded_with, *others])  # each once
     inputs: list[Any] = [*refs, *repairs.inputs(config, day)]
     with context.write(inputs=inputs, config=_recipe(config)) as draft:
         settled_day = _settle(context, ingested, holders)
@@ -100,6 +102,7 @@ def _recipe(config: Config) -> dict[str, Any]:
         "actions": config.action_names,
         "first_day": config.first_day.isoformat(),
         "baseline": config.baseline.model_dump(),
+        **({} if config.fold_ms is None else {"fold_ms": config.fold_ms}),
         **forgotten.recipe(config),
     }
 
@@ -116,9 +119,15 @@ class _SettledDay:
     def reasons(self, limits: ValidateConfig) -> list[str]:
         """Returns why the day is refused; nothing if it is not."""
         account = self.settlement.account
+        # Actions that belong to one impression are no sign of a log that says things twice.
+        num_folded = self.settlement.repetitions.num_folded
+        num_repeats = account["duplicate"] - num_folded
+        account = account | {"duplicate": num_repeats}
         sentences = quarantine.breaches(account, self.rules, limits)
         # Whether a day may be empty is a question of ingest_events, which answered it.
-        if account["rows_in"] and account["accepted"] < limits.min_accepted_rows:
+        # Nor need a day have impressions of its own of which all rows are of those of other days.
+        has_own_rows = account["rows_in"] > num_folded + account["late"]
+        if has_own_rows and account["accepted"] < limits.min_accepted_rows:
             sentences.append(
                 f"{account['accepted']:,} rows are accepted; "
                 f"`validate_events.min_accepted_rows` asks for {limits.min_accepted_rows:,}"
@@ -146,6 +155,7 @@ class _SettledDay:
             "duplicate_exact": repetitions.num_exact,
             "duplicate_conflicting": repetitions.num_conflicting,
             "conflicts_resolved": repetitions.num_conflicts,
+            "folded": repetitions.num_folded,
             "quarantined_by_rule": {rule.name: rule.count for rule in self.rules},
             "labels": len(self.settlement.labels),
             "labels_by_day": row_account.by_day(self.settlement.labels),

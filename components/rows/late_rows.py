@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components import contract
+from components.rows import folding
 from components.rows.rules import KEY
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
@@ -88,12 +89,12 @@ def days_to_run_again(store: Store, config: Config, day: datetime.date) -> list[
             inputs = store.manifest(ref)["recipe"]["inputs"]
             # By the digest: an arrival that was ingested again may hold other rows.
             is_taken = any(each.get("digest") == arrival.digest for each in inputs)
-            if not is_taken and _has_more_than_labels(store, arrival, ref):
+            if not is_taken and _has_more_than_labels(store, arrival, ref, config.fold_ms):
                 stale_days.append(earlier)
     return stale_days
 
 
-def _has_more_than_labels(store: Store, arrival: Ref, validated: Ref) -> bool:
+def _has_more_than_labels(store: Store, arrival: Ref, validated: Ref, fold_ms: int | None) -> bool:
     """Whether an arrival holds a row of a validated day that is no label of its impressions."""
     day = contract.parse_day(validated.partition)
     late = rows(store, [Holder(arrival, 0)], day)
@@ -104,7 +105,7 @@ def _has_more_than_labels(store: Store, arrival: Ref, validated: Ref) -> bool:
     )
     # A row that breaks a rule is in no file of labels, and its day should know of it.
     known = (_labels_of(store, arrival.partition).select(KEY), accepted)
-    keys = late.select(KEY)
+    keys = folding.keys_of_late(late, accepted, fold_ms)
     return any(len(keys.join(each, list(KEY), join_type="left anti")) > 0 for each in known)
 
 

@@ -5,7 +5,7 @@ labels, each known from its own arrival on. Rows are as an engine gives them (`e
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ class RepetitionCounts:
     num_exact: int  # rows removed because another says the same
     num_conflicting: int  # rows merged into another that says something else
     num_conflicts: int  # rows that others were merged into
+    num_folded: int = 0  # actions that belong to the impression of another row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,28 @@ def labels_of(rows: pa.Table) -> pa.Table:
     columns = _columns(rows)
     states = _states(columns, _groups(columns))
     return _labels(columns, states, is_wanted=np.ones(len(states.rows), bool))
+
+
+def with_folded(merged: Merged, carried: pa.Table, num_repeats: int) -> Merged:
+    """Adds to the impressions of a log of actions what folding took from their rows.
+
+    Args:
+      merged: Of the actions of one impression each.
+      carried: Actions of impressions of earlier days, sorted as `labels_of` takes them.
+      num_repeats: Rows that only repeated another action.
+    """
+    counts = merged.counts
+    num_merged = counts.num_exact + counts.num_conflicting
+    return replace(
+        merged,
+        labels=pa.concat_tables([merged.labels, labels_of(carried)]),
+        counts=RepetitionCounts(
+            num_exact=num_repeats,
+            num_conflicting=0,
+            num_conflicts=0,
+            num_folded=num_merged + len(carried),
+        ),
+    )
 
 
 def with_last_states(accepted: pa.Table, last_states: pa.Table) -> pa.Table:

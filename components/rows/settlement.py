@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 
 from components.erasure import forgotten as erasure
 from components.rows import account as row_account
-from components.rows import engine_rows, late_rows, merging, repairs
+from components.rows import action_logs, engine_rows, folding, late_rows, merging, repairs
 from components.rows.account import FATES
+from components.rows.action_logs import Fold
 from components.rows.late_rows import Holder
 from components.rows.merging import Merged, RepetitionCounts
 from components.rows.row_texts import RowTexts
@@ -49,6 +50,8 @@ class Arrivals:
     rejected: pa.Table  # `REJECTED`: rows that could not be read
     late: pa.Table  # `INGESTED`: rows that arrived on the day and belong to earlier ones
     texts: RowTexts = field(default_factory=RowTexts)  # of the ids in these rows
+    # Accepted rows of earlier days to which actions may belong, with their keys at least.
+    earlier: pa.Table = field(default_factory=action_logs.no_impressions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +125,7 @@ def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) ->
         rejected=pa.concat_tables([rejected, of_events, of_late]),
         late=late,
         texts=RowTexts.of(context.store, refs, corrected_texts),
+        earlier=action_logs.earlier_impressions(context, ingested),
     )
 
 
@@ -154,7 +158,8 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement
         engine = engines.open_engine(config.engine)
         events = engine.table(rows)
         rules = event_rules(events, config, day)
-        judgement = _judge(engine, add_verdicts(events, rules))
+        fold = None if config.fold_ms is None else Fold(arrivals.earlier, day, config.fold_ms)
+        judgement = _judge(engine, add_verdicts(events, rules), fold)
     else:  # of an empty day, the start of an engine would take most of the time
         judgement = _no_judgement(rows)
     accepted = engine_rows.from_engine(judgement.accepted)
@@ -170,7 +175,7 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement
     settlement = Settlement(
         accepted=accepted,
         outcomes=merging.with_last_states(accepted, judgement.merged.last_states),
-        labels=_sorted_labels(judgement.merged.labels, _late_labels(late, config, day)),
+        labels=_sorted_labels(judgement.merged.labels, _late_labels(late, arrivals, config, day)),
         repetitions=judgement.merged.counts,
         quarantined=quarantined,
         late_by_day=row_account.by_day(late),
@@ -183,7 +188,7 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement
     return settlement
 
 
-def _judge(engine: engines.Engine, events: "ibis.Table") -> _Judgement:
+def _judge(engine: engines.Engine, events: "ibis.Table", fold: Fold | None = None) -> _Judgement:
     """Evaluates all that is asked of the engine; `events` have their verdicts."""
     verdict: Any = events["verdict"]
     violations = events.filter(verdict > 0).select("place", "verdict").order_by("place")
@@ -191,8 +196,13 @@ def _judge(engine: engines.Engine, events: "ibis.Table") -> _Judgement:
     counts = events.group_by("file").agg(
         rows_in=events.count(), lawful=(verdict == 0).sum().cast("int64")
     )
+    carried, num_repeats = None, 0
+    if fold is not None:
+        lawful, carried, num_repeats = fold.impressions(engine, lawful)
     # What has arrived by when is no matter of sets: the rows come here, and go back merged.
     merged = merging.merge(engines.rows(engine, repetitions(lawful)))
+    if carried is not None:
+        merged = merging.with_folded(merged, carried, num_repeats)
     return _Judgement(
         accepted=engines.rows(engine, merge_repetitions(lawful, engine.table(merged.firsts))),
         merged=merged,
@@ -245,7 +255,9 @@ def _account_by_file(
     ]
 
 
-def _late_labels(late: pa.Table, config: Config, day: datetime.date) -> pa.Table:
+def _late_labels(
+    late: pa.Table, arrivals: Arrivals, config: Config, day: datetime.date
+) -> pa.Table:
     """Makes labels of rows of earlier days, whether their impressions are accepted or not.
 
     Which of them are is a question to the artifacts of these days, and those may change: who reads
@@ -253,6 +265,8 @@ def _late_labels(late: pa.Table, config: Config, day: datetime.date) -> pa.Table
     """
     if not len(late):
         return LABELS.schema().empty_table()
+    if config.fold_ms is not None:
+        late = folding.with_impression_times(late, arrivals.earlier, fold_ms=config.fold_ms)
     engine = engines.open_engine(config.engine)
     events = engine.table(engine_rows.to_engine(late)[0])
     judged = add_verdicts(events, label_rules(events, config, day))

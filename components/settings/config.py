@@ -14,6 +14,7 @@ from components.settings.attributes import AttributesConfig
 from components.settings.engine import EngineConfig
 from components.settings.quality import BaselineConfig
 from components.settings.section import Section, StoreAddress
+from components.settings.source import ColumnsSource
 from components.settings.steps import (
     CorpusConfig,
     EvaluateConfig,
@@ -67,6 +68,32 @@ class Config(Section):
         if not any(action.is_positive for action in self.actions):
             raise ValueError("`actions`: mark at least one as `is_positive`, for retrieval")
         return self
+
+    @model_validator(mode="after")
+    def _folds_whole_windows(self) -> Self:
+        source, window = self.ingest_events.source, self.build_features.window_minutes
+        minutes = source.fold_minutes if isinstance(source, ColumnsSource) else None
+        if minutes is None or not isinstance(source, ColumnsSource):
+            return self
+        if source.rows != "actions":
+            raise ValueError(
+                "`ingest_events.source.fold_minutes` is of `ingest_events.source.rows: actions`"
+            )
+        if minutes < window:
+            raise ValueError(
+                f"`ingest_events.source.fold_minutes`: expected at least "
+                f"`build_features.window_minutes`, {window}, got {minutes}: a window would hold a "
+                "post twice, as a positive and as its own negative"
+            )
+        return self
+
+    @property
+    def fold_ms(self) -> int | None:
+        """How long an impression takes its actions, in a log of actions; None in any other."""
+        source = self.ingest_events.source
+        if not isinstance(source, ColumnsSource) or source.rows != "actions":
+            return None
+        return (source.fold_minutes or self.build_features.window_minutes) * 60_000
 
     @property
     def action_names(self) -> tuple[str, ...]:

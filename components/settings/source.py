@@ -168,6 +168,18 @@ class ColumnsSource(Section):
     encoding: Literal["utf-8", "utf-16", "latin-1"] = Field(
         default="utf-8", description="Of text files."
     )
+    rows: Literal["impressions", "actions"] = Field(
+        default="impressions",
+        description="What a row is: a post that was shown, with all that the user did; or one "
+        "action of a user on a post, as shops log them. Actions are folded into impressions.",
+    )
+    fold_minutes: int | None = Field(
+        default=None,
+        ge=1,
+        le=5_256_000,
+        description="Of `rows: actions`: how long after the first action on a post another one "
+        "belongs to the same impression. Empty: `build_features.window_minutes`.",
+    )
     text_ids: dict[Literal["user_id", "post_id", "author_id"], str] = Field(
         default={},
         description="Ids that are text, for which a hash stands -> the character that ends the "

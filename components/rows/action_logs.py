@@ -1,0 +1,105 @@
+"""The actions of a day as rows of impressions, of the day and of those before it.
+
+See `folding` for the rule. What is relational here is Ibis, which any engine evaluates.
+"""
+
+import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components import contract
+from components.errors import BadDataError
+from components.rows import folding, late_rows
+from components.rows.rules import KEY
+from components.run.context import Context
+from components.store.artifacts import Artifact, Ref
+from components.tables import data_files, engines
+from phoenix.data.days import midnight_ms
+from schemas.events import EVENTS
+
+if TYPE_CHECKING:
+    import ibis
+
+
+def no_impressions() -> pa.Table:
+    """Returns the keys of no impressions."""
+    return EVENTS.schema().empty_table().select(KEY)
+
+
+def earlier_refs(context: Context, ingested: Artifact) -> list[Ref]:
+    """Returns the validated days whose impressions actions of a day may belong to.
+
+    Those are the day before, across midnight, and the days of late rows; none unless the log is one
+    of actions.
+
+    Raises:
+      BadDataError: If the day before is missing.
+    """
+    if context.config.fold_ms is None:
+        return []
+    yesterday, kind = context.day - datetime.timedelta(days=1), contract.VALIDATE_EVENTS.name
+    oldest = str(late_rows.oldest_day(context.config, context.day))
+    late_days = [day for day in ingested.facts.get("late_by_day", {}) if day >= oldest]
+    refs = {day: context.store.head(kind, day) for day in (*late_days, str(yesterday))}
+    if yesterday >= context.config.first_day and refs[str(yesterday)] is None:
+        raise BadDataError(
+            f"{context.step.name} of {context.day} needs {kind} of {yesterday}: with `rows: "
+            "actions` an action after midnight may belong to an impression before it. Run the data "
+            "steps of the days in order."
+        )
+    return [ref for _, ref in sorted(refs.items()) if ref is not None]
+
+
+def earlier_impressions(context: Context, ingested: Artifact) -> pa.Table:
+    """Reads the keys of the accepted rows of `earlier_refs`."""
+    refs = earlier_refs(context, ingested)
+    files = [context.store.read_file(ref, data_files.ACCEPTED_FILE) for ref in refs]
+    tables = [pq.read_table(file, columns=list(KEY)) for file in files]
+    return pa.concat_tables([no_impressions(), *tables])
+
+
+class Fold(NamedTuple):
+    """The way to fold the actions of a day."""
+
+    earlier: pa.Table
+    day: datetime.date
+    fold_ms: int
+
+    def impressions(
+        self, engine: engines.Engine, actions: "ibis.Table"
+    ) -> tuple["ibis.Table", pa.Table, int]:
+        """Folds actions; returns them with the times of their impressions.
+
+        Returns:
+          Those of impressions of the day; those of earlier days, sorted as labels are made of them;
+          and the number of rows that only repeat another.
+        """
+        count: Any = actions.count()
+        if "source_event_id" in actions.columns:
+            # Its own id says what is a repeat: of one id the first row of the source counts.
+            ids = actions.filter(actions["source_event_id"].notnull())
+            firsts = ids.group_by("source_event_id").agg(place=ids["place"].min())
+            repeats = ids.anti_join(firsts, "place")
+            distinct = actions.anti_join(repeats, "place")
+        else:
+            signals = ("author_id", "surface", "actions", "dwell_seconds")
+            firsts = actions.group_by(*KEY, *signals).agg(place=actions["place"].min())
+            distinct = actions.semi_join(firsts, "place")
+        rows = engines.rows(engine, distinct.order_by("place"))
+        num_rows = engines.rows(engine, actions.aggregate(count=count))["count"][0].as_py()
+        start = midnight_ms(self.day)
+        earlier = folding.actions_of(self.earlier)
+        is_open = (earlier.times < start) & (earlier.times >= start - self.fold_ms)
+        times = folding.impression_times(
+            folding.actions_of(rows),
+            folding.turns_of(rows["ingested_at"].to_numpy(), start),
+            folding.Actions(*(array[is_open] for array in earlier)),
+            fold_ms=self.fold_ms,
+        )
+        rows = folding.with_times(rows, times)
+        carried = rows.filter(pa.array(times < start))
+        order = [(name, "ascending") for name in (*KEY, "ingested_at", "place")]
+        own = engine.table(rows.filter(pa.array(times >= start)))
+        return own, carried.sort_by(order), num_rows - len(rows)

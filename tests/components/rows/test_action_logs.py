@@ -1,0 +1,111 @@
+"""A log with one row per action, through the real steps."""
+
+import numpy as np
+import pytest
+
+from components.contract import ExitCode
+from components.features import windows_files
+from phoenix.data.hashing import HashSpec
+
+SECONDS = 1_767_225_600  # of the first day
+DAYS = ("2026-01-01", "2026-01-02")
+STEPS = ("ingest_events", "validate_events", "build_features")
+CONFIG = """
+ingest_events:
+  source:
+    layout: columns
+    events: source/*.csv
+    rows: actions
+    event_columns: {user_id: visitor, post_id: item, author_id: seller, shown_at: ts%s}
+    time_unit: s
+actions:
+- {name: click, column: event, values: [view]}
+- {name: favorite, column: event, values: [addtocart], is_positive: true}
+- {name: share, column: event, values: [transaction], is_positive: true}
+"""
+
+
+@pytest.fixture
+def shop(deployment):
+    path = deployment.root / "phoenix.yaml"
+    path.write_text("store: store\nfirst_day: 2026-01-01\n" + CONFIG % "")
+    deployment.source.mkdir(exist_ok=True)
+    return deployment
+
+
+def write(deployment, rows: list[tuple], header: str = "ts,visitor,event,item") -> None:
+    lines = [f"{SECONDS + row[0]},{','.join(map(str, row[1:]))},9" for row in rows]
+    (deployment.source / "log.csv").write_text("\n".join([f"{header},seller", *lines]) + "\n")
+
+
+def run(deployment, days: tuple[str, ...] = DAYS) -> list[dict]:
+    facts = []
+    for day in days:
+        for name in STEPS:
+            code, outcome = deployment.run(name, day)
+            assert code in (ExitCode.DONE, ExitCode.NOTHING_TO_DO), outcome
+            if name == "validate_events":
+                facts.append(outcome)
+    return facts
+
+
+SESSIONS = [
+    (10, 1, "view", 100), (40, 1, "addtocart", 100), (18_000, 1, "transaction", 100),
+    (50, 1, "view", 101), (50, 2, "view", 101), (50, 2, "addtocart", 101),
+    (50, 2, "addtocart", 101), (86_390, 2, "view", 100), (86_460, 2, "transaction", 100),
+
+]  # fmt: skip
+
+
+def test_actions_of_one_visit_are_one_impression_also_across_midnight(shop) -> None:
+    write(shop, SESSIONS)
+    first, second = run(shop)
+    # The day holds 8 rows: two are folded into others, and one only repeats another.
+    assert (first["rows_in"], first["accepted"], first["duplicate"]) == (8, 5, 3)
+    assert (first["folded"], first["duplicate_exact"]) == (2, 1)
+    assert (second["accepted"], second["folded"], second["labels_by_day"]) == (0, 1, {DAYS[0]: 1})
+    folder = shop.artifact("build_features", DAYS[0]).folder
+    windows = windows_files.read_windows(folder, spec=HashSpec.documented())
+    for posts in windows.candidate_post_ids:
+        real = posts[posts > 0]
+        assert len(real) == len(np.unique(real)), "a post is its own negative"
+    labels = zip(windows.candidate_post_ids.ravel(), windows.labels.ravel(), strict=True)
+    assert sorted((int(p), int(a)) for p, a in labels if p) == [
+        (100, 1), (100, 3), (100, 4), (101, 1), (101, 3)
+    ]  # fmt: skip
+
+
+def test_the_events_own_id_says_what_is_a_repeat(shop) -> None:
+    path = shop.root / "phoenix.yaml"
+    path.write_text(path.read_text().replace("shown_at: ts", "shown_at: ts, source_event_id: id"))
+    rows = [(10, 1, "view", 100, "a"), (10, 1, "view", 100, "b"), (12, 1, "view", 100, "a")]
+    write(shop, rows, "ts,visitor,event,item,id")
+    (facts,) = run(shop, DAYS[:1])
+    assert (facts["accepted"], facts["duplicate_exact"], facts["folded"]) == (1, 1, 1)
+
+
+def test_a_day_waits_for_the_impressions_before_midnight(shop) -> None:
+    write(shop, SESSIONS)
+    assert shop.run("ingest_events", DAYS[1])[0] == ExitCode.DONE
+    code, outcome = shop.run("validate_events", DAYS[1])
+    assert code == ExitCode.BAD_DATA
+    assert f"needs validate_events of {DAYS[0]}" in outcome["error"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (("rows: actions", "rows: actions\n    fold_minutes: 59"), "build_features.window_minutes"),
+        (("rows: actions", "fold_minutes: 90"), "`ingest_events.source.rows: actions`"),
+    ],
+)
+def test_a_fold_shorter_than_a_window_is_refused(
+    edit: tuple[str, str], expected: str, shop
+) -> None:
+    write(shop, SESSIONS)
+    path = shop.root / "phoenix.yaml"
+    path.write_text(path.read_text().replace(*edit))
+    code, outcome = shop.run("ingest_events", DAYS[0])
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert expected in outcome["error"]
+    assert "ingest_events.source.fold_minutes" in outcome["error"]

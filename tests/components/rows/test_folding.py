@@ -1,0 +1,89 @@
+"""Folding of actions, held against going through them one by one."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.rows.folding import Actions, impression_times
+from phoenix.data.histories import window_numbers
+
+# User, post, time, days until it arrived; so few that most actions share user and post.
+Row = tuple[int, int, int, int]
+rows_of_a_day = st.lists(
+    st.tuples(
+        st.integers(1, 2),
+        st.integers(1, 2),
+        st.integers(100, 140),
+        st.sampled_from([0, 0, 0, 1, 2]),
+    ),
+    max_size=30,
+)
+starts_before = st.lists(
+    st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(91, 99)), max_size=4
+)
+
+
+def plain_times(rows: list[Row], earlier: list[tuple[int, int, int]], fold: int) -> list[int]:
+    """The definition: what arrived first comes first, and of it what was done first."""
+    starts = {tuple(each) for each in earlier}
+    result = [0] * len(rows)
+    for turn in sorted({row[3] for row in rows}):
+        before_turn = set(starts)
+        for place in sorted(range(len(rows)), key=lambda place: rows[place][2]):
+            user, post, time, own_turn = rows[place]
+            if own_turn != turn:
+                continue
+            # A late action is first asked whether it belongs to what was known before it arrived.
+            known = before_turn if turn else starts
+            own = [start for u, p, start in known if (u, p) == (user, post)]
+            past = [start for start in own if start <= time <= start + fold]
+            future = [start for start in own if turn and time < start <= time + fold]
+            fresh = [s for u, p, s in starts if (u, p) == (user, post) and s <= time <= s + fold]
+            if past:
+                result[place] = max(past)
+            elif future:
+                result[place] = min(future)
+            elif fresh:
+                result[place] = max(fresh)
+            else:
+                result[place] = time
+                starts.add((user, post, time))
+    return result
+
+
+def folded(rows: list[Row], earlier: list[tuple[int, int, int]], fold: int) -> list[int]:
+    users, posts, times, turns = np.array(rows, np.int64).reshape(-1, 4).T
+    known = Actions(*np.array(earlier, np.int64).reshape(-1, 3).T)
+    return impression_times(Actions(users, posts, times), turns, known, fold_ms=fold).tolist()
+
+
+@settings(deadline=None, max_examples=200)
+@given(rows_of_a_day, starts_before, st.integers(1, 12))
+def test_every_action_belongs_to_the_impression_of_the_definition(
+    rows: list[Row], earlier: list[tuple[int, int, int]], fold: int
+) -> None:
+    assert folded(rows, earlier, fold) == plain_times(rows, earlier, fold)
+
+
+@settings(deadline=None, max_examples=100)
+@given(rows_of_a_day, st.integers(1, 12), st.integers(2, 5), st.data())
+def test_no_window_holds_a_post_twice(
+    rows: list[Row], fold: int, num_candidates: int, data: st.DataObject
+) -> None:
+    window = data.draw(st.integers(1, fold))
+    starts = sorted(
+        {(row[0], time, row[1]) for row, time in zip(rows, folded(rows, [], fold), strict=True)}
+    )
+    users, times, posts = np.array(starts, np.int64).reshape(-1, 3).T
+    numbers = window_numbers(users, times, num_candidates=num_candidates, window_ms=window)
+    pairs = list(zip(numbers.tolist(), posts.tolist(), strict=True))
+    assert len(pairs) == len(set(pairs))
+
+
+@settings(deadline=None, max_examples=100)
+@given(rows_of_a_day, st.integers(1, 12))
+def test_late_actions_move_no_impression(rows: list[Row], fold: int) -> None:
+    on_time = [row for row in rows if not row[3]]
+    together = folded(rows, [], fold)
+    of_on_time = [time for row, time in zip(rows, together, strict=True) if not row[3]]
+    assert of_on_time == folded(on_time, [], fold)
