@@ -60,7 +60,7 @@ def broken_rules(quarantined: pa.Table) -> list[dict[str, Any]]:
         {
             "rule": rule.name,
             "rows": rule.count,
-            "expected": rule.expected,
+            "expected": f"{rule.expected}{quarantine.advice(rule.name)}",
             "for_example": list(rule.places),
         }
         for rule in quarantine.summary(quarantined)

@@ -92,10 +92,14 @@ def breaches(
 def rule_sentences(rules: Sequence[RuleReport]) -> list[str]:
     """Returns a sentence for each rule that rows break, with the places of a few."""
     return [
-        f"{rule.name}: {rule.count:,} rows, {rule.expected}{_ADVICE.get(rule.name, '')}"
-        f"{_places(rule)}"
+        f"{rule.name}: {rule.count:,} rows, {rule.expected}{advice(rule.name)}{_places(rule)}"
         for rule in rules
     ]
+
+
+def advice(rule_name: str) -> str:
+    """Returns what to add to a sentence about a rule: the setting that helps, if there is one."""
+    return _ADVICE.get(rule_name, "")
 
 
 def _places(rule: RuleReport) -> str:
