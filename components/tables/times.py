@@ -26,6 +26,7 @@ _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nan
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _UTC_WORD = r"\s*(?:UTC|GMT)$"  # as BigQuery writes it
+_UTC_END = " UTC"
 _LONG_FRACTION = r"(\.\d{6})\d+"  # of nanoseconds; less than a millisecond is cut off anyway
 _END_OF_DAY = re.compile(r"(.*\d)([T ])24((?::?00){0,2}(?:[.,]0+)?)([Z+-].*)?")
 # Forms to guess from, the American one of two that a text may have first.
@@ -67,6 +68,12 @@ def of_iso(texts: pa.Array, zone: str) -> Parsed:
     >>> (values - 1_772_323_200_000).tolist(), is_good.tolist()
     ([36000000, 86400000], [True, True])
     """
+    if texts.null_count == 0 and len(texts) and pc.all(pc.ends_with(texts, _UTC_END)).as_py():
+        try:  # a whole export of BigQuery: an expression would take ten times as long
+            stamps = pc.utf8_slice_codeunits(texts, 0, -len(_UTC_END)).cast(pa.timestamp("us"))
+            return of_moments(stamps, "UTC")
+        except pa.ArrowInvalid:
+            pass  # one of them is no time, or of another form
     for normalize in (lambda each: each, _normalize):
         alike = normalize(texts)
         for target in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
