@@ -29,10 +29,12 @@ from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.source import attribute_files, schema_changes
 from components.source import source as sources
+from components.source.by_day import day_changes
 from components.source.known_posts import Columns
 from components.source.layouts import layout
 from components.source.row_checks import Rejections
 from components.source.source import DayRows
+from components.store.artifacts import Unchanged
 from components.tables import data_files
 from components.tables.event_ids import event_ids
 from components.tables.id_texts import IdTexts
@@ -45,7 +47,9 @@ logger = logging.getLogger(__name__)
 
 
 def run(context: Context) -> Outcome:
-    """Writes the events, the rejected rows and the posts of the day.
+    """Writes the events, the rejected rows and the posts of the day, and names the days with news.
+
+    Those are earlier days, within `late_days`, of which the source holds other rows by now.
 
     Raises:
       BadConfigurationError: If the source is not where the configuration says.
@@ -68,27 +72,35 @@ def run(context: Context) -> Outcome:
     schema_changes.check_surfaces(context, source_layout)
     recipe["columns"] = columns = schema_changes.check(context, source_layout)
     files = sources.open_source(config, context.store)
-    inputs = files.inputs(day)
+    # Also by a run that has nothing to write: until they were run, others must hear of them.
+    changed_days = day_changes.changed_days(context.store, config, files, before=day)
+    event_inputs = files.event_inputs(day)
+    inputs = [*event_inputs, *files.post_inputs(day)]
     every_input = [*inputs, *attribute_files.inputs(config)]
-    with context.write(inputs=every_input, config=recipe | files.mapping) as draft:
-        rows = files.read_day(day)
-        # A few rows that the file of the day before holds of it are not the day.
-        if not rows.num_rows or (rows.last_day is not None and day > rows.last_day):
-            _refuse_empty_day(rows, day, config)
-        draft.facts |= _write(draft.folder, rows, config) | _source_facts(source.layout, inputs)
-        draft.facts["source"]["columns"] = columns
-        if source_layout.surfaces:
-            draft.facts["source"]["surfaces"] = dict(source_layout.surfaces)
-        if rows.absent_columns:
-            draft.facts["source"]["absent_columns"] = list(rows.absent_columns)
-            logger.warning(
-                "No row of %s has the columns %s: a flag that is not there is no.",
-                day,
-                ", ".join(rows.absent_columns),
-            )
-        draft.facts["next_day_rows"] = rows.num_next
-        draft.facts |= attribute_files.write(draft.folder, config, day, source_layout.text_ids)
-    return Outcome(context.written_artifact())
+    try:
+        with context.write(inputs=every_input, config=recipe | files.mapping) as draft:
+            rows = files.read_day(day)
+            # A few rows that the file of the day before holds of it are not the day.
+            if not rows.num_rows or (rows.last_day is not None and day > rows.last_day):
+                _refuse_empty_day(rows, day, config)
+            draft.facts |= _write(draft.folder, rows, config) | _source_facts(source.layout, inputs)
+            draft.facts["source"] |= {"columns": columns, "events": event_inputs}
+            if source_layout.surfaces:
+                draft.facts["source"]["surfaces"] = dict(source_layout.surfaces)
+            if rows.absent_columns:
+                _tell_absent_columns(draft.facts["source"], rows.absent_columns, day)
+            draft.facts["next_day_rows"] = rows.num_next
+            draft.facts |= attribute_files.write(draft.folder, config, day, source_layout.text_ids)
+    except Unchanged as unchanged:
+        return Outcome(unchanged.artifact, is_unchanged=True, run_again=changed_days)
+    return Outcome(context.written_artifact(), run_again=changed_days)
+
+
+def _tell_absent_columns(facts: dict[str, Any], names: Sequence[str], day: datetime.date) -> None:
+    facts["absent_columns"] = list(names)
+    logger.warning(
+        "No row of %s has the columns %s: a flag that is not there is no.", day, ", ".join(names)
+    )
 
 
 def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) -> DayRows:

@@ -3,7 +3,8 @@
 Runs every midnight for the day that has just ended, and is the only DAG to backfill: its asset
 `features` starts `phoenix_release` for the same day, which in turn starts `phoenix_feeds`. Started
 by hand, it takes the day from the field Partition Key or from the form, and the rest follows. Where
-rows arrived for earlier days, the asset `late_rows` starts `phoenix_late` for these.
+rows arrived for earlier days, on this day or in files of their own, the asset `late_rows` starts
+`phoenix_late` for these.
 """
 
 from pathlib import Path
@@ -31,6 +32,10 @@ with DAG(
     ingest = task(contract.INGEST_EVENTS)
     validate = task(contract.VALIDATE_EVENTS)
     features = task(contract.BUILD_FEATURES, outlets=[FEATURES])
-    late = LateDays(task_id="late_rows", after=contract.VALIDATE_EVENTS.name, outlets=[LATE_ROWS])
+    late = LateDays(
+        task_id="late_rows",
+        after=[contract.INGEST_EVENTS.name, contract.VALIDATE_EVENTS.name],
+        outlets=[LATE_ROWS],
+    )
 
     ingest >> validate >> features >> late

@@ -24,7 +24,8 @@ with DAG(
     params=form(),
     tags=["phoenix"],
 ):
+    ingest = task(contract.INGEST_EVENTS)  # which has nothing to do where the source is as it was
     validate = task(contract.VALIDATE_EVENTS)
     features = task(contract.BUILD_FEATURES)
 
-    validate >> features
+    ingest >> validate >> features

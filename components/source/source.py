@@ -102,7 +102,7 @@ class Source:
         self._shown_by_day: dict[datetime.date, ShownPosts] = {}  # before a day
         self._described_by_day: dict[datetime.date, _Described] = {}
         self._overruns: dict[datetime.date, list[RawRows]] = {}  # by the day of the files
-        self._states: dict[Path, tuple[int, int, int] | None] = {}  # of files, for `inputs`
+        self._states: dict[Path, tuple[int, int, int] | None] = {}  # of files with a digest
 
     @property
     def mapping(self) -> dict[str, Any]:
@@ -158,8 +158,8 @@ class Source:
             numbers = {number for number in numbers if (number + 1) * DAY_MS <= end}
         return [day_of_number(number) for number in sorted(numbers)]
 
-    def inputs(self, day: datetime.date) -> list[dict[str, Any]]:
-        """Names all that the rows and posts of a day depend on, by name, size and content.
+    def event_inputs(self, day: datetime.date) -> list[dict[str, Any]]:
+        """Names all that holds rows of a day, by name, size and content.
 
         A file that holds many days is named with the rows of the day alone, so that a day stays
         what it is when the file grows.
@@ -182,7 +182,50 @@ class Source:
                 count, digest = day_archive.content_digest(archive.rows(day_number(day)))
                 if count:
                     fingerprints.append({"name": archive.name, "rows": count, "sha256": digest})
-        fingerprints += [
+        return fingerprints
+
+    def has_changed(
+        self, day: datetime.date, recorded: Sequence[Mapping[str, Any]], *, since: datetime.datetime
+    ) -> bool:
+        """Whether the files or rows of a day are others than they were.
+
+        Files that are all gone are no change: a source may forget old days.
+
+        Args:
+          day: A UTC day.
+          recorded: What `event_inputs` said of it.
+          since: When that was: a file that was not written after it is compared by name and size.
+
+        Raises:
+          BadDataError: If a file cannot be read.
+        """
+        if not self._is_by_utc_day:
+            written_at = max(file.stat().st_mtime for file in self._layout.event_files)
+            if written_at <= since.timestamp():
+                return False
+            rows = self.event_inputs(day)
+            return bool(rows) and rows != list(recorded)
+        files = self._layout.files_by_day.get(day, ())
+        sizes = {each["name"]: each["bytes"] for each in recorded if "bytes" in each}
+        digests = {each["name"]: each["sha256"] for each in recorded}
+        by_name = {self._layout.event_name(file): file for file in files}
+        if not files:
+            return False
+        if {name: file.stat().st_size for name, file in by_name.items()} != sizes:
+            return True
+        return any(
+            raw_files.fingerprint(file)["sha256"] != digests[name]
+            for name, file in by_name.items()
+            if file.stat().st_mtime > since.timestamp()
+        )
+
+    def post_inputs(self, day: datetime.date) -> list[dict[str, Any]]:
+        """Names all else that the posts of a day depend on: their files, and earlier impressions.
+
+        Raises:
+          BadDataError: If a file is damaged or lacks a column.
+        """
+        fingerprints = [
             self._fingerprint(file, self._layout.post_name(file))
             for file in self._layout.post_files
         ]
@@ -203,7 +246,8 @@ class Source:
 
         Raises:
           BadDataError: If a file is damaged or lacks a column.
-          TryAgainError: If a file changes while it is read, or has changed since `inputs`.
+          TryAgainError: If a file changes while it is read, or has changed since its
+            digest was taken.
         """
         layout, needs_shown = self._layout, self._needs_shown(day)
         posts, rejections, texts = self._described(day)

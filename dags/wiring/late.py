@@ -10,13 +10,13 @@ from components import contract
 
 
 class LateDays(BaseOperator):
-    """Emits one partition for each day that `after` says is to be run again.
+    """Emits one partition for each day that one of the steps `after` says is to be run again.
 
     It is a task of its own, because a task that succeeds always emits its asset: without a late
     row this one is skipped, and nothing starts.
     """
 
-    def __init__(self, *, after: str, **options: Any) -> None:
+    def __init__(self, *, after: Sequence[str], **options: Any) -> None:
         super().__init__(**options)
         self.after = after
 
@@ -26,8 +26,10 @@ class LateDays(BaseOperator):
         Raises:
           AirflowSkipException: If there is none, or the runner returns nothing from a step.
         """
-        result = context["ti"].xcom_pull(task_ids=self.after) or {}
-        days = [str(contract.parse_day(day)) for day in result.get("run_again", ())]
+        results = [context["ti"].xcom_pull(task_ids=step) or {} for step in self.after]
+        days = sorted(
+            {str(contract.parse_day(day)) for each in results for day in each.get("run_again", ())}
+        )
         if not days:
             raise AirflowSkipException("No row arrived for an earlier day.")
         for asset in self.outlets:

@@ -59,18 +59,18 @@ def test_a_file_that_was_replaced_between_recipe_and_reading_ends_with_75(
 
     log.configure("log/{day}/*.csv")
     log.write(f"log/{FIRST}/a.csv", [f"1,1,{FIRST}T00:00:05"])
-    inputs = Source.inputs
+    inputs = Source.event_inputs
 
     def inputs_before_a_change(source: Source, day: object) -> object:
         named = inputs(source, day)  # type: ignore[arg-type]
         log.write(f"log/{FIRST}/a.csv", [f"1,1,{FIRST}T00:00:05", f"1,2,{FIRST}T00:00:06"])
         return named
 
-    monkeypatch.setattr(Source, "inputs", inputs_before_a_change)
+    monkeypatch.setattr(Source, "event_inputs", inputs_before_a_change)
     code, result = log.run("ingest_events", FIRST)
     assert code == ExitCode.TRY_AGAIN
     assert "a.csv changed while it was read" in result["error"]
-    monkeypatch.setattr(Source, "inputs", inputs)
+    monkeypatch.setattr(Source, "event_inputs", inputs)
     log.run_days(FIRST)
     assert log.accepted_posts(FIRST) == [1, 2]
 
@@ -262,3 +262,83 @@ def test_files_by_local_day_without_their_zone_are_told_of_it(log: DayLog) -> No
     code, result = log.run("validate_events", FIRST)
     assert code == ExitCode.BAD_DATA
     assert "set `ingest_events.source.day_zone`" in result["error"]
+
+
+def changed_days(log: DayLog) -> list[str]:
+    """The days that doctor names as changed."""
+    findings = [each for each in log.doctor()[1] if each["check"] == "changed"]
+    return [each["message"].split()[3] for each in findings if each["severity"] == "warning"]
+
+
+def test_a_late_file_in_the_folder_of_an_old_day_is_news_of_that_day(log: DayLog) -> None:
+    log.configure("log/{day}/*.csv")
+    for number, day in enumerate((FIRST, SECOND, THIRD), 1):
+        log.write(f"log/{day}/a.csv", [f"1,{number},{day}T00:00:05"])
+    log.run_days(FIRST, SECOND)
+    assert changed_days(log) == []
+    log.write(f"log/{FIRST}/late.csv", [f"2,7,{FIRST}T00:01:39"])
+    code, result = log.run("ingest_events", THIRD)
+    assert (code, result["run_again"]) == (0, [FIRST])
+    code, result = log.run("ingest_events", THIRD)
+    assert (code, result["run_again"]) == (ExitCode.NOTHING_TO_DO, [FIRST]), "until it was run"
+    assert changed_days(log) == [FIRST]
+    log.run_days(FIRST, SECOND, THIRD)
+    assert log.accepted_posts(FIRST) == [1, 7]
+    assert changed_days(log) == []
+    assert log.run("ingest_events", THIRD)[1].get("run_again") is None
+
+
+@pytest.mark.parametrize("how", ["more", "less", "other", "touched", "gone"])
+def test_a_file_of_an_old_day_that_was_changed_is_news(log: DayLog, how: str) -> None:
+    log.configure("log/{day}.csv")
+    for day in (FIRST, SECOND):
+        file = log.write(f"log/{day}.csv", [f"1,1,{day}T00:00:05", f"2,2,{day}T00:00:06"])
+        log.run_days(day, steps=DATA_STEPS[:2])
+    file = log.root / "log" / f"{FIRST}.csv"
+    text = file.read_text()
+    match how:
+        case "more":
+            file.write_text(text + f"3,3,1,{FIRST}T00:00:07,1,0\n")
+        case "less":
+            file.write_text("".join(text.splitlines(keepends=True)[:-1]))
+        case "other":
+            file.write_text(text.replace(",1,0", ",0,1"))
+        case "touched":
+            file.touch()
+        case "gone":  # as old days are, when a source forgets them
+            file.unlink()
+    assert changed_days(log) == ([] if how in ("touched", "gone") else [FIRST])
+
+
+def test_late_rows_in_a_file_of_many_days_are_news_of_their_day(log: DayLog) -> None:
+    log.configure("log/*.csv")
+    rows = [f"1,1,{FIRST}T00:00:05", f"1,2,{SECOND}T00:00:05"]
+    log.write("log/a.csv", rows)
+    log.run_days(FIRST, SECOND)
+    log.write("log/a.csv", [*rows, f"1,3,{THIRD}T00:00:05"])
+    code, result = log.run("ingest_events", THIRD)
+    assert (code, result.get("run_again")) == (0, None), "it grew"
+    log.write("log/a.csv", [*rows, f"1,3,{THIRD}T00:00:05", f"9,9,{FIRST}T12:00"])
+    assert log.run("ingest_events", THIRD)[1]["run_again"] == [FIRST]
+    log.run_days(FIRST)
+    assert log.accepted_posts(FIRST) == [1, 9]
+    assert changed_days(log) == []
+
+
+def test_an_empty_day_whose_file_comes_late_is_news(log: DayLog) -> None:
+    log.configure("log/{day}.csv")
+    for day in (FIRST, THIRD):
+        log.write(f"log/{day}.csv", [f"1,1,{day}T00:00:05"])
+    log.run_days(FIRST, SECOND, THIRD)
+    log.write(f"log/{SECOND}.csv", [f"1,2,{SECOND}T00:00:05"])
+    assert changed_days(log) == [SECOND]
+
+
+def test_days_longer_ago_than_rows_may_be_late_are_not_compared(log: DayLog) -> None:
+    log.configure("log/{day}.csv", more="validate_events: {late_days: 1}\n")
+    for day in (FIRST, SECOND, THIRD):
+        log.write(f"log/{day}.csv", [f"1,1,{day}T00:00:05"])
+    log.run_days(FIRST, SECOND, THIRD, steps=DATA_STEPS[:1])
+    for day in (FIRST, SECOND):
+        log.write(f"log/{day}.csv", [f"1,1,{day}T00:00:05", f"1,2,{day}T00:00:06"])
+    assert log.run("ingest_events", THIRD)[1]["run_again"] == [SECOND]

@@ -99,7 +99,8 @@ def test_the_dags_are_a_line_of_assets(bundle):
         },
         "phoenix_late": {
             "tasks": {
-                "validate_events": task(),
+                "ingest_events": task(),
+                "validate_events": task(["ingest_events"]),
                 "build_features": task(["validate_events"]),
             },
             "schedule": "PartitionedAssetTimetable",

@@ -12,10 +12,11 @@ from wiring.late import LateDays
 ASSET = Asset(name="late_rows", uri="x-phoenix://late_rows")
 
 
-def run(result) -> tuple[object, set[str]]:
-    task = LateDays(task_id="late_rows", after="validate_events", outlets=[ASSET])
+def run(result, ingested=None) -> tuple[object, set[str]]:
+    after = ["ingest_events", "validate_events"]
+    task = LateDays(task_id="late_rows", after=after, outlets=[ASSET])
     events = OutletEventAccessors()
-    pulled = {"validate_events": result}
+    pulled = {"validate_events": result, "ingest_events": ingested}
     ti = SimpleNamespace(xcom_pull=lambda task_ids: pulled[task_ids])
     days = task.execute({"ti": ti, "outlet_events": events})
     return days, events[ASSET].partition_keys
@@ -24,6 +25,13 @@ def run(result) -> tuple[object, set[str]]:
 def test_every_day_to_run_again_is_a_partition_of_the_asset() -> None:
     days = ["2026-01-02", "2026-01-03"]
     assert run({"status": "done", "run_again": days}) == (days, set(days))
+
+
+def test_days_whose_source_changed_are_among_them_and_each_once() -> None:
+    of_rows, of_source = ["2026-01-03"], ["2026-01-02", "2026-01-03"]
+    days, emitted = run({"run_again": of_rows}, {"status": "unchanged", "run_again": of_source})
+    assert days == of_source
+    assert emitted == set(of_source)
 
 
 @pytest.mark.parametrize("result", [None, {}, {"status": "unchanged", "run_again": []}])

@@ -13,6 +13,9 @@ from components.cli.doctor.machine import GIB
 from components.errors import BadConfigurationError, BadDataError
 from components.rows import late_rows
 from components.settings.config import Config
+from components.settings.source import SyntheticSource
+from components.source import source as sources
+from components.source.by_day import day_changes
 from components.store import leases, records
 from components.store.artifacts import Ref, Store
 
@@ -40,6 +43,7 @@ def store_findings(config: Config, *, deep: bool) -> Iterator[Finding]:
         _gap_findings(store, config),
         _empty_findings(store),
         _late_findings(store, config),
+        _source_findings(store, config),
         _live_findings(store),
         _failure_findings(store),
     ):
@@ -191,6 +195,28 @@ def _late_findings(store: Store, config: Config) -> Iterator[Finding]:
         )
     if not arrival_days:
         yield fine("late", "No day waits for rows that arrived after it.")
+
+
+def _source_findings(store: Store, config: Config) -> Iterator[Finding]:
+    """Names days of which the source holds other files or rows than were ingested."""
+    newest = max(store.partitions(contract.INGEST_EVENTS.name), default=None)
+    if newest is None or isinstance(config.ingest_events.source, SyntheticSource):
+        return
+    try:
+        source = sources.open_source(config, store)
+    except BadConfigurationError:
+        return  # `deployment` tells of a source that is not there
+    before = contract.parse_day(newest) + datetime.timedelta(days=1)
+    days = day_changes.changed_days(store, config, source, before=before)
+    for day in days:
+        yield warning(
+            "changed",
+            f"The source of {day} has changed since it was ingested: files or rows came or went.",
+            f"`phoenix data --days {day}`; phoenix_late does so in Airflow.",
+        )
+    if not days:
+        reach = config.validate_events.late_days
+        yield fine("changed", f"The source of the last {reach} days is as it was ingested.")
 
 
 def _live_findings(store: Store) -> Iterator[Finding]:

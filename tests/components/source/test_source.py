@@ -158,7 +158,8 @@ def test_a_day_depends_on_its_own_rows_and_on_the_posts_before_it(tmp_path: Path
     def inputs(rows: list[str], number: int = 0) -> list[dict]:
         layout = layout_of(write(tmp_path / "log.csv", rows))
         source = Source(layout, first_day=DAY, work=tmp_path / "work")
-        return source.inputs(DAY + datetime.timedelta(days=number))
+        day = DAY + datetime.timedelta(days=number)
+        return [*source.event_inputs(day), *source.post_inputs(day)]
 
     rows = [f"{n},7,8,{START + n * DAY_MS // 2},1" for n in range(1, 5)]
     first = inputs(rows)
