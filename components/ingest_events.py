@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from components import contract, step
 from components.erasure import forgotten as erasure
 from components.errors import BadDataError
-from components.rows import account
+from components.rows import account, row_kinds
 from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
@@ -84,6 +84,8 @@ def run(context: Context) -> Outcome:
             if not rows.num_rows or (rows.last_day is not None and day > rows.last_day):
                 _refuse_empty_day(rows, day, config)
             draft.facts |= _write(draft.folder, rows, config) | _source_facts(source.layout, inputs)
+            if advice := row_kinds.advice(draft.facts["row_kind"], config):
+                logger.warning("%s: %s", day, advice)
             draft.facts["source"] |= {"columns": columns, "events": event_inputs}
             if source_layout.surfaces:
                 draft.facts["source"]["surfaces"] = dict(source_layout.surfaces)
@@ -158,6 +160,7 @@ def _write(folder: Path, rows: DayRows, config: Config) -> dict[str, Any]:
         "files": account.by_file(parts),
         "late_by_day": account.by_day(late),
         "rejected_by_rule": dict(sorted(rules.items())),
+        "row_kind": row_kinds.measure(events),
         "posts": len(posts),
         "posts_rejected": len(rejected) - len(rejected_events),
         **({"texts": {part.id_name: len(part.ids) for part in texts}} if texts else {}),

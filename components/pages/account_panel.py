@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from components import contract
 from components.pages.day_facts import DayFacts
-from components.rows import late_rows, quarantine
+from components.rows import late_rows, quarantine, row_kinds
 from components.rows.account import FATES
 from components.rows.row_texts import RowTexts
 from components.tables import data_files
@@ -46,6 +46,9 @@ def account(facts: DayFacts) -> Mapping[str, Any] | None:
         "has_budgets": any(rule["budget"] is not None for rule in rules),
         "late": _late(facts, validation["late_by_day"]),
         "arrived_late": validation["arrived_late"],
+        "row_advice": row_kinds.advice(
+            facts.facts(contract.INGEST_EVENTS.name).get("row_kind", {}), facts.config
+        ),
         "examples": _examples(facts, [rule["name"] for rule in rules]),
         "shows_ids": facts.config.report.show_user_ids,
     }

@@ -11,7 +11,7 @@ from components import contract
 from components.cli.doctor.findings import Finding, Severity, fine, unfit, untrusted, warning
 from components.cli.doctor.machine import GIB
 from components.errors import BadConfigurationError, BadDataError
-from components.rows import late_rows
+from components.rows import late_rows, row_kinds
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.source import source as sources
@@ -44,6 +44,7 @@ def store_findings(config: Config, *, deep: bool) -> Iterator[Finding]:
         _empty_findings(store),
         _late_findings(store, config),
         _source_findings(store, config),
+        _row_findings(store, config),
         _live_findings(store),
         _failure_findings(store),
     ):
@@ -217,6 +218,17 @@ def _source_findings(store: Store, config: Config) -> Iterator[Finding]:
     if not days:
         reach = config.validate_events.late_days
         yield fine("changed", f"The source of the last {reach} days is as it was ingested.")
+
+
+def _row_findings(store: Store, config: Config) -> Iterator[Finding]:
+    """Tells of a log that is read as impressions and looks like one of actions."""
+    days = store.partitions(contract.INGEST_EVENTS.name)
+    ref = store.head(contract.INGEST_EVENTS.name, max(days)) if days else None
+    if ref is not None:
+        with contextlib.suppress(BadDataError):  # `_artifact_findings` tells of what is damaged
+            shares = store.manifest(ref)["facts"].get("row_kind", {})
+            if advice := row_kinds.advice(shares, config):
+                yield warning("rows", f"{ref.partition}: {advice}", "Then run the days again.")
 
 
 def _live_findings(store: Store) -> Iterator[Finding]:

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from components.cli.doctor.examination import examine
 from components.contract import ExitCode
 from components.features import windows_files
+from components.settings.loading import load
 from phoenix.data.hashing import HashSpec
 
 SECONDS = 1_767_225_600  # of the first day
@@ -109,3 +111,17 @@ def test_a_fold_shorter_than_a_window_is_refused(
     assert code == ExitCode.BAD_CONFIGURATION
     assert expected in outcome["error"]
     assert "ingest_events.source.fold_minutes" in outcome["error"]
+
+
+def test_a_log_of_actions_that_is_read_as_impressions_is_told_so(
+    shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = shop.root / "phoenix.yaml"
+    path.write_text(path.read_text().replace("    rows: actions\n", ""))
+    write(shop, SESSIONS)
+    run(shop, DAYS[:1])
+    assert "The rows look like actions, not impressions" in caplog.text
+    page = (shop.root / "store" / "pages" / DAYS[0] / "index.html").read_text()
+    assert "The rows look like actions, not impressions" in page
+    findings = [each for each in examine(load(path)) if each.check == "rows"]
+    assert "`ingest_events.source.rows: actions`" in findings[0].message
