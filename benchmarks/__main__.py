@@ -1,7 +1,7 @@
 """Runs all benchmarks, or those named, and prints one JSON object per line.
 
-usage: python -m benchmarks [store] [ingest] [accounting] [validation] [features] [day] [hashing]
-                            [ranker] [gradient] [training] [learning] [learning_kuairand]
+usage: python -m benchmarks [store] [ingest] [accounting] [validation] [features] [day] [text_ids]
+                            [hashing] [ranker] [gradient] [training] [learning] [learning_kuairand]
                             [next_item_peer] [tables] [search] [memory]
 
 Several run in a process each: what one leaves in memory would slow or speed up the next.
@@ -20,6 +20,7 @@ NAMES = (
     "validation",
     "features",
     "day",
+    "text_ids",
     "hashing",
     "ranker",
     "gradient",

@@ -43,6 +43,7 @@ ingest_events:
       surface: tab, dwell_seconds: seconds}}
     time_unit: ms
     dwell_unit: s
+    {more}
 actions: [{{name: favorite, is_positive: true}}]
 build_features: {{history_length: 128, num_candidates: 32, history_days: 14}}
 """
@@ -70,11 +71,11 @@ def _at_size(root: Path, users: int) -> Iterator[Result]:
     day = _FIRST + datetime.timedelta(days=1)
     for times in (1, 2):
         logs = root / f"logs{times}"
-        path = _configure(root, logs)
+        path = configure(root, logs)
         if times == 1:
             _write_full_state(path, root, users)
         _write_log(logs, day, users=users, per_user=times * _PER_DAY)
-        found[times] = [_in_a_process(path, name, day) for name in pipeline.DATA_STEPS]
+        found[times] = [in_a_process(path, name, day) for name in pipeline.DATA_STEPS]
     seconds = {times: sum(each for each, _ in steps) for times, steps in found.items()}
     gigabytes = {times: max(each for _, each in steps) for times, steps in found.items()}
     told = {
@@ -111,7 +112,7 @@ def _at_size(root: Path, users: int) -> Iterator[Result]:
 
 def _late_in_a_log(root: Path, users: int, num_days: int) -> Result:
     """Runs every day of a log in this process; measures two of them, imports and caches warm."""
-    path, best = _configure(root, root / "logs"), {}
+    path, best = configure(root, root / "logs"), {}
     for number in range(num_days):
         day = _FIRST + datetime.timedelta(days=number)
         _write_log(root / "logs", day, users=users, per_user=_PER_DAY)
@@ -137,10 +138,18 @@ def _late_in_a_log(root: Path, users: int, num_days: int) -> Result:
     )
 
 
-def _configure(root: Path, logs: Path) -> Path:
+def configure(root: Path, logs: Path, more: str = "") -> Path:
+    """Makes the folder of a log and a configuration beside it; returns its path.
+
+    Args:
+      root: Where the store will be.
+      logs: The folder of the log, which is not there yet.
+      more: Lines of the source.
+    """
     logs.mkdir()
     path = root / f"{logs.name}.yaml"
-    path.write_text(_CONFIG.format(store=root / "store", logs=logs), encoding="utf-8")
+    text = _CONFIG.format(store=root / "store", logs=logs, more=more)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -176,7 +185,7 @@ def _write_full_state(path: Path, root: Path, users: int) -> None:
     events.unlink()
 
 
-def _in_a_process(path: Path, name: str, day: datetime.date) -> tuple[float, float]:
+def in_a_process(path: Path, name: str, day: datetime.date) -> tuple[float, float]:
     """Runs a step in a process of its own; returns its seconds and its peak memory in GB."""
     script = [sys.executable, "-m", "benchmarks.day", str(path), name, str(day)]
     started = time.perf_counter()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components import contract, step
 from components.erasure import forgotten
@@ -110,7 +109,7 @@ def _read_shards(context: Context, num_shards: int, release: Ref) -> list[Artifa
 def _join(shards: Sequence[Artifact]) -> pa.Table:
     """Returns the feeds of all shards, sorted by user and rank."""
     # Every user is in one shard, so sorting the whole merges the sorted shards.
-    tables = [pq.read_table(shard.path(feed_files.FEEDS_FILE)) for shard in shards]
+    tables = [feed_files.read(shard.path(feed_files.FEEDS_FILE)) for shard in shards]
     # Texts are codes of a dictionary, and every shard has one of its own.
     table = pa.concat_tables(tables).unify_dictionaries()
     return table.sort_by([("user_id", "ascending"), ("rank", "ascending")])

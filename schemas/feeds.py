@@ -8,7 +8,7 @@ from schemas.columns import Column, Table, id_column
 
 SOURCES = ("retrieval", "popular")
 TEXT_COLUMNS: Mapping[str, str] = {"user_id": "user", "post_id": "post", "author_id": "author"}
-_TEXT = pa.dictionary(pa.int32(), pa.string())  # posts and authors are there again and again
+_TEXT = pa.string()
 
 
 _TEXTS = (

@@ -80,6 +80,8 @@ def to_table(feeds: Feeds, *, is_popular: bool, schema: pa.Schema) -> pa.Table:
 def with_texts(table: pa.Table, texts: Mapping[str, IdTexts]) -> pa.Table:
     """Returns feeds with ids as the source writes them, and titles, in columns of their own.
 
+    There each text is kept once, until `write` puts the whole of them into the file.
+
     Args:
       table: Feeds with a schema from `schema`.
       texts: By the id that they are texts of; `title` for the titles of posts.
@@ -96,14 +98,34 @@ def with_texts(table: pa.Table, texts: Mapping[str, IdTexts]) -> pa.Table:
     whose = {name: metadata[name] for name in ("release", "actions")}
     num_actions = table.schema.field("probabilities").type.list_size
     schema = feeds_table(num_actions).with_optional(columns).schema(**whose)
+    for place, name in enumerate(schema.names):
+        if name in columns:
+            field = schema.field(place).with_type(columns[name].type)
+            schema = schema.set(place, field)
     return pa.Table.from_arrays(
         [columns[name] if name in columns else table[name] for name in schema.names], schema=schema
     )
 
 
+def read(path: Path) -> pa.Table:
+    """Reads feeds; each text is kept once, as `with_texts` does."""
+    names = pq.read_schema(path).names
+    texts = [name for name in (*TEXT_COLUMNS.values(), "title") if name in names]
+    # A part of the file has texts of its own, which would be other codes in each.
+    return pq.read_table(path, read_dictionary=texts).unify_dictionaries()
+
+
 def write(path: Path, table: pa.Table) -> None:
     """Writes feeds; the same rows give the same bytes."""
-    pq.write_table(table, path, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+    schema = table.schema
+    for place, field in enumerate(schema):
+        if pa.types.is_dictionary(field.type):
+            schema = schema.set(place, field.with_type(field.type.value_type))
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        # Group by group as plain text: else each would be written with the texts of all.
+        for start in range(0, len(table), _ROWS_PER_GROUP):
+            rows = table.slice(start, _ROWS_PER_GROUP)
+            writer.write_table(rows.cast(schema), row_group_size=_ROWS_PER_GROUP)
 
 
 def _rules(is_applied: Mapping[str, np.ndarray]) -> pa.Array:

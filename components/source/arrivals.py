@@ -131,9 +131,8 @@ def times(layout: Layout, rows: RawRows, name: str) -> cells.Parsed:
 
 
 def _ids(layout: Layout, rows: RawRows, name: str, texts: TextCollector) -> cells.Parsed:
-    column = rows.cells[layout.event_columns[name]]
-    end = layout.text_ids.get(name)
-    return cells.parse_id(column, end, layout.null_words, texts.known(name))
+    column, end = layout.event_columns[name], layout.text_ids.get(name)
+    return rows.ids(column, end, layout.null_words, texts.known(name))
 
 
 def _days(layout: Layout, rows: RawRows) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,12 @@
 """Rows as the readers of files hand them on: nothing of them is interpreted yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+
+from components.tables.cells import Parsed, parse_id
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,21 @@ class RawRows:
     lines: np.ndarray  # [n] int64: line of a text file, row of a Parquet file
     cells: dict[str, pa.Array]  # source column -> n cells
     malformed: Sequence[tuple[int, str]] = ()  # line and text of rows with other columns
+
+    _ids: dict[tuple[str, str | None], Parsed] = field(default_factory=dict, repr=False)
+
+    def ids(
+        self,
+        column: str,
+        text_end: str | None,
+        null_words: Sequence[str],
+        known: dict[str, int] | None,
+    ) -> Parsed:
+        """Returns the ids of a column, not to be changed; see `cells.parse_id`."""
+        # Asked for twice: of rows as events, and of the posts that they show.
+        if (column, text_end) not in self._ids:
+            self._ids[column, text_end] = parse_id(self.cells[column], text_end, null_words, known)
+        return self._ids[column, text_end]
 
     @property
     def columns_with_values(self) -> set[str]:

@@ -83,7 +83,7 @@ class RowCheck:
           known: Takes numbers by text.
           otherwise: `[n]` ids of rows whose cell is empty; None where they are rejected.
         """
-        values, is_good = cells.parse_id(rows.cells[column], text_end, self._null_words, known)
+        values, is_good = rows.ids(column, text_end, self._null_words, known)
         if otherwise is not None:
             values, is_good = self._fill(rows, column, values, is_good, otherwise)
         expected = "an id, not a word for nothing (`ingest_events.source.null_words`)"

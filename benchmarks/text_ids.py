@@ -1,0 +1,172 @@
+"""Ids that are text: their dictionary on disk, a feed by a text, and a day of nothing else."""
+
+import datetime
+import hashlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as csv
+
+from benchmarks import day as numbers_day
+from benchmarks import features, pipeline
+from benchmarks.measurement import Result
+from components import contract
+from components.run.context import Context
+from components.serving import feed_files
+from components.settings.loading import load
+from components.store.artifacts import Store
+from components.tables import cells, id_texts
+from components.tables.id_texts import IdTexts
+from schemas.feeds import TEXT_COLUMNS
+
+_DAY = datetime.date(2026, 1, 1)
+_FEED = 20  # posts in a feed
+_LIMIT_GIGABYTES, _LIMIT_FEED_SECONDS = 1.0, 1.0
+_LIMIT_DAY_SECONDS, _LIMIT_DAY_GIGABYTES = 40.0, 3.0
+_TEXT_IDS = 'text_ids: {user_id: "", post_id: "", author_id: ""}'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much is measured."""
+
+    texts: int = 10_000_000  # in the dictionary: UUIDs, of which nothing can be left out
+    feeds: int = 50_000  # published, of users of the dictionary
+    users: int = 200_000  # of the day, 25 impressions each
+
+
+def results(sizes: Sizes = Sizes()) -> Iterator[Result]:
+    """Measures the dictionary, `phoenix feed TEXT`, and the second day of a log of text."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _dictionary(Path(folder), sizes)
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _day(Path(folder), sizes.users)
+
+
+def _dictionary(root: Path, sizes: Sizes) -> Iterator[Result]:
+    texts = _uuids(sizes.texts)
+    ids, _ = cells.parse_text_id(texts, "")
+    started = time.perf_counter()
+    dictionary = IdTexts.of("user_id", ids, texts)
+    dictionary.write(root)
+    wrote = time.perf_counter() - started
+    gigabytes = (root / id_texts.file_name("user_id")).stat().st_size / 1e9
+    yield Result(
+        name="text_ids_on_disk",
+        ours=sizes.texts / 1e6 / gigabytes,
+        peer=sizes.texts / 1e6 / _LIMIT_GIGABYTES,
+        unit="M texts/GB",
+        note=f"{sizes.texts:,} UUIDs: {gigabytes:.3f} GB, sorted and written in {wrote:.1f} s; "
+        f"peer: the limit, {_LIMIT_GIGABYTES:g} GB",
+    )
+    user = _publish(root, dictionary, sizes.feeds)
+    taken = [_feed_seconds(root, user) for _ in range(4)]
+    yield Result(
+        name="text_ids_feed",
+        ours=1 / min(taken),
+        peer=1 / _LIMIT_FEED_SECONDS,
+        unit="feeds/s",
+        note=f"`phoenix feed {user}` among {sizes.feeds:,} feeds: {min(taken):.2f} s with the "
+        "start of Python, the best of 4; peer: the limit",
+    )
+
+
+def _uuids(count: int) -> pa.Array:
+    """Returns texts in the form of UUIDs, the same in every run."""
+    digits = np.random.default_rng(0).bytes(16 * count).hex()
+    parts = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
+    return pa.array(
+        "-".join(digits[32 * row + start : 32 * row + end] for start, end in parts)
+        for row in range(count)
+    )
+
+
+def _publish(root: Path, dictionary: IdTexts, count: int) -> str:
+    """Publishes feeds of some users with their texts; returns one of the users."""
+    path = numbers_day.configure(root, root / "logs", _TEXT_IDS)
+    config = load(path)
+    context = Context(contract.PUBLISH_FEEDS, config, _DAY, Store(config.store))
+    users = np.sort(np.random.default_rng(1).choice(dictionary.ids, count, replace=False))
+    rows = count * _FEED
+    posts = np.random.default_rng(2).choice(dictionary.ids, rows)
+    schema = feed_files.schema(config.action_names, "0" * 64)
+    columns = {
+        "user_id": np.repeat(users, _FEED),
+        "rank": np.tile(np.arange(1, _FEED + 1, dtype=np.int32), count),
+        "post_id": posts,
+        "author_id": posts,
+        "probabilities": pa.FixedSizeListArray.from_arrays(
+            pa.array(np.full(rows, 0.1, np.float32)), type=schema.field("probabilities").type
+        ),
+        "source": pa.array(["retrieval"] * rows),
+        "rules": pa.array([[]] * rows, pa.list_(pa.string())),
+    }
+    number = np.full(rows, 0.5, np.float32)
+    table = pa.Table.from_arrays(
+        [pa.array(columns.get(name, number)) for name in schema.names], schema=schema
+    )
+    texts = dict.fromkeys(TEXT_COLUMNS, dictionary)
+    with context.write(inputs=[], config={"benchmark": "feeds of texts"}) as draft:
+        table = feed_files.with_texts(table, texts)
+        feed_files.write(draft.folder / feed_files.FEEDS_FILE, table)
+    return dictionary.names_of(users[count // 2 : count // 2 + 1])[0]
+
+
+def _feed_seconds(root: Path, user: str) -> float:
+    command = "import sys; from components.cli.app import app; sys.exit(app())"
+    argv = ["feed", user, "--day", str(_DAY), "-c", str(root / "logs.yaml"), "--json"]
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", command, *argv], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def _day(root: Path, users: int) -> Iterator[Result]:
+    path = numbers_day.configure(root, root / "logs", _TEXT_IDS)
+    steps: list[tuple[float, float]] = []
+    for number in (0, 1):  # the second day has a state, and posts that were shown before
+        day = _DAY + datetime.timedelta(days=number)
+        _write_log(root / "logs", day, users=users)
+        steps = [numbers_day.in_a_process(path, name, day) for name in pipeline.DATA_STEPS]
+    million, seconds = users * 25 / 1e6, sum(each for each, _ in steps)
+    peak = max(each for _, each in steps)
+    told = ", ".join(
+        f"{name} {each:.1f} s {gigabytes:.2f} GB"
+        for name, (each, gigabytes) in zip(pipeline.DATA_STEPS, steps, strict=True)
+    )
+    yield Result(
+        name="text_ids_day",
+        ours=million / seconds,
+        peer=million / _LIMIT_DAY_SECONDS,
+        unit="M rows/s",
+        note=f"{million:g} M rows of CSV of {users:,} users, users, posts and authors as text: "
+        f"{seconds:.1f} s and {peak:.2f} GB ({told}); peer: the limit, {_LIMIT_DAY_SECONDS:g} s "
+        f"(and {_LIMIT_DAY_GIGABYTES:g} GB) for 5 M",
+    )
+
+
+def _write_log(logs: Path, day: datetime.date, *, users: int) -> None:
+    events = features.events(day, num_users=users, per_user=25)
+    texts = {name: _texts_of(events[f"{name}_id"], name) for name in ("user", "post", "author")}
+    numbers = {
+        "time": events["shown_at"],
+        "tab": events["surface"],
+        "seconds": np.round(events["dwell_seconds"].astype(float), 3),
+        "favorite": events["actions"],
+    }
+    csv.write_csv(pa.table({**texts, **numbers}), logs / f"{day}.csv")
+
+
+def _texts_of(ids: np.ndarray, name: str) -> pa.Array:
+    distinct, codes = np.unique(ids, return_inverse=True)
+    texts = [
+        f"{name}-{hashlib.blake2b(str(each).encode(), digest_size=8).hexdigest()}"
+        for each in distinct.tolist()
+    ]
+    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(texts)).cast(pa.string())
