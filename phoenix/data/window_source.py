@@ -70,9 +70,6 @@ def pad_windows(windows: Windows, num_rows: int) -> Windows:
         raise ValueError(f"Expected at most {num_rows} windows, got {len(windows.user_ids)}.")
     if num_empty == 0:
         return windows
-    return Windows(
-        *(
-            np.concatenate([array, np.zeros((num_empty, *array.shape[1:]), array.dtype)])
-            for array in windows
-        )
+    return windows.of_arrays(
+        lambda array: np.concatenate([array, np.zeros((num_empty, *array.shape[1:]), array.dtype)])
     )

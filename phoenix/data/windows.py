@@ -10,9 +10,11 @@ Glossary of shapes:
   U / P: numbers of the attributes of a user / of a post and its context.
 
 History is oldest first, left-aligned, padded on the right. Padding has id 0 and hash 0.
+
+The last fields are optional: they are None where nothing is to be said, and cost nothing then.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +25,7 @@ DWELL_SCALE_SECONDS = 30.0
 
 
 class Windows(NamedTuple):
-    """N windows; every array has N rows. Ids are int64 and never reach JAX."""
+    """N windows; every array that is there has N rows. Ids are int64 and never reach JAX."""
 
     user_ids: np.ndarray  # [N] int64
     starts_at: np.ndarray  # [N] int64, ms UTC: the time of the first impression (or of the request)
@@ -49,22 +51,41 @@ class Windows(NamedTuple):
     candidate_attributes: np.ndarray  # [N, C, P] float32
     labels: np.ndarray  # [N, C] uint64, bit a = action a; 0 where there is none
     label_dwell_seconds: np.ndarray  # [N, C] float32
+    # Bit a = nobody could know of action a, see `phoenix.data.actions`; None: all are known.
+    history_unknown_actions: np.ndarray | None = None  # [N, S] uint64
+    label_unknown_actions: np.ndarray | None = None  # [N, C] uint64
 
     @property
     def candidate_mask(self) -> np.ndarray:
         """`[N, C]` bool: true where a candidate is real."""
         return self.candidate_post_ids != 0
 
+    def is_labelled(self, num_actions: int) -> np.ndarray:
+        """`[E, A]` bool: of which actions it is known whether they followed a real candidate.
+
+        Args:
+          num_actions: A.
+        """
+        is_real = self.candidate_mask
+        if self.label_unknown_actions is None:
+            return np.ones((np.count_nonzero(is_real), num_actions), bool)
+        return unpack_actions(self.label_unknown_actions[is_real], num_actions) == 0
+
     def rows(self, index: np.ndarray | slice) -> "Windows":
         """Returns the windows at `index`, in its order."""
-        return Windows(*(array[index] for array in self))
+        return self.of_arrays(lambda array: array[index])
+
+    def of_arrays(self, function: Callable[[np.ndarray], np.ndarray]) -> "Windows":
+        """Returns the windows with what a function makes of every array that is there."""
+        arrays = {name: array for name, array in self._asdict().items() if array is not None}
+        return self._replace(**{name: function(array) for name, array in arrays.items()})
 
     def with_history(self, length: int) -> "Windows":
         """Returns the windows with the first `length` places of their histories."""
         histories = {
             name: array[:, :length]
             for name, array in self._asdict().items()
-            if name.startswith("history_")
+            if name.startswith("history_") and array is not None
         }
         return self._replace(**histories)
 
@@ -75,7 +96,30 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
     Raises:
       ValueError: If `parts` is empty or the fixed shapes differ.
     """
-    return Windows(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    fields = {}
+    for name in Windows._fields:
+        arrays = [getattr(part, name) for part in parts]
+        if any(array is not None for array in arrays):
+            fields[name] = np.concatenate(
+                [
+                    _default(name, part) if array is None else array
+                    for array, part in zip(arrays, parts, strict=True)
+                ]
+            )
+    return Windows(**fields)
+
+
+# The optional fields: what has their shape, and what they say where they are not there.
+_OPTIONAL = {
+    "history_unknown_actions": ("history_actions", np.uint64(0)),
+    "label_unknown_actions": ("labels", np.uint64(0)),
+}
+
+
+def _default(field: str, windows: Windows) -> np.ndarray:
+    """Returns an optional field of windows that do not have it."""
+    like, value = _OPTIONAL[field]
+    return np.full(getattr(windows, like).shape, value)
 
 
 def age_minutes(shown_at: np.ndarray, created_at: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ class RecsysBatch(NamedTuple):
     user_hashes: ArrayLike  # [B, nu] int32, 0 = unknown user
     history_post_hashes: ArrayLike  # [B, S, ni] int32, 0 = padding
     history_author_hashes: ArrayLike  # [B, S, na] int32, not read by the models
-    history_actions: ArrayLike  # [B, S, A] float32, 1 where the user did it
+    history_actions: ArrayLike  # [B, S, A] float32: 1 where the user did it, 0.5 = nobody knows
     history_product_surface: ArrayLike  # [B, S] int32 in [0, vocabulary)
     candidate_post_hashes: ArrayLike  # [B, C, ni] int32, 0 = padding
     candidate_author_hashes: ArrayLike  # [B, C, na] int32, not read by the models

@@ -63,11 +63,14 @@ def surface_vectors(config: InputConfig, surface: ArrayLike) -> Factors:
 
 
 def action_vectors(config: InputConfig, actions: ArrayLike) -> Factors:
-    """`[B, S, A]` multi-hot actions as `[B, S, D]`: signs times a matrix; no action gives zero."""
+    """`[B, S, A]` multi-hot actions as `[B, S, D]`: signs times a matrix; no action gives zero.
+
+    An action of which nobody knows is 0.5 and has the sign 0: it is neither yes nor no.
+    """
     multi_hot = jnp.asarray(actions).astype(config.fprop_dtype)
     matrix = _table("action_projection", multi_hot.shape[-1], config)
     # Without a single action all signs would be -1, and padding would have a vector.
-    has_action = jnp.any(multi_hot != 0, axis=-1, keepdims=True)
+    has_action = jnp.any(multi_hot > 0.5, axis=-1, keepdims=True)
     return Factors(jnp.where(has_action, 2 * multi_hot - 1, 0), matrix)
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from phoenix.data.windows import Windows, age_minutes, unpack_actions
 from phoenix.inputs.batch import RecsysBatch
 from phoenix.inputs.config import InputConfig
@@ -21,7 +23,7 @@ def to_batch(windows: Windows, num_actions: int) -> RecsysBatch:
         user_hashes=windows.user_hashes,
         history_post_hashes=windows.history_post_hashes,
         history_author_hashes=windows.history_author_hashes,
-        history_actions=unpack_actions(windows.history_actions, num_actions),
+        history_actions=_history_actions(windows, num_actions),
         history_product_surface=windows.history_surfaces,
         candidate_post_hashes=windows.candidate_post_hashes,
         candidate_author_hashes=windows.candidate_author_hashes,
@@ -58,3 +60,13 @@ def model_inputs(windows: Windows, actions: Sequence[str], config: InputConfig) 
             candidate_attributes=windows.candidate_attributes,
         )
     return batch
+
+
+def _history_actions(windows: Windows, num_actions: int) -> np.ndarray:
+    """`[N, S, A]` float32: 1 for an action that was done, 0 for one that was not, else a half."""
+    actions = unpack_actions(windows.history_actions, num_actions)
+    if windows.history_unknown_actions is None:
+        return actions
+    unknown = unpack_actions(windows.history_unknown_actions, num_actions)
+    # The models read 2 x - 1 as a sign, so that a half is neither yes nor no.
+    return np.where(unknown > 0, np.float32(0.5), actions)

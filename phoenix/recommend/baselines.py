@@ -65,7 +65,8 @@ def serve(
 class MostPopular:
     """Recommends to everybody what most people liked in the window it was fitted on.
 
-    With n(p) the impressions of post p in the window and n_a(p) those with action a:
+    With n(p) the impressions of post p in the window and n_a(p) those with action a, both among
+    impressions of which it is known whether action a followed:
       retrieval: popularity(p) = number of impressions of p with any positive action;
       ranking:   rate_a(p) = (n_a(p) + 20 * g_a) / (n(p) + 20), the rate of action a, smoothed
                  towards its rate over all posts, g_a = (sum of n_a + 1) / (sum of n + 2).
@@ -87,6 +88,7 @@ class MostPopular:
         *,
         actions: Sequence[str],
         positive_actions: Sequence[str],
+        unknown_bits: np.ndarray | None = None,
     ) -> "MostPopular":
         """Counts the impressions of a window.
 
@@ -95,6 +97,7 @@ class MostPopular:
           action_bits: `[E]` uint64, bit a is `actions[a]`.
           actions: The names of the A actions.
           positive_actions: Those that make an impression count as a success.
+          unknown_bits: `[E]` uint64, bit a = nobody knows of `actions[a]`; None: all are known.
 
         Raises:
           ValueError: If a positive action is unknown or the shapes differ.
@@ -108,17 +111,20 @@ class MostPopular:
         is_post = post_ids != 0
         labels = unpack_actions(action_bits[is_post], len(actions)).astype(np.float64)  # [E, A]
         is_positive = np.array([action in positive_actions for action in actions])
-        distinct_posts, inverse, num_shown = np.unique(
-            post_ids[is_post], return_inverse=True, return_counts=True
-        )
+        distinct_posts, inverse = np.unique(post_ids[is_post], return_inverse=True)
         num_posts = len(distinct_posts)
-        counts = np.stack(
-            [np.bincount(inverse, column, minlength=len(distinct_posts)) for column in labels.T],
-            axis=1,
-        )  # [M, A]
-        global_rates = (labels.sum(axis=0) + 1) / (len(labels) + 2)
-        rates = counts + PRIOR_IMPRESSIONS * global_rates
-        rates /= (num_shown + PRIOR_IMPRESSIONS)[:, None]
+
+        def sums(values: np.ndarray) -> np.ndarray:
+            """`[M, A]` the sum over the impressions of each post of `[E, A]` values."""
+            columns = [np.bincount(inverse, column, minlength=num_posts) for column in values.T]
+            return np.stack(columns, axis=1)
+
+        shown = np.ones_like(labels)
+        if unknown_bits is not None:
+            shown -= unpack_actions(unknown_bits[is_post], len(actions))
+        global_rates = (labels.sum(axis=0) + 1) / (shown.sum(axis=0) + 2)
+        rates = sums(labels) + PRIOR_IMPRESSIONS * global_rates
+        rates /= sums(shown) + PRIOR_IMPRESSIONS
         is_liked = np.any(labels[:, is_positive] > 0, axis=1).astype(np.float64)
         return cls(
             actions=tuple(actions),

@@ -73,10 +73,16 @@ class PredictRunner:
         is_real = windows.candidate_mask
         users = np.repeat(windows.user_ids, is_real.sum(axis=1))
         labels = unpack_actions(windows.labels[is_real], len(self.ranker.actions))
+        is_labelled = windows.is_labelled(len(self.ranker.actions))  # [E, A]
         metrics: Metrics = {
             "impressions": len(users),
             "actions": {
-                action: _action_metrics(users, labels[:, a], predictions.probabilities[:, a])
+                action: _action_metrics(
+                    *(
+                        values[is_labelled[:, a]]
+                        for values in (users, labels[:, a], predictions.probabilities[:, a])
+                    )
+                )
                 for a, action in enumerate(self.ranker.actions)
             },
         }

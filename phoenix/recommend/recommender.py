@@ -4,7 +4,7 @@ The two-tower model, the most-popular and the random recommender all satisfy `Re
 ranking transformer and the same two baselines satisfy `Ranker`. Nothing downstream asks which.
 """
 
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -14,7 +14,10 @@ from phoenix.data.windows import Windows
 class Retriever(Protocol):
     """Finds posts for a user by the inner product of two vectors."""
 
-    name: ClassVar[str]  # What kind of recommender it is, e.g. `most_popular`.
+    @property
+    def name(self) -> str:
+        """What kind of recommender it is, e.g. `most_popular`."""
+        ...
 
     def encode_users(self, windows: Windows) -> np.ndarray:
         """`[N, D]` float32: one query per window, from its user and history alone.
@@ -31,7 +34,10 @@ class Retriever(Protocol):
 class Ranker(Protocol):
     """Predicts what a user will do with each candidate."""
 
-    name: ClassVar[str]  # What kind of recommender it is, e.g. `most_popular`.
+    @property
+    def name(self) -> str:
+        """What kind of recommender it is, e.g. `most_popular`."""
+        ...
 
     @property
     def actions(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ class TrainBatch(NamedTuple):
     log_frequencies: np.ndarray  # [B, C] float32: logarithm of the share of training impressions
     weights: np.ndarray  # [B] float32
     seeds: np.ndarray | None = None  # [B] uint32, all equal: of what is dropped; None drops nothing
+    is_labelled: np.ndarray | None = None  # [B, C, A] bool: the label is known; None: all are
 
 
 class PostFrequencies:
@@ -121,7 +122,7 @@ def train_batch(
       num_actions: A.
       frequencies: None where the loss does not correct for them.
     """
-    ids = windows.candidate_post_ids
+    ids, unknown = windows.candidate_post_ids, windows.label_unknown_actions
     return TrainBatch(
         inputs=inputs,
         labels=unpack_actions(windows.labels, num_actions),
@@ -130,4 +131,5 @@ def train_batch(
         if frequencies is None
         else frequencies.logarithms(ids),
         weights=np.any(windows.candidate_mask, axis=1).astype(np.float32),
+        is_labelled=None if unknown is None else unpack_actions(unknown, num_actions) == 0,
     )

@@ -111,6 +111,8 @@ def sequences(windows: Windows) -> Windows:
     fields = {}
     for field, of_candidates in _EVENT_FIELDS.items():
         values = [getattr(newest_windows, field), getattr(newest_windows, of_candidates)]
+        if values[0] is None:  # both say what is optional, or none does
+            continue
         together = np.concatenate(values, axis=1)
         place = order.reshape(*order.shape, *[1] * (together.ndim - 2))
         fields[field] = np.take_along_axis(together, place, axis=1)
@@ -151,6 +153,7 @@ _EVENT_FIELDS = {
     "history_dwell_seconds": "label_dwell_seconds",
     "history_created_at": "candidate_created_at",
     "history_attributes": "candidate_attributes",
+    "history_unknown_actions": "label_unknown_actions",
 }
 
 

@@ -114,7 +114,7 @@ class RankingObjective:
     def loss(
         self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
     ) -> tuple[jax.Array, Observed]:
-        """See `losses.multi_label`; padded candidates do not count.
+        """See `losses.multi_label`; padded candidates do not count, nor do labels nobody knows.
 
         An impression is weighted by q ** -popularity_power, with q the share of its post in the
         log: a log shows popular posts most, and a feed must rank the others, too.
@@ -127,8 +127,9 @@ class RankingObjective:
         output = Network(self._output).output(params, batch, rows)
         exists = _candidate_mask(batch)
         weights = self._weights(batch, exists)
-        value = self._action_loss(output.logits, batch.labels, exists, weights)
-        observed = _observed_actions(output.logits, batch.labels, exists)
+        is_counted = _counted_labels(batch, exists)
+        value = self._action_loss(output.logits, batch.labels, is_counted, weights)
+        observed = _observed_actions(output.logits, batch.labels, is_counted)
         if self.config.gated_features:
             penalty, gates = self._gate_penalty(params, len(exists))
             value, observed = value + penalty, observed | gates
@@ -147,14 +148,14 @@ class RankingObjective:
         return weights
 
     def _action_loss(
-        self, logits: jax.Array, labels: np.ndarray, exists: jax.Array, weights: jax.Array
+        self, logits: jax.Array, labels: np.ndarray, is_counted: jax.Array, weights: jax.Array
     ) -> jax.Array:
         return losses.multi_label(
             logits,
             labels,
             focal_gammas=np.array(self.focal_gammas, np.float32),
             jrc_shares=np.array(self.jrc_shares, np.float32),
-            where=exists[..., None],
+            where=is_counted,
             weights=weights[..., None] * np.array(self.action_weights, np.float32),
         )
 
@@ -255,6 +256,9 @@ class RetrievalObjective:
         if not self.negatives.global_per_row and not self.negatives.hard_per_row:
             return _SoftmaxMasks(is_positive, is_other, None)
         is_rejected = exists & ~is_drawn & ~is_positive
+        if batch.is_labelled is not None:
+            # Who may have liked a post has not rejected it.
+            is_rejected &= jnp.all(batch.is_labelled | ~np.array(self.is_positive_action), axis=-1)
         own = losses.own_logits(logits)
         is_hard = losses.hardest(own, is_rejected, self.negatives.hard_per_row)
         is_negative = losses.own_negatives(keys, is_drawn | is_hard, is_positive)
@@ -268,7 +272,7 @@ class RetrievalObjective:
         return losses.multi_label(
             own[..., None] * heads["slopes"] + heads["biases"],
             batch.labels,
-            where=(exists & ~self._is_drawn(exists))[..., None],
+            where=_counted_labels(batch, exists & ~self._is_drawn(exists)),
             weights=batch.weights[:, None, None],
         )
 
@@ -341,9 +345,15 @@ def log_temperature_of(params: hk.Params) -> jax.Array:
     return jnp.asarray(params[_TEMPERATURE_MODULE]["log_temperature"])
 
 
-def _observed_actions(logits: jax.Array, labels: np.ndarray, exists: jax.Array) -> Observed:
-    """States of the metrics of all actions, over the candidates that exist."""
-    is_counted = jnp.broadcast_to(exists[..., None], logits.shape)
+def _counted_labels(batch: TrainBatch, exists: jax.Array) -> jax.Array:
+    """`[B, C, A]`, or `[B, C, 1]` for all actions: the labels that are known of what exists."""
+    known = exists[..., None]
+    return known if batch.is_labelled is None else known & batch.is_labelled
+
+
+def _observed_actions(logits: jax.Array, labels: np.ndarray, is_counted: jax.Array) -> Observed:
+    """States of the metrics of all actions, over the labels that count."""
+    is_counted = jnp.broadcast_to(is_counted, logits.shape)
     examples = [
         jnp.reshape(part, (-1, part.shape[-1]))
         for part in (labels, jax.nn.sigmoid(logits.astype(jnp.float32)), is_counted)

@@ -78,6 +78,8 @@ class EngagementBatches:
         fields = {}
         for field in _OF_CANDIDATES:
             values = getattr(windows, field)
+            if values is None:
+                continue
             new = drawn_fields.get(field, np.zeros((*shape, *values.shape[2:]), values.dtype))
             fields[field] = np.concatenate([values, new], axis=1)
         return windows._replace(**fields)

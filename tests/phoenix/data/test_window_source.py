@@ -22,11 +22,15 @@ def test_parts_of_a_range_are_its_windows_in_order():
 
 
 def test_padding_adds_windows_about_nobody():
-    result = pad_windows(WINDOWS, 13)
+    unknown = np.ones_like(WINDOWS.labels)
+    windows = WINDOWS._replace(
+        label_unknown_actions=unknown, history_unknown_actions=np.ones_like(WINDOWS.history_actions)
+    )
+    result = pad_windows(windows, 13)
     for field, array in result._asdict().items():
-        np.testing.assert_array_equal(array[:10], getattr(WINDOWS, field))
+        np.testing.assert_array_equal(array[:10], getattr(windows, field))
         assert not array[10:].any()
-        assert array.dtype == getattr(WINDOWS, field).dtype
+        assert array.dtype == getattr(windows, field).dtype
     assert pad_windows(WINDOWS, 10) is WINDOWS
     with pytest.raises(ValueError, match="at most 9 windows, got 10"):
         pad_windows(WINDOWS, 9)

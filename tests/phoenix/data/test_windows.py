@@ -93,3 +93,22 @@ def test_an_unknown_action_is_refused_by_name() -> None:
 def test_any_action_makes_a_positive_where_none_is_named() -> None:
     assert positive_bits(["like", "hide"], []) == 0b11
     assert positive_bits(["like", "hide"], ["hide"]) == 0b10
+
+
+def test_what_one_part_does_not_say_is_the_default_of_the_whole() -> None:
+    unknown = np.full((N, C), 3, np.uint64)
+    whole = concatenate([windows(), windows()._replace(label_unknown_actions=unknown)])
+    assert whole.label_unknown_actions is not None
+    assert whole.label_unknown_actions.tolist() == [[0] * C] * N + [[3] * C] * N
+    assert whole.history_unknown_actions is None
+
+
+def test_only_what_is_known_of_a_real_candidate_is_a_label() -> None:
+    plain = windows()
+    posts = plain.candidate_post_ids.copy()
+    posts[0, 1] = 0  # padding
+    some = plain._replace(
+        candidate_post_ids=posts, label_unknown_actions=np.full((N, C), 2, np.uint64)
+    )
+    assert some.is_labelled(3).tolist() == [[True, False, True]] * (N * C - 1)
+    assert plain.is_labelled(2).all()

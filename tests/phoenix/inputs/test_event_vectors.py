@@ -53,3 +53,10 @@ def test_an_unknown_surface_and_no_action_multiply_to_nothing() -> None:
     actions = vectors(action_vectors, np.array([[[0, 0, 0], [0, 1, 0]]], np.float32))
     np.testing.assert_array_equal(actions.rows, [[[0, 0, 0], [-1, 1, -1]]])
     assert actions.table.shape == (3, CONFIG.emb_size)
+
+
+def test_an_unknown_action_is_neither_yes_nor_no() -> None:
+    histories = np.array([[[1, 0.5, 0], [0, 0.5, 0], [0.5, 0.5, 0.5]]], np.float32)
+    signs = vectors(action_vectors, histories).rows
+    # Where no action is known to be done, there is no vector, as where none was done.
+    np.testing.assert_array_equal(signs, [[[1, 0, -1], [0, 0, 0], [0, 0, 0]]])

@@ -54,3 +54,12 @@ def test_ages_are_those_at_the_impressions_and_read_where_the_model_asks():
     np.testing.assert_array_equal(
         inputs.candidate_post_age_minutes, np.broadcast_to(ages, windows.candidate_post_ids.shape)
     )
+
+
+def test_an_action_that_nobody_can_know_is_a_half():
+    unknown = np.full_like(WINDOWS.history_actions, 2)
+    inputs = model_inputs(WINDOWS._replace(history_unknown_actions=unknown), ACTIONS, RANKER)
+    plain = model_inputs(WINDOWS, ACTIONS, RANKER)
+    assert inputs.history_actions.dtype == plain.history_actions.dtype
+    np.testing.assert_array_equal(inputs.history_actions[..., 0], plain.history_actions[..., 0])
+    assert (inputs.history_actions[..., 1] == 0.5).all()

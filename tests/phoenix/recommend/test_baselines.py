@@ -126,3 +126,19 @@ def test_serving_from_an_empty_collection_returns_nothing() -> None:
     nothing = np.empty(0, np.int64)
     collection = Collection(nothing, nothing, np.empty(0, bool))
     assert serve(FITTED, collection, windows([1], [[0]]), 10).shape == (1, 0)
+
+
+def test_most_popular_counts_an_action_where_it_is_known_alone() -> None:
+    posts, bits = np.array([10, 10, 20, 20, 20]), np.array([3, 0, 1, 0, 0], np.uint64)
+    unknown = np.array([0, 2, 2, 0, 2], np.uint64)
+    model = MostPopular.fit(
+        posts, bits, actions=ACTIONS, positive_actions=["favorite"], unknown_bits=unknown
+    )
+    known = unknown == 0
+    of_clicks = MostPopular.fit(
+        posts[known], bits[known], actions=ACTIONS, positive_actions=["favorite"]
+    )
+    whole = MostPopular.fit(posts, bits, actions=ACTIONS, positive_actions=["favorite"])
+    np.testing.assert_array_equal(model.rates[:, 1], of_clicks.rates[:, 1])
+    np.testing.assert_array_equal(model.rates[:, 0], whole.rates[:, 0])
+    np.testing.assert_array_equal(model.popularity, whole.popularity)

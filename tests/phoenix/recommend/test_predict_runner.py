@@ -96,3 +96,22 @@ def test_dwell_is_judged_on_real_candidates_up_to_what_the_head_can_say(tmp_path
     written = read_array(tmp_path / "test_dwell_seconds.npy")
     np.testing.assert_array_equal(written, np.minimum(seconds[:, :-1], 30).reshape(-1) + 1)
     assert "dwell_xauc" not in runner(test=WINDOWS).run()["test"].metrics
+
+
+def test_metrics_of_an_action_are_those_of_the_impressions_of_which_it_is_known():
+    unknown = np.zeros_like(WINDOWS.labels)
+    unknown[20:] = 1  # nobody knows of likes there
+    labels = WINDOWS.labels & ~unknown
+    judged, known = (
+        runner(test=windows).run()["test"].metrics["actions"]["like"]
+        for windows in (
+            WINDOWS._replace(labels=labels, label_unknown_actions=unknown),
+            WINDOWS.rows(slice(0, 20)),
+        )
+    )
+    assert judged == known
+    nowhere = WINDOWS._replace(label_unknown_actions=np.full_like(unknown, 1))
+    metrics = runner(test=nowhere).run()["test"].metrics["actions"]
+    assert metrics["like"]["auc"] is None
+    assert metrics["like"]["log_loss"] is None
+    assert metrics["hide"]["log_loss"] is not None

@@ -44,7 +44,7 @@ def test_probabilities_do_not_depend_on_the_other_candidates(ranker):
     candidates = {
         field: array[:, 3:6]
         for field, array in WINDOWS._asdict().items()
-        if field.startswith(("candidate_", "label"))
+        if array is not None and field.startswith(("candidate_", "label"))
     }
     alone = ranker.predict(WINDOWS._replace(**candidates))
     np.testing.assert_allclose(alone, values[:, 3:6], atol=1e-6)

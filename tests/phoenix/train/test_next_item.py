@@ -145,3 +145,13 @@ def test_a_source_gives_the_sequences_of_each_chunk():
     assert list(source.chunk_sizes) == [len(expected.user_ids)]
     for one, other in zip(source.read(0), expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_unknown_of_an_event_goes_with_it_into_the_sequence():
+    windows = WINDOWS._replace(
+        history_unknown_actions=WINDOWS.history_actions * 2,
+        label_unknown_actions=WINDOWS.labels * 2,
+    )
+    joined = sequences(windows)
+    np.testing.assert_array_equal(joined.history_unknown_actions, joined.history_actions * 2)
+    assert sequences(WINDOWS).history_unknown_actions is None

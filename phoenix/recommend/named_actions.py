@@ -1,0 +1,137 @@
+"""Models asked by the names of actions, whatever list of actions they were trained with.
+
+A list of actions changes while a model lives: actions come, go and change their places. Each model
+here reads the histories of one list and answers in its order; a model that was trained with another
+list is asked in that of its own, by name. What it cannot know of a history is unknown to it, and
+an action that it does not predict has the probability 0.
+
+Glossary of shapes:
+  N: windows, C: candidates, M: posts, D: size of a vector, A: actions.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from phoenix.data.actions import BitMap
+from phoenix.data.windows import Windows
+from phoenix.recommend.recommender import Ranker, Retriever
+
+
+def heads_of(own: tuple[str, ...], strangers: Collection[str]) -> tuple[str, ...]:
+    """Returns the actions of a model under names that no other list has, where they are strangers.
+
+    Args:
+      own: The actions of the model, in its order.
+      strangers: Those that share a name with an action of today, and nothing else.
+
+    >>> heads_of(("like", "click"), {"click"})
+    ('like', 'click as it was')
+    """
+    # No action's name has a space, so that nothing is ever found under this one.
+    return tuple(f"{name} as it was" if name in strangers else name for name in own)
+
+
+def retriever_for(
+    retriever: Retriever, own: tuple[str, ...], actions: tuple[str, ...]
+) -> Retriever:
+    """Returns a retriever that reads histories of another list of actions.
+
+    Args:
+      retriever: The model.
+      own: The actions of its own list, see `heads_of`.
+      actions: Those of the windows.
+    """
+    histories = BitMap(actions, own)
+    return retriever if histories.is_identity else RetrieverForActions(retriever, histories)
+
+
+def ranker_for(ranker: Ranker, own: tuple[str, ...], actions: tuple[str, ...]) -> Ranker:
+    """Returns a ranker that reads, and predicts, the actions of another list.
+
+    Args:
+      ranker: The model.
+      own: The actions of its own list, see `heads_of`.
+      actions: Those of the windows, and of the answer.
+    """
+    histories = BitMap(actions, own)
+    return ranker if histories.is_identity else RankerForActions(ranker, histories)
+
+
+@dataclass(frozen=True, eq=False)
+class RetrieverForActions:
+    """A retriever whose own list of actions is another than that of the windows."""
+
+    retriever: Retriever
+    histories: BitMap  # from the list of the windows to the model's own
+
+    @property
+    def name(self) -> str:
+        """The kind of the model."""
+        return self.retriever.name
+
+    def encode_users(self, windows: Windows) -> np.ndarray:
+        """`[N, D]` float32: see `Retriever`."""
+        return self.retriever.encode_users(with_histories(windows, self.histories))
+
+    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+        """`[M, D]` float32: see `Retriever`."""
+        return self.retriever.encode_posts(post_ids, author_ids)
+
+
+@dataclass(frozen=True, eq=False)
+class RankerForActions:
+    """A ranker whose own list of actions is another than that of the windows."""
+
+    ranker: Ranker
+    histories: BitMap  # from the list of the windows to the model's own
+
+    @property
+    def name(self) -> str:
+        """The kind of the model."""
+        return self.ranker.name
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """The names of the A actions of the windows, and of the answer."""
+        return self.histories.source
+
+    @property
+    def unpredicted_actions(self) -> tuple[str, ...]:
+        """The actions of which the model knows nothing."""
+        return tuple(name for name in self.actions if name not in self.histories.target)
+
+    def predict(self, windows: Windows) -> np.ndarray:
+        """`[N, C, A]` float32: see `Ranker`; 0 for an action that the model does not predict."""
+        own = self.ranker.predict(with_histories(windows, self.histories))
+        answer = np.zeros((*own.shape[:-1], len(self.actions)), own.dtype)
+        for place, head in enumerate(BitMap(self.histories.target, self.actions).places):
+            if head is not None:
+                answer[..., place] = own[..., head]
+        return answer
+
+    def predict_dwell(self, windows: Windows) -> np.ndarray | None:
+        """`[N, C]` float32: see `Ranker`."""
+        return self.ranker.predict_dwell(with_histories(windows, self.histories))
+
+
+def unpredicted_actions(ranker: Ranker) -> tuple[str, ...]:
+    """Returns the actions in the answer of a ranker of which it knows nothing."""
+    return ranker.unpredicted_actions if isinstance(ranker, RankerForActions) else ()
+
+
+def with_histories(windows: Windows, histories: BitMap) -> Windows:
+    """Returns the windows with the actions of their histories in the bits of another list.
+
+    Args:
+      windows: N windows.
+      histories: From the list of the windows to the other one.
+    """
+    unknown = windows.history_unknown_actions
+    if unknown is None:
+        unknown = np.zeros_like(windows.history_actions)
+    return windows._replace(
+        history_actions=histories.bits(windows.history_actions),
+        history_unknown_actions=histories.bits(unknown) | histories.unknown,
+    )
