@@ -23,6 +23,7 @@ from benchmarks.measurement import Result
 from components import contract
 from components.features import day_windows, shapes
 from components.features import state as feature_state
+from components.features.day_windows import DayFiles
 from components.features.impression_facts import ImpressionFacts
 from components.features.windows_files import FeaturesWriter
 from components.run.context import Context
@@ -179,7 +180,7 @@ def _write_full_state(path: Path, root: Path, users: int) -> None:
     shape = shapes.shape_metadata(section)
     with context.write(inputs=[], config={"benchmark": "a full state"}) as draft:
         with FeaturesWriter(draft.folder, shape) as writer:
-            for block in day_windows.day_blocks(state, [events], section, posts):
+            for block in day_windows.day_blocks(state, DayFiles([events]), section, posts):
                 writer.write(block)
         draft.facts |= {"reach": feature_state.reach(section), "accepted": {}, "shape": shape}
     events.unlink()

@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.measurement import Result
 from components.features import day_windows, shapes
+from components.features.day_windows import DayFiles
 from components.features.impression_facts import ImpressionFacts
 from components.features.state import State
 from components.features.windows_files import FeaturesWriter
@@ -160,7 +161,7 @@ def build(root: Path, day: int) -> dict[str, float]:
     (root / str(day)).mkdir(exist_ok=True)
     with FeaturesWriter(root / str(day), shapes.shape_metadata(_CONFIG)) as writer:
         events = [root / f"events{day}.parquet"]
-        for block in day_windows.day_blocks(state, events, _CONFIG, posts):
+        for block in day_windows.day_blocks(state, DayFiles(events), _CONFIG, posts):
             writer.write(block)
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "gigabytes": peak_gigabytes()}

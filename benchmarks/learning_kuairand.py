@@ -21,17 +21,18 @@ import numpy as np
 from benchmarks import environments, pipeline, point_in_time
 from benchmarks.measurement import Result
 from components import contract
+from components.evaluation.entrants import most_popular
 from components.features import partitions, shapes, windows_files
+from components.features.later_labels import later_labels
 from components.release import models
 from components.run.context import Context
 from components.settings.config import Config
 from components.settings.loading import load
 from components.store.artifacts import Store
-from components.tables import data_files
 from phoenix.data.windows import Windows, concatenate, unpack_actions
 from phoenix.metrics import by_user
 from phoenix.metrics.by_user import UserValues
-from phoenix.recommend.baselines import MostPopular, Random
+from phoenix.recommend.baselines import Random
 from phoenix.recommend.predict_runner import PredictRunner
 
 _SOURCE = Path(__file__).parents[1] / "var" / "kuairand" / "source"  # as in the example
@@ -88,17 +89,8 @@ def _predictions(
     context, actions = _context(config), config.action_names
     trained = models.load(context.read("train_ranker", _TEST).path(models.MODEL))
     days = partitions.days_before(config, _TEST, config.evaluate_models.popularity_days)
-    past = [
-        context.store.read_file(ref, data_files.IMPRESSIONS_FILE)
-        for ref in partitions.features_of(context, days)
-    ]
-    counted = [windows_files.read_candidates(path) for path in past]
-    popular = MostPopular.fit(
-        np.concatenate([posts for posts, _ in counted]),
-        np.concatenate([bits for _, bits in counted]),
-        actions=actions,
-        positive_actions=[action.name for action in config.actions if action.is_positive],
-    )
+    labels = later_labels(context, days, through=days[-1])
+    popular = most_popular(context, partitions.features_of(context, days), labels)
     test = {"test": concatenate([windows[_TEST], windows[_LAST]])}
     places = [actions.index(action) for action in _JUDGED]
     rankers = {"ranker": trained, "random": Random(actions, config.seed), "most popular": popular}

@@ -12,13 +12,25 @@ import numpy as np
 
 from components import contract, step
 from components.erasure import forgotten
-from components.features import day_windows, known_values, later_labels, shapes, statistics
+from components.features import (
+    day_windows,
+    known_values,
+    later_labels,
+    log_actions,
+    partitions,
+    shapes,
+    statistics,
+)
 from components.features import state as feature_state
+from components.features.day_windows import DayFiles
 from components.features.impression_facts import ImpressionFacts
+from components.features.log_actions import LogActions
+from components.features.state import State
 from components.features.windows_files import FeaturesWriter
 from components.rows import account
 from components.rows.row_texts import RowTexts
 from components.run.context import Context, Outcome
+from components.tables import action_lists
 from components.tables.data_files import ACCEPTED_FILE
 from phoenix.data import attributes
 
@@ -34,10 +46,11 @@ def run(context: Context) -> Outcome:
     state = feature_state.initial_state(context)
     accepted = context.read(contract.VALIDATE_EVENTS.name, context.day)
     account.check_validated(accepted)
+    actions = log_actions.of_events({accepted.ref.partition: accepted.manifest}, context)
     recipe = {
         "build_features": config.model_dump(),
         "feature_users": context.config.baseline.feature_users,
-        "actions": context.config.action_names,
+        **action_lists.recipe(context.config),
         "attributes": attributes.digest(attribute_config.attributes),
     }
     shape = shapes.shape_metadata(config, attribute_config)
@@ -51,9 +64,9 @@ def run(context: Context) -> Outcome:
         facts = ImpressionFacts(
             {context.day: accepted.folder}, attribute_config, gap_minutes=config.gap_minutes
         )
-        labels = [] if label_file is None else [label_file]
+        day_files = DayFiles(files, [] if label_file is None else [label_file], actions)
         with FeaturesWriter(draft.folder, shape | later_labels.metadata(config)) as writer:
-            for block in day_windows.day_blocks(state, files, config, facts, labels):
+            for block in day_windows.day_blocks(state, day_files, config, facts):
                 writer.write(block)
                 histograms.append(statistics.of_block(block, context.config))
                 counts["windows"] += len(block.window_ids)
@@ -79,8 +92,20 @@ def run(context: Context) -> Outcome:
             "reach": feature_state.reach(config, attribute_config.post_attributes),
             "shape": shape,
             "attributes": attributes.declaration(attribute_config.attributes),
+            "actions": action_lists.to_json(context.config),
+            action_lists.UNKNOWN: _unknown_actions(state, actions, context),
         }
     return Outcome(context.written_artifact())
+
+
+def _unknown_actions(state: State, actions: LogActions, context: Context) -> dict[str, list[str]]:
+    """Returns by day the actions that nobody could know, of all days that the log may hold."""
+    config = context.config
+    unknown = actions.unknown_by_day([context.day], config)
+    if state.actions is None:
+        return unknown
+    days = partitions.days_before(config, context.day, config.build_features.history_days)
+    return state.actions.unknown_by_day(days, config) | unknown
 
 
 def main(argv: Sequence[str] | None = None) -> int:

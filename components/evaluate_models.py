@@ -13,7 +13,7 @@ from components.errors import BadConfigurationError
 from components.evaluation.contest import RankingContest, Result, RetrievalContest
 from components.evaluation.entrants import Entrants, entrants_of, most_popular
 from components.evaluation.gate import compare, decide
-from components.features import partitions, shapes, windows_files
+from components.features import log_actions, partitions, shapes, windows_files
 from components.features.later_labels import LaterLabels, later_labels
 from components.release import decisions, eligible_posts, models, release_files, releases
 from components.release.decisions import Decision
@@ -21,7 +21,7 @@ from components.run import compilation
 from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.store.artifacts import Artifact, Ref
-from components.tables import data_files
+from components.tables import action_lists, data_files
 from phoenix.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
         facts = _facts(context, by_role, force=force, reason=reason)
         _write_json(draft.folder / release_files.METRICS_FILE, report)
         _write_json(draft.folder / release_files.DECISION_FILE, facts)
-        draft.facts.update(facts, metrics=_summary(report))
+        draft.facts.update(facts, metrics=_summary(report), actions=action_lists.to_json(config))
     return Outcome(context.written_artifact())
 
 
@@ -94,6 +94,7 @@ def _settings(config: Config, *, force: str | None, reason: str | None) -> dict[
         "evaluate_models": config.evaluate_models.model_dump(mode="json"),
         "export_corpus": config.export_corpus.model_dump(mode="json"),
         "actions": [[a.name, a.score_weight, a.is_positive] for a in config.actions],
+        "action_list": action_lists.recipe(config),
         "hashing": config.hashing.model_dump(mode="json"),
         "force": force,
         "reason": reason,
@@ -113,11 +114,13 @@ def _contests(
     context: Context, features: Artifact, validated: Artifact, labels: LaterLabels
 ) -> dict[str, RetrievalContest | RankingContest]:
     """Returns the contest of each role, on the windows of the day as they were known at its end."""
-    config = context.config
+    config, day = context.config, str(context.day)
+    actions = log_actions.of_partitions({day: features.manifest}, context)[day]
     windows = windows_files.read_windows(
         features.folder,
         spec=shapes.hash_spec(config.hashing),
         known=labels.known(features.ref, features.facts),
+        actions=actions,
     )
     posts = validated.path(data_files.POSTS_FILE)
     collection = eligible_posts.collection_of(posts, config, context.day)

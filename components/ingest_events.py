@@ -35,7 +35,7 @@ from components.source.layouts import layout
 from components.source.row_checks import Rejections
 from components.source.source import DayRows
 from components.store.artifacts import Unchanged
-from components.tables import data_files
+from components.tables import action_lists, data_files
 from components.tables.event_ids import event_ids
 from components.tables.id_texts import IdTexts
 from phoenix.data.population import WorldConfig
@@ -62,7 +62,7 @@ def run(context: Context) -> Outcome:
     recipe |= attribute_files.recipe(config)
     if isinstance(source, SyntheticSource):
         inputs, recipe["world"] = attribute_files.inputs(config), source.model_dump()
-        recipe["actions"] = config.action_names
+        recipe["actions"] = action_lists.to_json(config)
         with context.write(inputs=inputs, config=recipe, seed=source.seed) as draft:
             rows = _synthetic_day(config, source, day)
             draft.facts |= _write(draft.folder, rows, config) | _source_facts(source.layout, [])
@@ -77,8 +77,10 @@ def run(context: Context) -> Outcome:
     event_inputs = files.event_inputs(day)
     inputs = [*event_inputs, *files.post_inputs(day)]
     every_input = [*inputs, *attribute_files.inputs(config)]
+    # By name, not by column alone: what the bits are called is in the artifact.
+    actions = {"actions": action_lists.to_json(config)}
     try:
-        with context.write(inputs=every_input, config=recipe | files.mapping) as draft:
+        with context.write(inputs=every_input, config=recipe | files.mapping | actions) as draft:
             rows = files.read_day(day)
             # A few rows that the file of the day before holds of it are not the day.
             if not rows.num_rows or (rows.last_day is not None and day > rows.last_day):
@@ -153,6 +155,7 @@ def _write(folder: Path, rows: DayRows, config: Config) -> dict[str, Any]:
     rules = Counter(rejected_events["rule"].to_pylist())
     parts = {"events": events, "rejected": rejected_events, "late": late}
     return {
+        "actions": action_lists.to_json(config),
         "rows_in": len(events) + len(rejected_events) + len(late),
         "events": len(events),
         "rejected": len(rejected_events),

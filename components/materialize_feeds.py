@@ -13,6 +13,7 @@ from components import contract, step
 from components.erasure import forgotten
 from components.errors import BadConfigurationError
 from components.features import requests, statistics
+from components.features.log_actions import LogActions
 from components.release import eligible_posts
 from components.run import compilation
 from components.run.context import Context, Outcome
@@ -22,7 +23,7 @@ from components.serving.server import Server
 from components.serving.shards import Shard
 from components.settings.config import Config
 from components.store.artifacts import Artifact, Ref
-from components.tables import id_texts
+from components.tables import action_lists, id_texts
 from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE, POSTS_FILE
 from components.tables.id_texts import IdTexts
 from phoenix.data.windows import Windows
@@ -64,6 +65,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
             context.config,
             user_ids=users,
             at=eligible_posts.feed_moment(context.day),
+            actions=LogActions.of_features(features.manifest, context.config),
         )
         histograms = statistics.of_windows(windows, context.config)
         statistics.write(draft.folder / statistics.FEATURES_FILE, histograms)
@@ -92,6 +94,7 @@ def _settings(config: Config, part: Shard) -> dict[str, Any]:
         "build_features": config.build_features.model_dump(mode="json"),
         "feature_users": config.baseline.feature_users,
         "shard": [part.index, part.count],
+        **action_lists.recipe(config),
         **forgotten.recipe(config),
     }
 

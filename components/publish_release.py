@@ -15,6 +15,7 @@ import numpy as np
 from components import contract, step
 from components.errors import BadDataError
 from components.features import shapes
+from components.features.log_actions import LogActions
 from components.features.windows_files import WindowsFiles
 from components.release import decisions, release_files
 from components.release.corpus import Corpus
@@ -27,6 +28,7 @@ from components.serving.server import Server
 from components.settings.config import Config
 from components.store.artifacts import Artifact
 from components.store.storage import MANIFEST
+from components.tables import action_lists
 from phoenix.data import attributes
 
 logger = logging.getLogger(__name__)
@@ -45,11 +47,13 @@ def run(context: Context) -> Outcome:
     corpus = context.read(contract.EXPORT_CORPUS.name, context.day)
     features = context.head(contract.BUILD_FEATURES.name, context.day)
     models = {role: decisions.model_of(context.store, evaluation, role) for role in ROLES}
+    _refuse_other_actions(evaluation, config)
     # Before anything is copied: a corpus of yesterday's model is the usual mistake of a rerun.
     Corpus.read(corpus.folder).refuse_other_model(models["retrieval"].digest)
     settings = {
         "publish_release": config.publish_release.model_dump(mode="json"),
         "actions": [[action.name, action.score_weight] for action in config.actions],
+        "action_list": action_lists.recipe(config),
         "hash_spec": shapes.hash_spec(config.hashing).digest(),
         "attributes": attributes.digest(config.attributes.attributes),
     }
@@ -99,9 +103,35 @@ def _description(
             "verdict": decision["verdict"],
             "reasons": decision["reasons"],
             "trained_through": decision["trained_through"],
+            "actions": _actions_of(models[role], role),
         }
     description["trained_through"] = min(description[role]["trained_through"] for role in ROLES)
     return description
+
+
+def _refuse_other_actions(evaluation: Artifact, config: Config) -> None:
+    """Refuses an evaluation of another list of actions, whose fallback answers in its order.
+
+    Raises:
+      BadDataError: Naming both lists.
+    """
+    recorded = evaluation.facts.get("actions")  # a format before this one did not say it
+    if recorded is not None and recorded != action_lists.to_json(config):
+        names = [each["name"] for each in recorded]
+        raise BadDataError(
+            f"{evaluation.ref} is of the actions {names}, the configuration has others or means "
+            f"something else: {list(config.action_names)}. Run `phoenix step "
+            f"{contract.EVALUATE_MODELS.name} --day {evaluation.ref.partition}` again first."
+        )
+
+
+def _actions_of(model: ModelFolder, role: str) -> list[dict[str, Any]]:
+    """Returns the actions that a model learned and what they meant, in the order of its heads."""
+    facts = model.artifact.facts
+    if model.artifact.ref.kind == contract.PUBLISH_RELEASE.name:
+        facts = facts[role]
+    # A model of a format before this one knows names alone.
+    return facts.get("actions") or [{"name": name} for name in model.description["actions"]]
 
 
 def _probe(context: Context, folder: Path) -> dict[str, int]:
@@ -116,7 +146,8 @@ def _probe(context: Context, folder: Path) -> dict[str, int]:
     server = Server.open(folder, context.config)
     features = context.read(contract.BUILD_FEATURES.name, context.day)
     spec = shapes.hash_spec(context.config.hashing)
-    files = WindowsFiles(features.folder, spec=spec)
+    actions = LogActions.of_features(features.manifest, context.config)
+    files = WindowsFiles(features.folder, spec=spec, actions=actions)
     windows = files.read(int(np.argmax(files.chunk_sizes)))  # one chunk has users enough
     _, first = np.unique(windows.user_ids, return_index=True)
     requests = windows.rows(np.sort(first)[: context.config.publish_release.num_probe_users])

@@ -24,7 +24,14 @@ from components.features import known_values
 from components.pages import data_docs
 from components.quality import day_checks, day_statistics
 from components.rows import account as row_account
-from components.rows import action_logs, late_rows, quarantine, repairs, settlement
+from components.rows import (
+    action_logs,
+    day_actions,
+    late_rows,
+    quarantine,
+    repairs,
+    settlement,
+)
 from components.rows.late_rows import Holder
 from components.rows.quarantine import RuleReport
 from components.rows.settlement import Settlement
@@ -32,7 +39,8 @@ from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.settings.steps import ValidateConfig
 from components.store.artifacts import Artifact, Unchanged
-from components.tables import data_files, id_texts
+from components.tables import action_lists, data_files, id_texts
+from components.tables.action_lists import UNKNOWN
 from schemas.posts import POSTS
 
 
@@ -69,8 +77,9 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
     with context.write(inputs=inputs, config=_recipe(config)) as draft:
         settled_day = _settle(context, ingested, holders)
         known_posts = day_statistics.known_posts(context, earlier_days)
+        unknown = day_actions.unknown(day_actions.lists(store, ingested, holders), config)
         checks = day_checks.check(
-            settled_day.settlement.outcomes, known_posts, earlier_days, config, day
+            settled_day.settlement.outcomes, known_posts, earlier_days, config, day, unknown=unknown
         )
         reasons = settled_day.reasons(config.validate_events) + checks.reasons()
         # Before the day may be refused: its page is where people look for the reason.
@@ -91,6 +100,7 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
             id_texts.carry(name, ingested.folder, draft.folder)
         checks.save(draft.folder)
         draft.facts |= settled_day.facts() | checks.facts()
+        draft.facts |= {"actions": action_lists.to_json(config), UNKNOWN: unknown}
     return context.written_artifact()
 
 
@@ -99,7 +109,7 @@ def _recipe(config: Config) -> dict[str, Any]:
     return {
         # Not where the corrected rows lie: those of the day are an input, by their content.
         contract.VALIDATE_EVENTS.name: config.validate_events.model_dump(exclude={"repairs"}),
-        "actions": config.action_names,
+        **action_lists.recipe(config),
         "first_day": config.first_day.isoformat(),
         "baseline": config.baseline.model_dump(),
         **({} if config.fold_ms is None else {"fold_ms": config.fold_ms}),

@@ -25,7 +25,7 @@ from phoenix.data.windows import Windows, positive_bits, unpack_actions
 from phoenix.metrics import by_user as user_metrics
 from phoenix.metrics.by_user import UserValues
 from phoenix.metrics.mergeable import Coverage
-from phoenix.recommend import scoring
+from phoenix.recommend import named_actions, scoring
 from phoenix.recommend.baselines import Collection
 from phoenix.recommend.embedding_runner import EmbeddingRunner, NonFiniteOutputError
 from phoenix.recommend.predict_runner import PredictRunner
@@ -77,6 +77,11 @@ class RankingContest:
         predicted = day.predictions.probabilities  # [E, A]
         is_real = self.windows.candidate_mask
         labels = unpack_actions(self.windows.labels[is_real], len(self.config.actions))  # [E, A]
+        is_labelled = self.windows.is_labelled(len(self.config.actions))  # [E, A]
+        # Of what a model never heard of, there is nothing to say but that it does not know it.
+        unpredicted = named_actions.unpredicted_actions(ranker)
+        actions = {name: a for a, name in enumerate(self.config.action_names)}
+        judged = {name: a for name, a in actions.items() if name not in unpredicted}
         weights = [action.score_weight for action in self.config.actions]
         scores = scoring.weighted_scores(predicted, weights).scores
         # Without the negative weights: NDCG needs gains of at least 0, and a post that a user
@@ -96,9 +101,11 @@ class RankingContest:
         }
         report = {
             **day.metrics,
+            "actions": {name: day.metrics["actions"][name] for name in judged},
             "calibration": {
-                action: _calibration_curve(labels[:, a], predicted[:, a])
-                for a, action in enumerate(self.config.action_names)
+                name: _calibration_curve(labels[rows, a], predicted[rows, a])
+                for name, a in judged.items()
+                if len(rows := np.flatnonzero(is_labelled[:, a]))
             },
             f"ndcg@{self.config.evaluate_models.ranking_k}": _finite(ndcg.mean),
             "ndcg_users": len(ndcg.values),

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from components.features import shapes, windows_files
+from components.features import log_actions, shapes, windows_files
 from components.features.later_labels import LaterLabels
 from components.release import models
 from components.release.models import ModelFolder
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
 from components.tables import data_files
+from components.tables.action_lists import released_heads
+from phoenix.recommend import named_actions
 from phoenix.recommend.baselines import MostPopular, Random
 
 
@@ -42,18 +44,22 @@ def most_popular(context: Context, refs: Sequence[Ref], labels: LaterLabels) -> 
       refs: Features of the days; at least one.
       labels: What arrived for them later.
     """
+    manifests = {ref.partition: context.store.manifest(ref) for ref in refs}
+    actions = log_actions.of_partitions(manifests, context)
     parts = [
         windows_files.read_candidates(
             context.store.read_file(ref, data_files.IMPRESSIONS_FILE),
-            labels.known(ref, context.store.manifest(ref)["facts"]),
+            actions[ref.partition],
+            labels.known(ref, manifests[ref.partition]["facts"]),
         )
         for ref in refs
     ]
     return MostPopular.fit(
-        np.concatenate([posts for posts, _ in parts]),
-        np.concatenate([actions for _, actions in parts]),
+        np.concatenate([each.post_ids for each in parts]),
+        np.concatenate([each.actions for each in parts]),
         actions=context.config.action_names,
         positive_actions=[action.name for action in context.config.actions if action.is_positive],
+        unknown_bits=np.concatenate([each.unknown_actions for each in parts]),
     )
 
 
@@ -71,10 +77,14 @@ def entrants_of(
       BadDataError: If a model is damaged, or cannot play the role.
     """
     load = models.load_retriever if role == "retrieval" else models.load_ranker
+    adapt: Any = named_actions.retriever_for if role == "retrieval" else named_actions.ranker_for
+    actions = context.config.action_names
     taking_part: dict[str, Any] = {}
     notes = []
     if candidate.facts["trained"]:
-        taking_part["candidate"] = load(candidate.path(models.MODEL))
+        model = load(candidate.path(models.MODEL))
+        own = released_heads(candidate.facts, model.actions, context.config)
+        taking_part["candidate"] = adapt(model, own, actions)
     else:
         notes.append(candidate.facts["reason"])
     compatible = champion
@@ -82,22 +92,29 @@ def entrants_of(
         notes.append(problem)
         compatible = None
     if compatible is not None and compatible.facts[role]["folder"] == role:
-        taking_part["champion"] = load(compatible.path(role))
+        model = load(compatible.path(role))
+        own = released_heads(compatible.facts[role], model.actions, context.config)
+        taking_part["champion"] = adapt(model, own, actions)
+        if missing := [name for name in actions if name not in own]:
+            notes.append(
+                f"the champion of {compatible.ref.partition} does not know {', '.join(missing)}"
+            )
     # A champion that is the most popular recommender takes part as it would be served today, and
     # for one that cannot be used it is what would be served.
     elif popular is not None:
         taking_part["champion"] = popular
     if popular is not None:
         taking_part["most_popular"] = popular
-    taking_part["random"] = Random(context.config.action_names, context.config.seed)
+    taking_part["random"] = Random(actions, context.config.seed)
     return Entrants(role, candidate, compatible, taking_part, tuple(notes))
 
 
 def _mismatch(context: Context, champion: Artifact, role: str) -> str | None:
     """Returns why the champion's model cannot be used with this configuration, or None."""
     description = ModelFolder(champion, champion.facts[role]["folder"]).description
-    if tuple(description["actions"]) != context.config.action_names:
-        return f"the champion of {champion.ref.partition} has other actions"
+    own = released_heads(champion.facts[role], description["actions"], context.config)
+    if not set(own) & set(context.config.action_names):
+        return f"the champion of {champion.ref.partition} knows none of the actions"
     spec = shapes.hash_spec(context.config.hashing).to_dict()
     # The most popular recommender has neither hashes nor attributes, so nothing to disagree with.
     if description.get("hash_spec", spec) != spec:

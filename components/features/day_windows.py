@@ -7,12 +7,14 @@ model is served with the same features that it learned from.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from components.features import event_log
 from components.features.event_log import NO_EVENTS, NO_LABELS, UserStream
 from components.features.impression_facts import ImpressionFacts
+from components.features.log_actions import LogActions
 from components.features.state import State
 from components.features.windows_files import Block
 from components.settings.steps import FeaturesConfig
@@ -22,30 +24,33 @@ from phoenix.data.states import LabelRows
 from phoenix.data.window_log import WindowRefs
 
 
+class DayFiles(NamedTuple):
+    """What was validated of a day."""
+
+    events: Sequence[Path]  # Parquet files of the accepted events of the day, and of no other
+    # Parquet files of what became known on the day of impressions, its own and those in the state.
+    labels: Sequence[Path] = ()
+    actions: LogActions | None = None  # of both; None: their bits are as configured
+
+
 def day_blocks(
-    state: State,
-    events: Sequence[Path],
-    config: FeaturesConfig,
-    facts: ImpressionFacts,
-    labels: Sequence[Path] = (),
+    state: State, day: DayFiles, config: FeaturesConfig, facts: ImpressionFacts
 ) -> Iterator[Block]:
     """Cuts a day into windows, block by block in order of users.
 
     Args:
       state: The impressions of earlier days with which the day begins.
-      events: Parquet files of the accepted events of the day, and of no other.
+      day: What was validated of the day.
       config: Fixed shapes and reach of a window.
       facts: The knowledge of users and posts on the day.
-      labels: Parquet files of what became known on the day of impressions, of the day and of those
-        in the state.
 
     Yields:
       At least one block; together they hold every user of the state and of the day.
     """
     state_stream = UserStream(state.logs(), empty=event_log.no_log(facts.width))
-    event_parts = map(state.remaining, event_log.in_order(events, state.engine))
+    event_parts = map(state.remaining, event_log.in_order(day.events, state.engine))
     event_stream = UserStream(event_parts, empty=NO_EVENTS)
-    label_parts = map(state.remaining, event_log.labels_in_order(labels, state.engine))
+    label_parts = map(state.remaining, event_log.labels_in_order(day.labels, state.engine))
     blocks = event_log.side_by_side(
         state_stream,
         event_stream,
@@ -54,8 +59,11 @@ def day_blocks(
     )
     for state_rows, event_rows, label_rows in blocks:
         *columns, event_ids = event_rows  # ids come last: a log has no place for them
-        logs = Log(*state_rows), facts.complete_log(columns)
-        block = _cut_block(*logs, LabelRows(*label_rows), event_ids, config)
+        day_log, labels = facts.complete_log(columns), LabelRows(*label_rows)
+        if day.actions is not None:
+            day_log = day.actions.log(day_log)
+            labels = labels._replace(actions=day.actions.of_day(labels.actions, state.day))
+        block = _cut_block(Log(*state_rows), day_log, labels, event_ids, config)
         user_values = facts.of_users(block.refs.user_ids, block.refs.known_until, state.day)
         yield block._replace(refs=block.refs._replace(attributes=user_values))
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from components import contract
 from components.features.event_log import NO_LABELS
@@ -20,7 +19,8 @@ from components.features.windows_files import ATTRIBUTION, Known
 from components.run.context import Context
 from components.settings.steps import FeaturesConfig
 from components.store.artifacts import Artifact, Ref
-from components.tables import data_files
+from components.tables import action_lists, data_files
+from components.tables.action_lists import ActionList
 from components.tables.data_files import LABELS_FILE
 from phoenix.data.days import DAY_MS, day_number, midnight_ms
 from phoenix.data.states import LabelRows
@@ -73,12 +73,12 @@ def later_labels(
       through: The last day whose arrivals count.
 
     Raises:
-      BadDataError: If a file is missing or damaged.
+      BadDataError: If a file is missing or damaged, or an action had another meaning.
     """
     known_by = midnight_ms(through) + DAY_MS - 1
     if not days:
         return LaterLabels(known_by)
-    refs, parts = [], []
+    refs, parts, lists = [], [], {}
     number = min(days) + datetime.timedelta(days=1)
     while number <= through:
         ref = context.head(contract.VALIDATE_EVENTS.name, number)
@@ -87,11 +87,17 @@ def later_labels(
         )
         if ref is not None and any(day < number and str(day) in counts for day in days):
             refs.append(ref)
-            parts.append(data_files.read(context.store.read_file(ref, LABELS_FILE), LABELS))
+            rows = data_files.read(context.store.read_file(ref, LABELS_FILE), LABELS)
+            labels = LabelRows(*data_files.columns(rows).values())
+            lists[ref.partition] = ActionList.of_manifest(context.store.manifest(ref))
+            bit_map = lists[ref.partition].bit_map(context.config)
+            parts.append(labels._replace(actions=bit_map.bits(labels.actions)))
         number += datetime.timedelta(days=1)
     if not refs:
         return LaterLabels(known_by)
-    labels = LabelRows(*data_files.columns(pa.concat_tables(parts)).values())
+    reader = f"{context.step.name} of {context.day}"
+    action_lists.refuse_changes(lists, context.config, reader=reader)
+    labels = LabelRows(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
     # By user, so that a block of users is a slice.
     labels = labels.rows(np.argsort(labels.user_ids, kind="stable"))
     numbers = labels.shown_at // DAY_MS

@@ -7,6 +7,7 @@ import numpy as np
 
 from components.features import event_log, windows_files
 from components.features.known_values import KnownValues
+from components.features.log_actions import LogActions
 from components.features.shapes import hash_spec
 from components.settings.config import Config
 from components.tables import attribute_columns
@@ -20,7 +21,12 @@ _MILLISECOND = datetime.timedelta(milliseconds=1)
 
 
 def request_windows(
-    impressions: Path, config: Config, *, user_ids: np.ndarray, at: datetime.datetime
+    impressions: Path,
+    config: Config,
+    *,
+    user_ids: np.ndarray,
+    at: datetime.datetime,
+    actions: LogActions | None = None,
 ) -> Windows:
     """Makes the windows of users who ask for a feed at one moment.
 
@@ -29,6 +35,7 @@ def request_windows(
       config: Fixed shapes and hashing.
       user_ids: `[N]` int64; a user without history gets an empty one.
       at: With a time zone. The history is what was shown before and had arrived by then.
+      actions: Of the features; None: their bits are as configured, and all actions are known.
 
     Returns:
       N windows in the order of `user_ids`, with one padded candidate each; see `with_candidates`.
@@ -42,7 +49,8 @@ def request_windows(
     # Group by group: of millions of users a shard asks for a few.
     for log in windows_files.read_logs(impressions):
         is_in_reach = np.isin(log.user_ids, distinct_users) & (log.shown_at >= oldest)
-        parts.append(log.rows(np.flatnonzero(is_in_reach)))
+        rows = log.rows(np.flatnonzero(is_in_reach))
+        parts.append(rows if actions is None else actions.log(rows))
     moments = np.full(len(user_ids), moment, np.int64)
     user_values = KnownValues.read(impressions.parent, "user", attribute_config.attributes)
     requests = WindowLog(
@@ -52,7 +60,9 @@ def request_windows(
         spec=hash_spec(config.hashing),
         history_length=config.build_features.history_length,
     )
-    return requests.take(np.arange(len(user_ids)))
+    windows = requests.take(np.arange(len(user_ids)))
+    has_unknown = actions is not None and not actions.unknown.is_empty
+    return windows.with_unknown(actions.unknown) if actions and has_unknown else windows
 
 
 def with_candidates(

@@ -9,7 +9,7 @@ accepted events of the days that histories reach.
 import datetime
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ import numpy as np
 from components import contract
 from components.erasure import forgotten
 from components.errors import BadDataError
-from components.features import event_log, later_labels, windows_files
+from components.features import event_log, later_labels, log_actions, windows_files
 from components.features.event_log import NO_EVENTS, NO_LABELS, Arrays, UserStream
 from components.features.impression_facts import ImpressionFacts
+from components.features.log_actions import LogActions
 from components.rows import account
 from components.run.context import Context
 from components.settings.engine import EngineConfig
@@ -28,8 +29,9 @@ from components.settings.steps import FeaturesConfig
 from components.store.artifacts import Ref
 from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from phoenix.data import attributes, states
+from phoenix.data.actions import UnknownActions
 from phoenix.data.attributes import Attribute
-from phoenix.data.days import DAY_MS, midnight_ms
+from phoenix.data.days import DAY_MS, day_number, midnight_ms
 from phoenix.data.histories import Log, rows_still_needed
 from phoenix.data.states import LabelRows
 from schemas.features import IMPRESSIONS
@@ -65,7 +67,9 @@ class State:
     accepted: Mapping[str, str] = field(default_factory=dict)  # the events in it: day -> digest
     engine: EngineConfig = field(default_factory=EngineConfig)  # reads the events
     facts: ImpressionFacts = field(default_factory=lambda: ImpressionFacts({}))  # if it is replayed
-    label_files: tuple[Path, ...] = ()  # of the days of the events, if it is replayed
+    # Of the days of the events, counted from 1970, if it is replayed.
+    label_files: Mapping[int, Path] = field(default_factory=dict)
+    actions: LogActions | None = None  # of the files; None: their bits are as configured
 
     def logs(self) -> Iterator[Log]:
         """Streams the impressions that may enter a history of the day, by whole users."""
@@ -93,16 +97,17 @@ class State:
         return tuple(array[is_kept] for array in rows)
 
     def _earlier_logs(self) -> Iterator[Log]:
+        actions = self.actions or LogActions(UnknownActions.of({}))
         if not self.is_replayed:
             for file in self.files:
-                yield from windows_files.read_logs(file)
+                yield from map(actions.log, windows_files.read_logs(file))
         elif self.files:
             events = UserStream(event_log.in_order(self.files, self.engine), empty=NO_EVENTS)
-            labels = event_log.labels_in_order(self.label_files, self.engine)
+            labels = log_actions.labels_in_order(self.label_files, self.engine, actions)
             label_stream = UserStream(labels, empty=NO_LABELS)
             blocks = event_log.side_by_side(events, label_stream, block_rows=event_log.BLOCK_ROWS)
             for (*columns, _), label_rows in blocks:  # without the ids of the events
-                log = self.facts.complete_log(columns)
+                log = actions.log(self.facts.complete_log(columns))
                 yield states.with_labels(log, LabelRows(*label_rows))[0]
 
 
@@ -111,21 +116,24 @@ def initial_state(context: Context) -> State:
 
     Raises:
       BadDataError: If it must be made from accepted events and a day of them is missing: a history
-        with a hole is a wrong history.
+        with a hole is a wrong history; or if an action had another meaning on a day of it.
     """
     config, day, engine = context.config.build_features, context.day, context.config.engine
     erased = tuple(forgotten.erased_ids(context.config).tolist())
     yesterday = day - datetime.timedelta(days=1)
     if day > context.config.first_day:
         ref = context.head(contract.BUILD_FEATURES.name, yesterday)
-        facts = {} if ref is None else context.store.manifest(ref)["facts"]
+        manifest = {"facts": {}} if ref is None else context.store.manifest(ref)
+        facts = manifest["facts"]
         digests = _digests_in_reach(facts.get("accepted", {}), context)
         reach_of_day = reach(config, context.config.attributes.post_attributes)
         # A correction of an earlier day must reach the histories that follow it.
         is_current = facts.get("reach") == reach_of_day and _is_current(digests, context)
         if ref is not None and is_current:
+            actions = log_actions.of_partitions({str(yesterday): manifest}, context)
             file = context.store.read_file(ref, IMPRESSIONS_FILE)
-            return State((ref,), (file,), False, day, config, erased, digests, engine)
+            state = State((ref,), (file,), False, day, config, erased, digests, engine)
+            return replace(state, actions=actions[str(yesterday)])
         logger.info("There is no state of %s to start from: its events are read again.", yesterday)
     oldest = max(context.config.first_day, day - datetime.timedelta(days=config.history_days))
     return _replayed_state(context, _accepted_refs(context, oldest), erased)
@@ -137,14 +145,21 @@ def _replayed_state(context: Context, refs: Sequence[Ref], erased: tuple[int, ..
     for artifact in artifacts:
         account.check_validated(artifact)
     files = tuple(artifact.path(ACCEPTED_FILE) for artifact in artifacts)
-    label_files = tuple(file for each in artifacts if (file := later_labels.file_of(each)))
     digests = {ref.partition: ref.digest for ref in refs}
     days = [contract.parse_day(ref.partition) for ref in refs]
+    label_files = {
+        day_number(day): file
+        for day, each in zip(days, artifacts, strict=True)
+        if (file := later_labels.file_of(each))
+    }
     folders = {day: artifact.folder for day, artifact in zip(days, artifacts, strict=True)}
     facts = ImpressionFacts(folders, context.config.attributes, gap_minutes=config.gap_minutes)
-    return State(
+    manifests = {ref.partition: each.manifest for ref, each in zip(refs, artifacts, strict=True)}
+    actions = log_actions.of_events(manifests, context)
+    state = State(
         tuple(refs), files, True, context.day, config, erased, digests, engine, facts, label_files
     )
+    return replace(state, actions=actions)
 
 
 def _digests_in_reach(accepted: Mapping[str, str], context: Context) -> dict[str, str]:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 
 from components.errors import BadDataError
-from components.features import shapes
+from components.features import log_actions, shapes
 from components.features.later_labels import LaterLabels
 from components.features.windows_files import WindowsFiles
 from components.run.context import Context
@@ -28,6 +28,8 @@ class FeatureWindows:
             for number in range(len(own))
         ]
         self._sizes = [size for own in sizes for size in own]
+        # Batches are made of several days: a field that came and went would be compiled twice.
+        self._fields = frozenset[str]().union(*(each.none().optional_fields for each in partitions))
         # Batches are made in one thread while another validates; a file has one position.
         self._lock = threading.Lock()
 
@@ -45,7 +47,7 @@ class FeatureWindows:
         """Returns the windows of one block."""
         files, number = self._places[chunk]
         with self._lock:
-            return files.read(number)
+            return files.read(number).with_fields(self._fields)
 
 
 def feature_windows(
@@ -59,14 +61,14 @@ def feature_windows(
       labels: What arrived for them later; by default nothing, and all that they hold counts.
 
     Raises:
-      BadDataError: If one is damaged, or was built with other shapes than configured.
+      BadDataError: If one is damaged, was built with other shapes than configured, or when an
+        action had another meaning.
     """
     spec = shapes.hash_spec(context.config.hashing)
     attribute_config = context.config.attributes
     expected_shape = shapes.shape_metadata(context.config.build_features, attribute_config)
-    partitions = []
-    for ref in refs:
-        artifact = context.store.read(ref)
+    artifacts = [context.store.read(ref) for ref in refs]
+    for ref, artifact in zip(refs, artifacts, strict=True):
         shape = artifact.facts["shape"]
         # First, because another declaration changes the widths in the shape, too.
         digest = shape.get("attributes")
@@ -83,6 +85,16 @@ def feature_windows(
                 f"{expected_shape['num_candidates']} candidates, got {shape['history_length']} and "
                 f"{shape['num_candidates']}: build these features again."
             )
-        known = None if labels is None else labels.known(ref, artifact.facts)
-        partitions.append(WindowsFiles(artifact.folder, spec=spec, known=known))
-    return FeatureWindows(partitions)
+    manifests = {each.ref.partition: each.manifest for each in artifacts}
+    actions = log_actions.of_partitions(manifests, context)
+    return FeatureWindows(
+        [
+            WindowsFiles(
+                each.folder,
+                spec=spec,
+                known=None if labels is None else labels.known(each.ref, each.facts),
+                actions=actions[each.ref.partition],
+            )
+            for each in artifacts
+        ]
+    )

@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 
 from components.errors import BadDataError
 from components.features.event_log import NO_LABELS
+from components.features.log_actions import LogActions
 from components.tables import data_files
 from components.tables.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
+from phoenix.data.actions import UnknownActions
 from phoenix.data.hashing import HashSpec
 from phoenix.data.histories import Log, is_later_state
 from phoenix.data.states import LabelRows, label_rows, with_labels
@@ -110,18 +112,29 @@ class FeaturesWriter:
 class WindowsFiles:
     """The windows of a day, read in chunks of some users, as a `WindowSource`."""
 
-    def __init__(self, folder: Path, *, spec: HashSpec, known: Known | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        spec: HashSpec,
+        known: Known | None = None,
+        actions: LogActions | None = None,
+    ) -> None:
         """Opens both files of a folder.
 
         Args:
           folder: With the features of a day.
           spec: The hash functions of the model that will read the windows.
           known: Of the reader.
+          actions: Of the log; None: its bits are as configured, and all actions are known.
 
         Raises:
           BadDataError: If a file is not there or has other columns than the contract.
         """
         self._spec, self._known = spec, known or Known()
+        self._actions = actions
+        unknown = UnknownActions.of({}) if actions is None else actions.unknown
+        self._unknown = None if unknown.is_empty else unknown
         self._windows = _open_table(folder / WINDOWS_FILE, WINDOWS)
         self._impressions = _open_table(folder / IMPRESSIONS_FILE, IMPRESSIONS)
 
@@ -146,6 +159,8 @@ class WindowsFiles:
         refs = _to_arrays(windows)[1:]  # without the ids of the windows
         num_windows, shape = len(refs[0]), self._windows.schema_arrow.metadata
         log, window_of_row = _to_log(impressions)
+        if self._actions is not None:
+            log = self._actions.log(log)
         minutes = (self._impressions.schema_arrow.metadata or {}).get(ATTRIBUTION.encode())
         log, window_of_row, label_of_row = _labelled(log, window_of_row, self._known, minutes)
         candidates = candidate_rows(
@@ -159,12 +174,15 @@ class WindowsFiles:
             spec=self._spec,
             history_length=int(shape[b"history_length"]),
         )
-        return window_log.take(np.arange(num_windows))
+        taken = window_log.take(np.arange(num_windows))
+        return taken if self._unknown is None else taken.with_unknown(self._unknown)
 
 
-def read_windows(folder: Path, *, spec: HashSpec, known: Known | None = None) -> Windows:
+def read_windows(
+    folder: Path, *, spec: HashSpec, known: Known | None = None, actions: LogActions | None = None
+) -> Windows:
     """Reads all windows of a day's features at once; see `WindowsFiles` for less at a time."""
-    files = WindowsFiles(folder, spec=spec, known=known)
+    files = WindowsFiles(folder, spec=spec, known=known, actions=actions)
     chunks = [files.read(chunk) for chunk in range(len(files.chunk_sizes))]
     return concatenate(chunks or [files.none()])
 
@@ -176,26 +194,35 @@ def read_logs(path: Path) -> Iterator[Log]:
         yield _to_log(file.read_row_group(number))[0]
 
 
-def read_candidates(path: Path, known: Known | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Reads the posts `[E]` and the actions `[E]` of all impressions that are in a window.
+class Candidates(NamedTuple):
+    """The impressions of a day that are in a window."""
+
+    post_ids: np.ndarray  # [E] int64
+    actions: np.ndarray  # [E] uint64
+    unknown_actions: np.ndarray  # [E] uint64: of which nobody could know
+
+
+def read_candidates(path: Path, actions: LogActions, known: Known | None = None) -> Candidates:
+    """Reads the impressions of a day that are in a window.
 
     Args:
       path: Of the impressions.
+      actions: Of the log.
       known: Of the reader.
     """
     file, known = _open_table(path, IMPRESSIONS), known or Known()
-    posts, actions = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
+    parts = [Candidates(np.empty(0, np.int64), *2 * [np.empty(0, np.uint64)])]
     minutes = (file.schema_arrow.metadata or {}).get(ATTRIBUTION.encode())
     for number in range(file.num_row_groups):
         table = file.read_row_group(number, columns=[*LABELS.names, "window"])
         columns = data_files.columns(table)
         window_of_row = columns["window"]
-        log = _log_of_labels(LabelRows(*(columns[name] for name in LABELS.names)))
+        log = actions.log(_log_of_labels(LabelRows(*(columns[name] for name in LABELS.names))))
         log, window_of_row, label_of_row = _labelled(log, window_of_row, known, minutes)
-        is_candidate = window_of_row >= 0
-        posts.append(log.post_ids[is_candidate])
-        actions.append(log.actions[label_of_row[is_candidate]])
-    return np.concatenate(posts), np.concatenate(actions)
+        rows = np.flatnonzero(window_of_row >= 0)
+        bits = log.actions[label_of_row[rows]]
+        parts.append(Candidates(log.post_ids[rows], bits, actions.unknown.at(log.shown_at[rows])))
+    return Candidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def _log_of_labels(labels: LabelRows) -> Log:

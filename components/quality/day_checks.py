@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from components.features import statistics as feature_statistics
 from components.quality import day_statistics, drift, suites, usual_day
+from components.quality.common_actions import of_common_actions
 from components.quality.day_statistics import DayStatistics, PastDay
 from components.settings.config import Config
 from components.tables import data_files
@@ -72,6 +73,8 @@ def check(
     past_days: Sequence[PastDay],
     config: Config,
     day: datetime.date,
+    *,
+    unknown: Collection[str] = (),
 ) -> DayChecks:
     """Measures a day and checks what is expected of it.
 
@@ -81,17 +84,21 @@ def check(
       past_days: The days before, oldest first.
       config: Limits, severities and the engine.
       day: The UTC day.
+      unknown: The configured actions that the day could not know.
 
     Raises:
       BadConfigurationError: If the engine is not there.
     """
     severities = config.validate_events.severities.model_dump()
-    statistics = day_statistics.measure(accepted, earlier_posts, config, day)
+    statistics = day_statistics.measure(accepted, earlier_posts, config, day, unknown=unknown)
     comparisons = []
     if past_days:
-        reference = feature_statistics.merge([each.histograms for each in past_days])
+        *earlier, current = of_common_actions(
+            [*(each.measured for each in past_days), statistics.measured]
+        )
+        reference = feature_statistics.merge(earlier)
         history = [each.distances for each in past_days]
-        comparisons = drift.compare(reference, statistics.histograms, history, config.baseline)
+        comparisons = drift.compare(reference, current, history, config.baseline)
     of_day, values = usual_day.expectations(statistics, past_days, comparisons, config.baseline)
     # Nothing can be expected of the columns of no rows; their number is a metric of the day.
     table = EVENTS.with_optional(accepted.column_names)

@@ -6,7 +6,7 @@ day is compared with was known before it.
 
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 
 from components import contract
 from components.errors import BadDataError
+from components.quality.common_actions import Measured
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
-from components.tables import data_files
+from components.tables import action_lists, data_files
 from phoenix.data import histograms, sorted_ids
 from phoenix.data.days import DAY_MS, midnight_ms
 from phoenix.data.histograms import Histogram
@@ -37,6 +38,12 @@ class DayStatistics:
     summary: Mapping[str, Any]  # for people: counts, rates, hours
     metrics: Mapping[str, float]  # by `kind` or `kind/detail`; kinds as in `severities`
     histograms: Mapping[str, Histogram]
+    actions: frozenset[str]  # those that the day could know
+
+    @property
+    def measured(self) -> Measured:
+        """The histograms, to be compared with those of other days."""
+        return Measured(self.histograms, self.actions)
 
 
 @dataclass(frozen=True)
@@ -47,10 +54,21 @@ class PastDay:
     metrics: Mapping[str, float]
     histograms: Mapping[str, Histogram]
     distances: Mapping[str, Any]  # see `drift.Comparison`, by name
+    actions: frozenset[str]  # the configured ones that the day knew
+
+    @property
+    def measured(self) -> Measured:
+        """The histograms, to be compared with those of other days."""
+        return Measured(self.histograms, self.actions)
 
 
 def measure(
-    accepted: pa.Table, earlier_posts: pa.Table | None, config: Config, day: datetime.date
+    accepted: pa.Table,
+    earlier_posts: pa.Table | None,
+    config: Config,
+    day: datetime.date,
+    *,
+    unknown: Collection[str] = (),
 ) -> DayStatistics:
     """Measures a day, in one pass over each column.
 
@@ -59,9 +77,11 @@ def measure(
       earlier_posts: The posts known by the end of the day before; None if there was none.
       config: The actions.
       day: The UTC day.
+      unknown: The configured actions that the day could not know; they have no rate.
     """
+    known = [name for name in config.action_names if name not in unknown]
     if not len(accepted):
-        return _empty_statistics(config)
+        return _empty_statistics(known)
     users = accepted.group_by("user_id").aggregate([([], "count_all")])
     posts = accepted.group_by("post_id").aggregate(
         [([], "count_all"), ("author_id", "min"), ("author_id", "max")]
@@ -72,9 +92,9 @@ def measure(
     hours = np.bincount((shown_at - start) // (60 * _MINUTE_MS), minlength=24)
     dwell = accepted["dwell_seconds"].to_numpy()
     surfaces = _count_values(accepted["surface"])
-    actions = _count_actions(accepted["actions"].to_numpy(), config.action_names)
+    actions = _count_actions(accepted["actions"].to_numpy(), config.action_names, unknown)
     count = len(accepted)
-    rates = {name: actions[name] / count for name in config.action_names}
+    rates = {name: actions[name] / count for name in actions if name != NO_ACTION}
     summary = {
         "rows": count,
         "users": len(users),
@@ -110,19 +130,21 @@ def measure(
             "delay_seconds": histograms.of_numbers(delays / 1_000),
             "rows_per_user": histograms.of_numbers(users["count_all"].to_numpy()),
         },
+        frozenset(known),
     )
 
 
-def _empty_statistics(config: Config) -> DayStatistics:
+def _empty_statistics(actions: Sequence[str]) -> DayStatistics:
     """Returns the statistics of a day without accepted rows."""
     summary = {
         **dict.fromkeys(("rows", "users", "posts", "authors"), 0),
-        "action_rates": dict.fromkeys(config.action_names, 0.0),
+        "action_rates": dict.fromkeys(actions, 0.0),
         "surfaces": {},
         "hours": [0] * 24,
         "mean_dwell_seconds": 0.0,
     }
-    return DayStatistics(summary, dict.fromkeys(("volume", "users", "posts"), 0.0), {})
+    metrics: dict[str, float] = dict.fromkeys(("volume", "users", "posts"), 0.0)
+    return DayStatistics(summary, metrics, {}, frozenset(actions))
 
 
 def write(path: Path, statistics: DayStatistics, distances: Mapping[str, Any]) -> None:
@@ -153,17 +175,23 @@ def read_past_days(context: Context) -> list[PastDay]:
     days = [context.day - datetime.timedelta(days=back) for back in reach]
     kind, first_day = contract.VALIDATE_EVENTS.name, context.config.first_day
     refs = [context.head(kind, day) for day in days if day >= first_day]
-    past_days = [read(context.store, ref) for ref in refs if ref is not None]
+    past_days = [read(context.store, ref, context.config) for ref in refs if ref is not None]
     return [day for day in past_days if day.histograms]
 
 
-def read(store: Store, ref: Ref) -> PastDay:
+def read(store: Store, ref: Ref, config: Config) -> PastDay:
     """Reads the statistics of one day.
+
+    Args:
+      store: The store.
+      ref: Of validate_events.
+      config: The actions of which statistics are compared.
 
     Raises:
       BadDataError: If the file is missing or damaged.
     """
-    if STATISTICS_FILE not in store.manifest(ref)["files"]:
+    manifest = store.manifest(ref)
+    if STATISTICS_FILE not in manifest["files"]:
         raise BadDataError(
             f"{ref} has no {STATISTICS_FILE}: it was written before days kept their statistics. "
             "Run validate_events of every day since the first one again, in order, this one by "
@@ -175,6 +203,7 @@ def read(store: Store, ref: Ref) -> PastDay:
         content["metrics"],
         {name: Histogram.from_dict(each) for name, each in content["histograms"].items()},
         content["distances"],
+        action_lists.known_actions(manifest, config),
     )
 
 
@@ -210,11 +239,14 @@ def _post_metrics(posts: pa.Table, earlier_posts: pa.Table | None) -> dict[str, 
     }
 
 
-def _count_actions(bits: np.ndarray, names: Sequence[str]) -> dict[str, int]:
-    """Returns how many rows have each action, and how many have none."""
+def _count_actions(
+    bits: np.ndarray, names: Sequence[str], unknown: Collection[str]
+) -> dict[str, int]:
+    """Returns how many rows have each action that is known, and how many have none."""
     counts = {
         name: int(np.count_nonzero(bits & np.uint64(1 << number)))
         for number, name in enumerate(names)
+        if name not in unknown
     }
     return counts | {NO_ACTION: int(len(bits) - np.count_nonzero(bits))}
 

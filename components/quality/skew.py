@@ -16,11 +16,13 @@ from typing import Any
 from components import contract
 from components.features import statistics
 from components.quality import day_statistics, drift
+from components.quality.common_actions import Measured, of_common_actions
 from components.quality.drift import Comparison
 from components.run.context import Context
 from components.settings.config import Config
 from components.settings.steps import PublishFeedsConfig
 from components.store.artifacts import Artifact, Ref, Store
+from components.tables import action_lists
 from phoenix.data.histograms import Histogram
 
 SKEW_FILE = "skew.json"  # of publish_feeds
@@ -134,18 +136,33 @@ def watch(context: Context, release: Artifact, shards: Sequence[Artifact]) -> Wa
             earlier.append((ref, json.loads(store.read_file(ref, SKEW_FILE).read_bytes())))
     pairs = {}
     if trained_on:
-        training_days = [day_statistics.read(store, _accepted_of(store, r)) for r in trained_on]
-        today = day_statistics.read(store, context.read(contract.VALIDATE_EVENTS.name, day).ref)
+        accepted = [_accepted_of(store, ref) for ref in trained_on]
+        accepted.append(context.read(contract.VALIDATE_EVENTS.name, day).ref)
+        days = [day_statistics.read(store, ref, config).measured for ref in accepted]
         # What is usual is the training's own data, not the last days: a model that was trained
         # long ago meets a world that has moved on.
-        usual = statistics.merge([each.histograms for each in training_days])
-        pairs["training_drift"] = (usual, today.histograms)
+        pairs["training_drift"] = _pair(days[:-1], days[-1:])
         name = statistics.FEATURES_FILE
-        pairs["serving_skew"] = (
-            statistics.merge([statistics.read(store.read_file(ref, name)) for ref in trained_on]),
-            statistics.merge([statistics.read(shard.path(name)) for shard in shards]),
+        pairs["serving_skew"] = _pair(
+            [_features(store, ref, config) for ref in trained_on],
+            [
+                Measured(statistics.read(shard.path(name)), frozenset(config.action_names))
+                for shard in shards
+            ],
         )
     return Watch(day, config, trained_on, earlier, pairs)
+
+
+def _features(store: Store, features: Ref, config: Config) -> Measured:
+    """Returns what the histories of a day's features look like, and the actions that they know."""
+    histograms = statistics.read(store.read_file(features, statistics.FEATURES_FILE))
+    return Measured(histograms, action_lists.known_actions(store.manifest(features), config))
+
+
+def _pair(usual: Sequence[Measured], current: Sequence[Measured]) -> tuple[Histograms, Histograms]:
+    """Adds up each side, over the actions that both know."""
+    parts = of_common_actions([*usual, *current])
+    return statistics.merge(parts[: len(usual)]), statistics.merge(parts[len(usual) :])
 
 
 def training_features(store: Store, release: Ref, config: Config) -> list[Ref]:

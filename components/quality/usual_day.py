@@ -1,6 +1,6 @@
 """Expectations of the numbers of a day, from those of the days before it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
 
 from components.quality.day_statistics import DayStatistics, PastDay
@@ -10,7 +10,8 @@ from phoenix.data import prediction
 from phoenix.data.prediction import Scale
 from schemas.expectations import Expectation, measured_between
 
-_SHARES = frozenset({"action_rates", "surfaces", "unseen_posts"})
+_OF_ACTIONS = "action_rates"
+_SHARES = frozenset({_OF_ACTIONS, "surfaces", "unseen_posts"})
 _FIXED = {"author_stable/changed_posts": (None, 0.0)}  # what holds without any history
 
 
@@ -35,7 +36,7 @@ def expectations(
       The expectations, and the value of every metric that they are about.
     """
     day_expectations, values = [], {}
-    for name, value in _with_absent_categories(statistics.metrics, past_days).items():
+    for name, value in _with_absent_categories(statistics, past_days).items():
         kind = name.partition("/")[0]
         limits = _FIXED.get(name) or _limits(kind, _history(name, past_days), baseline)
         if limits is not None:
@@ -50,21 +51,31 @@ def expectations(
 
 
 def _with_absent_categories(
-    metrics: Mapping[str, float], past_days: Sequence[PastDay]
+    statistics: DayStatistics, past_days: Sequence[PastDay]
 ) -> dict[str, float]:
     """Returns the metrics, and 0 for a surface or an action that only earlier days had.
 
-    Without it, a surface that disappears would not be missed.
+    Without it, a surface that disappears would not be missed. An action that is not in the list of
+    the day any more has not disappeared: nobody asks for it.
     """
+    metrics = statistics.metrics
     earlier_names = {name for day in past_days for name in day.metrics if "/" in name}
     absent = {name for name in earlier_names - metrics.keys() if name.partition("/")[0] in _SHARES}
+    absent = {name for name in absent if _is_known(name, statistics.actions)}
     return {**metrics, **dict.fromkeys(sorted(absent), 0.0)}
+
+
+def _is_known(name: str, actions: frozenset[str]) -> bool:
+    """Whether a metric is of no action, or of one of those that a day knew."""
+    kind, _, detail = name.partition("/")
+    return kind != _OF_ACTIONS or detail in actions
 
 
 def _history(name: str, past_days: Sequence[PastDay]) -> list[float]:
     """Returns the earlier values; a share of what did not occur was 0."""
     is_part = name.partition("/")[0] in _SHARES and "/" in name
-    values = [day.metrics.get(name, 0.0 if is_part else None) for day in past_days]
+    days = [day for day in past_days if _is_known(name, day.actions)]
+    values = [day.metrics.get(name, 0.0 if is_part else None) for day in days]
     return [value for value in values if value is not None]
 
 

@@ -54,21 +54,21 @@ def holders(store: Store, config: Config, day: datetime.date) -> list[Holder]:
     return late_holders
 
 
-def rows(store: Store, holders: Sequence[Holder], day: datetime.date) -> pa.Table:
-    """Returns the rows of `day` that some artifacts hold, in the schema `INGESTED`.
+def rows(store: Store, holders: Sequence[Holder], day: datetime.date) -> dict[str, pa.Table]:
+    """Returns the rows of `day` that each artifact holds, in the schema `INGESTED`, by its day.
 
     Raises:
       BadDataError: If a file is missing or damaged.
     """
-    files: list[Path] = [store.read_file(each.ref, data_files.LATE_FILE) for each in holders]
     starts_at = midnight_ms(day)
-    parts = []
-    for file in files:
+    parts = {}
+    for each in holders:
+        file: Path = store.read_file(each.ref, data_files.LATE_FILE)
         table = data_files.read(file, INGESTED)
         shown_at = table["shown_at"].cast(pa.int64()).to_numpy()
         is_of_day = (shown_at >= starts_at) & (shown_at < starts_at + DAY_MS)
-        parts.append(table.filter(pa.array(is_of_day)))
-    return data_files.concatenate(INGESTED, [INGESTED.schema().empty_table(), *parts])
+        parts[each.ref.partition] = table.filter(pa.array(is_of_day))
+    return parts
 
 
 def days_to_run_again(store: Store, config: Config, day: datetime.date) -> list[str]:
@@ -97,7 +97,7 @@ def days_to_run_again(store: Store, config: Config, day: datetime.date) -> list[
 def _has_more_than_labels(store: Store, arrival: Ref, validated: Ref, fold_ms: int | None) -> bool:
     """Whether an arrival holds a row of a validated day that is no label of its impressions."""
     day = contract.parse_day(validated.partition)
-    late = rows(store, [Holder(arrival, 0)], day)
+    late = rows(store, [Holder(arrival, 0)], day)[arrival.partition]
     accepted = pq.read_table(
         store.read_file(validated, data_files.ACCEPTED_FILE),
         columns=list(KEY),

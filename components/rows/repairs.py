@@ -10,6 +10,7 @@ are an input of the day like any other: named in its recipe, and held against ev
 
 import datetime
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from components.errors import BadDataError
 from components.rows.row_texts import RowTexts
 from components.settings.config import Config
 from components.tables import cells, data_files
+from components.tables.action_lists import ActionList
 from components.tables.event_ids import event_ids
 from components.tables.id_texts import IdTexts, TextCollector
 from schemas.columns import TIMESTAMP
@@ -82,8 +84,14 @@ def _texts_of(ids: pa.ChunkedArray, texts: IdTexts) -> pa.Array:
     return pc.if_else(ids.combine_chunks().is_valid(), names, pa.scalar(None, pa.string()))
 
 
-def read(file: Path, config: Config) -> pa.Table:
+def read(file: Path, config: Config, actions: ActionList | None = None) -> pa.Table:
     """Reads corrected rows, in the schema `INGESTED`.
+
+    Args:
+      file: The CSV file.
+      config: The actions.
+      actions: Those that the day was ingested with: rows may have been exported under their names.
+        What is not configured any more is left out.
 
     Raises:
       BadDataError: If the file cannot be read, a value is missing, or an action is unknown.
@@ -100,8 +108,9 @@ def read(file: Path, config: Config) -> pa.Table:
         # A text that is no id becomes 0, which the rules put into quarantine again.
         numbers, _ = cells.parse_text_id(table[name].combine_chunks(), end)
         table = table.set_column(table.schema.get_field_index(name), name, pa.array(numbers))
+    bit_of_name = _bits_of_names(config, actions)
     bits = [
-        _parse_actions(text or "", config, f"{file}:{row + 2}")
+        _parse_actions(text or "", bit_of_name, config, f"{file}:{row + 2}")
         for row, text in enumerate(table["actions"].to_pylist())
     ]
     columns = data_files.columns(table.drop_columns(["actions"]))
@@ -166,14 +175,23 @@ def refuse_unknown(file: Path, corrections: pa.Table, num_replaced: int) -> None
         )
 
 
-def _parse_actions(text: str, config: Config, where: str) -> int:
+def _bits_of_names(config: Config, actions: ActionList | None) -> dict[str, int]:
+    """Returns by name the set with the action alone, or without any for one that is gone."""
+    own = {name: 1 << bit for bit, name in enumerate(config.action_names)}
+    if actions is None:
+        return own
+    then = zip(actions.actions, actions.names_in(config), strict=True)
+    return {each.name: own.get(name, 0) for each, name in then if each.name is not None} | own
+
+
+def _parse_actions(text: str, bit_of_name: Mapping[str, int], config: Config, where: str) -> int:
     """Returns the set of bits of names with spaces between them."""
     bits = 0
     for name in text.split():
-        if name not in config.action_names:
+        if name not in bit_of_name:
             raise BadDataError(
                 f"{where}: {name!r} is no action; expected some of "
                 f"{', '.join(config.action_names)}, with spaces between them."
             )
-        bits |= 1 << config.action_names.index(name)
+        bits |= bit_of_name[name]
     return bits

@@ -15,7 +15,15 @@ import pyarrow.compute as pc
 
 from components.erasure import forgotten as erasure
 from components.rows import account as row_account
-from components.rows import action_logs, engine_rows, folding, late_rows, merging, repairs
+from components.rows import (
+    action_logs,
+    day_actions,
+    engine_rows,
+    folding,
+    late_rows,
+    merging,
+    repairs,
+)
 from components.rows.account import FATES
 from components.rows.action_logs import Fold
 from components.rows.late_rows import Holder
@@ -33,7 +41,7 @@ from components.rows.rules import (
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Artifact
-from components.tables import data_files, engines
+from components.tables import action_lists, data_files, engines
 from phoenix.data.days import midnight_ms
 from schemas.events import INGESTED, LABELS, QUARANTINED, REJECTED
 from schemas.rules import TOO_LATE
@@ -91,7 +99,8 @@ def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) ->
       holders: Who holds rows of the day that arrived later.
 
     Raises:
-      BadDataError: If a file is missing or damaged, or a corrected row replaces nothing.
+      BadDataError: If a file is missing or damaged, an action had another meaning when its rows
+        were ingested, or a corrected row replaces nothing.
     """
     config, erased_ids = context.config, erasure.erased_ids(context.config)
     tables = {
@@ -102,14 +111,22 @@ def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) ->
             (data_files.LATE_FILE, INGESTED),
         )
     }
-    later = late_rows.rows(context.store, holders, context.day)
+    lists = day_actions.lists(context.store, ingested, holders)
+    action_lists.refuse_changes(lists, config, reader=f"{context.step.name} of {context.day}")
+    own_list = lists[str(context.day)]
+    for name in (data_files.EVENTS_FILE, data_files.LATE_FILE):
+        tables[name] = day_actions.by_name(tables[name], own_list, config)
+    later = [
+        day_actions.by_name(rows, lists[day], config)
+        for day, rows in late_rows.rows(context.store, holders, context.day).items()
+    ]
     # Another day may have columns that this one has not: of what was served, say.
-    events = data_files.concatenate(INGESTED, [tables[data_files.EVENTS_FILE], later])
+    events = data_files.concatenate(INGESTED, [tables[data_files.EVENTS_FILE], *later])
     rejected = tables[data_files.REJECTED_FILE].filter(pc.field("table") == "events")
     file, corrected_texts = repairs.path(config, str(context.day)), []
     if file is not None:
         corrected_texts = repairs.texts(file, config)
-        corrected_rows = repairs.read(file, config)
+        corrected_rows = repairs.read(file, config, own_list)
         count = len(events) + len(rejected)
         events = repairs.remaining_rows(events, corrected_rows)
         rejected = repairs.remaining_rows(rejected, corrected_rows)

@@ -12,6 +12,7 @@ import numpy as np
 
 from components import contract
 from components.features import requests
+from components.features.log_actions import LogActions
 from components.release import eligible_posts, releases
 from components.run import compilation
 from components.run.context import Context
@@ -108,11 +109,13 @@ def _with_long_feeds(config: Config) -> Config:
 def _request(context: Context, user_id: int) -> tuple[Windows, SeenPairs]:
     """Makes the request of one user again, from the same history as materialize_feeds."""
     users = np.array([user_id])
+    features = context.read(contract.BUILD_FEATURES.name, context.day)
     windows = requests.request_windows(
-        context.read(contract.BUILD_FEATURES.name, context.day).path(IMPRESSIONS_FILE),
+        features.path(IMPRESSIONS_FILE),
         context.config,
         user_ids=users,
         at=eligible_posts.feed_moment(context.day),
+        actions=LogActions.of_features(features.manifest, context.config),
     )
     refs = audience.event_partitions(context, context.config.materialize_feeds.seen_days)
     seen_posts = audience.seen_posts([context.store.read(ref) for ref in refs])

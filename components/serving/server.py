@@ -25,9 +25,10 @@ from components.release.corpus import Corpus
 from components.serving.feed_files import Feeds
 from components.serving.seen import SeenPairs
 from components.settings.config import Config
+from components.tables.action_lists import released_heads
 from phoenix.data import attributes
 from phoenix.data.windows import Windows
-from phoenix.recommend import baselines, feed_cut, scoring
+from phoenix.recommend import baselines, feed_cut, named_actions, scoring
 from phoenix.recommend.baselines import Collection, MostPopular
 from phoenix.recommend.recommender import Ranker, Retriever
 from phoenix.search.exact import ExactIndex
@@ -101,11 +102,18 @@ class Server:
                     f"{value}: publish a release of this configuration first."
                 )
         retrieval = folder / description["retrieval"]["folder"]
+        retriever = models.load_retriever(retrieval)
+        ranker = models.load_ranker(folder / description["ranker"]["folder"])
+        # A model that was carried on may have learned another list: it is asked by name.
+        heads = [
+            released_heads(description[role], model.actions, config)
+            for role, model in (("retrieval", retriever), ("ranker", ranker))
+        ]
         server = cls(
             config=config,
             description=description,
-            retriever=models.load_retriever(retrieval),
-            ranker=models.load_ranker(folder / description["ranker"]["folder"]),
+            retriever=named_actions.retriever_for(retriever, heads[0], config.action_names),
+            ranker=named_actions.ranker_for(ranker, heads[1], config.action_names),
             fallback=models.load_most_popular(folder / decisions.FALLBACK),
             corpus=Corpus.read(folder / release_files.CORPUS_FOLDER),
         )

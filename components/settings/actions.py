@@ -9,11 +9,15 @@ from components.settings.section import Section
 
 
 class Action(Section):
-    """Something a user can do with a post. Its place in the list is its bit and its model head."""
+    """Something a user can do with a post. Its name is what days and models know it by."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Unique.")
     column: str | None = Field(
         default=None, description="Column of the source that says so; its name if empty."
+    )
+    formerly: tuple[str, ...] = Field(
+        default=(),
+        description="Earlier names of the action, or of its column, by which older days know it.",
     )
     values: tuple[str, ...] = Field(
         default=(), description="Values of the column that say so; 1 and true if empty."

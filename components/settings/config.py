@@ -41,7 +41,7 @@ class Config(Section):
         default=0, ge=0, lt=1 << 63, description="Of training and everything else that is random."
     )
     actions: tuple[Action, ...] = Field(
-        min_length=1, max_length=64, description="What users do; the order is fixed for ever."
+        min_length=1, max_length=64, description="What users do, by name: the order is free."
     )
     engine: EngineConfig = EngineConfig()
     hashing: HashingConfig = HashingConfig()

@@ -15,19 +15,22 @@ FIRST = 1  # of everything that names no version
 # (`phoenix.recommend.checkpoint`) and lists of attributes (`phoenix.data.attributes`) have versions
 # of their own besides, because they are also written and read without a store.
 ARTIFACTS: Mapping[str, int] = {
-    # Events, posts, rejected and late rows, attributes; 2: texts of ids that are text.
-    contract.INGEST_EVENTS.name: 2,
+    # Events, posts, rejected and late rows, attributes; 2: texts of ids that are text; 3: actions.
+    contract.INGEST_EVENTS.name: 3,
     # The same, checked; statistics, expectations; 2: texts of ids that are text; 3: labels; before,
-    # there were none, since rows that say more of an impression were merged into it.
-    contract.VALIDATE_EVENTS.name: 3,
+    # there were none, since rows that say more of an impression were merged into it; 4: actions.
+    contract.VALIDATE_EVENTS.name: 4,
     # Log (the state), windows, attributes, statistics; 2: texts of users whose ids are text; 3: an
-    # impression may have several states, where it had its only one.
-    contract.BUILD_FEATURES.name: 3,
-    contract.TRAIN_RETRIEVAL.name: 1,  # model, curve
-    contract.TRAIN_RANKER.name: 1,
-    contract.EVALUATE_MODELS.name: 1,  # decision, metrics, fallback
+    # impression may have several states, where it had its only one; 4: actions. With them, an
+    # artifact says which action a bit is, and what it meant; of the formats before, the recipes say
+    # which list it was (`components.tables.action_lists`).
+    contract.BUILD_FEATURES.name: 4,
+    contract.TRAIN_RETRIEVAL.name: 2,  # model, curve; 2: actions
+    contract.TRAIN_RANKER.name: 2,
+    contract.EVALUATE_MODELS.name: 2,  # decision, metrics, fallback; 2: actions
     contract.EXPORT_CORPUS.name: 1,  # vectors and facts of posts, description
-    contract.PUBLISH_RELEASE.name: 1,  # models, corpus, decision, fallback, description
+    # Models, corpus, decision, fallback, description; 2: actions of each model.
+    contract.PUBLISH_RELEASE.name: 2,
     contract.MATERIALIZE_FEEDS.name: 2,  # feeds of a shard, statistics; 2: texts of ids, titles
     contract.PUBLISH_FEEDS.name: 2,  # feeds, quality, skew; 2: texts of ids, titles
 }

@@ -12,6 +12,7 @@ from components.release import releases
 from components.release.models import ModelFolder
 from components.run.context import Context
 from components.store.artifacts import Artifact
+from components.tables import action_lists
 from components.training import trainer_settings
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ def _compatible_champion(
         "hash_spec": shapes.hash_spec(context.config.hashing).to_dict(),
     }
     different = [name for name, value in expected.items() if description.get(name) != value]
+    own = action_lists.released_heads(release.facts[role], description["actions"], context.config)
+    if "actions" not in different and own != context.config.action_names:
+        different.append("meaning of its actions")
     if different:
         logger.info("Training from scratch: the champion has another %s.", " and ".join(different))
         return None

@@ -22,6 +22,7 @@ from components.release import models, release_files
 from components.run import hosts, provenance, tracking
 from components.run.context import Context
 from components.store.artifacts import Artifact, Draft, Ref
+from components.tables import action_lists
 from components.training import trainer, trainer_settings
 from components.training.leading import Leader, following, leading
 from components.training.plan import Plan
@@ -73,6 +74,7 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
         draft.facts.update(
             facts,
             partitions=[day.isoformat() for day in plan.days],
+            actions=action_lists.to_json(context.config),
             started_from=plan.champion and plan.champion.ref.partition,
         )
     return context.written_artifact()
@@ -95,6 +97,7 @@ def _settings(context: Context, plan: Plan, model_config: "ModelConfig") -> dict
             ]
             for action in config.actions
         ],
+        "action_list": action_lists.recipe(config),
         "min_windows": section.min_windows,
         "reason": plan.reason,  # not trained for another reason is another artifact
     }

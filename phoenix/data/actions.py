@@ -5,7 +5,7 @@ one list as those of another, and `UnknownActions` says of which actions nobody 
 days: they are neither done nor not done, and count nowhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -79,6 +79,10 @@ class UnknownActions:
         """Whether every action is known on every day."""
         return not self.always and not self.bits.any()
 
+    def at_day(self, day: int) -> np.uint64:
+        """Returns what is unknown on a day, counted from 1970."""
+        return self.at(np.array([day * DAY_MS]))[0]
+
     def at(self, times: np.ndarray) -> np.ndarray:
         """Returns `[...]` uint64: what is unknown of impressions shown at `times`, in ms.
 
@@ -97,3 +101,17 @@ def bit_set(bits: Sequence[int]) -> np.uint64:
     5
     """
     return np.uint64(sum(1 << bit for bit in bits))
+
+
+def heads_of(own: tuple[str, ...], strangers: Collection[str]) -> tuple[str, ...]:
+    """Returns the actions of a model under names that no other list has, where they are strangers.
+
+    Args:
+      own: The actions of the model, in its order.
+      strangers: Those that share a name with an action of today, and nothing else.
+
+    >>> heads_of(("like", "click"), {"click"})
+    ('like', 'click as it was')
+    """
+    # No action's name has a space, so that nothing is ever found under this one.
+    return tuple(f"{name} as it was" if name in strangers else name for name in own)

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phoenix.data.actions import UnknownActions
 from phoenix.data.hashing import HashSpec
 from phoenix.data.histories import Log, history_rows
 from phoenix.data.windows import Windows
@@ -39,7 +38,6 @@ class WindowLog:
         labels: np.ndarray | None = None,
         spec: HashSpec,
         history_length: int,
-        unknown: UnknownActions | None = None,
     ) -> None:
         """Takes the log and what refers to it.
 
@@ -51,14 +49,13 @@ class WindowLog:
             labels, see `states.label_rows`; the candidates' own rows by default.
           spec: Hash functions of the model that will read the windows.
           history_length: S.
-          unknown: The actions of which nobody could know on a day; None if all are known.
         """
         # One row of zeros at the end: the -1 of padding then reads it, without a mask.
         self._log = Log(*(np.pad(each, [(0, 1)] + [(0, 0)] * (each.ndim - 1)) for each in log))
         self._num_rows = len(log.user_ids)
         self._refs, self._candidates = refs, candidates
         self._labels = candidates if labels is None else labels
-        self._spec, self._length, self._unknown = spec, history_length, unknown
+        self._spec, self._length = spec, history_length
 
     def take(self, index: np.ndarray) -> Windows:
         """Returns the windows at `index` `[M]` int64, in its order."""
@@ -68,8 +65,6 @@ class WindowLog:
             log.rows(slice(self._num_rows)), user_ids, known_until, length=self._length
         )  # [M, S]
         candidates, labels = self._candidates[index], self._labels[index]  # [M, C]
-        shown_at, candidate_shown_at = log.shown_at[rows], log.shown_at[candidates]
-        unknown = self._unknown
         posts, authors = log.post_ids[rows], log.author_ids[rows]
         candidate_posts, candidate_authors = log.post_ids[candidates], log.author_ids[candidates]
         return Windows(
@@ -81,7 +76,7 @@ class WindowLog:
             history_author_ids=authors,
             history_post_hashes=spec.post.hash_ids(posts),
             history_author_hashes=spec.author.hash_ids(authors),
-            history_shown_at=shown_at,
+            history_shown_at=log.shown_at[rows],
             history_actions=log.actions[rows],
             history_surfaces=log.surfaces[rows],
             history_dwell_seconds=log.dwell_seconds[rows],
@@ -91,14 +86,12 @@ class WindowLog:
             candidate_author_ids=candidate_authors,
             candidate_post_hashes=spec.post.hash_ids(candidate_posts),
             candidate_author_hashes=spec.author.hash_ids(candidate_authors),
-            candidate_shown_at=candidate_shown_at,
+            candidate_shown_at=log.shown_at[candidates],
             candidate_surfaces=log.surfaces[candidates],
             candidate_created_at=log.created_at[candidates],
             candidate_attributes=log.attributes[candidates],
             labels=log.actions[labels],
             label_dwell_seconds=log.dwell_seconds[labels],
-            history_unknown_actions=None if unknown is None else unknown.at(shown_at),
-            label_unknown_actions=None if unknown is None else unknown.at(candidate_shown_at),
         )
 
 

@@ -14,10 +14,12 @@ History is oldest first, left-aligned, padded on the right. Padding has id 0 and
 The last fields are optional: they are None where nothing is to be said, and cost nothing then.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from phoenix.data.actions import UnknownActions
 
 _MINUTE_MS = 60_000
 # Models read and predict dwell times as shares of this, and know no longer ones.
@@ -71,6 +73,23 @@ class Windows(NamedTuple):
             return np.ones((np.count_nonzero(is_real), num_actions), bool)
         return unpack_actions(self.label_unknown_actions[is_real], num_actions) == 0
 
+    @property
+    def optional_fields(self) -> frozenset[str]:
+        """The names of the optional fields that are there."""
+        return frozenset(name for name in _OPTIONAL if getattr(self, name) is not None)
+
+    def with_fields(self, names: Collection[str]) -> "Windows":
+        """Returns the windows with optional fields, which say the usual where they were missing."""
+        missing = set(names) - self.optional_fields
+        return self._replace(**{name: _default(name, self) for name in sorted(missing)})
+
+    def with_unknown(self, unknown: UnknownActions) -> "Windows":
+        """Returns the windows with what nobody could know on the days of their impressions."""
+        return self._replace(
+            history_unknown_actions=unknown.at(self.history_shown_at),
+            label_unknown_actions=unknown.at(self.candidate_shown_at),
+        )
+
     def rows(self, index: np.ndarray | slice) -> "Windows":
         """Returns the windows at `index`, in its order."""
         return self.of_arrays(lambda array: array[index])
@@ -96,17 +115,12 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
     Raises:
       ValueError: If `parts` is empty or the fixed shapes differ.
     """
-    fields = {}
-    for name in Windows._fields:
-        arrays = [getattr(part, name) for part in parts]
-        if any(array is not None for array in arrays):
-            fields[name] = np.concatenate(
-                [
-                    _default(name, part) if array is None else array
-                    for array, part in zip(arrays, parts, strict=True)
-                ]
-            )
-    return Windows(**fields)
+    names = frozenset[str]().union(*(part.optional_fields for part in parts))
+    whole = [part.with_fields(names) for part in parts]
+    fields = zip(Windows._fields, zip(*whole, strict=True), strict=True)
+    return Windows(
+        **{name: np.concatenate(arrays) for name, arrays in fields if arrays[0] is not None}
+    )
 
 
 # The optional fields: what has their shape, and what they say where they are not there.

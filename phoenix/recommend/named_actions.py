@@ -9,28 +9,15 @@ Glossary of shapes:
   N: windows, C: candidates, M: posts, D: size of a vector, A: actions.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from phoenix.data.actions import BitMap
 from phoenix.data.windows import Windows
+from phoenix.recommend.baselines import Baseline
 from phoenix.recommend.recommender import Ranker, Retriever
-
-
-def heads_of(own: tuple[str, ...], strangers: Collection[str]) -> tuple[str, ...]:
-    """Returns the actions of a model under names that no other list has, where they are strangers.
-
-    Args:
-      own: The actions of the model, in its order.
-      strangers: Those that share a name with an action of today, and nothing else.
-
-    >>> heads_of(("like", "click"), {"click"})
-    ('like', 'click as it was')
-    """
-    # No action's name has a space, so that nothing is ever found under this one.
-    return tuple(f"{name} as it was" if name in strangers else name for name in own)
 
 
 def retriever_for(
@@ -40,11 +27,13 @@ def retriever_for(
 
     Args:
       retriever: The model.
-      own: The actions of its own list, see `heads_of`.
+      own: The actions of its own list, see `phoenix.data.actions.heads_of`.
       actions: Those of the windows.
     """
     histories = BitMap(actions, own)
-    return retriever if histories.is_identity else RetrieverForActions(retriever, histories)
+    if histories.is_identity or isinstance(retriever, Baseline):  # baselines read no history
+        return retriever
+    return RetrieverForActions(retriever, histories)
 
 
 def ranker_for(ranker: Ranker, own: tuple[str, ...], actions: tuple[str, ...]) -> Ranker:
@@ -52,7 +41,7 @@ def ranker_for(ranker: Ranker, own: tuple[str, ...], actions: tuple[str, ...]) -
 
     Args:
       ranker: The model.
-      own: The actions of its own list, see `heads_of`.
+      own: The actions of its own list, see `phoenix.data.actions.heads_of`.
       actions: Those of the windows, and of the answer.
     """
     histories = BitMap(actions, own)
@@ -65,11 +54,12 @@ class RetrieverForActions:
 
     retriever: Retriever
     histories: BitMap  # from the list of the windows to the model's own
+    name: ClassVar[str] = "retriever_for_actions"
 
     @property
-    def name(self) -> str:
-        """The kind of the model."""
-        return self.retriever.name
+    def actions(self) -> tuple[str, ...]:
+        """The names of the actions of the windows."""
+        return self.histories.source
 
     def encode_users(self, windows: Windows) -> np.ndarray:
         """`[N, D]` float32: see `Retriever`."""
@@ -86,11 +76,7 @@ class RankerForActions:
 
     ranker: Ranker
     histories: BitMap  # from the list of the windows to the model's own
-
-    @property
-    def name(self) -> str:
-        """The kind of the model."""
-        return self.ranker.name
+    name: ClassVar[str] = "ranker_for_actions"
 
     @property
     def actions(self) -> tuple[str, ...]:

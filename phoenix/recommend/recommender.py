@@ -4,7 +4,7 @@ The two-tower model, the most-popular and the random recommender all satisfy `Re
 ranking transformer and the same two baselines satisfy `Ranker`. Nothing downstream asks which.
 """
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -14,9 +14,11 @@ from phoenix.data.windows import Windows
 class Retriever(Protocol):
     """Finds posts for a user by the inner product of two vectors."""
 
+    name: ClassVar[str]  # What kind of recommender it is, e.g. `most_popular`.
+
     @property
-    def name(self) -> str:
-        """What kind of recommender it is, e.g. `most_popular`."""
+    def actions(self) -> tuple[str, ...]:
+        """The names of the actions in the histories that it reads, in the order of their bits."""
         ...
 
     def encode_users(self, windows: Windows) -> np.ndarray:
@@ -34,10 +36,7 @@ class Retriever(Protocol):
 class Ranker(Protocol):
     """Predicts what a user will do with each candidate."""
 
-    @property
-    def name(self) -> str:
-        """What kind of recommender it is, e.g. `most_popular`."""
-        ...
+    name: ClassVar[str]  # What kind of recommender it is, e.g. `most_popular`.
 
     @property
     def actions(self) -> tuple[str, ...]:

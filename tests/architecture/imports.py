@@ -30,7 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "rows": {"store", "settings", "run", "tables", "erasure"},
     "features": {"store", "settings", "run", "tables", "erasure", "rows"},
     "quality": {"store", "settings", "run", "tables", "features"},
-    "training": {"store", "settings", "run", "release", "features"},
+    "training": {"store", "settings", "run", "tables", "release", "features"},
     "evaluation": {"store", "settings", "run", "tables", "release", "features"},
     "serving": {"store", "settings", "run", "tables", "release", "erasure", "features"},
     "pages": {

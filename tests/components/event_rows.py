@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from components.features import day_windows, shapes
+from components.features.day_windows import DayFiles
 from components.features.impression_facts import ImpressionFacts
 from components.features.state import State
 from components.features.windows_files import FeaturesWriter
@@ -127,5 +128,5 @@ def build_features_of(
     write_posts(folder, (state.day - day_of(0)).days)
     shape = shapes.shape_metadata(state.config, attribute_config)
     with FeaturesWriter(folder, shape) as writer:
-        for block in day_windows.day_blocks(state, [events], state.config, facts):
+        for block in day_windows.day_blocks(state, DayFiles([events]), state.config, facts):
             writer.write(block)

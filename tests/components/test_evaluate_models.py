@@ -11,6 +11,7 @@ from components.contract import ExitCode
 from components.evaluation import entrants
 from components.features import shapes, windows_files
 from components.features.later_labels import LaterLabels
+from components.features.log_actions import LogActions
 from components.release import models
 from components.run.context import Context
 from phoenix.files.array_files import read_array
@@ -54,8 +55,11 @@ def test_what_models_said_is_kept_where_it_is_asked_for_in_the_order_of_the_feat
     model = models.load(world.artifact("train_ranker", DAYS[2]).path("model"))
     expected = model.predict(windows)[windows.candidate_mask]
     np.testing.assert_array_equal(read_array(outputs / "ranker/candidate/day"), expected)
-    impressions = world.artifact("build_features", DAYS[2]).path("impressions.parquet")
-    posts = windows_files.read_candidates(impressions)[0]
+    features = world.artifact("build_features", DAYS[2])
+    posts = windows_files.read_candidates(
+        features.path("impressions.parquet"),
+        LogActions.of_features(features.manifest, world.config),
+    ).post_ids
     np.testing.assert_array_equal(posts, windows.candidate_post_ids[windows.candidate_mask])
     measured = json.loads((outputs / "ranker/candidate/metrics.json").read_text())["day"]
     report = json.loads(world.artifact("evaluate_models", DAYS[2]).path("metrics.json").read_text())

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from components.contract import ExitCode
 from components.features import day_windows, later_labels, shapes, windows_files
+from components.features.day_windows import DayFiles
 from components.features.impression_facts import ImpressionFacts
+from components.features.log_actions import LogActions
 from components.features.state import State
 from components.features.windows_files import FeaturesWriter, Known
 from components.rows import settlement
@@ -24,6 +26,7 @@ from components.settings.config import Config
 from components.tables import data_files
 from components.tables.data_files import IMPRESSIONS_FILE
 from components.tables.event_ids import event_ids
+from phoenix.data.actions import UnknownActions
 from phoenix.data.states import LabelRows
 from schemas.events import INGESTED, LABELS, REJECTED
 from tests.components.event_rows import (
@@ -109,11 +112,9 @@ def build(folder: Path, log: list[Event], config: Config, *, runs_again: bool) -
         facts = ImpressionFacts({state.day: folders[-1]})
         shape = shapes.shape_metadata(config.build_features)
         metadata = shape | later_labels.metadata(config.build_features)
-        files = [folders[-1] / "accepted.parquet"], [folders[-1] / "labels.parquet"]
+        files = DayFiles([folders[-1] / "accepted.parquet"], [folders[-1] / "labels.parquet"])
         with FeaturesWriter(folders[-1], metadata) as writer:
-            for block in day_windows.day_blocks(
-                state, files[0], config.build_features, facts, files[1]
-            ):
+            for block in day_windows.day_blocks(state, files, config.build_features, facts):
                 writer.write(block)
     return folders
 
@@ -198,8 +199,10 @@ def test_every_reader_knows_each_action_from_its_arrival_on(
                 found = list(zip(users, *(column[is_real] for column in columns), strict=True))
                 assert len(found) == len(set(found))
                 assert set(found) == definition.labels(day, reader_day), (day, reader_day)
-                posts, actions = windows_files.read_candidates(folder / IMPRESSIONS_FILE, known)
-                counted = sorted(zip(posts.tolist(), actions.tolist(), strict=True))
+                read = windows_files.read_candidates(
+                    folder / IMPRESSIONS_FILE, LogActions(UnknownActions.of({})), known
+                )
+                counted = sorted(zip(read.post_ids.tolist(), read.actions.tolist(), strict=True))
                 assert counted == sorted((int(row[1]), int(row[3])) for row in found)
             for row, user in enumerate(windows.user_ids.tolist()):
                 start = int(windows.starts_at[row] - ms(0)) // (ms(1) - ms(0))

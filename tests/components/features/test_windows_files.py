@@ -5,8 +5,10 @@ import pytest
 
 from components.errors import BadDataError
 from components.features import windows_files
+from components.features.log_actions import LogActions
 from components.features.windows_files import Block, FeaturesWriter, WindowsFiles
 from components.tables import data_files
+from phoenix.data.actions import UnknownActions
 from phoenix.data.hashing import HashSpec
 from phoenix.data.histories import Log
 from phoenix.data.window_log import WindowRefs
@@ -79,7 +81,10 @@ def test_a_day_without_windows_has_none(tmp_path: Path) -> None:
 
 def test_candidates_are_the_impressions_of_the_day(tmp_path: Path) -> None:
     write(tmp_path, block(1, [-1, 0, -1, 0]), block(2, [0]))
-    posts, actions = windows_files.read_candidates(tmp_path / data_files.IMPRESSIONS_FILE)
+    everything = LogActions(UnknownActions.of({}))
+    path = tmp_path / data_files.IMPRESSIONS_FILE
+    posts, actions, unknown = windows_files.read_candidates(path, everything)
+    assert not unknown.any()
     assert (posts.tolist(), actions.tolist()) == ([12, 14, 21], [2, 4, 1])
 
 

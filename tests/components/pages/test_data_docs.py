@@ -25,7 +25,7 @@ CHECKS = DayChecks(
     results=[FAILED, FAILED | {"success": True, "column": "users"}],
     sections=["<p>rendered</p>"],
     not_judged=["surfaces/1"],
-    statistics=DayStatistics({}, {}, {}),
+    statistics=DayStatistics({}, {}, {}, frozenset()),
     distances={},
     earlier_distances=[],
 )

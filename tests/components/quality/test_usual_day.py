@@ -1,3 +1,5 @@
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
@@ -8,14 +10,15 @@ from components.settings.quality import BaselineConfig
 from components.store.artifacts import Ref
 
 BASELINE = BaselineConfig()
+ACTIONS = frozenset({"click"})
 
 
 def past_days(*days: dict[str, float]) -> list[PastDay]:
-    return [PastDay(Ref("validate_events", "d", "k", "s"), day, {}, {}) for day in days]
+    return [PastDay(Ref("validate_events", "d", "k", "s"), day, {}, {}, ACTIONS) for day in days]
 
 
 def limits(now: dict[str, float], past: list[PastDay]) -> dict[str, tuple]:
-    wanted, values = usual_day.expectations(DayStatistics({}, now, {}), past, [], BASELINE)
+    wanted, values = usual_day.expectations(DayStatistics({}, now, {}, ACTIONS), past, [], BASELINE)
     assert values.keys() == {each.kwargs["column"] for each in wanted}
     return {
         each.kwargs["column"]: (each.kwargs["min_value"], each.kwargs["max_value"])
@@ -50,7 +53,7 @@ def test_a_lively_history_leaves_more_room() -> None:
 def test_what_was_there_and_is_gone_is_expected_and_so_is_that_nothing_new_comes() -> None:
     past = past_days(*[{"surfaces/1": 0.5, "surfaces/2": 0.5}] * 6)
     wanted, values = usual_day.expectations(
-        DayStatistics({}, {"surfaces/1": 0.5, "surfaces/9": 0.5}, {}), past, [], BASELINE
+        DayStatistics({}, {"surfaces/1": 0.5, "surfaces/9": 0.5}, {}, ACTIONS), past, [], BASELINE
     )
     broken = {
         each.kwargs["column"]
@@ -62,6 +65,19 @@ def test_what_was_there_and_is_gone_is_expected_and_so_is_that_nothing_new_comes
 
 def test_drift_is_an_expectation_where_it_has_a_limit() -> None:
     drift = [Comparison("hour", "psi", 0.3, 0.2), Comparison("hour", "l_infinity", 0.3, None)]
-    wanted, values = usual_day.expectations(DayStatistics({}, {}, {}), [], drift, BASELINE)
+    wanted, values = usual_day.expectations(DayStatistics({}, {}, {}, ACTIONS), [], drift, BASELINE)
     assert [(each.kwargs["max_value"], each.kind) for each in wanted] == [(0.2, "drift")]
     assert values == {"drift/hour/psi": 0.3}
+
+
+def test_an_action_is_judged_by_the_days_that_knew_it_and_by_none_where_it_is_gone() -> None:
+    old = past_days(*[{"action_rates/click": 0.3, "action_rates/hide": 0.4}] * 6)
+    gone = limits({"action_rates/click": 0.3}, old)  # `hide` is not in the list any more
+    assert set(gone) == {"action_rates/click"}
+    new_list = frozenset({"click", "share"})
+    now = DayStatistics({}, {"action_rates/click": 0.3, "action_rates/share": 0.9}, {}, new_list)
+    _, values = usual_day.expectations(now, old, [], BASELINE)
+    assert set(values) == {"action_rates/click"}  # nobody knows a usual share yet
+    knowing = [PastDay(*astuple(day)[:4], new_list) for day in old]
+    _, values = usual_day.expectations(now, knowing, [], BASELINE)
+    assert "action_rates/share" in values

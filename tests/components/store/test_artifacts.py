@@ -45,6 +45,7 @@ with store.write(recipe) as draft:
     draft.facts["files"] = files
     time.sleep(pause)
 """
+NEWEST = formats.ARTIFACTS[RECIPE.kind]
 
 
 @pytest.fixture(params=["local", "memory"])

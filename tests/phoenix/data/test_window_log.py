@@ -1,6 +1,5 @@
 import numpy as np
 
-from phoenix.data.actions import UnknownActions
 from phoenix.data.hashing import HashSpec
 from phoenix.data.histories import Log
 from phoenix.data.window_log import WindowLog, WindowRefs, candidate_rows
@@ -9,7 +8,7 @@ from phoenix.data.windows import Windows
 SPEC = HashSpec.documented(user_rows=50, post_rows=60, author_rows=70, num_hashes=3)
 
 
-def example(unknown: UnknownActions | None = None) -> WindowLog:
+def example() -> WindowLog:
     users, posts = np.array([1, 1, 1, 1, 2]), np.array([5, 6, 7, 8, 9])
     times = np.array([10, 20, 30, 40, 30])
     log = Log(
@@ -27,7 +26,7 @@ def example(unknown: UnknownActions | None = None) -> WindowLog:
     starts = np.array([30, 40, 30])
     refs = WindowRefs(np.array([1, 1, 2]), starts, starts, starts[:, None].astype(np.float32))
     candidates = candidate_rows(np.array([-1, -1, 0, 1, 2]), num_windows=3, length=2)
-    return WindowLog(log, refs, candidates=candidates, spec=SPEC, history_length=4, unknown=unknown)
+    return WindowLog(log, refs, candidates=candidates, spec=SPEC, history_length=4)
 
 
 def test_everything_of_an_impression_stays_together() -> None:
@@ -64,15 +63,7 @@ def test_ids_are_hashed_by_the_functions_of_the_model() -> None:
 
 
 def test_windows_are_taken_in_any_order() -> None:
-    log = example(UnknownActions.of({}, always=1))
+    log = example()
     whole, some = log.take(np.arange(3)), log.take(np.array([2, 0, 2]))
     for name, one, other in zip(Windows._fields, whole, some, strict=True):
         np.testing.assert_array_equal(one[[2, 0, 2]], other, name)
-
-
-def test_what_nobody_could_know_on_a_day_is_unknown_of_all_that_was_shown_on_it() -> None:
-    # Times of the example are in the first day of 1970; what is always unknown is so there, too.
-    windows = example(UnknownActions.of({0: np.uint64(2)}, always=4)).take(np.arange(3))
-    assert (windows.label_unknown_actions == 6).all()
-    assert (windows.history_unknown_actions == 6).all()
-    assert example().take(np.arange(3)).label_unknown_actions is None

@@ -3,6 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phoenix.data.actions import UnknownActions
+from phoenix.data.days import DAY_MS
 from phoenix.data.windows import Windows, concatenate, positive_bits, unpack_actions
 
 N, S, C = 3, 4, 2
@@ -81,6 +83,8 @@ def test_a_cut_history_leaves_what_is_known_of_candidates_alone() -> None:
     whole = windows()
     cut = whole.with_history(2)
     for name, array in whole._asdict().items():
+        if array is None:
+            continue
         expected = array[:, :2] if name.startswith("history_") else array
         assert np.array_equal(getattr(cut, name), expected), name
 
@@ -112,3 +116,13 @@ def test_only_what_is_known_of_a_real_candidate_is_a_label() -> None:
     )
     assert some.is_labelled(3).tolist() == [[True, False, True]] * (N * C - 1)
     assert plain.is_labelled(2).all()
+
+
+def test_what_nobody_could_know_on_a_day_is_unknown_of_all_that_was_shown_on_it() -> None:
+    shown_at = np.full((N, C), 3 * DAY_MS)
+    unknown = UnknownActions.of({3: np.uint64(2)}, always=4)
+    masked = windows()._replace(candidate_shown_at=shown_at).with_unknown(unknown)
+    assert masked.label_unknown_actions is not None
+    assert (masked.label_unknown_actions == 6).all()
+    assert masked.history_unknown_actions is not None
+    assert (masked.history_unknown_actions == 4).all()

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from phoenix.data.actions import BitMap
+from phoenix.data.actions import BitMap, heads_of
 from phoenix.recommend.baselines import Random
 from phoenix.recommend.named_actions import (
-    heads_of,
     ranker_for,
     retriever_for,
     unpredicted_actions,
@@ -69,9 +68,8 @@ def test_posts_and_dwell_times_are_those_of_the_model(actions) -> None:
     model = Random(ACTIONS, seed=1)
     posts = np.array([3, 4])
     np.testing.assert_array_equal(
-        retriever_for(model, ACTIONS, actions).encode_posts(posts, posts),
-        model.encode_posts(posts, posts),
+        retriever_for(untrained(RETRIEVAL), ACTIONS, actions).encode_posts(posts, posts),
+        untrained(RETRIEVAL).encode_posts(posts, posts),
     )
     ranker = ranker_for(model, ACTIONS, actions)
     assert ranker.predict_dwell(WINDOWS) is None
-    assert ranker.name == model.name
