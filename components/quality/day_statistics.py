@@ -110,6 +110,7 @@ def measure(
         "volume": count,
         "users": len(users),
         "posts": len(posts),
+        "any_action": count - actions[NO_ACTION],
         **{f"action_rates/{name}": rate for name, rate in rates.items()},
         **{f"surfaces/{name}": number / count for name, number in surfaces.items()},
         # From the last impression to the end of the day: a log that was cut short ends early.

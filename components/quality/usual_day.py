@@ -1,6 +1,6 @@
 """Expectations of the numbers of a day, from those of the days before it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from components.quality.day_statistics import DayStatistics, PastDay
@@ -12,7 +12,12 @@ from schemas.expectations import Expectation, measured_between
 
 _OF_ACTIONS = "action_rates"
 _SHARES = frozenset({_OF_ACTIONS, "surfaces", "unseen_posts"})
-_FIXED = {"author_stable/changed_posts": (None, 0.0)}  # what holds without any history
+# What holds without any history. A day on which nobody did anything is a mapping that reads no
+# action, or an export that lost them: models would learn that nobody likes anything.
+_FIXED: Mapping[str, tuple[float | None, float | None]] = {
+    "author_stable/changed_posts": (None, 0.0),
+    "any_action": (1.0, None),
+}
 
 
 def expectations(
@@ -81,7 +86,7 @@ def _history(name: str, past_days: Sequence[PastDay]) -> list[float]:
 
 def _limits(
     kind: str, history: Sequence[float], baseline: BaselineConfig
-) -> tuple[float | None, float] | None:
+) -> tuple[float | None, float | None] | None:
     if len(history) < baseline.min_days:
         return None
     is_share = kind in _SHARES

@@ -19,6 +19,9 @@ class SeveritiesConfig(Section):
     author_stable: Severity = Field(
         default="warning", description="No post changes its author, within the day or since."
     )
+    any_action: Severity = Field(
+        default="critical", description="At least one row of the day has an action."
+    )
     volume: Severity = Field(default="warning", description="Accepted rows.")
     users: Severity = Field(default="warning", description="Distinct users.")
     posts: Severity = Field(default="warning", description="Distinct posts.")

@@ -185,7 +185,7 @@ class ColumnsSource(Section):
         description="Ids that are text, for which a hash stands -> the character that ends the "
         "id, or nothing if all of the text is the id.",
     )
-    surfaces: dict[str, Annotated[int, Field(ge=0)]] = Field(
+    surfaces: dict[str, Annotated[int, Field(ge=0, lt=65_536)]] = Field(
         default={},
         description="Of surfaces that are words: word -> its number, from 0 on, for ever; `*` is "
         "any other word, and nothing. Empty: they are numbers.",

@@ -60,6 +60,7 @@ def test_numbers_are_those_that_one_counts_row_by_row() -> None:
         "volume": 500,
         "users": len({row["user_id"] for row in rows}),
         "posts": len(posts),
+        "any_action": sum(row["actions"] > 0 for row in rows),
         "action_rates/favorite": sum(row["actions"] & 1 for row in rows) / 500,
         "action_rates/click": sum(row["actions"] >> 1 for row in rows) / 500,
         **{f"surfaces/{name}": count / 500 for name, count in surfaces.items()},

@@ -35,6 +35,10 @@ def test_the_first_days_are_judged_only_by_what_needs_no_history() -> None:
     assert "volume" in limits(now, past_days(*[now] * BASELINE.min_days))
 
 
+def test_a_day_without_any_action_fails_without_history() -> None:
+    assert limits({"any_action": 0.0}, past_days()) == {"any_action": (1.0, None)}
+
+
 def test_a_quiet_history_still_leaves_the_room_that_was_configured() -> None:
     day = {"volume": 1_000.0, "action_rates/click": 0.3, "freshness/quiet_minutes": 1.0}
     found = limits(day, past_days(*[day] * 10))

@@ -13,9 +13,12 @@ def test_every_check_can_have_every_severity_and_no_other(name: str) -> None:
         SeveritiesConfig.model_validate({name: "fatal"})
 
 
-def test_only_a_broken_contract_fails_a_day_by_default() -> None:
+def test_only_a_broken_contract_and_a_day_without_actions_fail_by_default() -> None:
     severities = SeveritiesConfig().model_dump()
-    assert [name for name, level in severities.items() if level == "critical"] == ["contract"]
+    assert [name for name, level in severities.items() if level == "critical"] == [
+        "contract",
+        "any_action",
+    ]
 
 
 def test_a_false_alarm_is_never_certain_nor_excluded() -> None:
