@@ -1,7 +1,11 @@
 """Commands that examine and describe a deployment: its health, its pages, its settings."""
 
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
 from components import contract
@@ -17,6 +21,47 @@ from components.cli.output import show
 from components.errors import BadConfigurationError
 
 commands = typer.Typer(rich_markup_mode="markdown")
+
+
+@commands.command(
+    epilog="Examples: `phoenix init logs/` · `phoenix init events.csv --say user=member_id --say "
+    "zone=Europe/Paris`"
+)
+def init(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file or folder of the log.")],
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FILE", help="The configuration to write.")
+    ] = Path("phoenix.yaml"),
+    store: Annotated[
+        str, typer.Option("--store", help="Where artifacts go; relative to the configuration.")
+    ] = "var/store",
+    say: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--say",
+            metavar="KEY=VALUE",
+            help="What the log does not say: the column of user, post, time or action, the zone of "
+            "times, or an action that is positive.",
+        ),
+    ] = None,
+) -> None:
+    """Write the configuration that a log suggests, and show how it reads the first rows.
+
+    Public logs are recognised: KuaiRand, MovieLens, GH Archive, RetailRocket, REES46, Taobao and
+    Open Bandit. Of any other log, names and values of the columns say most; what they do not
+    say is asked at a terminal, and named with its option elsewhere.
+    """
+    from components.profiling.hints import parse_hints
+    from components.profiling.initialisation import initialise
+
+    hints = parse_hints(say or ())
+    ask = _ask if sys.stdin.isatty() else None
+    result = initialise(path, to=to, store=store, hints=hints, ask=ask)
+    show(False, None, lambda view: view.initialised(result))
+
+
+def _ask(question: str, choices: Sequence[str]) -> str:
+    return typer.prompt(question, type=click.Choice(choices))
 
 
 @commands.command(epilog="Example: `phoenix doctor --deep`")

@@ -12,6 +12,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from components.cli.doctor.findings import Finding
+    from components.profiling.initialisation import Initialised
     from components.serving.published import Feed
     from components.serving.why import Explanation
 
@@ -57,6 +58,33 @@ def feed(user_feed: "Feed") -> None:
     _table(columns, rows, title=title, numeric=2)
     example = escape(f"phoenix why {shlex.quote(user_feed.user)} POST explains a place.")
     console().print(f"[dim]{example}[/dim]")
+
+
+def initialised(result: "Initialised") -> None:
+    """Shows a configuration that was written for a log, and how it reads the first rows."""
+    out, preview = console(), result.preview
+    names = result.config.action_names
+    rows = [
+        (
+            row.user,
+            row.post,
+            f"{row.shown_at:%Y-%m-%d %H:%M:%S}",
+            ", ".join(names[bit] for bit in row.actions) or "nothing",
+        )
+        for row in preview.rows
+    ]
+    out.print(escape(result.title))
+    _table(("user", "post", "shown at (UTC)", "did"), rows, title="The first rows", numeric=0)
+    for rule, count, example in preview.reasons:
+        out.print(f"{_SIGNS['warning']} {count:,} of {preview.num_rows:,} rows would be refused")
+        out.print(f"    {rule}: {escape(example)}")
+    for note in result.notes:
+        out.print(f"{_SIGNS['warning']} {escape(note)}")
+    out.print(f"Written: {escape(str(result.path))}")
+    out.print(
+        f"[dim]Look through it, then: export PHOENIX_CONFIG={escape(str(result.path))}; "
+        f"phoenix doctor; phoenix step ingest_events --day {result.config.first_day}[/dim]"
+    )
 
 
 def why(explanation: "Explanation") -> None:

@@ -27,6 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "release": {"store", "settings"},
     "erasure": {"store", "settings", "tables"},
     "source": {"store", "settings", "run", "tables", "erasure"},
+    "profiling": {"settings", "tables", "source"},
     "rows": {"store", "settings", "run", "tables", "erasure"},
     "features": {"store", "settings", "run", "tables", "erasure", "rows"},
     "quality": {"store", "settings", "run", "tables", "features"},
@@ -38,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "cli": {
         *("store", "settings", "run", "local", "release", "erasure"),
-        *("source", "rows", "training", "serving", "pages"),
+        *("source", "profiling", "rows", "training", "serving", "pages"),
     },
 }
 # The rooms of phoenix in the same way. What stands at its root is the ground, the trunk `grok`, the

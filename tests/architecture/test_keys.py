@@ -24,7 +24,8 @@ FEEDS = {"publish_release", "materialize_feeds", "publish_feeds"}
 DATA = {"ingest_events", "validate_events", "build_features"}
 KEYS: dict[str, set[str]] = {
     **dict.fromkeys(("contract", "errors", "step"), NONE),
-    **dict.fromkeys(("store", "settings", "run", "drawings", "pages", "local", "cli"), NONE),
+    **dict.fromkeys(("store", "settings", "run", "drawings", "profiling", "pages"), NONE),
+    **dict.fromkeys(("local", "cli"), NONE),
     "source": {"ingest_events"},
     "rows": DATA,
     "quality": {"validate_events", "publish_feeds"},

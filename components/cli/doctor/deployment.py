@@ -5,14 +5,18 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.cli.doctor.findings import Finding, fine, unfit, warning
-from components.errors import BadConfigurationError
+from components.cli.doctor.findings import Finding, fine, unfit, untrusted, warning
+from components.errors import BadConfigurationError, BadDataError
 from components.local.airflow import LocalAirflow
 from components.local.deployment import Deployment
+from components.profiling import preview as previews
+from components.profiling.preview import Preview
 from components.release import releases
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.source import layouts
+
+_NUM_SAMPLE_ROWS = 1_000
 
 
 def deployment_findings(config: Config, folder: Path | None) -> Iterator[Finding]:
@@ -23,26 +27,51 @@ def deployment_findings(config: Config, folder: Path | None) -> Iterator[Finding
       folder: The folder of its configuration, where its own Airflow is if it has one; None to
         leave Airflow out.
     """
-    yield _source_finding(config)
+    yield from _source_findings(config)
     yield from _training_findings(config)
     yield from _sink_findings(config)
     if folder:
         yield from _airflow_findings(folder)
 
 
-def _source_finding(config: Config) -> Finding:
+def _source_findings(config: Config) -> Iterator[Finding]:
     source = config.ingest_events.source
     if isinstance(source, SyntheticSource):
-        return fine("source", "The source is there: the synthetic world.")
+        yield fine("source", "The source is there: the synthetic world.")
+        return
     try:
         layout = layouts.layout(source, config)
     except BadConfigurationError as error:
-        return unfit(
+        yield unfit(
             "source",
             str(error),
             "Mend the path in the configuration; it is relative to the configuration's folder.",
         )
-    return fine("source", f"The source is there: {len(layout.event_files)} event files.")
+        return
+    yield fine("source", f"The source is there: {len(layout.event_files)} event files.")
+    try:
+        preview = previews.preview(layout, num_rows=_NUM_SAMPLE_ROWS)
+    except BadDataError as error:
+        yield untrusted("source", str(error), "Mend the file, or the columns in the configuration.")
+        return
+    yield _sample_finding(preview, config)
+
+
+def _sample_finding(preview: Preview, config: Config) -> Finding:
+    """Judges the first rows of the newest file as the day will be judged."""
+    limit = config.validate_events.max_quarantined_share
+    share = preview.num_rejected / max(preview.num_rows, 1)
+    if not preview.num_rejected:
+        return fine("source", f"Its first {preview.num_rows:,} rows can be read.")
+    _, _, example = preview.reasons[0]
+    message = (
+        f"Of its first {preview.num_rows:,} rows {share:.1%} cannot be read, the first because: "
+        f"{example}."
+    )
+    advice = "Mend the mapping of the source in the configuration, or the file."
+    if share > limit:
+        return untrusted("source", message, advice)
+    return warning("source", message, advice)
 
 
 def _training_findings(config: Config) -> Iterator[Finding]:

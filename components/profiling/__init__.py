@@ -1,0 +1,1 @@
+"""A first look at a log: its files and columns, and the configuration that they suggest."""

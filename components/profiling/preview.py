@@ -1,0 +1,133 @@
+"""The first rows of a source as the pipeline understands them, before any step runs."""
+
+import datetime
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.source import arrivals, event_columns, raw_files
+from components.source.known_posts import KnownPosts
+from components.source.layouts import Layout
+from components.source.raw_rows import RawRows
+from components.source.row_checks import Rejections
+from components.tables.id_texts import TextCollector
+from phoenix.data.days import DAY_MS, day_of_number
+
+_MAX_BYTES = 1 << 30  # of event files that are read for their first day; of more, the first files
+_NO_DAY = datetime.date(9999, 12, 31)  # by whose end every row has arrived
+_RARE = 1e-4  # share of rows before a first day: their clocks were wrong
+
+
+@dataclass(frozen=True)
+class PreviewRow:
+    """A row of the source as an impression."""
+
+    user: str  # ids as the source writes them
+    post: str
+    shown_at: datetime.datetime  # UTC
+    actions: tuple[int, ...]  # the bits that are set
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first rows of the newest file, read as `ingest_events` would read them."""
+
+    num_rows: int
+    rows: Sequence[PreviewRow]  # the first that can be read
+    num_rejected: int
+    reasons: Sequence[tuple[str, int, str]]  # rule, rows, and the first of them in words
+
+
+def preview(layout: Layout, *, num_rows: int, num_shown: int = 5) -> Preview:
+    """Reads the first rows of the newest event file.
+
+    Args:
+      layout: The files and columns.
+      num_rows: How many rows are read.
+      num_shown: How many of those that can be read are kept.
+
+    Raises:
+      BadDataError: If a file is damaged or lacks a column.
+    """
+    file = layout.event_files[-1]
+    rejections, rows, count = Rejections(), [], 0
+    day = next((day for day, files in layout.files_by_day.items() if file in files), None)
+    texts = TextCollector()
+    posts = _posts(layout, rejections, texts)
+    rejections.rows.clear()  # those of posts are counted by the step
+    for block in raw_files.read(file, layout.source_columns, layout.event_format):
+        part = block.take(np.arange(min(len(block.lines), num_rows - count)))
+        count += len(part.lines) + len(block.malformed)
+        for line, text in block.malformed:
+            rejections.add_malformed("events", block.file, line, text)
+        events = event_columns.parse(layout, part, day or _NO_DAY, posts, rejections, texts)
+        rows += _rows(layout, part, events, num_shown - len(rows))
+        if count >= num_rows:
+            break
+    rules = Counter(str(row["rule"]) for row in rejections.rows)
+    first = {str(row["rule"]): row for row in reversed(rejections.rows)}
+    return Preview(
+        count,
+        rows,
+        len(rejections.rows),
+        [
+            (rule, number, f"{first[rule]['file']}:{first[rule]['line']}: {first[rule]['detail']}")
+            for rule, number in rules.most_common()
+        ],
+    )
+
+
+def first_day(layout: Layout) -> datetime.date | None:
+    """Returns the UTC day on which the log begins, or None if no row has a readable time.
+
+    Rows that are alone long before all others do not count: their clocks were wrong.
+
+    Raises:
+      BadDataError: If a file is damaged or lacks a column.
+    """
+    if layout.files_by_day:
+        return min(layout.files_by_day)
+    days: Counter[int] = Counter()
+    num_bytes = 0
+    column = layout.event_columns["shown_at"]
+    for file in layout.event_files:
+        for rows in raw_files.read(file, [column], layout.event_format):
+            shown_at, is_time = arrivals.times(layout, rows, "shown_at")
+            numbers, counts = np.unique(shown_at[is_time] // DAY_MS, return_counts=True)
+            days.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+        num_bytes += file.stat().st_size
+        if num_bytes > _MAX_BYTES:
+            break
+    if not days:
+        return None
+    numbers = sorted(days)
+    through = np.cumsum([days[number] for number in numbers])
+    return day_of_number(numbers[int(np.argmax(through > _RARE * through[-1]))])
+
+
+def _posts(layout: Layout, rejections: Rejections, texts: TextCollector) -> KnownPosts:
+    posts = KnownPosts(_NO_DAY, texts)
+    for file in layout.post_files:
+        for rows in raw_files.read(file, list(layout.post_columns.values()), layout.post_format):
+            posts.add(layout, rows, rejections)
+    return posts
+
+
+def _rows(
+    layout: Layout, rows: RawRows, events: event_columns.Columns, count: int
+) -> list[PreviewRow]:
+    places = np.searchsorted(rows.lines, events["line"][: max(count, 0)])
+    users, posts = (rows.cells[layout.event_columns[name]] for name in ("user_id", "post_id"))
+    return [
+        PreviewRow(
+            str(users[int(place)].as_py()),
+            str(posts[int(place)].as_py()),
+            datetime.datetime.fromtimestamp(int(shown_at) / 1000, datetime.UTC),
+            tuple(bit for bit in range(len(layout.actions)) if int(actions) >> bit & 1),
+        )
+        for place, shown_at, actions in zip(
+            places, events["shown_at"], events["actions"], strict=False
+        )
+    ]

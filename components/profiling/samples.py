@@ -1,0 +1,217 @@
+"""The first rows of the files below a path, by files that have the same columns."""
+
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported)
+
+import csv
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from components.errors import BadConfigurationError
+from components.source import byte_streams
+from components.source.raw_files import KINDS
+from components.source.raw_rows import FileFormat
+
+NUM_ROWS = 20_000  # of a file; more would tell little that these do not
+_MAX_FORMS = 200  # of names; a folder with more is no log
+_JSON = (".jsonl", ".ndjson", ".json")
+_LONG_DELIMITER = "::"  # which DuckDB takes for a colon
+# Names of one form: numbers, dates and the identifiers that writers of many parts put into them.
+_VARIABLE = re.compile(r"[0-9a-f]{8,}|\d+|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """The first rows of the first of some files that have the same columns."""
+
+    files: tuple[Path, ...]  # sorted by path
+    rows: pa.Table  # text of text files; of JSON, the member b of a is the column `a.b`
+    has_header: bool = True  # False: the columns are called by their place, from `0` on
+    delimiter: str | None = None  # of text with columns
+
+    @property
+    def first(self) -> Path:
+        """The file of which these are the first rows."""
+        return self.files[0]
+
+
+def read_samples(path: Path) -> list[Sample]:
+    """Reads a sample of every form of file below a path.
+
+    Args:
+      path: A file, or a folder; in it, hidden and unfinished files are left alone.
+
+    Raises:
+      BadConfigurationError: If there is no file of a kind that can be read.
+    """
+    if not path.exists():
+        raise BadConfigurationError(f"{path}: expected a file or a folder, found nothing.")
+    folder = path if path.is_dir() else path.parent
+    forms: dict[tuple[str, str], list[Path]] = {}
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        inner = file.relative_to(folder)
+        is_hidden = any(part.startswith((".", "_")) for part in inner.parts)
+        if not is_hidden and file.is_file() and byte_streams.kind(file) in KINDS:
+            form = _VARIABLE.sub("#", str(inner).lower())
+            forms.setdefault((byte_streams.kind(file), form), []).append(file)
+    if not forms:
+        raise BadConfigurationError(
+            f"{path}: expected files ending in {', '.join(KINDS)}, of text also with .gz or .zst "
+            "after it, found none."
+        )
+    samples: dict[tuple[object, ...], Sample] = {}
+    for files in list(forms.values())[:_MAX_FORMS]:
+        sample = _read(tuple(files))
+        # Parts whose names have no common form are told by their columns.
+        columns = tuple(sample.rows.column_names) if sample.has_header else (files[0],)
+        key = (byte_streams.kind(files[0]), columns)
+        if key in samples:
+            merged = tuple(sorted((*samples[key].files, *files)))
+            sample = Sample(
+                files=merged,
+                rows=samples[key].rows,
+                has_header=sample.has_header,
+                delimiter=sample.delimiter,
+            )
+        samples[key] = sample
+    return list(samples.values())
+
+
+def _read(files: tuple[Path, ...]) -> Sample:
+    file, kind = files[0], byte_streams.kind(files[0])
+    try:
+        if file.stat().st_size == 0:
+            return Sample(files=files, rows=pa.table({}))
+        if kind == ".parquet":
+            return Sample(files=files, rows=_parquet_rows(file))
+        if kind in _JSON:
+            return Sample(files=files, rows=_json_rows(file))
+        return _text_sample(files)
+    except (pa.ArrowException, OSError, UnicodeError, ValueError) as error:
+        raise BadConfigurationError(
+            f"{file}: expected a whole {kind} file, which cannot be read: {error}."
+        ) from error
+
+
+def _parquet_rows(file: Path) -> pa.Table:
+    with pq.ParquetFile(file) as content:
+        schema = content.schema_arrow
+        batches = content.iter_batches(batch_size=NUM_ROWS)
+        table = pa.Table.from_batches([batch] if (batch := next(batches, None)) else [], schema)
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    return table
+
+
+def _json_rows(file: Path) -> pa.Table:
+    rows = [_members(value) for line in _lines(file) if isinstance(value := _json(line), dict)]
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = [pa.array([row.get(name) for row in rows], pa.string()) for name in names]
+    return pa.Table.from_arrays(columns, list(names))
+
+
+def _json(line: str) -> object:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None  # a row that is none; the preview says which
+
+
+def _members(value: Mapping[str, Any], prefix: str = "") -> dict[str, str | None]:
+    """Returns the members of an object as text, those of inner objects as `a.b`.
+
+    >>> _members({"user": {"id": 7}, "liked": True})
+    {'user.id': '7', 'liked': 'true'}
+    """
+    members: dict[str, str | None] = {}
+    for name, member in value.items():
+        if isinstance(member, Mapping):
+            members |= _members(member, f"{prefix}{name}.")
+        else:
+            is_text = member is None or isinstance(member, str)
+            members[prefix + name] = member if is_text else json.dumps(member)
+    return members
+
+
+def _lines(file: Path) -> list[str]:
+    """Returns the first lines of a text file that are not blank."""
+    with byte_streams.open_text(file, FileFormat()) as stream:
+        text = b""
+        while text.count(b"\n") <= NUM_ROWS and (block := stream.read(1 << 20)):
+            text += block
+    lines = byte_streams.without_mark(text).decode("utf-8", errors="replace").splitlines()
+    return [line for line in lines[:NUM_ROWS] if line.strip()]
+
+
+def _text_sample(files: tuple[Path, ...]) -> Sample:
+    lines = _lines(files[0])
+    if lines and _LONG_DELIMITER in lines[0]:
+        parts = [line.split(_LONG_DELIMITER) for line in lines]
+        whole = [part for part in parts if len(part) == len(parts[0])]
+        columns = {str(n): pa.array([part[n] for part in whole]) for n in range(len(parts[0]))}
+        return Sample(
+            files=files, rows=pa.table(columns), has_header=False, delimiter=_LONG_DELIMITER
+        )
+    delimiter, rows = _text_rows(files[0], lines)
+    header = [str(value or "") for value in rows.slice(0, 1).to_pylist()[0].values()]
+    if not _is_header(header, rows.slice(1)):
+        return Sample(files=files, rows=rows, has_header=False, delimiter=delimiter)
+    return Sample(files=files, rows=rows.slice(1).rename_columns(header), delimiter=delimiter)
+
+
+def _text_rows(file: Path, lines: list[str]) -> tuple[str, pa.Table]:
+    """Returns the delimiter of a text file and its first rows; a header is the first of them."""
+    import duckdb  # takes as long to import as reading takes
+
+    with duckdb.connect() as database:
+        try:
+            dialect = "SELECT Delimiter FROM sniff_csv($file, header = false)"
+            (delimiter,) = database.sql(dialect, params={"file": str(file)}).fetchall()[0]
+        except duckdb.Error:  # one column, say
+            delimiter = "\t" if byte_streams.kind(file) == ".tsv" else ","
+        query = """
+            SELECT * FROM read_csv($file, delim = $delimiter, columns = $columns, quote = '"',
+                header = false, auto_detect = false, ignore_errors = true, null_padding = true)
+            LIMIT $count
+        """
+        params = {
+            "file": str(file),
+            "delimiter": delimiter,
+            "columns": dict.fromkeys(_places(lines, delimiter), "VARCHAR"),
+            "count": NUM_ROWS,
+        }
+        try:
+            return delimiter, database.sql(query, params=params).to_arrow_table()
+        except duckdb.Error as error:
+            raise ValueError(str(error).splitlines()[0]) from error
+
+
+def _places(lines: list[str], delimiter: str) -> list[str]:
+    first = next(csv.reader(lines[:1], delimiter=delimiter), [])
+    return [str(place) for place in range(len(first))]
+
+
+def _is_header(names: list[str], rows: pa.Table) -> bool:
+    """Whether a first row names columns: no number is a name, and none stands there twice."""
+    if len(set(names)) != len(names) or not any(names):
+        return False
+    if any(re.fullmatch(r"[+-]?[\d.]+([-:/ ].*)?", name.strip()) for name in names):
+        return False
+    if any(_has_numbers(column) for column in rows.columns):
+        return True
+    # All is text: a name is none of the values below it, and has the form of a name.
+    return all(re.fullmatch(r"[A-Za-z_][\w .\-]*|", name) for name in names)
+
+
+def _has_numbers(column: pa.ChunkedArray) -> bool:
+    texts = column.drop_null().slice(0, 100)
+    matches = pc.match_substring_regex(texts, r"^[+-]?\d+(\.\d+)?$")
+    return bool(len(texts)) and bool(pc.all(matches).as_py())

@@ -1,0 +1,63 @@
+"""Whole proposals for logs that nobody has described."""
+
+from pathlib import Path
+
+import pytest
+
+from components.errors import BadConfigurationError
+from components.profiling.guesses import guess
+from components.profiling.hints import Hints
+from components.profiling.samples import read_samples
+
+_HEADER = "user,product,at,is_click\n"
+
+
+def test_text_ids_time_and_zone_are_proposed_with_their_reasons(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(_HEADER + "u-1,SKU-1,2026-03-01 10:00:00,1\n")
+    proposal = guess(read_samples(tmp_path), Hints())
+    assert proposal.source["text_ids"] == {"user_id": "", "post_id": "", "author_id": ""}
+    assert (proposal.source["time_unit"], proposal.source["time_zone"]) == ("iso", "UTC")
+    assert "UTC is a guess" in proposal.reasons["time_zone"]
+    assert "own author" in proposal.reasons["event_columns"]
+
+
+def test_a_zone_that_the_user_says_is_no_guess(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(_HEADER + "7,8,2026-03-01 10:00:00,1\n")
+    proposal = guess(read_samples(tmp_path), Hints(time_zone="Asia/Tokyo"))
+    assert proposal.source["time_zone"] == "Asia/Tokyo"
+    assert "time_zone" not in proposal.reasons
+
+
+def test_authors_come_from_the_posts_that_a_file_describes(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item,at,is_click\n7,8,1511544070,1\n")
+    (tmp_path / "items.csv").write_text("item,seller,title\n8,9,A title\n")
+    source = guess(read_samples(tmp_path), Hints()).source
+    assert source["posts"] == str(tmp_path / "items.csv")
+    assert source["post_columns"] == {"post_id": "item", "author_id": "seller", "title": "title"}
+    assert "author_id" not in source["event_columns"]
+
+
+def test_times_of_another_form_are_read_in_theirs(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item,at,is_click\n7,8,1511544070,1\n")
+    (tmp_path / "items.csv").write_text("item,seller,created_at\n8,9,11/12/2019 2:14:46 PM\n")
+    source = guess(read_samples(tmp_path), Hints()).source
+    assert source["time_unit"] == "s"
+    assert source["time_formats"] == {"created_at": "%m/%d/%Y %I:%M:%S %p"}
+    assert source["time_zone"] == "UTC"
+
+
+def test_surfaces_that_are_words_are_numbered_by_frequency(tmp_path: Path) -> None:
+    rows = "".join(f"7,8,1511544070,1,{page}\n" for page in ("cart", "home", "home"))
+    (tmp_path / "log.csv").write_text("user,item,at,is_click,page\n" + rows)
+    source = guess(read_samples(tmp_path), Hints()).source
+    assert source["surfaces"] == {"home": 0, "cart": 1, "*": 2}
+
+
+def test_what_is_missing_is_said_with_the_option_that_says_it(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("who,product,at,is_click\n7,8,1511544070,1\n")
+    samples = read_samples(tmp_path)
+    with pytest.raises(BadConfigurationError, match="with --say user=COLUMN"):
+        guess(samples, Hints())
+    assert guess(samples, Hints(columns={"user_id": "who"})).source["layout"] == "columns"
+    with pytest.raises(BadConfigurationError, match="there is no column 'member'"):
+        guess(samples, Hints(columns={"user_id": "member"}))

@@ -1,0 +1,85 @@
+"""The first rows of files of every kind, told apart by their columns."""
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.errors import BadConfigurationError
+from components.profiling.samples import read_samples
+
+
+def test_files_of_one_form_are_one_sample_whatever_their_names_count(tmp_path: Path) -> None:
+    for day in ("2026-03-01", "2026-03-02"):
+        (tmp_path / day).mkdir()
+        (tmp_path / day / "part-0.csv").write_text("user,item\n1,2\n")
+    (tmp_path / "items.csv").write_text("item,title\n2,A\n")
+    samples = read_samples(tmp_path)
+    assert sorted(len(sample.files) for sample in samples) == [1, 2]
+    assert {tuple(sample.rows.column_names) for sample in samples} == {
+        ("user", "item"),
+        ("item", "title"),
+    }
+
+
+def test_hidden_and_unfinished_files_are_no_part_of_a_log(tmp_path: Path) -> None:
+    (tmp_path / "_temporary").mkdir()
+    for name in ("a.csv", ".b.csv", "_c.csv", "_temporary/d.csv"):
+        (tmp_path / name).write_text("user,item\n1,2\n")
+    (sample,) = read_samples(tmp_path)
+    assert [file.name for file in sample.files] == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter", "names"),
+    [
+        ("user,item\n1,2\n3,4\n", ",", ["user", "item"]),
+        ("user;item\n1;2\n3;4\n", ";", ["user", "item"]),
+        ("1|2|view\n3|4|view\n", "|", ["0", "1", "2"]),
+        ("1::2::5\n3::4::4\n", "::", ["0", "1", "2"]),
+        ("who,what\nann,bob\n", ",", ["who", "what"]),
+    ],
+)
+def test_delimiter_and_header_are_seen(
+    text: str, delimiter: str, names: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "log.csv").write_text(text)
+    (sample,) = read_samples(tmp_path / "log.csv")
+    assert sample.delimiter == delimiter
+    assert sample.rows.column_names == names
+    assert sample.has_header == (names[0] != "0")
+
+
+def test_members_of_json_are_columns(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "log.jsonl.gz", "wt") as file:
+        file.write('{"user": {"id": 7}, "liked": true}\nno json\n{"user": {"id": 8}, "x": "y"}\n')
+    (sample,) = read_samples(tmp_path)
+    assert sample.rows.to_pydict() == {
+        "user.id": ["7", "8"],
+        "liked": ["true", None],
+        "x": [None, "y"],
+    }
+
+
+def test_columns_of_parquet_keep_their_types_and_structures_are_opened(tmp_path: Path) -> None:
+    table = pa.table({"user": [{"id": 7}], "at": pa.array([5], pa.timestamp("ms"))})
+    pq.write_table(table, tmp_path / "log.parquet")
+    (sample,) = read_samples(tmp_path)
+    assert sample.rows.column_names == ["user.id", "at"]
+    assert pa.types.is_timestamp(sample.rows["at"].type)
+
+
+def test_nothing_to_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "readme.md").write_text("No log.")
+    with pytest.raises(BadConfigurationError, match=r"expected files ending in .parquet"):
+        read_samples(tmp_path)
+    with pytest.raises(BadConfigurationError, match="found nothing"):
+        read_samples(tmp_path / "nowhere")
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "log.parquet").write_bytes(b"no parquet at all")
+    with pytest.raises(BadConfigurationError, match=r"log\.parquet: expected a whole"):
+        read_samples(tmp_path)
