@@ -5,7 +5,7 @@ from schemas.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 # How the readers and the row rules name a rule.
-NAMED = re.compile(r'(?:Rule\(\s*"|_judge\(\w+, "|mark\(.*?, "|place, ")(\w+)"', re.S)
+NAMED = re.compile(r'(?:Rule\(\s*"|_judge\(\w+, "|mark\([^"]*, "|place, ")(\w+)"', re.S)
 
 
 def test_every_rule_that_the_code_names_is_listed() -> None:

@@ -72,7 +72,7 @@ def test_help_is_light_and_fast() -> None:
         (["feed", "5"], 65, "no feed for user 5"),
         (["feed", "5", "--day", "2027-01-01"], 65, "No feeds were published for 2027-01-01"),
         (["feed", "5", "--day", "yesterday"], 78, "--day: A day is written YYYY-MM-DD"),
-        (["feed", "five"], 78, "Invalid value for 'user'"),
+        (["feed", "five"], 78, "The user 'five' is no id"),
         (["feed"], 78, "Missing"),
         (["feed", "5", "--dya", LAST], 78, "No such option: --dya"),
         (["releases", "show", "2027-01-01"], 78, "2027-01-01"),
