@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from components.profiling import action_guesses, words
+from components.profiling.path_patterns import pattern
 from components.profiling.proposals import Proposal, ProposedAction
 from components.profiling.samples import Sample
 
@@ -170,9 +171,10 @@ def _shop(title: str, sample: Sample, settings: Mapping[str, Any], event: str) -
     names = settings.get("event_names", sample.rows.column_names)
     column = sample.rows[names.index(event)]
     is_own_author = settings["event_columns"]["author_id"] == settings["event_columns"]["post_id"]
+    files = {"layout": "columns", "events": pattern(sample, [sample])}
     return Proposal(
         title=title,
-        source={"layout": "columns", "events": _glob(sample), **settings, "rows": "actions"},
+        source={**files, **settings, "rows": "actions"},
         actions=action_guesses.actions_of_words(event, map(str, pc.unique(column).to_pylist())),
         reasons={
             "event_columns": "nobody says who made an item, so it is its own author"
@@ -181,14 +183,6 @@ def _shop(title: str, sample: Sample, settings: Mapping[str, Any], event: str) -
             "rows": "a row for each action: those on one item within some minutes are folded",
         },
     )
-
-
-def _glob(sample: Sample) -> str:
-    if len(sample.files) == 1:
-        return str(sample.first)
-    suffix = "".join(sample.first.suffixes[-2:])
-    suffix = suffix if suffix.endswith((".gz", ".zst")) else sample.first.suffix
-    return f"{sample.first.parent}/*{suffix}"
 
 
 def _named(samples: Sequence[Sample], name: str) -> Sample | None:

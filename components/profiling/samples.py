@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from components.errors import BadConfigurationError
 from components.source import byte_streams
+from components.source.by_day.path_patterns import is_left_aside
 from components.source.raw_files import KINDS
 from components.source.raw_rows import FileFormat
 
@@ -56,11 +57,11 @@ def read_samples(path: Path) -> list[Sample]:
         raise BadConfigurationError(f"{path}: expected a file or a folder, found nothing.")
     folder = path if path.is_dir() else path.parent
     forms: dict[tuple[str, str], list[Path]] = {}
+    pattern = path / "*" if path.is_dir() else path
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        inner = file.relative_to(folder)
-        is_hidden = any(part.startswith((".", "_")) for part in inner.parts)
-        if not is_hidden and file.is_file() and byte_streams.kind(file) in KINDS:
-            form = _VARIABLE.sub("#", str(inner).lower())
+        is_read = file.is_file() and byte_streams.kind(file) in KINDS
+        if is_read and not is_left_aside(file, pattern):
+            form = _VARIABLE.sub("#", str(file.relative_to(folder)).lower())
             forms.setdefault((byte_streams.kind(file), form), []).append(file)
     if not forms:
         raise BadConfigurationError(

@@ -47,7 +47,7 @@ def find(pattern: str, *, what: str) -> list[Path]:
     path = Path(re.sub(r"\{%(-?\w)\}", lambda code: _CODES[code[1]][0], codes)).absolute()
     matches = [*Path(path.anchor).glob(str(path.relative_to(path.anchor)))]
     files = sorted(
-        (file for file in matches if not _is_left_aside(file, path)),
+        (file for file in matches if not is_left_aside(file, path)),
         key=lambda file: (file.name, file),
     )
     if not files:
@@ -156,7 +156,7 @@ def _refuse_what_is_no_pattern(pattern: str, *, what: str) -> None:
         )
 
 
-def _is_left_aside(file: Path, pattern: Path) -> bool:
+def is_left_aside(file: Path, pattern: Path) -> bool:
     """Whether a path is a folder, or a hidden or unfinished file that the pattern does not name."""
     if byte_streams.kind(file) not in KINDS and file.is_dir():
         return True  # `**/*` names folders, too, whose files it names besides

@@ -26,7 +26,7 @@ def test_files_of_one_form_are_one_sample_whatever_their_names_count(tmp_path: P
 
 def test_hidden_and_unfinished_files_are_no_part_of_a_log(tmp_path: Path) -> None:
     (tmp_path / "_temporary").mkdir()
-    for name in ("a.csv", ".b.csv", "_c.csv", "_temporary/d.csv"):
+    for name in ("a.csv", ".b.csv", "_c.csv", "_temporary/d.csv", "e.csv.tmp"):
         (tmp_path / name).write_text("user,item\n1,2\n")
     (sample,) = read_samples(tmp_path)
     assert [file.name for file in sample.files] == ["a.csv"]
