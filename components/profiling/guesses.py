@@ -11,7 +11,7 @@ from components.errors import BadConfigurationError
 from components.profiling import action_guesses, column_guesses, times, words
 from components.profiling.column_guesses import is_surface_number, is_text_id
 from components.profiling.hints import KEYS, Hints
-from components.profiling.path_patterns import pattern
+from components.profiling.pattern_guesses import pattern
 from components.profiling.proposals import Proposal
 from components.profiling.samples import Sample
 from components.source import byte_streams

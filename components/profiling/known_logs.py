@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from components.profiling import action_guesses, words
-from components.profiling.path_patterns import pattern
+from components.profiling.pattern_guesses import pattern
 from components.profiling.proposals import Proposal, ProposedAction
 from components.profiling.samples import Sample
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from components.errors import BadConfigurationError
-from components.profiling.path_patterns import pattern
+from components.profiling.pattern_guesses import pattern
 from components.profiling.samples import Sample
 
 
