@@ -12,7 +12,7 @@ from components.source.known_posts import KnownPosts
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections
-from components.tables.id_texts import TextCollector
+from components.tables.text_collector import TextCollector
 from phoenix.data.days import DAY_MS, day_of_number
 
 _MAX_BYTES = 1 << 30  # of event files that are read for their first day; of more, the first files

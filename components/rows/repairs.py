@@ -25,7 +25,8 @@ from components.settings.config import Config
 from components.tables import cells, data_files
 from components.tables.action_lists import ActionList
 from components.tables.event_ids import event_ids
-from components.tables.id_texts import IdTexts, TextCollector
+from components.tables.id_texts import IdTexts
+from components.tables.text_collector import TextCollector
 from schemas.columns import TIMESTAMP
 from schemas.events import EVENTS, INGESTED, QUARANTINED
 
@@ -127,7 +128,7 @@ def texts(file: Path, config: Config) -> list[IdTexts]:
     """
     collector, table = TextCollector(), _read_columns(file, config)
     for name, end in config.ingest_events.source.text_ids.items():
-        cells.parse_text_id(table[name].combine_chunks(), end, collector.known(name))
+        collector.reader_that_takes(name)(table[name].combine_chunks(), end, ())
     return list(collector.texts().values())
 
 

@@ -18,7 +18,7 @@ from components.source.by_day.file_days import FileDay
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.tables import cells
-from components.tables.id_texts import TextCollector
+from components.tables.text_collector import TextCollector
 from phoenix.data.days import DAY_MS, day_number
 
 
@@ -132,7 +132,7 @@ def times(layout: Layout, rows: RawRows, name: str) -> cells.Parsed:
 
 def _ids(layout: Layout, rows: RawRows, name: str, texts: TextCollector) -> cells.Parsed:
     column, end = layout.event_columns[name], layout.text_ids.get(name)
-    return rows.ids(column, end, layout.null_words, texts.known(name))
+    return rows.ids(column, end, layout.null_words, texts.reader_that_takes(name))
 
 
 def _days(layout: Layout, rows: RawRows) -> tuple[np.ndarray, np.ndarray]:

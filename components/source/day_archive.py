@@ -25,7 +25,7 @@ from components.source.raw_rows import RawRows
 from components.source.shown_posts import ShownPosts
 from components.store import formats
 from components.tables import id_texts
-from components.tables.id_texts import TextCollector
+from components.tables.text_collector import TextCollector
 
 _RUN_BYTES = 1 << 26  # what is sorted in memory at a time
 _NUM_POSTS = 1 << 18  # impressions of posts that may wait to be merged

@@ -10,7 +10,7 @@ from components.source.known_posts import Columns, KnownPosts
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
-from components.tables.id_texts import TextCollector
+from components.tables.text_collector import TextCollector
 from phoenix.data.days import DAY_MS, midnight_ms
 
 
@@ -39,7 +39,9 @@ def parse(
     columns, count = layout.event_columns, len(rows.lines)
     check = RowCheck(count, layout.null_words)
     ids = {
-        name: check.identifier(rows, columns[name], layout.text_ids.get(name), texts.known(name))
+        name: check.identifier(
+            rows, columns[name], layout.text_ids.get(name), texts.reader_that_takes(name)
+        )
         for name in ("user_id", "post_id")
     }
     if "author_id" in columns:
@@ -47,7 +49,7 @@ def parse(
             rows,
             columns["author_id"],
             layout.text_ids.get("author_id"),
-            texts.known("author_id"),
+            texts.reader_that_takes("author_id"),
             otherwise=ids["post_id"],  # what nobody made is its own author
         )
         own_authors.keep_texts(layout, columns, rows, ids["post_id"], texts)

@@ -11,7 +11,7 @@ from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
 from components.source.shown_posts import ShownPosts
 from components.tables import cells
-from components.tables.id_texts import TextCollector
+from components.tables.text_collector import TextCollector
 from phoenix.data import sorted_ids
 from phoenix.data.days import DAY_MS, day_number
 from schemas.posts import POSTS
@@ -94,9 +94,9 @@ class KnownPosts:
         check: RowCheck,
         otherwise: np.ndarray | None = None,
     ) -> np.ndarray:
-        end, known = layout.text_ids.get(name), self._texts.known(name)
+        end, read = layout.text_ids.get(name), self._texts.reader_that_takes(name)
         column = layout.post_columns[name]
-        return check.identifier(rows, column, end, known, otherwise=otherwise)
+        return check.identifier(rows, column, end, read, otherwise=otherwise)
 
     @property
     def lacks_times(self) -> bool:

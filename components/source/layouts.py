@@ -114,6 +114,11 @@ class Layout:
             raise ValueError(f"{file} says no day in the place of {self.day_pattern}.")
         return FileDay.of(day, self.day_zone, self.overrun_ms)
 
+    @property
+    def is_by_utc_day(self) -> bool:
+        """Whether files are by UTC day; those of a local day hold parts of two."""
+        return self.day_pattern is not None and self.day_zone == "UTC"
+
     def files_of(self, day: datetime.date) -> Sequence[Path]:
         """Returns the event files that may hold rows of a UTC day by the day in their path.
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.tables import cells
-from components.tables.id_texts import TextCollector
+from components.tables.text_collector import TextCollector
 
 
 def keep_texts(
@@ -30,9 +30,9 @@ def keep_texts(
     if "author_id" not in layout.text_ids:
         return
     is_own = cells.says_nothing(rows.cells[columns["author_id"]], layout.null_words)
-    known = texts.known("author_id")
     if "post_id" in layout.text_ids:
         of_posts = rows.cells[columns["post_id"]].filter(pa.array(is_own))
-        cells.parse_id(of_posts, layout.text_ids["post_id"], layout.null_words, known)
+        read = texts.reader_that_takes("author_id")
+        read(of_posts, layout.text_ids["post_id"], layout.null_words)
     else:
-        known.update({str(post): int(post) for post in post_ids[is_own] if post > 0})
+        texts.take_digits("author_id", post_ids[is_own & (post_ids > 0)])

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from components.tables.cells import Parsed, parse_id
+from components.tables.cells import Parsed
+from components.tables.text_collector import IdReader
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,12 @@ class RawRows:
     _ids: dict[tuple[str, str | None], Parsed] = field(default_factory=dict, repr=False)
 
     def ids(
-        self,
-        column: str,
-        text_end: str | None,
-        null_words: Sequence[str],
-        known: dict[str, int] | None,
+        self, column: str, text_end: str | None, null_words: Sequence[str], read: IdReader
     ) -> Parsed:
-        """Returns the ids of a column, not to be changed; see `cells.parse_id`."""
+        """Returns the ids of a column, not to be changed, read once; see `cells.parse_id`."""
         # Asked for twice: of rows as events, and of the posts that they show.
         if (column, text_end) not in self._ids:
-            self._ids[column, text_end] = parse_id(self.cells[column], text_end, null_words, known)
+            self._ids[column, text_end] = read(self.cells[column], text_end, null_words)
         return self._ids[column, text_end]
 
     @property

@@ -13,6 +13,7 @@ import pyarrow as pa
 from components.source.layouts import ActionRule
 from components.source.raw_rows import RawRows
 from components.tables import cells, times
+from components.tables.text_collector import IdReader
 from schemas.events import REJECTED
 
 _TEXT_IDS = "where ids are text, name their column in `ingest_events.source.text_ids`"
@@ -70,7 +71,7 @@ class RowCheck:
         rows: RawRows,
         column: str,
         text_end: str | None,
-        known: dict[str, int] | None = None,
+        read: IdReader = cells.parse_id,
         *,
         otherwise: np.ndarray | None = None,
     ) -> np.ndarray:
@@ -80,10 +81,10 @@ class RowCheck:
           rows: Holds the column.
           column: Its name.
           text_end: See `cells.parse_text_id`.
-          known: Takes numbers by text.
+          read: The reader of the cells; `TextCollector` has one that keeps their texts.
           otherwise: `[n]` ids of rows whose cell is empty; None where they are rejected.
         """
-        values, is_good = rows.ids(column, text_end, self._null_words, known)
+        values, is_good = rows.ids(column, text_end, self._null_words, read)
         if otherwise is not None:
             values, is_good = self._fill(rows, column, values, is_good, otherwise)
         expected = "an id, not a word for nothing (`ingest_events.source.null_words`)"

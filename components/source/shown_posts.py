@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from components.tables import id_texts
-from components.tables.id_texts import IdTexts, TextCollector
+from components.tables.id_texts import IdTexts
+from components.tables.text_collector import TextCollector
 
 _NAMES = ("post_id", "author_id")
 

@@ -5,40 +5,30 @@ A day costs what the day is worth: files by day are read as they are, and a file
 days is sorted by day once (`day_archive`).
 """
 
-import contextlib
 import datetime
 import functools
-import hashlib
-import json
-import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from components.errors import BadDataError
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
-from components.source import arrivals, day_archive, event_columns, raw_files
-from components.source import shown_posts as posts_files
-from components.source.by_day import overruns
+from components.source import day_archive, event_columns, raw_files
+from components.source.by_day import earlier_posts
+from components.source.by_day.day_files import DayFiles
 from components.source.day_archive import DayArchive
 from components.source.known_posts import Columns, KnownPosts
 from components.source.layouts import Layout, layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
 from components.source.shown_posts import ShownCollector, ShownPosts
-from components.store import formats
 from components.store.artifacts import Store
-from components.tables.id_texts import IdTexts, TextCollector
+from components.tables.id_texts import IdTexts
+from components.tables.text_collector import TextCollector
 from phoenix.data.days import DAY_MS, day_number, day_of_number, midnight_ms
-
-_NUM_REMEMBERED = 8  # days of which the shown posts are kept for the day after
-_SHOWN_FILE = "shown-{}.npy"
-_OVERRUN_FOLDER = "overrun-{}"
 
 
 def open_source(config: Config, store: Store) -> "Source":
@@ -97,28 +87,28 @@ class Source:
           first_day: The day of rows at the head of a file if no row of it has a readable time.
           work: Folder for what can be made again: archives, and posts shown before a day.
         """
-        self._layout, self._first_day, self._work = layout, first_day, work
+        self.layout, self._first_day, self._work = layout, first_day, work
         # Asked for twice: by the recipe of a day, and by who makes it.
         self._shown_by_day: dict[datetime.date, ShownPosts] = {}  # before a day
         self._described_by_day: dict[datetime.date, _Described] = {}
-        self._overruns: dict[datetime.date, list[RawRows]] = {}  # by the day of the files
+        self._day_files = DayFiles(layout, work)  # where each is of one UTC day
         self._states: dict[Path, tuple[int, int, int] | None] = {}  # of files with a digest
 
     @property
     def mapping(self) -> dict[str, Any]:
         """The settings that shape the rows, beside the files."""
-        return self._layout.mapping
+        return self.layout.mapping
 
     @functools.cached_property
     def _archives(self) -> list[DayArchive]:
         archives = [
-            day_archive.open_archive(file, self._layout, first_day=self._first_day, work=self._work)
-            for file in self._layout.event_files
+            day_archive.open_archive(file, self.layout, first_day=self._first_day, work=self._work)
+            for file in self.layout.event_files
         ]
         present = {name for archive in archives for name in archive.columns}
         absent = self._absent(present) if any(archive.days for archive in archives) else []
         if absent:
-            files = ", ".join(file.name for file in self._layout.event_files)
+            files = ", ".join(file.name for file in self.layout.event_files)
             raise BadDataError(
                 f"{files:.200}: expected a column {absent[0]!r} in at least one row, found the "
                 f"columns {', '.join(sorted(present))} alone. Correct the files, or name the right "
@@ -131,10 +121,10 @@ class Source:
         filled = [archive for archive in self._archives if archive.days]
         if not filled or any(archive.has_time for archive in filled):
             return
-        column = self._layout.event_columns["shown_at"]
+        column = self.layout.event_columns["shown_at"]
         for rows in filled[0].rows(filled[0].days[0]):
             check = RowCheck(len(rows.lines))
-            check.time(rows, column, *self._layout.time_form("shown_at"))
+            check.time(rows, column, *self.layout.time_form("shown_at"))
             for row, detail in check.details.items():
                 raise BadDataError(
                     f"The source has no rows for {day}, and no row at all with a readable time: "
@@ -149,12 +139,12 @@ class Source:
         Raises:
           BadDataError: If a file that must be read for that is damaged or lacks a column.
         """
-        if self._is_by_utc_day:
-            return list(self._layout.files_by_day)
+        if self.layout.is_by_utc_day:
+            return list(self.layout.files_by_day)
         numbers = {number for archive in self._archives for number in archive.days}
-        if self._layout.day_pattern is not None:
+        if self.layout.day_pattern is not None:
             # A day whose last hours are in a file that is not there yet has not come.
-            end = max(self._layout.file_day(file).end for file in self._layout.event_files)
+            end = max(self.layout.file_day(file).end for file in self.layout.event_files)
             numbers = {number for number in numbers if (number + 1) * DAY_MS <= end}
         return [day_of_number(number) for number in sorted(numbers)]
 
@@ -167,12 +157,10 @@ class Source:
         Raises:
           BadDataError: If a file is damaged or lacks a column.
         """
-        if self._is_by_utc_day:
-            files = self._layout.files_by_day.get(day, ())
-            fingerprints = [
-                self._fingerprint(file, self._layout.event_name(file)) for file in files
-            ]
-            for rows in self._overrun(day - datetime.timedelta(days=1)):
+        if self.layout.is_by_utc_day:
+            files = self.layout.files_by_day.get(day, ())
+            fingerprints = [self._fingerprint(file, self.layout.event_name(file)) for file in files]
+            for rows in self._day_files.overrun(day - datetime.timedelta(days=1)):
                 count, digest = day_archive.content_digest([rows])
                 fingerprints.append({"name": rows.file, "rows": count, "sha256": digest})
         else:
@@ -184,41 +172,6 @@ class Source:
                     fingerprints.append({"name": archive.name, "rows": count, "sha256": digest})
         return fingerprints
 
-    def has_changed(
-        self, day: datetime.date, recorded: Sequence[Mapping[str, Any]], *, since: datetime.datetime
-    ) -> bool:
-        """Whether the files or rows of a day are others than they were.
-
-        Files that are all gone are no change: a source may forget old days.
-
-        Args:
-          day: A UTC day.
-          recorded: What `event_inputs` said of it.
-          since: When that was: a file that was not written after it is compared by name and size.
-
-        Raises:
-          BadDataError: If a file cannot be read.
-        """
-        if not self._is_by_utc_day:
-            written_at = max(file.stat().st_mtime for file in self._layout.event_files)
-            if written_at <= since.timestamp():
-                return False
-            rows = self.event_inputs(day)
-            return bool(rows) and rows != list(recorded)
-        files = self._layout.files_by_day.get(day, ())
-        sizes = {each["name"]: each["bytes"] for each in recorded if "bytes" in each}
-        digests = {each["name"]: each["sha256"] for each in recorded}
-        by_name = {self._layout.event_name(file): file for file in files}
-        if not files:
-            return False
-        if {name: file.stat().st_size for name, file in by_name.items()} != sizes:
-            return True
-        return any(
-            raw_files.fingerprint(file)["sha256"] != digests[name]
-            for name, file in by_name.items()
-            if file.stat().st_mtime > since.timestamp()
-        )
-
     def post_inputs(self, day: datetime.date) -> list[dict[str, Any]]:
         """Names all else that the posts of a day depend on: their files, and earlier impressions.
 
@@ -226,8 +179,7 @@ class Source:
           BadDataError: If a file is damaged or lacks a column.
         """
         fingerprints = [
-            self._fingerprint(file, self._layout.post_name(file))
-            for file in self._layout.post_files
+            self._fingerprint(file, self.layout.post_name(file)) for file in self.layout.post_files
         ]
         if self._needs_shown(day):
             digest = self._shown_before(day).digest()
@@ -249,7 +201,7 @@ class Source:
           TryAgainError: If a file changes while it is read, or has changed since its
             digest was taken.
         """
-        layout, needs_shown = self._layout, self._needs_shown(day)
+        layout, needs_shown = self.layout, self._needs_shown(day)
         posts, rejections, texts = self._described(day)
         self._described_by_day.clear()
         collector, parts, present = ShownCollector(texts), [], set()
@@ -258,7 +210,7 @@ class Source:
             for line, text in rows.malformed:
                 rejections.add_malformed("events", rows.file, line, text)
             if needs_shown:
-                collector.add(_shown_posts(layout, rows, day, texts))
+                collector.add(earlier_posts.posts_of(layout, rows, day, texts))
             parts.append(event_columns.parse(layout, rows, day, posts, rejections, texts))
         if needs_shown:
             posts.add_shown(self._shown_through(day, collector))
@@ -278,7 +230,7 @@ class Source:
             self.days[-1] if self.days else None,
             texts.texts(),
             self._absent(present),
-            sum(len(rows.lines) for rows in self._overruns.get(day, ())),
+            self._day_files.num_next(day),
         )
 
     def _absent(self, present: Collection[str]) -> list[str]:
@@ -286,60 +238,16 @@ class Source:
 
         A flag that is not there is no, so nothing else would tell of a name that is misspelt.
         """
-        if all(raw_files.names_columns(file) for file in self._layout.event_files):
+        if all(raw_files.names_columns(file) for file in self.layout.event_files):
             return []
-        return [name for name in self._layout.source_columns if name not in present]
-
-    @property
-    def _is_by_utc_day(self) -> bool:
-        """Whether files are by UTC day; those of a local day hold parts of two."""
-        return self._layout.day_pattern is not None and self._layout.day_zone == "UTC"
+        return [name for name in self.layout.source_columns if name not in present]
 
     def _rows_of(self, day: datetime.date) -> Iterator[RawRows]:
-        if self._is_by_utc_day:
-            yield from self._overrun(day - datetime.timedelta(days=1))
-            yield from self._rows_of_files(day)
+        if self.layout.is_by_utc_day:
+            yield from self._day_files.rows(day)
         else:
             for archive in self._archives:
                 yield from archive.rows(day_number(day))
-
-    def _rows_of_files(self, day: datetime.date) -> Iterator[RawRows]:
-        """Yields the rows in the files of a day that are its own, and keeps those of the next."""
-        layout, number, overrun = self._layout, day_number(day), list[RawRows]()
-        folder = self._overrun_folder(day)
-        for file in layout.files_by_day.get(day, ()):
-            name, parts = layout.event_name(file), list[RawRows]()
-            for rows in raw_files.read(file, layout.source_columns, layout.event_format, name=name):
-                if not layout.overrun_ms:
-                    yield rows
-                    continue
-                is_own = arrivals.file_days(layout, layout.file_day(file), rows) == number
-                if is_own.all():
-                    yield rows
-                else:
-                    parts.append(rows.take(np.flatnonzero(~is_own)))
-                    own_rows = rows.take(np.flatnonzero(is_own))
-                    yield replace(own_rows, malformed=rows.malformed)
-            overrun += [RawRows.concatenate(parts)] if parts else []
-        if layout.overrun_ms:
-            self._overruns[day] = overrun
-            overruns.save(folder, overrun)
-            self._remove_old(_OVERRUN_FOLDER)
-
-    def _overrun(self, day: datetime.date) -> list[RawRows]:
-        """Returns the rows in the files of a day that are of the next day, file by file."""
-        # Of a day without files nothing is known, and a few rows of it are no day.
-        is_next = day + datetime.timedelta(days=1) <= max(self._layout.files_by_day, default=day)
-        if not self._layout.overrun_ms or not is_next or day not in self._layout.files_by_day:
-            return []
-        if day not in self._overruns:
-            rows = overruns.load(self._overrun_folder(day))
-            if rows is None:
-                for _ in self._rows_of_files(day):
-                    pass
-            else:
-                self._overruns[day] = rows
-        return self._overruns[day]
 
     def _needs_shown(self, day: datetime.date) -> bool:
         """Whether the impressions so far say something of posts that the post files do not.
@@ -347,14 +255,14 @@ class Source:
         Either who wrote them, so that posts are known from events alone, or the latest time at
         which they can have been written.
         """
-        if "author_id" in self._layout.event_columns:
+        if "author_id" in self.layout.event_columns:
             return True
-        return bool(self._layout.post_files) and self._described(day).posts.lacks_times
+        return bool(self.layout.post_files) and self._described(day).posts.lacks_times
 
     def _described(self, day: datetime.date) -> "_Described":
         """Returns what the post files describe."""
         if day not in self._described_by_day:
-            layout, rejections, texts = self._layout, Rejections(), TextCollector()
+            layout, rejections, texts = self.layout, Rejections(), TextCollector()
             posts = KnownPosts(day, texts)
             for file in layout.post_files:
                 columns = list(layout.post_columns.values())
@@ -367,82 +275,18 @@ class Source:
     def _shown_before(self, day: datetime.date) -> ShownPosts:
         """Returns the posts that are shown before a day."""
         if day not in self._shown_by_day:
-            if self._is_by_utc_day:
-                self._shown_by_day[day] = self._shown_in_earlier_files(day)
+            if self.layout.is_by_utc_day:
+                self._shown_by_day[day] = earlier_posts.load(self._day_files, day)
             else:
                 before = day_number(day) - 1
                 parts = [archive.shown_through(before) for archive in self._archives]
                 self._shown_by_day[day] = ShownPosts.merge(parts)
         return self._shown_by_day[day]
 
-    def _shown_in_earlier_files(self, day: datetime.date) -> ShownPosts:
-        """Reads the files of the days before a day, from the newest day on that is remembered."""
-        earlier_days = [each for each in self.days if each < day]
-        unread_days: list[datetime.date] = []
-        texts = TextCollector()
-        collector = ShownCollector(texts)
-        while earlier_days:
-            file = self._shown_file(earlier_days[-1])
-            if file.exists():
-                collector.add(ShownPosts.load(file))
-                break
-            unread_days.append(earlier_days.pop())
-        for each in reversed(unread_days):
-            for rows in self._rows_of(each):
-                collector.add(_shown_posts(self._layout, rows, each, texts))
-        if unread_days:
-            self._save_shown(unread_days[0], collector.posts())
-        return collector.posts()
-
     def _shown_through(self, day: datetime.date, collector: ShownCollector) -> ShownPosts:
         """Adds the posts shown before a day to those of the day, and keeps all for the next."""
         collector.add(self._shown_before(day))
         posts = collector.posts()
-        if self._is_by_utc_day:
-            self._save_shown(day, posts)
+        if self.layout.is_by_utc_day:
+            earlier_posts.save(self._day_files, day, posts)
         return posts
-
-    def _shown_file(self, day: datetime.date) -> Path:
-        """Returns the file of the posts shown through a day; another one when a file changes."""
-        files = [
-            file for each in self.days if each <= day for file in self._layout.files_by_day[each]
-        ]
-        return self._work / _SHOWN_FILE.format(self._identity(files))
-
-    def _overrun_folder(self, day: datetime.date) -> Path:
-        """Returns the folder of the rows of the next day in the files of a day."""
-        identity = self._identity(self._layout.files_by_day.get(day, ()))
-        return self._work / _OVERRUN_FOLDER.format(identity)
-
-    def _identity(self, files: Sequence[Path]) -> str:
-        """Returns what is another text when a file or a setting changes."""
-        stats = [(str(file), file.stat()) for file in files]
-        # By what the file system says: to read all files of all days again would cost too much.
-        identity: list[Any] = [[n, s.st_ino, s.st_size, s.st_mtime_ns] for n, s in stats]
-        identity += [self._layout.mapping, formats.SORTED_SOURCE]
-        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-
-    def _save_shown(self, day: datetime.date, posts: ShownPosts) -> None:
-        self._work.mkdir(parents=True, exist_ok=True)
-        posts.save(self._shown_file(day))
-        self._remove_old(_SHOWN_FILE)
-
-    def _remove_old(self, name: str) -> None:
-        """Removes what is kept of older days than the newest `_NUM_REMEMBERED`."""
-        # A step of another day may be removing it, too.
-        paths = []
-        for path in self._work.glob(name.format("*")):
-            with contextlib.suppress(FileNotFoundError):
-                paths.append((path.stat().st_mtime_ns, path))
-        for _, path in sorted(paths)[:-_NUM_REMEMBERED]:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                posts_files.remove(path)
-
-
-def _shown_posts(
-    layout: Layout, rows: RawRows, day: datetime.date, texts: TextCollector
-) -> ShownPosts:
-    days = np.full(len(rows.lines), day_number(day))
-    return ShownPosts.of(*arrivals.impressions(layout, rows, days, texts)[:3])

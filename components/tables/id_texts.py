@@ -1,6 +1,6 @@
 """The texts of ids that are text: models know numbers alone, and people know the texts.
 
-The number of a text is a function of the text (`cells.parse_text_ids`), so it can be computed from
+The number of a text is a function of the text (`cells.parse_text_id`), so it can be computed from
 the text and not the other way round. Artifacts keep the texts beside the rows that name their
 numbers, a file per kind of id, sorted by number.
 """
@@ -27,7 +27,6 @@ from schemas.texts import ID_NAMES, TEXT, texts_table
 
 # Small groups: who asks for the texts of one feed reads a few of them.
 _ROWS_PER_GROUP = 1 << 16
-_NUM_KNOWN = 1 << 20  # texts that a collector holds by text, which takes 200 MB
 
 
 def file_name(id_name: str) -> str:
@@ -208,46 +207,3 @@ def _may_hold(file: pq.ParquetFile, group: int, ids: np.ndarray) -> bool:
     if statistics is None or not statistics.has_min_max:
         return True
     return bool(((ids >= statistics.min) & (ids <= statistics.max)).any())
-
-
-class TextCollector:
-    """Texts by the kind of their id, taken while cells are read."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, dict[str, int]] = {}
-        self._parts: dict[str, list[IdTexts]] = {}
-
-    def known(self, id_name: str) -> dict[str, int]:
-        """Returns the numbers by text for `cells.parse_text_id`, which adds new ones.
-
-        Raises:
-          BadDataError: If two texts have one number.
-        """
-        known = self._known.setdefault(id_name, {})
-        if len(known) > _NUM_KNOWN:
-            self._flush(id_name)
-        return known
-
-    def add(self, texts: Mapping[str, IdTexts]) -> None:
-        """Takes texts by the name of their id."""
-        for name, part in texts.items():
-            self._parts.setdefault(name, []).append(part)
-
-    def texts(self) -> Mapping[str, IdTexts]:
-        """Returns the texts so far by the name of their id.
-
-        Raises:
-          BadDataError: If two texts have one number.
-        """
-        for name in self._known:
-            self._flush(name)
-        self._parts = {n: [IdTexts.merge(n, parts)] for n, parts in self._parts.items()}
-        return {name: parts[0] for name, parts in self._parts.items()}
-
-    def _flush(self, id_name: str) -> None:
-        known = self._known[id_name]
-        if known:
-            ids = np.fromiter(known.values(), np.int64, len(known))
-            texts = pa.array(known.keys(), pa.large_string()).filter(pa.array(ids != 0))
-            self.add({id_name: IdTexts.of(id_name, ids[ids != 0], texts)})
-            known.clear()

@@ -5,10 +5,13 @@ What the source of a day was is in the facts of its artifact, and is compared wi
 """
 
 import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from components import contract
 from components.errors import StepError
 from components.settings.config import Config
+from components.source import raw_files
 from components.source.source import Source
 from components.store.artifacts import Store
 
@@ -36,8 +39,48 @@ def changed_days(
             continue
         since = datetime.datetime.fromisoformat(entry.moved_at)
         try:
-            is_changed = source.has_changed(day, recorded, since=since)
+            is_changed = _has_changed(source, day, recorded, since)
         except StepError:  # damaged, or being written: the day's own run says so by name
             is_changed = True
         days += [str(day)] if is_changed else []
     return days
+
+
+def _has_changed(
+    source: Source,
+    day: datetime.date,
+    recorded: Sequence[Mapping[str, Any]],
+    since: datetime.datetime,
+) -> bool:
+    """Whether the files or rows of a day are others than they were.
+
+    Files that are all gone are no change: a source may forget old days.
+
+    Args:
+      source: The files as they are now.
+      day: A UTC day.
+      recorded: What `Source.event_inputs` said of it.
+      since: When that was: a file that was not written after it is compared by name and size.
+
+    Raises:
+      BadDataError: If a file cannot be read.
+    """
+    layout = source.layout
+    if not layout.is_by_utc_day:
+        written_at = max(file.stat().st_mtime for file in layout.event_files)
+        if written_at <= since.timestamp():
+            return False
+        rows = source.event_inputs(day)
+        return bool(rows) and rows != list(recorded)
+    sizes = {each["name"]: each["bytes"] for each in recorded if "bytes" in each}
+    digests = {each["name"]: each["sha256"] for each in recorded}
+    by_name = {layout.event_name(file): file for file in layout.files_by_day.get(day, ())}
+    if not by_name:
+        return False
+    if {name: file.stat().st_size for name, file in by_name.items()} != sizes:
+        return True
+    return any(
+        raw_files.fingerprint(file)["sha256"] != digests[name]
+        for name, file in by_name.items()
+        if file.stat().st_mtime > since.timestamp()
+    )

@@ -6,7 +6,7 @@ import numpy as np
 
 from components.source import arrivals
 from components.source.layouts import ActionRule, Layout
-from components.tables.id_texts import TextCollector
+from components.tables.text_collector import TextCollector
 
 DAY = datetime.date(2026, 1, 2)
 NUMBER = 20_455  # of the day since 1970

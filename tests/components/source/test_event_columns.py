@@ -8,7 +8,7 @@ from components.source.known_posts import Columns, KnownPosts
 from components.source.layouts import ActionRule, Layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections
-from components.tables.id_texts import TextCollector
+from components.tables.text_collector import TextCollector
 from phoenix.data.days import DAY_MS, midnight_ms
 
 DAY = datetime.date(2026, 1, 2)

@@ -4,7 +4,7 @@ import numpy as np
 
 from components.source.known_posts import DAY_MS, KnownPosts
 from components.source.shown_posts import ShownPosts
-from components.tables.id_texts import TextCollector
+from components.tables.text_collector import TextCollector
 
 DAY = datetime.date(1970, 1, 11)
 

@@ -4,7 +4,8 @@ import pyarrow as pa
 from components.source import own_authors
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
-from components.tables.id_texts import TextCollector
+from components.tables.id_texts import IdTexts
+from components.tables.text_collector import TextCollector
 
 COLUMNS = {"post_id": "post", "author_id": "author"}
 
@@ -18,7 +19,8 @@ def authors(text_ids: dict[str, str], posts: list) -> dict[str, int]:
     texts = TextCollector()
     rows = RawRows("a.csv", np.array([2, 3]), cells)
     own_authors.keep_texts(layout, COLUMNS, rows, np.array([5, 7]), texts)
-    return {text: number for text, number in texts.known("author_id").items() if number}
+    of_authors = texts.texts().get("author_id", IdTexts.none("author_id"))
+    return dict(zip(of_authors.texts.to_pylist(), of_authors.ids.tolist(), strict=True))
 
 
 def test_the_text_of_a_post_without_an_author_is_that_of_an_author() -> None:

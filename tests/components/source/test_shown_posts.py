@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.source.shown_posts import ShownCollector, ShownPosts, remove
-from components.tables.id_texts import IdTexts, TextCollector
+from components.tables.id_texts import IdTexts
+from components.tables.text_collector import TextCollector
 
 impressions = st.lists(
     st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 9)), max_size=30

@@ -10,7 +10,6 @@ import pytest
 from components.source import raw_files
 from components.source.layouts import ActionRule, Layout
 from components.source.source import DayRows, Source
-from components.store import formats
 from phoenix.data.days import DAY_MS, midnight_ms
 
 DAY = datetime.date(2026, 1, 2)
@@ -167,34 +166,3 @@ def test_a_day_depends_on_its_own_rows_and_on_the_posts_before_it(tmp_path: Path
     assert inputs([rows[0].replace(",1", ",0"), *rows[1:]]) != first
     second = inputs(rows, 1)
     assert inputs([f"1,6,8,{START},1", *rows], 1) != second, "one more post is known"
-
-
-def test_posts_of_earlier_file_days_are_read_once(tmp_path: Path) -> None:
-    for n in range(4):
-        day = DAY + datetime.timedelta(days=n)
-        write(tmp_path / f"{day}.csv", [f"1,{n + 1},8,{START + n * DAY_MS},1"])
-    files = sorted(tmp_path.glob("*.csv"))
-    layout = replace(layout_of(*files), day_pattern=f"{tmp_path}/{{day}}.csv")
-    last = DAY + datetime.timedelta(days=3)
-    whole = Source(layout, first_day=DAY, work=tmp_path / "none").read_day(last).posts
-    assert whole["post_id"].tolist() == [1, 2, 3, 4]
-    for n in range(3):
-        read_day(layout, DAY + datetime.timedelta(days=n))
-    content = files[0].read_bytes()
-    stat = files[0].stat()
-    files[0].write_bytes(bytes(len(content)))  # nobody may look into it again
-    os.utime(files[0], ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert read_day(layout, last).posts["post_id"].tolist() == [1, 2, 3, 4]
-
-
-def test_posts_remembered_in_another_format_are_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    layout = layout_of(write(tmp_path / f"{DAY}.csv", [f"1,2,8,{START},1"]))
-    layout = replace(layout, day_pattern=f"{tmp_path}/{{day}}.csv")
-    names = []
-    for version in (1, 2):
-        monkeypatch.setattr(formats, "SORTED_SOURCE", version)
-        read_day(layout, DAY)
-        names.append({path.name for path in tmp_path.rglob("shown-*.npy")})
-    assert names[0] < names[1]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from components.errors import BadDataError
 from components.tables import cells, id_texts
-from components.tables.id_texts import IdTexts, TextCollector
+from components.tables.id_texts import IdTexts
 
 
 def of(texts: list[str]) -> IdTexts:
@@ -66,21 +66,6 @@ def test_two_texts_with_one_number_are_refused_by_name_wherever_they_meet() -> N
     with pytest.raises(BadDataError, match=r"post_id: the texts 'a' and 'b' have one number, 7"):
         IdTexts.merge("post_id", [one, other])
     assert IdTexts.merge("post_id", [one, one]).texts.to_pylist() == ["a"]
-    collector = TextCollector()
-    collector.add({"post_id": one})
-    collector.known("post_id").update({"b": 7, "c": 8})
-    with pytest.raises(BadDataError, match="'a' and 'b'"):
-        collector.texts()
-
-
-def test_a_collector_forgets_no_text_when_it_has_read_many(monkeypatch) -> None:
-    monkeypatch.setattr(id_texts, "_NUM_KNOWN", 10)
-    collector, texts = TextCollector(), [f"post {number}" for number in range(100)]
-    for text in texts:
-        cells.parse_text_id(pa.array([text, "", None]), "", collector.known("post_id"))
-    found = collector.texts()["post_id"]
-    assert sorted(found.texts.to_pylist()) == sorted(texts)
-    assert collector.texts()["post_id"].ids.tolist() == found.ids.tolist()
 
 
 def test_texts_come_back_as_they_were_written(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""The rows of files that are by UTC day, of which each may run on into the next day."""
+
+import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from components.source import arrivals, raw_files
+from components.source.by_day import overruns, work_files
+from components.source.layouts import Layout
+from components.source.raw_rows import RawRows
+from phoenix.data.days import day_number
+
+_FOLDER = "overrun-"
+
+
+class DayFiles:
+    """The files of each UTC day, read row by row."""
+
+    def __init__(self, layout: Layout, work: Path) -> None:
+        """Describes the files; nothing is read yet.
+
+        Args:
+          layout: Files and columns.
+          work: Folder for rows of the next day, so that it need not read the files again.
+        """
+        self.layout, self.work = layout, work
+        self._overruns: dict[datetime.date, list[RawRows]] = {}  # by the day of the files
+
+    @property
+    def days(self) -> list[datetime.date]:
+        """The days of which there are files, sorted."""
+        return list(self.layout.files_by_day)
+
+    def of(self, day: datetime.date) -> Sequence[Path]:
+        """Returns the files of a day."""
+        return self.layout.files_by_day.get(day, ())
+
+    def rows(self, day: datetime.date) -> Iterator[RawRows]:
+        """Yields the rows that are of a day: of its files, and before them of yesterday's."""
+        yield from self.overrun(day - datetime.timedelta(days=1))
+        yield from self._own_rows(day)
+
+    def overrun(self, day: datetime.date) -> list[RawRows]:
+        """Returns the rows in the files of a day that are of the next day, file by file."""
+        # Of a day without files nothing is known, and a few rows of it are no day.
+        is_next = day + datetime.timedelta(days=1) <= max(self.layout.files_by_day, default=day)
+        if not self.layout.overrun_ms or not is_next or not self.of(day):
+            return []
+        if day not in self._overruns:
+            rows = overruns.load(self._overrun_folder(day))
+            if rows is None:
+                for _ in self._own_rows(day):
+                    pass
+            else:
+                self._overruns[day] = rows
+        return self._overruns[day]
+
+    def num_next(self, day: datetime.date) -> int:
+        """Returns how many rows in the files of a day, read before, are of the next day."""
+        return sum(len(rows.lines) for rows in self._overruns.get(day, ()))
+
+    def _own_rows(self, day: datetime.date) -> Iterator[RawRows]:
+        """Yields the rows in the files of a day that are its own, and keeps those of the next."""
+        layout, number, overrun = self.layout, day_number(day), list[RawRows]()
+        folder = self._overrun_folder(day)
+        for file in self.of(day):
+            name, parts = layout.event_name(file), list[RawRows]()
+            for rows in raw_files.read(file, layout.source_columns, layout.event_format, name=name):
+                if not layout.overrun_ms:
+                    yield rows
+                    continue
+                is_own = arrivals.file_days(layout, layout.file_day(file), rows) == number
+                if is_own.all():
+                    yield rows
+                else:
+                    parts.append(rows.take(np.flatnonzero(~is_own)))
+                    own_rows = rows.take(np.flatnonzero(is_own))
+                    yield replace(own_rows, malformed=rows.malformed)
+            overrun += [RawRows.concatenate(parts)] if parts else []
+        if layout.overrun_ms:
+            self._overruns[day] = overrun
+            overruns.save(folder, overrun)
+            work_files.remove_old(self.work, f"{_FOLDER}*")
+
+    def _overrun_folder(self, day: datetime.date) -> Path:
+        """Returns the folder of the rows of the next day in the files of a day."""
+        return self.work / f"{_FOLDER}{work_files.identity(self.layout, self.of(day))}"
