@@ -8,7 +8,7 @@ from components.release import decisions, models
 from components.release.decisions import Comparison, Decision
 from components.release.models import ModelFolder
 from components.run.context import Context
-from phoenix.metrics import by_user
+from phoenix.metrics.evidence import Evidence
 from phoenix.recommend.baselines import MostPopular
 
 
@@ -18,9 +18,7 @@ def compare(context: Context, metric: str, results: Mapping[str, Result], role: 
     candidate, champion = results.get("candidate"), results.get("champion")
     interval = None
     if candidate and champion and candidate.by_user and champion.by_user:
-        interval = by_user.gain_interval(
-            candidate.by_user, champion.by_user, seed=context.config.seed
-        )
+        interval = Evidence.of_day(candidate.by_user, champion.by_user).interval()
     return Comparison(
         metric=metric,
         candidate=candidate.value if candidate else None,

@@ -25,7 +25,7 @@ class Comparison:
     candidate: float | None
     champion: float | None
     min_gain: float
-    interval: tuple[float, float] | None  # of the gain: 95 %, bootstrap over users
+    interval: tuple[float, float] | None  # of the gain: 95 %, users are what is drawn
 
     @property
     def gain(self) -> float | None:

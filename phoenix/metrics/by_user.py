@@ -1,4 +1,4 @@
-"""Metrics user by user, and how sure a difference of their means is.
+"""Metrics user by user.
 
 Their means over users are NDCG, grouped AUC, recall and MRR; the values by themselves allow a
 comparison of two models on the same users, and `phoenix.metrics.mergeable.WeightedMean` of pieces
@@ -158,43 +158,3 @@ def retrieval(
             for values in (num_hits[own] / num_relevant[own], gain[own] / ideal, 1 / first[own])
         )
     )
-
-
-def gain_interval(
-    candidate: UserValues, champion: UserValues, *, seed: int, num_samples: int = 500
-) -> tuple[float, float] | None:
-    """The 95 % bootstrap interval of the difference of two means over the same users.
-
-    Args:
-      candidate: Values of one model.
-      champion: Values of the other, for the same users.
-      seed: Of the resampling.
-      num_samples: Resampled sets of users.
-
-    Returns:
-      The 2.5 and 97.5 % points of candidate minus champion; None without a user.
-
-    Raises:
-      ValueError: If the users differ.
-
-    >>> users, weights = np.arange(100), np.ones(100)
-    >>> better = UserValues(users, np.full(100, 0.6), weights)
-    >>> low, high = gain_interval(better, UserValues(users, np.full(100, 0.5), weights), seed=0)
-    >>> round(low, 3), round(high, 3)
-    (0.1, 0.1)
-    """
-    if not np.array_equal(candidate.user_ids, champion.user_ids):
-        raise ValueError("The two models were measured on different users.")
-    num_users = len(candidate.user_ids)
-    if not num_users:
-        return None
-    generator = np.random.Generator(np.random.Philox(key=[seed, num_users]))
-    difference = (candidate.values - champion.values) * candidate.weights
-    # Users are drawn, not impressions: those of one user say much the same. Both models are
-    # measured on the users of a draw, so that what makes users easy or hard cancels.
-    gains = np.empty(num_samples)
-    for sample in range(num_samples):
-        counts = np.bincount(generator.integers(0, num_users, num_users), minlength=num_users)
-        gains[sample] = counts @ difference / (counts @ candidate.weights)
-    low, high = np.quantile(gains, [0.025, 0.975])
-    return float(low), float(high)

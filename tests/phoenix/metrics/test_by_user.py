@@ -107,23 +107,3 @@ def test_retrieval_without_users_or_relevant_posts_is_not_a_number() -> None:
     nothing_liked = by_user.retrieval(np.array([1]), np.array([[5]]), (nothing, nothing))
     for values in (*nobody, *nothing_liked):
         assert np.isnan(values.mean)
-
-
-def test_the_interval_holds_a_clear_gain_and_covers_a_missing_one() -> None:
-    users = np.arange(400)
-    generator = np.random.default_rng(0)
-    values = generator.normal(size=400)
-    weights = np.ones(400)
-    champion = by_user.UserValues(users, values, weights)
-    better = by_user.UserValues(users, values + 0.5, weights)
-    np.testing.assert_allclose(by_user.gain_interval(better, champion, seed=1), 0.5)
-    noisy = by_user.UserValues(users, generator.normal(size=400), weights)
-    low, high = by_user.gain_interval(noisy, champion, seed=1)
-    assert low < 0 < high
-
-
-def test_an_interval_of_different_users_is_refused() -> None:
-    one = by_user.UserValues(np.array([1]), np.array([1.0]), np.array([1.0]))
-    two = by_user.UserValues(np.array([2]), np.array([1.0]), np.array([1.0]))
-    with pytest.raises(ValueError, match="different users"):
-        by_user.gain_interval(one, two, seed=0)
