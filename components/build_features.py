@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from components import contract, step
 from components.erasure import forgotten
@@ -26,7 +27,7 @@ from components.features.day_windows import DayFiles
 from components.features.impression_facts import ImpressionFacts
 from components.features.log_actions import LogActions
 from components.features.state import State
-from components.features.windows_files import FeaturesWriter
+from components.features.windows_files import WEIGHT, FeaturesWriter
 from components.rows import account
 from components.rows.row_texts import RowTexts
 from components.run.context import Context, Outcome
@@ -65,7 +66,9 @@ def run(context: Context) -> Outcome:
             {context.day: accepted.folder}, attribute_config, gap_minutes=config.gap_minutes
         )
         day_files = DayFiles(files, [] if label_file is None else [label_file], actions)
-        with FeaturesWriter(draft.folder, shape | later_labels.metadata(config)) as writer:
+        metadata = shape | later_labels.metadata(config)
+        has_weights = state.has_weights or WEIGHT in pq.read_schema(files[0]).names
+        with FeaturesWriter(draft.folder, metadata, has_weights=has_weights) as writer:
             for block in day_windows.day_blocks(state, day_files, config, facts):
                 writer.write(block)
                 histograms.append(statistics.of_block(block, context.config))

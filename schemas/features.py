@@ -55,4 +55,5 @@ IMPRESSIONS = Table(
             minimum=-1,
         ),
     ),
+    tuple(column for column in EVENTS.optional if column.name == "weight"),
 )

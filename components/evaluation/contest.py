@@ -89,8 +89,10 @@ class RankingContest:
         gains = labels @ np.maximum(np.array(weights), 0)
         users = np.repeat(self.windows.user_ids, is_real.sum(axis=1))
         posts = self.windows.candidate_post_ids[is_real]
-        ndcg = user_metrics.ndcg(users, posts, scores, gains, self.config.evaluate_models.ranking_k)
-        gauc = user_metrics.auc(users, scores, gains > 0)
+        weight = self.windows.impression_weights
+        k = self.config.evaluate_models.ranking_k
+        ndcg = user_metrics.ndcg(users, posts, scores, gains, k, weight)
+        gauc = user_metrics.auc(users, scores, gains > 0, weight)
         slices = {
             name: {
                 "users": len(members),
@@ -103,11 +105,13 @@ class RankingContest:
             **day.metrics,
             "actions": {name: day.metrics["actions"][name] for name in judged},
             "calibration": {
-                name: _calibration_curve(labels[rows, a], predicted[rows, a])
+                name: _calibration_curve(
+                    labels[rows, a], predicted[rows, a], None if weight is None else weight[rows]
+                )
                 for name, a in judged.items()
                 if len(rows := np.flatnonzero(is_labelled[:, a]))
             },
-            f"ndcg@{self.config.evaluate_models.ranking_k}": _finite(ndcg.mean),
+            f"ndcg@{k}": _finite(ndcg.mean),
             "ndcg_users": len(ndcg.values),
             "gauc": _finite(gauc.mean),
             "gauc_users": len(gauc.values),
@@ -147,7 +151,10 @@ class RetrievalContest:
         index = ExactIndex(vectors["posts"], posts.is_eligible)
         rows = index.search(vectors["users"], k, excluded=self._rows_of_histories(requests)).rows
         answers = np.append(posts.post_ids, 0)[rows]  # row -1 is no post
-        by_user = user_metrics.retrieval(requests.user_ids, answers, self._relevant(requests))
+        *relevant, weights = self._relevant(requests)
+        by_user = user_metrics.retrieval(
+            requests.user_ids, answers, (relevant[0], relevant[1]), weights
+        )
         eligible = posts.post_ids[posts.is_eligible]
         report = {
             "users": len(by_user.recall.values),
@@ -169,8 +176,8 @@ class RetrievalContest:
         rows, is_there = sorted_ids.find(self.collection.post_ids, post_ids)
         return request[is_there], rows[is_there]
 
-    def _relevant(self, requests: Windows) -> tuple[np.ndarray, np.ndarray]:
-        """Users and the eligible posts that they liked on the day without having seen them."""
+    def _relevant(self, requests: Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Users, the eligible posts that they liked on the day and had not seen, and weights."""
         positive_actions = [action.name for action in self.config.actions if action.is_positive]
         positive = positive_bits(self.config.action_names, positive_actions)
         is_liked = self.windows.candidate_mask & ((self.windows.labels & positive) != 0)
@@ -181,7 +188,10 @@ class RetrievalContest:
         is_new = ~(history == posts[:, None]).any(axis=1)
         eligible = self.collection.post_ids[self.collection.is_eligible]
         is_relevant = is_new & np.isin(posts, eligible)
-        return users[is_relevant], posts[is_relevant]
+        weights = self.windows.label_weights
+        if weights is not None:
+            weights = weights[window, place][is_relevant]
+        return users[is_relevant], posts[is_relevant], weights
 
 
 def first_windows(windows: Windows) -> Windows:
@@ -206,14 +216,21 @@ def _slices(requests: Windows) -> dict[str, np.ndarray]:
     }
 
 
-def _calibration_curve(labels: np.ndarray, predicted: np.ndarray) -> dict[str, list[float]]:
-    """Mean prediction and observed rate in tenths of the impressions."""
+def _calibration_curve(
+    labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None
+) -> dict[str, list[float]]:
+    """Mean prediction and observed rate in tenths of the impressions, those by their weights."""
     # Tenths by rank, not by value: predictions of rare actions would all fall into one.
     order = np.argsort(predicted, kind="stable")
     bins = [part for part in np.array_split(order, _BINS) if len(part)]
+    weight = np.ones(len(labels)) if weights is None else weights.astype(np.float64)
+    curves = {"predicted": predicted, "observed": labels}
     return {
-        "predicted": [float(predicted[part].mean(dtype=np.float64)) for part in bins],
-        "observed": [float(labels[part].mean(dtype=np.float64)) for part in bins],
+        name: [
+            float(np.average(values[part].astype(np.float64), weights=weight[part]))
+            for part in bins
+        ]
+        for name, values in curves.items()
     }
 
 

@@ -60,6 +60,7 @@ def most_popular(context: Context, refs: Sequence[Ref], labels: LaterLabels) -> 
         actions=context.config.action_names,
         positive_actions=[action.name for action in context.config.actions if action.is_positive],
         unknown_bits=np.concatenate([each.unknown_actions for each in parts]),
+        weights=np.concatenate([each.weights for each in parts]),
     )
 
 

@@ -22,8 +22,10 @@ from schemas.events import EVENTS, LABELS
 Arrays = tuple[np.ndarray, ...]
 
 BLOCK_ROWS = 1 << 17  # of the state and of the day each; some 10 MB
-# The columns of a log in its order, then the id.
-_COLUMNS = [*(name for name in EVENTS.names if name != "event_id"), "event_id"]
+# The columns of a log in its order, then the weight and the id.
+_WEIGHT = "weight"
+_COLUMNS = [*(name for name in EVENTS.names if name != "event_id"), _WEIGHT, "event_id"]
+_EVENTS = EVENTS.with_optional({_WEIGHT})
 
 
 class UserStream:
@@ -118,13 +120,13 @@ def in_order(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
       engine: What reads and sorts them.
 
     Yields:
-      The arrays of a `Log` up to `dwell_seconds`, and the ids of the events.
+      The arrays of a `Log` up to `dwell_seconds`, the weights, and the ids of the events.
 
     Raises:
       BadConfigurationError: If the engine is not there.
     """
     # The id decides between impressions of one moment, so that every engine gives one order.
-    return _sorted_rows(files, engine, EVENTS, _COLUMNS, ("user_id", "shown_at", "event_id"))
+    return _sorted_rows(files, engine, _EVENTS, _COLUMNS, ("user_id", "shown_at", "event_id"))
 
 
 def labels_in_order(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
@@ -156,12 +158,20 @@ def _sorted_rows(
     if not files:
         return
     reader = engines.open_engine(engine)
-    rows = reader.files(files).select(*names).order_by(*order)
+    events = reader.files(files)
+    # An optional column is in the files of sources that say it alone.
+    present = [name for name in names if name in events.columns]
+    rows = events.select(*present).order_by(*order)
     # Engines have their own resolution of time; the contract has its own.
-    schema = pa.schema([table[name].field() for name in names])
+    schema = pa.schema([table[name].field().with_nullable(True) for name in present])
     for batch in reader.batches(rows):
-        columns = data_files.columns(pa.Table.from_batches([batch]).cast(schema))
-        yield tuple(columns.values())
+        part = pa.Table.from_batches([batch]).cast(schema)
+        columns = data_files.columns(part)
+        if _WEIGHT in names:
+            weights = columns.get(_WEIGHT, np.full(len(part), np.nan))
+            # A day whose source says none may stand beside one whose source does.
+            columns[_WEIGHT] = np.where(np.isnan(weights), 1, weights).astype(np.float32)
+        yield tuple(columns[name] for name in names)
 
 
 def _no_rows(table: Table, names: Sequence[str]) -> Arrays:
@@ -172,14 +182,15 @@ def _no_rows(table: Table, names: Sequence[str]) -> Arrays:
     return tuple(np.empty(0, kind) for kind in kinds)
 
 
-NO_EVENTS: Arrays = _no_rows(EVENTS, _COLUMNS)
+NO_EVENTS: Arrays = _no_rows(_EVENTS, _COLUMNS)
 NO_LABELS = LabelRows(*_no_rows(LABELS, LABELS.names))
 
 
 def no_log(width: int) -> Log:
     """Returns a log without impressions, whose attributes have `width` numbers."""
     return Log(
-        *NO_EVENTS[:-1],
+        *NO_EVENTS[:-2],
         created_at=np.empty(0, np.int64),
         attributes=np.empty((0, width), np.float32),
+        weights=np.empty(0, np.float32),
     )

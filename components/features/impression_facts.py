@@ -60,12 +60,14 @@ class ImpressionFacts:
         """Returns the log of some impressions, with the facts that each of their days had.
 
         Args:
-          columns: The arrays of a `Log` up to `dwell_seconds`, `[L]` each.
+          columns: The arrays of a `Log` up to `dwell_seconds`, and the weights, `[L]` each.
         """
+        *columns, weights = columns
         log = Log(
             *columns,
             created_at=np.zeros(len(columns[0]), np.int64),
             attributes=np.empty((len(columns[0]), self.width), np.float32),
+            weights=weights,
         )
         days = log.shown_at // DAY_MS
         for day in np.unique(days):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from components import contract
 from components.erasure import forgotten
@@ -70,6 +71,11 @@ class State:
     # Of the days of the events, counted from 1970, if it is replayed.
     label_files: Mapping[int, Path] = field(default_factory=dict)
     actions: LogActions | None = None  # of the files; None: their bits are as configured
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether some impression may stand for more or less than itself."""
+        return any(windows_files.WEIGHT in pq.read_schema(file).names for file in self.files)
 
     def logs(self) -> Iterator[Log]:
         """Streams the impressions that may enter a history of the day, by whole users."""

@@ -29,7 +29,7 @@ class FeatureWindows:
         ]
         self._sizes = [size for own in sizes for size in own]
         # Batches are made of several days: a field that came and went would be compiled twice.
-        self._fields = frozenset[str]().union(*(each.none().optional_fields for each in partitions))
+        self._fields = frozenset[str]().union(*(each.optional_fields for each in partitions))
         # Batches are made in one thread while another validates; a file has one position.
         self._lock = threading.Lock()
 

@@ -32,7 +32,8 @@ from schemas.features import IMPRESSIONS, WINDOWS
 
 # Ids and times hardly repeat, but their high bytes do; numbers of few values have a dictionary.
 _SPLIT = ("post_id", "author_id", "shown_at", "ingested_at", "dwell_seconds", "created_at")
-_REPEATING = ["user_id", "surface", "actions", "window"]
+_REPEATING = ["user_id", "surface", "actions", "window", "weight"]
+WEIGHT = "weight"  # an optional column of the impressions
 
 _USER_WIDTH, _POST_WIDTH = "user_width", "post_width"  # in the metadata of the files
 ATTRIBUTION = "attribution_minutes"  # there, too, where it is limited
@@ -66,13 +67,17 @@ class Known:
 class FeaturesWriter:
     """Writer of both files of a day, block by block in order of users; a context manager."""
 
-    def __init__(self, folder: Path, metadata: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, metadata: Mapping[str, str], *, has_weights: bool = False
+    ) -> None:
         """Opens both files.
 
         Args:
           folder: Must exist; the files in it must not.
           metadata: What `shapes.shape_metadata` returns: readers take their sizes from it.
+          has_weights: Whether some impression stands for more or less than itself.
         """
+        impressions = IMPRESSIONS.with_optional({WEIGHT} if has_weights else ())
         self._windows = pq.ParquetWriter(
             folder / WINDOWS_FILE,
             _with_values(WINDOWS, metadata, _USER_WIDTH).schema(**metadata),
@@ -80,11 +85,12 @@ class FeaturesWriter:
         )
         self._impressions = pq.ParquetWriter(
             folder / IMPRESSIONS_FILE,
-            _with_values(IMPRESSIONS, metadata, _POST_WIDTH).schema(**metadata),
+            _with_values(impressions, metadata, _POST_WIDTH).schema(**metadata),
             compression="lz4",
             use_dictionary=_REPEATING,  # pyright: ignore[reportArgumentType] - its stub is wrong
             column_encoding=dict.fromkeys(_SPLIT, "BYTE_STREAM_SPLIT"),
         )
+        self._has_weights = has_weights
 
     def __enter__(self) -> Self:
         return self
@@ -104,8 +110,10 @@ class FeaturesWriter:
         # An empty block is a group, too: a row group needs a size of at least 1.
         windows = _to_arrow((block.window_ids, *block.refs), self._windows.schema)
         self._windows.write_table(windows, row_group_size=max(len(windows), 1))
-        *log, values = block.log
-        rows = _to_arrow((*log, block.window_of_row, values), self._impressions.schema)
+        *log, values, weights = block.log
+        own_weights = (weights,) if self._has_weights else ()
+        columns = (*log, block.window_of_row, *own_weights, values)
+        rows = _to_arrow(columns, self._impressions.schema)
         self._impressions.write_table(rows, row_group_size=max(len(rows), 1))
 
 
@@ -143,6 +151,14 @@ class WindowsFiles:
         """The number of windows of each chunk."""
         data = self._windows.metadata
         return [data.row_group(number).num_rows for number in range(data.num_row_groups)]
+
+    @property
+    def optional_fields(self) -> frozenset[str]:
+        """The names of the optional fields that some windows may have."""
+        names = {"history_unknown_actions", "label_unknown_actions"} if self._unknown else set()
+        if WEIGHT in self._impressions.schema_arrow.names:
+            names |= {"history_weights", "label_weights"}
+        return frozenset(names)
 
     def read(self, chunk: int) -> Windows:
         """Returns the windows of one chunk, in order of users and time."""
@@ -200,6 +216,7 @@ class Candidates(NamedTuple):
     post_ids: np.ndarray  # [E] int64
     actions: np.ndarray  # [E] uint64
     unknown_actions: np.ndarray  # [E] uint64: of which nobody could know
+    weights: np.ndarray  # [E] float32
 
 
 def read_candidates(path: Path, actions: LogActions, known: Known | None = None) -> Candidates:
@@ -211,21 +228,27 @@ def read_candidates(path: Path, actions: LogActions, known: Known | None = None)
       known: Of the reader.
     """
     file, known = _open_table(path, IMPRESSIONS), known or Known()
-    parts = [Candidates(np.empty(0, np.int64), *2 * [np.empty(0, np.uint64)])]
+    no_bits = np.empty(0, np.uint64)
+    parts = [Candidates(np.empty(0, np.int64), no_bits, no_bits, np.empty(0, np.float32))]
+    present = [
+        name for name in (*LABELS.names, "window", WEIGHT) if name in file.schema_arrow.names
+    ]
     minutes = (file.schema_arrow.metadata or {}).get(ATTRIBUTION.encode())
     for number in range(file.num_row_groups):
-        table = file.read_row_group(number, columns=[*LABELS.names, "window"])
+        table = file.read_row_group(number, columns=present)
         columns = data_files.columns(table)
         window_of_row = columns["window"]
-        log = actions.log(_log_of_labels(LabelRows(*(columns[name] for name in LABELS.names))))
+        weights = columns.get(WEIGHT, np.ones(len(table), np.float32))
+        labels = LabelRows(*(columns[name] for name in LABELS.names))
+        log = actions.log(_log_of_labels(labels, weights))
         log, window_of_row, label_of_row = _labelled(log, window_of_row, known, minutes)
         rows = np.flatnonzero(window_of_row >= 0)
-        bits = log.actions[label_of_row[rows]]
-        parts.append(Candidates(log.post_ids[rows], bits, actions.unknown.at(log.shown_at[rows])))
+        bits, unknown = log.actions[label_of_row[rows]], actions.unknown.at(log.shown_at[rows])
+        parts.append(Candidates(log.post_ids[rows], bits, unknown, log.weights[rows]))
     return Candidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _log_of_labels(labels: LabelRows) -> Log:
+def _log_of_labels(labels: LabelRows, weights: np.ndarray) -> Log:
     """Returns a log that has nothing but what it takes to find labels."""
     count = len(labels.user_ids)
     nothing = np.zeros(count, np.int64)
@@ -235,6 +258,7 @@ def _log_of_labels(labels: LabelRows) -> Log:
         surfaces=nothing,
         created_at=nothing,
         attributes=np.empty((count, 0), np.float32),
+        weights=weights,
     )
 
 
@@ -302,5 +326,8 @@ def _to_arrays(content: pa.Table) -> list[np.ndarray]:
 
 def _to_log(content: pa.Table) -> tuple[Log, np.ndarray]:
     """Returns impressions and the window of each."""
-    *columns, window_of_row, values = _to_arrays(content)
-    return Log(*columns, attributes=values), window_of_row
+    columns = data_files.columns(content)
+    values = columns.pop(VALUES, np.empty((len(content), 0), np.float32))
+    weights = columns.pop(WEIGHT, np.ones(len(content), np.float32))
+    window_of_row = columns.pop("window")
+    return Log(*columns.values(), attributes=values, weights=weights), window_of_row

@@ -32,6 +32,7 @@ class Log(NamedTuple):
     dwell_seconds: np.ndarray  # float32
     created_at: np.ndarray  # int64, ms UTC: of the post, as known on the day; 0 = unknown
     attributes: np.ndarray  # [L, P] float32: of the post and the context, see `attributes`
+    weights: np.ndarray  # float32: for how many impressions it stands
 
     def rows(self, index: np.ndarray | slice) -> "Log":
         """Returns the impressions at `index`, in its order."""

@@ -53,6 +53,7 @@ class WindowLog:
         # One row of zeros at the end: the -1 of padding then reads it, without a mask.
         self._log = Log(*(np.pad(each, [(0, 1)] + [(0, 0)] * (each.ndim - 1)) for each in log))
         self._num_rows = len(log.user_ids)
+        self._has_weights = bool((log.weights != 1).any())
         self._refs, self._candidates = refs, candidates
         self._labels = candidates if labels is None else labels
         self._spec, self._length = spec, history_length
@@ -92,6 +93,8 @@ class WindowLog:
             candidate_attributes=log.attributes[candidates],
             labels=log.actions[labels],
             label_dwell_seconds=log.dwell_seconds[labels],
+            history_weights=log.weights[rows] if self._has_weights else None,
+            label_weights=log.weights[candidates] if self._has_weights else None,
         )
 
 

@@ -56,6 +56,9 @@ class Windows(NamedTuple):
     # Bit a = nobody could know of action a, see `phoenix.data.actions`; None: all are known.
     history_unknown_actions: np.ndarray | None = None  # [N, S] uint64
     label_unknown_actions: np.ndarray | None = None  # [N, C] uint64
+    # For how many impressions one stands, above 0: a log may keep a share of them. None: for one.
+    history_weights: np.ndarray | None = None  # [N, S] float32, 0 = padding
+    label_weights: np.ndarray | None = None  # [N, C] float32, 0 = padding
 
     @property
     def candidate_mask(self) -> np.ndarray:
@@ -72,6 +75,11 @@ class Windows(NamedTuple):
         if self.label_unknown_actions is None:
             return np.ones((np.count_nonzero(is_real), num_actions), bool)
         return unpack_actions(self.label_unknown_actions[is_real], num_actions) == 0
+
+    @property
+    def impression_weights(self) -> np.ndarray | None:
+        """`[E]` the weights of the real candidates; None where each stands for itself."""
+        return None if self.label_weights is None else self.label_weights[self.candidate_mask]
 
     @property
     def optional_fields(self) -> frozenset[str]:
@@ -127,6 +135,8 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
 _OPTIONAL = {
     "history_unknown_actions": ("history_actions", np.uint64(0)),
     "label_unknown_actions": ("labels", np.uint64(0)),
+    "history_weights": ("history_actions", np.float32(1)),
+    "label_weights": ("labels", np.float32(1)),
 }
 
 

@@ -40,7 +40,12 @@ class UserValues(NamedTuple):
 
 
 def ndcg(
-    user_ids: np.ndarray, post_ids: np.ndarray, scores: np.ndarray, gains: np.ndarray, k: int
+    user_ids: np.ndarray,
+    post_ids: np.ndarray,
+    scores: np.ndarray,
+    gains: np.ndarray,
+    k: int,
+    weights: np.ndarray | None = None,
 ) -> UserValues:
     """NDCG@k of the impressions of each user who had something to gain and something to order.
 
@@ -54,6 +59,8 @@ def ndcg(
       scores: `[E]`.
       gains: `[E]`, at least 0.
       k: Cut-off, at least 1.
+      weights: `[E]` impressions for which one stands: so many places it takes, and so often it
+        gains; None means 1.
 
     >>> one = np.array([7, 7])
     >>> ndcg(one, np.array([1, 2]), np.array([0.1, 0.9]), np.array([0.0, 1.0]), k=1).mean
@@ -63,10 +70,13 @@ def ndcg(
 
     def cumulated_gains(order: np.ndarray) -> np.ndarray:
         """`[U]` DCG of each user's impressions in an order that has users one after the other."""
+        width = np.ones(len(order)) if weights is None else weights[order].astype(np.float64)
+        above = np.cumsum(width) - width
         starts = np.cumsum(counts) - counts
-        place = np.arange(len(order)) - np.repeat(starts, counts)
+        place = above - np.repeat(above[starts], counts)
         discount = np.where(place < k, 1 / np.log2(place + 2), 0)
-        return np.bincount(inverse[order], gains[order] * discount, minlength=len(users))
+        gain = gains[order] * discount * width
+        return np.bincount(inverse[order], gain, minlength=len(users))
 
     actual = cumulated_gains(np.lexsort((post_ids, -scores, inverse)))
     best = cumulated_gains(np.lexsort((-gains, inverse)))
@@ -75,7 +85,12 @@ def ndcg(
     return UserValues(users[has_value], values, np.ones(len(values)))
 
 
-def auc(user_ids: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> UserValues:
+def auc(
+    user_ids: np.ndarray,
+    scores: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> UserValues:
     """AUC within each user who has positives and negatives, weighted by impressions.
 
     What separates users does not count. Its mean is the grouped AUC of Zhu et al. 2017, "Optimized
@@ -85,6 +100,7 @@ def auc(user_ids: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> UserVal
       user_ids: `[E]` int64.
       scores: `[E]`; ties count half.
       labels: `[E]` bool.
+      weights: `[E]` impressions for which one stands; None means 1.
 
     >>> users, labels = np.array([7, 7, 7, 8]), np.array([True, False, False, True])
     >>> auc(users, np.array([0.5, 0.5, 0.1, 0.9]), labels).values.tolist()
@@ -95,6 +111,8 @@ def auc(user_ids: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> UserVal
     group, value, positive = inverse[order], scores[order], labels[order].astype(np.float64)
     if not len(order):
         return UserValues(users, np.empty(0), np.empty(0))
+    if weights is not None:
+        return _weighted_auc(users, group, value, (positive, weights[order].astype(np.float64)))
     # Equal scores of a user share the mean of their places, which makes each such pair half a win.
     new_tie = np.concatenate([[True], (np.diff(group) != 0) | (np.diff(value) != 0)])
     tie = np.cumsum(new_tie) - 1
@@ -110,16 +128,50 @@ def auc(user_ids: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> UserVal
     return UserValues(users[has_both], values, counts[has_both].astype(np.float64))
 
 
+def _weighted_auc(
+    users: np.ndarray,
+    group: np.ndarray,
+    value: np.ndarray,
+    examples: tuple[np.ndarray, np.ndarray],
+) -> UserValues:
+    """The same, where an impression counts as many: pairs by the product of their weights.
+
+    Args:
+      users: `[U]`.
+      group: `[E]` places in `users`, ascending.
+      value: `[E]` scores, ascending in each group.
+      examples: `[E]` labels of 0 and 1, and `[E]` weights.
+    """
+    positive, weight = examples
+    new_tie = np.concatenate([[True], (np.diff(group) != 0) | (np.diff(value) != 0)])
+    tie = np.cumsum(new_tie) - 1
+    first = np.flatnonzero(new_tie)
+    good, bad = (np.bincount(tie, weight * label) for label in (positive, 1 - positive))
+    group_of_tie = group[first]
+    below = np.cumsum(bad) - bad  # of all users before, too
+    before_user = np.bincount(group, weight * (1 - positive), minlength=len(users))
+    below -= (np.cumsum(before_user) - before_user)[group_of_tie]
+    wins = np.bincount(group_of_tie, good * (below + bad / 2), minlength=len(users))
+    positives = np.bincount(group, weight * positive, minlength=len(users))
+    negatives = before_user
+    has_both = (positives > 0) & (negatives > 0)
+    values = wins[has_both] / (positives * negatives)[has_both]
+    return UserValues(users[has_both], values, (positives + negatives)[has_both])
+
+
 class RetrievalValues(NamedTuple):
     """Metrics of retrieved posts, for users who have relevant ones."""
 
     recall: UserValues  # Share of the relevant posts; with more than K of them it cannot reach 1.
-    ndcg: UserValues  # As above, where a relevant post gains 1.
+    ndcg: UserValues  # As above, where a relevant post gains 1, or its weight.
     reciprocal_rank: UserValues  # 1 / place of the first relevant post, 0 where there is none.
 
 
 def retrieval(
-    user_ids: np.ndarray, retrieved: np.ndarray, relevant: tuple[np.ndarray, np.ndarray]
+    user_ids: np.ndarray,
+    retrieved: np.ndarray,
+    relevant: tuple[np.ndarray, np.ndarray],
+    weights: np.ndarray | None = None,
 ) -> RetrievalValues:
     """Recall@K, NDCG@K and the reciprocal rank of each user's relevant posts.
 
@@ -128,6 +180,8 @@ def retrieval(
       retrieved: `[N, K]` int64 post ids, best first, distinct in a row; 0 = none.
       relevant: Users and posts, two int64 arrays of one length, no post 0; users not in `user_ids`
         are ignored, repeated pairs count once.
+      weights: `[pairs]` impressions for which a relevant pair stands: recall is a share of them,
+        and they are what NDCG gains. None means 1.
 
     >>> liked = (np.array([7, 7]), np.array([4, 9]))
     >>> retrieval(np.array([7]), np.array([[5, 4, 3]]), liked).reciprocal_rank.mean
@@ -136,25 +190,30 @@ def retrieval(
     order = np.argsort(user_ids)
     rows, is_there = sorted_ids.find(user_ids[order], relevant[0])
     # [pairs, 2], also where there is none: a pair that is relevant twice is one thing to retrieve.
-    pairs = np.unique(
-        np.stack([order[rows[is_there]], relevant[1][is_there]], axis=1).reshape(-1, 2), axis=0
+    pairs, first_pair = np.unique(
+        np.stack([order[rows[is_there]], relevant[1][is_there]], axis=1).reshape(-1, 2),
+        axis=0,
+        return_index=True,
     )
     row, post = pairs.T
+    weight = np.ones(len(row))
+    if weights is not None:
+        weight = weights[is_there][first_pair].astype(np.float64)
     is_hit = retrieved[row] == post[:, None]  # [pairs, K]
     # A post that was not retrieved has an infinite rank, which gains nothing in any of the metrics.
     rank = np.where(is_hit.any(axis=1), is_hit.argmax(axis=1) + 1.0, np.inf)
-    num_relevant = np.bincount(row, minlength=len(user_ids))
-    num_hits = np.bincount(row, np.isfinite(rank), minlength=len(user_ids))
-    gain = np.bincount(row, 1 / np.log2(rank + 1), minlength=len(user_ids))
-    best = np.cumsum(1 / np.log2(np.arange(retrieved.shape[1]) + 2))
+    num_relevant = np.bincount(row, weight, minlength=len(user_ids))
+    num_hits = np.bincount(row, np.isfinite(rank) * weight, minlength=len(user_ids))
+    gain = np.bincount(row, weight / np.log2(rank + 1), minlength=len(user_ids))
+    # The best order has the heaviest first, as many as can be retrieved.
+    best_order = np.lexsort((-weight, row))
+    place = np.arange(len(row)) - np.searchsorted(row[best_order], row[best_order])
+    best_gain = np.where(place < retrieved.shape[1], 1 / np.log2(place + 2), 0)
+    best = np.bincount(row[best_order], weight[best_order] * best_gain, minlength=len(user_ids))
     first = np.full(len(user_ids), np.inf)
     np.minimum.at(first, row, rank)
     own = order[num_relevant[order] > 0]  # Rows of users with relevant posts, by ascending id.
-    ideal = best[np.minimum(num_relevant[own], len(best)) - 1]
-    users, weights = user_ids[own], np.ones(len(own))
+    ratios = (num_hits[own] / num_relevant[own], gain[own] / best[own], 1 / first[own])
     return RetrievalValues(
-        *(
-            UserValues(users, values, weights)
-            for values in (num_hits[own] / num_relevant[own], gain[own] / ideal, 1 / first[own])
-        )
+        *(UserValues(user_ids[own], values, np.ones(len(own))) for values in ratios)
     )

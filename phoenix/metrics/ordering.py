@@ -15,7 +15,7 @@ import numpy as np
 from phoenix.metrics import by_user
 
 
-def auc(labels: np.ndarray, scores: np.ndarray) -> float:
+def auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Probability that a random positive scores above a random negative, ties counting half.
 
     Exact, not binned. NaN with one class only. Within users it is `phoenix.metrics.by_user.auc`.
@@ -23,16 +23,17 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float:
     Args:
       labels: `[N]` 0 or 1.
       scores: `[N]`, any monotone function of the probability.
+      weights: `[N]` examples for which one stands; None means 1.
 
     >>> auc(np.array([1, 0, 0]), np.array([0.5, 0.5, 0.1]))
     0.75
     """
     labels, scores = _matching_arrays(labels, scores)
     # One user who saw everything: the same definition, ties included.
-    return by_user.auc(np.zeros(len(labels), np.int64), scores, labels > 0).mean
+    return by_user.auc(np.zeros(len(labels), np.int64), scores, labels > 0, weights).mean
 
 
-def pr_auc(labels: np.ndarray, scores: np.ndarray) -> float:
+def pr_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Average precision: the sum over thresholds of (gain of recall) * precision.
 
     Equal scores share one threshold, so the order of ties does not matter. Not interpolated. NaN
@@ -41,6 +42,7 @@ def pr_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     Args:
       labels: `[N]` 0 or 1.
       scores: `[N]`.
+      weights: `[N]` examples for which one stands; None means 1.
 
     >>> pr_auc(np.array([1, 0, 1]), np.array([0.9, 0.8, 0.7])) == (1 + 2 / 3) / 2
     True
@@ -52,8 +54,9 @@ def pr_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     ends_tie = np.concatenate([ordered[1:] != ordered[:-1], [True]])
-    hits = np.cumsum(is_positive[order])[ends_tie].astype(np.float64)
-    precision = hits / (np.flatnonzero(ends_tie) + 1)
+    weight = np.ones(len(order)) if weights is None else weights[order].astype(np.float64)
+    hits = np.cumsum(is_positive[order] * weight)[ends_tie]
+    precision = hits / np.cumsum(weight)[ends_tie]
     return float(np.sum(np.diff(hits, prepend=0) * precision) / hits[-1])
 
 

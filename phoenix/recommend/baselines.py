@@ -89,6 +89,7 @@ class MostPopular:
         actions: Sequence[str],
         positive_actions: Sequence[str],
         unknown_bits: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
     ) -> "MostPopular":
         """Counts the impressions of a window.
 
@@ -97,6 +98,7 @@ class MostPopular:
           action_bits: `[E]` uint64, bit a is `actions[a]`.
           actions: The names of the A actions.
           positive_actions: Those that make an impression count as a success.
+          weights: `[E]` for how many impressions each stands; None: for one.
           unknown_bits: `[E]` uint64, bit a = nobody knows of `actions[a]`; None: all are known.
 
         Raises:
@@ -114,6 +116,9 @@ class MostPopular:
         distinct_posts, inverse = np.unique(post_ids[is_post], return_inverse=True)
         num_posts = len(distinct_posts)
 
+        weight = np.ones(len(labels)) if weights is None else weights[is_post].astype(np.float64)
+        is_liked = np.any(labels[:, is_positive] > 0, axis=1) * weight
+
         def sums(values: np.ndarray) -> np.ndarray:
             """`[M, A]` the sum over the impressions of each post of `[E, A]` values."""
             columns = [np.bincount(inverse, column, minlength=num_posts) for column in values.T]
@@ -122,10 +127,10 @@ class MostPopular:
         shown = np.ones_like(labels)
         if unknown_bits is not None:
             shown -= unpack_actions(unknown_bits[is_post], len(actions))
+        labels, shown = labels * weight[:, None], shown * weight[:, None]
         global_rates = (labels.sum(axis=0) + 1) / (shown.sum(axis=0) + 2)
         rates = sums(labels) + PRIOR_IMPRESSIONS * global_rates
         rates /= sums(shown) + PRIOR_IMPRESSIONS
-        is_liked = np.any(labels[:, is_positive] > 0, axis=1).astype(np.float64)
         return cls(
             actions=tuple(actions),
             post_ids=distinct_posts,

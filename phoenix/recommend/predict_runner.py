@@ -74,21 +74,23 @@ class PredictRunner:
         users = np.repeat(windows.user_ids, is_real.sum(axis=1))
         labels = unpack_actions(windows.labels[is_real], len(self.ranker.actions))
         is_labelled = windows.is_labelled(len(self.ranker.actions))  # [E, A]
+        weights = windows.impression_weights
         metrics: Metrics = {
             "impressions": len(users),
             "actions": {
                 action: _action_metrics(
-                    *(
-                        values[is_labelled[:, a]]
-                        for values in (users, labels[:, a], predictions.probabilities[:, a])
-                    )
+                    users[rows],
+                    labels[rows, a],
+                    predictions.probabilities[rows, a],
+                    None if weights is None else weights[rows],
                 )
                 for a, action in enumerate(self.ranker.actions)
+                for rows in [np.flatnonzero(is_labelled[:, a])]
             },
         }
         if predictions.dwell_seconds is not None:
             seconds = windows.label_dwell_seconds[is_real]
-            metrics |= _dwell_metrics(seconds, predictions.dwell_seconds)
+            metrics |= _dwell_metrics(seconds, predictions.dwell_seconds, weights)
         return metrics
 
     def run(
@@ -127,29 +129,35 @@ def _write(folder: Path, split: str, predictions: Predictions, file_format: File
 
 
 def _action_metrics(
-    users: np.ndarray, labels: np.ndarray, predictions: np.ndarray
+    users: np.ndarray,
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    weights: np.ndarray | None = None,
 ) -> dict[str, float | None]:
     probabilities = np.clip(predictions.astype(np.float64), 0, 1)
-    sums = Sums.of(labels, probabilities).values()
+    sums = Sums.of(labels, probabilities, weights).values()
     values = {
         "positives": float(labels.sum()),
-        "auc": ordering.auc(labels, probabilities),
-        "gauc": by_user.auc(users, probabilities, labels > 0).mean,
-        "pr_auc": ordering.pr_auc(labels, probabilities),
+        "auc": ordering.auc(labels, probabilities, weights),
+        "gauc": by_user.auc(users, probabilities, labels > 0, weights).mean,
+        "pr_auc": ordering.pr_auc(labels, probabilities, weights),
         "rce": sums.pop("relative_cross_entropy"),
         **sums,
     }
     return {name: _finite(value) for name, value in values.items()}
 
 
-def _dwell_metrics(seconds: np.ndarray, predictions: np.ndarray) -> dict[str, float | None]:
+def _dwell_metrics(
+    seconds: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
+) -> dict[str, float | None]:
     """MAE and MSE in seconds, and XAUC.
 
     Longer times count as the longest that the head can say: it learned no others.
     """
     targets = np.minimum(seconds, DWELL_SCALE_SECONDS)
-    values = Deviations.of(targets, predictions, largest=DWELL_SCALE_SECONDS).values()
-    values["xauc"] = ordering.xauc(targets, predictions)  # all are here: no bins needed
+    values = Deviations.of(targets, predictions, weights, largest=DWELL_SCALE_SECONDS).values()
+    if weights is None:  # all are here, and count alike: no bins needed
+        values["xauc"] = ordering.xauc(targets, predictions)
     return {f"dwell_{name}": _finite(value) for name, value in values.items()}
 
 

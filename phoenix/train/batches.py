@@ -26,6 +26,7 @@ class TrainBatch(NamedTuple):
     weights: np.ndarray  # [B] float32
     seeds: np.ndarray | None = None  # [B] uint32, all equal: of what is dropped; None drops nothing
     is_labelled: np.ndarray | None = None  # [B, C, A] bool: the label is known; None: all are
+    label_weights: np.ndarray | None = None  # [B, C] float32: impressions it stands for; None: 1
 
 
 class PostFrequencies:
@@ -49,6 +50,7 @@ class PostFrequencies:
         *,
         with_impressions: bool = True,
         drawn_per_window: int = 0,
+        by_weight: bool = False,
     ) -> "PostFrequencies":
         """Counts the posts of the first `num_windows` windows of `source`.
 
@@ -56,11 +58,14 @@ class PostFrequencies:
           source: N windows.
           num_windows: At most N.
           with_impressions: Whether a candidate is met because it was shown.
+          by_weight: Whether an impression counts as many as it stands for: the shares are those of
+            the whole log then, and not those of what is met in training.
           drawn_per_window: Posts met because they are drawn uniformly, beside the candidates of
             each window. Source: Yang et al. 2020, "Mixed Negative Sampling for Learning Two-tower
             Neural Networks in Recommendations", section 4.2.
         """
-        post_ids = author_ids = counts = np.empty(0, np.int64)
+        post_ids = author_ids = np.empty(0, np.int64)
+        counts = np.empty(0)
         for part in windows_between(source, 0, num_windows, limit=SCAN_ROWS):
             exists = part.candidate_mask
             post_ids, first, inverse = np.unique(
@@ -70,8 +75,11 @@ class PostFrequencies:
             )
             authors = np.concatenate([author_ids, part.candidate_author_ids[exists]])
             author_ids = authors[first]
-            weights = np.concatenate([counts, np.ones(np.count_nonzero(exists))])
-            counts = np.bincount(inverse, weights, minlength=len(post_ids)).astype(np.int64)
+            own = part.impression_weights if by_weight else None
+            weights = np.concatenate(
+                [counts, np.ones(np.count_nonzero(exists)) if own is None else own]
+            )
+            counts = np.bincount(inverse, weights, minlength=len(post_ids))
         expected_draws = drawn_per_window * num_windows / max(len(post_ids), 1)
         return cls(post_ids, author_ids, counts * with_impressions + expected_draws)
 
@@ -132,4 +140,5 @@ def train_batch(
         else frequencies.logarithms(ids),
         weights=np.any(windows.candidate_mask, axis=1).astype(np.float32),
         is_labelled=None if unknown is None else unpack_actions(unknown, num_actions) == 0,
+        label_weights=windows.label_weights,
     )

@@ -228,6 +228,7 @@ def sampled_softmax(
     is_other: Array,
     is_negative: Array | None = None,
     weights: Array | None = None,
+    positive_weights: Array | None = None,
 ) -> jax.Array:
     """Softmax of each positive against the posts of the other rows and the row's own negatives.
 
@@ -244,6 +245,8 @@ def sampled_softmax(
       is_other: `[B, P]` bool, from `negatives_of_others`.
       is_negative: `[B, C]` bool, from `own_negatives`; None means none.
       weights: `[B]` weight of each row; None means 1.
+      positive_weights: `[B, C]` impressions for which a positive stands: by them the mean of a row
+        is weighted, and a row by their mean; None means 1.
 
     >>> keys, yes = jnp.arange(1, 3).reshape(2, 1, 1), jnp.ones((2, 1), bool)
     >>> others = negatives_of_others(keys, yes)
@@ -257,8 +260,19 @@ def sampled_softmax(
     negative_mass = jax.nn.logsumexp(jnp.stack(masses), axis=0)
     values = jnp.logaddexp(own, negative_mass[:, None]) - own
     num_positives = jnp.sum(is_positive, axis=1)
-    per_row = jnp.sum(jnp.where(is_positive, values, 0.0), axis=1) / jnp.maximum(num_positives, 1)
-    return weighted_mean(per_row, where=num_positives > 0, weights=weights)
+    if positive_weights is None:
+        total = jnp.sum(jnp.where(is_positive, values, 0.0), axis=1)
+        per_row = total / jnp.maximum(num_positives, 1)
+        return weighted_mean(per_row, where=num_positives > 0, weights=weights)
+    own_weights = jnp.where(is_positive, positive_weights, 0.0)
+    mass = jnp.sum(own_weights, axis=1)
+    per_row = jnp.sum(own_weights * jnp.where(is_positive, values, 0.0), axis=1) / jnp.where(
+        mass > 0, mass, 1.0
+    )
+    row_weights = mass / jnp.maximum(num_positives, 1)
+    if weights is not None:
+        row_weights = row_weights * weights
+    return weighted_mean(per_row, where=num_positives > 0, weights=row_weights)
 
 
 def listed_softmax(

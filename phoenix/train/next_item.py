@@ -44,6 +44,7 @@ class NextItemBatch(NamedTuple):
     offsets: np.ndarray  # [B, C] float32: added to the logits of the list
     weights: np.ndarray  # [B] float32
     seeds: np.ndarray | None  # [B] uint32, all equal: of what is dropped; None drops nothing
+    target_weights: np.ndarray | None = None  # [B, S] float32: impressions it stands for; None: 1
 
 
 class Catalogue(NamedTuple):
@@ -154,6 +155,7 @@ _EVENT_FIELDS = {
     "history_created_at": "candidate_created_at",
     "history_attributes": "candidate_attributes",
     "history_unknown_actions": "label_unknown_actions",
+    "history_weights": "label_weights",
 }
 
 
@@ -195,6 +197,7 @@ class NextItemBatches:
             offsets=rows(offsets, -np.inf),
             weights=np.any(is_listed, axis=1).astype(np.float32),
             seeds=None if step is None else np.full(num_rows, generator.integers(2**32), np.uint32),
+            target_weights=windows.history_weights,
         )
 
     @property
@@ -254,12 +257,15 @@ class NextItemObjective:
             log_temperature = log_temperature_of(params)
             queries = queries / losses.temperature(log_temperature)
             scalars["temperature"] = jnp.exp(log_temperature)
+        weights = jnp.repeat(batch.weights, queries.shape[1])
+        if batch.target_weights is not None:
+            weights = weights * batch.target_weights.reshape(-1)
         value = losses.listed_softmax(
             queries.reshape(-1, queries.shape[-1]),
             posts.reshape(-1, posts.shape[-1]),
             batch.targets.reshape(-1),
             offsets=batch.offsets.reshape(-1),
-            weights=jnp.repeat(batch.weights, queries.shape[1]),
+            weights=weights,
         )
         return value, scalars
 

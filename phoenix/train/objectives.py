@@ -121,6 +121,9 @@ class RankingObjective:
         Source: Yang et al. 2018, "Unbiased Offline Recommender Evaluation for Missing-Not-At-Random
         Implicit Feedback", section 3.2, with the observed share as the propensity.
 
+        Where a log keeps a share of its impressions, each counts for those that it stands for, so
+        that probabilities are those of the whole log.
+
         The dwell time is learned in units of 30 s, clipped to [0, 1]. Where the model has gates of
         features, `phoenix.nn.feature_gates` says what is added.
         """
@@ -129,7 +132,7 @@ class RankingObjective:
         weights = self._weights(batch, exists)
         is_counted = _counted_labels(batch, exists)
         value = self._action_loss(output.logits, batch.labels, is_counted, weights)
-        observed = _observed_actions(output.logits, batch.labels, is_counted)
+        observed = _observed_actions(output.logits, batch, is_counted)
         if self.config.gated_features:
             penalty, gates = self._gate_penalty(params, len(exists))
             value, observed = value + penalty, observed | gates
@@ -140,7 +143,7 @@ class RankingObjective:
 
     def _weights(self, batch: TrainBatch, exists: jax.Array) -> jax.Array:
         """`[B, C]` by how much each impression counts: its window's weight over its propensity."""
-        weights = jnp.broadcast_to(batch.weights[:, None], exists.shape)
+        weights = jnp.asarray(batch.weights)[:, None] * _label_weights(batch, exists)
         if self.popularity_power:
             # Means are weighted, so a common factor is free: no weight of a real post overflows.
             logarithms = jnp.where(exists, batch.log_frequencies, 0.0)
@@ -178,7 +181,7 @@ class RankingObjective:
         deviations = Deviations.of(
             DWELL_SCALE_SECONDS * jnp.ravel(targets),
             DWELL_SCALE_SECONDS * jnp.ravel(predictions),
-            jnp.ravel(exists),
+            jnp.ravel(exists * _label_weights(batch, exists)),
             largest=DWELL_SCALE_SECONDS,
         )
         return value, {"dwell_loss": value, "dwell": deviations}
@@ -231,7 +234,12 @@ class RetrievalObjective:
             log_temperature=log_temperature_of(params),
         )
         masks = self._masks(batch, logits)
-        value = losses.sampled_softmax(logits, **masks._asdict(), weights=batch.weights)
+        value = losses.sampled_softmax(
+            logits,
+            **masks._asdict(),
+            weights=batch.weights,
+            positive_weights=batch.label_weights,
+        )
         if self.impressions_weight:
             value += self.impressions_weight * self._impressions_loss(params, batch, scores)
         return value, _observed_softmax(params, logits, masks)
@@ -273,7 +281,7 @@ class RetrievalObjective:
             own[..., None] * heads["slopes"] + heads["biases"],
             batch.labels,
             where=_counted_labels(batch, exists & ~self._is_drawn(exists)),
-            weights=batch.weights[:, None, None],
+            weights=(batch.weights[:, None] * _label_weights(batch, exists))[..., None],
         )
 
     def _vectors(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> tuple[jax.Array, jax.Array]:
@@ -351,12 +359,22 @@ def _counted_labels(batch: TrainBatch, exists: jax.Array) -> jax.Array:
     return known if batch.is_labelled is None else known & batch.is_labelled
 
 
-def _observed_actions(logits: jax.Array, labels: np.ndarray, is_counted: jax.Array) -> Observed:
+def _label_weights(batch: TrainBatch, exists: jax.Array) -> jax.Array:
+    """`[B, C]` for how many impressions each candidate stands."""
+    if batch.label_weights is None:
+        return jnp.ones(exists.shape)
+    return jnp.asarray(batch.label_weights)
+
+
+def _observed_actions(logits: jax.Array, batch: TrainBatch, is_counted: jax.Array) -> Observed:
     """States of the metrics of all actions, over the labels that count."""
-    is_counted = jnp.broadcast_to(is_counted, logits.shape)
+    counts = (
+        is_counted if batch.label_weights is None else (is_counted * batch.label_weights[..., None])
+    )
+    predictions = jax.nn.sigmoid(logits.astype(jnp.float32))
     examples = [
         jnp.reshape(part, (-1, part.shape[-1]))
-        for part in (labels, jax.nn.sigmoid(logits.astype(jnp.float32)), is_counted)
+        for part in (batch.labels, predictions, jnp.broadcast_to(counts, logits.shape))
     ]
     return {"actions": Sums.of(*examples), "scores": ScoreBins.of(*examples)}
 

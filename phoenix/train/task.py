@@ -119,6 +119,7 @@ def task_of(
                 num_train,
                 with_impressions=negatives.in_batch or not negatives.global_per_row,
                 drawn_per_window=negatives.global_per_row,
+                by_weight=not is_retrieval,  # whose negatives are what is met
             )
         batches = EngagementBatches(
             model_config=model_config,

@@ -6,8 +6,9 @@ from schemas.features import IMPRESSIONS, WINDOWS
 
 def test_impressions_are_events_with_their_window() -> None:
     assert IMPRESSIONS.names == [*EVENTS.names[1:], "created_at", "window"]
-    # Attributes are columns of their own, which the configuration declares.
-    assert len(IMPRESSIONS.names) == len(set(Log._fields) - {"attributes"}) + 1
+    # Attributes are columns of their own, which the configuration declares; weights are optional.
+    assert [column.name for column in IMPRESSIONS.optional] == ["weight"]
+    assert len(IMPRESSIONS.names) == len(set(Log._fields) - {"attributes", "weights"}) + 1
     for column in EVENTS.columns[1:]:
         assert IMPRESSIONS[column.name] is column
 

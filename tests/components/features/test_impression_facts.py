@@ -18,11 +18,11 @@ from tests.components.event_rows import (
 
 
 def columns(posts: list[int], steps: list[int]) -> list[np.ndarray]:
-    """Impressions of some posts, up to `dwell_seconds`."""
+    """Impressions of some posts, up to `dwell_seconds`, and weights."""
     empty = event_log.no_log(0)[:8]
     zeros = [np.zeros(len(posts), column.dtype) for column in empty]
     zeros[1], zeros[3] = np.array(posts), np.array([ms(step) for step in steps])
-    return zeros
+    return [*zeros, np.ones(len(posts), np.float32)]
 
 
 def test_an_impression_takes_what_its_own_day_knew(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def block(user: int, windows: list[int], width: int = 0) -> Block:
         numbers.astype(np.float32),
         numbers * 100,
         (numbers[:, None] + np.arange(width)).astype(np.float32),
+        np.ones(count, np.float32),
     )
     firsts = [windows.index(window) for window in sorted({w for w in windows if w >= 0})]
     starts = log.shown_at[firsts]

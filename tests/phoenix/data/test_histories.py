@@ -33,6 +33,7 @@ def log_of(rows: list[tuple[int, int, int, int]]) -> Log:
         zeros,
         zeros,
         np.zeros((len(events), 0)),
+        np.ones(len(events)),
     )
 
 

@@ -39,7 +39,7 @@ def log_of(given_rows: list[Row]) -> Log:
     return Log(
         labels.user_ids, labels.post_ids, labels.post_ids + 10, labels.shown_at,
         labels.ingested_at, zeros, labels.actions, labels.dwell_seconds, zeros,
-        np.zeros((len(ordered), 0)),
+        np.zeros((len(ordered), 0)), np.ones(len(ordered), np.float32),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from phoenix.data.windows import Windows
 SPEC = HashSpec.documented(user_rows=50, post_rows=60, author_rows=70, num_hashes=3)
 
 
-def example() -> WindowLog:
+def example(*, has_weights: bool = False) -> WindowLog:
     users, posts = np.array([1, 1, 1, 1, 2]), np.array([5, 6, 7, 8, 9])
     times = np.array([10, 20, 30, 40, 30])
     log = Log(
@@ -22,6 +22,7 @@ def example() -> WindowLog:
         posts.astype(np.float32),
         times - posts,
         np.stack([posts, posts * 2], axis=1).astype(np.float32),
+        posts.astype(np.float32) / 2 if has_weights else np.ones(5, np.float32),
     )
     starts = np.array([30, 40, 30])
     refs = WindowRefs(np.array([1, 1, 2]), starts, starts, starts[:, None].astype(np.float32))
@@ -63,8 +64,15 @@ def test_ids_are_hashed_by_the_functions_of_the_model() -> None:
 
 
 def test_windows_are_taken_in_any_order() -> None:
-    log = example()
+    log = example(has_weights=True)
     whole, some = log.take(np.arange(3)), log.take(np.array([2, 0, 2]))
     for name, one, other in zip(Windows._fields, whole, some, strict=True):
         expected = None if one is None else one[[2, 0, 2]]  # what a log does not have
         np.testing.assert_array_equal(expected, other, name)
+
+
+def test_an_impression_keeps_its_weight_in_histories_and_windows() -> None:
+    windows = example(has_weights=True).take(np.arange(3))
+    np.testing.assert_array_equal(windows.label_weights, windows.candidate_post_ids / 2)
+    np.testing.assert_array_equal(windows.history_weights, windows.history_post_ids / 2)
+    assert example().take(np.arange(3)).label_weights is None

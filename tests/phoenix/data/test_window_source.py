@@ -24,7 +24,10 @@ def test_parts_of_a_range_are_its_windows_in_order():
 def test_padding_adds_windows_about_nobody():
     unknown = np.ones_like(WINDOWS.labels)
     windows = WINDOWS._replace(
-        label_unknown_actions=unknown, history_unknown_actions=np.ones_like(WINDOWS.history_actions)
+        label_unknown_actions=unknown,
+        history_unknown_actions=np.ones_like(WINDOWS.history_actions),
+        label_weights=np.ones(unknown.shape, np.float32),
+        history_weights=np.ones(WINDOWS.history_actions.shape, np.float32),
     )
     result = pad_windows(windows, 13)
     for field, array in result._asdict().items():

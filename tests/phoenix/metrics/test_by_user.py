@@ -107,3 +107,39 @@ def test_retrieval_without_users_or_relevant_posts_is_not_a_number() -> None:
     nothing_liked = by_user.retrieval(np.array([1]), np.array([[5]]), (nothing, nothing))
     for values in (*nobody, *nothing_liked):
         assert np.isnan(values.mean)
+
+
+weighted_impressions = st.lists(  # user, score, gain, weight
+    st.tuples(st.integers(1, 3), st.integers(0, 4), st.integers(0, 1), st.integers(1, 4)),
+    min_size=1,
+    max_size=15,
+)
+
+
+@settings(deadline=None)
+@given(weighted_impressions, st.integers(1, 6))
+def test_an_impression_of_a_weight_counts_as_so_many(rows, k) -> None:
+    users, scores, gains, weights = np.array(rows).T
+    posts = np.arange(len(users)) + 1
+    many = np.repeat(np.arange(len(users)), weights)
+    weighted = by_user.auc(users, scores, gains > 0, weights)
+    repeated = by_user.auc(users[many], scores[many], gains[many] > 0)
+    for ours, theirs in zip(weighted, repeated, strict=True):
+        np.testing.assert_allclose(ours, theirs)
+    # What gains nothing takes as many places as it stands for.
+    weights = np.where(gains > 0, 1, weights)
+    many = np.repeat(np.arange(len(users)), weights)
+    weighted = by_user.ndcg(users, posts, scores, gains.astype(float), k, weights)
+    repeated = by_user.ndcg(users[many], posts[many], scores[many], gains[many].astype(float), k)
+    common = np.isin(repeated.user_ids, weighted.user_ids)
+    np.testing.assert_allclose(weighted.values, repeated.values[common])
+
+
+def test_recall_is_a_share_of_the_impressions_for_which_relevant_posts_stand() -> None:
+    users, posts = np.array([7, 7, 8]), np.array([4, 9, 4])
+    answers = np.array([[4, 5], [5, 6]])
+    values = by_user.retrieval(np.array([7, 8]), answers, (users, posts), np.array([3.0, 1.0, 5.0]))
+    assert values.recall.values.tolist() == [0.75, 0]
+    assert values.recall.weights.tolist() == [1, 1]
+    ideal = 3 + 1 / math.log2(3)
+    np.testing.assert_allclose(values.ndcg.values, [3 / ideal, 0])

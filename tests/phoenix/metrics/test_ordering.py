@@ -77,3 +77,14 @@ def test_xauc_counts_every_pair(rows):
             wins += 0.5 if agreement == 0 else float(agreement > 0)
     expected = wins / pairs if pairs else float("nan")
     assert ordering.xauc(targets, predictions) == pytest.approx(expected, nan_ok=True)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4), st.integers(1, 4)), min_size=1))
+def test_an_example_of_a_weight_counts_as_so_many(rows) -> None:
+    labels, scores, weights = np.array(rows).T
+    many = np.repeat(np.arange(len(labels)), weights)
+    for metric in (ordering.auc, ordering.pr_auc):
+        np.testing.assert_allclose(
+            metric(labels, scores, weights), metric(labels[many], scores[many])
+        )

@@ -142,3 +142,17 @@ def test_most_popular_counts_an_action_where_it_is_known_alone() -> None:
     np.testing.assert_array_equal(model.rates[:, 1], of_clicks.rates[:, 1])
     np.testing.assert_array_equal(model.rates[:, 0], whole.rates[:, 0])
     np.testing.assert_array_equal(model.popularity, whole.popularity)
+
+
+def test_most_popular_counts_an_impression_as_often_as_it_stands_for() -> None:
+    posts, bits = np.array([10, 10, 20, 30]), np.array([3, 0, 1, 2], np.uint64)
+    weights = np.array([1, 4, 2, 3])
+    many = np.repeat(np.arange(4), weights)
+    weighted = MostPopular.fit(
+        posts, bits, actions=ACTIONS, positive_actions=["favorite"], weights=weights
+    )
+    repeated = MostPopular.fit(
+        posts[many], bits[many], actions=ACTIONS, positive_actions=["favorite"]
+    )
+    for field in ("post_ids", "popularity", "rates", "global_rates"):
+        np.testing.assert_allclose(getattr(weighted, field), getattr(repeated, field), rtol=1e-6)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from phoenix.files.array_files import read_array
-from phoenix.metrics import by_user
+from phoenix.metrics import by_user, ordering
 from phoenix.recommend.baselines import Random
 from phoenix.recommend.embedding_runner import NonFiniteOutputError
 from phoenix.recommend.predict_runner import PredictRunner
@@ -115,3 +115,15 @@ def test_metrics_of_an_action_are_those_of_the_impressions_of_which_it_is_known(
     assert metrics["like"]["auc"] is None
     assert metrics["like"]["log_loss"] is None
     assert metrics["hide"]["log_loss"] is not None
+
+
+def test_metrics_count_an_impression_as_often_as_it_stands_for():
+    weights = np.where(WINDOWS.labels & np.uint64(1), 1.0, 3.0).astype(np.float32)
+    windows = WINDOWS._replace(label_weights=weights)
+    judged = runner(test=windows).run()["test"].metrics["actions"]["like"]
+    many = np.repeat(np.arange(weights.size), weights.ravel().astype(int))
+    labels = (WINDOWS.labels.ravel() & np.uint64(1))[many].astype(float)
+    predicted = RANKER.predict(WINDOWS)[..., 0].ravel()[many]
+    np.testing.assert_allclose(judged["auc"], ordering.auc(labels, predicted))
+    np.testing.assert_allclose(judged["calibration"], predicted.sum() / labels.sum(), rtol=1e-6)
+    assert judged["positives"] == labels.sum()  # as many as there are rows

@@ -50,3 +50,16 @@ def test_random_numbers_of_a_batch_follow_from_seed_and_step_alone():
     assert draws[1, None] == batch_generator(1, None).integers(1 << 62)
     # A run that goes on from an older state must draw what it would have drawn.
     assert draws[1, None] == 3724962860247282137
+
+
+def test_shares_of_posts_in_the_whole_log_count_impressions_by_their_weights():
+    weights = np.arange(WINDOWS.labels.size).reshape(WINDOWS.labels.shape).astype(np.float32) + 1
+    source = InMemoryWindows(WINDOWS._replace(label_weights=weights))
+    number = len(WINDOWS.user_ids)
+    whole = PostFrequencies.of(source, number, by_weight=True)
+    met = PostFrequencies.of(source, number)
+    post = WINDOWS.candidate_post_ids[0, 0]
+    is_post = WINDOWS.candidate_post_ids == post
+    share = weights[is_post].sum() / weights.sum()
+    np.testing.assert_allclose(np.exp(whole.logarithms(np.array([post]))), share, rtol=1e-5)
+    np.testing.assert_allclose(np.exp(met.logarithms(np.array([post]))), is_post.mean(), rtol=1e-5)

@@ -155,3 +155,12 @@ def test_what_is_unknown_of_an_event_goes_with_it_into_the_sequence():
     joined = sequences(windows)
     np.testing.assert_array_equal(joined.history_unknown_actions, joined.history_actions * 2)
     assert sequences(WINDOWS).history_unknown_actions is None
+
+
+def test_a_target_counts_as_often_as_it_stands_for():
+    joined = sequences(WINDOWS)
+    weights = np.ones(joined.history_post_ids.shape, np.float32)
+    weights[0] = 2
+    once = batches(joined)(joined._replace(history_weights=weights), None)
+    twice = batches(joined)(joined.rows(np.array([0, *range(len(weights))])), None)
+    np.testing.assert_allclose(loss_of(once), loss_of(twice), rtol=1e-4)

@@ -1,6 +1,7 @@
 """Claims about what the two models are trained for."""
 
 import dataclasses
+import datetime
 from functools import lru_cache
 
 import haiku as hk
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from phoenix.config import ConfigError
+from phoenix.data.population import WorldConfig
+from phoenix.data.synthetic import World
 from phoenix.data.window_source import pad_windows
 from phoenix.data.windows import unpack_actions
 from phoenix.embedding import initial_tables, lookup
@@ -310,3 +313,62 @@ def test_who_may_have_liked_a_post_has_not_rejected_it():
     assert loss > 0
     # Of no other post is it known that it was rejected: there is nothing to stand against.
     np.testing.assert_allclose(masked_loss, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("config", [RANKER, RETRIEVAL])
+def test_a_window_of_weight_two_is_learned_from_like_two_of_it(config):
+    own = {"negatives": {"in_batch": False, "hard_per_row": 2, "global_per_row": 0}}
+    objective = make(config, **(own if config is RETRIEVAL else {}))
+    weights = np.ones(WINDOWS.labels.shape, np.float32)
+    weights[0] = 2
+    loss, observed, _ = loss_of(objective, WINDOWS._replace(label_weights=weights))
+    twice, seen_twice, _ = loss_of(objective, WINDOWS.rows(np.array([0, 0, 1, 2, 3, 4, 5])))
+    np.testing.assert_allclose(loss, twice, rtol=1e-5)
+    if config is RANKER:
+        np.testing.assert_allclose(
+            observed["actions"].weight, seen_twice["actions"].weight, rtol=1e-6
+        )
+
+
+def test_a_log_that_keeps_a_tenth_of_its_negatives_gives_the_probabilities_of_the_whole_log():
+    world_of_days = World(
+        WorldConfig(
+            first_day=datetime.date(2026, 1, 1),
+            actions=("favorite", "click"),
+            num_users=200,
+            num_authors=20,
+            num_posts=200,
+            num_posts_per_day=5,
+            impressions_per_day=20_000,
+            seed=3,
+        )
+    )
+    impressions = world_of_days.impressions(datetime.date(2026, 1, 2))
+    labels = unpack_actions(impressions.actions, 2)
+    features = np.eye(16, dtype=np.float32)[impressions.surfaces % 16]
+    draw = np.random.default_rng(0).random(len(labels))
+    is_kept = labels.any(axis=1) | (draw < 0.1)
+    weights = np.where(labels.any(axis=1), 1, 10).astype(np.float32)
+
+    def fitted(rows, row_weights):
+        """The logits by which a logistic model, trained on some rows, predicts all of them."""
+
+        def loss(theta):
+            return losses.multi_label(features[rows] @ theta, labels[rows], weights=row_weights)
+
+        theta, step = np.zeros((16, 2), np.float32), jax.jit(jax.grad(loss))
+        for _ in range(400):
+            theta = theta - 4 * np.asarray(step(theta))
+        return 1 / (1 + np.exp(-features @ theta))
+
+    rows = np.flatnonzero(is_kept)
+    weighted = Sums.of(labels, fitted(rows, weights[rows, None])).values()["calibration"]
+    plain = Sums.of(labels, fitted(rows, None)).values()["calibration"]
+    np.testing.assert_allclose(weighted, 1, atol=0.05)
+    assert (plain > 1.5).all()
+    # And a metric of the kept rows says the same of the model as one of all rows.
+    predictions = fitted(rows, weights[rows, None])
+    kept = Sums.of(labels[rows], predictions[rows], weights[rows, None]).values()
+    whole = Sums.of(labels, predictions).values()
+    np.testing.assert_allclose(kept["log_loss"], whole["log_loss"], rtol=0.05)
+    np.testing.assert_allclose(kept["calibration"], whole["calibration"], rtol=0.05)
