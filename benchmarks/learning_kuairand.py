@@ -32,6 +32,7 @@ from components.store.artifacts import Store
 from phoenix.data.windows import Windows, concatenate, unpack_actions
 from phoenix.metrics import by_user
 from phoenix.metrics.by_user import UserValues
+from phoenix.metrics.evidence import Evidence
 from phoenix.recommend.baselines import Random
 from phoenix.recommend.predict_runner import PredictRunner
 
@@ -178,6 +179,6 @@ def _against_each(metric: str, values: Mapping[str, UserValues]) -> Iterator[Res
 
 
 def _interval(values: UserValues, others: UserValues) -> str:
-    found = by_user.gain_interval(values, others, seed=0)
+    found = Evidence.of_day(values, others).interval()
     assert found is not None
     return "[{:.4f}, {:.4f}]".format(*found)
