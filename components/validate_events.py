@@ -78,9 +78,8 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
         settled_day = _settle(context, ingested, holders)
         known_posts = day_statistics.known_posts(context, earlier_days)
         unknown = day_actions.unknown(day_actions.lists(store, ingested, holders), config)
-        checks = day_checks.check(
-            settled_day.settlement.outcomes, known_posts, earlier_days, config, day, unknown=unknown
-        )
+        rows = day_checks.check_rows(settled_day.settlement.outcomes, config, day, unknown=unknown)
+        checks = day_checks.check(rows, known_posts, earlier_days, config, day)
         reasons = settled_day.reasons(config.validate_events) + checks.reasons()
         # Before the day may be refused: its page is where people look for the reason.
         address = data_docs.publish(

@@ -10,15 +10,19 @@ from typing import Any
 import pyarrow as pa
 
 from components.features import statistics as feature_statistics
-from components.quality import day_statistics, drift, suites, usual_day
+from components.quality import day_counts, day_statistics, drift, suites, usual_day
 from components.quality.common_actions import of_common_actions
+from components.quality.day_counts import DayCounts
 from components.quality.day_statistics import DayStatistics, PastDay
+from components.quality.suites import SuiteResult
 from components.settings.config import Config
 from components.tables import data_files
 from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.columns import Table
 from schemas.events import EVENTS
 from schemas.expectations import Expectation, expectations, pair_in_order, with_severities
+
+_ID = "event_id"
 
 
 @dataclass(frozen=True)
@@ -67,21 +71,21 @@ class DayChecks:
         }
 
 
-def check(
-    accepted: pa.Table,
-    earlier_posts: pa.Table | None,
-    past_days: Sequence[PastDay],
-    config: Config,
-    day: datetime.date,
-    *,
-    unknown: Collection[str] = (),
-) -> DayChecks:
-    """Measures a day and checks what is expected of it.
+@dataclass(frozen=True)
+class RowChecks:
+    """All that the checks of a day need to know of its accepted rows."""
+
+    counts: DayCounts
+    suite: SuiteResult | None  # of what is expected of each row; None where nothing is
+
+
+def check_rows(
+    accepted: pa.Table, config: Config, day: datetime.date, *, unknown: Collection[str] = ()
+) -> RowChecks:
+    """Counts rows and checks what is expected of each.
 
     Args:
-      accepted: Rows in the schema `EVENTS`.
-      earlier_posts: The posts known by the end of the day before; None if there was none.
-      past_days: The days before, oldest first.
+      accepted: Rows in the schema `EVENTS`, all that the day has of their users.
       config: Limits, severities and the engine.
       day: The UTC day.
       unknown: The configured actions that the day could not know.
@@ -89,8 +93,51 @@ def check(
     Raises:
       BadConfigurationError: If the engine is not there.
     """
+    # Nothing can be expected of the columns of no rows; their number is a metric of the day.
+    table = EVENTS.with_optional(accepted.column_names)
+    of_rows = _row_expectations(table, config, day) if len(accepted) else []
     severities = config.validate_events.severities.model_dump()
-    statistics = day_statistics.measure(accepted, earlier_posts, config, day, unknown=unknown)
+    suite = None
+    if expected := with_severities(of_rows, severities):
+        suite = suites.check(accepted, expected, name="events", day=str(day), engine=config.engine)
+    return RowChecks(day_counts.count(accepted, config.action_names, day, unknown), suite)
+
+
+def merge(parts: Sequence[RowChecks], num_shared_ids: int = 0) -> RowChecks:
+    """Returns the checks of the rows of all parts, which are of different users.
+
+    Args:
+      parts: At least one.
+      num_shared_ids: Rows whose event id is theirs alone in their part, and is in another one.
+    """
+    checked = [part.suite for part in parts if part.suite is not None]
+    return RowChecks(
+        day_counts.merge([part.counts for part in parts]),
+        suites.merge(checked, {_ID: num_shared_ids}) if checked else None,
+    )
+
+
+def check(
+    rows: RowChecks,
+    earlier_posts: pa.Table | None,
+    past_days: Sequence[PastDay],
+    config: Config,
+    day: datetime.date,
+) -> DayChecks:
+    """Measures a day and checks what is expected of it.
+
+    Args:
+      rows: Of its accepted rows.
+      earlier_posts: The posts known by the end of the day before; None if there was none.
+      past_days: The days before, oldest first.
+      config: Limits, severities and the engine.
+      day: The UTC day.
+
+    Raises:
+      BadConfigurationError: If the engine is not there.
+    """
+    severities = config.validate_events.severities.model_dump()
+    statistics = day_statistics.measure(rows.counts, earlier_posts, config, day)
     comparisons = []
     if past_days:
         *earlier, current = of_common_actions(
@@ -100,15 +147,9 @@ def check(
         history = [each.distances for each in past_days]
         comparisons = drift.compare(reference, current, history, config.baseline)
     of_day, values = usual_day.expectations(statistics, past_days, comparisons, config.baseline)
-    # Nothing can be expected of the columns of no rows; their number is a metric of the day.
-    table = EVENTS.with_optional(accepted.column_names)
-    of_rows = _row_expectations(table, config, day) if len(accepted) else []
     results, sections = [], []
-    if expected_of_rows := with_severities(of_rows, severities):
-        suite = suites.check(
-            accepted, expected_of_rows, name="events", day=str(day), engine=config.engine
-        )
-        results, sections = suite.results, suite.sections()
+    if rows.suite is not None:
+        results, sections = rows.suite.results, rows.suite.sections()
     if expected_of_day := with_severities(of_day, severities):
         numbers = pa.table({name: [float(value)] for name, value in values.items()})
         suite = suites.check(

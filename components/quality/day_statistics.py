@@ -6,18 +6,18 @@ day is compared with was known before it.
 
 import datetime
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components import contract
 from components.errors import BadDataError
 from components.quality.common_actions import Measured
+from components.quality.day_counts import NO_ACTION, DayCounts
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
@@ -27,7 +27,6 @@ from phoenix.data.days import DAY_MS, midnight_ms
 from phoenix.data.histograms import Histogram
 
 STATISTICS_FILE = "statistics.json"  # of validate_events
-NO_ACTION = "(none)"
 _MINUTE_MS = 60_000
 
 
@@ -63,60 +62,43 @@ class PastDay:
 
 
 def measure(
-    accepted: pa.Table,
-    earlier_posts: pa.Table | None,
-    config: Config,
-    day: datetime.date,
-    *,
-    unknown: Collection[str] = (),
+    counts: DayCounts, earlier_posts: pa.Table | None, config: Config, day: datetime.date
 ) -> DayStatistics:
-    """Measures a day, in one pass over each column.
+    """Returns the statistics of a day.
 
     Args:
-      accepted: Rows in the schema `EVENTS`.
+      counts: Of its accepted rows.
       earlier_posts: The posts known by the end of the day before; None if there was none.
       config: The actions.
       day: The UTC day.
-      unknown: The configured actions that the day could not know; they have no rate.
     """
-    known = [name for name in config.action_names if name not in unknown]
-    if not len(accepted):
+    known = [name for name in config.action_names if name in counts.actions]
+    if not counts.rows:
         return _empty_statistics(known)
-    users = accepted.group_by("user_id").aggregate([([], "count_all")])
-    posts = accepted.group_by("post_id").aggregate(
-        [([], "count_all"), ("author_id", "min"), ("author_id", "max")]
-    )
-    shown_at = accepted["shown_at"].cast(pa.int64()).to_numpy()
-    delays = accepted["ingested_at"].cast(pa.int64()).to_numpy() - shown_at  # [L] ms
-    start = midnight_ms(day)
-    hours = np.bincount((shown_at - start) // (60 * _MINUTE_MS), minlength=24)
-    dwell = accepted["dwell_seconds"].to_numpy()
-    surfaces = _count_values(accepted["surface"])
-    actions = _count_actions(accepted["actions"].to_numpy(), config.action_names, unknown)
-    count = len(accepted)
-    rates = {name: actions[name] / count for name in actions if name != NO_ACTION}
+    rows, posts, actions = counts.rows, counts.posts, counts.actions
+    rates = {name: actions[name] / rows for name in known}
     summary = {
-        "rows": count,
-        "users": len(users),
+        "rows": rows,
+        "users": counts.users,
         "posts": len(posts),
-        "authors": len(posts["author_id_min"].unique()),
+        "authors": len(posts["lowest_author"].unique()),
         "action_rates": {name: round(rate, 6) for name, rate in rates.items()},
-        "surfaces": surfaces,
-        "hours": hours.tolist(),
-        # In float64: a sum of millions of float32 loses the digits that are shown.
-        "mean_dwell_seconds": round(float(dwell.sum(dtype=float)) / count, 4),
+        "surfaces": dict(counts.surfaces),
+        "hours": list(counts.hours),
+        "mean_dwell_seconds": round(counts.mean_dwell_seconds, 4),
     }
     metrics: dict[str, float] = {
-        "volume": count,
-        "users": len(users),
+        "volume": rows,
+        "users": counts.users,
         "posts": len(posts),
-        "any_action": count - actions[NO_ACTION],
+        "any_action": rows - actions[NO_ACTION],
         **{f"action_rates/{name}": rate for name, rate in rates.items()},
-        **{f"surfaces/{name}": number / count for name, number in surfaces.items()},
+        **{f"surfaces/{name}": number / rows for name, number in counts.surfaces.items()},
         # From the last impression to the end of the day: a log that was cut short ends early.
-        "freshness/quiet_minutes": (start + DAY_MS - 1 - int(shown_at.max())) / _MINUTE_MS,
+        "freshness/quiet_minutes": (midnight_ms(day) + DAY_MS - 1 - counts.last_shown_ms)
+        / _MINUTE_MS,
         # Clocks that disagree make negative delays, which `arrival_order` tells of.
-        "freshness/delay_minutes": max(0.0, float(delays.mean()) / _MINUTE_MS),
+        "freshness/delay_minutes": max(0.0, counts.delay_ms / rows / _MINUTE_MS),
         **_post_metrics(posts, earlier_posts),
     }
     return DayStatistics(
@@ -125,11 +107,9 @@ def measure(
         {name: float(f"{value:.9g}") for name, value in metrics.items()},
         {
             "action": histograms.of_categories(actions),
-            "surface": histograms.of_categories(surfaces),
-            "hour": histograms.of_categories({f"{h:02d}": int(n) for h, n in enumerate(hours)}),
-            "dwell_seconds": histograms.of_numbers(dwell),
-            "delay_seconds": histograms.of_numbers(delays / 1_000),
-            "rows_per_user": histograms.of_numbers(users["count_all"].to_numpy()),
+            "surface": histograms.of_categories(counts.surfaces),
+            "hour": histograms.of_categories({f"{h:02d}": n for h, n in enumerate(counts.hours)}),
+            **counts.numbers,
         },
         frozenset(known),
     )
@@ -222,11 +202,11 @@ def known_posts(context: Context, past_days: Sequence[PastDay]) -> pa.Table | No
 
 def _post_metrics(posts: pa.Table, earlier_posts: pa.Table | None) -> dict[str, float]:
     """Returns the share of rows of posts that are new, and the number of posts with two authors."""
-    lowest, highest = posts["author_id_min"].to_numpy(), posts["author_id_max"].to_numpy()
+    lowest, highest = posts["lowest_author"].to_numpy(), posts["highest_author"].to_numpy()
     is_changed = lowest != highest
     if earlier_posts is None:
         return {"author_stable/changed_posts": int(is_changed.sum())}
-    ids, counts = posts["post_id"].to_numpy(), posts["count_all"].to_numpy()
+    ids, counts = posts["post_id"].to_numpy(), posts["rows"].to_numpy()
     known_ids = earlier_posts["post_id"].to_numpy()
     known_authors = earlier_posts["author_id"].to_numpy()
     # A new post has no earlier author that it could differ from.
@@ -238,22 +218,3 @@ def _post_metrics(posts: pa.Table, earlier_posts: pa.Table | None) -> dict[str, 
         "author_stable/changed_posts": int(is_changed.sum()),
         "unseen_posts": float(counts[~is_known].sum() / counts.sum()),
     }
-
-
-def _count_actions(
-    bits: np.ndarray, names: Sequence[str], unknown: Collection[str]
-) -> dict[str, int]:
-    """Returns how many rows have each action that is known, and how many have none."""
-    counts = {
-        name: int(np.count_nonzero(bits & np.uint64(1 << number)))
-        for number, name in enumerate(names)
-        if name not in unknown
-    }
-    return counts | {NO_ACTION: int(len(bits) - np.count_nonzero(bits))}
-
-
-def _count_values(column: pa.ChunkedArray) -> dict[str, int]:
-    """Returns how many rows have each number, in the order of the numbers."""
-    counts = {str(each["values"]): each["counts"] for each in column.value_counts().to_pylist()}
-    # As numbers, so that 10 comes after 9.
-    return dict(sorted(counts.items(), key=lambda pair: int(pair[0])))

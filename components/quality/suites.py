@@ -4,9 +4,10 @@ The context lives in memory and the suite is built in code, so that parallel run
 another, and no value of a row leaves this module.
 """
 
+import copy
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     )
 
 _SUCCESS_KEYS = ("element_count", "unexpected_count", "missing_count", "observed_value")
+_ROW_COUNT = "expect_table_row_count_to_be_between"
+_UNIQUE = "expect_column_values_to_be_unique"
 _SEVERITIES = ("critical", "warning", "info")
 
 
@@ -104,7 +107,66 @@ def check(
         _refuse_exception(one)
         # Examples of wrong values are personal data; their place is the quarantine.
         one.result.pop("partial_unexpected_list", None)
-    return SuiteResult(sorted((_plain_result(one) for one in result.results), key=order), result)
+    return _suite_result(result)
+
+
+def merge(parts: Sequence[SuiteResult], num_shared: Mapping[str, int] = {}) -> SuiteResult:
+    """Returns the results of the rows of all parts, from those of each.
+
+    Args:
+      parts: Results of the same expectations, at least one.
+      num_shared: By column of which every value should be there once: rows whose value is, in
+        their part, and is in another part, too.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    whole = copy.deepcopy(parts[0].validation)
+    for number, merged in enumerate(whole.results):
+        _merge_results(merged, [part.validation.results[number] for part in parts], num_shared)
+    whole.success = all(bool(one.success) for one in whole.results)
+    return _suite_result(whole)
+
+
+def _merge_results(
+    merged: "ExpectationValidationResult",
+    parts: Sequence["ExpectationValidationResult"],
+    num_shared: Mapping[str, int],
+) -> None:
+    """Makes of the result of the first part that of all."""
+    outcome: dict[str, Any] = merged.result
+    merged.success = all(bool(part.success) for part in parts)
+    what: Any = merged.expectation_config
+    if what.type == _ROW_COUNT:
+        count = sum(part.result["observed_value"] for part in parts)
+        outcome["observed_value"], merged.success = count, count >= what.kwargs["min_value"]
+    for name in ("element_count", "unexpected_count", "missing_count"):
+        if name in outcome:
+            outcome[name] = sum(part.result[name] for part in parts)
+    if what.type == _UNIQUE:
+        shared = num_shared.get(what.kwargs["column"], 0)
+        outcome["unexpected_count"] += shared
+        merged.success = merged.success and not shared
+    if "unexpected_count" in outcome:
+        count, unexpected = outcome["element_count"], outcome["unexpected_count"]
+        # Of missing values themselves nobody counts how many are missing.
+        filled = count - outcome.get("missing_count", 0)
+        shares = {
+            "unexpected_percent": _percent(unexpected, filled),
+            "missing_percent": _percent(count - filled, count),
+            "unexpected_percent_total": _percent(unexpected, count),
+            "unexpected_percent_nonmissing": _percent(unexpected, filled),
+        }
+        outcome.update({name: share for name, share in shares.items() if name in outcome})
+
+
+def _percent(part: int, whole: int) -> float | None:
+    return part / whole * 100 if whole else None
+
+
+def _suite_result(validation: "ExpectationSuiteValidationResult") -> SuiteResult:
+    return SuiteResult(
+        sorted((_plain_result(one) for one in validation.results), key=order), validation
+    )
 
 
 def order(result: dict[str, Any]) -> tuple[bool, int, str, str]:

@@ -8,7 +8,8 @@ import pytest
 
 from components import contract
 from components.errors import BadDataError
-from components.quality import day_statistics
+from components.quality import day_counts, day_statistics
+from components.quality.day_statistics import DayStatistics
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Store
@@ -46,11 +47,16 @@ def day_of_rows(number: int, seed: int = 0) -> pa.Table:
     return data_files.arrow_table(EVENTS, columns)
 
 
+def measured(rows: pa.Table, known: pa.Table | None = None) -> DayStatistics:
+    counts = day_counts.count(rows, CONFIG.action_names, DAY)
+    return day_statistics.measure(counts, known, CONFIG, DAY)
+
+
 def test_numbers_are_those_that_one_counts_row_by_row() -> None:
     table = day_of_rows(500)
     rows = table.to_pylist()
     known = pa.table({"post_id": [2, 3, 5], "author_id": [3, 9, 1]})  # 3 was by another author
-    measured = day_statistics.measure(table, known, CONFIG, DAY)
+    day = measured(table, known)
     posts = {row["post_id"] for row in rows}
     surfaces = Counter(str(row["surface"]) for row in rows)
     last = max(row["shown_at"] for row in rows)
@@ -69,14 +75,14 @@ def test_numbers_are_those_that_one_counts_row_by_row() -> None:
         "author_stable/changed_posts": 1,
         "unseen_posts": sum(row["post_id"] not in (2, 3, 5) for row in rows) / 500,
     }
-    assert measured.metrics == pytest.approx(expected, rel=1e-4)
+    assert day.metrics == pytest.approx(expected, rel=1e-4)
     per_user = Counter(row["user_id"] for row in rows)
-    assert measured.histograms["rows_per_user"] == histograms.of_numbers(
+    assert day.histograms["rows_per_user"] == histograms.of_numbers(
         np.array(list(per_user.values()))
     )
-    actions = measured.histograms["action"].counts
+    actions = day.histograms["action"].counts
     assert actions["(none)"] == sum(row["actions"] == 0 for row in rows)
-    assert measured.summary["hours"][5] == sum(row["shown_at"].hour == 5 for row in rows)
+    assert day.summary["hours"][5] == sum(row["shown_at"].hour == 5 for row in rows)
 
 
 def test_two_authors_of_a_post_within_the_day_are_noticed_without_history() -> None:
@@ -84,28 +90,28 @@ def test_two_authors_of_a_post_within_the_day_are_noticed_without_history() -> N
     both = table.set_column(2, "post_id", pa.array([7, 7])).set_column(
         3, "author_id", pa.array([1, 2])
     )
-    measured = day_statistics.measure(both, None, CONFIG, DAY)
-    assert measured.metrics["author_stable/changed_posts"] == 1
-    assert "unseen_posts" not in measured.metrics
+    day = measured(both)
+    assert day.metrics["author_stable/changed_posts"] == 1
+    assert "unseen_posts" not in day.metrics
 
 
 def test_everything_is_unseen_after_a_day_without_posts() -> None:
     nothing = pa.table({"post_id": pa.array([], pa.int64()), "author_id": pa.array([], pa.int64())})
-    measured = day_statistics.measure(day_of_rows(5), nothing, CONFIG, DAY)
-    assert measured.metrics["unseen_posts"] == 1
+    day = measured(day_of_rows(5), nothing)
+    assert day.metrics["unseen_posts"] == 1
 
 
 def test_a_day_without_rows_is_counted_and_not_compared() -> None:
-    measured = day_statistics.measure(EVENTS.schema().empty_table(), None, CONFIG, DAY)
-    assert measured.metrics == {"volume": 0, "users": 0, "posts": 0}
-    assert measured.histograms == {}
-    assert measured.summary["action_rates"] == {"favorite": 0, "click": 0}
+    day = measured(EVENTS.schema().empty_table())
+    assert day.metrics == {"volume": 0, "users": 0, "posts": 0}
+    assert day.histograms == {}
+    assert day.summary["action_rates"] == {"favorite": 0, "click": 0}
 
 
 def test_days_add_up_to_the_histograms_of_all_their_rows() -> None:
     parts = [day_of_rows(300, seed) for seed in (1, 2)]
-    whole = day_statistics.measure(pa.concat_tables(parts), None, CONFIG, DAY).histograms
-    days = [day_statistics.measure(part, None, CONFIG, DAY).histograms for part in parts]
+    whole = measured(pa.concat_tables(parts)).histograms
+    days = [measured(part).histograms for part in parts]
     for name in whole.keys() - {"rows_per_user"}:  # the same user comes on both days
         merged = histograms.merge(day[name] for day in days)
         assert merged.counts == whole[name].counts

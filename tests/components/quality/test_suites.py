@@ -67,6 +67,22 @@ def test_results_count_wrong_values_and_never_show_them() -> None:
     assert "987654321" not in json.dumps(results, default=str) + "".join(sections)
 
 
+def test_parts_of_a_table_come_to_the_verdicts_of_the_whole() -> None:
+    bounded = EVENTS.bounded(surface=(0, 1), shown_at=(0, 25), actions=(0, 1))
+    rows = table(event_id=[2, 2, 3], surface=[0, 2, 0], user_id=[4, -5, 6], ingested_at=[9, 20, 40])
+    more = table(event_id=[3, 5, 6], user_id=[-7, 8, 9])
+    fewest = (4, 6, 7)  # more than one part has; as many as both; too many
+    for few in fewest:
+        wanted = [*expectations(bounded, min_rows=few), pair_in_order("shown_at", "ingested_at")]
+        both = [checked(part, wanted) for part in (rows, more)]
+        # Event 3 is in both parts, once in each: two rows that only the whole knows to be wrong.
+        merged = suites.merge(both, {"event_id": 2})
+        whole = checked(pa.concat_tables([rows, more]), wanted)
+        assert merged.results == whole.results
+        assert merged.sections() == whole.sections()
+        assert not merged.validation.success
+
+
 def test_an_expectation_that_cannot_be_checked_is_an_error_and_no_verdict() -> None:
     wanted = [Expectation("ExpectColumnValuesToNotBeNull", {"column": "nowhere"})]
     with pytest.raises(RuntimeError, match="could not be checked"):
