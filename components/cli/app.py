@@ -51,6 +51,7 @@ _commands.add_typer(
 _commands.add_typer(
     erasure_commands.commands, name="erasure", help="Prove that forgotten users are gone."
 )
+_commands.add_typer(erasure_commands.removal_commands)
 
 
 def app(argv: Sequence[str] | None = None) -> int:

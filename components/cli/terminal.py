@@ -180,9 +180,9 @@ def erasure(summary: Mapping[str, Any]) -> None:
             trace["kind"],
             trace["partition"],
             trace["key"][:12],
-            "current" if trace["is_current"] else "old version",
+            _state(trace),
             trace["file"],
-            f"{trace['rows']:,}",
+            f"{trace['rows']:,}" if trace["is_readable"] else "unreadable",
             f"{trace['users']:,}",
         )
         for trace in summary["traces"]
@@ -196,6 +196,36 @@ def erasure(summary: Mapping[str, Any]) -> None:
     _table(columns, rows, title=title, numeric=7, first_numeric=5)
     if current:
         console().print(f"Run these days again: {', '.join(summary['days_to_run_again'])}.")
+
+
+def _state(version: Mapping[str, Any]) -> str:
+    if version["is_current"]:
+        return "current"
+    return "set aside" if version["folder"].startswith("damaged/") else "old version"
+
+
+def removal(summary: Mapping[str, Any]) -> None:
+    """Shows old versions that hold forgotten users: what is gone, what may go, and what stays."""
+    out = console()
+    versions, is_dry = summary["versions"], summary["is_dry"]
+    rows = []
+    for version in versions:
+        fate = "would be removed" if is_dry else "removed"
+        if version["obstacle"]:
+            fate = f"stays. {version['obstacle']}"
+        elif version["loss"]:
+            fate += f"; ends {version['loss']}"
+        unreadable = version["unreadable_files"]
+        num_rows = f"{version['rows']:,}" + (f", {unreadable} unreadable" if unreadable else "")
+        rows.append((version["kind"], version["partition"], version["key"][:12], num_rows, fate))
+    title = f"{len(versions):,} old versions hold forgotten users"
+    _table(("kind", "partition", "version", "rows", "state"), rows, title=title)
+    if is_dry and any(not version["obstacle"] for version in versions):
+        out.print("Nothing was removed. `phoenix gc --erased --remove` does it.")
+    if summary["run_first"]:
+        out.print("What is current holds forgotten users, too. Run, in this order:")
+        for command in summary["run_first"]:
+            out.print(f"  {command}", soft_wrap=True)
 
 
 def facts(values: Mapping[str, Any]) -> None:

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 # Lower case alone: some file systems do not tell cases apart.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+DAMAGED = "damaged"  # folder of artifacts that are set aside for inspection
 
 
 @dataclass(frozen=True)
@@ -248,7 +249,7 @@ class Store:
                     logger.warning("%s It is set aside and made again.", error)
                     break
         # Damaged, or its maker died before the head was moved: nobody vouches for it.
-        aside = f"damaged/{recipe.kind}-{recipe.partition}-{recipe.key}"
+        aside = f"{DAMAGED}/{recipe.kind}-{recipe.partition}-{recipe.key}"
         self.storage.remove(aside)
         self.storage.move_aside(path, aside)
         return None
@@ -291,6 +292,17 @@ class Store:
 
     def _head_pointer(self, kind: str, partition: str) -> Pointer:
         return self.pointer(f"heads/{kind}/{partition}")
+
+
+def parse_damaged(name: str) -> tuple[str, str, str]:
+    """Returns kind, partition and key of an artifact by its name in the folder `DAMAGED`.
+
+    >>> parse_damaged("materialize_feeds-2026-01-02-shard-1-of-2-00ff")
+    ('materialize_feeds', '2026-01-02-shard-1-of-2', '00ff')
+    """
+    kind, _, rest = name.partition("-")
+    partition, _, key = rest.rpartition("-")
+    return kind, partition, key
 
 
 def _verify_file(ref: Ref, path: Path, entry: Mapping[str, Any]) -> None:

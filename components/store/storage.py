@@ -72,6 +72,12 @@ class Storage:
             return []
         return sorted(PurePosixPath(entry).name for entry in entries)
 
+    def files(self, path: str) -> list[str]:
+        """Returns the sorted paths of all files below `path`, relative to it; none without it."""
+        root = PurePosixPath(self._full_path(path))
+        names = [PurePosixPath(file) for file in self._fs.find(str(root))]
+        return sorted(name.relative_to(root).as_posix() for name in names)
+
     def read(self, path: str) -> bytes:
         """Returns the bytes of a file.
 

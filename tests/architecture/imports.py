@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "tables": {"settings"},
     "local": {"store", "settings"},
     "release": {"store", "settings"},
-    "erasure": {"store", "settings", "tables"},
+    "erasure": {"store", "settings", "tables", "release"},
     "source": {"store", "settings", "run", "tables", "erasure"},
     "profiling": {"settings", "tables", "source"},
     "rows": {"store", "settings", "run", "tables", "erasure"},

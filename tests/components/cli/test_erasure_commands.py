@@ -1,4 +1,4 @@
-"""`phoenix erasure report`; its findings are those of the search."""
+"""`phoenix erasure report` and `phoenix gc --erased`; what they find are the search's findings."""
 
 import json
 
@@ -34,3 +34,29 @@ def test_a_person_is_told_which_days_to_run_again(path, capsys) -> None:
     (path.parent / "forget.txt").write_text("103\n")
     _, out, _ = run_command(capsys, "erasure", "report", "-c", path)
     assert "Run these days again: 2026-01-02." in out
+
+
+def test_nothing_is_removed_unless_it_is_asked_for(path, capsys, deployment) -> None:
+    (path.parent / "forget.txt").write_text("103\n")
+    old = deployment.store.head("ingest_events", "2026-01-02")
+    code, out, _ = run_command(capsys, "gc", "--erased", "-c", path)
+    assert (code, "0 old versions" in out) == (ExitCode.BAD_DATA, True)
+    assert "phoenix step ingest_events --day 2026-01-02" in out, "what is current comes first"
+    assert deployment.run("ingest_events")[0] == ExitCode.DONE
+    code, out, _ = run_command(capsys, "gc", "--erased", "-c", path)
+    assert (code, "would be removed" in out) == (ExitCode.DONE, True)
+    assert "`phoenix gc --erased --remove` does it" in out
+    assert deployment.store.read(old)
+    code, out, _ = run_command(capsys, "gc", "--erased", "--remove", "--json", "-c", path)
+    summary = json.loads(out)
+    assert (code, summary["run_first"]) == (ExitCode.DONE, [])
+    assert [version["is_removed"] for version in summary["versions"]] == [True]
+    assert not deployment.store.holds(old)
+    code, out, _ = run_command(capsys, "erasure", "report", "--json", "-c", path)
+    assert json.loads(out)["traces"] == []
+
+
+def test_a_removal_says_what_it_removes(path, capsys) -> None:
+    code, _, complaint = run_command(capsys, "gc", "-c", path)
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert "phoenix gc --erased" in complaint

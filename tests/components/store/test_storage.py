@@ -51,6 +51,13 @@ def test_names_are_those_directly_below_and_sorted(storage: Storage) -> None:
     assert storage.names("nothing") == []
 
 
+def test_files_are_those_at_any_depth_by_their_path_below_a_folder(storage: Storage) -> None:
+    for name in ("a/c.json", "a/b/d.json", "e.json"):
+        storage.create(name, b"")
+    assert storage.files("a") == ["b/d.json", "c.json"]
+    assert storage.files("missing") == []
+
+
 def test_a_published_folder_is_the_same_when_fetched(storage: Storage, tmp_path: Path) -> None:
     files = {"x.bin": b"\x00\x01", "deep/er/y.txt": b"y", MANIFEST: b"{}"}
     storage.publish_folder(_folder(tmp_path / "draft", files), "kind/day/key")
