@@ -6,6 +6,8 @@ reason, for the quarantine of the next step), `posts.parquet` (posts known by th
 where ids are text, the texts of the ids in these files.
 Rows are accounted for, per day and file: rows in = events + rejected + late. Rows that a file of
 the day holds of the next one are counted there, and their number is told here (`next_day_rows`).
+Where a line is a list of posts, each post is a row; lists without one are none, and their number is
+told (`empty_slates`).
 """
 
 import datetime
@@ -40,7 +42,7 @@ from components.tables.event_ids import event_ids
 from components.tables.id_texts import IdTexts
 from phoenix.data.population import WorldConfig
 from phoenix.data.synthetic import World
-from schemas.events import INGESTED
+from schemas.events import INGESTED, REJECTED
 from schemas.posts import POSTS
 
 logger = logging.getLogger(__name__)
@@ -94,6 +96,13 @@ def run(context: Context) -> Outcome:
             if rows.absent_columns:
                 _tell_absent_columns(draft.facts["source"], rows.absent_columns, day)
             draft.facts["next_day_rows"] = rows.num_next
+            if source_layout.slates is not None:
+                draft.facts["empty_slates"] = rows.num_empty_slates
+                logger.info(
+                    "%s: each post of a slate is a row; %d slates are without posts.",
+                    day,
+                    rows.num_empty_slates,
+                )
             draft.facts |= attribute_files.write(draft.folder, config, day, source_layout.text_ids)
     except Unchanged as unchanged:
         return Outcome(unchanged.artifact, is_unchanged=True, run_again=changed_days)
@@ -142,7 +151,7 @@ def _write(folder: Path, rows: DayRows, config: Config) -> dict[str, Any]:
     late, of_late = erasure.forget_events(_table(rows.late), erased_ids)
     rejected = erasure.forget_rejected(rows.rejections.table(), config)
     # Rows of forgotten users are still rows that came: their places keep the account whole.
-    rejected = pa.concat_tables([rejected, of_events, of_late])
+    rejected = data_files.concatenate(REJECTED, [rejected, of_events, of_late])
     posts = data_files.arrow_table(POSTS, rows.posts)
     data_files.write(folder / data_files.EVENTS_FILE, events)
     data_files.write(folder / data_files.LATE_FILE, late)

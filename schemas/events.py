@@ -120,6 +120,14 @@ _PLACE = (
         is_nullable=True,
     ),
 )
+_ENTRY = (
+    Column(
+        name="entry",
+        type=pa.int32(),
+        description="Place in the list of the line, from 1, where a line holds several posts.",
+        is_nullable=True,
+    ),
+)
 _REASON = (
     Column(name="rule", type=pa.string(), description="Name of the broken rule."),
     Column(name="detail", type=pa.string(), description="What was expected and what came."),
@@ -129,7 +137,7 @@ INGESTED = Table(
     "ingested",
     "Events as they came, not yet held against any rule, with their place in the source.",
     (*(replace(column, minimum=None, is_unique=False) for column in EVENTS.columns), *_PLACE),
-    tuple(replace(column, minimum=None, maximum=None) for column in _SERVED),
+    (*(replace(column, minimum=None, maximum=None) for column in _SERVED), *_ENTRY),
 )
 
 REJECTED = Table(
@@ -141,6 +149,7 @@ REJECTED = Table(
         *_REASON,
         Column(name="raw", type=pa.string(), description="The row as it came."),
     ),
+    _ENTRY,
 )
 
 QUARANTINED = Table(
@@ -152,8 +161,11 @@ QUARANTINED = Table(
         Column(name="raw", type=pa.string(), description="The row as it came.", is_nullable=True),
         *(replace(column, minimum=None, is_nullable=True) for column in EVENTS.columns),
     ),
-    tuple(
-        replace(column, minimum=None, maximum=None, is_nullable=True, default=None)
-        for column in _SERVED
+    (
+        *(
+            replace(column, minimum=None, maximum=None, is_nullable=True, default=None)
+            for column in _SERVED
+        ),
+        *_ENTRY,
     ),
 )

@@ -7,6 +7,7 @@ TOO_LATE = "too_late"
 
 RULES: Mapping[str, str] = {
     "malformed_row": "The row has not the columns of its file.",
+    "malformed_entry": "An entry of a list has not the parts of the others, or there is no list.",
     "missing_value": "A value that every event needs is empty.",
     "unreadable_number": "Text where a number should be, or a number that does not fit.",
     "unreadable_time": "No time from 1990 to 2099 in the unit of the source.",

@@ -17,7 +17,7 @@ import pyarrow as pa
 from components.errors import BadConfigurationError
 from components.settings.config import Config
 from components.settings.source import UserIdForm
-from components.tables import cells
+from components.tables import cells, data_files
 from schemas.events import REJECTED
 from schemas.rules import ERASED
 
@@ -141,12 +141,14 @@ def forget_rejected(rejected: pa.Table, config: Config) -> pa.Table:
         bool,
     )
     other_rows = rejected.filter(pa.array(~is_erased))
-    return pa.concat_tables([other_rows, _place_rows(rejected.filter(pa.array(is_erased)))])
+    erased_rows = _place_rows(rejected.filter(pa.array(is_erased)))
+    return data_files.concatenate(REJECTED, [other_rows, erased_rows])
 
 
 def _place_rows(rows: pa.Table) -> pa.Table:
-    """Returns rows in the schema `REJECTED` of which nothing is kept but file and line."""
+    """Returns rows in the schema `REJECTED` of which nothing is kept but their place."""
     count = len(rows)
+    table = REJECTED.with_optional(rows.column_names)
     return pa.table(
         {
             "table": pa.array(["events"] * count, pa.string()),
@@ -155,8 +157,9 @@ def _place_rows(rows: pa.Table) -> pa.Table:
             "rule": pa.array([ERASED] * count, pa.string()),
             "detail": pa.array(["a row of a user who is to be forgotten"] * count, pa.string()),
             "raw": pa.array([""] * count, pa.string()),
+            **({"entry": rows["entry"]} if "entry" in rows.column_names else {}),
         }
-    ).cast(REJECTED.schema())
+    ).cast(table.schema())
 
 
 def forgotten_users_in(raw: str | None, users: ForgottenUsers, form: UserIdForm) -> list[int]:

@@ -2,8 +2,9 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from components.source.known_posts import KnownPosts
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections
+from components.source.slates import entries
+from components.tables import places
 from components.tables.text_collector import TextCollector
 from phoenix.data.days import DAY_MS, day_of_number
 
@@ -58,7 +61,8 @@ def preview(layout: Layout, *, num_rows: int, num_shown: int = 5) -> Preview:
     posts = _posts(layout, rejections, texts)
     rejections.rows.clear()  # those of posts are counted by the step
     for block in raw_files.read(file, layout.source_columns, layout.event_format):
-        part = block.take(np.arange(min(len(block.lines), num_rows - count)))
+        lines = block.take(np.arange(min(len(block.lines), num_rows - count)))
+        part = entries.of_layout(layout, lines).rows
         count += len(part.lines) + len(block.malformed)
         for line, text in block.malformed:
             rejections.add_malformed("events", block.file, line, text)
@@ -73,7 +77,7 @@ def preview(layout: Layout, *, num_rows: int, num_shown: int = 5) -> Preview:
         rows,
         len(rejections.rows),
         [
-            (rule, number, f"{first[rule]['file']}:{first[rule]['line']}: {first[rule]['detail']}")
+            (rule, number, f"{_place(first[rule])}: {first[rule]['detail']}")
             for rule, number in rules.most_common()
         ],
     )
@@ -107,6 +111,10 @@ def first_day(layout: Layout) -> datetime.date | None:
     return day_of_number(numbers[int(np.argmax(through > _RARE * through[-1]))])
 
 
+def _place(row: Mapping[str, Any]) -> str:
+    return places.place(row["file"], row["line"], row.get("entry"))
+
+
 def _posts(layout: Layout, rejections: Rejections, texts: TextCollector) -> KnownPosts:
     posts = KnownPosts(_NO_DAY, texts)
     for file in layout.post_files:
@@ -118,16 +126,20 @@ def _posts(layout: Layout, rejections: Rejections, texts: TextCollector) -> Know
 def _rows(
     layout: Layout, rows: RawRows, events: event_columns.Columns, count: int
 ) -> list[PreviewRow]:
-    places = np.searchsorted(rows.lines, events["line"][: max(count, 0)])
+    # Line and place in its list as one number, which rises as both do.
+    scale = 1 if rows.entries is None else int(rows.entries.max(initial=0)) + 1
+    keys = rows.lines * scale + (0 if rows.entries is None else rows.entries)
+    shown_keys = events["line"] * scale + events.get("entry", 0)
+    indices = np.searchsorted(keys, shown_keys[: max(count, 0)])
     users, posts = (rows.cells[layout.event_columns[name]] for name in ("user_id", "post_id"))
     return [
         PreviewRow(
-            str(users[int(place)].as_py()),
-            str(posts[int(place)].as_py()),
+            str(users[int(index)].as_py()),
+            str(posts[int(index)].as_py()),
             datetime.datetime.fromtimestamp(int(shown_at) / 1000, datetime.UTC),
             tuple(bit for bit in range(len(layout.actions)) if int(actions) >> bit & 1),
         )
-        for place, shown_at, actions in zip(
-            places, events["shown_at"], events["actions"], strict=False
+        for index, shown_at, actions in zip(
+            indices, events["shown_at"], events["actions"], strict=False
         )
     ]

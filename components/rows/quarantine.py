@@ -6,6 +6,7 @@ and the day is validated again.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 from components.rows.row_texts import RowTexts
 from components.settings.config import Config
 from components.settings.steps import ValidateConfig
+from components.tables import places
 from components.tables.masks import user_name
 from schemas.rules import ERASED
 
@@ -42,14 +44,14 @@ def summary(quarantined: pa.Table) -> list[RuleReport]:
     reports = []
     for rule in quarantined["rule"].value_counts().to_pylist():
         rows = quarantined.filter(pc.field("rule") == rule["values"])
-        examples = rows.select(["detail", "file", "line"]).slice(0, _NUM_PLACES).to_pylist()
+        examples = rows.slice(0, _NUM_PLACES).to_pylist()
         reports.append(
             RuleReport(
                 name=rule["values"],
                 count=rule["counts"],
                 # The value that came is left out: it may be of a person.
                 expected=examples[0]["detail"].split(", got ")[0],
-                places=[f"{row['file']}:{row['line']}" for row in examples if row["file"]],
+                places=[_place(row) for row in examples if row["file"]],
             )
         )
     return sorted(reports, key=lambda report: (-report.count, report.name))
@@ -123,7 +125,7 @@ def examples(quarantined: pa.Table, texts: RowTexts, config: Config) -> list[dic
         masked_rows.append(
             {
                 "rule": row["rule"],
-                "place": f"{row['file']}:{row['line']}" if row["file"] else "—",
+                "place": _place(row) if row["file"] else "—",
                 "detail": _mask_detail(row["detail"], config),
                 "user": "—" if user is None else user_name(row["user_id"], user, config),
                 "post_id": post,
@@ -143,6 +145,10 @@ def _names(ids: pa.ChunkedArray, id_name: str, texts: RowTexts) -> list[str | No
         None if number is None else name
         for name, number in zip(names, ids.to_pylist(), strict=True)
     ]
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    return places.place(row["file"], row["line"], row.get("entry"))
 
 
 def _mask_detail(detail: str, config: Config) -> str:

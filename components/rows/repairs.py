@@ -33,6 +33,7 @@ from schemas.events import EVENTS, INGESTED, QUARANTINED
 _PLACE = ("file", "line")
 _VALUES = tuple(name for name in EVENTS.names if name != "event_id")  # the id follows from them
 _OPTIONAL = tuple(column.name for column in EVENTS.optional)
+_ENTRY = "entry"  # where a line holds several rows
 _INFORMATION = ("rule", "detail", "raw")  # for the person who mends; not read again
 
 
@@ -75,7 +76,7 @@ def export(file: Path, quarantined: pa.Table, texts: RowTexts, config: Config) -
         table = table.set_column(
             table.schema.get_field_index(name), name, _texts_of(table[name], texts.read(name))
         )
-    optional = [name for name in _OPTIONAL if name in table.column_names]
+    optional = [name for name in (_ENTRY, *_OPTIONAL) if name in table.column_names]
     csv.write_csv(table.select([*_PLACE, *_VALUES, *optional, *_INFORMATION]), file)
 
 
@@ -138,7 +139,7 @@ def _read_columns(file: Path, config: Config) -> pa.Table:
     }
     types |= {"shown_at": TIMESTAMP, "ingested_at": TIMESTAMP, "actions": pa.string()}
     types |= dict.fromkeys(config.ingest_events.source.text_ids, pa.string())
-    optional = {column.name: column.type for column in EVENTS.optional}
+    optional = {column.name: column.type for column in EVENTS.optional} | {_ENTRY: pa.int32()}
     converting = csv.ConvertOptions(
         column_types=types | optional,
         strings_can_be_null=True,
@@ -155,12 +156,20 @@ def _read_columns(file: Path, config: Config) -> pa.Table:
 
 
 def remaining_rows(rows: pa.Table, corrections: pa.Table) -> pa.Table:
-    """Returns the rows that no corrected row takes the place of; both have `file` and `line`."""
-    places = corrections.select(list(_PLACE))
-    numbers = rows.select(list(_PLACE)).append_column("_row", pa.array(np.arange(len(rows))))
-    remaining = numbers.join(places, list(_PLACE), join_type="left anti")
+    """Returns the rows that no corrected row takes the place of: file and line, maybe the entry."""
+    places = _places(corrections)
+    numbers = _places(rows).append_column("_row", pa.array(np.arange(len(rows))))
+    remaining = numbers.join(places, places.column_names, join_type="left anti")
     # A join of Arrow gives rows in any order.
     return rows.take(pa.array(np.sort(remaining["_row"].to_numpy())))
+
+
+def _places(rows: pa.Table) -> pa.Table:
+    """Returns file, line and place in the list of the line; 0 where a line is one row."""
+    # Not null: of a join, null is equal to nothing.
+    zeros = pa.chunked_array([np.zeros(len(rows), np.int32)])
+    entries = rows[_ENTRY].fill_null(0) if _ENTRY in rows.column_names else zeros
+    return rows.select(list(_PLACE)).append_column(_ENTRY, entries)
 
 
 def refuse_unknown(file: Path, corrections: pa.Table, num_replaced: int) -> None:

@@ -139,7 +139,7 @@ def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) ->
     refs = [ingested.ref, *(holder.ref for holder in holders)]
     return Arrivals(
         events=events,
-        rejected=pa.concat_tables([rejected, of_events, of_late]),
+        rejected=data_files.concatenate(REJECTED, [rejected, of_events, of_late]),
         late=late,
         texts=RowTexts.of(context.store, refs, corrected_texts),
         earlier=action_logs.earlier_impressions(context, ingested),
@@ -325,7 +325,7 @@ def _quarantine_violations(
 
 def _quarantine_rejected(rejected: pa.Table) -> pa.Table:
     """Returns rows that could not be read as quarantined rows, of which nothing else is known."""
-    schema = QUARANTINED.schema()
+    schema = QUARANTINED.with_optional(rejected.column_names).schema()
     return pa.Table.from_arrays(
         [
             rejected[f.name].combine_chunks()

@@ -4,9 +4,9 @@ import re
 import zoneinfo
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from components.settings.section import Delimiter, FilePath, PathPattern, Section
 
@@ -138,6 +138,34 @@ class SequencesSource(Section):
         return UserIdForm(column=None)
 
 
+class SlateLists(Section):
+    """The lists of `rows: slates`, of which each entry is a post that was shown.
+
+    Of a list `a`, the entry itself is the column `a`, and its member or part `b` the column `a.b`;
+    `event_columns` and `actions` name them so.
+    """
+
+    lists: tuple[str, ...] = Field(
+        min_length=1,
+        description="Columns that hold lists: one, or several of the same length in each row.",
+    )
+    separator: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Between entries, where lists are text; a blank is any number of them. Empty: "
+        "lists of Parquet or JSON.",
+    )
+    parts: tuple[str, ...] = Field(
+        default=(),
+        description="Names of the parts of an entry that is text: of `N55689-1`, [post, label].",
+    )
+    part_separator: str = Field(
+        default="-",
+        min_length=1,
+        description="Between the parts, from the end: the first part may hold it, too.",
+    )
+
+
 class ColumnsSource(Section):
     """Any CSV, TSV, Parquet or JSON lines files whose columns are named here."""
 
@@ -168,10 +196,14 @@ class ColumnsSource(Section):
     encoding: Literal["utf-8", "utf-16", "latin-1"] = Field(
         default="utf-8", description="Of text files."
     )
-    rows: Literal["impressions", "actions"] = Field(
+    rows: Literal["impressions", "actions", "slates"] = Field(
         default="impressions",
-        description="What a row is: a post that was shown, with all that the user did; or one "
-        "action of a user on a post, as shops log them. Actions are folded into impressions.",
+        description="What a row is: a post that was shown, with all that the user did; one "
+        "action of a user on a post, as shops log them, which are folded into impressions; or a "
+        "list of posts that were shown together, of which each becomes a row.",
+    )
+    slates: SlateLists | None = Field(
+        default=None, description="Of `rows: slates`: which columns hold the lists, and how."
     )
     fold_minutes: int | None = Field(
         default=None,
@@ -231,6 +263,15 @@ class ColumnsSource(Section):
             text_end=self.text_ids.get("user_id"),
             delimiter=self.delimiter,
         )
+
+    @model_validator(mode="after")
+    def _has_lists_of_slates(self) -> Self:
+        if (self.rows == "slates") != (self.slates is not None):
+            raise ValueError(
+                "`rows: slates` and `slates` belong together: rows are lists of posts, and "
+                "`slates.lists` names the columns that hold them"
+            )
+        return self
 
     @field_validator("time_zone", "day_zone")
     @classmethod

@@ -17,6 +17,7 @@ from components.source import own_authors, raw_files
 from components.source.by_day.file_days import FileDay
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
+from components.source.slates import entries
 from components.tables import cells
 from components.tables.text_collector import TextCollector
 from phoenix.data.days import DAY_MS, day_number
@@ -103,6 +104,8 @@ def impressions(
     Returns:
       `[4, k]` int64: post, author, time in ms and day of arrival of the rows that can be read.
     """
+    rows, owners, _ = entries.of_layout(layout, rows)
+    days = days[owners]
     columns = layout.event_columns
     shown_at, is_time = times(layout, rows, "shown_at")
     post_ids, is_post = _ids(layout, rows, "post_id", texts)
@@ -119,6 +122,7 @@ def impressions(
             own_authors.keep_texts(layout, columns, rows, post_ids, texts)
     # A row from the future shows nothing yet: its time is wrong, and would be a post's birth.
     is_shown = is_time & (shown_at < (days + 1) * DAY_MS)
+    is_shown[list(rows.entry_faults)] = False
     is_shown &= is_post & is_author & (post_ids > 0)
     if "author_id" in columns:
         is_shown &= author_ids > 0

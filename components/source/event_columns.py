@@ -26,7 +26,7 @@ def parse(
 
     Args:
       layout: The meaning of the source's columns.
-      rows: n rows of one file.
+      rows: n rows of one file; of lists, their entries.
       day: The day on which they arrived.
       posts: Who wrote which post, where rows do not say it.
       rejections: Takes the rows that cannot be read, and what is wrong with them.
@@ -38,6 +38,8 @@ def parse(
     """
     columns, count = layout.event_columns, len(rows.lines)
     check = RowCheck(count, layout.null_words)
+    if layout.slates is not None:
+        check.entries(rows, layout.slates.lists[0])
     ids = {
         name: check.identifier(
             rows, columns[name], layout.text_ids.get(name), texts.reader_that_takes(name)
@@ -81,6 +83,8 @@ def parse(
     events |= _parse_served(layout, rows, check)
     events["file"] = np.full(count, rows.file, object)
     events["line"] = rows.lines
+    if rows.entries is not None:
+        events["entry"] = rows.entries
     rejections.add("events", rows, check)
     return rows_where(events, check.is_good)
 
@@ -108,6 +112,14 @@ def _parse_served(layout: Layout, rows: RawRows, check: RowCheck) -> Columns:
     }
     if "position" in columns:
         served["position"] = check.optional_number(rows, columns["position"], is_whole=True)
+    elif rows.entries is not None:
+        served["position"] = rows.entries
+    if rows.entries is not None and "source_event_id" in columns:
+        # Of a slate that is told twice the same entries are repeats, not all of its entries.
+        ids = served["source_event_id"]
+        served["source_event_id"] = np.array(
+            [each and f"{each}[{n}]" for each, n in zip(ids, rows.entries, strict=True)], object
+        )
     if "propensity" in columns:
         served["propensity"] = check.optional_number(rows, columns["propensity"])
     if "weight" in columns:

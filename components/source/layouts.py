@@ -26,7 +26,7 @@ from components.source import line_files
 from components.source.by_day import path_patterns
 from components.source.by_day.file_days import FileDay
 from components.source.by_day.path_patterns import DAY
-from components.source.raw_rows import FileFormat, Pace
+from components.source.raw_rows import FileFormat, Pace, Slates
 from phoenix.data.days import DAY_MS, day_number, midnight_ms
 from schemas.events import EVENTS
 from schemas.posts import POSTS
@@ -69,6 +69,7 @@ class Layout:
     actions: Sequence[ActionRule]  # [A] in the order of the bits
     event_format: FileFormat = field(default_factory=FileFormat)
     post_format: FileFormat = field(default_factory=FileFormat)
+    slates: Slates | None = None  # the lists in rows that hold several posts
     text_ids: Mapping[str, str] = field(default_factory=dict)  # canonical id -> what ends its text
     surfaces: Mapping[str, int] = field(default_factory=dict)  # number by word, where they are text
     null_words: tuple[str, ...] = NULL_WORDS  # text that says that there is nothing
@@ -84,6 +85,13 @@ class Layout:
     @property
     def source_columns(self) -> list[str]:
         """The columns of event files that are needed, each once."""
+        if self.slates is None:
+            return self.value_columns
+        return list(dict.fromkeys(self.slates.list_of(n) or n for n in self.value_columns))
+
+    @property
+    def value_columns(self) -> list[str]:
+        """The columns that events are made of, each once; of a list `a`, `a.b` is one."""
         names = [*self.event_columns.values(), *(action.column for action in self.actions)]
         return list(dict.fromkeys(names))
 
@@ -330,6 +338,7 @@ def _columns(source: ColumnsSource, actions: Sequence[ActionRule], config: Confi
         actions=actions,
         event_format=format_of(source.event_names),
         post_format=format_of(source.post_names),
+        slates=None if source.slates is None else Slates(**source.slates.model_dump()),
         text_ids={str(name): end for name, end in source.text_ids.items()},
         surfaces=source.surfaces,
         null_words=source.null_words,
@@ -384,7 +393,33 @@ def _check_mapping(source: ColumnsSource) -> None:
             f"{_WHERE}.event_columns: map `weight` or `sampling_rate`, not both: a weight is 1 / "
             "the rate."
         )
+    _check_slates(source)
     if not has_author:
         raise BadConfigurationError(
             f"{_WHERE}: map `author_id` in `event_columns`, or in `post_columns`."
         )
+
+
+def _check_slates(source: ColumnsSource) -> None:
+    if source.slates is None:
+        return
+    slates = Slates(**source.slates.model_dump())
+    columns, where = source.event_columns, f"{_WHERE}.event_columns"
+    if slates.list_of(columns["post_id"]) is None:
+        raise BadConfigurationError(
+            f"{where}: `post_id` must be of a list that `slates.lists` names, as "
+            f"{slates.lists[0]!r}, got {columns['post_id']!r}."
+        )
+    for name in ("user_id", "shown_at", "ingested_at"):
+        if name in columns and slates.list_of(columns[name]) is not None:
+            raise BadConfigurationError(
+                f"{where}: {name!r} is one for all posts of a slate, so it must be a column of the "
+                f"row, got {columns[name]!r} of a list."
+            )
+    parts = {f"{name}.{part}" for name in slates.lists for part in slates.parts}
+    for column in columns.values() if slates.parts else ():
+        if slates.list_of(column) not in (None, column) and column not in parts:
+            raise BadConfigurationError(
+                f"{where}: {column!r} is no part of an entry; `slates.parts` names "
+                f"{', '.join(sorted(parts))}."
+            )

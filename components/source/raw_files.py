@@ -9,7 +9,6 @@ type. A file that cannot be read at all is refused by name; a row that cannot is
 
 import csv as plain_csv
 import hashlib
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,11 +23,10 @@ import pyarrow.parquet as pq
 
 from components.errors import BadDataError, TryAgainError
 from components.source import byte_streams, line_files, open_quotes
-from components.source.raw_rows import FileFormat, RawRows, as_text
+from components.source.raw_rows import FileFormat, RawRows, as_text, plain_cells
 
 _BLOCK_BYTES = 1 << 22  # what is in memory of a file at a time
 _BATCH_ROWS = 1 << 16
-_UUID_BYTES = 16
 _JSON = (".jsonl", ".ndjson", ".json")
 _TEXT = (".csv", ".tsv", ".txt", ".dat", ".data")
 KINDS = (".parquet", *_TEXT, *_JSON)
@@ -266,23 +264,7 @@ def _decoded(batch: pa.RecordBatch, name: str) -> pa.Array:
     else:
         first, *rest = name.split(".")
         cell = pc.struct_field(batch[first], rest)
-    if pa.types.is_dictionary(cell.type):
-        cell = cell.dictionary_decode()
-    if isinstance(cell, pa.ExtensionArray):
-        cell = cell.storage
-    if pa.types.is_fixed_size_binary(cell.type) and cell.type.byte_width == _UUID_BYTES:
-        return _uuid_text(cell)
-    if pa.types.is_binary(cell.type) or pa.types.is_large_binary(cell.type):
-        return as_text(cell)
-    if pa.types.is_large_string(cell.type) or pa.types.is_string_view(cell.type):
-        return cell.cast(pa.string())
-    return cell
-
-
-def _uuid_text(cell: pa.Array) -> pa.Array:
-    """Returns binary(16) as the text of UUIDs, so that one has one id in every kind of file."""
-    texts = [None if value is None else str(uuid.UUID(bytes=value)) for value in cell.to_pylist()]
-    return pa.array(texts, pa.string())
+    return plain_cells(cell)
 
 
 def _header(start: bytes, delimiter: str) -> list[str]:

@@ -32,21 +32,26 @@ class Rejections:
         """Takes the rows that `check` found something wrong with."""
         for row in np.flatnonzero(~check.is_good):
             raw = {name: _json_value(cell[row]) for name, cell in rows.cells.items()}
-            place = (rows.file, int(rows.lines[row]))
+            entry = None if rows.entries is None else int(rows.entries[row])
+            place = (rows.file, int(rows.lines[row]), entry)
             text = json.dumps(raw, ensure_ascii=False)
             self._append(table, place, check.rules[int(row)], check.details[int(row)], text)
 
     def add_malformed(self, table: str, file: str, line: int, text: str) -> None:
         """Takes a row that has not the columns of its file."""
-        self._append(table, (file, line), "malformed_row", f"{text:.200}", text)
+        self._append(table, (file, line, None), "malformed_row", f"{text:.200}", text)
 
-    def _append(self, table: str, place: tuple[str, int], rule: str, detail: str, raw: str) -> None:
-        row = {"table": table, "file": place[0], "line": place[1], "rule": rule}
-        self.rows.append({**row, "detail": detail, "raw": raw})
+    def _append(
+        self, table: str, place: tuple[str, int, int | None], rule: str, detail: str, raw: str
+    ) -> None:
+        file, line, entry = place
+        row = {"table": table, "file": file, "line": line, "rule": rule, "detail": detail}
+        self.rows.append({**row, "raw": raw, **({} if entry is None else {"entry": entry})})
 
     def table(self) -> pa.Table:
         """Returns the rows in the schema of `schemas.events.REJECTED`."""
-        return pa.Table.from_pylist(self.rows, schema=REJECTED.schema())
+        names = {name for row in self.rows for name in row}
+        return pa.Table.from_pylist(self.rows, schema=REJECTED.with_optional(names).schema())
 
 
 class RowCheck:
@@ -177,6 +182,18 @@ class RowCheck:
         low = -np.inf if rule.at_least is None else rule.at_least
         high = np.inf if rule.at_most is None else rule.at_most
         return (values >= low) & (values <= high)
+
+    def entries(self, rows: RawRows, column: str) -> None:
+        """Marks entries of lists that are none.
+
+        Args:
+          rows: Rows that are entries, or not.
+          column: Holds the entries.
+        """
+        if rows.entry_faults:
+            is_bad = np.zeros(len(rows.lines), bool)
+            is_bad[list(rows.entry_faults)] = True
+            self.mark(is_bad, "malformed_entry", rows, column, rows.entry_faults.__getitem__)
 
     def mark(
         self,

@@ -25,6 +25,7 @@ from components.source.layouts import Layout, layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
 from components.source.shown_posts import ShownCollector, ShownPosts
+from components.source.slates import entries
 from components.store.artifacts import Store
 from components.tables.id_texts import IdTexts
 from components.tables.text_collector import TextCollector
@@ -60,6 +61,7 @@ class DayRows:
     texts: Mapping[str, IdTexts]
     absent_columns: Sequence[str] = ()  # needed, and in no row of the day, where rows name columns
     num_next: int = 0  # rows in the files of the day that are of the next day, and counted there
+    num_empty_slates: int = 0  # rows that are lists without a post, which are no rows of the day
 
     @property
     def num_rows(self) -> int:
@@ -204,11 +206,13 @@ class Source:
         layout, needs_shown = self.layout, self._needs_shown(day)
         posts, rejections, texts = self._described(day)
         self._described_by_day.clear()
-        collector, parts, present = ShownCollector(texts), [], set()
+        collector, parts, present, num_empty = ShownCollector(texts), [], set[str](), 0
         for rows in self._rows_of(day):
             present |= rows.columns_with_values
             for line, text in rows.malformed:
                 rejections.add_malformed("events", rows.file, line, text)
+            rows, _, num_without_posts = entries.of_layout(layout, rows)
+            num_empty += num_without_posts
             if needs_shown:
                 collector.add(earlier_posts.posts_of(layout, rows, day, texts))
             parts.append(event_columns.parse(layout, rows, day, posts, rejections, texts))
@@ -231,6 +235,7 @@ class Source:
             texts.texts(),
             self._absent(present),
             self._day_files.num_next(day),
+            num_empty,
         )
 
     def _absent(self, present: Collection[str]) -> list[str]:

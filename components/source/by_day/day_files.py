@@ -11,6 +11,7 @@ from components.source import arrivals, raw_files
 from components.source.by_day import overruns, work_files
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
+from components.source.slates import entries
 from phoenix.data.days import day_number
 
 _FOLDER = "overrun-"
@@ -60,7 +61,8 @@ class DayFiles:
 
     def num_next(self, day: datetime.date) -> int:
         """Returns how many rows in the files of a day, read before, are of the next day."""
-        return sum(len(rows.lines) for rows in self._overruns.get(day, ()))
+        of_next = self._overruns.get(day, ())
+        return sum(len(entries.of_layout(self.layout, rows).owners) for rows in of_next)
 
     def _own_rows(self, day: datetime.date) -> Iterator[RawRows]:
         """Yields the rows in the files of a day that are its own, and keeps those of the next."""

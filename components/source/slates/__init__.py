@@ -1,0 +1,1 @@
+"""Rows that are lists of posts: each entry of a list becomes a row of its own."""
