@@ -21,6 +21,7 @@ import numpy as np
 
 from components.settings.config import Config
 from phoenix.data import sorted_ids
+from phoenix.data.days import DAY_MS
 from phoenix.data.windows import Windows, positive_bits, unpack_actions
 from phoenix.metrics import by_user as user_metrics
 from phoenix.metrics.by_user import UserValues
@@ -92,7 +93,8 @@ class RankingContest:
         weight = self.windows.impression_weights
         k = self.config.evaluate_models.ranking_k
         ndcg = user_metrics.ndcg(users, posts, scores, gains, k, weight)
-        gauc = user_metrics.auc(users, scores, gains > 0, weight)
+        days = self.windows.candidate_shown_at[is_real] // DAY_MS
+        gauc = user_metrics.gauc(users, days, scores, gains > 0, weight)
         slices = {
             name: {
                 "users": len(members),

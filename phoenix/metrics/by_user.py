@@ -8,6 +8,7 @@ Glossary of shapes:
   E: impressions, U: users, N: requests, K: retrieved posts.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -85,78 +86,72 @@ def ndcg(
     return UserValues(users[has_value], values, np.ones(len(values)))
 
 
-def auc(
+def gauc(
     user_ids: np.ndarray,
+    days: np.ndarray,
     scores: np.ndarray,
     labels: np.ndarray,
     weights: np.ndarray | None = None,
 ) -> UserValues:
-    """AUC within each user who has positives and negatives, weighted by impressions.
+    """AUC within each user and day with positives and negatives, weighted by its positives.
 
-    What separates users does not count. Its mean is the grouped AUC of Zhu et al. 2017, "Optimized
-    Cost per Click in Taobao Display Advertising".
+    What separates users, or the days of a user, does not count: over several days at once, whoever
+    knows that a user had luck yesterday would lose, because today has less of it. Zhu et al. 2017,
+    "Optimized Cost per Click in Taobao Display Advertising", weight users by impressions; positives
+    are what an order can bring forward, so a day with one of them in twenty counts once.
 
     Args:
       user_ids: `[E]` int64.
+      days: `[E]` int64, of the impressions; any numbers that differ between days.
       scores: `[E]`; ties count half.
       labels: `[E]` bool.
       weights: `[E]` impressions for which one stands; None means 1.
 
+    Returns:
+      Of each user the mean over days, weighted by positives, and their number as the weight: so the
+      mean over users is the one over all pairs of a user and a day.
+
     >>> users, labels = np.array([7, 7, 7, 8]), np.array([True, False, False, True])
-    >>> auc(users, np.array([0.5, 0.5, 0.1, 0.9]), labels).values.tolist()
+    >>> scores, days = np.array([0.5, 0.5, 0.1, 0.9]), np.zeros(4, np.int64)
+    >>> gauc(users, days, scores, labels).values.tolist()
     [0.75]
     """
-    users, inverse, counts = np.unique(user_ids, return_inverse=True, return_counts=True)
-    order = np.lexsort((scores, inverse))
-    group, value, positive = inverse[order], scores[order], labels[order].astype(np.float64)
-    if not len(order):
-        return UserValues(users, np.empty(0), np.empty(0))
-    if weights is not None:
-        return _weighted_auc(users, group, value, (positive, weights[order].astype(np.float64)))
-    # Equal scores of a user share the mean of their places, which makes each such pair half a win.
-    new_tie = np.concatenate([[True], (np.diff(group) != 0) | (np.diff(value) != 0)])
-    tie = np.cumsum(new_tie) - 1
-    place = np.arange(len(order), dtype=np.float64) - np.repeat(np.cumsum(counts) - counts, counts)
-    mean_place = (np.bincount(tie, place) / np.bincount(tie))[tie]
-    positives = np.bincount(group, positive, minlength=len(users))
-    negatives = counts - positives
-    # Mann and Whitney: the sum of the ranks of the positives, less their ranks among themselves.
-    ranks = np.bincount(group, positive * mean_place, minlength=len(users))
-    wins = ranks - positives * (positives - 1) / 2
+    if not len(user_ids):
+        return UserValues(np.empty(0, np.int64), np.empty(0), np.empty(0))
+    order = np.lexsort((scores, days, user_ids))
+    users, day, score = user_ids[order], days[order], scores[order]
+    weight = np.ones(len(order)) if weights is None else weights[order].astype(np.float64)
+    positive, negative = (weight * (labels[order] == is_one) for is_one in (True, False))
+    is_first = np.append(True, (np.diff(users) != 0) | (np.diff(day) != 0))
+    starts_tie = is_first | np.append(True, np.diff(score) != 0)
+    tie = np.cumsum(starts_tie) - 1
+    good, bad = np.bincount(tie, positive), np.bincount(tie, negative)
+    group = (np.cumsum(is_first) - 1)[starts_tie]  # of each tie
+    positives, negatives = np.bincount(group, good), np.bincount(group, bad)
+    # Of each tie: the negatives with lower scores, of its own group alone.
+    below = np.cumsum(bad) - bad - (np.cumsum(negatives) - negatives)[group]
+    # Mann and Whitney: pairs in the right order by the product of their weights, ties count half.
+    wins = np.bincount(group, good * (below + bad / 2))
     has_both = (positives > 0) & (negatives > 0)
     values = wins[has_both] / (positives * negatives)[has_both]
-    return UserValues(users[has_both], values, counts[has_both].astype(np.float64))
+    return merged([UserValues(users[is_first][has_both], values, positives[has_both])])
 
 
-def _weighted_auc(
-    users: np.ndarray,
-    group: np.ndarray,
-    value: np.ndarray,
-    examples: tuple[np.ndarray, np.ndarray],
-) -> UserValues:
-    """The same, where an impression counts as many: pairs by the product of their weights.
+def merged(parts: Sequence[UserValues]) -> UserValues:
+    """Returns of each user the weighted mean of all values in some parts, and their weight.
 
     Args:
-      users: `[U]`.
-      group: `[E]` places in `users`, ascending.
-      value: `[E]` scores, ascending in each group.
-      examples: `[E]` labels of 0 and 1, and `[E]` weights.
+      parts: Of several days, say; at least one. A user may be in a part more than once.
+
+    >>> days = [UserValues(np.array([3]), np.array([value]), np.ones(1)) for value in (0.0, 1.0)]
+    >>> merged(days).values.tolist(), merged(days).weights.tolist()
+    ([0.5], [2.0])
     """
-    positive, weight = examples
-    new_tie = np.concatenate([[True], (np.diff(group) != 0) | (np.diff(value) != 0)])
-    tie = np.cumsum(new_tie) - 1
-    first = np.flatnonzero(new_tie)
-    good, bad = (np.bincount(tie, weight * label) for label in (positive, 1 - positive))
-    group_of_tie = group[first]
-    below = np.cumsum(bad) - bad  # of all users before, too
-    before_user = np.bincount(group, weight * (1 - positive), minlength=len(users))
-    below -= (np.cumsum(before_user) - before_user)[group_of_tie]
-    wins = np.bincount(group_of_tie, good * (below + bad / 2), minlength=len(users))
-    positives = np.bincount(group, weight * positive, minlength=len(users))
-    negatives = before_user
-    has_both = (positives > 0) & (negatives > 0)
-    values = wins[has_both] / (positives * negatives)[has_both]
-    return UserValues(users[has_both], values, (positives + negatives)[has_both])
+    user_ids, values, weights = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    users, inverse = np.unique(user_ids, return_inverse=True)
+    total = np.bincount(inverse, weights, minlength=len(users))
+    sums = np.bincount(inverse, weights * values, minlength=len(users))
+    return UserValues(users, sums / total, total)
 
 
 class RetrievalValues(NamedTuple):

@@ -18,7 +18,7 @@ from phoenix.metrics import by_user
 def auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Probability that a random positive scores above a random negative, ties counting half.
 
-    Exact, not binned. NaN with one class only. Within users it is `phoenix.metrics.by_user.auc`.
+    Exact, not binned. NaN with one class only. Within users it is `phoenix.metrics.by_user.gauc`.
 
     Args:
       labels: `[N]` 0 or 1.
@@ -29,8 +29,9 @@ def auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = Non
     0.75
     """
     labels, scores = _matching_arrays(labels, scores)
-    # One user who saw everything: the same definition, ties included.
-    return by_user.auc(np.zeros(len(labels), np.int64), scores, labels > 0, weights).mean
+    # One user who saw everything on one day: the same definition, ties included.
+    zeros = np.zeros(len(labels), np.int64)
+    return by_user.gauc(zeros, zeros, scores, labels > 0, weights).mean
 
 
 def pr_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from phoenix.data.days import DAY_MS
 from phoenix.data.windows import DWELL_SCALE_SECONDS, Windows, unpack_actions
 from phoenix.files.array_files import FileFormat, write_array
 from phoenix.metrics import by_user, ordering
@@ -72,6 +73,7 @@ class PredictRunner:
         windows = self.splits[split]
         is_real = windows.candidate_mask
         users = np.repeat(windows.user_ids, is_real.sum(axis=1))
+        days = windows.candidate_shown_at[is_real] // DAY_MS
         labels = unpack_actions(windows.labels[is_real], len(self.ranker.actions))
         is_labelled = windows.is_labelled(len(self.ranker.actions))  # [E, A]
         weights = windows.impression_weights
@@ -79,7 +81,7 @@ class PredictRunner:
             "impressions": len(users),
             "actions": {
                 action: _action_metrics(
-                    users[rows],
+                    (users[rows], days[rows]),
                     labels[rows, a],
                     predictions.probabilities[rows, a],
                     None if weights is None else weights[rows],
@@ -129,7 +131,7 @@ def _write(folder: Path, split: str, predictions: Predictions, file_format: File
 
 
 def _action_metrics(
-    users: np.ndarray,
+    groups: tuple[np.ndarray, np.ndarray],
     labels: np.ndarray,
     predictions: np.ndarray,
     weights: np.ndarray | None = None,
@@ -139,7 +141,7 @@ def _action_metrics(
     values = {
         "positives": float(labels.sum()),
         "auc": ordering.auc(labels, probabilities, weights),
-        "gauc": by_user.auc(users, probabilities, labels > 0, weights).mean,
+        "gauc": by_user.gauc(*groups, probabilities, labels > 0, weights).mean,
         "pr_auc": ordering.pr_auc(labels, probabilities, weights),
         "rce": sums.pop("relative_cross_entropy"),
         **sums,

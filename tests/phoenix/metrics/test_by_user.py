@@ -35,15 +35,15 @@ def slow_ndcg(scores, gains, k):
 def test_auc_and_ndcg_of_each_user_match_their_definitions(rows, k) -> None:
     users, scores, gains = np.array(rows).T
     posts = np.arange(len(users)) + 1
-    auc = by_user.auc(users, scores, gains > 0)
+    auc = by_user.gauc(users, np.zeros_like(users), scores, gains > 0)
     ndcg = by_user.ndcg(users, posts, scores, gains.astype(float), k)
     for metric, slow in ((auc, lambda s, g: slow_auc(s, g > 0)), (ndcg, partial(slow_ndcg, k=k))):
         expected = {user: slow(scores[users == user], gains[users == user]) for user in set(users)}
         defined = {user: value for user, value in expected.items() if not math.isnan(value)}
         assert metric.user_ids.tolist() == sorted(defined)
         np.testing.assert_allclose(metric.values, [defined[user] for user in metric.user_ids])
-    sizes = np.array([np.sum(users == user) for user in auc.user_ids])
-    np.testing.assert_array_equal(auc.weights, sizes)
+    positives = [np.sum(gains[users == user] > 0) for user in auc.user_ids]
+    np.testing.assert_array_equal(auc.weights, np.array(positives))
 
 
 @settings(deadline=None)
@@ -80,10 +80,38 @@ def test_pieces_of_users_merge_into_the_mean_of_all() -> None:
     generator = np.random.default_rng(0)
     users, scores = np.repeat(np.arange(40), 5), generator.normal(size=200)
     labels = generator.random(200) < 0.4
-    whole = by_user.auc(users, scores, labels).mean
-    pieces = [by_user.auc(users[part], scores[part], labels[part]) for part in parts_of(200)]
+    columns = users, np.zeros_like(users), scores, labels
+    whole = by_user.gauc(*columns).mean
+    pieces = [by_user.gauc(*(each[part] for each in columns)) for part in parts_of(200)]
     states = [WeightedMean.of(piece.values, piece.weights) for piece in pieces]
     assert merge(*states).values()["mean"] == pytest.approx(whole, rel=1e-12)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(*4 * [st.integers(0, 3)]), min_size=1, max_size=40))
+def test_gauc_is_the_mean_over_users_and_days_weighted_by_positives(rows) -> None:
+    users, days, scores, labels = np.array(rows).T
+    total = weight = 0
+    for user, day in set(zip(users.tolist(), days.tolist(), strict=True)):
+        is_own = (users == user) & (days == day)
+        value = slow_auc(scores[is_own], labels[is_own] > 1)
+        if not math.isnan(value):
+            total += value * sum(labels[is_own] > 1)
+            weight += sum(labels[is_own] > 1)
+    mean = by_user.gauc(users, days, scores, labels > 1).mean
+    assert mean == pytest.approx(total / weight if weight else math.nan, nan_ok=True)
+
+
+def test_what_tells_the_days_of_a_user_apart_changes_no_gauc() -> None:
+    generator = np.random.default_rng(0)
+    users, days = np.repeat(np.arange(40), 10), np.tile(np.repeat([0, 1], 5), 40)
+    scores, labels = generator.normal(size=400), generator.random(400) < 0.4
+    shifted = scores + 10 * days * generator.normal(size=40)[users]
+    both = [by_user.gauc(users, days, each, labels) for each in (scores, shifted)]
+    np.testing.assert_array_equal(both[0].values, both[1].values)
+    assert not np.array_equal(
+        *(by_user.gauc(users, 0 * days, each, labels).values for each in (scores, shifted))
+    )
 
 
 def parts_of(count: int) -> list[slice]:
@@ -92,7 +120,8 @@ def parts_of(count: int) -> list[slice]:
 
 def test_ties_of_auc_count_half() -> None:
     users, labels = np.array([7, 7, 7]), np.array([True, False, False])
-    assert by_user.auc(users, np.array([0.5, 0.5, 0.1]), labels).values.tolist() == [0.75]
+    scores, days = np.array([0.5, 0.5, 0.1]), np.zeros(3, np.int64)
+    assert by_user.gauc(users, days, scores, labels).values.tolist() == [0.75]
 
 
 def test_a_user_with_one_impression_has_nothing_to_order() -> None:
@@ -122,8 +151,9 @@ def test_an_impression_of_a_weight_counts_as_so_many(rows, k) -> None:
     users, scores, gains, weights = np.array(rows).T
     posts = np.arange(len(users)) + 1
     many = np.repeat(np.arange(len(users)), weights)
-    weighted = by_user.auc(users, scores, gains > 0, weights)
-    repeated = by_user.auc(users[many], scores[many], gains[many] > 0)
+    days = np.zeros_like(users)
+    weighted = by_user.gauc(users, days, scores, gains > 0, weights)
+    repeated = by_user.gauc(users[many], days[many], scores[many], gains[many] > 0)
     for ours, theirs in zip(weighted, repeated, strict=True):
         np.testing.assert_allclose(ours, theirs)
     # What gains nothing takes as many places as it stands for.

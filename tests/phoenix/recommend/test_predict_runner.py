@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from phoenix.data.days import DAY_MS
 from phoenix.files.array_files import read_array
 from phoenix.metrics import by_user, ordering
 from phoenix.recommend.baselines import Random
@@ -35,7 +36,9 @@ def test_predictions_of_real_candidates_are_written_with_their_metrics(tmp_path)
     assert actions["like"]["positives"] == liked.sum()
     assert actions["hide"]["auc"] is None  # Nobody hides anything in this world.
     users = np.repeat(windows.user_ids, 5)
-    assert actions["like"]["gauc"] == by_user.auc(users, predicted[:, 0], liked > 0).mean
+    days = windows.candidate_shown_at[padded != 0] // DAY_MS
+    gauc = by_user.gauc(users, days, predicted[:, 0], liked > 0)
+    assert actions["like"]["gauc"] == gauc.mean
 
 
 def test_every_metric_of_an_action_and_of_a_time_is_there():
