@@ -47,8 +47,8 @@ def init(
 ) -> None:
     """Write the configuration that a log suggests, and show how it reads the first rows.
 
-    Public logs are recognised: KuaiRand, MovieLens, GH Archive, RetailRocket, REES46, Taobao and
-    Open Bandit. Of any other log, names and values of the columns say most; what they do not
+    Public logs are recognised: KuaiRand, MovieLens, GH Archive, RetailRocket, REES46, Taobao, MIND
+    and Open Bandit. Of any other log, names and values of the columns say most; what they do not
     say is asked at a terminal, and named with its option elsewhere.
     """
     from components.profiling.hints import parse_hints

@@ -38,7 +38,7 @@ def text(proposal: Proposal, *, store: str) -> str:
         *(f"  - {_flow(action.settings())}" for action in proposal.actions),
     ]
     for name, section in proposal.sections.items():
-        lines += ["", f"{name}: {_flow(section)}"]
+        lines += ["", *_settings({name: section}, {}, indent=0)]
     return "\n".join(lines) + "\n"
 
 
@@ -52,7 +52,7 @@ def _settings(
         line = f"{margin}{name}: {_flow(value)}"
         if isinstance(value, Mapping) and len(line) > _WIDTH:
             yield f"{margin}{name}:"
-            yield from (f"{margin}  {key}: {_flow(member)}" for key, member in value.items())
+            yield from _settings(value, {}, indent=indent + 2)
         else:
             yield line
 

@@ -86,7 +86,10 @@ def _names_of_columns(setting: str, sample: Sample) -> dict[str, Any]:
 
 def _delimiter(sample: Sample) -> dict[str, Any]:
     usual = "\t" if byte_streams.kind(sample.first) == ".tsv" else ","
-    return {} if sample.delimiter in (None, usual) else {"delimiter": sample.delimiter}
+    settings: dict[str, Any] = {}
+    if sample.delimiter not in (None, usual):
+        settings["delimiter"] = sample.delimiter
+    return settings if sample.has_quotes else settings | {"quotes": False}
 
 
 def _time_settings(

@@ -3,6 +3,7 @@
 # pyright: reportAttributeAccessIssue=false
 # (pyarrow.compute makes its functions when it is imported)
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -126,6 +127,94 @@ def _taobao(samples: Sequence[Sample]) -> Proposal | None:
     return None
 
 
+def _mind(samples: Sequence[Sample]) -> Proposal | None:
+    news = [each for each in samples if each.first.name == "news.tsv"]
+    parts = [each for each in samples if each.first.name == "behaviors.tsv"]
+    # The part for the contest has no labels, and no pattern of paths leaves it out.
+    behaviors = [each for each in parts if _has_labels(each)]
+    if not news or not behaviors:
+        return None
+    if len(behaviors) < len(parts):
+        behaviors = behaviors[:1]
+    names = ["impression_id", "user_id", "time", "history", "impressions"]
+    of_news = ("news_id", "category", "subcategory", "title", "abstract", "url")
+    of_news = [*of_news, "title_entities", "abstract_entities"]
+    of_news = of_news[: len(news[0].rows.column_names)]
+    categories = {str(each) for part in news for each in part.rows[1].to_pylist()}
+    return Proposal(
+        title="MIND: lists of news that were shown together, each with what was clicked.",
+        source={
+            "layout": "columns",
+            "events": _every(behaviors),
+            "posts": _every(news),
+            "event_names": names,
+            "post_names": of_news,
+            "delimiter": "\t",
+            "quotes": False,
+            "event_columns": {
+                "user_id": "user_id",
+                "post_id": "impressions.news",
+                "shown_at": "time",
+                "request_id": "impression_id",
+            },
+            "post_columns": {
+                "post_id": "news_id",
+                "author_id": "subcategory",
+                "tag": "category",
+                "title": "title",
+            },
+            "rows": "slates",
+            "slates": {"lists": ["impressions"], "separator": " ", "parts": ["news", "click"]},
+            "text_ids": {"user_id": "", "post_id": "", "author_id": ""},
+            "time_format": "%m/%d/%Y %I:%M:%S %p",
+        },
+        actions=[ProposedAction(name="click", column="impressions.click", is_positive=True)],
+        reasons={
+            "quotes": "a quote in a title is a character of it",
+            "post_columns": "nobody says who wrote a text; its subcategory stands for the author",
+            "slates": "`N55689-1 N35729-0`: two news, the first was clicked",
+            "time_format": "the zone is not told: UTC",
+        },
+        notes=()
+        if len(behaviors) == len(parts)
+        else (f"Of {len(parts)} parts one is read: {behaviors[0].first}.",),
+        sections={
+            "attributes": {
+                "posts": {
+                    "files": _every(news),
+                    "id": "news_id",
+                    "delimiter": "\t",
+                    "quotes": False,
+                    "names": of_news,
+                },
+                "declared": [
+                    {
+                        "name": "category",
+                        "side": "post",
+                        "column": "category",
+                        "kind": "vocabulary",
+                        "words": sorted(categories),
+                    }
+                ],
+            }
+        },
+    )
+
+
+def _has_labels(behaviors: Sample) -> bool:
+    names = behaviors.rows.column_names
+    slates = [each for each in behaviors.rows[names[-1]].to_pylist() if each]
+    return len(names) == 5 and bool(slates) and all("-" in each for each in slates)
+
+
+def _every(samples: Sequence[Sample]) -> str:
+    """Returns the path of the files, which are called alike: their own, or that in all folders."""
+    files = [file for sample in samples for file in sample.files]
+    if len(files) == 1:
+        return str(files[0])
+    return f"{os.path.commonpath([file.parent.parent for file in files])}/*/{files[0].name}"
+
+
 def _open_bandit(samples: Sequence[Sample]) -> Proposal | None:
     sample = _with_columns(samples, "timestamp", "item_id", "position", "click", "propensity_score")
     if sample is None:
@@ -206,5 +295,6 @@ _RECOGNITIONS: Sequence[_Recognition] = (
     _retailrocket,
     _rees46,
     _taobao,
+    _mind,
     _open_bandit,
 )

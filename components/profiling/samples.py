@@ -7,7 +7,7 @@ import csv
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Sample:
     rows: pa.Table  # text of text files; of JSON, the member b of a is the column `a.b`
     has_header: bool = True  # False: the columns are called by their place, from `0` on
     delimiter: str | None = None  # of text with columns
+    has_quotes: bool = True  # False: a double quote is a character as any other
 
     @property
     def first(self) -> Path:
@@ -76,12 +77,7 @@ def read_samples(path: Path) -> list[Sample]:
         key = (byte_streams.kind(files[0]), columns)
         if key in samples:
             merged = tuple(sorted((*samples[key].files, *files)))
-            sample = Sample(
-                files=merged,
-                rows=samples[key].rows,
-                has_header=sample.has_header,
-                delimiter=sample.delimiter,
-            )
+            sample = replace(samples[key], files=merged)
         samples[key] = sample
     return list(samples.values())
 
@@ -161,14 +157,36 @@ def _text_sample(files: tuple[Path, ...]) -> Sample:
         return Sample(
             files=files, rows=pa.table(columns), has_header=False, delimiter=_LONG_DELIMITER
         )
-    delimiter, rows = _text_rows(files[0], lines)
+    has_quotes = not _has_loose_quotes(lines)
+    delimiter, rows = _text_rows(files[0], lines, has_quotes=has_quotes)
     header = [str(value or "") for value in rows.slice(0, 1).to_pylist()[0].values()]
     if not _is_header(header, rows.slice(1)):
-        return Sample(files=files, rows=rows, has_header=False, delimiter=delimiter)
-    return Sample(files=files, rows=rows.slice(1).rename_columns(header), delimiter=delimiter)
+        return Sample(
+            files=files, rows=rows, has_header=False, delimiter=delimiter, has_quotes=has_quotes
+        )
+    return Sample(
+        files=files,
+        rows=rows.slice(1).rename_columns(header),
+        delimiter=delimiter,
+        has_quotes=has_quotes,
+    )
 
 
-def _text_rows(file: Path, lines: list[str]) -> tuple[str, pa.Table]:
+def _has_loose_quotes(lines: list[str]) -> bool:
+    r"""Whether quotes in text with tabs are no quotes of cells: no line needs them as such.
+
+    >>> _has_loose_quotes(['1\t"Wheel" of fortune', "2\tb"])
+    True
+    >>> _has_loose_quotes(['1\t"a\tb"', "2\tb"]), _has_loose_quotes(['1\t"a"', "2\tb"])
+    (False, False)
+    """
+    if len({line.count("\t") for line in lines}) != 1 or not lines or "\t" not in lines[0]:
+        return False
+    quoted = [cell for line in lines for cell in line.split("\t") if '"' in cell]
+    return any(not re.fullmatch(r'[^"]*|"([^"]|"")*"', cell) for cell in quoted)
+
+
+def _text_rows(file: Path, lines: list[str], *, has_quotes: bool) -> tuple[str, pa.Table]:
     """Returns the delimiter of a text file and its first rows; a header is the first of them."""
     import duckdb  # takes as long to import as reading takes
 
@@ -178,15 +196,18 @@ def _text_rows(file: Path, lines: list[str]) -> tuple[str, pa.Table]:
             (delimiter,) = database.sql(dialect, params={"file": str(file)}).fetchall()[0]
         except duckdb.Error:  # one column, say
             delimiter = "\t" if byte_streams.kind(file) == ".tsv" else ","
+        if not has_quotes:  # the sniffer may take them for those of cells
+            delimiter = "\t"
         query = """
-            SELECT * FROM read_csv($file, delim = $delimiter, columns = $columns, quote = '"',
+            SELECT * FROM read_csv($file, delim = $delimiter, columns = $columns, quote = $quote,
                 header = false, auto_detect = false, ignore_errors = true, null_padding = true)
             LIMIT $count
         """
         params = {
             "file": str(file),
             "delimiter": delimiter,
-            "columns": dict.fromkeys(_places(lines, delimiter), "VARCHAR"),
+            "quote": '"' if has_quotes else "",
+            "columns": dict.fromkeys(_places(lines, delimiter, has_quotes), "VARCHAR"),
             "count": NUM_ROWS,
         }
         try:
@@ -195,8 +216,9 @@ def _text_rows(file: Path, lines: list[str]) -> tuple[str, pa.Table]:
             raise ValueError(str(error).splitlines()[0]) from error
 
 
-def _places(lines: list[str], delimiter: str) -> list[str]:
-    first = next(csv.reader(lines[:1], delimiter=delimiter), [])
+def _places(lines: list[str], delimiter: str, has_quotes: bool) -> list[str]:
+    quoting = csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE
+    first = next(csv.reader(lines[:1], delimiter=delimiter, quoting=quoting), [])
     return [str(place) for place in range(len(first))]
 
 

@@ -114,6 +114,7 @@ class AttributeFiles(Section):
     )
     delimiter: Delimiter | None = Field(default=None, description="As in `ingest_events.source`.")
     names: tuple[str, ...] = Field(default=(), description="Of the columns without a header.")
+    quotes: bool = Field(default=True, description="As in `ingest_events.source`.")
 
 
 AnyAttribute = Annotated[

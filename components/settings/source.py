@@ -193,6 +193,11 @@ class ColumnsSource(Section):
         default=None,
         description="Between the columns of text; a tab for .tsv and a comma else, if empty.",
     )
+    quotes: bool = Field(
+        default=True,
+        description="Whether a cell of text may stand in double quotes; false: they are "
+        "characters as any other, as in files with tabs that hold titles.",
+    )
     encoding: Literal["utf-8", "utf-16", "latin-1"] = Field(
         default="utf-8", description="Of text files."
     )

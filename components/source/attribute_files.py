@@ -111,7 +111,11 @@ class _Reader:
 
     def rows(self, paths: Sequence[Path]) -> Iterator[RawRows]:
         """Yields the rows of all files."""
-        form = FileFormat(delimiter=self.files.delimiter, names=self.files.names)
+        form = FileFormat(
+            delimiter=self.files.delimiter,
+            names=self.files.names,
+            has_quotes=self.files.quotes,
+        )
         for path in paths:
             yield from raw_files.read(path, self.columns, form)
 

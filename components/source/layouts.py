@@ -319,6 +319,7 @@ def _columns(source: ColumnsSource, actions: Sequence[ActionRule], config: Confi
         return FileFormat(
             delimiter=source.delimiter,
             names=names,
+            has_quotes=source.quotes,
             encoding=source.encoding,
             max_expansion=config.ingest_events.max_expansion,
         )

@@ -161,13 +161,13 @@ def columns(file: Path, form: FileFormat) -> dict[str, str] | None:
         if form.names:
             return dict.fromkeys(form.names, "text")
         delimiter = form.delimiter or ("\t" if kind == ".tsv" else ",")
-        return dict.fromkeys(_header(byte_streams.head(file, form), delimiter), "text")
+        return dict.fromkeys(_header(byte_streams.head(file, form), delimiter, form), "text")
 
 
 def _read_csv(file: Path, form: FileFormat, columns: list[str]) -> Iterator[RawRows]:
     delimiter = form.delimiter or ("\t" if byte_streams.kind(file) == ".tsv" else ",")
     start = byte_streams.head(file, form)
-    _require(file, columns, form.names or _header(start, delimiter))
+    _require(file, columns, form.names or _header(start, delimiter, form))
     malformed: list[tuple[int, str]] = []
     line = 1 if form.names else 2  # the header is line 1
     counter = byte_streams.LineCounter(byte_streams.open_text(file, form))
@@ -186,7 +186,9 @@ def _read_csv(file: Path, form: FileFormat, columns: list[str]) -> Iterator[RawR
                 lines = lines[~is_blank]
             yield RawRows(file.name, lines, cells, malformed_here)
     line += len(malformed)
-    if counter.num_lines > line - 1:  # rows have line breaks in them, as they may
+    if (
+        form.has_quotes and counter.num_lines > line - 1
+    ):  # rows have line breaks in them, as they may
         open_quotes.refuse(file, form, delimiter)
     if malformed:
         yield RawRows(file.name, np.empty(0, np.int64), _no_cells(columns), malformed)
@@ -216,8 +218,9 @@ def _open_csv(
         # An empty line counts as a row, or the numbers of all lines after it would be wrong.
         parse_options=csv.ParseOptions(
             delimiter=delimiter,
+            quote_char='"' if form.has_quotes else False,
             invalid_row_handler=skip_row,
-            newlines_in_values=True,
+            newlines_in_values=form.has_quotes,
             ignore_empty_lines=False,
         ),
         # Bytes, because text that is no UTF-8 would end the reading of the whole file.
@@ -267,8 +270,10 @@ def _decoded(batch: pa.RecordBatch, name: str) -> pa.Array:
     return plain_cells(cell)
 
 
-def _header(start: bytes, delimiter: str) -> list[str]:
+def _header(start: bytes, delimiter: str, form: FileFormat) -> list[str]:
     lines = start.decode("utf-8", errors="replace").splitlines()
+    if not form.has_quotes:
+        return lines[0].split(delimiter) if lines else []
     # The limit on a cell is that of Python's reader; our own is the size of a block.
     try:
         return next(plain_csv.reader(lines[:1], delimiter=delimiter), [])

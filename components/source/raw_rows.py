@@ -91,6 +91,7 @@ class FileFormat:
 
     delimiter: str | None = None  # None: a tab for .tsv, a comma else
     names: tuple[str, ...] = ()  # of the columns, where there is no header
+    has_quotes: bool = True  # False: a double quote is a character as any other
     encoding: str = "utf-8"
     pace: Pace | None = None  # lines are sequences: a user and items
     max_expansion: int = 200  # bytes in a compressed file per byte of it

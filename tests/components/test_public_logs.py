@@ -21,9 +21,9 @@ def _run(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     return output.out
 
 
-# Those two that docs/logs.md tells of are run by its own test.
+# Those that docs/logs.md tells of are run by its own test.
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(logs.PUBLIC.keys() - {"REES46", "Open Bandit"}))
+@pytest.mark.parametrize("name", sorted(logs.PUBLIC.keys() - {"REES46", "MIND", "Open Bandit"}))
 def test_a_public_log_becomes_live_feeds_without_an_edit(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,6 +23,7 @@ def commands_of(heading: str) -> str:
     ("heading", "folder", "name", "shown"),
     [
         ("A shop", "shop", "REES46", "Feed of user 541312001 on 2019-11-02"),
+        ("News", "news", "MIND", '"Wheel of Fortune"'),
         ("Fashion", "bandit", "Open Bandit", "Feed of user 81ce123cbb5bd8ce0001"),
     ],
 )

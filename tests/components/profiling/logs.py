@@ -105,6 +105,33 @@ def taobao(folder: Path, log: Sequence[Event]) -> None:
     _write(folder / "UserBehavior.csv", rows)
 
 
+def mind(folder: Path, log: Sequence[Event]) -> None:
+    """Writes behaviors and news of MIND: lists of news with what was clicked, without a header."""
+    liked = {(each.user, each.item) for each in log if each.action == "favorite"}
+    lines = []
+    for number, each in enumerate((e for e in log if e.action == "view"), start=1):
+        other = each.item % NUM_ITEMS + 1
+        moment = _utc(each.time)
+        time = f"{moment.month}/{moment.day}/{moment:%Y} {moment.hour % 12 or 12}:{moment:%M:%S %p}"
+        shown = [f"N{n}-{int((each.user, n) in liked)}" for n in (each.item, other)]
+        lines.append((str(number), f"U{13_000 + each.user}", time, "N1 N2", " ".join(shown)))
+    _write_tabs(folder / "behaviors.tsv", lines)
+    entity = '[{"Label": "Prince Philip", "Type": "P", "WikidataId": "Q80976"}]'
+    news = [
+        (
+            *(f"N{n}", "news", f"news{n % 3}", f'"Wheel of Fortune" {n}, the "best'),
+            *("", "https://assets.msn.com/labs/mind/AAGH0ET.html", entity, "[]"),
+        )
+        for n in range(1, NUM_ITEMS + 1)
+    ]
+    _write_tabs(folder / "news.tsv", news)
+
+
+def _write_tabs(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Writes rows between tabs as they are: no quote means anything."""
+    path.write_text("".join("\t".join(row) + "\n" for row in rows))
+
+
 def open_bandit(folder: Path, log: Sequence[Event]) -> None:
     """Writes a log of Open Bandit: it has positions and propensities, and no user."""
     names = ("", "timestamp", "item_id", "position", "click", "propensity_score")
@@ -186,6 +213,7 @@ PUBLIC: dict[str, Callable[[Path, Sequence[Event]], None]] = {
     "RetailRocket": retailrocket,
     "REES46": rees46,
     "Taobao": taobao,
+    "MIND": mind,
     "Open Bandit": open_bandit,
     "MovieLens": movielens,
     "GH Archive": gharchive,
@@ -197,6 +225,7 @@ FIRST_USER = {
     "RetailRocket": "257001",
     "REES46": "541312001",
     "Taobao": "1",
+    "MIND": "U13001",
     "Open Bandit": "81ce123cbb5bd8ce0001",
     "MovieLens": "1",
     "GH Archive": "1",

@@ -24,6 +24,17 @@ def test_files_of_one_form_are_one_sample_whatever_their_names_count(tmp_path: P
     }
 
 
+def test_quotes_in_text_between_tabs_are_characters_where_no_line_needs_them(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "news.tsv").write_text('id\ttitle\n1\t"Wheel" of fortune\n2\t"The best\n')
+    (sample,) = read_samples(tmp_path)
+    assert (sample.has_quotes, len(sample.rows)) == (False, 2)
+    (tmp_path / "news.tsv").write_text('id\ttitle\n1\t"Wheel\tof fortune"\n2\tThe best\n')
+    (sample,) = read_samples(tmp_path)
+    assert (sample.has_quotes, len(sample.rows)) == (True, 2)
+
+
 def test_hidden_and_unfinished_files_are_no_part_of_a_log(tmp_path: Path) -> None:
     (tmp_path / "_temporary").mkdir()
     for name in ("a.csv", ".b.csv", "_c.csv", "_temporary/d.csv", "e.csv.tmp"):

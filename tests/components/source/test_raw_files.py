@@ -8,7 +8,7 @@ import pytest
 
 from components.errors import BadDataError, TryAgainError
 from components.source import byte_streams, raw_files
-from components.source.raw_rows import RawRows
+from components.source.raw_rows import FileFormat, RawRows
 
 
 def lines_and_cells(path: Path, column: str) -> list[tuple[int, str]]:
@@ -40,6 +40,14 @@ def test_a_quoted_line_break_is_part_of_a_cell(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('a,b\n"x\ny",1\n')
     assert lines_and_cells(path, "a") == [(2, "x\ny")]
+
+
+def test_a_quote_is_a_character_where_the_form_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "news.tsv"
+    path.write_text('id\t"title"\n1\t"Wheel" of\n2\t"The best\n3\tplain\n')
+    (rows,) = raw_files.read(path, ["id", '"title"'], FileFormat(has_quotes=False))
+    assert rows.cells['"title"'].to_pylist() == ['"Wheel" of', '"The best', "plain"]
+    assert rows.lines.tolist() == [2, 3, 4]
 
 
 def test_dictionary_columns_of_parquet_are_plain_text(tmp_path: Path) -> None:
