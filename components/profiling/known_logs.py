@@ -73,11 +73,18 @@ def _gharchive(samples: Sequence[Sample]) -> Proposal | None:
     name = r"\d{4}-\d{2}-\d{2}-\d{1,2}\.json\.gz"
     if _named(samples, name) is None:
         return None
-    replies = ("IssueCommentEvent", "CommitCommentEvent")
+    replies = ("IssueCommentEvent", "CommitCommentEvent", "PullRequestReviewCommentEvent")
     changes = ("PushEvent", "PullRequestEvent", "IssuesEvent")
     return Proposal(
         title="GH Archive: what is done with public repositories, a row for each action.",
-        source={"layout": "gharchive", "path": str(_folder_of(samples, name))},
+        source={
+            "layout": "gharchive",
+            "path": str(_folder_of(samples, name)),
+            "rows": "actions",
+        },
+        reasons={
+            "rows": "a row for each action: those on one repository within some minutes are folded"
+        },
         actions=[
             ProposedAction(
                 name="favorite", column="type", values=("WatchEvent",), is_positive=True

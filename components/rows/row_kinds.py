@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.settings.config import Config
-from components.settings.source import ColumnsSource
+from components.settings.source import FoldableSource
 from components.tables import data_files
 
 _SAMPLED_ROWS = 1 << 18  # of more rows a share of the users is measured
@@ -76,7 +76,7 @@ def advice(shares: Mapping[str, Any], config: Config) -> str | None:
       config: Says what the rows are declared to be.
     """
     source = config.ingest_events.source
-    is_declared = not isinstance(source, ColumnsSource) or source.rows != "impressions"
+    is_declared = not isinstance(source, FoldableSource) or source.rows != "impressions"
     one, repeated = shares.get("one_action", 0.0), shares.get("repeated_post", 0.0)
     if is_declared or one < _ONE_ACTION or repeated < _REPEATED:
         return None

@@ -14,7 +14,7 @@ from components.settings.attributes import AttributesConfig
 from components.settings.engine import EngineConfig
 from components.settings.quality import BaselineConfig
 from components.settings.section import Section, StoreAddress
-from components.settings.source import ColumnsSource
+from components.settings.source import FoldableSource
 from components.settings.steps import (
     CorpusConfig,
     EvaluateConfig,
@@ -72,9 +72,9 @@ class Config(Section):
     @model_validator(mode="after")
     def _folds_whole_windows(self) -> Self:
         source, window = self.ingest_events.source, self.build_features.window_minutes
-        minutes = source.fold_minutes if isinstance(source, ColumnsSource) else None
-        if minutes is None or not isinstance(source, ColumnsSource):
+        if not isinstance(source, FoldableSource) or source.fold_minutes is None:
             return self
+        minutes = source.fold_minutes
         if source.rows != "actions":
             raise ValueError(
                 "`ingest_events.source.fold_minutes` is of `ingest_events.source.rows: actions`"
@@ -91,7 +91,7 @@ class Config(Section):
     def fold_ms(self) -> int | None:
         """How long an impression takes its actions, in a log of actions; None in any other."""
         source = self.ingest_events.source
-        if not isinstance(source, ColumnsSource) or source.rows != "actions":
+        if not isinstance(source, FoldableSource) or source.rows != "actions":
             return None
         return (source.fold_minutes or self.build_features.window_minutes) * 60_000
 

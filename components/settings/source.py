@@ -97,11 +97,25 @@ class GHArchiveSource(Section):
     """A folder with hours of GH Archive: an actor does something with a repository of an owner.
 
     An action with `column: type` and `values` says what a type of event means. The owner is known
-    by name alone; a hash of it is the author.
+    by name alone; a hash of it is the author. Of an event that comes again, its id says so.
     """
 
     layout: Literal["gharchive"] = Field(description="Says that it is this layout.")
     path: FilePath = Field(description="The folder, with files like 2026-01-31-15.json.gz.")
+    rows: Literal["impressions", "actions"] = Field(
+        default="actions",
+        description="What a row is, as in the layout `columns`: nobody logs what an actor left "
+        "alone, so each row is an action.",
+    )
+    fold_minutes: int | None = Field(
+        default=None, ge=1, le=5_256_000, description="As in the layout `columns`."
+    )
+    overrun_minutes: float = Field(
+        default=60.0,
+        ge=0,
+        le=1_440,
+        description="How long after midnight the last hour of a day may run on.",
+    )
 
     @property
     def text_ids(self) -> Mapping[str, str]:
@@ -318,6 +332,8 @@ class SyntheticSource(Section):
         return UserIdForm(column=None)
 
 
+# Those whose rows may be actions; of all others, each row is an impression.
+FoldableSource = ColumnsSource | GHArchiveSource
 FileSource = KuaiRandSource | MovieLensSource | GHArchiveSource | SequencesSource | ColumnsSource
 Source = Annotated[
     KuaiRandSource

@@ -265,11 +265,13 @@ def _gharchive(source: GHArchiveSource, actions: Sequence[ActionRule], form: Fil
         event_files=path_patterns.find_by_day(pattern, what=f"{_WHERE}.path"),
         event_folder=path_patterns.folder(pattern),
         day_pattern=pattern,
+        overrun_ms=round(source.overrun_minutes * 60_000),
         event_columns={
             "user_id": "actor.id",
             "post_id": "repo.id",
             "author_id": "repo.name",
             "shown_at": "created_at",
+            "source_event_id": "id",
         },
         actions=actions,
         event_format=form,

@@ -44,7 +44,7 @@ def gharchive(folder: Path) -> None:
     for hour in (0, 9, 15):
         events = [
             {
-                "id": str(n),
+                "id": f"{hour}{n:02}",
                 "type": chance.choice(["WatchEvent", "PushEvent", "ForkEvent", "GollumEvent"]),
                 "actor": {"id": n % 6 + 1, "login": f"user{n}"},
                 "repo": {"id": n % 9 + 1, "name": f"owner{n % 3}/repo{n % 9}"},

@@ -170,12 +170,15 @@ def gharchive(folder: Path, log: Sequence[Event]) -> None:
     """Writes hours of GH Archive."""
     words = {"view": "PushEvent", "favorite": "WatchEvent", "cart": "ForkEvent"}
     by_hour: dict[str, list[str]] = {}
-    for each in log:
+    for number, each in enumerate(log):
         moment = _utc(each.time)
         event = {
-            "type": words.get(each.action, "IssueCommentEvent"),
+            "id": str(10_955_600_000 + number),
+            "type": words.get(each.action, "PullRequestEvent"),
             "actor": {"id": each.user, "login": f"user{each.user}"},
             "repo": {"id": each.item, "name": f"owner{each.item % 3}/repo{each.item}"},
+            "payload": {"action": "opened", "commits": [{"sha": "7638417d"}]},
+            "public": True,
             "created_at": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
         }
         name = f"{moment:%Y-%m-%d}-{moment.hour}.json.gz"

@@ -1,5 +1,8 @@
 """A log with one row per action, through the real steps."""
 
+import gzip
+import json
+
 import numpy as np
 import pytest
 
@@ -84,6 +87,54 @@ def test_the_events_own_id_says_what_is_a_repeat(shop) -> None:
     write(shop, rows, "ts,visitor,event,item,id")
     (facts,) = run(shop, DAYS[:1])
     assert (facts["accepted"], facts["duplicate_exact"], facts["folded"]) == (1, 1, 1)
+
+
+GHARCHIVE = """
+store: store
+first_day: 2026-01-01
+ingest_events: {source: {layout: gharchive, path: source}}
+actions:
+- {name: click, column: type, values: [PushEvent]}
+- {name: favorite, column: type, values: [WatchEvent], is_positive: true}
+- {name: share, column: type, values: [ForkEvent], is_positive: true}
+"""
+
+
+def write_hour(deployment, name: str, *events: tuple[str, str, int, str]) -> None:
+    """Writes an hour of events: id, type, actor and time."""
+    lines = [
+        {
+            "id": number,
+            "type": kind,
+            "actor": {"id": actor, "login": "ann"},
+            "repo": {"id": 100, "name": "bob/lib"},
+            "created_at": time,
+        }
+        for number, kind, actor, time in events
+    ]
+    deployment.source.mkdir(exist_ok=True)
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (deployment.source / name).write_bytes(gzip.compress(text.encode()))
+
+
+def test_events_of_gh_archive_are_actions_with_ids_of_their_own(deployment) -> None:
+    (deployment.root / "phoenix.yaml").write_text(GHARCHIVE)
+    star = ("7", "WatchEvent", 1, "2026-01-01T10:00:00Z")
+    push = ("9", "PushEvent", 1, "2026-01-01T09:58:00Z")
+    write_hour(deployment, "2026-01-01-9.json.gz", push, star)
+    fork = ("8", "ForkEvent", 1, "2026-01-01T10:05:00Z")
+    write_hour(deployment, "2026-01-01-10.json.gz", star, fork, ("5", "GollumEvent", 2, star[3]))
+    # The writer of the last hour ran on for some seconds.
+    write_hour(deployment, "2026-01-01-23.json.gz", ("6", "WatchEvent", 3, "2026-01-02T00:00:04Z"))
+    write_hour(deployment, "2026-01-02-0.json.gz", ("4", "PushEvent", 3, "2026-01-02T00:10:00Z"))
+    first, second = run(deployment)
+    assert (first["rows_in"], first["accepted"], first["folded"]) == (5, 2, 2)
+    assert (first["duplicate_exact"], first["quarantined"]) == (1, 0)
+    assert (second["rows_in"], second["accepted"], second["folded"]) == (2, 1, 1)
+    rows = deployment.table("validate_events", "accepted.parquet", DAYS[0]).to_pylist()
+    assert [(row["user_id"], row["actions"]) for row in rows] == [(1, 1), (2, 0)]
+    labels = deployment.table("validate_events", "labels.parquet", DAYS[0])["actions"].to_pylist()
+    assert labels == [3, 7], "what the impression was known to have led to, as it came"
 
 
 def test_a_day_waits_for_the_impressions_before_midnight(shop) -> None:
