@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from components import contract, step
 from components.erasure import forgotten
@@ -21,13 +20,14 @@ from components.features import (
     partitions,
     shapes,
     statistics,
+    windows_files,
 )
 from components.features import state as feature_state
 from components.features.day_windows import DayFiles
 from components.features.impression_facts import ImpressionFacts
 from components.features.log_actions import LogActions
 from components.features.state import State
-from components.features.windows_files import WEIGHT, FeaturesWriter
+from components.features.windows_files import FeaturesWriter
 from components.rows import account
 from components.rows.row_texts import RowTexts
 from components.run.context import Context, Outcome
@@ -67,7 +67,7 @@ def run(context: Context) -> Outcome:
         )
         day_files = DayFiles(files, [] if label_file is None else [label_file], actions)
         metadata = shape | later_labels.metadata(config)
-        has_weights = state.has_weights or WEIGHT in pq.read_schema(files[0]).names
+        has_weights = state.has_weights or any(map(windows_files.has_weights, files))
         with FeaturesWriter(draft.folder, metadata, has_weights=has_weights) as writer:
             for block in day_windows.day_blocks(state, day_files, config, facts):
                 writer.write(block)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from components import contract
 from components.erasure import forgotten
@@ -75,7 +74,7 @@ class State:
     @property
     def has_weights(self) -> bool:
         """Whether some impression may stand for more or less than itself."""
-        return any(windows_files.WEIGHT in pq.read_schema(file).names for file in self.files)
+        return any(map(windows_files.has_weights, self.files))
 
     def logs(self) -> Iterator[Log]:
         """Streams the impressions that may enter a history of the day, by whole users."""

@@ -64,6 +64,34 @@ class Known:
     drops_late_impressions: bool = False
 
 
+def has_weights(path: Path) -> bool:
+    """Whether some row of a file of impressions or events stands for more or less than itself.
+
+    Args:
+      path: A Parquet file; its statistics are read, and no row.
+    """
+    metadata = pq.read_metadata(path)
+    # By path: a column of lists has other numbers as a field and as what is stored.
+    names = [metadata.schema.column(place).path for place in range(metadata.num_columns)]
+    if WEIGHT not in names:
+        return False
+    place = names.index(WEIGHT)
+    # A column of ones makes the same windows as none: a log that names a rate for every row, and
+    # keeps all of them, is trained and measured as if it had not said so.
+    ranges = (metadata.row_group(group).column(place) for group in range(metadata.num_row_groups))
+    return any(_may_differ_from_1(column) for column in ranges if column.num_values)
+
+
+def _may_differ_from_1(column: pq.ColumnChunkMetaData) -> bool:
+    """Whether a column of weights may hold another than 1; an empty cell is a 1."""
+    statistics = column.statistics
+    if statistics is None:
+        return True
+    if not statistics.has_min_max:
+        return statistics.null_count != column.num_values
+    return statistics.min != 1 or statistics.max != 1
+
+
 class FeaturesWriter:
     """Writer of both files of a day, block by block in order of users; a context manager."""
 

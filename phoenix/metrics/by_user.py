@@ -61,7 +61,7 @@ def ndcg(
       gains: `[E]`, at least 0.
       k: Cut-off, at least 1.
       weights: `[E]` impressions for which one stands: so many places it takes, and so often it
-        gains; None means 1.
+        gains. A user counts by the mean weight of the impressions that gain. None means 1.
 
     >>> one = np.array([7, 7])
     >>> ndcg(one, np.array([1, 2]), np.array([0.1, 0.9]), np.array([0.0, 1.0]), k=1).mean
@@ -83,7 +83,11 @@ def ndcg(
     best = cumulated_gains(np.lexsort((-gains, inverse)))
     has_value = (best > 0) & (counts > 1)
     values = actual[has_value] / best[has_value]
-    return UserValues(users[has_value], values, np.ones(len(values)))
+    gaining = np.flatnonzero(gains > 0)
+    own = np.ones(len(gaining)) if weights is None else weights[gaining]
+    return UserValues(
+        users[has_value], values, _mean_weights(inverse[gaining], own, len(users))[has_value]
+    )
 
 
 def gauc(
@@ -176,7 +180,7 @@ def retrieval(
       relevant: Users and posts, two int64 arrays of one length, no post 0; users not in `user_ids`
         are ignored, repeated pairs count once.
       weights: `[pairs]` impressions for which a relevant pair stands: recall is a share of them,
-        and they are what NDCG gains. None means 1.
+        and they are what NDCG gains; a user counts by the mean of them. None means 1.
 
     >>> liked = (np.array([7, 7]), np.array([4, 9]))
     >>> retrieval(np.array([7]), np.array([[5, 4, 3]]), liked).reciprocal_rank.mean
@@ -209,6 +213,20 @@ def retrieval(
     np.minimum.at(first, row, rank)
     own = order[num_relevant[order] > 0]  # Rows of users with relevant posts, by ascending id.
     ratios = (num_hits[own] / num_relevant[own], gain[own] / best[own], 1 / first[own])
-    return RetrievalValues(
-        *(UserValues(user_ids[own], values, np.ones(len(own))) for values in ratios)
-    )
+    means = _mean_weights(row, weight, len(user_ids))[own]
+    return RetrievalValues(*(UserValues(user_ids[own], values, means) for values in ratios))
+
+
+def _mean_weights(users: np.ndarray, weights: np.ndarray, num_users: int) -> np.ndarray:
+    """`[U]` float64: the mean weight of each user's impressions, 1 where there is none.
+
+    Args:
+      users: `[E]` places from 0 to U - 1.
+      weights: `[E]`.
+      num_users: U.
+    """
+    # A log that keeps a share of its users has one weight per user, by which the mean over users is
+    # that of all of them, also where a metric, as the reciprocal rank, has no weight of its own.
+    counts = np.bincount(users, minlength=num_users)
+    totals = np.bincount(users, weights.astype(np.float64), minlength=num_users)
+    return np.where(counts > 0, totals / np.maximum(counts, 1), 1.0)

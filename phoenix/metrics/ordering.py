@@ -14,6 +14,8 @@ import numpy as np
 
 from phoenix.metrics import by_user
 
+_SMALL = 32  # Examples of which all pairs are compared.
+
 
 def auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Probability that a random positive scores above a random negative, ties counting half.
@@ -61,7 +63,7 @@ def pr_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = 
     return float(np.sum(np.diff(hits, prepend=0) * precision) / hits[-1])
 
 
-def xauc(targets: np.ndarray, predictions: np.ndarray) -> float:
+def xauc(targets: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Probability that two examples with different targets are predicted in the right order.
 
     The AUC of a continuous target, e.g. of seconds watched; equal predictions count half. Over all
@@ -71,39 +73,53 @@ def xauc(targets: np.ndarray, predictions: np.ndarray) -> float:
     Args:
       targets: `[N]`.
       predictions: `[N]`.
+      weights: `[N]` examples for which one stands: a pair counts by the product of both, since so
+        many pairs it stands for. None means 1.
 
     >>> xauc(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.3, 0.2])) == 2 / 3
     True
     """
     targets, predictions = _matching_arrays(targets, predictions)
-    pairs = _num_pairs(np.array([len(targets)])) - _num_pairs(_counts(targets))
-    if not pairs:
+    weight = np.ones(len(targets)) if weights is None else weights.astype(np.float64)
+    if len(np.unique(targets)) < 2:
         return float("nan")
+    # Pairs of different targets are all pairs, less those within a target. Those of an example
+    # with itself are in both, and leave the difference.
+    pairs = weight.sum() ** 2 / 2 - _within(weight, targets)
     # Within equal targets by falling prediction, so that no such pair counts as in order.
-    ordered = predictions[np.lexsort((-predictions, targets))]
+    order = np.lexsort((-predictions, targets))
     # Pairs with equal predictions, less those that are equal in both: half of them is in order.
-    both = np.unique(np.stack([targets, predictions]), axis=1, return_counts=True)[1]
-    ties = _num_pairs(_counts(predictions)) - _num_pairs(both)
-    return (_num_ascending(ordered) + ties / 2) / pairs
+    ties = _within(weight, predictions) - _within(weight, targets, predictions)
+    return float((_ascending(predictions[order], weight[order]) + ties / 2) / pairs)
 
 
-def _counts(values: np.ndarray) -> np.ndarray:
-    return np.unique(values, return_counts=True)[1]
+def _within(weights: np.ndarray, *keys: np.ndarray) -> float:
+    """The weight of the pairs of examples with equal keys; with itself, one is half a pair.
+
+    >>> _within(np.array([1.0, 2.0, 3.0]), np.array([5, 5, 6])) == (3**2 + 3**2) / 2
+    True
+    """
+    order = np.lexsort(keys)
+    is_new = np.any([np.diff(key[order]) != 0 for key in keys], axis=0)
+    groups = np.cumsum(np.concatenate([[False], is_new]))
+    return float(np.sum(np.bincount(groups, weights[order]) ** 2) / 2)
 
 
-def _num_pairs(counts: np.ndarray) -> int:
-    """The number of pairs within groups of the given sizes."""
-    return int(np.sum(counts * (counts - 1) // 2))
-
-
-def _num_ascending(values: np.ndarray) -> int:
-    """The number of pairs i < j with values[i] < values[j], by halves."""
-    if len(values) < 2:
-        return 0
+def _ascending(values: np.ndarray, weights: np.ndarray) -> float:
+    """The weight of the pairs i < j with values[i] < values[j], by halves."""
+    if len(values) <= _SMALL:  # Below it, halves cost more than what they save.
+        is_ascending = np.triu(values[:, None] < values)
+        return float(weights @ is_ascending @ weights)
     half = len(values) // 2
-    first, second = values[:half], values[half:]
-    across = int(np.searchsorted(np.sort(first), second, side="left").sum())
-    return across + _num_ascending(first) + _num_ascending(second)
+    first = np.argsort(values[:half], kind="stable")
+    below = np.concatenate([[0.0], np.cumsum(weights[first])])
+    places = np.searchsorted(values[first], values[half:], side="left")
+    across = float(weights[half:] @ below[places])
+    return (
+        across
+        + _ascending(values[:half], weights[:half])
+        + _ascending(values[half:], weights[half:])
+    )
 
 
 def _matching_arrays(labels: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -158,8 +158,7 @@ def _dwell_metrics(
     """
     targets = np.minimum(seconds, DWELL_SCALE_SECONDS)
     values = Deviations.of(targets, predictions, weights, largest=DWELL_SCALE_SECONDS).values()
-    if weights is None:  # all are here, and count alike: no bins needed
-        values["xauc"] = ordering.xauc(targets, predictions)
+    values["xauc"] = ordering.xauc(targets, predictions, weights)  # all are here: no bins needed
     return {f"dwell_{name}": _finite(value) for name, value in values.items()}
 
 

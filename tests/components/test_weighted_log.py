@@ -1,5 +1,8 @@
 """A log that keeps a share of its impressions: each row counts as many as it stands for."""
 
+import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +13,16 @@ from components.contract import ExitCode
 from components.evaluation.entrants import most_popular
 from components.features.later_labels import later_labels
 from components.features.training_source import feature_windows
+from components.release import models
 from components.run.context import Context
 from components.settings.loading import load
-from components.store.artifacts import Store
+from components.store.artifacts import Artifact, Store
+from phoenix.data.windows import Windows
 from tests.components.conftest import day_of
 from tests.components.test_changing_actions import Deployment
 
 DAYS = ("2026-03-01", "2026-03-02")
+NEXT = "2026-03-03"
 _CONFIG = """
 store: store
 first_day: 2026-03-01
@@ -28,6 +34,19 @@ ingest_events:
 build_features: {history_length: 4, num_candidates: 4}
 actions: [{name: like, column: liked, weight: 1, is_positive: true}]
 """
+
+# So few rows of users that none is known by heart: probabilities are to be those of any day.
+_TRAINING = """
+hashing: {user_rows: 10, post_rows: 500, author_rows: 50}
+train_ranker:
+  model: {emb_size: 8, num_layers: 1, num_heads: 1, key_size: 8}
+  min_windows: 10
+  batch_size: 32
+  epochs: 8
+  learning_rate: 0.01
+evaluate_models: {ranking_k: 4}
+"""
+_KEPT = 0.2  # of what was not liked
 
 
 @pytest.fixture
@@ -62,7 +81,7 @@ def context_of(deployment: Deployment) -> Context:
     """A training of the day after both."""
     config = load(deployment.root / "phoenix.yaml")
     store = Store(str(deployment.root / "store"))
-    return Context(contract.TRAIN_RANKER, config, day_of("2026-03-03"), store)
+    return Context(contract.TRAIN_RANKER, config, day_of(NEXT), store)
 
 
 def test_windows_and_most_popular_count_what_a_row_stands_for(deployment) -> None:
@@ -109,3 +128,89 @@ def test_a_log_without_rates_has_no_weights_anywhere(deployment) -> None:
     windows = feature_windows(context_of(deployment), refs).read(0)
     assert windows.label_weights is None
     assert windows.history_weights is None
+
+
+def write_days(root: Path, *, share: float, rate: str = "") -> None:
+    """Three days of 100 users, who like some posts a little and some much.
+
+    Args:
+      root: Of a deployment.
+      share: Of the rows without a like that are kept; all days have the same users and posts.
+      rate: A rate that every row names, in place of its own.
+    """
+    draw = np.random.default_rng(11)
+    (root / "log").mkdir(parents=True)
+    for day in (*DAYS, NEXT):
+        start = int(np.datetime64(day, "ms").astype(int))
+        lines = ["user,post,author,time,liked,rate"]
+        for user in range(1, 101):
+            for place, post in enumerate(draw.permutation(np.arange(1, 31))[:20].tolist()):
+                liked, kept = draw.random() < 0.02 + post / 100, draw.random() < share
+                if liked or kept:
+                    time = start + user * 1000 + place * 60_000
+                    own = rate or (1 if liked else share)
+                    lines.append(f"{user},{post},{post % 7 + 1},{time},{int(liked)},{own}")
+        (root / "log" / f"{day}.csv").write_text("\n".join(lines) + "\n")
+
+
+def trained(root: Path, days: Sequence[str], *, with_rate: bool) -> Deployment:
+    """A deployment whose ranker has learned from all days but the last, and was measured on it."""
+    deployment = Deployment(root)
+    configure(deployment, with_rate=with_rate)
+    path = root / "phoenix.yaml"
+    path.write_text(path.read_text() + _TRAINING)
+    for day in days:
+        run(deployment, day)
+    for step in ("train_retrieval", "train_ranker", "evaluate_models"):
+        assert deployment.run(step, days[-1]) == ExitCode.DONE, step
+    return deployment
+
+
+def windows_of(deployment: Deployment, day: str) -> Windows:
+    """The windows of a day, as a training of the next reads them."""
+    artifact = deployment.artifact("build_features", day)
+    return feature_windows(context_of(deployment), [artifact.ref]).read(0)
+
+
+def digests(artifact: Artifact, folder: str = "") -> dict[str, str]:
+    """The content of the files of an artifact."""
+    names = [name for name in artifact.manifest["files"] if name.startswith(folder)]
+    return {
+        name: hashlib.sha256((artifact.folder / name).read_bytes()).hexdigest() for name in names
+    }
+
+
+def test_probabilities_of_a_down_sampled_log_are_those_of_the_whole_log(tmp_path: Path) -> None:
+    write_days(tmp_path / "whole", share=1)
+    write_days(tmp_path / "kept", share=_KEPT)
+    whole = Deployment(tmp_path / "whole")
+    configure(whole, with_rate=False)
+    for day in DAYS:
+        run(whole, day)
+    deployment = trained(tmp_path / "kept", (*DAYS, NEXT), with_rate=True)
+    ranker = models.load_ranker(deployment.artifact("train_ranker", NEXT).path("model"))
+    windows = windows_of(whole, DAYS[1])
+    is_real = windows.candidate_mask
+    predicted, labels = ranker.predict(windows)[is_real][:, 0], windows.labels[is_real] > 0
+    assert predicted.mean() == pytest.approx(labels.mean(), rel=0.15)
+    # The kept rows alone would say otherwise, and are measured as the whole log would be.
+    kept = windows_of(deployment, DAYS[1])
+    assert (kept.labels[kept.candidate_mask] > 0).mean() > 2 * labels.mean()
+    report = json.loads(
+        deployment.artifact("evaluate_models", NEXT).path("metrics.json").read_text()
+    )
+    measured = report["ranker"]["candidate"]["actions"]["like"]
+    assert measured["calibration"] == pytest.approx(1, abs=0.25)
+
+
+def test_a_log_of_weights_1_gives_the_bytes_of_a_log_without(tmp_path: Path) -> None:
+    for name in ("with", "without"):
+        write_days(tmp_path / name, share=1, rate="1.0")
+        trained(tmp_path / name, DAYS, with_rate=name == "with")
+    ours, theirs = (Deployment(tmp_path / name) for name in ("with", "without"))
+    for day in DAYS:
+        features = [each.artifact("build_features", day) for each in (ours, theirs)]
+        assert digests(features[0]) == digests(features[1])
+    for kind, folder in (("train_ranker", "model/"), ("evaluate_models", "metrics.json")):
+        found = [digests(each.artifact(kind, DAYS[-1]), folder) for each in (ours, theirs)]
+        assert found[0] == found[1] != {}

@@ -170,6 +170,25 @@ def test_recall_is_a_share_of_the_impressions_for_which_relevant_posts_stand() -
     answers = np.array([[4, 5], [5, 6]])
     values = by_user.retrieval(np.array([7, 8]), answers, (users, posts), np.array([3.0, 1.0, 5.0]))
     assert values.recall.values.tolist() == [0.75, 0]
-    assert values.recall.weights.tolist() == [1, 1]
     ideal = 3 + 1 / math.log2(3)
     np.testing.assert_allclose(values.ndcg.values, [3 / ideal, 0])
+
+
+def test_a_user_counts_by_the_mean_weight_of_what_is_relevant() -> None:
+    # Of users such as 8, one in five is in the log.
+    users, posts = np.array([7, 7, 8]), np.array([4, 9, 4])
+    answers = np.array([[4, 5], [5, 4]])
+    values = by_user.retrieval(np.array([7, 8]), answers, (users, posts), np.array([3.0, 1.0, 5.0]))
+    for each in values:
+        assert each.weights.tolist() == [2, 5]
+    np.testing.assert_allclose(values.reciprocal_rank.mean, (2 * 1 + 5 * 0.5) / 7)
+    ranked = by_user.ndcg(
+        np.array([7, 7, 8, 8]),
+        np.arange(1, 5),
+        np.array([0.9, 0.1, 0.9, 0.1]),
+        np.array([1.0, 0.0, 0.0, 1.0]),
+        1,
+        np.array([3.0, 9.0, 2.0, 5.0]),
+    )
+    assert ranked.weights.tolist() == [3, 5]
+    np.testing.assert_allclose(ranked.mean, 3 / 8)

@@ -88,3 +88,13 @@ def test_an_example_of_a_weight_counts_as_so_many(rows) -> None:
         np.testing.assert_allclose(
             metric(labels, scores, weights), metric(labels[many], scores[many])
         )
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 4)), min_size=1))
+def test_xauc_counts_a_pair_as_many_as_both_stand_for(rows) -> None:
+    targets, predictions, weights = np.array(rows).T
+    many = np.repeat(np.arange(len(targets)), weights)
+    ours = ordering.xauc(targets, predictions, weights)
+    theirs = ordering.xauc(targets[many], predictions[many])
+    np.testing.assert_allclose(ours, theirs)
