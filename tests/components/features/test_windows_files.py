@@ -84,8 +84,9 @@ def test_candidates_are_the_impressions_of_the_day(tmp_path: Path) -> None:
     write(tmp_path, block(1, [-1, 0, -1, 0]), block(2, [0]))
     everything = LogActions(UnknownActions.of({}))
     path = tmp_path / data_files.IMPRESSIONS_FILE
-    posts, actions, unknown = windows_files.read_candidates(path, everything)
+    posts, actions, unknown, weights = windows_files.read_candidates(path, everything)
     assert not unknown.any()
+    assert weights.tolist() == [1, 1, 1]
     assert (posts.tolist(), actions.tolist()) == ([12, 14, 21], [2, 4, 1])
 
 
