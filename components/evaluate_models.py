@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from components import contract, step
+from components.erasure import forgotten
 from components.errors import BadConfigurationError
+from components.evaluation import challengers as challenger_files
+from components.evaluation.challengers import Challenger
 from components.evaluation.contest import RankingContest, Result, RetrievalContest
 from components.evaluation.entrants import Entrants, entrants_of, most_popular
 from components.evaluation.gate import compare, decide
@@ -67,20 +70,31 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
     with context.write(inputs=inputs, config=settings, seed=config.seed) as draft:
         compilation.use_cache(context.store)
         champion = None if champion_ref is None else context.store.read(champion_ref)
+        earlier = None if champion is None else _evaluation_of(context, champion)
         # Compared is what the days before could have served, fitted without the day itself.
         popular = most_popular(context, past_refs, past_labels) if past_refs else None
         fallback_refs = _fallback_refs(config, past_refs, features.ref)
         fallback = most_popular(context, fallback_refs, labels)
         models.save(draft.folder / decisions.FALLBACK, fallback)
-        by_role, report = {}, {}
+        by_role, report, handed_on = {}, {}, {}
         for role, contest in _contests(context, features, validated, labels).items():
-            entrants = entrants_of(context, role, candidates[role], champion, popular=popular)
+            entrants = entrants_of(
+                context,
+                role,
+                candidates[role],
+                champion,
+                popular=popular,
+                challengers=_challengers(config, earlier, role),
+            )
             results = _judge(contest, entrants, _outputs_folder(config, draft.folder, role))
             report[role] = {name: result.report for name, result in results.items()}
             comparison = compare(context, contest.metric, results, role)
-            decision = decide(context, entrants, comparison, force=force, reason=reason)
+            decision, handed_on[role] = decide(
+                context, entrants, results, comparison, force=force, reason=reason
+            )
             logger.info("%s %s: %s.", role, decision.verdict, "; ".join(decision.reasons))
             by_role[role] = decision
+        challenger_files.write(draft.folder, handed_on)
         facts = _facts(context, by_role, force=force, reason=reason)
         _write_json(draft.folder / release_files.METRICS_FILE, report)
         _write_json(draft.folder / release_files.DECISION_FILE, facts)
@@ -98,6 +112,8 @@ def _settings(config: Config, *, force: str | None, reason: str | None) -> dict[
         "hashing": config.hashing.model_dump(mode="json"),
         "force": force,
         "reason": reason,
+        # Evidence is handed on by user.
+        **forgotten.recipe(config),
     }
 
 
@@ -128,6 +144,16 @@ def _contests(
         "retrieval": RetrievalContest(config, windows, collection),
         "ranker": RankingContest(config, windows),
     }
+
+
+def _evaluation_of(context: Context, release: Artifact) -> Artifact:
+    """Opens the evaluation that decided on the champion's release, verified."""
+    return context.store.read(challenger_files.evaluation_of(release))
+
+
+def _challengers(config: Config, earlier: Artifact | None, role: str) -> list[Challenger]:
+    """Returns the challengers that the evaluation before this one left."""
+    return [] if earlier is None else challenger_files.read(earlier, role, config)
 
 
 def _outputs_folder(config: Config, folder: Path, role: str) -> Path | None:

@@ -103,6 +103,7 @@ def _description(
             "verdict": decision["verdict"],
             "reasons": decision["reasons"],
             "trained_through": decision["trained_through"],
+            "recipe": decision["recipe"],
             "actions": _actions_of(models[role], role),
         }
     description["trained_through"] = min(description[role]["trained_through"] for role in ROLES)

@@ -20,7 +20,7 @@ from components.contract import Dag
 from components.errors import BadDataError
 from components.local.cascade import Cascade
 from components.pages import report
-from components.release import releases
+from components.release import decisions, releases
 from components.serving import published
 from components.serving.why import why
 from components.settings.config import Config
@@ -149,7 +149,7 @@ def _day_cells(store: Store, day: str) -> list[str]:
 def _verdict(evaluation: Mapping[str, Any], role: str) -> str:
     """Returns the gate's word, and its metric for the released, the popular and the random one."""
     decision, by_model = evaluation[role], evaluation["metrics"][role]
-    released = "most_popular" if decision["choice"] == "fallback" else decision["choice"]
+    released = decisions.entrant(decision)
     values = [
         by_model.get(name, {}).get(decision["metric"])
         for name in (released, "most_popular", "random")

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from components.evaluation.challengers import Challenger
 from components.features import log_actions, shapes, windows_files
 from components.features.later_labels import LaterLabels
-from components.release import models
+from components.release import decisions, models
 from components.release.models import ModelFolder
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
@@ -16,6 +17,7 @@ from components.tables import data_files
 from components.tables.action_lists import released_heads
 from phoenix.recommend import named_actions
 from phoenix.recommend.baselines import MostPopular, Random
+from phoenix.recommend.recommender import Ranker, Retriever
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,10 @@ class Entrants:
     role: str
     candidate: Artifact  # of the training step; may hold no model
     champion: Artifact | None  # release
-    # By candidate, champion, most_popular, random, as far as they are there; by the role, each is a
-    # `Retriever` or a `Ranker` of `phoenix.recommend.recommender`.
+    challengers: Sequence[Challenger]  # that the evaluation before left
+    trainings: Mapping[str, Artifact]  # of the challengers that take part, by their names
+    # By candidate, champion, most_popular, random and names of challengers, as far as they are
+    # there; by the role, each is a `Retriever` or a `Ranker` of `phoenix.recommend.recommender`.
     models: Mapping[str, Any]
     notes: tuple[str, ...]  # why one of them is not there
 
@@ -34,6 +38,26 @@ class Entrants:
     def has_candidate(self) -> bool:
         """Whether a model was trained for this day."""
         return "candidate" in self.models
+
+    @property
+    def opponent(self) -> str:
+        """The recipe of the champion, with which challengers and candidate are compared."""
+        return opponent_of(self.champion, self.role)
+
+    @property
+    def champion_trained_through(self) -> str:
+        """The newest day whose data are in the champion."""
+        assert self.champion is not None, "only a champion of the store has a recipe"
+        return self.champion.facts[self.role]["trained_through"]
+
+
+def opponent_of(champion: Artifact | None, role: str) -> str:
+    """Returns the recipe of the champion of a role; of the most popular recommender, its name."""
+    if champion is None or champion.facts[role]["folder"] != role:
+        return MostPopular.name
+    facts = champion.facts[role]
+    # A release of a format before names no recipe; its model is the only one of it.
+    return facts.get("recipe") or facts["digest"]
 
 
 def most_popular(context: Context, refs: Sequence[Ref], labels: LaterLabels) -> MostPopular:
@@ -71,56 +95,109 @@ def entrants_of(
     champion: Artifact | None,
     *,
     popular: MostPopular | None,
+    challengers: Sequence[Challenger] = (),
 ) -> Entrants:
     """Loads the models that a day can compare, and notes why one of them cannot take part.
 
     Raises:
       BadDataError: If a model is damaged, or cannot play the role.
     """
-    load = models.load_retriever if role == "retrieval" else models.load_ranker
-    adapt: Any = named_actions.retriever_for if role == "retrieval" else named_actions.ranker_for
-    actions = context.config.action_names
+    notes: list[str] = []
     taking_part: dict[str, Any] = {}
-    notes = []
     if candidate.facts["trained"]:
-        model = load(candidate.path(models.MODEL))
-        own = released_heads(candidate.facts, model.actions, context.config)
-        taking_part["candidate"] = adapt(model, own, actions)
+        taking_part["candidate"] = _load(context, role, candidate, models.MODEL)
     else:
-        notes.append(candidate.facts["reason"])
-    compatible = champion
-    if champion is not None and (problem := _mismatch(context, champion, role)) is not None:
-        notes.append(problem)
-        compatible = None
-    if compatible is not None and compatible.facts[role]["folder"] == role:
-        model = load(compatible.path(role))
-        own = released_heads(compatible.facts[role], model.actions, context.config)
-        taking_part["champion"] = adapt(model, own, actions)
-        if missing := [name for name in actions if name not in own]:
-            notes.append(
-                f"the champion of {compatible.ref.partition} does not know {', '.join(missing)}"
-            )
+        notes.append(f"no candidate: {candidate.facts['reason']}")
+    compatible = _compatible_champion(context, role, champion, notes)
+    opponent = opponent_of(compatible, role)
+    if opponent != MostPopular.name and compatible is not None:
+        taking_part["champion"] = _load(context, role, compatible, role)
     # A champion that is the most popular recommender takes part as it would be served today, and
     # for one that cannot be used it is what would be served.
     elif popular is not None:
         taking_part["champion"] = popular
+    comparable = [each for each in challengers if each.opponent == opponent]
+    notes += [
+        f"the challenger of {each.ref.partition} was compared with another champion: dropped"
+        for each in challengers
+        if each.opponent != opponent
+    ]
+    recipe = decisions.recipe_digest(candidate) if candidate.facts["trained"] else None
+    # Of the candidate's own recipe the newer model stands for it, with the same evidence.
+    trainings = _trainings(context, [each for each in comparable if each.recipe != recipe], notes)
+    for name, training in trainings.items():
+        taking_part[name] = _load(context, role, training, models.MODEL)
     if popular is not None:
         taking_part["most_popular"] = popular
-    taking_part["random"] = Random(actions, context.config.seed)
-    return Entrants(role, candidate, compatible, taking_part, tuple(notes))
+    taking_part["random"] = Random(context.config.action_names, context.config.seed)
+    return Entrants(
+        role=role,
+        candidate=candidate,
+        champion=compatible,
+        challengers=comparable,
+        trainings=trainings,
+        models=taking_part,
+        notes=tuple(notes),
+    )
 
 
-def _mismatch(context: Context, champion: Artifact, role: str) -> str | None:
-    """Returns why the champion's model cannot be used with this configuration, or None."""
-    description = ModelFolder(champion, champion.facts[role]["folder"]).description
-    own = released_heads(champion.facts[role], description["actions"], context.config)
+def _compatible_champion(
+    context: Context, role: str, champion: Artifact | None, notes: list[str]
+) -> Artifact | None:
+    """Returns the champion if its model can be used with this configuration, and notes why not."""
+    if champion is None:
+        return None
+    facts, name = champion.facts[role], f"the champion of {champion.ref.partition}"
+    folder = ModelFolder(champion, facts["folder"])
+    if (problem := _mismatch(context, folder, facts)) is not None:
+        notes.append(f"{name} {problem}")
+        return None
+    own = released_heads(facts, folder.description["actions"], context.config)
+    missing = [action for action in context.config.action_names if action not in own]
+    if missing and facts["folder"] == role:
+        notes.append(f"{name} does not know {', '.join(missing)}")
+    return champion
+
+
+def _trainings(
+    context: Context, challengers: Sequence[Challenger], notes: list[str]
+) -> dict[str, Artifact]:
+    """Returns by name the trainings of the challengers that can be used, and notes why not."""
+    trainings = {}
+    for challenger in challengers:
+        training = context.store.read(challenger.ref)
+        folder = ModelFolder(training, models.MODEL)
+        if (problem := _mismatch(context, folder, training.facts)) is None:
+            trainings[challenger.name] = training
+        else:
+            notes.append(f"the challenger of {challenger.ref.partition} {problem}: dropped")
+    return trainings
+
+
+def _load(context: Context, role: str, artifact: Artifact, folder: str) -> Retriever | Ranker:
+    """Loads the model of a training or a release, asked by the actions of the configuration."""
+    facts = artifact.facts if folder == models.MODEL else artifact.facts[role]
+    actions, path = context.config.action_names, artifact.path(folder)
+    if role == "retrieval":
+        retriever = models.load_retriever(path)
+        own = released_heads(facts, retriever.actions, context.config)
+        return named_actions.retriever_for(retriever, own, actions)
+    ranker = models.load_ranker(path)
+    own = released_heads(facts, ranker.actions, context.config)
+    return named_actions.ranker_for(ranker, own, actions)
+
+
+def _mismatch(context: Context, folder: ModelFolder, facts: Mapping[str, Any]) -> str | None:
+    """Returns why a model cannot be used with this configuration, or None; `facts` are of it."""
+    description = folder.description
+    own = released_heads(facts, description["actions"], context.config)
     if not set(own) & set(context.config.action_names):
-        return f"the champion of {champion.ref.partition} knows none of the actions"
+        return "knows none of the actions"
     spec = shapes.hash_spec(context.config.hashing).to_dict()
     # The most popular recommender has neither hashes nor attributes, so nothing to disagree with.
     if description.get("hash_spec", spec) != spec:
-        return f"the champion of {champion.ref.partition} has other hashes"
+        return "has other hashes"
     declared = [each.to_dict() for each in context.config.attributes.attributes]
     if description.get("config", {}).get("attributes", declared) != declared:
-        return f"the champion of {champion.ref.partition} has other attributes"
+        return "has other attributes"
     return None

@@ -1,76 +1,240 @@
-"""The gate: candidate or champion, with reasons."""
+"""The gate: which model goes on, with reasons, and which recipes are asked again tomorrow."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
 
+from components.evaluation import verdicts
+from components.evaluation.challengers import Challenger
 from components.evaluation.contest import Result
 from components.evaluation.entrants import Entrants
+from components.evaluation.verdicts import Outcome, Question, Verdict
 from components.release import decisions, models
 from components.release.decisions import Comparison, Decision
 from components.release.models import ModelFolder
 from components.run.context import Context
+from components.store.artifacts import Artifact
 from phoenix.metrics.evidence import Evidence
 from phoenix.recommend.baselines import MostPopular
 
 
+@dataclass(frozen=True)
+class _Contender:
+    """A model that may replace the champion, and what became of it on this day."""
+
+    name: str  # among the entrants
+    training: Artifact
+    question: Question
+    challenger: Challenger  # with the evidence of this day, if there is any
+    verdict: Verdict
+
+
 def compare(context: Context, metric: str, results: Mapping[str, Result], role: str) -> Comparison:
-    """Compares candidate and champion of a role by a metric, with the interval of the gain."""
+    """Compares candidate and champion of a role on this day, with the interval of the gain."""
     section = context.config.evaluate_models
     candidate, champion = results.get("candidate"), results.get("champion")
-    interval = None
-    if candidate and champion and candidate.by_user and champion.by_user:
-        interval = Evidence.of_day(candidate.by_user, champion.by_user).interval()
+    evidence = _evidence(candidate, champion)
     return Comparison(
         metric=metric,
         candidate=candidate.value if candidate else None,
         champion=champion.value if champion else None,
-        min_gain=section.retrieval_min_gain if role == "retrieval" else section.ranking_min_gain,
-        interval=interval,
+        min_gain=_min_gain(context, role),
+        interval=None if evidence is None else evidence.interval(section.confidence),
     )
 
 
 def decide(
     context: Context,
     entrants: Entrants,
+    results: Mapping[str, Result],
     comparison: Comparison,
     *,
     force: str | None,
     reason: str | None,
-) -> Decision:
-    """Decides which model of a role goes on, and why; `force` overrules the comparison."""
-    untrained = None if entrants.has_candidate else entrants.candidate.facts["reason"]
-    is_better, why = decisions.judge(comparison, untrained=untrained)
-    reasons = [why, *(note for note in entrants.notes if note != untrained)]
+) -> tuple[Decision, list[Challenger]]:
+    """Decides which model of a role goes on, and why; `force` overrules the evidence.
+
+    Returns:
+      The decision, and the challengers that are handed on to the next day's evaluation.
+    """
+    contenders = [
+        *_candidate(context, entrants, results, comparison),
+        *(
+            _challenger(context, entrants, results, each)
+            for each in entrants.challengers
+            if each.name in entrants.models
+        ),
+    ]
+    reasons = [_sentence(each, results, comparison.metric) for each in contenders]
+    reasons += entrants.notes
+    winner = _winner(contenders)
     if force is not None:
         can_force = force == "keep" or entrants.has_candidate
         reasons.append(f"forced to {force}: {reason}" if can_force else "nothing to promote")
-        is_better = force == "promote" and entrants.has_candidate
+        is_promoted = force == "promote" and entrants.has_candidate
+        winner = contenders[0] if is_promoted else None
+    # Whatever is promoted is a new champion, with which the others were never compared. Its own
+    # recipe on newer days is the same one.
+    is_other = winner is not None and winner.question is Question.IMPROVEMENT
+    challengers = [] if is_other else _handed_on(context, contenders, reasons)
+    decision = _decision(context, entrants, winner, comparison=comparison, reasons=reasons)
+    question = next((str(each.question) for each in contenders if each.name == "candidate"), None)
+    handed_on = [each.to_json() for each in challengers]
+    return replace(decision, question=question, challengers=handed_on), challengers
+
+
+def _candidate(
+    context: Context, entrants: Entrants, results: Mapping[str, Result], comparison: Comparison
+) -> list[_Contender]:
+    """Returns the candidate as a contender, or nothing where none was trained."""
+    if not entrants.has_candidate:
+        return []
+    section, training = context.config.evaluate_models, entrants.candidate
+    recipe, opponent = decisions.recipe_digest(training), entrants.opponent
+    today = _evidence(results.get("candidate"), results.get("champion"))
+    earlier = next((each for each in entrants.challengers if each.recipe == recipe), None)
+    question = Question.REFRESH if recipe == opponent else Question.IMPROVEMENT
+    if today is None:
+        evidence = Evidence.none() if earlier is None else earlier.evidence
+        verdict = Verdict(Outcome.KEPT, f"no {comparison.metric}: nobody can be measured")
+    elif question is Question.REFRESH:
+        evidence = today
+        through = date.fromisoformat(entrants.champion_trained_through)
+        verdict = verdicts.of_refresh(
+            today,
+            section,
+            champion_value=comparison.champion or 0.0,
+            age_days=(context.day - through).days,
+        )
+    else:
+        evidence = today if earlier is None else earlier.evidence + today
+        min_gain = _min_gain(context, entrants.role)
+        verdict = verdicts.of_improvement(evidence, section, min_gain=min_gain)
+    challenger = Challenger(training.ref, recipe, opponent, evidence)
+    return [_Contender("candidate", training, question, challenger, verdict)]
+
+
+def _challenger(
+    context: Context, entrants: Entrants, results: Mapping[str, Result], challenger: Challenger
+) -> _Contender:
+    """Returns a challenger of an earlier day with the evidence of this one."""
+    today = _evidence(results.get(challenger.name), results.get("champion"))
+    if today is None:  # the day is empty, and nobody looked
+        verdict = Verdict(Outcome.CHALLENGER, "nobody can be measured")
+    else:
+        challenger = replace(challenger, evidence=challenger.evidence + today)
+        verdict = verdicts.of_improvement(
+            challenger.evidence,
+            context.config.evaluate_models,
+            min_gain=_min_gain(context, entrants.role),
+        )
+    training = entrants.trainings[challenger.name]
+    return _Contender(challenger.name, training, Question.IMPROVEMENT, challenger, verdict)
+
+
+def _winner(contenders: Sequence[_Contender]) -> _Contender | None:
+    """Returns the promoted contender of whose gain one can be surest, or None."""
+    promoted = [each for each in contenders if each.verdict.outcome is Outcome.PROMOTED]
+
+    def least_gain(contender: _Contender) -> float:
+        return contender.verdict.interval[0] if contender.verdict.interval else float("-inf")
+
+    return max(promoted, key=least_gain, default=None)
+
+
+def _handed_on(
+    context: Context, contenders: Sequence[_Contender], reasons: list[str]
+) -> list[Challenger]:
+    """Returns the challengers of the next day, the newest first, and says who had to go."""
+    unsure = [each for each in contenders if each.verdict.outcome is Outcome.CHALLENGER]
+    unsure.sort(key=lambda each: each.training.ref.partition, reverse=True)
+    num_places = context.config.evaluate_models.max_challengers
+    for each in unsure[num_places:]:
+        reasons.append(
+            f"{_words(each.name)}: dropped, there is room for {num_places} "
+            "(evaluate_models.max_challengers)"
+        )
+    return [each.challenger for each in unsure[:num_places]]
+
+
+def _decision(
+    context: Context,
+    entrants: Entrants,
+    winner: _Contender | None,
+    *,
+    comparison: Comparison,
+    reasons: Sequence[str],
+) -> Decision:
+    """Returns the decision for the winner, or for what is there, without the question."""
     role, champion = entrants.role, entrants.champion
-    if is_better:
+    values: dict[str, Any] = {
+        "reasons": tuple(reasons),
+        "comparison": comparison,
+        "question": None,
+        "challengers": (),
+    }
+    if winner is not None:
         return Decision(
-            choice="candidate",
-            reasons=tuple(reasons),
-            comparison=comparison,
-            source=entrants.candidate.ref,
+            choice="candidate" if winner.name == "candidate" else "challenger",
+            source=winner.training.ref,
             folder=models.MODEL,
-            model=ModelFolder(entrants.candidate, models.MODEL).kind,
-            trained_through=entrants.candidate.facts["partitions"][-1],
+            model=ModelFolder(winner.training, models.MODEL).kind,
+            trained_through=winner.training.facts["partitions"][-1],
+            entrant=winner.name,
+            recipe=winner.challenger.recipe,
+            **values,
         )
     if champion is not None and champion.facts[role]["folder"] == role:
         return Decision(
             choice="champion",
-            reasons=tuple(reasons),
-            comparison=comparison,
             source=champion.ref,
             folder=role,
             model=champion.facts[role]["model"],
             trained_through=champion.facts[role]["trained_through"],
+            entrant="champion",
+            recipe=champion.facts[role].get("recipe"),
+            **values,
         )
     return Decision(
         choice="fallback",
-        reasons=tuple(reasons),
-        comparison=comparison,
         source=None,
         folder=decisions.FALLBACK,
         model=MostPopular.name,
         trained_through=context.day.isoformat(),
+        entrant=MostPopular.name,
+        recipe=None,
+        **values,
     )
+
+
+def _evidence(contender: Result | None, champion: Result | None) -> Evidence | None:
+    """Returns the evidence of this day, or None where one of the two gave no numbers."""
+    if contender is None or champion is None or not contender.by_user or not champion.by_user:
+        return None
+    if not len(champion.by_user.user_ids):
+        return None
+    return Evidence.of_day(contender.by_user, champion.by_user)
+
+
+def _min_gain(context: Context, role: str) -> float:
+    section = context.config.evaluate_models
+    return section.retrieval_min_gain if role == "retrieval" else section.ranking_min_gain
+
+
+def _sentence(contender: _Contender, results: Mapping[str, Result], metric: str) -> str:
+    """Returns the reason of a verdict with its numbers, so that a table of days reads down."""
+    asked = f"{_words(contender.name)}, {contender.question}"
+    own, champion = results.get(contender.name), results.get("champion")
+    if own is None or champion is None or own.value is None or champion.value is None:
+        return f"{asked}: {contender.verdict.reason}"
+    numbers = f"{metric} {own.value:.4f} against {champion.value:.4f} of the champion"
+    evidence, ends = contender.challenger.evidence, contender.verdict.interval
+    interval = "" if ends is None else f" ({ends[0]:+.4f} to {ends[1]:+.4f})"
+    days = f" over {evidence.num_days} days" if evidence.num_days > 1 else ""
+    gain = f"gain {evidence.mean:+.4f}{days}{interval}"
+    return f"{asked}: {numbers}, {gain}: {contender.verdict.reason}"
+
+
+def _words(name: str) -> str:
+    return name.replace("challenger_", "challenger of ")

@@ -185,7 +185,8 @@ def metrics(facts: DayFacts) -> Panel | None:
 
 def _role_metrics(role: str, decision: Panel, by_model: Mapping[str, Panel]) -> Panel:
     """The table of a role: a row for each recommender, a column for each number that one has."""
-    entrants = [name for name in _ENTRANTS if name in by_model]
+    challengers = sorted(name for name in by_model if name not in _ENTRANTS)
+    entrants = [name for name in ("candidate", *challengers, *_ENTRANTS[1:]) if name in by_model]
     items = [item for name in entrants for item in by_model[name].items()]
     numbers = list(dict.fromkeys(name for name, value in items if _is_number(value)))
     # Counts are the same for all recommenders, so they are said once, above the table.

@@ -8,7 +8,7 @@ from components import contract
 from components.contract import ExitCode
 from components.pages import panels
 from components.pages.day_facts import DayFacts
-from components.release import releases
+from components.release import decisions, releases
 
 ADVICE: Mapping[int, str] = {
     ExitCode.BAD_DATA: "The input is not usable. Mend what the message names, then run the step "
@@ -80,7 +80,7 @@ def highlights(facts: DayFacts) -> Mapping[str, Any]:
             "verdict": decision["verdict"],
             "model": decision["model"],
             "metric": decision["metric"],
-            "value": metrics.get(_entrant(decision), {}).get(decision["metric"]),
+            "value": metrics.get(decisions.entrant(decision), {}).get(decision["metric"]),
             "popular": metrics.get("most_popular", {}).get(decision["metric"]),
         }
     return {
@@ -91,11 +91,6 @@ def highlights(facts: DayFacts) -> Mapping[str, Any]:
         "coverage": feeds.get("coverage"),
         "roles": roles,
     }
-
-
-def _entrant(decision: Mapping[str, Any]) -> str:
-    """Returns the name under which the model of a decision took part in the evaluation."""
-    return "most_popular" if decision["choice"] == "fallback" else decision["choice"]
 
 
 def state(lines: Sequence[StepLine]) -> str:

@@ -1,20 +1,24 @@
 """The decision of a day: the model that goes on for each of the two roles, and the reasons.
 
-A decision names one of three: the `candidate` that was trained for the day, the model of the
-`champion` release, or the `fallback`, the most popular recommender fitted through the day, which is
-also what a champion that is the most popular becomes on the next day.
+A decision names one of four: the `candidate` that was trained for the day, a `challenger` of an
+earlier day, the model of the `champion` release, or the `fallback`, the most popular recommender
+fitted through the day, which is also what a champion that is the most popular becomes on the next
+day.
 """
 
-import math
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from components.release.models import ModelFolder
 from components.store.artifacts import Artifact, Ref, Store
+from phoenix.recommend.baselines import MostPopular
 
 FALLBACK = "fallback"  # folder of the most popular recommender, in evaluations and releases
 
-Choice = Literal["candidate", "champion", "fallback"]
+Choice = Literal["candidate", "challenger", "champion", "fallback"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +50,17 @@ class Decision:
     folder: str  # of the model in that artifact
     model: str  # kind, e.g. two_tower
     trained_through: str  # newest day whose data are in the model
+    entrant: str  # name under which the model took part in the evaluation
+    recipe: str | None  # of the model, as `recipe_digest`; None where no format said it
+    question: str | None  # that was asked of the candidate; None without one
+    challengers: Sequence[Mapping[str, Any]]  # that are asked again on the next day
 
     @property
     def verdict(self) -> str:
-        """`promoted` if the candidate replaces what was there, else `kept`."""
-        return "promoted" if self.choice == "candidate" else "kept"
+        """`promoted` if a model replaces the champion, `challenger` if one still may, or `kept`."""
+        if self.choice in ("candidate", "challenger"):
+            return "promoted"
+        return "challenger" if self.challengers else "kept"
 
     def to_json(self) -> dict[str, Any]:
         """Returns the decision as JSON-able values."""
@@ -64,36 +74,29 @@ class Decision:
             "folder": self.folder,
             "model": self.model,
             "trained_through": self.trained_through,
+            "entrant": self.entrant,
+            "recipe": self.recipe,
+            "question": self.question,
+            "challengers": list(self.challengers),
         }
 
 
-def judge(comparison: Comparison, *, untrained: str | None) -> tuple[bool, str]:
-    """Returns whether the rule of the gate promotes a candidate, and the reason.
+def entrant(decision: Mapping[str, Any]) -> str:
+    """Returns the name under which the model of a recorded decision took part in the evaluation."""
+    if "entrant" in decision:
+        return decision["entrant"]
+    # Formats before 3 name the choice alone.
+    return MostPopular.name if decision["choice"] == FALLBACK else decision["choice"]
 
-    A candidate is promoted if its metric is finite, better than the champion's, and by at least
-    `min_gain`. Equal is not better.
 
-    Args:
-      comparison: The numbers.
-      untrained: Why there is no candidate; None if there is one.
+def recipe_digest(training: Artifact) -> str:
+    """SHA-256 of what shapes a model beside its data: two days of one recipe have the same.
+
+    The code is no part of it: an upgrade is meant to make the same model better, and a champion of
+    the version before would otherwise have to be surely beaten by its own recipe.
     """
-    if untrained is not None:
-        return False, f"no candidate: {untrained}"
-    gain = comparison.gain
-    if gain is None:
-        return False, f"no {comparison.metric}: nobody on this day can be measured"
-    # The same beginning in every answer, so that a table of days can be read down.
-    numbers = (
-        f"{comparison.metric} {comparison.candidate:.4f} against {comparison.champion:.4f} of the "
-        f"champion, gain {gain:+.4f}"
-    )
-    if not math.isfinite(gain):
-        return False, f"{numbers}: not finite"
-    if gain <= 0:
-        return False, f"{numbers}: not better"
-    if gain < comparison.min_gain:
-        return False, f"{numbers}: less than the required {comparison.min_gain}"
-    return True, f"{numbers}: at least the required {comparison.min_gain}"
+    text = json.dumps(training.manifest["recipe"]["config"], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def model_of(store: Store, evaluation: Artifact, role: str) -> ModelFolder:

@@ -123,14 +123,14 @@ class FeaturesConfig(Section):
 
 
 class EvaluateConfig(Section):
-    """`evaluate_models`: the gate. A model is promoted if it beats the champion by the margin."""
+    """`evaluate_models`: the gate. A model that is surely better than the champion is promoted."""
 
     ranking_metric: Literal["ndcg", "gauc"] = Field(
         default="ndcg", description="By which rankers are compared, within users."
     )
     ranking_k: int = Field(default=5, ge=1, le=100_000, description="k of NDCG@k.")
     ranking_min_gain: float = Field(
-        default=0.0, description="Gain over the champion that promotes."
+        default=0.0, description="Gain over the champion of which the gate must be sure."
     )
     retrieval_k: int = Field(default=100, ge=1, le=100_000, description="k of recall@k.")
     popularity_days: int = Field(
@@ -140,7 +140,40 @@ class EvaluateConfig(Section):
         description="Days of impressions that the most popular recommender counts.",
     )
     retrieval_min_gain: float = Field(
-        default=0.0, description="Gain over the champion that promotes."
+        default=0.0, description="Gain over the champion of which the gate must be sure."
+    )
+    confidence: float = Field(
+        default=0.95, gt=0.5, lt=1, description="How sure the gate has to be of a gain."
+    )
+    min_users: int = Field(
+        default=50, ge=2, le=10_000_000, description="Users without whom there is no verdict."
+    )
+    max_challengers: int = Field(
+        default=1,
+        ge=0,
+        le=16,
+        description="Recipes of each role that may be scored on later days while the gate is not "
+        "sure of them; a new one takes the place of the oldest.",
+    )
+    challenger_days: int = Field(
+        default=7,
+        ge=1,
+        le=365,
+        description="Days on which a recipe is scored before it is dropped for want of evidence.",
+    )
+    refresh_margin: float = Field(
+        default=0.02,
+        ge=0,
+        lt=1,
+        description="Share of the champion's metric by which its own recipe on newer days must "
+        "surely not be worse, to take its place.",
+    )
+    refresh_after_days: int = Field(
+        default=7,
+        ge=1,
+        le=3_650,
+        description="Age of the champion's data from which its own recipe on newer days takes its "
+        "place unless it is surely worse.",
     )
     approval: Literal["never", "when_promoted"] = Field(
         default="never", description="When a person must approve in Airflow before release."

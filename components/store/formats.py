@@ -28,10 +28,11 @@ ARTIFACTS: Mapping[str, int] = {
     contract.BUILD_FEATURES.name: 5,
     contract.TRAIN_RETRIEVAL.name: 2,  # model, curve; 2: actions
     contract.TRAIN_RANKER.name: 2,
-    contract.EVALUATE_MODELS.name: 2,  # decision, metrics, fallback; 2: actions
+    # Decision, metrics, fallback, evidence; 2: actions; 3: challengers, recipe and question.
+    contract.EVALUATE_MODELS.name: 3,
     contract.EXPORT_CORPUS.name: 1,  # vectors and facts of posts, description
-    # Models, corpus, decision, fallback, description; 2: actions of each model.
-    contract.PUBLISH_RELEASE.name: 2,
+    # Models, corpus, decision, fallback, description; 2: actions of each model; 3: its recipe.
+    contract.PUBLISH_RELEASE.name: 3,
     contract.MATERIALIZE_FEEDS.name: 2,  # feeds of a shard, statistics; 2: texts of ids, titles
     contract.PUBLISH_FEEDS.name: 2,  # feeds, quality, skew; 2: texts of ids, titles
 }

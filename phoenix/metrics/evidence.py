@@ -47,6 +47,11 @@ class Evidence:
             challenger.user_ids, differences * challenger.weights, challenger.weights, num_days=1
         )
 
+    @classmethod
+    def none(cls) -> Self:
+        """No evidence at all."""
+        return cls(np.empty(0, np.int64), np.empty(0), np.empty(0), num_days=0)
+
     def __add__(self, later: "Evidence") -> "Evidence":
         """The evidence of both, which are of different days.
 

@@ -32,7 +32,7 @@ ROOMS: dict[str, set[str]] = {
     "features": {"store", "settings", "run", "tables", "erasure", "rows"},
     "quality": {"store", "settings", "run", "tables", "features"},
     "training": {"store", "settings", "run", "tables", "release", "features"},
-    "evaluation": {"store", "settings", "run", "tables", "release", "features"},
+    "evaluation": {"store", "settings", "run", "tables", "release", "erasure", "features"},
     "serving": {"store", "settings", "run", "tables", "release", "erasure", "features"},
     "pages": {
         *("store", "settings", "drawings", "run", "tables", "release", "rows", "quality", "serving")

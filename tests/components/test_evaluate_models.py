@@ -4,6 +4,8 @@ import datetime
 import json
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from components import contract
@@ -12,7 +14,7 @@ from components.evaluation import entrants
 from components.features import shapes, windows_files
 from components.features.later_labels import LaterLabels
 from components.features.log_actions import LogActions
-from components.release import models
+from components.release import models, releases
 from components.run.context import Context
 from phoenix.files.array_files import read_array
 
@@ -74,11 +76,35 @@ def test_the_decision_has_reasons_numbers_and_an_interval(three_days) -> None:
     decision = json.loads(artifact.path("decision.json").read_text())
     for role in ("retrieval", "ranker"):
         found = decision[role]
-        assert found["verdict"] == ("promoted" if found["choice"] == "candidate" else "kept")
+        assert (found["verdict"] == "promoted") == (found["choice"] == "candidate")
+        assert (found["verdict"] == "challenger") == bool(found["challengers"])
         assert found["gain"] == pytest.approx(found["candidate"] - found["champion"])
         assert found["interval"][0] <= found["gain"] <= found["interval"][1]
-        assert (found["gain"] > 0) == (found["verdict"] == "promoted")
+        assert found["question"] == "improvement", "the champion is the most popular recommender"
         assert found["reasons"]
+
+
+def test_evidence_is_handed_from_day_to_day_and_a_rerun_finds_it_again(world) -> None:
+    """The candidates of both days are unsure: of one recipe, so their evidence adds up."""
+    second, third = (world.artifact("evaluate_models", day) for day in DAYS[1:])
+    (earlier,) = second.facts["retrieval"]["challengers"]
+    (later,) = third.facts["retrieval"]["challengers"]
+    assert (earlier["num_days"], later["num_days"]) == (1, 2)
+    assert earlier["recipe"] == later["recipe"]
+    rows = pq.read_table(third.path("evidence.parquet"))
+    rows = rows.filter(pc.field("role") == "retrieval")
+    assert set(rows["challenger"].to_pylist()) == {later["ref"]["key"]}
+    before = pq.read_table(second.path("evidence.parquet"))
+    assert set(before["user_id"].to_pylist()) <= set(rows["user_id"].to_pylist())
+    assert world.run("evaluate_models", DAYS[2]) == ExitCode.NOTHING_TO_DO
+
+
+def test_a_withdrawn_release_takes_its_evidence_along(world) -> None:
+    world.edit("{retrieval_k: 20}", "{retrieval_k: 20, challenger_days: 9}")
+    releases.rollback(world.store, DAYS[0], "a test")
+    assert world.run("evaluate_models", DAYS[2]) == 0
+    (challenger,) = world.artifact("evaluate_models", DAYS[2]).facts["retrieval"]["challengers"]
+    assert challenger["num_days"] == 1
 
 
 def test_the_first_day_publishes_the_most_popular_and_says_why(three_days) -> None:
@@ -94,7 +120,7 @@ def test_a_forced_decision_names_its_reason(force: str, verdict: str, world) -> 
     assert world.run("evaluate_models", DAYS[2], force=force, reason="because") == 0
     facts = world.artifact("evaluate_models", DAYS[2]).facts
     for role in ("retrieval", "ranker"):
-        assert facts[role]["verdict"] == verdict
+        assert (facts[role]["verdict"] == "promoted") == (verdict == "promoted")
         assert facts[role]["reasons"][-1] == f"forced to {force}: because"
 
 
@@ -117,6 +143,7 @@ def test_a_required_gain_that_nobody_reaches_keeps_the_champion(world) -> None:
     assert world.run("evaluate_models", DAYS[2]) == 0
     facts = world.artifact("evaluate_models", DAYS[2]).facts
     assert {facts[role]["verdict"] for role in ("retrieval", "ranker")} == {"kept"}
+    assert "surely not better by 0.9" in facts["ranker"]["reasons"][0]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The gate promotes, keeps or falls back, and says why; only a person overrules it."""
+"""The gate promotes, keeps or asks again, and says why; only a person overrules it."""
 
 import datetime
 
@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 
 from components import contract
+from components.evaluation.challengers import Challenger
 from components.evaluation.contest import Result
 from components.evaluation.entrants import Entrants
 from components.evaluation.gate import compare, decide
-from components.release.decisions import Comparison
+from components.release import decisions
+from components.release.decisions import Decision
 from components.run.context import Context
 from phoenix.metrics.by_user import UserValues
+from phoenix.metrics.evidence import Evidence
 
 LAST = "2026-01-03"
+NUM_USERS = 100
 
 
 @pytest.fixture
@@ -22,58 +26,134 @@ def context(three_days) -> Context:
     return Context(contract.EVALUATE_MODELS, three_days.config, day, three_days.store)
 
 
-def comparison(gain: float) -> Comparison:
-    return Comparison(
-        metric="ndcg@5", candidate=0.5 + gain, champion=0.5, min_gain=0.0, interval=None
+def _entrants(world, *, day: str = LAST, challengers: tuple[Challenger, ...] = ()) -> Entrants:
+    candidate = world.artifact("train_ranker", day)
+    names = ["candidate"] if candidate.facts["trained"] else []
+    trainings = {
+        each.name: world.store.read(each.ref) for each in challengers if each.recipe == "other"
+    }
+    return Entrants(
+        role="ranker",
+        candidate=candidate,
+        champion=world.artifact("publish_release", "2026-01-02"),  # the most popular recommender
+        challengers=challengers,
+        trainings=trainings,
+        models=dict.fromkeys([*names, *trainings], object()),
+        notes=(),
     )
 
 
-def entrants(world, *, day: str = LAST, has_champion: bool = True) -> Entrants:
-    candidate = world.artifact("train_ranker", day)
-    champion = world.artifact("publish_release", "2026-01-02") if has_champion else None
-    models = {"candidate": object()} if candidate.facts["trained"] else {}
-    return Entrants("ranker", candidate, champion, models, ())
+def _result(mean: float, *, spread: float = 0.1) -> Result:
+    """Values with a mean, whose differences to those of a constant model have a standard error."""
+    values = np.linspace(-spread, spread, NUM_USERS)
+    users = np.arange(NUM_USERS)
+    return Result({}, UserValues(users, mean + values, np.ones(NUM_USERS)))
 
 
-def result(values: list[float]) -> Result:
-    return Result({}, UserValues(np.arange(len(values)), np.array(values), np.ones(len(values))))
+def _results(gain: float, **others: float) -> dict[str, Result]:
+    results = {"champion": _result(0.5, spread=0.0), "candidate": _result(0.5 + gain)}
+    return results | {name: _result(0.5 + value) for name, value in others.items()}
+
+
+def _challenger(world, gain: float, *, recipe: str, day: str = "2026-01-02") -> Challenger:
+    evidence = Evidence(
+        np.arange(NUM_USERS), np.full(NUM_USERS, gain), np.ones(NUM_USERS), num_days=2
+    )
+    ref = world.artifact("train_ranker", day).ref
+    return Challenger(ref, recipe, "most_popular", evidence)
+
+
+def _decide(
+    context: Context,
+    entrants: Entrants,
+    results: dict[str, Result],
+    *,
+    force: str | None = None,
+) -> tuple[Decision, list[Challenger]]:
+    comparison = compare(context, "ndcg@5", results, "ranker")
+    return decide(context, entrants, results, comparison, force=force, reason=force and "a test")
 
 
 def test_the_comparison_has_both_means_and_an_interval_of_the_gain(context) -> None:
-    results = {"candidate": result([0.5, 0.7, 0.9]), "champion": result([0.4, 0.5, 0.6])}
-    found = compare(context, "ndcg@5", results, "ranker")
+    found = compare(context, "ndcg@5", _results(0.2), "ranker")
     assert (found.candidate, found.champion) == pytest.approx((0.7, 0.5))
     assert found.interval is not None
-    assert found.interval[0] <= 0.2 <= found.interval[1]
+    assert found.interval[0] < 0.2 < found.interval[1]
 
 
-def test_a_model_without_numbers_is_compared_with_none(context) -> None:
-    results = {"candidate": Result({"not_finite": 3}, None), "champion": result([0.4])}
+def test_a_model_without_numbers_is_compared_with_none(context, three_days) -> None:
+    results = {"candidate": Result({"not_finite": 3}, None), "champion": _result(0.4)}
     found = compare(context, "ndcg@5", results, "ranker")
     assert (found.candidate, found.interval) == (None, None)
+    decision, challengers = _decide(context, _entrants(three_days), results)
+    assert (decision.choice, challengers) == ("fallback", [])
+    assert "nobody can be measured" in decision.reasons[0]
 
 
 @pytest.mark.parametrize(
-    ("gain", "force", "choice"),
+    ("gain", "force", "choice", "verdict"),
     [
-        (0.1, None, "candidate"),
-        (-0.1, None, "fallback"),
-        (-0.1, "promote", "candidate"),
-        (0.1, "keep", "fallback"),
+        (0.1, None, "candidate", "promoted"),
+        (0.005, None, "fallback", "challenger"),
+        (-0.1, None, "fallback", "kept"),
+        (-0.1, "promote", "candidate", "promoted"),
+        (0.1, "keep", "fallback", "kept"),
     ],
 )
-def test_the_better_one_goes_on_unless_a_person_says_otherwise(
-    gain: float, force: str | None, choice: str, context, three_days
+def test_the_surely_better_one_goes_on_unless_a_person_says_otherwise(
+    gain: float, force: str | None, choice: str, verdict: str, context, three_days
 ) -> None:
-    decision = decide(
-        context, entrants(three_days), comparison(gain), force=force, reason=force and "a test"
-    )
-    assert decision.choice == choice, "the champion of these days is the most popular"
+    decision, _ = _decide(context, _entrants(three_days), _results(gain), force=force)
+    assert (decision.choice, decision.verdict) == (choice, verdict)
     assert (decision.reasons[-1] == f"forced to {force}: a test") == (force is not None)
 
 
 def test_nothing_is_promoted_where_nothing_was_trained(context, three_days) -> None:
-    untrained = entrants(three_days, day="2026-01-01", has_champion=False)
-    decision = decide(context, untrained, comparison(0.1), force="promote", reason="a test")
+    untrained = _entrants(three_days, day="2026-01-01")
+    decision, _ = _decide(context, untrained, _results(0.1), force="promote")
     assert (decision.choice, decision.trained_through) == ("fallback", LAST)
     assert decision.reasons[-1] == "nothing to promote"
+
+
+def test_evidence_of_a_recipe_adds_up_over_its_models(context, three_days) -> None:
+    """Tomorrow's candidate of the same recipe goes on where today's ended."""
+    recipe = decisions.recipe_digest(three_days.artifact("train_ranker", LAST))
+    earlier = _challenger(three_days, 0.004, recipe=recipe)
+    entrants = _entrants(three_days, challengers=(earlier,))
+    decision, (challenger,) = _decide(context, entrants, _results(0.002))
+    assert challenger.evidence.num_days == 3
+    assert challenger.evidence.mean == pytest.approx((0.004 + 0.002) / 2)
+    assert challenger.ref == entrants.candidate.ref, "the newest model stands for the recipe"
+    assert decision.to_json()["challengers"] == [challenger.to_json()]
+    alone, _ = _decide(context, _entrants(three_days), _results(0.013))
+    together, _ = _decide(
+        context,
+        _entrants(three_days, challengers=(_challenger(three_days, 0.03, recipe=recipe),)),
+        _results(0.013),
+    )
+    assert (alone.verdict, together.verdict) == ("challenger", "promoted")
+
+
+def test_a_challenger_is_promoted_on_a_day_without_training(context, three_days) -> None:
+    other = _challenger(three_days, 0.1, recipe="other")
+    entrants = _entrants(three_days, day="2026-01-01", challengers=(other,))
+    decision, challengers = _decide(context, entrants, _results(0.0, **{other.name: 0.1}))
+    assert (decision.choice, decision.verdict, challengers) == ("challenger", "promoted", [])
+    assert decision.source == other.ref
+    assert decision.entrant == "challenger_2026-01-02"
+    assert decision.trained_through == "2026-01-01"
+
+
+def test_another_recipe_takes_the_place_of_the_oldest_challenger(context, three_days) -> None:
+    other = _challenger(three_days, 0.0, recipe="other")
+    entrants = _entrants(three_days, challengers=(other,))
+    decision, challengers = _decide(context, entrants, _results(0.0, **{other.name: 0.0}))
+    assert [each.ref for each in challengers] == [entrants.candidate.ref]
+    assert "challenger of 2026-01-02: dropped, there is room for 1" in decision.reasons[-1]
+
+
+def test_an_empty_day_changes_no_evidence(context, three_days) -> None:
+    other = _challenger(three_days, 0.01, recipe="other")
+    entrants = _entrants(three_days, day="2026-01-01", challengers=(other,))
+    _, (challenger,) = _decide(context, entrants, {})
+    assert challenger is other

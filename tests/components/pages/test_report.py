@@ -84,11 +84,19 @@ def test_a_finished_day_shows_every_part(three_days) -> None:
     text = draw(three_days)
     assert "cannot be shown" not in text
     assert "1,500 rows in" in text
-    assert text.count("data:image/svg+xml") == 6  # learning curves, calibration, drift
+    assert text.count("data:image/svg+xml") == 4  # learning curves, calibration, drift
     for word in ("ndcg@5", "recall@20", "most popular", "random", "most frequent post"):
         assert word in text.lower()
     assert three_days.artifact("publish_release", LAST).ref.digest in text
     assert text.count('<ol class="feed">') == 3
+
+
+def test_models_that_learned_are_compared_with_what_they_learned_from(world) -> None:
+    assert world.run("evaluate_models", LAST, force="promote", reason="a test") == 0
+    steps = ("export_corpus", "publish_release", "materialize_feeds", "publish_feeds")
+    assert set(world.run_day(LAST, steps)) == {0}
+    # Drift of events and of features against those of the training, beside the four.
+    assert draw(world).count("data:image/svg+xml") == 6
 
 
 def test_the_page_is_well_formed_and_asks_nothing_of_the_network(three_days) -> None:

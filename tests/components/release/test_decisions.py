@@ -1,43 +1,67 @@
-"""The rule of the gate: finite, better, and by enough."""
-
-import math
+"""What a decision says of itself, and how one of an earlier format is read."""
 
 import pytest
 
-from components.release.decisions import Comparison, judge
+from components.release import decisions
+from components.release.decisions import Comparison, Decision
 
 
-def _comparison(candidate: float | None, champion: float | None) -> Comparison:
-    return Comparison(
-        metric="ndcg@5", candidate=candidate, champion=champion, min_gain=0.01, interval=None
+def _decision(choice: decisions.Choice, challengers: tuple = ()) -> Decision:
+    comparison = Comparison(
+        metric="ndcg@5", candidate=0.52, champion=0.5, min_gain=0.0, interval=(0.01, 0.03)
+    )
+    return Decision(
+        choice=choice,
+        reasons=("a reason",),
+        comparison=comparison,
+        source=None,
+        folder="fallback",
+        model="most_popular",
+        trained_through="2026-01-01",
+        entrant="most_popular",
+        recipe=None,
+        question="improvement",
+        challengers=challengers,
     )
 
 
 @pytest.mark.parametrize(
-    ("candidate", "champion", "is_promoted", "why"),
+    ("choice", "challengers", "verdict"),
     [
-        (0.52, 0.5, True, "gain +0.0200: at least the required 0.01"),
-        (0.505, 0.5, False, "less than the required 0.01"),
-        (0.5, 0.5, False, "not better"),
-        (0.4, 0.5, False, "gain -0.1000: not better"),
-        (math.inf, 0.5, False, "not finite"),
-        (math.nan, 0.5, False, "not finite"),
-        (None, 0.5, False, "nobody on this day can be measured"),
+        ("candidate", (), "promoted"),
+        ("challenger", (), "promoted"),
+        ("champion", (), "kept"),
+        ("champion", ({"num_days": 1},), "challenger"),
+        ("fallback", ({"num_days": 1},), "challenger"),
     ],
 )
-def test_a_candidate_is_promoted_only_if_it_is_better_by_enough(
-    candidate: float | None, champion: float | None, is_promoted: bool, why: str
+def test_the_verdict_says_what_became_of_the_question(
+    choice: decisions.Choice, challengers: tuple, verdict: str
 ) -> None:
-    promoted, reason = judge(_comparison(candidate, champion), untrained=None)
-    assert promoted == is_promoted
-    assert why in reason
+    assert _decision(choice, challengers).to_json()["verdict"] == verdict
 
 
-def test_without_training_nothing_is_promoted() -> None:
-    promoted, reason = judge(_comparison(0.9, 0.1), untrained="the first day")
-    assert (promoted, reason) == (False, "no candidate: the first day")
+def test_the_gain_is_that_of_the_candidate_over_the_champion() -> None:
+    assert _decision("candidate").to_json()["gain"] == pytest.approx(0.02)
 
 
-def test_equal_is_not_better_even_without_a_required_gain() -> None:
-    comparison = Comparison(metric="gauc", candidate=0.5, champion=0.5, min_gain=0.0, interval=None)
-    assert not judge(comparison, untrained=None)[0]
+@pytest.mark.parametrize(
+    ("choice", "entrant"),
+    [("candidate", "candidate"), ("champion", "champion"), ("fallback", "most_popular")],
+)
+def test_a_decision_of_an_earlier_format_names_its_entrant_by_the_choice(
+    choice: str, entrant: str
+) -> None:
+    assert decisions.entrant({"choice": choice}) == entrant
+    assert decisions.entrant({"choice": choice, "entrant": "challenger_2026-01-03"}) == (
+        "challenger_2026-01-03"
+    )
+
+
+def test_two_days_of_one_recipe_have_the_same_digest(three_days) -> None:
+    second, third = (
+        decisions.recipe_digest(three_days.artifact("train_ranker", day))
+        for day in ("2026-01-02", "2026-01-03")
+    )
+    retrieval = decisions.recipe_digest(three_days.artifact("train_retrieval", "2026-01-03"))
+    assert second == third != retrieval
