@@ -214,10 +214,7 @@ def _compared(judged: _Judged, config: Config) -> Iterator[Result]:
     def ndcg(name: str) -> UserValues:
         score = scoring.weighted_scores(judged.predicted[name], weights.tolist()).scores
         of_days = [np.flatnonzero(days == day) for day in sorted(set(days))]
-        parts = [
-            by_user.ndcg(log.user_ids[rows], log.post_ids[rows], score[rows], gains[rows], _K)
-            for rows in of_days
-        ]
+        parts = [by_user.ndcg(log.user_ids[rows], score[rows], gains[rows], _K) for rows in of_days]
         return by_user.merged(parts)
 
     yield from _against_each(f"ndcg@{_K}", {name: ndcg(name) for name in judged.predicted})

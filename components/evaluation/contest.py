@@ -89,10 +89,9 @@ class RankingContest:
         # disliked is as useless to show as one that the user ignored.
         gains = labels @ np.maximum(np.array(weights), 0)
         users = np.repeat(self.windows.user_ids, is_real.sum(axis=1))
-        posts = self.windows.candidate_post_ids[is_real]
         weight = self.windows.impression_weights
         k = self.config.evaluate_models.ranking_k
-        ndcg = user_metrics.ndcg(users, posts, scores, gains, k, weight)
+        ndcg = user_metrics.ndcg(users, scores, gains, k, weight)
         days = self.windows.candidate_shown_at[is_real] // DAY_MS
         gauc = user_metrics.gauc(users, days, scores, gains > 0, weight)
         slices = {

@@ -42,7 +42,6 @@ class UserValues(NamedTuple):
 
 def ndcg(
     user_ids: np.ndarray,
-    post_ids: np.ndarray,
     scores: np.ndarray,
     gains: np.ndarray,
     k: int,
@@ -51,12 +50,13 @@ def ndcg(
     """NDCG@k of the impressions of each user who had something to gain and something to order.
 
     DCG = sum over places i = 1 .. k of gain_i / log2(i + 1), divided by that of the best order.
-    A user with one impression has nothing to order. Equal scores go by lower post id.
-    Source: Järvelin and Kekäläinen 2002, with linear gains.
+    A user with one impression has nothing to order. Equal scores are worth the mean over all of
+    their orders: a model that cannot tell posts apart has the value of chance, whatever their ids.
+    Sources: Järvelin and Kekäläinen 2002, with linear gains; McSherry and Najork 2008, "Computing
+    Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores".
 
     Args:
       user_ids: `[E]` int64.
-      post_ids: `[E]` int64.
       scores: `[E]`.
       gains: `[E]`, at least 0.
       k: Cut-off, at least 1.
@@ -64,30 +64,46 @@ def ndcg(
         gains. A user counts by the mean weight of the impressions that gain. None means 1.
 
     >>> one = np.array([7, 7])
-    >>> ndcg(one, np.array([1, 2]), np.array([0.1, 0.9]), np.array([0.0, 1.0]), k=1).mean
+    >>> ndcg(one, np.array([0.1, 0.9]), np.array([0.0, 1.0]), k=1).mean
     1.0
+    >>> ndcg(one, np.array([0.5, 0.5]), np.array([0.0, 1.0]), k=1).mean
+    0.5
     """
     users, inverse, counts = np.unique(user_ids, return_inverse=True, return_counts=True)
+    width = np.ones(len(user_ids)) if weights is None else weights.astype(np.float64)
 
-    def cumulated_gains(order: np.ndarray) -> np.ndarray:
-        """`[U]` DCG of each user's impressions in an order that has users one after the other."""
-        width = np.ones(len(order)) if weights is None else weights[order].astype(np.float64)
-        above = np.cumsum(width) - width
-        starts = np.cumsum(counts) - counts
-        place = above - np.repeat(above[starts], counts)
-        discount = np.where(place < k, 1 / np.log2(place + 2), 0)
-        gain = gains[order] * discount * width
-        return np.bincount(inverse[order], gain, minlength=len(users))
+    def cumulated_gains(values: np.ndarray) -> np.ndarray:
+        """`[U]` DCG of each user's impressions, those with high values first."""
+        order = np.lexsort((-values, inverse))
+        is_first = np.append(True, np.diff(inverse[order]) != 0)
+        starts_tie = is_first | np.append(True, np.diff(values[order]) != 0)
+        first = np.flatnonzero(starts_tie)
+        widths = np.add.reduceat(width[order], first)
+        tied_gains = np.add.reduceat((gains * width)[order], first)
+        end = np.cumsum(widths)
+        above = end - widths
+        user = (np.cumsum(is_first) - 1)[starts_tie]  # of each tie
+        above -= above[is_first[starts_tie]][user]
+        discounts = _discounts_before(above + widths, k) - _discounts_before(above, k)
+        return np.bincount(user, tied_gains * discounts / widths, minlength=len(users))
 
-    actual = cumulated_gains(np.lexsort((post_ids, -scores, inverse)))
-    best = cumulated_gains(np.lexsort((-gains, inverse)))
+    if not len(user_ids):
+        return UserValues(users, np.empty(0), np.empty(0))
+    actual, best = cumulated_gains(scores), cumulated_gains(gains)
     has_value = (best > 0) & (counts > 1)
     values = actual[has_value] / best[has_value]
     gaining = np.flatnonzero(gains > 0)
-    own = np.ones(len(gaining)) if weights is None else weights[gaining]
     return UserValues(
-        users[has_value], values, _mean_weights(inverse[gaining], own, len(users))[has_value]
+        users[has_value],
+        values,
+        _mean_weights(inverse[gaining], width[gaining], len(users))[has_value],
     )
+
+
+def _discounts_before(places: np.ndarray, k: int) -> np.ndarray:
+    """Sum of the discounts of the first places, of a broken place its share; from k on, nothing."""
+    sums = np.append(0, np.cumsum(1 / np.log2(np.arange(k) + 2)))
+    return np.interp(places, np.arange(k + 1), sums)
 
 
 def gauc(
