@@ -66,6 +66,7 @@ def decide(
             if each.name in entrants.models
         ),
     ]
+    contenders = [_with_veto(context, each, results) for each in contenders]
     reasons = [_sentence(each, results, comparison.metric) for each in contenders]
     reasons += entrants.notes
     winner = _winner(contenders)
@@ -131,6 +132,24 @@ def _challenger(
         )
     training = entrants.trainings[challenger.name]
     return _Contender(challenger.name, training, Question.IMPROVEMENT, challenger, verdict)
+
+
+def _with_veto(
+    context: Context, contender: _Contender, results: Mapping[str, Result]
+) -> _Contender:
+    """Returns a contender whose promotion is taken back where it is no better than a baseline."""
+    if contender.verdict.outcome is not Outcome.PROMOTED:
+        return contender
+    own = results.get(contender.name)
+    reason = verdicts.veto(
+        context.config.evaluate_models,
+        over_random=_evidence(own, results.get("random")),
+        over_most_popular=_evidence(own, results.get("most_popular")),
+    )
+    if reason is None:
+        return contender
+    told = f"{contender.verdict.reason}, but vetoed: {reason}"
+    return replace(contender, verdict=replace(contender.verdict, outcome=Outcome.KEPT, reason=told))
 
 
 def _winner(contenders: Sequence[_Contender]) -> _Contender | None:

@@ -175,6 +175,14 @@ class EvaluateConfig(Section):
         description="Age of the champion's data from which its own recipe on newer days takes its "
         "place unless it is surely worse.",
     )
+    veto_not_above_random: bool = Field(
+        default=True,
+        description="Promote no model that is not surely above random: it learned nothing.",
+    )
+    veto_below_most_popular: bool = Field(
+        default=True,
+        description="Promote no model that is surely below the most popular recommender.",
+    )
     approval: Literal["never", "when_promoted"] = Field(
         default="never", description="When a person must approve in Airflow before release."
     )

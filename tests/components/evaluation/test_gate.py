@@ -152,6 +152,19 @@ def test_another_recipe_takes_the_place_of_the_oldest_challenger(context, three_
     assert "challenger of 2026-01-02: dropped, there is room for 1" in decision.reasons[-1]
 
 
+@pytest.mark.parametrize(
+    ("baseline", "reason"),
+    [("random", "not surely above random"), ("most_popular", "surely below most popular")],
+)
+def test_a_promotion_is_taken_back_where_a_baseline_is_as_good(
+    baseline: str, reason: str, context, three_days
+) -> None:
+    results = _results(0.1, **{baseline: 0.2})
+    decision, _ = _decide(context, _entrants(three_days), results)
+    assert decision.verdict == "kept"
+    assert f"surely better, but vetoed: {reason}" in decision.reasons[0]
+
+
 def test_an_empty_day_changes_no_evidence(context, three_days) -> None:
     other = _challenger(three_days, 0.01, recipe="other")
     entrants = _entrants(three_days, day="2026-01-01", challengers=(other,))
