@@ -13,7 +13,12 @@ from components.erasure import forgotten
 from components.errors import BadConfigurationError
 from components.evaluation import challengers as challenger_files
 from components.evaluation.challengers import Challenger
-from components.evaluation.contest import RankingContest, Result, RetrievalContest
+from components.evaluation.contest import (
+    RankingContest,
+    Result,
+    RetrievalContest,
+    sample_users,
+)
 from components.evaluation.entrants import Entrants, entrants_of, most_popular
 from components.evaluation.gate import compare, decide
 from components.features import log_actions, partitions, shapes, windows_files
@@ -138,6 +143,9 @@ def _contests(
         known=labels.known(features.ref, features.facts),
         actions=actions,
     )
+    # Other users every day: evidence adds up over more of them.
+    seed = config.seed + context.day.toordinal()
+    windows = sample_users(windows, config.evaluate_models.max_users, seed=seed)
     posts = validated.path(data_files.POSTS_FILE)
     collection = eligible_posts.collection_of(posts, config, context.day)
     return {

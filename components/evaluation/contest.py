@@ -12,10 +12,11 @@ Glossary of shapes:
   E: impressions, N: windows or users, A: actions.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,10 +25,10 @@ from phoenix.data import sorted_ids
 from phoenix.data.days import DAY_MS
 from phoenix.data.windows import Windows, positive_bits, unpack_actions
 from phoenix.metrics import by_user as user_metrics
-from phoenix.metrics.by_user import UserValues
+from phoenix.metrics.by_user import RetrievalValues, UserValues
 from phoenix.metrics.mergeable import Coverage
 from phoenix.recommend import named_actions, scoring
-from phoenix.recommend.baselines import Collection
+from phoenix.recommend.baselines import Collection, Random
 from phoenix.recommend.embedding_runner import EmbeddingRunner, NonFiniteOutputError
 from phoenix.recommend.predict_runner import PredictRunner
 from phoenix.recommend.recommender import Ranker, Retriever
@@ -143,7 +144,9 @@ class RetrievalContest:
           folder: Where to keep its vectors; None keeps none.
         """
         posts, k = self.collection, self.config.evaluate_models.retrieval_k
-        requests = first_windows(self.windows)
+        requests = self._asked.requests
+        if isinstance(retriever, Random):
+            return self._chance()
         runner = EmbeddingRunner(retriever=retriever, splits={"posts": posts, "users": requests})
         try:
             vectors = runner.run(folder, "tensorstore")
@@ -152,10 +155,7 @@ class RetrievalContest:
         index = ExactIndex(vectors["posts"], posts.is_eligible)
         rows = index.search(vectors["users"], k, excluded=self._rows_of_histories(requests)).rows
         answers = np.append(posts.post_ids, 0)[rows]  # row -1 is no post
-        *relevant, weights = self._relevant(requests)
-        by_user = user_metrics.retrieval(
-            requests.user_ids, answers, (relevant[0], relevant[1]), weights
-        )
+        by_user = self._asked.values_of(answers)
         eligible = posts.post_ids[posts.is_eligible]
         report = {
             "users": len(by_user.recall.values),
@@ -163,12 +163,27 @@ class RetrievalContest:
             f"ndcg@{k}": _finite(by_user.ndcg.mean),
             f"mrr@{k}": _finite(by_user.reciprocal_rank.mean),
             "coverage": _finite(Coverage.of(answers, eligible).values()["coverage"]),
-            "slices": {
-                name: {"users": len(members), "recall": _finite(by_user.recall.of(members).mean)}
-                for name, members in _slices(requests).items()
-            },
+            "slices": _recall_by_slice(by_user.recall, requests),
         }
         return Result(report, by_user.recall)
+
+    def _chance(self) -> Result:
+        """The expected values of an answer at random, which need no search."""
+        k, requests = self.config.evaluate_models.retrieval_k, self._asked.requests
+        none = self._asked.values_of(np.zeros((len(requests.user_ids), 1), np.int64)).recall
+        request, _ = self._rows_of_histories(requests)
+        num_seen = np.bincount(request, minlength=len(requests.user_ids))
+        num_posts = self.collection.is_eligible.sum() - num_seen
+        # Each post that may be retrieved is among the first k equally often.
+        chance = np.minimum(k / np.maximum(num_posts, 1), 1.0)
+        rows = np.searchsorted(requests.user_ids, none.user_ids)
+        recall = none._replace(values=chance[rows])
+        report = {
+            "users": len(recall.values),
+            self.metric: _finite(recall.mean),
+            "slices": _recall_by_slice(recall, requests),
+        }
+        return Result(report, recall)
 
     def _rows_of_histories(self, requests: Windows) -> tuple[np.ndarray, np.ndarray]:
         """Pairs of request and corpus row: posts of the history are not to be retrieved again."""
@@ -177,8 +192,10 @@ class RetrievalContest:
         rows, is_there = sorted_ids.find(self.collection.post_ids, post_ids)
         return request[is_there], rows[is_there]
 
-    def _relevant(self, requests: Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Users, the eligible posts that they liked on the day and had not seen, and weights."""
+    @functools.cached_property
+    def _asked(self) -> "_Asked":
+        """The users who liked something on the day, of eligible posts that they had not seen."""
+        requests = first_windows(self.windows)
         positive_actions = [action.name for action in self.config.actions if action.is_positive]
         positive = positive_bits(self.config.action_names, positive_actions)
         is_liked = self.windows.candidate_mask & ((self.windows.labels & positive) != 0)
@@ -192,7 +209,23 @@ class RetrievalContest:
         weights = self.windows.label_weights
         if weights is not None:
             weights = weights[window, place][is_relevant]
-        return users[is_relevant], posts[is_relevant], weights
+        users, posts = users[is_relevant], posts[is_relevant]
+        # Of the others no recall is defined, so nobody need search for them.
+        return _Asked(requests.rows(np.isin(requests.user_ids, users)), users, posts, weights)
+
+
+class _Asked(NamedTuple):
+    """Requests, and what would be a good answer to them."""
+
+    requests: Windows
+    users: np.ndarray  # [L] int64: who liked
+    posts: np.ndarray  # [L] int64: what
+    weights: np.ndarray | None  # [L]: impressions for which a pair stands; None means 1
+
+    def values_of(self, answers: np.ndarray) -> RetrievalValues:
+        """Returns the metrics of answers, `[N, K]` int64 posts in the order of the requests."""
+        pairs = (self.users, self.posts)
+        return user_metrics.retrieval(self.requests.user_ids, answers, pairs, self.weights)
 
 
 def first_windows(windows: Windows) -> Windows:
@@ -204,6 +237,30 @@ def first_windows(windows: Windows) -> Windows:
     order = np.lexsort((windows.starts_at, windows.user_ids))
     _, first = np.unique(windows.user_ids[order], return_index=True)
     return windows.rows(order[first])
+
+
+def sample_users(windows: Windows, max_users: int, *, seed: int) -> Windows:
+    """Returns the windows of at most so many users, each set of them equally likely.
+
+    Args:
+      windows: Of a day.
+      max_users: At least 1.
+      seed: Of the draw, which is the same for equal users.
+    """
+    users = np.unique(windows.user_ids)
+    if len(users) <= max_users:
+        return windows
+    generator = np.random.Generator(np.random.Philox(key=[seed % 2**63, len(users)]))
+    return windows.rows(
+        np.isin(windows.user_ids, generator.choice(users, max_users, replace=False))
+    )
+
+
+def _recall_by_slice(recall: UserValues, requests: Windows) -> dict[str, Any]:
+    return {
+        name: {"users": len(members), "recall": _finite(recall.of(members).mean)}
+        for name, members in _slices(requests).items()
+    }
 
 
 def _slices(requests: Windows) -> dict[str, np.ndarray]:

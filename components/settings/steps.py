@@ -148,6 +148,12 @@ class EvaluateConfig(Section):
     min_users: int = Field(
         default=50, ge=2, le=10_000_000, description="Users without whom there is no verdict."
     )
+    max_users: int = Field(
+        default=10_000,
+        ge=2,
+        le=100_000_000,
+        description="Users of the day on whom models are judged, drawn by the seed.",
+    )
     max_challengers: int = Field(
         default=1,
         ge=0,

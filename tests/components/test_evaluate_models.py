@@ -66,9 +66,10 @@ def test_what_models_said_is_kept_where_it_is_asked_for_in_the_order_of_the_feat
     measured = json.loads((outputs / "ranker/candidate/metrics.json").read_text())["day"]
     report = json.loads(world.artifact("evaluate_models", DAYS[2]).path("metrics.json").read_text())
     assert measured.items() <= report["ranker"]["candidate"].items()
-    for name in ("candidate", "champion", "most_popular", "random"):
+    num_asked = report["retrieval"]["candidate"]["users"]
+    for name in ("candidate", "champion", "most_popular"):  # random says nothing: it is computed
         users = read_array(outputs / "retrieval" / name / "users")
-        assert len(users) == len(np.unique(windows.user_ids))
+        assert len(users) == num_asked <= len(np.unique(windows.user_ids))
 
 
 def test_the_decision_has_reasons_numbers_and_an_interval(three_days) -> None:

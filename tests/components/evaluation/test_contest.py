@@ -5,10 +5,16 @@ import datetime
 import numpy as np
 import pytest
 
-from components.evaluation.contest import RankingContest, RetrievalContest, first_windows
+from components.evaluation.contest import (
+    RankingContest,
+    RetrievalContest,
+    first_windows,
+    sample_users,
+)
 from components.features import shapes, windows_files
 from components.release import eligible_posts
 from phoenix.data.windows import Windows, unpack_actions
+from phoenix.recommend.baselines import Random
 
 LAST = "2026-01-03"
 
@@ -96,6 +102,49 @@ def test_recall_asks_for_liked_posts_that_were_not_in_the_history(three_days, wi
     report = contest.judge(Favourite(post)).report
     assert report["users"] == len(liked)
     assert report["recall@1"] == pytest.approx(expected)
+
+
+class Shuffled:
+    """Retrieves in another order each time, as a random recommender would."""
+
+    name = "shuffled"
+
+    def __init__(self, seed: int) -> None:
+        self.generator = np.random.default_rng(seed)
+
+    def encode_users(self, windows: Windows) -> np.ndarray:
+        return self.generator.normal(size=(len(windows.user_ids), 8)).astype(np.float32)
+
+    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+        return self.generator.normal(size=(len(post_ids), 8)).astype(np.float32)
+
+
+def test_chance_is_computed_as_many_random_answers_have_it(three_days, windows) -> None:
+    day = datetime.date.fromisoformat(LAST)
+    posts = three_days.artifact("validate_events", LAST).path("posts.parquet")
+    collection = eligible_posts.collection_of(posts, three_days.config, day)
+    contest = RetrievalContest(three_days.config, windows, collection)
+    chance = contest.judge(Random(three_days.config.action_names, 0))
+    results = [contest.judge(Shuffled(seed)) for seed in range(60)]
+    drawn = [result.report["recall@20"] for result in results]
+    # Three standard errors of their mean.
+    assert chance.report["recall@20"] == pytest.approx(
+        np.mean(drawn), abs=3 * np.std(drawn) / np.sqrt(len(drawn))
+    )
+    assert chance.by_user is not None
+    assert results[0].by_user is not None
+    np.testing.assert_array_equal(chance.by_user.user_ids, results[0].by_user.user_ids)
+
+
+def test_a_sample_has_so_many_users_with_all_their_windows(windows) -> None:
+    sample = sample_users(windows, 30, seed=1)
+    users = np.unique(sample.user_ids)
+    assert len(users) == 30
+    assert len(sample.user_ids) == np.isin(windows.user_ids, users).sum()
+    again, other = (sample_users(windows, 30, seed=seed) for seed in (1, 2))
+    np.testing.assert_array_equal(again.user_ids, sample.user_ids)
+    assert not np.array_equal(np.unique(other.user_ids), users)
+    assert sample_users(windows, 10_000, seed=1) is windows
 
 
 def test_the_first_window_of_a_user_is_the_earliest_and_there_is_one_for_each(windows) -> None:
