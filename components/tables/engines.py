@@ -12,7 +12,9 @@ milliseconds nor unsigned numbers.
 # (pyspark is an extra)
 
 import itertools
+import os
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -56,7 +58,7 @@ def open_engine(config: EngineConfig) -> Engine:
     Raises:
       BadConfigurationError: If it is not there.
     """
-    return _Spark(config) if config.name == "spark" else _DuckDB()
+    return _Spark(config) if config.name == "spark" else _DuckDB(config)
 
 
 def rows(engine: Engine, expression: "ibis.Table") -> pa.Table:
@@ -70,11 +72,15 @@ def rows(engine: Engine, expression: "ibis.Table") -> pa.Table:
 class _DuckDB:
     """DuckDB in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: EngineConfig) -> None:
         # Not when the module is imported: a step whose artifact is there needs no engine.
         import ibis
 
-        self._ibis: Any = ibis.duckdb.connect()
+        limit = {} if config.memory_gb is None else {"memory_limit": f"{config.memory_gb}GB"}
+        # Where it is made only when something must be put there. By itself DuckDB takes the folder
+        # in which the process was started, which may be read-only, or somebody's.
+        spill = Path(tempfile.gettempdir()) / f"phoenix-duckdb-{os.getpid()}-{next(_numbers)}"
+        self._ibis: Any = ibis.duckdb.connect(temp_directory=str(spill), **limit)
         self._raw: Any = self._ibis.con
 
     def table(self, rows: pa.Table) -> "ibis.Table":

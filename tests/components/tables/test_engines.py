@@ -1,6 +1,8 @@
 """DuckDB and Spark, a real one with two threads, come to the same rows, files and digests."""
 
 import datetime
+import gc
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +39,26 @@ def test_rows_come_back_in_the_types_of_the_expression() -> None:
     assert result.schema.types == [pa.int32(), pa.int8()]
     none = engines.rows(engine, table.filter(table["b"] > 3))
     assert (len(none), none.schema.types) == (0, [pa.int64(), pa.int32()])
+
+
+def test_with_little_memory_duckdb_goes_on_on_disk_and_leaves_nothing_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    values = np.random.default_rng(0).integers(0, 1 << 40, 2_000_000)
+    rows = pa.table({"a": values, "place": np.arange(len(values)), "more": values, "most": values})
+    expected = np.sort(values)
+    for gigabytes in (0.05, None):
+        engine = engines.open_engine(EngineConfig(memory_gb=gigabytes))
+        table = engine.table(rows)
+        batches = engine.batches(table.order_by("a", "place"))
+        first = next(batches)
+        assert any(tmp_path.iterdir()) == (gigabytes is not None), "rows are on disk"
+        found = np.concatenate([first["a"], *(batch["a"] for batch in batches)])
+        assert (found == expected).all()
+        del engine, table, batches
+        gc.collect()
+        assert not any(tmp_path.iterdir())
 
 
 def test_a_column_that_some_files_have_is_null_in_the_rows_of_the_others(tmp_path: Path) -> None:
