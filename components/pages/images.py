@@ -46,7 +46,7 @@ def drift_image(
     earlier: Sequence[tuple[str, Mapping[str, Any]]],
     distances: Mapping[str, Any],
 ) -> str | None:
-    """Returns the distances of a day after those of earlier days; None where nothing was compared.
+    """Returns the distances of a day after those of earlier days; None if the day has none.
 
     Args:
       store: Keeps the drawing.
@@ -55,7 +55,7 @@ def drift_image(
       earlier: Days, oldest first, with their distances as `quality.drift.to_dict` returns them.
       distances: Those of the day.
     """
-    days = [*earlier, (day, distances)]
-    if not any(each for _, each in days):
+    # An empty day has none, and a drawing that ends before it would cost more than all of the day.
+    if not distances:
         return None
-    return image(store, day, f"drift_{name}", drift.over_time, days)
+    return image(store, day, f"drift_{name}", drift.over_time, [*earlier, (day, distances)])

@@ -48,6 +48,8 @@ def test_days_without_a_comparison_have_no_drawing(tmp_path: Path) -> None:
     assert drift_image(Store(str(tmp_path)), DAY, "events", [("2026-01-01", {})], {}) is None
     distance = {"variable": "hour", "measure": "psi", "value": 0.1, "limit": None}
     distances = {"hour/psi": distance}
+    # An empty day after others: drawing them again cost more than all else of the day.
+    assert drift_image(Store(str(tmp_path)), DAY, "events", [("2026-01-01", distances)], {}) is None
     address = drift_image(Store(str(tmp_path)), DAY, "events", [("2026-01-01", {})], distances)
     assert address is not None
     assert address.startswith("data:image/svg+xml;base64,")

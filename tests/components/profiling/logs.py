@@ -154,7 +154,7 @@ def open_bandit(folder: Path, log: Sequence[Event]) -> None:
 
 
 def movielens(folder: Path, log: Sequence[Event]) -> None:
-    """Writes ratings and movies of MovieLens as it is today, user by user."""
+    """Writes a folder of MovieLens as ml-latest-small is: user by user, and what nobody reads."""
     liked = {(each.user, each.item) for each in log if each.action == "favorite"}
     views = sorted((e for e in log if e.action == "view"), key=lambda each: each.user)
     rows = [
@@ -164,6 +164,10 @@ def movielens(folder: Path, log: Sequence[Event]) -> None:
     _write(folder / "ratings.csv", [("userId", "movieId", "rating", "timestamp"), *rows])
     movies = [(n, f"Movie {n}, The (1995)", "Adventure|Animation") for n in range(1, NUM_ITEMS + 1)]
     _write(folder / "movies.csv", [("movieId", "title", "genres"), *movies])
+    tags = [("userId", "movieId", "tag", "timestamp"), (2, 1, "funny", _START)]
+    _write(folder / "tags.csv", tags)
+    _write(folder / "links.csv", [("movieId", "imdbId", "tmdbId"), (1, "0114709", 862)])
+    (folder / "README.txt").write_text("Summary\n=======\n\nThis dataset describes ratings.\n")
 
 
 def gharchive(folder: Path, log: Sequence[Event]) -> None:
