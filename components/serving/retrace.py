@@ -19,8 +19,10 @@ from components.run.context import Context
 from components.serving import audience
 from components.serving.seen import SeenPairs
 from components.serving.server import Server
+from components.settings.actions import Action
 from components.settings.config import Config
-from components.store.artifacts import Store
+from components.store.artifacts import Ref, Store
+from components.tables.action_lists import ActionList
 from components.tables.data_files import IMPRESSIONS_FILE
 from phoenix.data.windows import Windows
 
@@ -74,6 +76,7 @@ def retrace(
     """
     ref = releases.find(store, release_digest)
     day = datetime.date.fromisoformat(ref.partition)
+    config = _with_actions_of(store, ref, config)
     section = config.materialize_feeds
     compilation.use_cache(store)
     server = Server.open(store.read(ref).folder, _with_long_feeds(config))
@@ -97,6 +100,25 @@ def retrace(
         score_place=score_place,
         feed_length=section.feed_length,
     )
+
+
+def _with_actions_of(store: Store, release: Ref, config: Config) -> Config:
+    """Returns the configuration with the actions that a release was made for, as they were then.
+
+    The list may be another one by now; the feed was made with this one.
+    """
+    facts = store.manifest(release)["facts"]
+    if tuple(facts["actions"]) == config.action_names:
+        return config
+    features = store.head(contract.BUILD_FEATURES.name, release.partition)
+    recorded = () if features is None else ActionList.of_manifest(store.manifest(features)).actions
+    meanings = {each.name: each.meaning for each in recorded if each.meaning}
+    now = {action.name: action.model_dump() for action in config.actions}
+    actions = [
+        Action(**{**now.get(name, {"name": name}), **meanings.get(name, {}), "weight": weight})
+        for name, weight in zip(facts["actions"], facts["weights"], strict=True)
+    ]
+    return config.model_copy(update={"actions": actions})
 
 
 def _with_long_feeds(config: Config) -> Config:

@@ -30,7 +30,8 @@ class TrainingConfig(Section):
     )
     warm_start: bool = Field(
         default=True,
-        description="Start from the champion, with the days of the window it has not seen.",
+        description="Start from the champion, with the days of the window it has not seen. Under "
+        "another list of actions it keeps what it knows, by name.",
     )
     every_days: int = Field(
         default=1, ge=1, le=3_650, description="Train on every n-th day since `first_day`."

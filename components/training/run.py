@@ -63,7 +63,8 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
     labels = later_labels(context, plan.days, through=yesterday)
     if not hosts.is_leader():
         return _follow(context, plan, model_config, feature_refs, labels)
-    inputs = [*feature_refs, *labels.refs, *([] if plan.champion is None else [plan.champion.ref])]
+    champions = [] if plan.start is None else [plan.start.release.ref]
+    inputs = [*feature_refs, *labels.refs, *champions]
     settings = _settings(context, plan, model_config)
     with (
         leading() as leader,
@@ -75,7 +76,9 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
             facts,
             partitions=[day.isoformat() for day in plan.days],
             actions=action_lists.to_json(context.config),
-            started_from=plan.champion and plan.champion.ref.partition,
+            started_from=plan.start and plan.start.release.ref.partition,
+            new_actions=plan.new_actions(context.config),
+            scratch_reason=plan.scratch_reason,
         )
     return context.written_artifact()
 
@@ -99,7 +102,9 @@ def _settings(context: Context, plan: Plan, model_config: "ModelConfig") -> dict
         ],
         "action_list": action_lists.recipe(config),
         "min_windows": section.min_windows,
-        "reason": plan.reason,  # not trained for another reason is another artifact
+        # Not trained, or from scratch, for another reason is another artifact.
+        "reason": plan.reason,
+        "scratch_reason": plan.scratch_reason,
     }
 
 

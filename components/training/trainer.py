@@ -3,6 +3,7 @@
 JAX and the trainer are imported where something is trained: a day on which nothing is does without.
 """
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,11 +64,15 @@ def train(
         source.num_windows,
         plan.days[0],
         plan.days[-1],
-        plan.champion.ref if plan.champion else "scratch",
+        plan.start.release.ref if plan.start else "scratch",
     )
     start = None
-    if plan.champion is not None:
-        start = models.load_trained(plan.champion.path(plan.role))
+    if plan.start is not None:
+        model = models.load_trained(plan.start.release.path(plan.role))
+        start = dataclasses.replace(model, actions=plan.start.actions)
+        if plan.start.actions != context.config.action_names:
+            new = ", ".join(plan.new_actions(context.config)) or "none"
+            logger.info("Its actions are moved by name; those it does not know: %s.", new)
 
     def on_progress(progress: "Progress") -> None:
         _log_progress(progress)

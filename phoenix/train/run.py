@@ -15,6 +15,7 @@ from phoenix.data.input_pipeline import BatchOrder, Epochs
 from phoenix.data.window_source import WindowSource
 from phoenix.embedding import EmbeddingTables
 from phoenix.model_runners import ModelConfig
+from phoenix.recommend.action_weights import with_num_actions
 from phoenix.recommend.checkpoint import description_of
 from phoenix.recommend.trained import TrainedModel, trained_model
 from phoenix.train.config import ComputeConfig, TrainConfig
@@ -36,7 +37,8 @@ class Run:
     actions: tuple[str, ...]
     source: WindowSource
     compute: ComputeConfig = field(default_factory=ComputeConfig)
-    start: TrainedModel | None = None  # Warm start: its parameters, rows and accumulators.
+    # Warm start: its parameters, by the names of actions, rows and accumulators.
+    start: TrainedModel | None = None
     identity: str = field(init=False)  # Digest of the other parts but `compute`; samples the data.
 
     def __post_init__(self) -> None:
@@ -123,10 +125,10 @@ class Run:
     def _check_start(self) -> None:
         if self.start is None:
             return
+        config = with_num_actions(self.start.config, len(self.actions))
         for name, ours, theirs in (
-            ("configuration", self.model_config, self.start.config),
+            ("configuration", self.model_config, config),
             ("hash specification", self.hash_spec, self.start.hash_spec),
-            ("action list", self.actions, self.start.actions),
         ):
             if ours != theirs:
                 raise ValueError(f"The model to start from has another {name}: {theirs}.")
@@ -165,6 +167,7 @@ class Run:
         if self.start is not None:
             for leaf in jax.tree.leaves(self.start.params):
                 digest.update(np.asarray(leaf).tobytes())
+            digest.update(json.dumps(self.start.actions).encode())  # moved by name
         return digest.hexdigest()
 
 

@@ -16,6 +16,7 @@ import optax
 
 from phoenix.data.window_source import pad_windows, windows_between
 from phoenix.embedding import Decay, EmbeddingTables, initial_tables, lookup, with_decay
+from phoenix.recommend.action_weights import with_actions
 from phoenix.recsys_model import RecsysEmbeddings
 from phoenix.train.objectives import Objective, Observed
 from phoenix.train.optimizer import non_finite_flags, optimizer_of, select
@@ -192,6 +193,9 @@ def initial_state(run: Run, task: Task, rule: StepRule) -> tuple[State, Checked]
     else:
         params, tables = run.start.params, run.start.tables
         rows = lookup(tables, batch.inputs)
+        if run.start.actions != run.actions:
+            fresh = task.objective.initial_params(config.seed, batch.inputs, rows)
+            params = with_actions(params, fresh, own=run.start.actions, actions=run.actions)
     tables = with_decay(tables, is_decaying=config.optimizer.table_half_life is not None)
     # Own buffers: the step donates them, and the starting model stays usable.
     params, tables = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), (params, tables))

@@ -308,6 +308,13 @@ def test_a_changed_list_goes_live_by_name(deployment, caplog) -> None:
     metrics = json.loads(evaluated.path("metrics.json").read_text())["ranker"]
     assert set(metrics["champion"]["actions"]) == {"share", "favorite"}
     assert set(metrics["candidate"]["actions"]) == {"good", "share", "favorite"}
+    # The champion goes on: its day is not trained on again, and what it knows keeps its weights.
+    for step in ("train_retrieval", "train_ranker"):
+        facts = deployment.artifact(step, NEXT).facts
+        assert (facts["started_from"], facts["partitions"]) == (DAYS[2], [DAYS[2]])
+        assert (facts["new_actions"], facts["scratch_reason"]) == (["good"], None)
+    page = deployment.root / "store" / "pages" / NEXT / "index.html"
+    assert "which does not know good" in page.read_text()
     trained = deployment.artifact("train_ranker", NEXT)
     assert [each["name"] for each in trained.facts["actions"]] == ["good", "share", "favorite"]
     # Of an action that no day of the training knew, there is no metric, and no error.

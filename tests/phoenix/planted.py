@@ -97,18 +97,20 @@ def world(num_windows, *, seed=0, num_history=6, num_candidates=8) -> World:
     return World(windows, user_topics, post_topics)
 
 
-def untrained(config):
+def untrained(config, actions=ACTIONS, seed=0):
     """A model of `config` with its initial weights."""
     tables = initial_tables(SPEC, config.emb_size, 0)
-    inputs = model_inputs(world(2).windows, ACTIONS, config)
+    inputs = model_inputs(world(2).windows, actions, config)
     ranking = RankingLossConfig(
         dwell="squared_error" if getattr(config, "num_continuous", 0) else "none"
     )
     is_ranker = isinstance(config, PhoenixModelConfig)
     settings = train_config(config, losses=ranking) if is_ranker else train_config(config)
-    objective = objective_of(config, ACTIONS, settings)
-    params = objective.initial_params(0, inputs, lookup(tables, inputs))
-    return trained_model(config, params, tables, actions=ACTIONS, hash_spec=SPEC, seed=0)
+    if not is_ranker and "like" not in actions:
+        settings = train_config(config, positive_actions=list(actions))
+    objective = objective_of(config, actions, settings)
+    params = objective.initial_params(seed, inputs, lookup(tables, inputs))
+    return trained_model(config, params, tables, actions=actions, hash_spec=SPEC, seed=0)
 
 
 def train_config(config, **options) -> TrainConfig:

@@ -44,6 +44,18 @@ def test_the_next_best_post_comes_right_after_the_feed(three_days) -> None:
     assert f"place {best.score_place}" in best.reasons()[-1]
 
 
+def test_a_list_of_actions_that_has_changed_since_changes_no_answer(world) -> None:
+    user, rows = _feed(world)
+    shown = {row["post_id"] for row in rows}
+    posts = pq.read_table(world.artifact("validate_events", LAST).path("posts.parquet"))
+    others = [post for post in posts["post_id"].to_pylist() if post not in shown][:3]
+    before = [_retrace(world, user, post) for post in others]
+    world.edit("  - {name: click}\n", "")
+    world.edit("actions:\n", "actions:\n  - {name: reply, column: favorite, weight: 9}\n")
+    world.edit("{name: share,", "{name: share, at_least: 4,")
+    assert [_retrace(world, user, post) for post in others] == before
+
+
 def test_a_post_that_was_seen_says_so(three_days) -> None:
     user, _ = _feed(three_days)
     events = three_days.artifact("validate_events", LAST).path("accepted.parquet")

@@ -1,5 +1,8 @@
 """A training starts where it should, on the days that it should."""
 
+import html
+from pathlib import Path
+
 import pytest
 
 from components.contract import ExitCode
@@ -18,6 +21,7 @@ def test_a_promoted_champion_is_the_start_of_the_next_training(world) -> None:
     assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
     facts = world.artifact("train_ranker", DAYS[2]).facts
     assert (facts["started_from"], facts["partitions"]) == (DAYS[1], [DAYS[1]])
+    assert (facts["new_actions"], facts["scratch_reason"]) == ([], None)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +39,10 @@ def test_a_warm_start_leaves_out_no_day_that_the_champion_has_not_seen(
     assert world.run("train_ranker", "2026-01-04") == ExitCode.DONE
     facts = world.artifact("train_ranker", "2026-01-04").facts
     assert (facts["started_from"], facts["partitions"]) == (started_from, partitions)
+    if started_from is None:
+        assert facts["scratch_reason"] == (
+            f"the champion ends on {DAYS[0]}, and `window_days` begins later"
+        )
 
 
 def test_a_champion_of_another_shape_is_not_a_start(world) -> None:
@@ -43,6 +51,28 @@ def test_a_champion_of_another_shape_is_not_a_start(world) -> None:
     assert world.run("train_ranker", DAYS[2]) == ExitCode.DONE
     facts = world.artifact("train_ranker", DAYS[2]).facts
     assert (facts["started_from"], facts["partitions"]) == (None, list(DAYS[:2]))
+    assert facts["scratch_reason"] == (
+        f"the champion, the release of {DAYS[1]}, was made with another `train_ranker.model`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "day", "reason"),
+    [
+        ("epochs: 2", "epochs: 2", DAYS[1], "is the most popular recommender"),
+        ("epochs: 2", "epochs: 2\n  warm_start: false", DAYS[2], "`warm_start` is false"),
+        ("post_rows: 500", "post_rows: 501", DAYS[2], "was made with another `hashing`"),
+    ],
+)
+def test_a_training_from_scratch_says_why(old: str, new: str, day: str, reason: str, world) -> None:
+    _force_promotion(world, DAYS[1])
+    world.edit(old, new)
+    assert world.run("train_ranker", day, retrain="always") in (0, ExitCode.NOTHING_TO_DO)
+    facts = world.artifact("train_ranker", day).facts
+    assert facts["started_from"] is None
+    assert facts["scratch_reason"].endswith(reason)
+    page = Path(world.config.store) / "pages" / day / "index.html"
+    assert f"scratch: {facts['scratch_reason']}" in html.unescape(page.read_text())
 
 
 @pytest.mark.parametrize(

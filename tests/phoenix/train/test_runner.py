@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from phoenix.config import ConfigError
+from phoenix.data.actions import BitMap
 from phoenix.data.hashing import HashSpec
 from phoenix.files.verified_files import CheckpointError
 from phoenix.metrics import ordering
@@ -312,6 +313,24 @@ def test_warm_start_continues_from_the_weights_and_leaves_them_alone():
     jax.tree.map(np.testing.assert_array_equal, before, after)
 
 
+def test_a_warm_start_under_another_list_of_actions_goes_on_by_name():
+    start = runner(RANKER, world(2000).windows, epochs=2).run().model
+    actions = ("share", *ACTIONS[::-1])
+    way = BitMap(ACTIONS, actions)
+    histories, labels = way.bits(SMALL.history_actions), way.bits(SMALL.labels)
+    windows = SMALL._replace(
+        history_actions=histories,
+        history_unknown_actions=np.full_like(histories, way.unknown),
+        labels=labels,
+        label_unknown_actions=np.full_like(labels, way.unknown),
+    )
+    config = dataclasses.replace(RANKER, num_actions=len(actions))
+    options = {"actions": actions, "learning_rate": 1e-6, "table_learning_rate": 1e-6}
+    warm = runner(config, windows, start=start, **options).run().model
+    before, after = start.predict(SMALL), warm.predict(windows)
+    np.testing.assert_allclose(after[..., 1:], before[..., ::-1], atol=1e-3)
+
+
 def test_last_windows_are_held_out_for_validation():
     held_out = []
 
@@ -348,8 +367,9 @@ def test_parts_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError, match=r"batch_size.*a multiple of .*, 3, got"):
         runner(RANKER, SMALL, compute=compute, batch_size=50).run()
     start = runner(RANKER, SMALL).run().model
-    with pytest.raises(ValueError, match="another action list"):
-        runner(RANKER, SMALL, start=start, actions=ACTIONS[::-1]).run()
+    deeper = dataclasses.replace(RANKER.model, num_layers=2)
+    with pytest.raises(ValueError, match="another configuration"):
+        runner(dataclasses.replace(RANKER, model=deeper), SMALL, start=start).run()
 
 
 class WithBias(TrainRunner):

@@ -1,0 +1,75 @@
+"""A model that goes on under another list of actions is the model that it was, by name."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from phoenix.data.actions import BitMap
+from phoenix.recommend.action_weights import with_actions, with_num_actions
+from phoenix.recommend.named_actions import ranker_for, retriever_for
+from phoenix.recommend.trained import RankingTransformer, TwoTower
+from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, untrained, world
+
+WINDOWS = world(12).windows
+FACTORS = dataclasses.replace(RANKER, has_factorization=True)
+LISTS = {
+    "reordered": ACTIONS[::-1],
+    "removed": ACTIONS[1:],
+    "appended": (*ACTIONS, "share"),
+    "everything": ("share", *ACTIONS[::-1][:-1]),
+}
+
+
+def model_of(config, actions: tuple[str, ...], seed: int):
+    return untrained(with_num_actions(config, len(actions)), actions=actions, seed=seed)
+
+
+def carried(config, actions: tuple[str, ...]):
+    """A model, and the same for another list."""
+    model = model_of(config, ACTIONS, 1)
+    fresh = model_of(config, actions, 2)
+    params = with_actions(model.params, fresh.params, own=model.actions, actions=actions)
+    return model, dataclasses.replace(fresh, params=params, tables=model.tables)
+
+
+def windows_in(actions: tuple[str, ...]):
+    """The windows in the bits of a list, of whose new actions nobody knows anything."""
+    way = BitMap(ACTIONS, actions)
+    unknown = np.full_like(WINDOWS.history_actions, way.unknown)
+    return WINDOWS._replace(
+        history_actions=way.bits(WINDOWS.history_actions), history_unknown_actions=unknown
+    )
+
+
+@pytest.mark.parametrize("actions", LISTS.values(), ids=LISTS)
+@pytest.mark.parametrize("config", [RANKER, FACTORS], ids=["plain", "factors"])
+def test_a_ranker_predicts_of_known_actions_what_it_did(config, actions) -> None:
+    model, after = carried(config, actions)
+    assert isinstance(model, RankingTransformer)
+    windows = windows_in(actions)
+    before = ranker_for(model, ACTIONS, actions).predict(windows)
+    known = [place for place, name in enumerate(actions) if name in ACTIONS]
+    np.testing.assert_allclose(after.predict(windows)[..., known], before[..., known], rtol=1e-5)
+
+
+@pytest.mark.parametrize("actions", LISTS.values(), ids=LISTS)
+def test_a_retriever_finds_users_where_they_were(actions) -> None:
+    model, after = carried(RETRIEVAL, actions)
+    assert isinstance(model, TwoTower)
+    windows = windows_in(actions)
+    before = retriever_for(model, ACTIONS, actions).encode_users(windows)
+    np.testing.assert_allclose(after.encode_users(windows), before, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("config", [FACTORS, RETRIEVAL], ids=["ranker", "retrieval"])
+def test_every_parameter_that_depends_on_the_list_is_moved_by_name(config) -> None:
+    few, many = (model_of(config, (*ACTIONS, *more), 1) for more in ((), ("share", "hide")))
+    moved = with_actions(few.params, many.params, own=few.actions, actions=many.actions)
+    assert jax.tree.map(np.shape, moved) == jax.tree.map(np.shape, many.params)
+
+
+def test_the_same_list_is_the_same_model() -> None:
+    model = untrained(RANKER)
+    assert with_actions(model.params, {}, own=ACTIONS, actions=ACTIONS) is model.params
