@@ -7,7 +7,7 @@ one publication and never half of two. Writing the same feeds again changes noth
 import json
 import logging
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, LiteralString
 
 import pyarrow.parquet as pq
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COLUMNS = ("user_id", "rank", "post_id", "author_id", "score", "source")
+_TITLE = "title"  # a column more, where posts have titles
 _BATCH = 10_000  # rows or keys at a time: one trip to the server for many, and little memory
 
 
@@ -60,18 +61,15 @@ def _write_postgres(sink: PostgresSink, feeds: Artifact, erased_ids: Collection[
     try:
         with psycopg.connect(_address(sink.dsn_variable)) as connection:
             # One transaction: the view changes at its commit, together with the clean-up.
-            texts = _text_columns(feeds)
-            types: dict[str, LiteralString] = {
-                name: "text" if name in texts else "bigint" for name in TEXT_COLUMNS
-            }
+            types = _postgres_types(feeds)
+            fields = [sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(types[n])) for n in types]
             connection.execute(
-                sql.SQL(
-                    "CREATE TABLE IF NOT EXISTS {} (user_id {}, rank integer, post_id {}, "
-                    "author_id {}, score real, source text, PRIMARY KEY (user_id, rank))"
-                ).format(target, *(sql.SQL(kind) for kind in types.values()))
+                sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY (user_id, rank))").format(
+                    target, sql.SQL(", ").join(fields)
+                )
             )
             connection.execute(sql.SQL("TRUNCATE {}").format(target))
-            copy = sql.SQL("COPY {} (user_id, rank, post_id, author_id, score, source) FROM STDIN")
+            copy = sql.SQL("COPY {} FROM STDIN")
             with connection.cursor() as cursor, cursor.copy(copy.format(target)) as stream:
                 for row in _read_rows(feeds, erased_ids):
                     stream.write_row(row)
@@ -80,8 +78,8 @@ def _write_postgres(sink: PostgresSink, feeds: Artifact, erased_ids: Collection[
                 "WHERE table_schema = current_schema() AND table_name = %s",
                 [sink.table],
             ).fetchall()
-            if any(types.get(column, kind) != kind for column, kind in columns):
-                # A view is replaced with columns of its types alone: ids have become text.
+            if any(types.get(column) != kind for column, kind in columns):
+                # A view is replaced with its own columns alone: ids have become text, say.
                 connection.execute(sql.SQL("DROP VIEW {}").format(view))
             connection.execute(
                 sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}").format(view, target)
@@ -95,6 +93,17 @@ def _write_postgres(sink: PostgresSink, feeds: Artifact, erased_ids: Collection[
                 connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(table)))
     except psycopg.OperationalError as error:
         raise TryAgainError(f"PostgreSQL cannot be reached: {error}") from error
+
+
+def _postgres_types(feeds: Artifact) -> "dict[str, LiteralString]":
+    """Returns the columns of a table of feeds with their types, in order."""
+    texts = _text_columns(feeds)
+    ids: dict[str, LiteralString] = {
+        name: "text" if name in texts else "bigint" for name in TEXT_COLUMNS
+    }
+    others: dict[str, LiteralString] = {"rank": "integer", "score": "real"}
+    types = ids | others
+    return {name: types.get(name, "text") for name in _columns(feeds)}
 
 
 def _write_redis(sink: RedisSink, feeds: Artifact, erased_ids: Collection[int]) -> None:
@@ -111,7 +120,8 @@ def _write_redis(sink: RedisSink, feeds: Artifact, erased_ids: Collection[int]) 
         with redis.Redis.from_url(_address(sink.url_variable)) as client:
             before = client.get(current)
             pipeline = client.pipeline(transaction=False)
-            for number, (user, items) in enumerate(_by_user(_read_rows(feeds, erased_ids))):
+            rows = _read_rows(feeds, erased_ids)
+            for number, (user, items) in enumerate(_by_user(rows, _columns(feeds))):
                 pipeline.set(f"{sink.prefix}{version}:{user}", json.dumps(items))
                 if number % _BATCH == _BATCH - 1:
                     pipeline.execute()
@@ -136,12 +146,12 @@ def _drop(client: "redis.Redis", pattern: str) -> None:
 
 
 def _read_rows(feeds: Artifact, erased_ids: Collection[int]) -> Iterator[tuple[Any, ...]]:
-    """Yields the columns of `_COLUMNS` row by row, but for users who are to be forgotten.
+    """Yields the columns of `_columns` row by row, but for users who are to be forgotten.
 
     Ids that are text are given as the source writes them.
     """
     file, texts = pq.ParquetFile(feeds.path(FEEDS_FILE)), _text_columns(feeds)
-    names = [texts.get(name, name) for name in _COLUMNS]
+    names = [texts.get(name, name) for name in _columns(feeds)]
     for batch in file.iter_batches(batch_size=_BATCH, columns=["user_id", *names]):
         users = batch.column("user_id").to_pylist()
         rows = zip(*(batch.column(name).to_pylist() for name in names), strict=True)
@@ -150,13 +160,21 @@ def _read_rows(feeds: Artifact, erased_ids: Collection[int]) -> Iterator[tuple[A
                 yield row
 
 
+def _columns(feeds: Artifact) -> tuple[str, ...]:
+    """Returns the columns that a sink gets."""
+    has_titles = _TITLE in pq.read_schema(feeds.path(FEEDS_FILE)).names
+    return (*_COLUMNS, _TITLE) if has_titles else _COLUMNS
+
+
 def _text_columns(feeds: Artifact) -> dict[str, str]:
     """Returns the columns with texts by the id that they are texts of; {} where ids are numbers."""
     names = pq.read_schema(feeds.path(FEEDS_FILE)).names
     return {name: text for name, text in TEXT_COLUMNS.items() if text in names}
 
 
-def _by_user(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _by_user(
+    rows: Iterator[tuple[Any, ...]], columns: Sequence[str]
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Yields each user with the places of the feed; rows of a user stand together.
 
     Ids are text, numbers too: JavaScript would round those of 64 bits.
@@ -167,7 +185,7 @@ def _by_user(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[str, list[dict[s
             if user is not None:
                 yield user, items
             user, items = str(row[0]), []
-        place = dict(zip(_COLUMNS[1:], row[1:], strict=True))
+        place = dict(zip(columns[1:], row[1:], strict=True))
         items.append(place | {name: str(place[name]) for name in ("post_id", "author_id")})
     if user is not None:
         yield user, items

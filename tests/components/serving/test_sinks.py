@@ -6,14 +6,19 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from components.errors import BadConfigurationError, TryAgainError
-from components.serving import sinks
+from components.serving import feed_files, sinks
 from components.settings.steps import PostgresSink, RedisSink
+from components.store.artifacts import Artifact
+from components.tables.id_texts import IdTexts
 
 DAYS = ("2026-01-02", "2026-01-03")
 
@@ -137,6 +142,66 @@ def test_postgres_shows_the_newest_publication_through_one_view(
             assert tables.fetchone() == (2,), "the newest feeds, and the table of somebody else"
         rows = _rows(feeds)
         assert found == [(row["user_id"], row["rank"], row["post_id"]) for row in rows]
+
+
+@pytest.fixture
+def titled_feeds(three_days, tmp_path: Path) -> Artifact:
+    """Feeds whose ids are text, with titles of all posts but one."""
+    feeds = three_days.artifact("publish_feeds", DAYS[1])
+    table = feed_files.read(feeds.path("feeds.parquet"))
+    texts = {
+        name: IdTexts.of(name, ids, pa.array([f"{name[0]}-{n}" for n in ids]))
+        for name in ("user_id", "post_id", "author_id")
+        for ids in [np.unique(table[name].to_numpy())]
+    }
+    posts = texts["post_id"].ids[1:]
+    texts["title"] = IdTexts.of("post_id", posts, pa.array([f'Post {n}, "red"' for n in posts]))
+    folder = tmp_path / "titled"
+    folder.mkdir()
+    feed_files.write(folder / "feeds.parquet", feed_files.with_texts(table, texts))
+    return replace(feeds, folder=folder)
+
+
+def test_postgres_has_columns_of_text_and_titles_where_feeds_do(
+    three_days, titled_feeds: Artifact, postgres_dsn: str, monkeypatch
+) -> None:
+    import psycopg
+
+    monkeypatch.setenv("PHOENIX_POSTGRES_DSN", postgres_dsn)
+    config = _config(three_days, PostgresSink(kind="postgres"))
+    plain = three_days.artifact("publish_feeds", DAYS[0])
+    # There and back: the view gets other columns, and loses them again.
+    for feeds, is_titled in ((plain, False), (titled_feeds, True), (plain, False)):
+        sinks.write_all(config, feeds)
+        with psycopg.connect(postgres_dsn) as connection:
+            cursor = connection.execute("SELECT * FROM phoenix_feeds ORDER BY user_id, rank")
+            names = [column.name for column in cursor.description or ()]
+            (first, *_) = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        assert ("title" in names) == is_titled
+        assert isinstance(first["user_id"], str if is_titled else int)
+    sinks.write_all(config, titled_feeds)
+    with psycopg.connect(postgres_dsn) as connection:
+        came = connection.execute(
+            "SELECT user_id, rank, post_id, author_id, title FROM phoenix_feeds"
+        ).fetchall()
+    names = ("user", "rank", "post", "author", "title")
+    expected = [tuple(row[name] for name in names) for row in _rows(titled_feeds)]
+    assert sorted(came) == sorted(expected)
+
+
+def test_redis_gives_ids_that_are_text_and_titles(
+    three_days, titled_feeds: Artifact, redis_url: str, monkeypatch
+) -> None:
+    import redis
+
+    monkeypatch.setenv("PHOENIX_REDIS_URL", redis_url)
+    sinks.write_all(_config(three_days, RedisSink(kind="redis")), titled_feeds)
+    rows = _rows(titled_feeds)
+    with redis.Redis.from_url(redis_url) as client:
+        version = client.get("phoenix:feed:current").decode()
+        places = json.loads(client.get(f"phoenix:feed:{version}:{rows[0]['user']}"))
+    expected = [(row["post"], row["title"]) for row in rows if row["user"] == rows[0]["user"]]
+    assert [(place["post_id"], place["title"]) for place in places] == expected
 
 
 def test_feeds_from_before_the_list_are_served_without_forgotten_users(
