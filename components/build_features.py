@@ -23,6 +23,7 @@ from components.features import (
     windows_files,
 )
 from components.features import state as feature_state
+from components.features.day_counts import SINCE, DayCounts, EarlierCounts
 from components.features.day_windows import DayFiles
 from components.features.impression_facts import ImpressionFacts
 from components.features.log_actions import LogActions
@@ -45,6 +46,7 @@ def run(context: Context) -> Outcome:
     """
     config, attribute_config = context.config.build_features, context.config.attributes
     state = feature_state.initial_state(context)
+    earlier_counts = EarlierCounts.of(context, state.erased)
     accepted = context.read(contract.VALIDATE_EVENTS.name, context.day)
     account.check_validated(accepted)
     actions = log_actions.of_events({accepted.ref.partition: accepted.manifest}, context)
@@ -55,8 +57,9 @@ def run(context: Context) -> Outcome:
         "attributes": attributes.digest(attribute_config.attributes),
     }
     shape = shapes.shape_metadata(config, attribute_config)
+    inputs = list(dict.fromkeys([*state.inputs, *earlier_counts.refs]))
     with context.write(
-        inputs=[*state.inputs, accepted.ref], config=recipe | forgotten.recipe(context.config)
+        inputs=[*inputs, accepted.ref], config=recipe | forgotten.recipe(context.config)
     ) as draft:
         # Block by block of users, so that memory does not grow with the day.
         counts = dict.fromkeys(("windows", "impressions", "users", "state_users", "state_rows"), 0)
@@ -68,9 +71,13 @@ def run(context: Context) -> Outcome:
         day_files = DayFiles(files, [] if label_file is None else [label_file], actions)
         metadata = shape | later_labels.metadata(config)
         has_weights = state.has_weights or any(map(windows_files.has_weights, files))
+        day_counts = DayCounts(
+            context, actions, has_late_rows=bool(accepted.facts.get("arrived_late"))
+        )
         with FeaturesWriter(draft.folder, metadata, has_weights=has_weights) as writer:
             for block in day_windows.day_blocks(state, day_files, config, facts):
                 writer.write(block)
+                day_counts.add(block)
                 histograms.append(statistics.of_block(block, context.config))
                 counts["windows"] += len(block.window_ids)
                 counts["impressions"] += int((block.window_of_row >= 0).sum())
@@ -78,6 +85,7 @@ def run(context: Context) -> Outcome:
                 users.append(np.unique(block.log.user_ids))
                 counts["state_users"] += len(users[-1])
                 counts["state_rows"] += len(block.log.user_ids)
+        day_counts.close(earlier_counts, draft.folder)
         known_values.carry(accepted.folder, draft.folder, context.config)
         texts = RowTexts.of(context.store, [*state.inputs, accepted.ref]).read("user_id")
         if len(texts.ids):
@@ -88,6 +96,7 @@ def run(context: Context) -> Outcome:
             **counts,
             "started_from": [ref.partition for ref in state.inputs],
             "is_replayed": state.is_replayed,
+            SINCE: earlier_counts.since,
             # By day, so that a later day sees whether events of it were accepted anew.
             "accepted": {**state.accepted, accepted.ref.partition: accepted.ref.digest},
             # Of a day that was run again some impressions arrived after it.

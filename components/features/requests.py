@@ -102,4 +102,7 @@ def with_candidates(
         candidate_created_at=np.where(is_real, created_at, 0),
         labels=np.zeros(post_ids.shape, np.uint64),
         label_dwell_seconds=np.zeros(post_ids.shape, np.float32),
+        # Of other candidates; who asks a model that reads them adds theirs.
+        candidate_log_odds=None,
+        candidate_log_counts=None,
     )

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 
 from components.errors import BadDataError
-from components.features import log_actions, shapes
+from components.features import day_counts, log_actions, shapes
 from components.features.later_labels import LaterLabels
 from components.features.windows_files import WindowsFiles
 from components.run.context import Context
@@ -51,7 +51,11 @@ class FeatureWindows:
 
 
 def feature_windows(
-    context: Context, refs: Sequence[Ref], labels: LaterLabels | None = None
+    context: Context,
+    refs: Sequence[Ref],
+    labels: LaterLabels | None = None,
+    *,
+    has_evidence: bool = False,
 ) -> FeatureWindows:
     """Opens the features of some partitions, in order; no window is read yet.
 
@@ -59,6 +63,7 @@ def feature_windows(
       context: The run.
       refs: Of the features.
       labels: What arrived for them later; by default nothing, and all that they hold counts.
+      has_evidence: Whether windows say what was known of their candidates before their day.
 
     Raises:
       BadDataError: If one is damaged, was built with other shapes than configured, or when an
@@ -94,6 +99,9 @@ def feature_windows(
                 spec=spec,
                 known=None if labels is None else labels.known(each.ref, each.facts),
                 actions=actions[each.ref.partition],
+                rates=day_counts.rates_before(each.folder, each.manifest, context.config)
+                if has_evidence
+                else None,
             )
             for each in artifacts
         ]

@@ -20,6 +20,7 @@ from components.features.log_actions import LogActions
 from components.tables import data_files
 from components.tables.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
 from phoenix.data.actions import UnknownActions
+from phoenix.data.engagement.rates import Rates
 from phoenix.data.hashing import HashSpec
 from phoenix.data.histories import Log, is_later_state
 from phoenix.data.states import LabelRows, label_rows, with_labels
@@ -155,6 +156,7 @@ class WindowsFiles:
         spec: HashSpec,
         known: Known | None = None,
         actions: LogActions | None = None,
+        rates: Rates | None = None,
     ) -> None:
         """Opens both files of a folder.
 
@@ -163,12 +165,14 @@ class WindowsFiles:
           spec: The hash functions of the model that will read the windows.
           known: Of the reader.
           actions: Of the log; None: its bits are as configured, and all actions are known.
+          rates: Those with which the day began, for a reader that wants to know what was known of
+            candidates.
 
         Raises:
           BadDataError: If a file is not there or has other columns than the contract.
         """
         self._spec, self._known = spec, known or Known()
-        self._actions = actions
+        self._actions, self._rates = actions, rates
         unknown = UnknownActions.of({}) if actions is None else actions.unknown
         self._unknown = None if unknown.is_empty else unknown
         self._windows = _open_table(folder / WINDOWS_FILE, WINDOWS)
@@ -206,7 +210,7 @@ class WindowsFiles:
         if self._actions is not None:
             log = self._actions.log(log)
         minutes = (self._impressions.schema_arrow.metadata or {}).get(ATTRIBUTION.encode())
-        log, window_of_row, label_of_row = _labelled(log, window_of_row, self._known, minutes)
+        log, window_of_row, label_of_row = labelled(log, window_of_row, self._known, minutes)
         candidates = candidate_rows(
             window_of_row, num_windows=num_windows, length=int(shape[b"num_candidates"])
         )
@@ -219,14 +223,21 @@ class WindowsFiles:
             history_length=int(shape[b"history_length"]),
         )
         taken = window_log.take(np.arange(num_windows))
+        if self._rates is not None:
+            taken = taken.with_evidence(self._rates)
         return taken if self._unknown is None else taken.with_unknown(self._unknown)
 
 
 def read_windows(
-    folder: Path, *, spec: HashSpec, known: Known | None = None, actions: LogActions | None = None
+    folder: Path,
+    *,
+    spec: HashSpec,
+    known: Known | None = None,
+    actions: LogActions | None = None,
+    rates: Rates | None = None,
 ) -> Windows:
     """Reads all windows of a day's features at once; see `WindowsFiles` for less at a time."""
-    files = WindowsFiles(folder, spec=spec, known=known, actions=actions)
+    files = WindowsFiles(folder, spec=spec, known=known, actions=actions, rates=rates)
     chunks = [files.read(chunk) for chunk in range(len(files.chunk_sizes))]
     return concatenate(chunks or [files.none()])
 
@@ -269,7 +280,7 @@ def read_candidates(path: Path, actions: LogActions, known: Known | None = None)
         weights = columns.get(WEIGHT, np.ones(len(table), np.float32))
         labels = LabelRows(*(columns[name] for name in LABELS.names))
         log = actions.log(_log_of_labels(labels, weights))
-        log, window_of_row, label_of_row = _labelled(log, window_of_row, known, minutes)
+        log, window_of_row, label_of_row = labelled(log, window_of_row, known, minutes)
         rows = np.flatnonzero(window_of_row >= 0)
         bits, unknown = log.actions[label_of_row[rows]], actions.unknown.at(log.shown_at[rows])
         parts.append(Candidates(log.post_ids[rows], bits, unknown, log.weights[rows]))
@@ -290,10 +301,16 @@ def _log_of_labels(labels: LabelRows, weights: np.ndarray) -> Log:
     )
 
 
-def _labelled(
+def labelled(
     log: Log, window_of_row: np.ndarray, known: Known, attribution_minutes: bytes | None
 ) -> tuple[Log, np.ndarray, np.ndarray]:
     """Returns a log with all states, and of each row its window and the row of its label.
+
+    Args:
+      log: L impressions.
+      window_of_row: `[L]`, -1 for history.
+      known: Of the reader.
+      attribution_minutes: How late a label may be, as the metadata of the files say it.
 
     Windows are named by the first states of impressions alone, and of late impressions that the
     reader does not know by none.

@@ -120,6 +120,19 @@ class FeaturesConfig(Section):
         description="What arrives later than this after it was shown is history, and no candidate "
         "and no label: it came too late to learn from. Empty: whenever it arrives.",
     )
+    counted_keys: int = Field(
+        default=500_000,
+        ge=1,
+        le=1_000_000_000,
+        description="Posts, authors, surfaces, posts on a surface, and users, each, that are "
+        "counted; what is shown least falls out.",
+    )
+    counts_half_life_days: float = Field(
+        default=7.0,
+        gt=0,
+        le=36_500,
+        description="Days after which an impression counts half among the recent ones.",
+    )
 
 
 class EvaluateConfig(Section):

@@ -24,8 +24,8 @@ ARTIFACTS: Mapping[str, int] = {
     # impression may have several states, where it had its only one; 4: actions. With them, an
     # artifact says which action a bit is, and what it meant; of the formats before, the recipes say
     # which list it was (`components.tables.action_lists`).
-    # 5: weights, where the source says some.
-    contract.BUILD_FEATURES.name: 5,
+    # 5: weights, where the source says some; 6: counts, which begin at zero after an earlier one.
+    contract.BUILD_FEATURES.name: 6,
     contract.TRAIN_RETRIEVAL.name: 2,  # model, curve; 2: actions
     contract.TRAIN_RANKER.name: 2,
     # Decision, metrics, fallback, evidence; 2: actions; 3: challengers, recipe and question.

@@ -23,6 +23,10 @@ QUARANTINED_FILE = "quarantined.parquet"  # of validate_events
 EXPECTATIONS_FILE = "expectations.json"  # of validate_events
 WINDOWS_FILE = "windows.parquet"  # of build_features
 IMPRESSIONS_FILE = "impressions.parquet"  # of build_features; the state of the day, too
+# Of build_features: what was shown and followed as of the end of the day, and before it.
+COUNTS_FILE, USER_COUNTS_FILE = "counts.parquet", "user_counts.parquet"
+COUNTS_BEFORE_FILE = "counts_before.parquet"
+USER_COUNTS_BEFORE_FILE = "user_counts_before.parquet"
 
 
 def arrow_table(table: Table, columns: Mapping[str, np.ndarray], **metadata: str) -> pa.Table:

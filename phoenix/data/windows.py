@@ -20,6 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from phoenix.data.actions import UnknownActions
+from phoenix.data.engagement.counts import Ids
+from phoenix.data.engagement.rates import Rates
 
 _MINUTE_MS = 60_000
 # Models read and predict dwell times as shares of this, and know no longer ones.
@@ -56,6 +58,9 @@ class Windows(NamedTuple):
     # Bit a = nobody could know of action a, see `phoenix.data.actions`; None: all are known.
     history_unknown_actions: np.ndarray | None = None  # [N, S] uint64
     label_unknown_actions: np.ndarray | None = None  # [N, C] uint64
+    # What was known of the candidates before the day, see `phoenix.data.engagement.rates`.
+    candidate_log_odds: np.ndarray | None = None  # [N, C, L, A] float32
+    candidate_log_counts: np.ndarray | None = None  # [N, C, L] float32
     # For how many impressions one stands, above 0: a log may keep a share of them. None: for one.
     history_weights: np.ndarray | None = None  # [N, S] float32, 0 = padding
     label_weights: np.ndarray | None = None  # [N, C] float32, 0 = padding
@@ -96,6 +101,21 @@ class Windows(NamedTuple):
         return self._replace(
             history_unknown_actions=unknown.at(self.history_shown_at),
             label_unknown_actions=unknown.at(self.candidate_shown_at),
+        )
+
+    def with_evidence(self, rates: Rates) -> "Windows":
+        """Returns the windows with what counts say of their candidates; zeros for padding.
+
+        Args:
+          rates: As of a moment before all of the windows.
+        """
+        users = np.broadcast_to(self.user_ids[:, None], self.candidate_post_ids.shape)
+        posts = self.candidate_post_ids, self.candidate_author_ids, self.candidate_surfaces
+        evidence = rates.evidence(Ids(users, *posts))
+        exists = self.candidate_mask[..., None]
+        return self._replace(
+            candidate_log_odds=np.where(exists[..., None], evidence.log_odds, np.float32(0)),
+            candidate_log_counts=np.where(exists, evidence.log_counts, np.float32(0)),
         )
 
     def rows(self, index: np.ndarray | slice) -> "Windows":

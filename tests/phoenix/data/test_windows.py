@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from phoenix.data.actions import UnknownActions
 from phoenix.data.days import DAY_MS
+from phoenix.data.engagement.counts import Ids, Outcomes, Tally
+from phoenix.data.engagement.rates import Rates
 from phoenix.data.windows import Windows, concatenate, positive_bits, unpack_actions
 
 N, S, C = 3, 4, 2
@@ -126,3 +128,22 @@ def test_what_nobody_could_know_on_a_day_is_unknown_of_all_that_was_shown_on_it(
     assert (masked.label_unknown_actions == 6).all()
     assert masked.history_unknown_actions is not None
     assert (masked.history_unknown_actions == 4).all()
+
+
+def test_evidence_of_candidates_is_of_their_ids_and_padding_has_none() -> None:
+    plain = windows()
+    posts = plain.candidate_post_ids.copy()
+    posts[0, 1] = 0  # padding
+    users = np.broadcast_to(plain.user_ids[:, None], posts.shape)
+    ids = Ids(users, posts, plain.candidate_author_ids, plain.candidate_surfaces)
+    tally, zeros = Tally(2), np.zeros(N, np.uint64)
+    tally.add(Ids(*(each[:, 0] for each in ids)), Outcomes(zeros + np.uint64(1), zeros, np.ones(N)))
+    rates = Rates.of(tally.counts())
+    told = plain._replace(candidate_post_ids=posts).with_evidence(rates)
+    assert told.candidate_log_odds is not None
+    assert told.candidate_log_counts is not None
+    assert not told.candidate_log_odds[0, 1].any()
+    assert not told.candidate_log_counts[0, 1].any()
+    expected = rates.evidence(ids)
+    np.testing.assert_array_equal(told.candidate_log_odds[1:], expected.log_odds[1:])
+    np.testing.assert_array_equal(told.rows(slice(1, 2)).candidate_log_counts[0], expected[1][1])

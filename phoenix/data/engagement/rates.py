@@ -1,0 +1,111 @@
+"""Rates of actions by post, author, surface and user, smoothed, as log-odds that a model reads.
+
+A key with n impressions, k of them with an action, has the rate (k + m * r) / (n + m): it starts
+with m impressions at the rate r of a wider key and leaves it as its own evidence grows (empirical
+Bayes). An author is backed off to all, a post to its author, its recent rate to its rate ever, a
+surface and a user to all, and a post on a surface to what the two say together, their log-odds
+added.
+
+Glossary of shapes:
+  A: actions, L: levels.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from phoenix.data import sorted_ids
+from phoenix.data.engagement import counts
+from phoenix.data.engagement.counts import Counts, Ids
+
+LEVELS = ("all", "author", "post", "recent_post", "surface", "post_surface", "user")
+
+
+class Evidence(NamedTuple):
+    """What is known of some impressions before they are shown; arrays of one shape `[...]`."""
+
+    log_odds: np.ndarray  # [..., L, A] float32, of the smoothed rates
+    log_counts: np.ndarray  # [..., L] float32: log(1 + impressions)
+
+
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """The counts as of the end of a day, and how strongly keys are drawn to wider ones."""
+
+    tables: Mapping[str, Counts]  # by kind
+    priors: Mapping[str, np.ndarray]  # [A] impressions, by kind
+
+    @classmethod
+    def of(cls, tables: Mapping[str, Counts]) -> Self:
+        """Takes counts of all kinds, and estimates the priors from them."""
+        return cls(tables, {kind: counts.priors(table) for kind, table in tables.items()})
+
+    @property
+    def num_actions(self) -> int:
+        """A."""
+        return self.tables["all"].shown.shape[1]
+
+    def smoothed(self, ids: Ids) -> np.ndarray:
+        """`[..., A]` the rates of posts, backed off to authors and to all."""
+        rates, _ = self._rates(ids)
+        return rates["post"]
+
+    def evidence(self, ids: Ids) -> Evidence:
+        """What the counts say of impressions with some ids.
+
+        Args:
+          ids: `[...]` each; an id that was never counted has the rate of the wider key.
+        """
+        rates, shown = self._rates(ids)
+        odds = [_log_odds(rates[level]) for level in LEVELS]
+        sizes = [np.log1p(shown[level]) for level in LEVELS]
+        return Evidence(
+            np.stack(odds, axis=-2).astype(np.float32), np.stack(sizes, axis=-1).astype(np.float32)
+        )
+
+    def _rates(self, ids: Ids) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """By level, `[..., A]` smoothed rates and `[...]` impressions."""
+        rates: dict[str, np.ndarray] = {}
+        sizes: dict[str, np.ndarray] = {}
+
+        def back_off(level: str, kind: str, wider: np.ndarray, *, is_recent: bool = False) -> None:
+            table, prior = self.tables[kind], self.priors[kind]
+            rows, is_there = sorted_ids.find(table.keys, ids.keys(kind))
+            own = (
+                (table.recent_shown, table.recent_followed)
+                if is_recent
+                else (table.shown, table.followed)
+            )
+            shown, followed = (_at(values, rows, is_there) for values in own)
+            rates[level] = (followed + prior * wider) / (shown + prior)
+            sizes[level] = shown.max(axis=-1)
+
+        shape = ids.post_ids.shape
+        every = self.tables["all"]
+        n, k = (_at(each, np.zeros(shape, np.int64), np.ones(shape, bool)) for each in every[1:3])
+        rates["all"], sizes["all"] = (k + 1) / (n + 2), n.max(axis=-1)
+        back_off("author", "author", rates["all"])
+        back_off("post", "post", rates["author"])
+        back_off("recent_post", "post", rates["post"], is_recent=True)
+        back_off("surface", "surface", rates["all"])
+        together = [_log_odds(rates[each]) for each in ("post", "surface", "all")]
+        back_off("post_surface", "post_surface", _rates_of(together[0] + together[1] - together[2]))
+        back_off("user", "user", rates["all"])
+        return rates, sizes
+
+
+def _at(values: np.ndarray, rows: np.ndarray, is_there: np.ndarray) -> np.ndarray:
+    """`[..., A]` float64 rows of a table, zeros where there is none."""
+    if not len(values):
+        return np.zeros((*rows.shape, values.shape[1]))
+    return np.where(is_there[..., None], values[rows], 0).astype(np.float64)
+
+
+def _log_odds(rates: np.ndarray) -> np.ndarray:
+    return np.log(rates) - np.log1p(-rates)
+
+
+def _rates_of(log_odds: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-log_odds))
