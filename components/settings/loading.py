@@ -1,6 +1,6 @@
 """Reading a configuration: YAML with merge keys, errors by path, paths from the file's folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,15 @@ def load(path: Path) -> Config:
         content = "an empty file" if raw is None else type(raw).__name__
         raise BadConfigurationError(f"{path}: expected a mapping of sections, got {content}.")
     try:
-        return Config.model_validate(raw, context={"folder": path.resolve().parent})
+        config = Config.model_validate(raw, context={"folder": path.resolve().parent})
     except ValidationError as error:
         raise BadConfigurationError(f"{path}:\n{_explain(error, raw)}") from error
+    if paths := list(_flags_as_numbers(raw, config)):
+        lines = [
+            f"  {each}: expected a number, got true or false (yes, no, on, off)" for each in paths
+        ]
+        raise BadConfigurationError("\n".join([f"{path}:", *lines]))
+    return config
 
 
 class _Loader(yaml.SafeLoader):
@@ -66,6 +72,22 @@ def _read_yaml(text: str) -> object:
         return loader.get_single_data()
     finally:
         loader.dispose()
+
+
+def _flags_as_numbers(raw: object, value: object, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yields the paths at which the file says true or false and pydantic read 1 or 0."""
+    if isinstance(raw, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield ".".join(path)
+    elif isinstance(raw, Mapping):
+        for key, inner in raw.items():
+            member = (
+                value.get(key) if isinstance(value, Mapping) else getattr(value, str(key), None)
+            )
+            yield from _flags_as_numbers(inner, member, (*path, str(key)))
+    elif isinstance(raw, list) and isinstance(value, list | tuple):
+        for place, (inner, member) in enumerate(zip(raw, value, strict=False)):
+            yield from _flags_as_numbers(inner, member, (*path, str(place)))
 
 
 def _explain(error: ValidationError, raw: Mapping[str, Any]) -> str:

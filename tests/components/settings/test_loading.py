@@ -34,7 +34,11 @@ def test_an_unknown_key_is_refused_by_its_path(load_raw: Loader, path: str, valu
     ("path", "value"),
     [
         ("seed", -1),
+        ("seed", True),
+        ("train_ranker.learning_rate", True),
+        ("train_ranker.model.emb_size", True),
         ("seed", "many"),
+        ("actions.0.loss_weight", False),
         ("first_day", "2026-13-01"),
         ("store", 7),
         ("hashing.post_rows", 1),
