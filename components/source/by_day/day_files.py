@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from components.errors import BadDataError
 from components.source import arrivals, raw_files
 from components.source.by_day import overruns, work_files
 from components.source.layouts import Layout
@@ -53,11 +54,27 @@ class DayFiles:
         if day not in self._overruns:
             rows = overruns.load(self._overrun_folder(day))
             if rows is None:
-                for _ in self._own_rows(day):
-                    pass
+                self._read_for_next(day)
             else:
                 self._overruns[day] = rows
         return self._overruns[day]
+
+    def _read_for_next(self, day: datetime.date) -> None:
+        """Reads the files of a day for the rows of the next day in them.
+
+        Raises:
+          BadDataError: If one cannot be read, as where a column had another name then.
+        """
+        try:
+            for _ in self._own_rows(day):
+                pass
+        except BadDataError as error:
+            raise BadDataError(
+                f"{error} It is a file of {day}, and is read for the rows after midnight in it. "
+                "Where a column had another name until then, write the file again under the new "
+                "one, or set `ingest_events.source.overrun_minutes: 0`, which leaves such rows to "
+                f"{day}."
+            ) from error
 
     def num_next(self, day: datetime.date) -> int:
         """Returns how many rows in the files of a day, read before, are of the next day."""

@@ -1,10 +1,12 @@
 import datetime
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from components.errors import BadDataError
 from components.source import raw_files
 from components.source.by_day.day_files import DayFiles
 from components.source.layouts import ActionRule, Layout
@@ -62,6 +64,18 @@ def test_the_next_day_reads_no_file_of_the_day_again(
     monkeypatch.setattr(raw_files, "read", read_and_tell)
     assert users(DayFiles(layout, tmp_path / "work"), NEXT) == ["2", "4"]
     assert names == [f"{NEXT}.csv"]
+
+
+def test_a_file_of_yesterday_under_other_names_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    layout = layout_of(tmp_path, {DAY: [(1, 5)], NEXT: [(4, DAY_MS + 9)]})
+    file = tmp_path / f"{DAY}.csv"
+    file.write_text(file.read_text().replace("like", "liked"))
+    with pytest.raises(BadDataError, match="expected a column 'like'") as caught:
+        users(DayFiles(layout, tmp_path / "work"), NEXT)
+    assert f"It is a file of {DAY}" in str(caught.value)
+    assert "`ingest_events.source.overrun_minutes: 0`" in str(caught.value)
+    without = replace(layout, overrun_ms=0)
+    assert users(DayFiles(without, tmp_path / "work"), NEXT) == ["4"]
 
 
 def test_rows_of_a_day_without_files_are_no_day(tmp_path: Path) -> None:
