@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components import contract
-from components.errors import BadDataError
+from components.errors import BadDataError, TryAgainError
 from components.rows import folding, late_rows
 from components.rows.rules import KEY
 from components.run.context import Context
+from components.store import leases
 from components.store.artifacts import Artifact, Ref
 from components.tables import data_files, engines
 from phoenix.data.days import midnight_ms
@@ -36,12 +37,14 @@ def earlier_refs(context: Context, ingested: Artifact) -> list[Ref]:
 
     Raises:
       BadDataError: If the day before is missing.
+      TryAgainError: If it is being made, as in a backfill of several days at once.
     """
     if context.config.fold_ms is None:
         return []
     yesterday, kind = context.day - datetime.timedelta(days=1), contract.VALIDATE_EVENTS.name
     oldest = str(late_rows.oldest_day(context.config, context.day))
     late_days = [day for day in ingested.facts.get("late_by_day", {}) if day >= oldest]
+    _refuse_unfinished(context, yesterday)
     refs = {day: context.store.head(kind, day) for day in (*late_days, str(yesterday))}
     if yesterday >= context.config.first_day and refs[str(yesterday)] is None:
         raise BadDataError(
@@ -50,6 +53,22 @@ def earlier_refs(context: Context, ingested: Artifact) -> list[Ref]:
             "steps of the days in order."
         )
     return [ref for _, ref in sorted(refs.items()) if ref is not None]
+
+
+def _refuse_unfinished(context: Context, day: datetime.date) -> None:
+    """Refuses to read the day before while somebody makes it: it would be its old version, or none.
+
+    Raises:
+      TryAgainError: Naming who.
+    """
+    for kind in (contract.INGEST_EVENTS.name, contract.VALIDATE_EVENTS.name):
+        holding = leases.holder(context.store.storage, f"{kind}/{day}")
+        if holding is not None and holding.is_alive:
+            raise TryAgainError(
+                f"{context.step.name} of {context.day} reads {contract.VALIDATE_EVENTS.name} of "
+                f"{day}, but {holding.name} is being written since {holding.entry.moved_at}. Run "
+                "days in order: a backfill needs Max Active Runs 1."
+            )
 
 
 def earlier_impressions(context: Context, ingested: Artifact) -> pa.Table:

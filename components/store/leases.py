@@ -90,15 +90,21 @@ def hold(storage: Storage, name: str) -> Iterator[Lease]:
 
 def holders(storage: Storage) -> list[Holding]:
     """Returns every lease that is marked as held, in the order of their names."""
-    holdings = []
-    for kind in storage.names("pointers/leases"):
-        for partition in storage.names(f"pointers/leases/{kind}"):
-            pointer = Pointer(storage, f"leases/{kind}/{partition}")
-            entry = pointer.read()
-            if entry is not None and entry.value["held"]:
-                is_alive = _is_alive(storage, pointer.name, entry)
-                holdings.append(Holding(f"{kind}/{partition}", entry, is_alive))
-    return holdings
+    found = [
+        holder(storage, f"{kind}/{partition}")
+        for kind in storage.names("pointers/leases")
+        for partition in storage.names(f"pointers/leases/{kind}")
+    ]
+    return [holding for holding in found if holding is not None]
+
+
+def holder(storage: Storage, name: str) -> Holding | None:
+    """Returns the lease `name` if it is marked as held."""
+    pointer = Pointer(storage, f"leases/{name}")
+    entry = pointer.read()
+    if entry is None or not entry.value["held"]:
+        return None
+    return Holding(name, entry, _is_alive(storage, pointer.name, entry))
 
 
 def _release(pointer: Pointer, entry: Entry) -> None:

@@ -10,6 +10,7 @@ from components.cli.doctor.examination import examine
 from components.contract import ExitCode
 from components.features import windows_files
 from components.settings.loading import load
+from components.store import leases
 from phoenix.data.hashing import HashSpec
 
 SECONDS = 1_767_225_600  # of the first day
@@ -176,3 +177,13 @@ def test_a_log_of_actions_that_is_read_as_impressions_is_told_so(
     assert "The rows look like actions, not impressions" in page
     findings = [each for each in examine(load(path)) if each.check == "rows"]
     assert "`ingest_events.source.rows: actions`" in findings[0].message
+
+
+@pytest.mark.parametrize("kind", ["ingest_events", "validate_events"])
+def test_a_day_waits_for_the_day_before_while_somebody_makes_it(shop, caplog, kind: str) -> None:
+    write(shop, SESSIONS)
+    run(shop)
+    with leases.hold(shop.store.storage, f"{kind}/{DAYS[0]}"):
+        assert shop.run("validate_events", DAYS[1])[0] == ExitCode.TRY_AGAIN
+    assert "a backfill needs Max Active Runs 1" in caplog.text
+    assert shop.run("validate_events", DAYS[1])[0] == ExitCode.NOTHING_TO_DO
