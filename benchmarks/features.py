@@ -21,7 +21,7 @@ from components.features.impression_facts import ImpressionFacts
 from components.features.state import State
 from components.features.windows_files import FeaturesWriter
 from components.settings.steps import FeaturesConfig
-from components.tables import data_files
+from components.tables import bucket_files, data_files
 from components.tables.data_files import IMPRESSIONS_FILE
 from phoenix.data import days
 from schemas.events import EVENTS
@@ -126,7 +126,10 @@ def write_events(path: Path, day: datetime.date, *, num_users: int, per_user: in
     """Writes such a day as `validate_events` does."""
     path.parent.mkdir(exist_ok=True)
     columns = events(day, num_users=num_users, per_user=per_user)
-    data_files.write(path, data_files.arrow_table(EVENTS, columns))
+    rows = data_files.arrow_table(EVENTS, columns).sort_by(
+        [("user_id", "ascending"), ("shown_at", "ascending"), ("event_id", "ascending")]
+    )
+    bucket_files.write(path.parent, path.name, rows, num_buckets=1)
 
 
 def write_posts(root: Path) -> Path:
@@ -155,7 +158,7 @@ def _measured(root: Path, day: int) -> tuple[float, float]:
 def build(root: Path, day: int) -> dict[str, float]:
     """Builds one day in this process; returns its seconds and its peak memory in GB."""
     start = time.perf_counter()
-    files = (root / str(day - 1) / IMPRESSIONS_FILE,) if day else ()
+    files = ([root / str(day - 1) / IMPRESSIONS_FILE],) if day else ()
     state = State((), files, not files, _FIRST + datetime.timedelta(days=day), _CONFIG)
     posts = ImpressionFacts({state.day: write_posts(root).parent})
     (root / str(day)).mkdir(exist_ok=True)

@@ -115,7 +115,7 @@ def _publish(root: Path, dictionary: IdTexts, count: int) -> str:
     texts = dict.fromkeys(TEXT_COLUMNS, dictionary)
     with context.write(inputs=[], config={"benchmark": "feeds of texts"}) as draft:
         table = feed_files.with_texts(table, texts)
-        feed_files.write(draft.folder / feed_files.FEEDS_FILE, table)
+        feed_files.write(draft.folder, table, num_buckets=1)
     return dictionary.names_of(users[count // 2 : count // 2 + 1])[0]
 
 

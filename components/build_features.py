@@ -64,17 +64,21 @@ def run(context: Context) -> Outcome:
         # Block by block of users, so that memory does not grow with the day.
         counts = dict.fromkeys(("windows", "impressions", "users", "state_users", "state_rows"), 0)
         histograms, users = [], [np.empty(0, np.int64)]
-        files, label_file = [accepted.path(ACCEPTED_FILE)], later_labels.file_of(accepted)
         facts = ImpressionFacts(
             {context.day: accepted.folder}, attribute_config, gap_minutes=config.gap_minutes
         )
-        day_files = DayFiles(files, [] if label_file is None else [label_file], actions)
-        metadata = shape | later_labels.metadata(config)
-        has_weights = state.has_weights or any(map(windows_files.has_weights, files))
+        label_files = later_labels.files_of(accepted)
+        day_files = DayFiles(accepted.paths(ACCEPTED_FILE), label_files, actions)
         day_counts = DayCounts(
             context, actions, has_late_rows=bool(accepted.facts.get("arrived_late"))
         )
-        with FeaturesWriter(draft.folder, metadata, has_weights=has_weights) as writer:
+        writer = FeaturesWriter(
+            draft.folder,
+            shape | later_labels.metadata(config),
+            has_weights=state.has_weights or windows_files.have_weights(day_files.events),
+            num_buckets=context.config.user_buckets,
+        )
+        with writer:
             for block in day_windows.day_blocks(state, day_files, config, facts):
                 writer.write(block)
                 day_counts.add(block)

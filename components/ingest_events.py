@@ -37,7 +37,7 @@ from components.source.layouts import layout
 from components.source.row_checks import Rejections
 from components.source.source import DayRows
 from components.store.artifacts import Unchanged
-from components.tables import action_lists, data_files
+from components.tables import action_lists, bucket_files, data_files
 from components.tables.event_ids import event_ids
 from components.tables.id_texts import IdTexts
 from phoenix.data.population import WorldConfig
@@ -153,8 +153,8 @@ def _write(folder: Path, rows: DayRows, config: Config) -> dict[str, Any]:
     # Rows of forgotten users are still rows that came: their places keep the account whole.
     rejected = data_files.concatenate(REJECTED, [rejected, of_events, of_late])
     posts = data_files.arrow_table(POSTS, rows.posts)
-    data_files.write(folder / data_files.EVENTS_FILE, events)
-    data_files.write(folder / data_files.LATE_FILE, late)
+    for name, table in ((data_files.EVENTS_FILE, events), (data_files.LATE_FILE, late)):
+        bucket_files.write(folder, name, table, num_buckets=config.user_buckets)
     data_files.write(folder / data_files.REJECTED_FILE, rejected)
     data_files.write(folder / data_files.POSTS_FILE, posts)
     texts = _texts_of(rows.texts, [events, late, posts])

@@ -61,7 +61,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
         server = Server.open(release.folder, context.config)
         users = _users(context.config, part, accepted=accepted, features=features)
         windows = requests.request_windows(
-            features.path(IMPRESSIONS_FILE),
+            features.paths(IMPRESSIONS_FILE),
             context.config,
             user_ids=users,
             at=eligible_posts.feed_moment(context.day),
@@ -73,7 +73,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
         seen_pairs = seen_posts.of_users(users)
         table, num_unscored = _serve(server, windows, seen_pairs, release=release.ref)
         table = feed_files.with_texts(table, _texts(features, accepted))
-        feed_files.write(draft.folder / feed_files.FEEDS_FILE, table)
+        feed_files.write(draft.folder, table, num_buckets=context.config.user_buckets)
         draft.facts.update(
             release=release.ref.digest,
             shard=part.index,
@@ -105,9 +105,9 @@ def _users(config: Config, part: Shard, *, accepted: Artifact, features: Artifac
     On an empty day these are all with a history, or nobody would have a feed after it.
     """
     if config.materialize_feeds.users == "active" and accepted.facts["accepted"]:
-        users = audience.users_of(accepted.path(ACCEPTED_FILE))
+        users = audience.users_of(accepted.paths(ACCEPTED_FILE))
     else:
-        users = audience.users_of(features.path(IMPRESSIONS_FILE))
+        users = audience.users_of(features.paths(IMPRESSIONS_FILE))
     # Once more, although the data steps leave them out: the list may be newer than the features.
     users = forgotten.remaining(users, config)
     return users[part.holds(users)]

@@ -64,7 +64,8 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
             )
             comparison = watch.compare()
             _refuse_breaches(context, [*quality.breaches, *comparison.breaches()])
-            feed_files.write(draft.folder / feed_files.FEEDS_FILE, table.combine_chunks())
+            num_buckets = context.config.user_buckets
+            feed_files.write(draft.folder, table, num_buckets=num_buckets)
             text = json.dumps(quality.report, indent=1, sort_keys=True)
             (draft.folder / QUALITY_FILE).write_text(text + "\n", encoding="utf-8")
             comparison.save(draft.folder)
@@ -109,7 +110,7 @@ def _read_shards(context: Context, num_shards: int, release: Ref) -> list[Artifa
 def _join(shards: Sequence[Artifact]) -> pa.Table:
     """Returns the feeds of all shards, sorted by user and rank."""
     # Every user is in one shard, so sorting the whole merges the sorted shards.
-    tables = [feed_files.read(shard.path(feed_files.FEEDS_FILE)) for shard in shards]
+    tables = [feed_files.read(shard.paths(feed_files.FEEDS_FILE)) for shard in shards]
     # Texts are codes of a dictionary, and every shard has one of its own.
     table = pa.concat_tables(tables).unify_dictionaries()
     return table.sort_by([("user_id", "ascending"), ("rank", "ascending")])

@@ -39,7 +39,7 @@ from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.settings.steps import ValidateConfig
 from components.store.artifacts import Artifact, Unchanged
-from components.tables import action_lists, data_files, id_texts
+from components.tables import action_lists, bucket_files, data_files, id_texts
 from components.tables.action_lists import UNKNOWN
 from schemas.posts import POSTS
 
@@ -93,7 +93,7 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
         if reasons:
             details = "".join(f"\n  - {reason}" for reason in reasons)
             raise BadDataError(f"{day} is refused:{details}\nWhat broke which rule: {address}")
-        settled_day.save(draft.folder)
+        settled_day.save(draft.folder, config.user_buckets)
         known_values.carry(ingested.folder, draft.folder, config)
         for name in ("post_id", "author_id"):  # of the posts, which are handed on as they are
             id_texts.carry(name, ingested.folder, draft.folder)
@@ -145,10 +145,13 @@ class _SettledDay:
             sentences += [sentence for sentence in told if sentence not in sentences]
         return sentences
 
-    def save(self, folder: Path) -> None:
-        """Writes the rows and the posts."""
-        data_files.write(folder / data_files.ACCEPTED_FILE, self.settlement.accepted)
-        data_files.write(folder / data_files.LABELS_FILE, self.settlement.labels)
+    def save(self, folder: Path, num_buckets: int) -> None:
+        """Writes the rows, those of users in this number of files, and the posts."""
+        for name, table in (
+            (data_files.ACCEPTED_FILE, self.settlement.accepted),
+            (data_files.LABELS_FILE, self.settlement.labels),
+        ):
+            bucket_files.write(folder, name, table, num_buckets=num_buckets)
         data_files.write(folder / data_files.QUARANTINED_FILE, self.settlement.quarantined)
         data_files.write(folder / data_files.POSTS_FILE, self.posts)
         users = self.settlement.texts.read("user_id")

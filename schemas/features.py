@@ -7,8 +7,8 @@ window says whose it is, when it starts and what was known by then;
 of a day is also the state from which the next day starts: it holds every impression that may still
 enter a history.
 
-Both files are sorted by user and time, and their row groups go together: the windows of row group g
-refer to impressions of row group g, and no user is in two of them.
+Both tables are in order of slots (`schemas.buckets`), and in a slot of user and time. Their pieces
+go together: the windows of piece p refer to impressions of piece p, and no user is in two of them.
 """
 
 import pyarrow as pa
@@ -51,7 +51,7 @@ IMPRESSIONS = Table(
         Column(
             name="window",
             type=pa.int32(),
-            description="Row, in its row group, of the window with this candidate; -1 for history.",
+            description="Row, in its piece, of the window with this candidate; -1 for history.",
             minimum=-1,
         ),
     ),

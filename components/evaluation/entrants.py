@@ -72,7 +72,7 @@ def most_popular(context: Context, refs: Sequence[Ref], labels: LaterLabels) -> 
     actions = log_actions.of_partitions(manifests, context)
     parts = [
         windows_files.read_candidates(
-            context.store.read_file(ref, data_files.IMPRESSIONS_FILE),
+            context.store.read_files(ref, data_files.IMPRESSIONS_FILE),
             actions[ref.partition],
             labels.known(ref, manifests[ref.partition]["facts"]),
         )

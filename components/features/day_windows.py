@@ -5,6 +5,7 @@ feed. Both read the same log, and `phoenix.data.window_log` finds every history 
 model is served with the same features that it learned from.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,23 +13,26 @@ from typing import NamedTuple
 import numpy as np
 
 from components.features import event_log
-from components.features.event_log import NO_EVENTS, NO_LABELS, UserStream
+from components.features.event_log import NO_EVENTS, NO_LABELS, Arrays, UserStream
 from components.features.impression_facts import ImpressionFacts
 from components.features.log_actions import LogActions
 from components.features.state import State
 from components.features.windows_files import Block
 from components.settings.steps import FeaturesConfig
+from components.tables import bucket_files
+from components.tables.bucket_files import BucketFiles
 from phoenix.data import states
 from phoenix.data.histories import Log, is_later_state, window_numbers
 from phoenix.data.states import LabelRows
 from phoenix.data.window_log import WindowRefs
+from schemas.events import EVENTS, LABELS
 
 
 class DayFiles(NamedTuple):
     """What was validated of a day."""
 
-    events: Sequence[Path]  # Parquet files of the accepted events of the day, and of no other
-    # Parquet files of what became known on the day of impressions, its own and those in the state.
+    events: Sequence[Path]  # the files of the accepted events of the day, and of no other
+    # The files of what became known on the day of impressions, its own and those in the state.
     labels: Sequence[Path] = ()
     actions: LogActions | None = None  # of both; None: their bits are as configured
 
@@ -47,25 +51,43 @@ def day_blocks(
     Yields:
       At least one block; together they hold every user of the state and of the day.
     """
-    state_stream = UserStream(state.logs(), empty=event_log.no_log(facts.width))
-    event_parts = map(state.remaining, event_log.in_order(day.events, state.engine))
-    event_stream = UserStream(event_parts, empty=NO_EVENTS)
-    label_parts = map(state.remaining, event_log.labels_in_order(day.labels, state.engine))
-    blocks = event_log.side_by_side(
-        state_stream,
-        event_stream,
-        UserStream(label_parts, empty=NO_LABELS),
-        block_rows=event_log.BLOCK_ROWS,
-    )
-    for state_rows, event_rows, label_rows in blocks:
-        *columns, event_ids = event_rows  # ids come last: a log has no place for them
-        day_log, labels = facts.complete_log(columns), LabelRows(*label_rows)
-        if day.actions is not None:
-            day_log = day.actions.log(day_log)
-            labels = labels._replace(actions=day.actions.of_day(labels.actions, state.day))
-        block = _cut_block(Log(*state_rows), day_log, labels, event_ids, config)
-        user_values = facts.of_users(block.refs.user_ids, block.refs.known_until, state.day)
-        yield block._replace(refs=block.refs._replace(attributes=user_values))
+    events = [BucketFiles.of_contract(day.events, EVENTS)]
+    labels = [BucketFiles.of_contract(day.labels, LABELS)] if day.labels else []
+    tables = [*events, *labels]
+    sizes = sum((table.slot_sizes() for table in tables), state.slot_sizes())
+    # Some slots at a time, so that memory follows them: many of a small day, one of a large one.
+    for slots in bucket_files.runs(sizes, event_log.BLOCK_ROWS):
+        sides = (
+            (state.log(slots), event_log.no_log(facts.width)),
+            (state.remaining(event_log.in_order(events, slots)), NO_EVENTS),
+            (state.remaining(event_log.labels_in_order(labels, slots)), NO_LABELS),
+        )
+        streams = [UserStream([rows] if len(rows[0]) else (), empty=empty) for rows, empty in sides]
+        # Several slots are one block: users come in their own order, and would leave slots open.
+        block_rows = event_log.BLOCK_ROWS if len(slots) == 1 else sys.maxsize
+        for block in event_log.side_by_side(*streams, block_rows=block_rows):
+            yield _block_of(_Sides(*block), state, day, config, facts)
+
+
+class _Sides(NamedTuple):
+    """The rows of some users: of earlier days, of the day, and what the day came to know."""
+
+    state: Arrays  # of a `Log`
+    events: Arrays  # with the ids of the events last: a log has no place for them
+    labels: Arrays  # of `LabelRows`
+
+
+def _block_of(
+    sides: _Sides, state: State, day: DayFiles, config: FeaturesConfig, facts: ImpressionFacts
+) -> Block:
+    *columns, event_ids = sides.events
+    day_log, labels = facts.complete_log(columns), LabelRows(*sides.labels)
+    if day.actions is not None:
+        day_log = day.actions.log(day_log)
+        labels = labels._replace(actions=day.actions.of_day(labels.actions, state.day))
+    block = _cut_block(Log(*sides.state), day_log, labels, event_ids, config)
+    user_values = facts.of_users(block.refs.user_ids, block.refs.known_until, state.day)
+    return block._replace(refs=block.refs._replace(attributes=user_values))
 
 
 def _cut_block(

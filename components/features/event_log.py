@@ -1,19 +1,16 @@
-"""Accepted events, and labels, as streams in order of user and time.
+"""Accepted events, and labels, of the users of some slots, in order of user and time.
 
-The expressions here are written in Ibis; any of the `engines` evaluates them. `UserStream` then
-hands the rows out by whole users, so that what is computed for a user needs no more memory than a
-block of users.
+`UserStream` hands rows out by whole users, so that what is computed for a user needs no more memory
+than a block of users.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from components.settings.engine import EngineConfig
-from components.tables import data_files, engines
+from components.tables import data_files
+from components.tables.bucket_files import BucketFiles
 from phoenix.data.histories import Log
 from phoenix.data.states import LabelRows
 from schemas.columns import Table
@@ -112,66 +109,84 @@ def side_by_side(*streams: UserStream, block_rows: int) -> Iterator[tuple[Arrays
             return
 
 
-def in_order(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
-    """Streams events sorted by user, time and event.
+def in_order(tables: Sequence[BucketFiles], slots: range) -> Arrays:
+    """Returns the events of the users of some slots, sorted by user, time and event.
 
     Args:
-      files: Parquet files of accepted events, at least one.
-      engine: What reads and sorts them.
+      tables: Of accepted events.
+      slots: See `bucket_files`.
 
-    Yields:
+    Returns:
       The arrays of a `Log` up to `dwell_seconds`, the weights, and the ids of the events.
-
-    Raises:
-      BadConfigurationError: If the engine is not there.
     """
-    # The id decides between impressions of one moment, so that every engine gives one order.
-    return _sorted_rows(files, engine, _EVENTS, _COLUMNS, ("user_id", "shown_at", "event_id"))
+    rows = _rows(tables, slots, _COLUMNS, NO_EVENTS)
+    places = {name: place for place, name in enumerate(_COLUMNS)}
+    # The id decides between impressions of one moment, so that there is one order.
+    return _sorted_by(rows, [places[name] for name in ("user_id", "shown_at", "event_id")])
 
 
-def labels_in_order(files: Sequence[Path], engine: EngineConfig) -> Iterator[Arrays]:
-    """Streams labels sorted by user, time, post and arrival.
+def labels_in_order(tables: Sequence[BucketFiles], slots: range) -> Arrays:
+    """Returns the labels for users of some slots, sorted by user, time, post and arrival.
 
     Args:
-      files: Parquet files of labels; maybe none.
-      engine: What reads and sorts them.
+      tables: Of labels; maybe none.
+      slots: See `bucket_files`.
 
-    Yields:
+    Returns:
       The arrays of `LabelRows`.
-
-    Raises:
-      BadConfigurationError: If the engine is not there.
     """
-    order = ("user_id", "shown_at", "post_id", "ingested_at")
-    return _sorted_rows(files, engine, LABELS, LABELS.names, order)
+    return sorted_labels(_rows(tables, slots, LABELS.names, NO_LABELS))
 
 
-def _sorted_rows(
-    files: Sequence[Path],
-    engine: EngineConfig,
-    table: Table,
-    names: Sequence[str],
-    order: Sequence[str],
-) -> Iterator[Arrays]:
-    # Of empty days nobody need ask an engine, whose start takes longer than all else of the day.
-    files = [file for file in files if pq.read_metadata(file).num_rows]
-    if not files:
-        return
-    reader = engines.open_engine(engine)
-    events = reader.files(files)
-    # An optional column is in the files of sources that say it alone.
-    present = [name for name in names if name in events.columns]
-    rows = events.select(*present).order_by(*order)
-    # Engines have their own resolution of time; the contract has its own.
-    schema = pa.schema([table[name].field().with_nullable(True) for name in present])
-    for batch in reader.batches(rows):
-        part = pa.Table.from_batches([batch]).cast(schema)
-        columns = data_files.columns(part)
+def sorted_labels(rows: Arrays) -> Arrays:
+    """Returns the arrays of `LabelRows` sorted by user, time, post and arrival."""
+    names = ("user_id", "shown_at", "post_id", "ingested_at")
+    return _sorted_by(rows, [LABELS.names.index(name) for name in names])
+
+
+def sorted_by_user(log: Log) -> Log:
+    """Returns a log whose rows are in order of time for each user, in order of users, too."""
+    order = order_of_users(log.user_ids)
+    return log if order is None else log.rows(order)
+
+
+def order_of_users(user_ids: np.ndarray) -> np.ndarray | None:
+    """`[L]` int64: the rows in order of users, and otherwise of their own; None if they are."""
+    if np.all(user_ids[1:] >= user_ids[:-1]):
+        return None
+    return np.argsort(user_ids, kind="stable")
+
+
+def _rows(
+    tables: Sequence[BucketFiles], slots: range, names: Sequence[str], none: Arrays
+) -> Arrays:
+    parts = [none]
+    for table in tables:
+        # An optional column is in the files of sources that say it alone.
+        rows = table.of_slots(slots, [name for name in names if name in table.schema.names])
+        columns = data_files.columns(rows)
         if _WEIGHT in names:
-            weights = columns.get(_WEIGHT, np.full(len(part), np.nan))
+            weights = columns.get(_WEIGHT, np.full(len(rows), np.nan))
             # A day whose source says none may stand beside one whose source does.
             columns[_WEIGHT] = np.where(np.isnan(weights), 1, weights).astype(np.float32)
-        yield tuple(columns[name] for name in names)
+        parts += [tuple(columns[name] for name in names)] if len(rows) else []
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+
+def _sorted_by(rows: Arrays, keys: Sequence[int]) -> Arrays:
+    """Returns rows sorted by some of their arrays, the first key first, of which is the user."""
+    order = order_of_users(rows[keys[0]])
+    rows = rows if order is None else tuple(array[order] for array in rows)
+    # As validate_events writes them, the rows of a user are in order: it is looked at, not done.
+    is_equal, is_wrong = np.ones(max(len(rows[0]) - 1, 0), bool), False
+    for key in keys:
+        before, after = rows[key][:-1], rows[key][1:]
+        is_wrong = is_wrong or bool(np.any(is_equal & (after < before)))
+        is_equal &= after == before
+    if not is_wrong:
+        return rows
+    order = np.lexsort([rows[key] for key in reversed(keys)])
+    return tuple(array[order] for array in rows)
 
 
 def _no_rows(table: Table, names: Sequence[str]) -> Arrays:

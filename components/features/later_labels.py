@@ -18,8 +18,9 @@ from components.features.event_log import NO_LABELS
 from components.features.windows_files import ATTRIBUTION, Known
 from components.run.context import Context
 from components.settings.steps import FeaturesConfig
+from components.store import artifacts
 from components.store.artifacts import Artifact, Ref
-from components.tables import action_lists, data_files
+from components.tables import action_lists, bucket_files, data_files
 from components.tables.action_lists import ActionList
 from components.tables.data_files import LABELS_FILE
 from phoenix.data.days import DAY_MS, day_number, midnight_ms
@@ -50,10 +51,11 @@ class LaterLabels:
         )
 
 
-def file_of(validated: Artifact) -> Path | None:
-    """Returns the labels that arrived on a day; None if nobody looked for them yet."""
+def files_of(validated: Artifact) -> list[Path]:
+    """Returns the files of the labels that arrived on a day; none if nobody looked for them yet."""
     # Before format 3 a late label was a reason to run its day again, and not written down.
-    return validated.path(LABELS_FILE) if LABELS_FILE in validated.manifest["files"] else None
+    has_labels = artifacts.table_files(validated.manifest, LABELS_FILE)
+    return validated.paths(LABELS_FILE) if has_labels else []
 
 
 def metadata(config: FeaturesConfig) -> dict[str, str]:
@@ -87,7 +89,7 @@ def later_labels(
         )
         if ref is not None and any(day < number and str(day) in counts for day in days):
             refs.append(ref)
-            rows = data_files.read(context.store.read_file(ref, LABELS_FILE), LABELS)
+            rows = bucket_files.read(context.store.read_files(ref, LABELS_FILE), LABELS)
             labels = LabelRows(*data_files.columns(rows).values())
             lists[ref.partition] = ActionList.of_manifest(context.store.manifest(ref))
             bit_map = lists[ref.partition].bit_map(context.config)

@@ -6,25 +6,22 @@ done.
 """
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from components.features import event_log
-from components.features.event_log import Arrays
 from components.run.context import Context
 from components.settings.config import Config
-from components.settings.engine import EngineConfig
-from components.tables import action_lists, data_files
+from components.tables import action_lists
 from components.tables.action_lists import UNKNOWN, ActionList
+from components.tables.bucket_files import BucketFiles
 from phoenix.data.actions import BitMap, UnknownActions, bit_set
 from phoenix.data.days import DAY_MS, day_number
 from phoenix.data.histories import Log
 from phoenix.data.states import LabelRows
-from schemas.events import LABELS
 
 
 @dataclass(frozen=True)
@@ -130,26 +127,22 @@ def of_events(manifests: Mapping[str, Mapping[str, Any]], context: Context) -> L
 
 
 def labels_in_order(
-    files: Mapping[int, Path], engine: EngineConfig, actions: LogActions
-) -> Iterator[Arrays]:
-    """Streams the labels of some days sorted by user, time, post and arrival, with their actions.
+    tables: Mapping[int, BucketFiles], slots: range, actions: LogActions
+) -> LabelRows:
+    """Returns the labels of some days sorted by user, time, post and arrival, with their actions.
 
     Args:
-      files: Of labels, by the day since 1970 on which they arrived.
-      engine: What reads and sorts them.
+      tables: Of labels, by the day since 1970 on which they arrived.
+      slots: Of the users.
       actions: Of the artifacts of these days.
     """
-    if not any(day in actions.of_days for day in files):
-        yield from event_log.labels_in_order(list(files.values()), engine)
-        return
-    # A row does not say which day holds it, so each file is read by its own list. They are few.
     parts = [LabelRows(*event_log.NO_LABELS)]
-    for day, file in files.items():
-        rows = LabelRows(*data_files.columns(data_files.read(file, LABELS)).values())
+    # A row does not say which day holds it, so each table is read by its own list.
+    for day, table in tables.items():
+        rows = LabelRows(*event_log.labels_in_order([table], slots))
         parts.append(rows._replace(actions=actions.of_day(rows.actions, day)))
-    labels = LabelRows(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-    keys = (labels.ingested_at, labels.post_ids, labels.shown_at, labels.user_ids)
-    yield tuple(labels.rows(np.lexsort(keys)))
+    rows = tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return LabelRows(*event_log.sorted_labels(rows))
 
 
 def bits_of(names: Iterable[str], config: Config) -> np.uint64:

@@ -1,6 +1,7 @@
 """Windows of users who ask for a feed, from the log that training reads."""
 
 import datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ _MILLISECOND = datetime.timedelta(milliseconds=1)
 
 
 def request_windows(
-    impressions: Path,
+    impressions: Sequence[Path],
     config: Config,
     *,
     user_ids: np.ndarray,
@@ -31,7 +32,7 @@ def request_windows(
     """Makes the windows of users who ask for a feed at one moment.
 
     Args:
-      impressions: Of the features of the day before `at`, in their folder.
+      impressions: The files of the features of the day before `at`, in their folder.
       config: Fixed shapes and hashing.
       user_ids: `[N]` int64; a user without history gets an empty one.
       at: With a time zone. The history is what was shown before and had arrived by then.
@@ -52,9 +53,9 @@ def request_windows(
         rows = log.rows(np.flatnonzero(is_in_reach))
         parts.append(rows if actions is None else actions.log(rows))
     moments = np.full(len(user_ids), moment, np.int64)
-    user_values = KnownValues.read(impressions.parent, "user", attribute_config.attributes)
+    user_values = KnownValues.read(impressions[0].parent, "user", attribute_config.attributes)
     requests = WindowLog(
-        Log(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True))),
+        event_log.sorted_by_user(Log(*(np.concatenate(each) for each in zip(*parts, strict=True)))),
         WindowRefs(user_ids, moments, moments, user_values.as_of(user_ids, moments)),
         candidates=np.full((len(user_ids), 1), -1),  # no row of the log: padding
         spec=hash_spec(config.hashing),

@@ -7,8 +7,9 @@ accepted events of the days that histories reach.
 """
 
 import datetime
+import functools
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,21 +20,22 @@ from components import contract
 from components.erasure import forgotten
 from components.errors import BadDataError
 from components.features import event_log, later_labels, log_actions, windows_files
-from components.features.event_log import NO_EVENTS, NO_LABELS, Arrays, UserStream
+from components.features.event_log import Arrays
 from components.features.impression_facts import ImpressionFacts
 from components.features.log_actions import LogActions
 from components.rows import account
 from components.run.context import Context
-from components.settings.engine import EngineConfig
 from components.settings.steps import FeaturesConfig
 from components.store.artifacts import Ref
+from components.tables.bucket_files import BucketFiles
 from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE
 from phoenix.data import attributes, states
 from phoenix.data.actions import UnknownActions
 from phoenix.data.attributes import Attribute
 from phoenix.data.days import DAY_MS, day_number, midnight_ms
 from phoenix.data.histories import Log, rows_still_needed
-from phoenix.data.states import LabelRows
+from schemas.buckets import NUM_SLOTS
+from schemas.events import EVENTS, LABELS
 from schemas.features import IMPRESSIONS
 
 logger = logging.getLogger(__name__)
@@ -59,34 +61,53 @@ class State:
     """The impressions from which the histories of a day are made, not yet read."""
 
     inputs: tuple[Ref, ...]  # features of the day before, or accepted events
-    files: tuple[Path, ...]
+    files: tuple[Sequence[Path], ...]  # of the log of the day before, or of accepted events by day
     is_replayed: bool
     day: datetime.date
     config: FeaturesConfig
     erased: Collection[int] = ()  # users who are to be forgotten
     accepted: Mapping[str, str] = field(default_factory=dict)  # the events in it: day -> digest
-    engine: EngineConfig = field(default_factory=EngineConfig)  # reads the events
     facts: ImpressionFacts = field(default_factory=lambda: ImpressionFacts({}))  # if it is replayed
     # Of the days of the events, counted from 1970, if it is replayed.
-    label_files: Mapping[int, Path] = field(default_factory=dict)
+    label_files: Mapping[int, Sequence[Path]] = field(default_factory=dict)
     actions: LogActions | None = None  # of the files; None: their bits are as configured
 
     @property
     def has_weights(self) -> bool:
         """Whether some impression may stand for more or less than itself."""
-        return any(map(windows_files.has_weights, self.files))
+        return any(map(windows_files.have_weights, self.files))
 
-    def logs(self) -> Iterator[Log]:
-        """Streams the impressions that may enter a history of the day, by whole users."""
+    @functools.cached_property
+    def _tables(self) -> list[BucketFiles]:
+        table = EVENTS if self.is_replayed else IMPRESSIONS
+        return [BucketFiles.of_contract(paths, table) for paths in self.files]
+
+    @functools.cached_property
+    def _label_tables(self) -> dict[int, BucketFiles]:
+        return {
+            day: BucketFiles.of_contract(paths, LABELS) for day, paths in self.label_files.items()
+        }
+
+    def slot_sizes(self) -> np.ndarray:
+        """`[NUM_SLOTS]` int64: how many rows `log` reads for each slot."""
+        tables = [*self._tables, *self._label_tables.values()]
+        return sum((table.slot_sizes() for table in tables), np.zeros(NUM_SLOTS, np.int64))
+
+    def log(self, slots: range) -> Log:
+        """Returns the impressions that may enter a history of the day, sorted by user.
+
+        Args:
+          slots: Of the users; see `bucket_files`.
+        """
         known_at = midnight_ms(self.day) - self.config.gap_minutes * 60_000
         oldest = midnight_ms(self.day) - self.config.history_days * DAY_MS
-        for log in self._earlier_logs():
-            # The log of the day before holds the impressions of its histories and its own; of them
-            # this day needs the newest of each user, and those that had not arrived yet.
-            rows = rows_still_needed(
-                log, known_at=known_at, oldest=oldest, length=self.config.history_length
-            )
-            yield Log(*self.remaining(log.rows(rows)))
+        log = self._earlier_log(slots)
+        # The log of the day before holds the impressions of its histories and its own; of them
+        # this day needs the newest of each user, and those that had not arrived yet.
+        rows = rows_still_needed(
+            log, known_at=known_at, oldest=oldest, length=self.config.history_length
+        )
+        return Log(*self.remaining(log.rows(rows)))
 
     def remaining(self, rows: Arrays) -> Arrays:
         """Returns rows, the user ids first, without those of users who are to be forgotten.
@@ -101,19 +122,16 @@ class State:
         is_kept = ~np.isin(rows[0], list(self.erased))
         return tuple(array[is_kept] for array in rows)
 
-    def _earlier_logs(self) -> Iterator[Log]:
+    def _earlier_log(self, slots: range) -> Log:
         actions = self.actions or LogActions(UnknownActions.of({}))
         if not self.is_replayed:
-            for file in self.files:
-                yield from map(actions.log, windows_files.read_logs(file))
-        elif self.files:
-            events = UserStream(event_log.in_order(self.files, self.engine), empty=NO_EVENTS)
-            labels = log_actions.labels_in_order(self.label_files, self.engine, actions)
-            label_stream = UserStream(labels, empty=NO_LABELS)
-            blocks = event_log.side_by_side(events, label_stream, block_rows=event_log.BLOCK_ROWS)
-            for (*columns, _), label_rows in blocks:  # without the ids of the events
-                log = actions.log(self.facts.complete_log(columns))
-                yield states.with_labels(log, LabelRows(*label_rows))[0]
+            parts = [windows_files.log_of_slots(table, slots) for table in self._tables]
+            log = parts[0] if parts else event_log.no_log(self.facts.width)
+            return actions.log(log)
+        (*columns, _) = event_log.in_order(self._tables, slots)  # without the ids of the events
+        log = actions.log(self.facts.complete_log(columns))
+        labels = log_actions.labels_in_order(self._label_tables, slots, actions)
+        return states.with_labels(log, labels)[0]
 
 
 def initial_state(context: Context) -> State:
@@ -123,7 +141,7 @@ def initial_state(context: Context) -> State:
       BadDataError: If it must be made from accepted events and a day of them is missing: a history
         with a hole is a wrong history; or if an action had another meaning on a day of it.
     """
-    config, day, engine = context.config.build_features, context.day, context.config.engine
+    config, day = context.config.build_features, context.day
     erased = tuple(forgotten.erased_ids(context.config).tolist())
     yesterday = day - datetime.timedelta(days=1)
     if day > context.config.first_day:
@@ -136,8 +154,8 @@ def initial_state(context: Context) -> State:
         is_current = facts.get("reach") == reach_of_day and _is_current(digests, context)
         if ref is not None and is_current:
             actions = log_actions.of_partitions({str(yesterday): manifest}, context)
-            file = context.store.read_file(ref, IMPRESSIONS_FILE)
-            state = State((ref,), (file,), False, day, config, erased, digests, engine)
+            files = context.store.read_files(ref, IMPRESSIONS_FILE)
+            state = State((ref,), (files,), False, day, config, erased, digests)
             return replace(state, actions=actions[str(yesterday)])
         logger.info("There is no state of %s to start from: its events are read again.", yesterday)
     oldest = max(context.config.first_day, day - datetime.timedelta(days=config.history_days))
@@ -145,24 +163,24 @@ def initial_state(context: Context) -> State:
 
 
 def _replayed_state(context: Context, refs: Sequence[Ref], erased: tuple[int, ...]) -> State:
-    config, engine = context.config.build_features, context.config.engine
+    config = context.config.build_features
     artifacts = [context.store.read(ref) for ref in refs]
     for artifact in artifacts:
         account.check_validated(artifact)
-    files = tuple(artifact.path(ACCEPTED_FILE) for artifact in artifacts)
+    files = tuple(artifact.paths(ACCEPTED_FILE) for artifact in artifacts)
     digests = {ref.partition: ref.digest for ref in refs}
     days = [contract.parse_day(ref.partition) for ref in refs]
     label_files = {
-        day_number(day): file
+        day_number(day): paths
         for day, each in zip(days, artifacts, strict=True)
-        if (file := later_labels.file_of(each))
+        if (paths := later_labels.files_of(each))
     }
     folders = {day: artifact.folder for day, artifact in zip(days, artifacts, strict=True)}
     facts = ImpressionFacts(folders, context.config.attributes, gap_minutes=config.gap_minutes)
     manifests = {ref.partition: each.manifest for ref, each in zip(refs, artifacts, strict=True)}
     actions = log_actions.of_events(manifests, context)
     state = State(
-        tuple(refs), files, True, context.day, config, erased, digests, engine, facts, label_files
+        tuple(refs), files, True, context.day, config, erased, digests, facts, label_files
     )
     return replace(state, actions=actions)
 

@@ -1,10 +1,10 @@
-"""The files of a day's features: written and read in blocks of users, so that memory stays flat.
+"""The tables of a day's features: written and read in blocks of users, so that memory stays flat.
 
 See `schemas.features` for what is in them. Nothing in them is hashed: a reader says which hash
 functions its model has.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.errors import BadDataError
+from components.features import event_log
 from components.features.event_log import NO_LABELS
 from components.features.log_actions import LogActions
-from components.tables import data_files
+from components.tables import bucket_files, data_files
+from components.tables.bucket_files import BucketFiles, BucketWriter
 from components.tables.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
+from phoenix.data import sorted_ids
 from phoenix.data.actions import UnknownActions
 from phoenix.data.engagement.rates import Rates
 from phoenix.data.hashing import HashSpec
@@ -27,6 +30,7 @@ from phoenix.data.states import LabelRows, label_rows, with_labels
 from phoenix.data.window_log import WindowLog, WindowRefs, candidate_rows
 from phoenix.data.windows import Windows, concatenate
 from schemas.attributes import VALUES, values_column
+from schemas.buckets import NUM_SLOTS
 from schemas.columns import Table
 from schemas.events import LABELS
 from schemas.features import IMPRESSIONS, WINDOWS
@@ -65,12 +69,16 @@ class Known:
     drops_late_impressions: bool = False
 
 
-def has_weights(path: Path) -> bool:
-    """Whether some row of a file of impressions or events stands for more or less than itself.
+def have_weights(paths: Iterable[Path]) -> bool:
+    """Whether some row of a table of impressions or events stands for more or less than itself.
 
     Args:
-      path: A Parquet file; its statistics are read, and no row.
+      paths: Its files, of which the statistics are read, and no row.
     """
+    return any(map(_has_weights, paths))
+
+
+def _has_weights(path: Path) -> bool:
     metadata = pq.read_metadata(path)
     # By path: a column of lists has other numbers as a field and as what is stored.
     names = [metadata.schema.column(place).path for place in range(metadata.num_columns)]
@@ -94,32 +102,48 @@ def _may_differ_from_1(column: pq.ColumnChunkMetaData) -> bool:
 
 
 class FeaturesWriter:
-    """Writer of both files of a day, block by block in order of users; a context manager."""
+    """Writer of both tables of a day, block by block in order of slots; a context manager.
+
+    A piece of the windows and one of the impressions are of the same users: the rows of a block in
+    one slot, in order of users. Pieces make up groups of the files like the chunks of a reader.
+    """
 
     def __init__(
-        self, folder: Path, metadata: Mapping[str, str], *, has_weights: bool = False
+        self,
+        folder: Path,
+        metadata: Mapping[str, str],
+        *,
+        has_weights: bool = False,
+        num_buckets: int = 1,
     ) -> None:
-        """Opens both files.
+        """Opens the files of both tables.
 
         Args:
           folder: Must exist; the files in it must not.
           metadata: What `shapes.shape_metadata` returns: readers take their sizes from it.
           has_weights: Whether some impression stands for more or less than itself.
+          num_buckets: Files of each table.
         """
         impressions = IMPRESSIONS.with_optional({WEIGHT} if has_weights else ())
-        self._windows = pq.ParquetWriter(
-            folder / WINDOWS_FILE,
+        self._windows = BucketWriter(
+            folder,
+            WINDOWS_FILE,
             _with_values(WINDOWS, metadata, _USER_WIDTH).schema(**metadata),
-            compression="zstd",
+            num_buckets=num_buckets,
         )
-        self._impressions = pq.ParquetWriter(
-            folder / IMPRESSIONS_FILE,
+        self._impressions = BucketWriter(
+            folder,
+            IMPRESSIONS_FILE,
             _with_values(impressions, metadata, _POST_WIDTH).schema(**metadata),
-            compression="lz4",
-            use_dictionary=_REPEATING,  # pyright: ignore[reportArgumentType] - its stub is wrong
-            column_encoding=dict.fromkeys(_SPLIT, "BYTE_STREAM_SPLIT"),
+            num_buckets=num_buckets,
+            options={
+                "compression": "lz4",
+                "use_dictionary": _REPEATING,
+                "column_encoding": dict.fromkeys(_SPLIT, "BYTE_STREAM_SPLIT"),
+            },
         )
         self._has_weights = has_weights
+        self._pieces: list[tuple[int, pa.Table, pa.Table]] = []  # not written yet
 
     def __enter__(self) -> Self:
         return self
@@ -130,24 +154,52 @@ class FeaturesWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._windows.close()
-        self._impressions.close()
+        self._write_pieces()
+        for writer in (self._windows, self._impressions):
+            writer.__exit__(kind, error, trace)
 
     def write(self, block: Block) -> None:
-        """Appends a block as one row group of each file."""
-        # Both groups have one number, by which a reader finds the impressions of its windows.
-        # An empty block is a group, too: a row group needs a size of at least 1.
-        windows = _to_arrow((block.window_ids, *block.refs), self._windows.schema)
-        self._windows.write_table(windows, row_group_size=max(len(windows), 1))
-        *log, values, weights = block.log
+        """Appends a block, of which no user is in another one."""
+        slots, refs_slots = (
+            bucket_files.slots_of(each.user_ids) for each in (block.log, block.refs)
+        )
+        order = np.argsort(slots, kind="stable")
+        refs_order = np.argsort(refs_slots, kind="stable")
+        sizes, refs_sizes = (np.bincount(each, minlength=NUM_SLOTS) for each in (slots, refs_slots))
+        # A mark of an impression is the number of its window in their piece.
+        numbers = np.empty(len(refs_order) + 1, np.int32)
+        numbers[refs_order] = np.arange(len(refs_order)) - np.repeat(
+            np.cumsum(refs_sizes) - refs_sizes, refs_sizes
+        )
+        numbers[-1] = -1  # what the mark of history, -1, takes
+        *log, values, weights = block.log.rows(order)
         own_weights = (weights,) if self._has_weights else ()
-        columns = (*log, block.window_of_row, *own_weights, values)
-        rows = _to_arrow(columns, self._impressions.schema)
-        self._impressions.write_table(rows, row_group_size=max(len(rows), 1))
+        rows = (*log, numbers[block.window_of_row[order]], *own_weights, values)
+        refs = [each[refs_order] for each in (block.window_ids, *block.refs)]
+        windows = _to_arrow(tuple(refs), self._windows.schema)
+        impressions = _to_arrow(rows, self._impressions.schema)
+        end = refs_end = 0
+        for slot in np.flatnonzero(sizes).tolist():
+            size, refs_size = int(sizes[slot]), int(refs_sizes[slot])
+            waiting = sum(len(piece[2]) for piece in self._pieces)
+            if waiting and waiting + size > event_log.BLOCK_ROWS:
+                self._write_pieces()
+            own = windows.slice(refs_end, refs_size), impressions.slice(end, size)
+            self._pieces.append((slot, *own))
+            end, refs_end = end + size, refs_end + refs_size
+
+    def _write_pieces(self) -> None:
+        # Groups of the files are what a reader reads at once, see `WindowsFiles`.
+        self._windows.write([(slot, windows) for slot, windows, _ in self._pieces])
+        self._impressions.write([(slot, rows) for slot, _, rows in self._pieces])
+        self._pieces = []
 
 
 class WindowsFiles:
-    """The windows of a day, read in chunks of some users, as a `WindowSource`."""
+    """The windows of a day, read in chunks of some users, as a `WindowSource`.
+
+    A chunk is made of pieces that follow each other, and so the same in any number of files.
+    """
 
     def __init__(
         self,
@@ -158,7 +210,7 @@ class WindowsFiles:
         actions: LogActions | None = None,
         rates: Rates | None = None,
     ) -> None:
-        """Opens both files of a folder.
+        """Opens both tables of a folder.
 
         Args:
           folder: With the features of a day.
@@ -175,48 +227,58 @@ class WindowsFiles:
         self._actions, self._rates = actions, rates
         unknown = UnknownActions.of({}) if actions is None else actions.unknown
         self._unknown = None if unknown.is_empty else unknown
-        self._windows = _open_table(folder / WINDOWS_FILE, WINDOWS)
-        self._impressions = _open_table(folder / IMPRESSIONS_FILE, IMPRESSIONS)
+        self._windows = _open_table(folder, WINDOWS_FILE, WINDOWS)
+        self._impressions = _open_table(folder, IMPRESSIONS_FILE, IMPRESSIONS)
+        self._chunks = _chunks(self._impressions)
 
     @property
     def chunk_sizes(self) -> list[int]:
         """The number of windows of each chunk."""
-        data = self._windows.metadata
-        return [data.row_group(number).num_rows for number in range(data.num_row_groups)]
+        sizes = self._windows.piece_sizes
+        return [int(sizes[chunk.start : chunk.stop].sum()) for chunk in self._chunks]
 
     @property
     def optional_fields(self) -> frozenset[str]:
         """The names of the optional fields that some windows may have."""
         names = {"history_unknown_actions", "label_unknown_actions"} if self._unknown else set()
-        if WEIGHT in self._impressions.schema_arrow.names:
+        if WEIGHT in self._impressions.schema.names:
             names |= {"history_weights", "label_weights"}
         return frozenset(names)
 
     def read(self, chunk: int) -> Windows:
         """Returns the windows of one chunk, in order of users and time."""
-        return self._join(
-            self._windows.read_row_group(chunk), self._impressions.read_row_group(chunk)
+        pieces = self._chunks[chunk]
+        windows, impressions = (
+            each.of_pieces(pieces) for each in (self._windows, self._impressions)
         )
+        return self._join(windows, impressions, pieces)
 
     def none(self) -> Windows:
         """Returns windows of the right shapes, of which there are none."""
-        files = self._windows, self._impressions
-        return self._join(*(file.schema_arrow.empty_table() for file in files))
+        windows, impressions = (
+            each.schema.empty_table() for each in (self._windows, self._impressions)
+        )
+        return self._join(windows, impressions, range(0))
 
-    def _join(self, windows: pa.Table, impressions: pa.Table) -> Windows:
-        refs = _to_arrays(windows)[1:]  # without the ids of the windows
-        num_windows, shape = len(refs[0]), self._windows.schema_arrow.metadata
+    def _join(self, windows: pa.Table, impressions: pa.Table, pieces: range) -> Windows:
+        refs = WindowRefs(*_to_arrays(windows)[1:])  # without the ids of the windows
+        num_windows, shape = len(refs.user_ids), self._windows.schema.metadata
         log, window_of_row = _to_log(impressions)
+        sizes = [
+            each.piece_sizes[pieces.start : pieces.stop]
+            for each in (self._windows, self._impressions)
+        ]
+        refs, log, window_of_row = _by_user(refs, log, window_of_row, *sizes)
         if self._actions is not None:
             log = self._actions.log(log)
-        minutes = (self._impressions.schema_arrow.metadata or {}).get(ATTRIBUTION.encode())
+        minutes = (self._impressions.schema.metadata or {}).get(ATTRIBUTION.encode())
         log, window_of_row, label_of_row = labelled(log, window_of_row, self._known, minutes)
         candidates = candidate_rows(
             window_of_row, num_windows=num_windows, length=int(shape[b"num_candidates"])
         )
         window_log = WindowLog(
             log,
-            WindowRefs(*refs),
+            refs,
             candidates=candidates,
             labels=np.where(candidates >= 0, np.append(label_of_row, -1)[candidates], -1),
             spec=self._spec,
@@ -242,11 +304,20 @@ def read_windows(
     return concatenate(chunks or [files.none()])
 
 
-def read_logs(path: Path) -> Iterator[Log]:
-    """Reads the impressions of a day's features group by group, as state: without the windows."""
-    file = _open_table(path, IMPRESSIONS)
-    for number in range(file.num_row_groups):
-        yield _to_log(file.read_row_group(number))[0]
+def read_logs(paths: Sequence[Path]) -> Iterator[Log]:
+    """Reads the impressions of a day's features as state, without the windows.
+
+    Yields:
+      Logs of some users each, sorted by user.
+    """
+    table = _opened(paths, IMPRESSIONS)
+    for pieces in _chunks(table):
+        yield event_log.sorted_by_user(_to_log(table.of_pieces(pieces))[0])
+
+
+def log_of_slots(table: BucketFiles, slots: range) -> Log:
+    """Returns the impressions of a day's features in some slots as state, sorted by user."""
+    return event_log.sorted_by_user(_to_log(table.of_slots(slots))[0])
 
 
 class Candidates(NamedTuple):
@@ -258,33 +329,64 @@ class Candidates(NamedTuple):
     weights: np.ndarray  # [E] float32
 
 
-def read_candidates(path: Path, actions: LogActions, known: Known | None = None) -> Candidates:
+def read_candidates(
+    paths: Sequence[Path], actions: LogActions, known: Known | None = None
+) -> Candidates:
     """Reads the impressions of a day that are in a window.
 
     Args:
-      path: Of the impressions.
+      paths: The files of the impressions.
       actions: Of the log.
       known: Of the reader.
     """
-    file, known = _open_table(path, IMPRESSIONS), known or Known()
+    table, known = _opened(paths, IMPRESSIONS), known or Known()
     no_bits = np.empty(0, np.uint64)
     parts = [Candidates(np.empty(0, np.int64), no_bits, no_bits, np.empty(0, np.float32))]
-    present = [
-        name for name in (*LABELS.names, "window", WEIGHT) if name in file.schema_arrow.names
-    ]
-    minutes = (file.schema_arrow.metadata or {}).get(ATTRIBUTION.encode())
-    for number in range(file.num_row_groups):
-        table = file.read_row_group(number, columns=present)
-        columns = data_files.columns(table)
-        window_of_row = columns["window"]
-        weights = columns.get(WEIGHT, np.ones(len(table), np.float32))
+    names = [name for name in (*LABELS.names, "window", WEIGHT) if name in table.schema.names]
+    minutes = (table.schema.metadata or {}).get(ATTRIBUTION.encode())
+    for pieces in _chunks(table):
+        rows = table.of_pieces(pieces, names)
+        columns = {WEIGHT: np.ones(len(rows), np.float32)} | data_files.columns(rows)
+        order = event_log.order_of_users(columns["user_id"])
+        if order is not None:
+            columns = {name: values[order] for name, values in columns.items()}
         labels = LabelRows(*(columns[name] for name in LABELS.names))
-        log = actions.log(_log_of_labels(labels, weights))
-        log, window_of_row, label_of_row = labelled(log, window_of_row, known, minutes)
+        log = actions.log(_log_of_labels(labels, columns[WEIGHT]))
+        log, window_of_row, label_of_row = labelled(log, columns["window"], known, minutes)
         rows = np.flatnonzero(window_of_row >= 0)
         bits, unknown = log.actions[label_of_row[rows]], actions.unknown.at(log.shown_at[rows])
         parts.append(Candidates(log.post_ids[rows], bits, unknown, log.weights[rows]))
     return Candidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _by_user(
+    refs: WindowRefs,
+    log: Log,
+    window_of_row: np.ndarray,
+    refs_sizes: np.ndarray,
+    sizes: np.ndarray,
+) -> tuple[WindowRefs, Log, np.ndarray]:
+    """Returns the windows and impressions of some pieces sorted by user, marked by them all.
+
+    Args:
+      refs: The windows, piece by piece.
+      log: The impressions, piece by piece.
+      window_of_row: Of each impression, the number of its window in their piece, or -1.
+      refs_sizes: Windows of each piece.
+      sizes: Impressions of each piece.
+    """
+    firsts = np.repeat(np.cumsum(refs_sizes) - refs_sizes, sizes)
+    window_of_row = np.where(window_of_row >= 0, window_of_row + firsts, -1)
+    order, refs_order = (event_log.order_of_users(each.user_ids) for each in (log, refs))
+    if refs_order is not None:
+        numbers = np.empty(len(refs_order) + 1, np.int64)
+        numbers[refs_order] = np.arange(len(refs_order))
+        numbers[-1] = -1
+        window_of_row = numbers[window_of_row]
+        refs = WindowRefs(*(each[refs_order] for each in refs))
+    if order is not None:
+        log, window_of_row = log.rows(order), window_of_row[order]
+    return refs, log, window_of_row
 
 
 def _log_of_labels(labels: LabelRows, weights: np.ndarray) -> Log:
@@ -316,10 +418,9 @@ def labelled(
     reader does not know by none.
     """
     if len(log.user_ids):
-        slice_of_users = slice(
-            *np.searchsorted(known.labels.user_ids, [log.user_ids[0], log.user_ids[-1] + 1])
-        )
-        log, heads = with_labels(log, known.labels.rows(slice_of_users))
+        # Both are sorted by user; of those between the first and the last some are elsewhere.
+        is_here = sorted_ids.find(log.user_ids, known.labels.user_ids)[1]
+        log, heads = with_labels(log, known.labels.rows(np.flatnonzero(is_here)))
         window_of_row = np.where(is_later_state(log), -1, window_of_row[heads])
     candidates = np.flatnonzero(window_of_row >= 0)
     until = np.full(len(candidates), known.until)
@@ -333,14 +434,28 @@ def labelled(
     return log, window_of_row, label_of_row
 
 
-def _open_table(path: Path, table: Table) -> pq.ParquetFile:
-    if not path.is_file():
-        raise BadDataError(f"{path}: expected the {table.name} of a day, found no file.")
-    file = pq.ParquetFile(path)
-    problems = table.problems(file.schema_arrow)
+def _open_table(folder: Path, name: str, table: Table) -> BucketFiles:
+    try:
+        paths = bucket_files.paths(folder, name)
+    except BadDataError as error:
+        raise BadDataError(
+            f"{folder / name}: expected the {table.name} of a day, found no file."
+        ) from error
+    return _opened(paths, table)
+
+
+def _opened(paths: Sequence[Path], table: Table) -> BucketFiles:
+    # Of earlier formats the groups of the files are the pieces, in order of users.
+    files = BucketFiles(paths, groups_are_pieces=True)
+    problems = table.problems(files.schema)
     if problems:
-        raise BadDataError(f"{path}: {'; '.join(problems)}: build these features again.")
-    return file
+        raise BadDataError(f"{paths[0]}: {'; '.join(problems)}: build these features again.")
+    return files
+
+
+def _chunks(impressions: BucketFiles) -> list[range]:
+    """Returns the pieces of each chunk, which are of a few users or of one slot."""
+    return list(bucket_files.runs(impressions.piece_sizes, event_log.BLOCK_ROWS))
 
 
 def _with_values(table: Table, metadata: Mapping[str, str], width: str) -> Table:

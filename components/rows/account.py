@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components.errors import BadDataError
 from components.store.artifacts import Artifact
-from components.tables import data_files
+from components.tables import bucket_files, data_files
 from phoenix.data.days import DAY_MS, day_of_number
 
 FATES = ("accepted", "duplicate", "quarantined", "late")  # of a row in validate_events
@@ -117,7 +116,7 @@ def problems(
 
 
 def _count_problems(artifact: Artifact, name: str, expected: int) -> list[str]:
-    count = pq.read_metadata(artifact.path(name)).num_rows
+    count = bucket_files.num_rows(artifact.paths(name))
     return [] if count == expected else [f"{expected:,} rows in {name}, which has {count:,}"]
 
 

@@ -74,8 +74,8 @@ def _refuse_unfinished(context: Context, day: datetime.date) -> None:
 def earlier_impressions(context: Context, ingested: Artifact) -> pa.Table:
     """Reads the keys of the accepted rows of `earlier_refs`."""
     refs = earlier_refs(context, ingested)
-    files = [context.store.read_file(ref, data_files.ACCEPTED_FILE) for ref in refs]
-    tables = [pq.read_table(file, columns=list(KEY)) for file in files]
+    files = [context.store.read_files(ref, data_files.ACCEPTED_FILE) for ref in refs]
+    tables = [pq.read_table(paths, columns=list(KEY)) for paths in files]
     return pa.concat_tables([no_impressions(), *tables])
 
 

@@ -12,7 +12,6 @@ it from the day of its arrival: that is no reason to run the day again.
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,8 +21,8 @@ from components import contract
 from components.rows import folding
 from components.rows.rules import KEY
 from components.settings.config import Config
-from components.store.artifacts import Ref, Store
-from components.tables import data_files
+from components.store.artifacts import Ref, Store, table_files
+from components.tables import bucket_files, data_files
 from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED, LABELS
 
@@ -63,8 +62,7 @@ def rows(store: Store, holders: Sequence[Holder], day: datetime.date) -> dict[st
     starts_at = midnight_ms(day)
     parts = {}
     for each in holders:
-        file: Path = store.read_file(each.ref, data_files.LATE_FILE)
-        table = data_files.read(file, INGESTED)
+        table = bucket_files.read(store.read_files(each.ref, data_files.LATE_FILE), INGESTED)
         shown_at = table["shown_at"].cast(pa.int64()).to_numpy()
         is_of_day = (shown_at >= starts_at) & (shown_at < starts_at + DAY_MS)
         parts[each.ref.partition] = table.filter(pa.array(is_of_day))
@@ -99,7 +97,7 @@ def _has_more_than_labels(store: Store, arrival: Ref, validated: Ref, fold_ms: i
     day = contract.parse_day(validated.partition)
     late = rows(store, [Holder(arrival, 0)], day)[arrival.partition]
     accepted = pq.read_table(
-        store.read_file(validated, data_files.ACCEPTED_FILE),
+        store.read_files(validated, data_files.ACCEPTED_FILE),
         columns=list(KEY),
         filters=pc.field("user_id").isin(late["user_id"].unique()),
     )
@@ -112,9 +110,9 @@ def _has_more_than_labels(store: Store, arrival: Ref, validated: Ref, fold_ms: i
 def _labels_of(store: Store, day: str) -> pa.Table:
     """Returns the labels that arrived on a day; none if it is not validated."""
     ref = store.head(contract.VALIDATE_EVENTS.name, day)
-    if ref is None or data_files.LABELS_FILE not in store.manifest(ref)["files"]:
+    if ref is None or not table_files(store.manifest(ref), data_files.LABELS_FILE):
         return LABELS.schema().empty_table()
-    return data_files.read(store.read_file(ref, data_files.LABELS_FILE), LABELS)
+    return bucket_files.read(store.read_files(ref, data_files.LABELS_FILE), LABELS)
 
 
 def _late_by_day(store: Store, ref: Ref) -> Mapping[str, int]:

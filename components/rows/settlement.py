@@ -41,7 +41,7 @@ from components.rows.rules import (
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Artifact
-from components.tables import action_lists, data_files, engines
+from components.tables import action_lists, bucket_files, data_files, engines
 from phoenix.data.days import midnight_ms
 from schemas.events import INGESTED, LABELS, QUARANTINED, REJECTED
 from schemas.rules import TOO_LATE
@@ -104,12 +104,8 @@ def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) ->
     """
     config, erased_ids = context.config, erasure.erased_ids(context.config)
     tables = {
-        name: data_files.read(ingested.path(name), table)
-        for name, table in (
-            (data_files.EVENTS_FILE, INGESTED),
-            (data_files.REJECTED_FILE, REJECTED),
-            (data_files.LATE_FILE, INGESTED),
-        )
+        name: bucket_files.read(ingested.paths(name), INGESTED)
+        for name in (data_files.EVENTS_FILE, data_files.LATE_FILE)
     }
     lists = day_actions.lists(context.store, ingested, holders)
     action_lists.refuse_changes(lists, config, reader=f"{context.step.name} of {context.day}")
@@ -122,7 +118,8 @@ def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) ->
     ]
     # Another day may have columns that this one has not: of what was served, say.
     events = data_files.concatenate(INGESTED, [tables[data_files.EVENTS_FILE], *later])
-    rejected = tables[data_files.REJECTED_FILE].filter(pc.field("table") == "events")
+    rejected = data_files.read(ingested.path(data_files.REJECTED_FILE), REJECTED)
+    rejected = rejected.filter(pc.field("table") == "events")
     file, corrected_texts = repairs.path(config, str(context.day)), []
     if file is not None:
         corrected_texts = repairs.texts(file, config)

@@ -27,15 +27,15 @@ def event_partitions(context: Context, days: int) -> list[Ref]:
     return [ref for ref in refs if ref is not None]
 
 
-def users_of(impressions: Path) -> np.ndarray:
-    """`[N]` int64 sorted distinct users of a file of impressions."""
+def users_of(impressions: Sequence[Path]) -> np.ndarray:
+    """`[N]` int64 sorted distinct users in the files of a table of impressions."""
     return np.unique(pq.read_table(impressions, columns=["user_id"])["user_id"].to_numpy())
 
 
 def seen_posts(partitions: Sequence[Artifact]) -> SeenPosts:
     """Returns the posts that users were shown in some partitions of validate_events."""
     tables = [
-        pq.read_table(each.path(ACCEPTED_FILE), columns=["user_id", "post_id"])
+        pq.read_table(each.paths(ACCEPTED_FILE), columns=["user_id", "post_id"])
         for each in partitions
     ]
     if not tables:

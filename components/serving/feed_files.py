@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.tables import bucket_files
 from components.tables.id_texts import IdTexts
 from schemas.feeds import TEXT_COLUMNS, feeds_table
 
@@ -107,25 +108,25 @@ def with_texts(table: pa.Table, texts: Mapping[str, IdTexts]) -> pa.Table:
     )
 
 
-def read(path: Path) -> pa.Table:
-    """Reads feeds; each text is kept once, as `with_texts` does."""
-    names = pq.read_schema(path).names
+def read(paths: Sequence[Path]) -> pa.Table:
+    """Reads feeds from all files of their table; each text is kept once, as `with_texts` does."""
+    names = pq.read_schema(paths[0]).names
     texts = [name for name in (*TEXT_COLUMNS.values(), "title") if name in names]
-    # A part of the file has texts of its own, which would be other codes in each.
-    return pq.read_table(path, read_dictionary=texts).unify_dictionaries()
+    # A part of a file has texts of its own, which would be other codes in each.
+    tables = [pq.read_table(path, read_dictionary=texts) for path in paths]
+    return pa.concat_tables(tables).unify_dictionaries()
 
 
-def write(path: Path, table: pa.Table) -> None:
-    """Writes feeds; the same rows give the same bytes."""
-    schema = table.schema
-    for place, field in enumerate(schema):
-        if pa.types.is_dictionary(field.type):
-            schema = schema.set(place, field.with_type(field.type.value_type))
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        # Group by group as plain text: else each would be written with the texts of all.
-        for start in range(0, len(table), _ROWS_PER_GROUP):
-            rows = table.slice(start, _ROWS_PER_GROUP)
-            writer.write_table(rows.cast(schema), row_group_size=_ROWS_PER_GROUP)
+def write(folder: Path, table: pa.Table, *, num_buckets: int) -> None:
+    """Writes feeds; the same rows give the same bytes.
+
+    Args:
+      folder: Must exist; the files in it must not.
+      table: Rows of a user together, in order of rank.
+      num_buckets: Files.
+    """
+    # Group by group as plain text: else each would be written with the texts of all.
+    bucket_files.write(folder, FEEDS_FILE, table, num_buckets=num_buckets, most=_ROWS_PER_GROUP)
 
 
 def _rules(is_applied: Mapping[str, np.ndarray]) -> pa.Array:

@@ -4,7 +4,6 @@ Everything is read from verified files of published feeds: it is about what was 
 what the models would say today, and takes a moment.
 """
 
-import bisect
 import datetime
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from components.serving.feed_files import FEEDS_FILE, POPULAR
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 from components.tables import id_texts
+from components.tables.bucket_files import BucketFiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +113,8 @@ def feed(store: Store, config: Config, user: str, day: datetime.date | None = No
 
 def feeds_of(store: Store, config: Config, feeds: Ref, users: Sequence[int]) -> list[Feed]:
     """Returns the feeds of some users, in their order; nothing for a user without one."""
-    file = pq.ParquetFile(store.read_file(feeds, FEEDS_FILE))
-    metadata = file.schema_arrow.metadata
+    file = BucketFiles(store.read_files(feeds, FEEDS_FILE))
+    metadata = file.schema.metadata
     actions = metadata[b"actions"].decode().split(",")
     release = metadata[b"release"].decode()
     weights = _weights(store, config, feeds.partition, release)
@@ -122,7 +122,7 @@ def feeds_of(store: Store, config: Config, feeds: Ref, users: Sequence[int]) -> 
     places: dict[int, list[Item]] = {}
     names: dict[int, str] = {}
     for user in users:
-        for row in _read_rows(file, user):
+        for row in file.of_user(user).to_pylist():
             names[user] = row.get("user", str(user))
             places.setdefault(user, []).append(_item(row, actions, weights))
     return [
@@ -143,7 +143,7 @@ def example_users(store: Store, feeds: Ref, count: int) -> list[int]:
     """Returns users spread evenly over those who have a feed, by their ids."""
     if not count:
         return []
-    table = pq.read_table(store.read_file(feeds, FEEDS_FILE), columns=["user_id"])
+    table = pq.read_table(store.read_files(feeds, FEEDS_FILE), columns=["user_id"])
     users = sorted(table["user_id"].unique().to_pylist())
     last = len(users) - 1
     # A set: with fewer users than asked for, several parts fall on the same user.
@@ -176,23 +176,6 @@ def _published(store: Store, day: datetime.date | None) -> Ref:
         others = f"there are feeds of {days[0]} to {days[-1]}" if days else "there are none yet"
         raise BadDataError(f"No feeds were published for {day}; {others}.")
     return feeds
-
-
-def _read_rows(file: pq.ParquetFile, user: int) -> list[dict[str, Any]]:
-    """Returns the rows of a user from a file sorted by user and rank.
-
-    A filter of pyarrow would do the same, and import pandas, which takes longer than all the rest.
-    """
-    column = file.schema_arrow.get_field_index("user_id")
-    rows: list[dict[str, Any]] = []
-    for number in range(file.num_row_groups):
-        statistics = file.metadata.row_group(number).column(column).statistics
-        if statistics is None or statistics.min <= user <= statistics.max:
-            group = file.read_row_group(number)
-            users = group["user_id"].to_pylist()
-            start, stop = bisect.bisect_left(users, user), bisect.bisect_right(users, user)
-            rows += group.slice(start, stop - start).to_pylist()
-    return rows
 
 
 def _weights(store: Store, config: Config, day: str, digest: str) -> dict[str, float]:

@@ -133,7 +133,7 @@ def _request(context: Context, user_id: int) -> tuple[Windows, SeenPairs]:
     users = np.array([user_id])
     features = context.read(contract.BUILD_FEATURES.name, context.day)
     windows = requests.request_windows(
-        features.path(IMPRESSIONS_FILE),
+        features.paths(IMPRESSIONS_FILE),
         context.config,
         user_ids=users,
         at=eligible_posts.feed_moment(context.day),

@@ -4,6 +4,7 @@ Both are written in two phases, new rows first and the switch last, so a reader 
 one publication and never half of two. Writing the same feeds again changes nothing.
 """
 
+import itertools
 import json
 import logging
 import os
@@ -150,9 +151,10 @@ def _read_rows(feeds: Artifact, erased_ids: Collection[int]) -> Iterator[tuple[A
 
     Ids that are text are given as the source writes them.
     """
-    file, texts = pq.ParquetFile(feeds.path(FEEDS_FILE)), _text_columns(feeds)
+    files, texts = [pq.ParquetFile(path) for path in feeds.paths(FEEDS_FILE)], _text_columns(feeds)
     names = [texts.get(name, name) for name in _columns(feeds)]
-    for batch in file.iter_batches(batch_size=_BATCH, columns=["user_id", *names]):
+    batches = (file.iter_batches(batch_size=_BATCH, columns=["user_id", *names]) for file in files)
+    for batch in itertools.chain.from_iterable(batches):
         users = batch.column("user_id").to_pylist()
         rows = zip(*(batch.column(name).to_pylist() for name in names), strict=True)
         for user, row in zip(users, rows, strict=True):
@@ -162,13 +164,13 @@ def _read_rows(feeds: Artifact, erased_ids: Collection[int]) -> Iterator[tuple[A
 
 def _columns(feeds: Artifact) -> tuple[str, ...]:
     """Returns the columns that a sink gets."""
-    has_titles = _TITLE in pq.read_schema(feeds.path(FEEDS_FILE)).names
+    has_titles = _TITLE in pq.read_schema(feeds.paths(FEEDS_FILE)[0]).names
     return (*_COLUMNS, _TITLE) if has_titles else _COLUMNS
 
 
 def _text_columns(feeds: Artifact) -> dict[str, str]:
     """Returns the columns with texts by the id that they are texts of; {} where ids are numbers."""
-    names = pq.read_schema(feeds.path(FEEDS_FILE)).names
+    names = pq.read_schema(feeds.paths(FEEDS_FILE)[0]).names
     return {name: text for name, text in TEXT_COLUMNS.items() if text in names}
 
 

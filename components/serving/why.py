@@ -129,6 +129,6 @@ def _read_rows(store: Store, partition: str, name: str, **equal: int) -> list[di
     ref = store.head(contract.VALIDATE_EVENTS.name, partition)
     if ref is None:
         return []
-    path = store.read_file(ref, name)
+    paths = store.read_files(ref, name)
     filters = [(column, "=", value) for column, value in equal.items()]
-    return pq.read_table(path, filters=filters).to_pylist()
+    return pq.read_table(paths, filters=filters).to_pylist()

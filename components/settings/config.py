@@ -5,7 +5,7 @@ the field by its path. The section of a step is called like the step.
 """
 
 import datetime
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -37,6 +37,12 @@ class Config(Section):
         min_length=1, description="Folder or fsspec URL; relative to the configuration file."
     )
     first_day: datetime.date = Field(description="UTC day before which there is no history.")
+    user_buckets: Literal[1, 2, 4, 8, 16, 32, 64] = Field(
+        default=1,
+        description="Files in which each table of rows of users lies, by a hash of the user. Steps "
+        "that would hold a day in memory hold one of them. It changes no artifact, and may differ "
+        "from day to day.",
+    )
     seed: int = Field(
         default=0, ge=0, lt=1 << 63, description="Of training and everything else that is random."
     )

@@ -8,6 +8,10 @@ The content key is the digest of the *recipe*: inputs, configuration, code, libr
 same recipe is the same key, so a finished artifact is never made twice. The manifest also carries
 the SHA-256 of every file; the digest of the manifest names the whole artifact, and is what other
 manifests refer to. Nothing in a manifest depends on the clock, so equal work gives equal bytes.
+
+A table of rows of users lies in one file or in several (`schemas.buckets`). In the digest of its
+manifest a digest of its rows stands for these files, so that another number of them is the same
+artifact, and changes no key of what is made of it; the digests of the files verify reading.
 """
 
 import hashlib
@@ -22,13 +26,15 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import BadDataError, TryAgainError
-from components.store import formats, leases
+from components.store import formats, leases, table_digests
 from components.store.pointers import Pointer
 from components.store.storage import MANIFEST, Storage
+from schemas import buckets
 
 logger = logging.getLogger(__name__)
 
 # Lower case alone: some file systems do not tell cases apart.
+TABLES = "tables"  # in a manifest: digests of rows by table, where there are such tables
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 DAMAGED = "damaged"  # folder of artifacts that are set aside for inspection
 
@@ -102,6 +108,14 @@ class Artifact:
             raise BadDataError(f"{self.ref} has no file {name!r}; it has {sorted(files)}.")
         return self.folder / name
 
+    def paths(self, table: str) -> list[Path]:
+        """Returns the local paths of the files of a table of rows of users, in their order.
+
+        Raises:
+          BadDataError: If the manifest does not list them.
+        """
+        return [self.folder / name for name in _table_files(self.ref, self.manifest, table)]
+
 
 class Unchanged(Exception):  # noqa: N818 - the good news that there is nothing to do
     """The artifact exists already, verified."""
@@ -164,13 +178,13 @@ class Store:
                 f"{ref} is missing: {self.storage.uri(ref.path)} has no {MANIFEST}. "
                 f"Run the step {ref.kind} for this day again."
             ) from error
-        if _digest(data) != ref.digest:
+        manifest, digest = _read_manifest(data)
+        if digest != ref.digest:
             raise _damaged(
                 ref,
                 f"the manifest {self.storage.uri(f'{ref.path}/{MANIFEST}')}",
-                f"expected SHA-256 {ref.digest[:16]}…, found {_digest(data)[:16]}…",
+                f"expected SHA-256 {ref.digest[:16]}…, found {digest[:16]}…",
             )
-        manifest = json.loads(data)
         version = manifest.get("format", formats.FIRST)
         formats.check(str(ref), version, newest=formats.ARTIFACTS[ref.kind])
         return manifest
@@ -199,6 +213,15 @@ class Store:
         path = self.storage.fetch(f"{ref.path}/{name}")
         _verify_file(ref, path, files[name])
         return path
+
+    def read_files(self, ref: Ref, table: str) -> list[Path]:
+        """Returns the local paths of the files of a table of rows of users, verified, in order.
+
+        Raises:
+          BadDataError: If the artifact or a file is missing or damaged.
+        """
+        names = _table_files(ref, self.manifest(ref), table)
+        return [self.read_file(ref, name) for name in names]
 
     @contextmanager
     def write(self, recipe: Recipe) -> Iterator[Draft]:
@@ -267,17 +290,18 @@ class Store:
             for path in sorted(draft.folder.rglob("*"))
             if path.is_file()
         }
-        manifest = _canonical(
-            {
-                "format": formats.ARTIFACTS[recipe.kind],
-                "key": recipe.key,
-                "recipe": asdict(recipe),
-                "files": files,
-                "facts": draft.facts,
-            }
-        )
-        (draft.folder / MANIFEST).write_bytes(manifest)
-        return Ref(recipe.kind, recipe.partition, recipe.key, _digest(manifest))
+        tables = table_digests.of_folder(draft.folder, list(files))
+        manifest = {
+            "format": formats.ARTIFACTS[recipe.kind],
+            "key": recipe.key,
+            "recipe": asdict(recipe),
+            "files": files,
+            "facts": draft.facts,
+            **({TABLES: tables} if tables else {}),
+        }
+        data = _canonical(manifest)
+        (draft.folder / MANIFEST).write_bytes(data)
+        return Ref(recipe.kind, recipe.partition, recipe.key, _read_manifest(data)[1])
 
     def _move_head(self, ref: Ref, lease: leases.Lease) -> None:
         pointer = self._head_pointer(ref.kind, ref.partition)
@@ -303,6 +327,39 @@ def parse_damaged(name: str) -> tuple[str, str, str]:
     kind, _, rest = name.partition("-")
     partition, _, key = rest.rpartition("-")
     return kind, partition, key
+
+
+def table_files(manifest: Mapping[str, Any], table: str) -> list[str]:
+    """Returns the files of a table of rows of users, in their order; none if it is not there.
+
+    Args:
+      manifest: Of the artifact.
+      table: The name of the table's only file, where it has one.
+    """
+    return buckets.names_of_table(table, manifest["files"])
+
+
+def _table_files(ref: Ref, manifest: Mapping[str, Any], table: str) -> list[str]:
+    names = table_files(manifest, table)
+    if not names:
+        raise BadDataError(f"{ref} has no file {table!r}; it has {sorted(manifest['files'])}.")
+    return names
+
+
+def _read_manifest(data: bytes) -> tuple[Mapping[str, Any], str]:
+    """Returns a manifest and its digest, in which rows stand for the files that they lie in."""
+    try:
+        manifest = json.loads(data)
+    except ValueError:
+        return {}, _digest(data)
+    if TABLES not in manifest or _canonical(manifest) != data:
+        return manifest, _digest(data)
+    files = {
+        name: entry
+        for name, entry in manifest["files"].items()
+        if buckets.table_of(name) not in manifest[TABLES]
+    }
+    return manifest, _digest(_canonical({**manifest, "files": files}))
 
 
 def _verify_file(ref: Ref, path: Path, entry: Mapping[str, Any]) -> None:

@@ -15,17 +15,20 @@ FIRST = 1  # of everything that names no version
 # (`phoenix.recommend.checkpoint`) and lists of attributes (`phoenix.data.attributes`) have versions
 # of their own besides, because they are also written and read without a store.
 ARTIFACTS: Mapping[str, int] = {
-    # Events, posts, rejected and late rows, attributes; 2: texts of ids that are text; 3: actions.
-    contract.INGEST_EVENTS.name: 3,
+    # Events, posts, rejected and late rows, attributes; 2: texts of ids that are text; 3: actions;
+    # 4: rows of users in order of slots, in one file or several.
+    contract.INGEST_EVENTS.name: 4,
     # The same, checked; statistics, expectations; 2: texts of ids that are text; 3: labels; before,
-    # there were none, since rows that say more of an impression were merged into it; 4: actions.
-    contract.VALIDATE_EVENTS.name: 4,
+    # there were none, since rows that say more of an impression were merged into it; 4: actions;
+    # 5: rows of users in order of slots, in one file or several.
+    contract.VALIDATE_EVENTS.name: 5,
     # Log (the state), windows, attributes, statistics; 2: texts of users whose ids are text; 3: an
     # impression may have several states, where it had its only one; 4: actions. With them, an
     # artifact says which action a bit is, and what it meant; of the formats before, the recipes say
     # which list it was (`components.tables.action_lists`).
-    # 5: weights, where the source says some; 6: counts, which begin at zero after an earlier one.
-    contract.BUILD_FEATURES.name: 6,
+    # 5: weights, where the source says some; 6: counts, which begin at zero after an earlier one;
+    # 7: rows of users in order of slots, in one file or several.
+    contract.BUILD_FEATURES.name: 7,
     contract.TRAIN_RETRIEVAL.name: 2,  # model, curve; 2: actions
     contract.TRAIN_RANKER.name: 2,
     # Decision, metrics, fallback, evidence; 2: actions; 3: challengers, recipe and question.
@@ -33,8 +36,10 @@ ARTIFACTS: Mapping[str, int] = {
     contract.EXPORT_CORPUS.name: 1,  # vectors and facts of posts, description
     # Models, corpus, decision, fallback, description; 2: actions of each model; 3: its recipe.
     contract.PUBLISH_RELEASE.name: 3,
-    contract.MATERIALIZE_FEEDS.name: 2,  # feeds of a shard, statistics; 2: texts of ids, titles
-    contract.PUBLISH_FEEDS.name: 2,  # feeds, quality, skew; 2: texts of ids, titles
+    # Feeds of a shard, statistics; 2: texts of ids, titles; 3: feeds in order of slots, in one file
+    # or several.
+    contract.MATERIALIZE_FEEDS.name: 3,
+    contract.PUBLISH_FEEDS.name: 3,  # feeds, quality, skew; 2, 3: the same
 }
 POINTER_ENTRY = 1
 RECORD = 1

@@ -14,6 +14,7 @@ import pytest
 from components import contract
 from components.cli import app
 from components.store.artifacts import Store
+from tests.components.small_log import in_plain_order
 
 HEADER = "user,item,author,ts,liked,clicked"
 DATA_STEPS = ("ingest_events", "validate_events", "build_features")
@@ -95,7 +96,7 @@ class DayLog:
         """A table of the current artifact of a step."""
         ref = self.store.head(step, day)
         assert ref is not None, f"no {step} of {day}"
-        return pq.read_table(self.store.read_file(ref, file))
+        return in_plain_order(pq.read_table(self.store.read_files(ref, file)), file)
 
     def accepted_posts(self, day: str) -> list[int]:
         """The posts of the accepted rows of a day."""

@@ -109,7 +109,7 @@ def build_days(folder: Path, rows: list[Row], config: Config) -> list[Path]:
     section = config.build_features
     for number in range(NUM_DAYS):
         events = write_day(folder / f"events{number}", rows, number)
-        before = (folders[-1] / IMPRESSIONS_FILE,) if folders else ()
+        before = ([folders[-1] / IMPRESSIONS_FILE],) if folders else ()
         state = State((), before, not before, day_of(number), section)
         folders.append(folder / str(number))
         folders[-1].mkdir()

@@ -33,6 +33,23 @@ def row(minute: float = 0, **values: object) -> dict[str, object]:
     return good | {"is_like": 0, "is_click": 1, "play_time_ms": 5_000, "tab": 1} | values
 
 
+_ORDERS = {
+    "events.parquet": ("file", "line", "entry"),
+    "late.parquet": ("file", "line", "entry"),
+    "accepted.parquet": ("user_id", "shown_at", "event_id"),
+    "labels.parquet": ("user_id", "shown_at", "post_id", "ingested_at"),
+    "impressions.parquet": ("user_id", "shown_at", "ingested_at"),
+    "windows.parquet": ("user_id", "starts_at"),
+    "feeds.parquet": ("user_id", "rank"),
+}
+
+
+def in_plain_order(rows: pa.Table, file: str) -> pa.Table:
+    """Rows of users, which lie in order of a hash, in an order that a test can write down."""
+    keys = [name for name in _ORDERS.get(file, ()) if name in rows.column_names]
+    return rows.sort_by([(key, "ascending") for key in keys]) if keys else rows
+
+
 @dataclass
 class Deployment:
     """A folder with a source, a configuration and a store."""
@@ -77,8 +94,8 @@ class Deployment:
         return self.store.read(ref)
 
     def table(self, name: str, file: str, day: str = DAY) -> pa.Table:
-        """A Parquet file of a step."""
-        return pq.read_table(self.artifact(name, day).path(file))
+        """A table of a step, in an order that a test can write down."""
+        return in_plain_order(pq.read_table(self.artifact(name, day).paths(file)), file)
 
     def record(self, name: str, day: str = DAY) -> dict:
         """The record of a step's last run."""

@@ -121,7 +121,7 @@ def test_feeds_see_the_whole_day_and_nothing_after_it(deployment, row: Row) -> N
     run_days(deployment, (*DAYS, "2026-01-03"))
     config = load(deployment.root / "phoenix.yaml")
     windows = requests.request_windows(
-        deployment.artifact("build_features").path("impressions.parquet"),
+        deployment.artifact("build_features").paths("impressions.parquet"),
         config,
         user_ids=np.array([99, 7]),
         at=datetime.datetime(2026, 1, 3, tzinfo=datetime.UTC),

@@ -59,7 +59,7 @@ def test_what_models_said_is_kept_where_it_is_asked_for_in_the_order_of_the_feat
     np.testing.assert_array_equal(read_array(outputs / "ranker/candidate/day"), expected)
     features = world.artifact("build_features", DAYS[2])
     posts = windows_files.read_candidates(
-        features.path("impressions.parquet"),
+        features.paths("impressions.parquet"),
         LogActions.of_features(features.manifest, world.config),
     ).post_ids
     np.testing.assert_array_equal(posts, windows.candidate_post_ids[windows.candidate_mask])

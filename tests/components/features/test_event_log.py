@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from components.features import event_log
 from components.features.event_log import UserStream, side_by_side
-from components.settings.engine import EngineConfig
+from components.tables.bucket_files import BucketFiles
+from schemas.buckets import NUM_SLOTS
 from tests.components.event_rows import ms, write_day
 
 EMPTY = (np.empty(0, np.int64), np.empty(0, np.int64))
@@ -41,12 +42,10 @@ def test_a_block_holds_little_more_than_asked_for() -> None:
 def test_events_come_in_order_of_user_time_and_event(tmp_path: Path) -> None:
     log = [(2, 5, 0, 7), (1, 9, 0, 8), (1, 3, 0, 9), (1, 3, 0, 6)]
     files = [write_day(tmp_path / "a", log[:2]), write_day(tmp_path / "b", log)]
-    parts = list(event_log.in_order(files, EngineConfig()))
-    users, posts, _, times, *_, ids = (
-        np.concatenate(arrays) for arrays in zip(*parts, strict=True)
-    )
+    events = event_log.in_order([BucketFiles([file]) for file in files], range(NUM_SLOTS))
+    users, posts, _, times, *_, ids = events
     assert users.tolist() == [1, 1, 1, 1, 2, 2]
     assert posts.tolist() == [9, 6, 8, 8, 7, 7]
     assert ids.tolist() == [3, 4, 2, 2, 1, 1]
     assert times.tolist() == [ms(3)] * 2 + [ms(9)] * 2 + [ms(5)] * 2
-    assert [array.dtype for array in parts[0]] == [array.dtype for array in event_log.NO_EVENTS]
+    assert [array.dtype for array in events] == [array.dtype for array in event_log.NO_EVENTS]

@@ -107,7 +107,7 @@ def build(folder: Path, log: list[Event], config: Config, *, runs_again: bool) -
         folders.append(write_posts(folder / str(number), number))
         for name in ("accepted", "labels"):
             data_files.write(folders[-1] / f"{name}.parquet", getattr(settled, name))
-        before = (folders[-2] / IMPRESSIONS_FILE,) if number else ()
+        before = ([folders[-2] / IMPRESSIONS_FILE],) if number else ()
         state = State((), before, not before, day_of(number), config.build_features)
         facts = ImpressionFacts({state.day: folders[-1]})
         shape = shapes.shape_metadata(config.build_features)
@@ -200,7 +200,7 @@ def test_every_reader_knows_each_action_from_its_arrival_on(
                 assert len(found) == len(set(found))
                 assert set(found) == definition.labels(day, reader_day), (day, reader_day)
                 read = windows_files.read_candidates(
-                    folder / IMPRESSIONS_FILE, LogActions(UnknownActions.of({})), known
+                    [folder / IMPRESSIONS_FILE], LogActions(UnknownActions.of({})), known
                 )
                 counted = sorted(zip(read.post_ids.tolist(), read.actions.tolist(), strict=True))
                 assert counted == sorted((int(row[1]), int(row[3])) for row in found)

@@ -20,7 +20,7 @@ def test_a_request_has_the_history_that_had_arrived_by_then(tmp_path: Path) -> N
     first, second = build_days(tmp_path, rows, config)[:2]
     for folder, number, posts in ((first, 0, [5, 7]), (second, 1, [5, 6, 7])):
         windows = requests.request_windows(
-            folder / IMPRESSIONS_FILE,
+            [folder / IMPRESSIONS_FILE],
             config,
             user_ids=np.array([9, 1]),
             at=midnight_after(number),
@@ -35,7 +35,7 @@ def test_the_moment_of_a_request_needs_a_time_zone(tmp_path: Path) -> None:
     folder = build_days(tmp_path, [(1, 0, 0, 5)], config_of())[0]
     with pytest.raises(TypeError, match="offset-naive"):
         requests.request_windows(
-            folder / IMPRESSIONS_FILE,
+            [folder / IMPRESSIONS_FILE],
             config_of(),
             user_ids=np.array([1]),
             at=midnight_after(0).replace(tzinfo=None),

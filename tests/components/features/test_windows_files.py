@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from components.errors import BadDataError
-from components.features import windows_files
+from components.features import event_log, windows_files
 from components.features.log_actions import LogActions
 from components.features.windows_files import Block, FeaturesWriter, WindowsFiles
-from components.tables import data_files
+from components.tables import bucket_files, data_files
 from phoenix.data.actions import UnknownActions
 from phoenix.data.hashing import HashSpec
 from phoenix.data.histories import Log
@@ -44,24 +44,28 @@ def write(folder: Path, *blocks: Block) -> Path:
     width = blocks[0].log.attributes.shape[1]
     widths = {"user_width": str(min(width, 1)), "post_width": str(width)}
     with FeaturesWriter(folder, SHAPE | widths) as writer:
-        for each in blocks:
+        for each in sorted(blocks, key=lambda each: bucket_files.slots_of(each.log.user_ids)[:1]):
             writer.write(each)
     return folder
 
 
 @pytest.mark.parametrize("width", [0, 3])
-def test_blocks_are_read_as_they_were_written(width: int, tmp_path: Path) -> None:
-    blocks = [block(1, [-1, 0, 0, 1], width), block(2, [-1, -1], width), block(3, [0], width)]
+def test_blocks_are_read_as_they_were_written(
+    width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "BLOCK_ROWS", 4)
+    # In order of their slots.
+    blocks = [block(3, [-1, 0, 0, 1], width), block(2, [-1] * 4, width), block(1, [0], width)]
     files = WindowsFiles(write(tmp_path, *blocks), spec=SPEC)
     assert files.chunk_sizes == [2, 0, 1]
     windows = files.read(0)
-    assert windows.history_post_ids.tolist() == [[11, 0], [12, 13]]
-    assert windows.candidate_post_ids.tolist() == [[12, 13, 0], [14, 0, 0]]
+    assert windows.history_post_ids.tolist() == [[31, 0], [32, 33]]
+    assert windows.candidate_post_ids.tolist() == [[32, 33, 0], [34, 0, 0]]
     numbers = [[[1, 2, 3], [0, 0, 0]], [[2, 3, 4], [3, 4, 5]]]
     np.testing.assert_array_equal(windows.history_attributes, np.array(numbers)[..., :width])
     users = np.array([[52], [54]])[:, :width]
     np.testing.assert_array_equal(windows.user_attributes, users)
-    logs = list(windows_files.read_logs(tmp_path / data_files.IMPRESSIONS_FILE))
+    logs = list(windows_files.read_logs([tmp_path / data_files.IMPRESSIONS_FILE]))
     for written, read in zip(blocks, logs, strict=True):
         for name, one, other in zip(Log._fields, written.log, read, strict=True):
             np.testing.assert_array_equal(one, other, name)
@@ -84,7 +88,7 @@ def test_candidates_are_the_impressions_of_the_day(tmp_path: Path) -> None:
     write(tmp_path, block(1, [-1, 0, -1, 0]), block(2, [0]))
     everything = LogActions(UnknownActions.of({}))
     path = tmp_path / data_files.IMPRESSIONS_FILE
-    posts, actions, unknown, weights = windows_files.read_candidates(path, everything)
+    posts, actions, unknown, weights = windows_files.read_candidates([path], everything)
     assert not unknown.any()
     assert weights.tolist() == [1, 1, 1]
     assert (posts.tolist(), actions.tolist()) == ([12, 14, 21], [2, 4, 1])

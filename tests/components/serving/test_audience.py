@@ -23,7 +23,7 @@ def test_users_and_seen_posts_come_from_the_accepted_events(three_days) -> None:
     pairs = sorted({(row["user_id"], row["post_id"]) for row in rows})
     seen = audience.seen_posts(partitions)
     assert list(zip(seen.user_ids.tolist(), seen.post_ids.tolist(), strict=True)) == pairs
-    users = audience.users_of(partitions[1].path("accepted.parquet"))
+    users = audience.users_of(partitions[1].paths("accepted.parquet"))
     assert users.tolist() == sorted({row["user_id"] for row in rows if row["shown_at"].day == 2})
 
 

@@ -10,7 +10,9 @@ LAST = "2026-01-03"
 
 def _feed(world) -> tuple[int, list[dict]]:
     path = world.artifact("publish_feeds", LAST).path("feeds.parquet")
-    rows = pq.read_table(path).to_pylist()
+    rows = (
+        pq.read_table(path).sort_by([("user_id", "ascending"), ("rank", "ascending")]).to_pylist()
+    )
     user = rows[0]["user_id"]
     return user, [row for row in rows if row["user_id"] == user]
 

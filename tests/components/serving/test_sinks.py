@@ -35,7 +35,8 @@ def _config(world, sink):
 
 
 def _rows(artifact) -> list[dict]:
-    return pq.read_table(artifact.path("feeds.parquet")).to_pylist()
+    rows = pq.read_table(artifact.path("feeds.parquet"))
+    return rows.sort_by([("user_id", "ascending"), ("rank", "ascending")]).to_pylist()
 
 
 @pytest.fixture
