@@ -13,7 +13,6 @@ told (`empty_slates`).
 import datetime
 import logging
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,8 @@ import pyarrow.compute as pc
 from components import contract, step
 from components.erasure import forgotten as erasure
 from components.errors import BadDataError
-from components.rows import account, row_kinds
+from components.rows import row_kinds
+from components.rows.ingested_rows import IngestedRows
 from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
@@ -35,14 +35,12 @@ from components.source.by_day import day_changes
 from components.source.known_posts import Columns
 from components.source.layouts import layout
 from components.source.row_checks import Rejections
-from components.source.source import DayRows
+from components.source.source import DayReading
 from components.store.artifacts import Unchanged
-from components.tables import action_lists, bucket_files, data_files
-from components.tables.event_ids import event_ids
-from components.tables.id_texts import IdTexts
+from components.tables import action_lists, data_files
 from phoenix.data.population import WorldConfig
 from phoenix.data.synthetic import World
-from schemas.events import INGESTED, REJECTED
+from schemas.events import REJECTED
 from schemas.posts import POSTS
 
 logger = logging.getLogger(__name__)
@@ -63,13 +61,7 @@ def run(context: Context) -> Outcome:
     recipe: dict[str, Any] = {"first_day": config.first_day.isoformat(), **erasure.recipe(config)}
     recipe |= attribute_files.recipe(config)
     if isinstance(source, SyntheticSource):
-        inputs, recipe["world"] = attribute_files.inputs(config), source.model_dump()
-        recipe["actions"] = action_lists.to_json(config)
-        with context.write(inputs=inputs, config=recipe, seed=source.seed) as draft:
-            rows = _synthetic_day(config, source, day)
-            draft.facts |= _write(draft.folder, rows, config) | _source_facts(source.layout, [])
-            draft.facts |= attribute_files.write(draft.folder, config, day, {})
-        return Outcome(context.written_artifact())
+        return _run_synthetic(context, source, recipe)
     source_layout = layout(source, config)
     schema_changes.check_surfaces(context, source_layout)
     recipe["columns"] = columns = schema_changes.check(context, source_layout)
@@ -83,25 +75,27 @@ def run(context: Context) -> Outcome:
     actions = {"actions": action_lists.to_json(config)}
     try:
         with context.write(inputs=every_input, config=recipe | files.mapping | actions) as draft:
-            rows = files.read_day(day)
+            rows = IngestedRows(config)
+            reading = files.read_day(day, rows.add)
             # A few rows that the file of the day before holds of it are not the day.
-            if not rows.num_rows or (rows.last_day is not None and day > rows.last_day):
-                _refuse_empty_day(rows, day, config)
-            draft.facts |= _write(draft.folder, rows, config) | _source_facts(source.layout, inputs)
+            if not reading.num_rows or (reading.last_day is not None and day > reading.last_day):
+                _refuse_empty_day(reading, day, config)
+            facts = _write(draft.folder, rows, reading, config)
+            draft.facts |= facts | _source_facts(source.layout, inputs)
             if advice := row_kinds.advice(draft.facts["row_kind"], config):
                 logger.warning("%s: %s", day, advice)
             draft.facts["source"] |= {"columns": columns, "events": event_inputs}
             if source_layout.surfaces:
                 draft.facts["source"]["surfaces"] = dict(source_layout.surfaces)
-            if rows.absent_columns:
-                _tell_absent_columns(draft.facts["source"], rows.absent_columns, day)
-            draft.facts["next_day_rows"] = rows.num_next
+            if reading.absent_columns:
+                _tell_absent_columns(draft.facts["source"], reading.absent_columns, day)
+            draft.facts["next_day_rows"] = reading.num_next
             if source_layout.slates is not None:
-                draft.facts["empty_slates"] = rows.num_empty_slates
+                draft.facts["empty_slates"] = reading.num_empty_slates
                 logger.info(
                     "%s: each post of a slate is a row; %d slates are without posts.",
                     day,
-                    rows.num_empty_slates,
+                    reading.num_empty_slates,
                 )
             draft.facts |= attribute_files.write(draft.folder, config, day, source_layout.text_ids)
     except Unchanged as unchanged:
@@ -116,7 +110,21 @@ def _tell_absent_columns(facts: dict[str, Any], names: Sequence[str], day: datet
     )
 
 
-def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) -> DayRows:
+def _run_synthetic(context: Context, source: SyntheticSource, recipe: dict[str, Any]) -> Outcome:
+    config, day, rows = context.config, context.day, IngestedRows(context.config)
+    inputs, world = attribute_files.inputs(config), source.model_dump()
+    recipe |= {"world": world, "actions": action_lists.to_json(config)}
+    with context.write(inputs=inputs, config=recipe, seed=source.seed) as draft:
+        reading = _synthetic_day(config, source, day, rows)
+        facts = _write(draft.folder, rows, reading, config)
+        draft.facts |= facts | _source_facts(source.layout, [])
+        draft.facts |= attribute_files.write(draft.folder, config, day, {})
+    return Outcome(context.written_artifact())
+
+
+def _synthetic_day(
+    config: Config, source: SyntheticSource, day: datetime.date, rows: IngestedRows
+) -> DayReading:
     sizes = source.model_dump(exclude={"layout"})
     world = World(WorldConfig(first_day=config.first_day, actions=config.action_names, **sizes))
     impressions, posts = world.impressions(day), world.population.posts(day)
@@ -141,62 +149,45 @@ def _synthetic_day(config: Config, source: SyntheticSource, day: datetime.date) 
         "duration_seconds": np.full(len(order), np.nan, np.float32),
         "tag": np.array([f"topic_{topic}" for topic in posts.topics[order]], object),
     }
-    return DayRows(columns, {}, post_columns, Rejections(), config.first_day, None, {})
+    rows.add(columns, {})
+    return DayReading(
+        num_rows=len(columns["line"]),
+        posts=post_columns,
+        rejections=Rejections(),
+        first_day=config.first_day,
+        last_day=None,
+        texts={},
+    )
 
 
-def _write(folder: Path, rows: DayRows, config: Config) -> dict[str, Any]:
+def _write(folder: Path, rows: IngestedRows, reading: DayReading, config: Config) -> dict[str, Any]:
     """Writes the files and returns the account of their rows."""
-    erased_ids = erasure.erased_ids(config)
-    events, of_events = erasure.forget_events(_table(rows.events), erased_ids)
-    late, of_late = erasure.forget_events(_table(rows.late), erased_ids)
-    rejected = erasure.forget_rejected(rows.rejections.table(), config)
+    rejected = erasure.forget_rejected(reading.rejections.table(), config)
     # Rows of forgotten users are still rows that came: their places keep the account whole.
-    rejected = data_files.concatenate(REJECTED, [rejected, of_events, of_late])
-    posts = data_files.arrow_table(POSTS, rows.posts)
-    for name, table in ((data_files.EVENTS_FILE, events), (data_files.LATE_FILE, late)):
-        bucket_files.write(folder, name, table, num_buckets=config.user_buckets)
+    rejected = data_files.concatenate(REJECTED, [rejected, rows.erased])
+    posts = data_files.arrow_table(POSTS, reading.posts)
     data_files.write(folder / data_files.REJECTED_FILE, rejected)
     data_files.write(folder / data_files.POSTS_FILE, posts)
-    texts = _texts_of(rows.texts, [events, late, posts])
+    rejected_events = rejected.filter(pc.field("table") == "events")
+    written = rows.write(folder, rejected_events, reading.texts)
+    # Of the rows and posts alone, among which is no user who is to be forgotten.
+    texts = [
+        part.only(np.concatenate([*written.ids[name], *_ids(posts, name)]))
+        for name, part in reading.texts.items()
+    ]
     for part in texts:
         part.write(folder)
-    rejected_events = rejected.filter(pc.field("table") == "events")
-    rules = Counter(rejected_events["rule"].to_pylist())
-    parts = {"events": events, "rejected": rejected_events, "late": late}
     return {
         "actions": action_lists.to_json(config),
-        "rows_in": len(events) + len(rejected_events) + len(late),
-        "events": len(events),
-        "rejected": len(rejected_events),
-        "late": len(late),
-        "files": account.by_file(parts),
-        "late_by_day": account.by_day(late),
-        "rejected_by_rule": dict(sorted(rules.items())),
-        "row_kind": row_kinds.measure(events),
+        **written.facts,
         "posts": len(posts),
         "posts_rejected": len(rejected) - len(rejected_events),
         **({"texts": {part.id_name: len(part.ids) for part in texts}} if texts else {}),
     }
 
 
-def _texts_of(texts: Mapping[str, IdTexts], tables: Sequence[pa.Table]) -> list[IdTexts]:
-    """Returns the texts of the ids in some tables, which hold no user who is to be forgotten."""
-    return [
-        part.only(
-            np.concatenate(
-                [table[name].to_numpy() for table in tables if name in table.column_names]
-            )
-        )
-        for name, part in texts.items()
-    ]
-
-
-def _table(events: Columns) -> pa.Table:
-    """Returns rows in the schema `INGESTED`, each with its id."""
-    if not events:
-        return INGESTED.schema().empty_table()
-    ids = event_ids(events["user_id"], events["post_id"], events["shown_at"])
-    return data_files.arrow_table(INGESTED, {**events, "event_id": ids})
+def _ids(posts: pa.Table, name: str) -> list[np.ndarray]:
+    return [posts[name].to_numpy()] if name in posts.column_names else []
 
 
 def _source_facts(layout_name: str, inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -205,20 +196,21 @@ def _source_facts(layout_name: str, inputs: Sequence[Mapping[str, Any]]) -> dict
     return {"source": {"layout": layout_name, "files": files}}
 
 
-def _refuse_empty_day(rows: DayRows, day: datetime.date, config: Config) -> None:
+def _refuse_empty_day(reading: DayReading, day: datetime.date, config: Config) -> None:
     """Refuses a day without a row, unless there are rows before and after it, or a file of it.
 
     Raises:
       BadDataError: Saying what the source covers.
     """
-    if rows.first_day is None or rows.last_day is None:
+    if reading.first_day is None or reading.last_day is None:
         raise BadDataError(
             f"The source has no rows for {day}, and no row at all with a readable time."
         )
     # Of a day after the last one nobody knows yet whether it is empty or has not come.
-    if not rows.first_day <= day <= rows.last_day:
+    if not reading.first_day <= day <= reading.last_day:
         raise BadDataError(
-            f"The source has no rows for {day}; it covers {rows.first_day} to {rows.last_day}."
+            f"The source has no rows for {day}; it covers {reading.first_day} to "
+            f"{reading.last_day}."
         )
     if config.ingest_events.empty_days == "refuse":
         raise BadDataError(

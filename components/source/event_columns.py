@@ -1,7 +1,6 @@
 """From the raw rows of a source to the canonical columns of events."""
 
 import datetime
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -140,11 +139,3 @@ def rows_where(part: Columns, mask: np.ndarray) -> Columns:
     """Returns the rows at which a mask is true."""
     # Nearly always all rows pass: nothing is copied then.
     return part if mask.all() else {name: values[mask] for name, values in part.items()}
-
-
-def concatenate(parts: Sequence[Columns]) -> Columns:
-    """Returns the rows of all parts in order; {} if there is none."""
-    parts = [part for part in parts if len(part["line"])]
-    if not parts:
-        return {}
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -8,7 +8,7 @@ days is sorted by day once (`day_archive`).
 import datetime
 import functools
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,12 +47,16 @@ def open_source(config: Config, store: Store) -> "Source":
     return Source(layout(source, config), first_day=config.first_day, work=work)
 
 
-@dataclass(frozen=True)
-class DayRows:
-    """The rows of a source for one day."""
+# Takes the rows of a piece: events, and rows that arrived on the day and belong to earlier ones,
+# both with the columns of `INGESTED` without event_id, [n] each.
+TakeRows = Callable[[Columns, Columns], None]
 
-    events: Columns  # columns of `INGESTED` without event_id, [L] each, as they came; {} if none
-    late: Columns  # the same columns: rows that arrived on the day and belong to earlier ones
+
+@dataclass(frozen=True, kw_only=True)
+class DayReading:
+    """All but the rows themselves that was read of one day."""
+
+    num_rows: int  # events, late and rejected ones
     posts: Columns  # canonical columns, [M] each, sorted by post_id; without a mask of nulls
     rejections: Rejections
     first_day: datetime.date | None  # what the source covers; None if it has no row
@@ -62,12 +66,6 @@ class DayRows:
     absent_columns: Sequence[str] = ()  # needed, and in no row of the day, where rows name columns
     num_next: int = 0  # rows in the files of the day that are of the next day, and counted there
     num_empty_slates: int = 0  # rows that are lists without a post, which are no rows of the day
-
-    @property
-    def num_rows(self) -> int:
-        """Rows of the day: events, late and rejected ones."""
-        num_rejected = sum(row["table"] == "events" for row in self.rejections.rows)
-        return sum(len(rows["line"]) for rows in (self.events, self.late) if rows) + num_rejected
 
 
 class _Described(NamedTuple):
@@ -193,10 +191,15 @@ class Source:
         self._states.setdefault(file, raw_files.state(file))
         return raw_files.fingerprint(file, name)
 
-    def read_day(self, day: datetime.date) -> DayRows:
+    def read_day(self, day: datetime.date, take: TakeRows) -> DayReading:
         """Reads what arrived on one UTC day, and the posts known by its end.
 
-        A row that was shown on an earlier day than it arrived is late.
+        A row that was shown on an earlier day than it arrived is late. The rows are handed on as
+        they are read, so that what is held of a day does not grow with it.
+
+        Args:
+          day: The day.
+          take: Gets the rows, piece by piece in the order of the source.
 
         Raises:
           BadDataError: If a file is damaged or lacks a column.
@@ -206,7 +209,8 @@ class Source:
         layout, needs_shown = self.layout, self._needs_shown(day)
         posts, rejections, texts = self._described(day)
         self._described_by_day.clear()
-        collector, parts, present, num_empty = ShownCollector(texts), [], set[str](), 0
+        collector, present = ShownCollector(texts), set[str]()
+        num_rows, num_empty, num_post_rejections = 0, 0, len(rejections.rows)
         for rows in self._rows_of(day):
             present |= rows.columns_with_values
             for line, text in rows.malformed:
@@ -215,27 +219,27 @@ class Source:
             num_empty += num_without_posts
             if needs_shown:
                 collector.add(earlier_posts.posts_of(layout, rows, day, texts))
-            parts.append(event_columns.parse(layout, rows, day, posts, rejections, texts))
+            columns = event_columns.parse(layout, rows, day, posts, rejections, texts)
+            is_late = columns["shown_at"] < midnight_ms(day)
+            num_rows += len(is_late)
+            take(
+                event_columns.rows_where(columns, ~is_late),
+                event_columns.rows_where(columns, is_late),
+            )
         if needs_shown:
             posts.add_shown(self._shown_through(day, collector))
         for file, state in self._states.items():
             raw_files.refuse_changed(file, state)
-        is_late = [part["shown_at"] < midnight_ms(day) for part in parts]
-        return DayRows(
-            event_columns.concatenate(
-                [event_columns.rows_where(p, ~late) for p, late in zip(parts, is_late, strict=True)]
-            ),
-            event_columns.concatenate(
-                [event_columns.rows_where(p, late) for p, late in zip(parts, is_late, strict=True)]
-            ),
-            posts.known(),
-            rejections,
-            self.days[0] if self.days else None,
-            self.days[-1] if self.days else None,
-            texts.texts(),
-            self._absent(present),
-            self._day_files.num_next(day),
-            num_empty,
+        return DayReading(
+            num_rows=num_rows + len(rejections.rows) - num_post_rejections,
+            posts=posts.known(),
+            rejections=rejections,
+            first_day=self.days[0] if self.days else None,
+            last_day=self.days[-1] if self.days else None,
+            texts=texts.texts(),
+            absent_columns=self._absent(present),
+            num_next=self._day_files.num_next(day),
+            num_empty_slates=num_empty,
         )
 
     def _absent(self, present: Collection[str]) -> list[str]:

@@ -37,7 +37,8 @@ def shares(posts: list[int], actions: list[int], minutes: list[int]) -> dict[str
         "actions": np.array(actions, np.uint64),
         "dwell_seconds": np.zeros(count, np.float32),
     }
-    return row_kinds.measure(data_files.arrow_table(EVENTS, columns))
+    signs = row_kinds.count(data_files.arrow_table(EVENTS, columns), count)
+    return row_kinds.measure([signs], count)
 
 
 VISITS = [post for post in (1, 2, 3, 4) for _ in range(2)]

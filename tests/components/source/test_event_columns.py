@@ -70,13 +70,6 @@ def test_a_row_that_cannot_be_read_is_rejected_with_its_place() -> None:
     )
 
 
-def test_parts_without_a_row_are_left_out_of_the_whole() -> None:
-    columns, _ = parse(layout_of())
-    nothing = event_columns.rows_where(columns, np.zeros(2, bool))
-    assert event_columns.concatenate([nothing, columns])["line"].tolist() == [2, 3]
-    assert event_columns.concatenate([nothing]) == {}
-
-
 SERVED = {
     "position": "rank",
     "feed": "release",

@@ -2,14 +2,16 @@ import datetime
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from components.source import raw_files
+from components.source.known_posts import Columns
 from components.source.layouts import ActionRule, Layout
-from components.source.source import DayRows, Source
+from components.source.source import DayReading, Source
 from phoenix.data.days import DAY_MS, midnight_ms
 
 DAY = datetime.date(2026, 1, 2)
@@ -25,9 +27,30 @@ def layout_of(*files: Path) -> Layout:
     )
 
 
-def read_day(layout: Layout, day: datetime.date, *, first_day: datetime.date = DAY) -> DayRows:
-    folder = layout.event_files[0].parent
-    return Source(layout, first_day=first_day, work=folder / "work").read_day(day)
+@dataclass(frozen=True, kw_only=True)
+class Day(DayReading):
+    """What was read of a day, with its rows."""
+
+    events: Columns
+    late: Columns
+
+
+def read_day(layout: Layout, day: datetime.date, *, first_day: datetime.date = DAY) -> Day:
+    return rows_of(
+        Source(layout, first_day=first_day, work=layout.event_files[0].parent / "work"), day
+    )
+
+
+def rows_of(source: Source, day: datetime.date) -> Day:
+    pieces: list[tuple[Columns, Columns]] = []
+    reading = source.read_day(day, lambda events, late: pieces.append((events, late)))
+    events, late = (joined([piece[number] for piece in pieces]) for number in (0, 1))
+    return Day(**vars(reading), events=events, late=late)
+
+
+def joined(parts: list[Columns]) -> Columns:
+    parts = [part for part in parts if len(part["line"])]
+    return {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
 
 
 def write(path: Path, rows: list[str]) -> Path:
@@ -110,6 +133,7 @@ def test_absurd_numbers_are_read_without_a_warning(tmp_path: Path) -> None:
 
 READING = """
 import datetime, resource, sys
+from dataclasses import replace
 from pathlib import Path
 from components.source import day_archive, line_files, raw_files
 from components.source.layouts import ActionRule, Layout
@@ -121,9 +145,25 @@ columns = {"user_id": "u", "post_id": "p", "author_id": "a", "shown_at": "t"}
 layout = Layout(
     event_files=[file], event_columns=columns, actions=[ActionRule(column="like")], time_unit="ms"
 )
-rows = Source(layout, first_day=day, work=file.parent / file.stem).read_day(day)
+if len(sys.argv) > 2:
+    layout = replace(layout, day_pattern=str(file.parent / sys.argv[2]))
+source = Source(layout, first_day=day, work=file.parent / file.stem)
+rows = source.read_day(day, lambda events, late: None)
 print(rows.num_rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
+
+
+def peak_of_reading(path: Path, expected_rows: int, *pattern: str) -> int:
+    run = subprocess.run(
+        [sys.executable, "-c", READING, str(path), *pattern],
+        env={**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"},  # keeps no spare memory
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    num_rows, kilobytes = map(int, run.stdout.split())
+    assert num_rows == expected_rows
+    return kilobytes
 
 
 @pytest.mark.parametrize("kind", ["csv", pytest.param("jsonl", marks=pytest.mark.slow)])
@@ -140,17 +180,19 @@ def test_memory_depends_on_the_day_and_not_on_the_file(tmp_path: Path, kind: str
                     if kind == "csv"
                     else f'{{"u": {n}, "p": {n % 999 + 1}, "a": 8, "t": {time}, "like": 1}}\n'
                 )
-        run = subprocess.run(
-            [sys.executable, "-c", READING, str(path)],
-            env={**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"},  # keeps no spare memory
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        num_rows, kilobytes = map(int, run.stdout.split())
-        assert num_rows == 20_000
-        most.append(kilobytes)
+        most.append(peak_of_reading(path, 20_000))
     assert most[1] < most[0] + 10_000, "the file has 35,000 more"
+
+
+def test_rows_of_a_day_are_handed_on_and_not_held(tmp_path: Path) -> None:
+    most = []
+    for num_rows in (50_000, 350_000):
+        path = tmp_path / f"{num_rows} rows 2026-01-02.csv"
+        with path.open("w") as file:  # line by line: the memory of this process counts, too
+            file.write("u,p,a,t,like\n")
+            file.writelines(f"{n},{n % 999 + 1},8,{START + n},1\n" for n in range(num_rows))
+        most.append(peak_of_reading(path, num_rows, f"{num_rows} rows {{day}}.csv"))
+    assert most[1] < most[0] + 10_000, "the rows more would take 18 MB"
 
 
 def test_a_day_depends_on_its_own_rows_and_on_the_posts_before_it(tmp_path: Path) -> None:
