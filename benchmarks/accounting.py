@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.measurement import Result
 from components.contract import parse_day
 from components.rows import settlement
+from components.rows.day_parts.day_arrivals import Arrivals
 from components.settings.config import Config
 from components.tables import data_files
 from components.tables.event_ids import event_ids
@@ -37,7 +38,7 @@ def results() -> Iterator[Result]:
         path = Path(folder) / data_files.EVENTS_FILE
         data_files.write(path, data_files.arrow_table(INGESTED, _columns()))
         started = time.perf_counter()
-        arrivals = settlement.Arrivals(
+        arrivals = Arrivals(
             events=data_files.read(path, INGESTED),
             rejected=REJECTED.schema().empty_table(),
             late=INGESTED.schema().empty_table(),

@@ -25,7 +25,7 @@ from components import contract, step
 from components.erasure import forgotten as erasure
 from components.errors import BadDataError
 from components.rows import row_kinds
-from components.rows.ingested_rows import IngestedRows
+from components.rows.day_parts.ingested_rows import IngestedRows
 from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
@@ -75,7 +75,7 @@ def run(context: Context) -> Outcome:
     actions = {"actions": action_lists.to_json(config)}
     try:
         with context.write(inputs=every_input, config=recipe | files.mapping | actions) as draft:
-            rows = IngestedRows(config)
+            rows = IngestedRows(config, draft.folder)
             reading = files.read_day(day, rows.add)
             # A few rows that the file of the day before holds of it are not the day.
             if not reading.num_rows or (reading.last_day is not None and day > reading.last_day):
@@ -111,10 +111,11 @@ def _tell_absent_columns(facts: dict[str, Any], names: Sequence[str], day: datet
 
 
 def _run_synthetic(context: Context, source: SyntheticSource, recipe: dict[str, Any]) -> Outcome:
-    config, day, rows = context.config, context.day, IngestedRows(context.config)
+    config, day = context.config, context.day
     inputs, world = attribute_files.inputs(config), source.model_dump()
     recipe |= {"world": world, "actions": action_lists.to_json(config)}
     with context.write(inputs=inputs, config=recipe, seed=source.seed) as draft:
+        rows = IngestedRows(config, draft.folder)
         reading = _synthetic_day(config, source, day, rows)
         facts = _write(draft.folder, rows, reading, config)
         draft.facts |= facts | _source_facts(source.layout, [])
@@ -169,7 +170,7 @@ def _write(folder: Path, rows: IngestedRows, reading: DayReading, config: Config
     data_files.write(folder / data_files.REJECTED_FILE, rejected)
     data_files.write(folder / data_files.POSTS_FILE, posts)
     rejected_events = rejected.filter(pc.field("table") == "events")
-    written = rows.write(folder, rejected_events, reading.texts)
+    written = rows.write(rejected_events, reading.texts)
     # Of the rows and posts alone, among which is no user who is to be forgotten.
     texts = [
         part.only(np.concatenate([*written.ids[name], *_ids(posts, name)]))

@@ -9,11 +9,13 @@ must be there for a day that is refused, too.
 Run again, a day takes the rows that arrived for it on later days.
 """
 
+import gc
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -23,6 +25,7 @@ from components.errors import BadDataError
 from components.features import known_values
 from components.pages import data_docs
 from components.quality import day_checks, day_statistics
+from components.quality.day_checks import RowChecks
 from components.rows import account as row_account
 from components.rows import (
     action_logs,
@@ -32,9 +35,12 @@ from components.rows import (
     repairs,
     settlement,
 )
+from components.rows.day_parts.day_arrivals import Arrivals, DayArrivals
+from components.rows.day_parts.id_files import IdFiles
+from components.rows.day_parts.settled_counts import SettledCounts
+from components.rows.day_parts.settled_files import SettledFiles
 from components.rows.late_rows import Holder
-from components.rows.quarantine import RuleReport
-from components.rows.settlement import Settlement
+from components.rows.row_texts import RowTexts
 from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.settings.steps import ValidateConfig
@@ -75,25 +81,30 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
     refs = dict.fromkeys([ingested.ref, *folded_with, *others])  # each once
     inputs: list[Any] = [*refs, *repairs.inputs(config, day)]
     with context.write(inputs=inputs, config=_recipe(config)) as draft:
-        settled_day = _settle(context, ingested, holders)
-        known_posts = day_statistics.known_posts(context, earlier_days)
         unknown = day_actions.unknown(day_actions.lists(store, ingested, holders), config)
-        rows = day_checks.check_rows(settled_day.settlement.outcomes, config, day, unknown=unknown)
+        arrivals = DayArrivals(context, ingested, holders)
+        counts, rows = _settle(arrivals, context, draft.folder, unknown)
+        known_posts = day_statistics.known_posts(context, earlier_days)
+        settled_day = _SettledDay(
+            counts=counts,
+            posts=data_files.read(ingested.path(data_files.POSTS_FILE), POSTS),
+            holders=holders,
+        )
         checks = day_checks.check(rows, known_posts, earlier_days, config, day)
         reasons = settled_day.reasons(config.validate_events) + checks.reasons()
         # Before the day may be refused: its page is where people look for the reason.
         address = data_docs.publish(
             store,
             day,
-            account=settled_day.settlement.account,
-            rules=settled_day.rules,
+            account=counts.account,
+            rules=counts.rules,
             checks=checks,
             reasons=reasons,
         )
         if reasons:
             details = "".join(f"\n  - {reason}" for reason in reasons)
             raise BadDataError(f"{day} is refused:{details}\nWhat broke which rule: {address}")
-        settled_day.save(draft.folder, config.user_buckets)
+        settled_day.save(draft.folder, arrivals.texts)
         known_values.carry(ingested.folder, draft.folder, config)
         for name in ("post_id", "author_id"):  # of the posts, which are handed on as they are
             id_texts.carry(name, ingested.folder, draft.folder)
@@ -118,21 +129,20 @@ def _recipe(config: Config) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class _SettledDay:
-    """The rows of one day in their places, and the posts that came with them."""
+    """What there is to say of the rows of one day, and the posts that came with them."""
 
-    settlement: Settlement
-    rules: Sequence[RuleReport]  # of the rows in quarantine
+    counts: SettledCounts
     posts: pa.Table  # `POSTS`
     holders: Sequence[Holder]  # of rows that arrived later
 
     def reasons(self, limits: ValidateConfig) -> list[str]:
         """Returns why the day is refused; nothing if it is not."""
-        account = self.settlement.account
+        account = self.counts.account
         # Actions that belong to one impression are no sign of a log that says things twice.
-        num_folded = self.settlement.repetitions.num_folded
+        num_folded = self.counts.repetitions.num_folded
         num_repeats = account["duplicate"] - num_folded
         account = account | {"duplicate": num_repeats}
-        sentences = quarantine.breaches(account, self.rules, limits)
+        sentences = quarantine.breaches(account, self.counts.rules, limits)
         # Whether a day may be empty is a question of ingest_events, which answered it.
         # Nor need a day have impressions of its own of which all rows are of those of other days.
         has_own_rows = account["rows_in"] > num_folded + account["late"]
@@ -141,51 +151,83 @@ class _SettledDay:
                 f"{account['accepted']:,} rows are accepted; "
                 f"`validate_events.min_accepted_rows` asks for {limits.min_accepted_rows:,}"
             )
-            told = quarantine.rule_sentences(self.rules)
+            told = quarantine.rule_sentences(self.counts.rules)
             sentences += [sentence for sentence in told if sentence not in sentences]
         return sentences
 
-    def save(self, folder: Path, num_buckets: int) -> None:
-        """Writes the rows, those of users in this number of files, and the posts."""
-        for name, table in (
-            (data_files.ACCEPTED_FILE, self.settlement.accepted),
-            (data_files.LABELS_FILE, self.settlement.labels),
-        ):
-            bucket_files.write(folder, name, table, num_buckets=num_buckets)
-        data_files.write(folder / data_files.QUARANTINED_FILE, self.settlement.quarantined)
+    def save(self, folder: Path, texts: RowTexts) -> None:
+        """Writes the posts, and the texts of the users whose rows are accepted."""
         data_files.write(folder / data_files.POSTS_FILE, self.posts)
-        users = self.settlement.texts.read("user_id")
+        users = texts.read("user_id")
         if len(users.ids):
-            users.only(self.settlement.accepted["user_id"].to_numpy()).write(folder)
+            users.only(self.counts.users).write(folder)
 
     def facts(self) -> dict[str, Any]:
         """Returns the account."""
-        repetitions = self.settlement.repetitions
+        counts, repetitions = self.counts, self.counts.repetitions
         return {
-            **self.settlement.account,
-            "files": list(self.settlement.files),
+            **counts.account,
+            "files": list(counts.files),
             "duplicate_exact": repetitions.num_exact,
             "duplicate_conflicting": repetitions.num_conflicting,
             "conflicts_resolved": repetitions.num_conflicts,
             "folded": repetitions.num_folded,
-            "quarantined_by_rule": {rule.name: rule.count for rule in self.rules},
-            "labels": len(self.settlement.labels),
-            "labels_by_day": row_account.by_day(self.settlement.labels),
-            "late_by_day": dict(self.settlement.late_by_day),
+            "quarantined_by_rule": {rule.name: rule.count for rule in counts.rules},
+            "labels": sum(counts.labels_by_day.values()),
+            "labels_by_day": dict(counts.labels_by_day),
+            "late_by_day": dict(counts.late_by_day),
             "arrived_late": {each.ref.partition: each.count for each in self.holders},
             "posts": len(self.posts),
         }
 
 
-def _settle(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> _SettledDay:
-    arrivals = settlement.arrivals(context, ingested, holders)
-    places = settlement.settle(arrivals, context.config, context.day)
-    return _SettledDay(
-        settlement=places,
-        rules=quarantine.summary(places.quarantined),
-        posts=data_files.read(ingested.path(data_files.POSTS_FILE), POSTS),
-        holders=holders,
-    )
+def _settle(
+    arrivals: DayArrivals, context: Context, folder: Path, unknown: Sequence[str]
+) -> tuple[SettledCounts, RowChecks]:
+    """Settles, writes and checks the rows of a day, the users of one file after the others."""
+    num_buckets = context.config.user_buckets
+    counts, checks = list[SettledCounts](), list[RowChecks]()
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as work,
+        SettledFiles(folder, arrivals.column_names, num_buckets) as files,
+    ):
+        ids = _Ids(*(IdFiles(Path(work) / name) for name in _Ids._fields))
+        for bucket in range(num_buckets):
+            part = arrivals.of_slots(bucket_files.slots_of_bucket(bucket, num_buckets))
+            of_part = _settle_part(part, context, files, ids, unknown)
+            # One by one: each knows all of its posts, of which parts have many in common.
+            counts = [SettledCounts.merge([*counts, of_part[0]])]
+            checks = [day_checks.merge([*checks, of_part[1]])]
+            del part
+            # A check leaves cycles of references to its rows, of which nothing else tells Python.
+            gc.collect()
+        arrivals.refuse_unknown_corrections()
+        num_shared = ids.events.count_shared_rows()
+    return counts[0], day_checks.merge(checks, num_shared)
+
+
+class _Ids(NamedTuple):
+    """Ids that should be there once in a day, whatever part of it they are in."""
+
+    events: IdFiles  # of accepted rows
+    of_source: IdFiles  # the events' own ids in the source, as numbers
+
+
+def _settle_part(
+    arrivals: Arrivals,
+    context: Context,
+    files: SettledFiles,
+    ids: "_Ids",
+    unknown: Sequence[str],
+) -> tuple[SettledCounts, RowChecks]:
+    has_parts = context.config.user_buckets > 1
+    source_ids = ids.of_source if has_parts else None
+    settled = settlement.settle(arrivals, context.config, context.day, source_ids)
+    files.write(settled)
+    if has_parts:
+        ids.events.add(settled.accepted["event_id"].to_numpy())
+    rows = day_checks.check_rows(settled.outcomes, context.config, context.day, unknown=unknown)
+    return SettledCounts.of(settled), rows
 
 
 def main(argv: Sequence[str] | None = None) -> int:

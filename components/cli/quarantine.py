@@ -12,10 +12,12 @@ from components.contract import ExitCode
 from components.erasure import forgotten
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
 from components.rows import account, late_rows, quarantine, repairs, settlement
+from components.rows.day_parts.day_arrivals import DayArrivals
 from components.rows.settlement import Settlement
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Store
+from schemas.buckets import NUM_SLOTS
 from schemas.rules import RULES
 
 _ERRORS = {
@@ -37,7 +39,10 @@ def settle_day(store: Store, config: Config, day: datetime.date) -> Settlement:
     ingested = context.read(contract.INGEST_EVENTS.name, day)
     account.check_ingested(ingested)
     held = late_rows.holders(store, config, day)
-    return settlement.settle(settlement.arrivals(context, ingested, held), config, day)
+    arrivals = DayArrivals(context, ingested, held)
+    rows = arrivals.of_slots(range(NUM_SLOTS))
+    arrivals.refuse_unknown_corrections()
+    return settlement.settle(rows, config, day)
 
 
 def rejected_posts(store: Store, config: Config, day: datetime.date) -> pa.Table:

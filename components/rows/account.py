@@ -3,6 +3,7 @@
 A step that reads what another step accounted for checks the account here before it goes on.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -87,6 +88,24 @@ def count_by_file(table: pa.Table) -> Counter[str]:
     """Returns the number of rows by the file that they came from."""
     counts = table["file"].fill_null(NO_FILE).value_counts()
     return Counter({each["values"]: each["counts"] for each in counts.to_pylist()})
+
+
+def total(files: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Returns `rows_in` and the fates of all files together."""
+    return {name: sum(file[name] for file in files) for name in ("rows_in", *FATES)}
+
+
+def merge(parts: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Adds up accounts by file, each of some of the rows, in order of the names.
+
+    >>> merge([[{"file": "b", "late": 1}], [{"file": "a", "late": 0}, {"file": "b", "late": 2}]])
+    [{'file': 'a', 'late': 0}, {'file': 'b', 'late': 3}]
+    """
+    counts: dict[str, Counter[str]] = {}
+    for each in itertools.chain(*parts):
+        numbers = {name: number for name, number in each.items() if name != "file"}
+        counts.setdefault(each["file"], Counter()).update(numbers)
+    return [{"file": file, **counts[file]} for file in sorted(counts)]
 
 
 def problems(

@@ -7,21 +7,24 @@ import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components import contract
 from components.errors import BadDataError, TryAgainError
 from components.rows import folding, late_rows
+from components.rows.day_parts.id_files import IdFiles
 from components.rows.rules import KEY
 from components.run.context import Context
 from components.store import leases
 from components.store.artifacts import Artifact, Ref
-from components.tables import data_files, engines
+from components.tables import cells, data_files, engines
+from components.tables.bucket_files import BucketFiles
 from phoenix.data.days import midnight_ms
 from schemas.events import EVENTS
 
 if TYPE_CHECKING:
     import ibis
+
+_SOURCE_ID = "source_event_id"
 
 
 def no_impressions() -> pa.Table:
@@ -71,12 +74,14 @@ def _refuse_unfinished(context: Context, day: datetime.date) -> None:
             )
 
 
-def earlier_impressions(context: Context, ingested: Artifact) -> pa.Table:
-    """Reads the keys of the accepted rows of `earlier_refs`."""
+def earlier_files(context: Context, ingested: Artifact) -> list[BucketFiles]:
+    """Opens the accepted rows of `earlier_refs`.
+
+    Raises:
+      BadDataError: If a file is missing or damaged.
+    """
     refs = earlier_refs(context, ingested)
-    files = [context.store.read_files(ref, data_files.ACCEPTED_FILE) for ref in refs]
-    tables = [pq.read_table(paths, columns=list(KEY)) for paths in files]
-    return pa.concat_tables([no_impressions(), *tables])
+    return [BucketFiles(context.store.read_files(ref, data_files.ACCEPTED_FILE)) for ref in refs]
 
 
 class Fold(NamedTuple):
@@ -85,6 +90,7 @@ class Fold(NamedTuple):
     earlier: pa.Table
     day: datetime.date
     fold_ms: int
+    source_ids: IdFiles | None = None  # of other users of the day, whose rows come first
 
     def impressions(
         self, engine: engines.Engine, actions: "ibis.Table"
@@ -96,10 +102,10 @@ class Fold(NamedTuple):
           and the number of rows that only repeat another.
         """
         count: Any = actions.count()
-        if "source_event_id" in actions.columns:
+        if _SOURCE_ID in actions.columns:
             # Its own id says what is a repeat: of one id the first row of the source counts.
-            ids = actions.filter(actions["source_event_id"].notnull())
-            firsts = ids.group_by("source_event_id").agg(place=ids["place"].min())
+            ids = actions.filter(actions[_SOURCE_ID].notnull())
+            firsts = ids.group_by(_SOURCE_ID).agg(place=ids["place"].min())
             repeats = ids.anti_join(firsts, "place")
             distinct = actions.anti_join(repeats, "place")
         else:
@@ -108,6 +114,8 @@ class Fold(NamedTuple):
             distinct = actions.semi_join(firsts, "place")
         rows = engines.rows(engine, distinct.order_by("place"))
         num_rows = engines.rows(engine, actions.aggregate(count=count))["count"][0].as_py()
+        if self.source_ids is not None and _SOURCE_ID in rows.column_names:
+            rows = _first_told(rows, self.source_ids)
         start = midnight_ms(self.day)
         earlier = folding.actions_of(self.earlier)
         is_open = (earlier.times < start) & (earlier.times >= start - self.fold_ms)
@@ -122,3 +130,11 @@ class Fold(NamedTuple):
         order = [(name, "ascending") for name in (*KEY, "ingested_at", "place")]
         own = engine.table(rows.filter(pa.array(times >= start)))
         return own, carried.sort_by(order), num_rows - len(rows)
+
+
+def _first_told(rows: pa.Table, source_ids: IdFiles) -> pa.Table:
+    """Returns the rows whose own ids are not among those of other users, and adds theirs."""
+    ids, has_id = cells.parse_text_id(rows[_SOURCE_ID].combine_chunks(), "")
+    is_repeat = has_id & source_ids.contain(ids)
+    source_ids.add(ids[has_id & ~is_repeat])
+    return rows.filter(pa.array(~is_repeat))

@@ -23,6 +23,7 @@ from components.rows.rules import KEY
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store, table_files
 from components.tables import bucket_files, data_files
+from components.tables.bucket_files import BucketFiles
 from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED, LABELS
 
@@ -53,20 +54,25 @@ def holders(store: Store, config: Config, day: datetime.date) -> list[Holder]:
     return late_holders
 
 
-def rows(store: Store, holders: Sequence[Holder], day: datetime.date) -> dict[str, pa.Table]:
-    """Returns the rows of `day` that each artifact holds, in the schema `INGESTED`, by its day.
+def files(store: Store, holders: Sequence[Holder]) -> dict[str, BucketFiles]:
+    """Opens the late rows of all days that each artifact holds, by its own day.
 
     Raises:
       BadDataError: If a file is missing or damaged.
     """
+    return {
+        each.ref.partition: BucketFiles.of_contract(
+            store.read_files(each.ref, data_files.LATE_FILE), INGESTED
+        )
+        for each in holders
+    }
+
+
+def of_day(late: pa.Table, day: datetime.date) -> pa.Table:
+    """Returns those of some late rows that belong to a day."""
     starts_at = midnight_ms(day)
-    parts = {}
-    for each in holders:
-        table = bucket_files.read(store.read_files(each.ref, data_files.LATE_FILE), INGESTED)
-        shown_at = table["shown_at"].cast(pa.int64()).to_numpy()
-        is_of_day = (shown_at >= starts_at) & (shown_at < starts_at + DAY_MS)
-        parts[each.ref.partition] = table.filter(pa.array(is_of_day))
-    return parts
+    shown_at = late["shown_at"].cast(pa.int64()).to_numpy()
+    return late.filter(pa.array((shown_at >= starts_at) & (shown_at < starts_at + DAY_MS)))
 
 
 def days_to_run_again(store: Store, config: Config, day: datetime.date) -> list[str]:
@@ -95,7 +101,7 @@ def days_to_run_again(store: Store, config: Config, day: datetime.date) -> list[
 def _has_more_than_labels(store: Store, arrival: Ref, validated: Ref, fold_ms: int | None) -> bool:
     """Whether an arrival holds a row of a validated day that is no label of its impressions."""
     day = contract.parse_day(validated.partition)
-    late = rows(store, [Holder(arrival, 0)], day)[arrival.partition]
+    late = of_day(files(store, [Holder(arrival, 0)])[arrival.partition].read(), day)
     accepted = pq.read_table(
         store.read_files(validated, data_files.ACCEPTED_FILE),
         columns=list(KEY),

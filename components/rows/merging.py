@@ -4,8 +4,8 @@ The first row that arrived is the impression as it was known first; what later r
 labels, each known from its own arrival on. Rows are as an engine gives them (`engine_rows`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from schemas.events import LABELS
 _SIGNALS = ("author_id", "surface", "actions", "dwell_seconds")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class RepetitionCounts:
     """Numbers of rows that share user, post and time with another."""
 
@@ -28,6 +28,12 @@ class RepetitionCounts:
     num_conflicting: int  # rows merged into another that says something else
     num_conflicts: int  # rows that others were merged into
     num_folded: int = 0  # actions that belong to the impression of another row
+
+
+def add_up(parts: Sequence[RepetitionCounts]) -> RepetitionCounts:
+    """Returns the numbers of all parts together."""
+    numbers = [astuple(part) for part in parts]
+    return RepetitionCounts(*map(sum, zip(*numbers, strict=True)))
 
 
 @dataclass(frozen=True, kw_only=True)

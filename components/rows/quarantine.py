@@ -4,8 +4,9 @@ A row is put there by the first rule that it breaks, and stays until the rule or
 and the day is validated again.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -54,6 +55,21 @@ def summary(quarantined: pa.Table) -> list[RuleReport]:
                 places=[_place(row) for row in examples if row["file"]],
             )
         )
+    return _by_count(reports)
+
+
+def merge(parts: Sequence[Sequence[RuleReport]]) -> list[RuleReport]:
+    """Returns the broken rules of all parts of a quarantine, the most frequent first."""
+    reports: dict[str, RuleReport] = {}
+    for rule in itertools.chain(*parts):
+        first = reports.setdefault(rule.name, rule)
+        if first is not rule:
+            places = [*first.places, *rule.places][:_NUM_PLACES]
+            reports[rule.name] = replace(first, count=first.count + rule.count, places=places)
+    return _by_count(reports.values())
+
+
+def _by_count(reports: Iterable[RuleReport]) -> list[RuleReport]:
     return sorted(reports, key=lambda report: (-report.count, report.name))
 
 

@@ -6,27 +6,19 @@
 import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.erasure import forgotten as erasure
 from components.rows import account as row_account
-from components.rows import (
-    action_logs,
-    day_actions,
-    engine_rows,
-    folding,
-    late_rows,
-    merging,
-    repairs,
-)
+from components.rows import engine_rows, folding, late_rows, merging
 from components.rows.account import FATES
 from components.rows.action_logs import Fold
-from components.rows.late_rows import Holder
+from components.rows.day_parts.day_arrivals import Arrivals
+from components.rows.day_parts.id_files import IdFiles
 from components.rows.merging import Merged, RepetitionCounts
 from components.rows.row_texts import RowTexts
 from components.rows.rules import (
@@ -38,12 +30,11 @@ from components.rows.rules import (
     merge_repetitions,
     repetitions,
 )
-from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Artifact
-from components.tables import action_lists, bucket_files, data_files, engines
+from components.tables import data_files, engines
 from phoenix.data.days import midnight_ms
-from schemas.events import INGESTED, LABELS, QUARANTINED, REJECTED
+from schemas.events import LABELS, QUARANTINED, REJECTED
 from schemas.rules import TOO_LATE
 
 if TYPE_CHECKING:
@@ -51,26 +42,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arrivals:
-    """The rows that a day has to account for."""
-
-    events: pa.Table  # `INGESTED`: rows of the day, those that later days hold for it at the end
-    rejected: pa.Table  # `REJECTED`: rows that could not be read
-    late: pa.Table  # `INGESTED`: rows that arrived on the day and belong to earlier ones
-    texts: RowTexts = field(default_factory=RowTexts)  # of the ids in these rows
-    # Accepted rows of earlier days to which actions may belong, with their keys at least.
-    earlier: pa.Table = field(default_factory=action_logs.no_impressions)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """The rows of one day, each in its one place."""
+    """Rows of one day, each in its one place."""
 
     accepted: pa.Table  # `EVENTS`, as first known, sorted by user, time and event
     outcomes: pa.Table  # the same rows with all that the day came to know of them
     labels: pa.Table  # `LABELS`: later states, of impressions of the day and of earlier ones
     repetitions: RepetitionCounts
-    quarantined: pa.Table  # `QUARANTINED`
+    # `QUARANTINED`: rows that cannot be read or break a rule, in the order in which they were read.
+    broken: pa.Table
+    too_late: pa.Table  # `QUARANTINED`: rows of days that take none any more
+    erased: pa.Table  # `QUARANTINED`: places of rows of users who are to be forgotten
     late_by_day: Mapping[str, int]  # rows that arrived on this day, by the day they belong to
     files: Sequence[Mapping[str, Any]]  # file, rows_in and the fates, in order of the names
     texts: RowTexts  # of the ids in these rows
@@ -78,7 +60,12 @@ class Settlement:
     @property
     def account(self) -> dict[str, int]:
         """`rows_in` and the fates, of all files."""
-        return {name: sum(file[name] for file in self.files) for name in ("rows_in", *FATES)}
+        return row_account.total(self.files)
+
+    @property
+    def quarantined(self) -> pa.Table:
+        """All rows in quarantine, in the schema `QUARANTINED`."""
+        return data_files.concatenate(QUARANTINED, [self.broken, self.too_late, self.erased])
 
 
 class _Judgement(NamedTuple):
@@ -88,59 +75,6 @@ class _Judgement(NamedTuple):
     merged: Merged  # of the rows that share user, post and time
     violations: pa.Table  # `place` and `verdict` of the rows that break a rule, by place
     counts: pa.Table  # by file: `rows_in`, and `lawful` ones, which break no rule
-
-
-def arrivals(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> Arrivals:
-    """Returns the rows that a day has to account for.
-
-    Args:
-      context: The day, its store and the configuration.
-      ingested: What arrived on the day.
-      holders: Who holds rows of the day that arrived later.
-
-    Raises:
-      BadDataError: If a file is missing or damaged, an action had another meaning when its rows
-        were ingested, or a corrected row replaces nothing.
-    """
-    config, erased_ids = context.config, erasure.erased_ids(context.config)
-    tables = {
-        name: bucket_files.read(ingested.paths(name), INGESTED)
-        for name in (data_files.EVENTS_FILE, data_files.LATE_FILE)
-    }
-    lists = day_actions.lists(context.store, ingested, holders)
-    action_lists.refuse_changes(lists, config, reader=f"{context.step.name} of {context.day}")
-    own_list = lists[str(context.day)]
-    for name in (data_files.EVENTS_FILE, data_files.LATE_FILE):
-        tables[name] = day_actions.by_name(tables[name], own_list, config)
-    later = [
-        day_actions.by_name(rows, lists[day], config)
-        for day, rows in late_rows.rows(context.store, holders, context.day).items()
-    ]
-    # Another day may have columns that this one has not: of what was served, say.
-    events = data_files.concatenate(INGESTED, [tables[data_files.EVENTS_FILE], *later])
-    rejected = data_files.read(ingested.path(data_files.REJECTED_FILE), REJECTED)
-    rejected = rejected.filter(pc.field("table") == "events")
-    file, corrected_texts = repairs.path(config, str(context.day)), []
-    if file is not None:
-        corrected_texts = repairs.texts(file, config)
-        corrected_rows = repairs.read(file, config, own_list)
-        count = len(events) + len(rejected)
-        events = repairs.remaining_rows(events, corrected_rows)
-        rejected = repairs.remaining_rows(rejected, corrected_rows)
-        repairs.refuse_unknown(file, corrected_rows, count - len(events) - len(rejected))
-        events = data_files.concatenate(INGESTED, [events, corrected_rows])
-    # What arrived before the list of forgotten users was as it is now may still hold them.
-    events, of_events = erasure.forget_events(events, erased_ids)
-    late, of_late = erasure.forget_events(tables[data_files.LATE_FILE], erased_ids)
-    rejected = erasure.forget_rejected(rejected, config)
-    refs = [ingested.ref, *(holder.ref for holder in holders)]
-    return Arrivals(
-        events=events,
-        rejected=data_files.concatenate(REJECTED, [rejected, of_events, of_late]),
-        late=late,
-        texts=RowTexts.of(context.store, refs, corrected_texts),
-        earlier=action_logs.earlier_impressions(context, ingested),
-    )
 
 
 def rejected_posts(ingested: Artifact) -> pa.Table:
@@ -155,13 +89,16 @@ def rejected_posts(ingested: Artifact) -> pa.Table:
     return _quarantine_rejected(rejected.filter(pc.field("table") == "posts"))
 
 
-def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement:
+def settle(
+    arrivals: Arrivals, config: Config, day: datetime.date, source_ids: IdFiles | None = None
+) -> Settlement:
     """Puts every row in its one place.
 
     Args:
-      arrivals: All rows.
+      arrivals: All rows of some users.
       config: The limits of validate_events, the actions and the engine.
       day: The UTC day.
+      source_ids: The events' own ids of other users, which make rows repeats; takes those of these.
 
     Raises:
       BadConfigurationError: If the engine is not there.
@@ -172,26 +109,32 @@ def settle(arrivals: Arrivals, config: Config, day: datetime.date) -> Settlement
         engine = engines.open_engine(config.engine)
         events = engine.table(rows)
         rules = event_rules(events, config, day)
-        fold = None if config.fold_ms is None else Fold(arrivals.earlier, day, config.fold_ms)
+        fold = (
+            None
+            if config.fold_ms is None
+            else Fold(arrivals.earlier, day, config.fold_ms, source_ids)
+        )
         judgement = _judge(engine, add_verdicts(events, rules), fold)
     else:  # of an empty day, the start of an engine would take most of the time
         judgement = _no_judgement(rows)
     accepted = engine_rows.from_engine(judgement.accepted)
     late, too_late = _split_late(arrivals.late, config, day)
-    quarantined = data_files.concatenate(
+    broken = data_files.concatenate(
         QUARANTINED,
         [
             _quarantine_rejected(arrivals.rejected),
             _quarantine_violations(arrivals.events, judgement.violations, rules),
-            too_late,
         ],
     )
+    quarantined = [broken, too_late, _quarantine_rejected(arrivals.erased)]
     settlement = Settlement(
         accepted=accepted,
         outcomes=merging.with_last_states(accepted, judgement.merged.last_states),
         labels=_sorted_labels(judgement.merged.labels, _late_labels(late, arrivals, config, day)),
         repetitions=judgement.merged.counts,
-        quarantined=quarantined,
+        broken=broken,
+        too_late=too_late,
+        erased=quarantined[-1],
         late_by_day=row_account.by_day(late),
         files=_account_by_file(arrivals, judgement, file_names, quarantined, late),
         texts=arrivals.texts,
@@ -244,7 +187,7 @@ def _account_by_file(
     arrivals: Arrivals,
     judgement: _Judgement,
     file_names: np.ndarray,
-    quarantined: pa.Table,
+    quarantined: Sequence[pa.Table],
     late: pa.Table,
 ) -> list[dict[str, Any]]:
     """Returns for each file its name, `rows_in` and the fates, in order of the names."""
@@ -257,10 +200,11 @@ def _account_by_file(
     counts = {
         "rows_in": events_in
         + row_account.count_by_file(arrivals.rejected)
+        + row_account.count_by_file(arrivals.erased)
         + row_account.count_by_file(arrivals.late),
         "accepted": accepted,
         "duplicate": lawful - accepted,
-        "quarantined": row_account.count_by_file(quarantined),
+        "quarantined": sum(map(row_account.count_by_file, quarantined), Counter()),
         "late": row_account.count_by_file(late),
     }
     return [

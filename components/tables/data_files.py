@@ -5,6 +5,8 @@ Steps meet in these files, so the names live outside the steps. Equal rows give 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +29,8 @@ IMPRESSIONS_FILE = "impressions.parquet"  # of build_features; the state of the 
 COUNTS_FILE, USER_COUNTS_FILE = "counts.parquet", "user_counts.parquet"
 COUNTS_BEFORE_FILE = "counts_before.parquet"
 USER_COUNTS_BEFORE_FILE = "user_counts_before.parquet"
+
+_GROUP_ROWS = 1 << 17  # of a file that is written in parts
 
 
 def arrow_table(table: Table, columns: Mapping[str, np.ndarray], **metadata: str) -> pa.Table:
@@ -57,6 +61,48 @@ def arrow_array(column: Column, values: np.ndarray) -> pa.Array:
 def write(path: Path, table: pa.Table) -> None:
     """Writes a table as Parquet, compressed with zstd."""
     pq.write_table(table, path, compression="zstd")
+
+
+class TableWriter:
+    """Writer of a table, some rows after the others; a context manager.
+
+    Equal rows give equal bytes, however they are handed in.
+    """
+
+    def __init__(self, path: Path, table: Table) -> None:
+        """Opens the file, which is compressed with zstd.
+
+        Args:
+          path: The file.
+          table: The contract of its columns.
+        """
+        self._table = table
+        self._file = pq.ParquetWriter(path, table.schema(), compression="zstd")
+        self._waiting = table.schema().empty_table()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None and len(self._waiting):
+            self._write_group(self._waiting)
+        self._file.close()
+
+    def write(self, rows: pa.Table) -> None:
+        """Appends rows; an optional column that they have not gets its default."""
+        rows = _with_columns(rows, self._table).cast(self._waiting.schema)
+        self._waiting = pa.concat_tables([self._waiting, rows])
+        while len(self._waiting) >= _GROUP_ROWS:
+            self._write_group(self._waiting.slice(0, _GROUP_ROWS))
+            self._waiting = self._waiting.slice(_GROUP_ROWS)
+
+    def _write_group(self, rows: pa.Table) -> None:
+        self._file.write_table(rows.combine_chunks(), row_group_size=_GROUP_ROWS)
 
 
 def read(path: Path, table: Table) -> pa.Table:

@@ -21,7 +21,7 @@ from components.features.log_actions import LogActions
 from components.features.state import State
 from components.features.windows_files import FeaturesWriter, Known
 from components.rows import settlement
-from components.rows.settlement import Arrivals
+from components.rows.day_parts.day_arrivals import Arrivals
 from components.settings.config import Config
 from components.tables import data_files
 from components.tables.data_files import IMPRESSIONS_FILE

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.rows.account import FATES
-from components.rows.settlement import Arrivals, settle
+from components.rows.day_parts.day_arrivals import Arrivals
+from components.rows.settlement import settle
 from components.settings.config import Config
 from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import EVENTS, INGESTED, QUARANTINED, REJECTED

@@ -40,3 +40,16 @@ def test_lists_keep_their_width_and_times_their_milliseconds() -> None:
     table = pa.table({"values": pa.array([[1, 2], [3, 4], [5, 6]], width)})
     assert data_files.columns(table)["values"].tolist() == [[1, 2], [3, 4], [5, 6]]
     assert data_files.columns(table.slice(1))["values"].tolist() == [[3, 4], [5, 6]]
+
+
+def test_equal_rows_give_equal_bytes_however_they_are_handed_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_files, "_GROUP_ROWS", 3)
+    table = pa.concat_tables([data_files.arrow_table(POSTS, COLUMNS)] * 5)
+    for size in (1, 2, 7, 10):
+        with data_files.TableWriter(tmp_path / f"{size}", POSTS) as file:
+            for start in range(0, len(table), size):
+                file.write(table.slice(start, size))
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    assert data_files.read(tmp_path / "7", POSTS).equals(table)

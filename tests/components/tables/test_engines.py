@@ -12,7 +12,7 @@ import pytest
 
 from components.contract import ExitCode
 from components.rows import settlement
-from components.rows.settlement import Arrivals
+from components.rows.day_parts.day_arrivals import Arrivals
 from components.settings.config import Config
 from components.settings.engine import EngineConfig
 from components.store.artifacts import Store

@@ -3,14 +3,15 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.rows.ingested_rows import IngestedRows
+from components.rows.day_parts import held_rows
+from components.rows.day_parts.ingested_rows import IngestedRows
 from components.settings.config import Config
-from schemas.events import REJECTED
+from components.tables import bucket_files
+from schemas.events import INGESTED, REJECTED
 
 START = 1_767_312_000_000
 
@@ -55,12 +56,14 @@ def cut(rows: dict[str, np.ndarray], ends: list[int]) -> list[dict[str, np.ndarr
 
 
 def written(config: Config, folder: Path, pieces: list) -> tuple[dict, dict, list]:
-    """The facts, the texts of the files and the erased places of rows that came in pieces."""
-    rows = IngestedRows(config)
+    """The facts, the tables and the erased places of rows that came in pieces."""
+    rows = IngestedRows(config, folder)
     for events, late in pieces:
         rows.add(events, late)
-    result = rows.write(folder, REJECTED.schema().empty_table(), ["user_id"])
-    tables = {path.name: pq.read_table(path) for path in folder.iterdir()}
+    result = rows.write(REJECTED.schema().empty_table(), ["user_id"])
+    names = ("events.parquet", "late.parquet")
+    tables = {name: bucket_files.read(bucket_files.paths(folder, name), INGESTED) for name in names}
+    assert all(path.suffix == ".parquet" for path in folder.iterdir()), "nothing else is left"
     users = np.unique(np.concatenate(result.ids["user_id"])).tolist()
     return json.loads(json.dumps(result.facts)) | {"users": users}, tables, rows.erased.to_pylist()
 
@@ -70,19 +73,26 @@ def written(config: Config, folder: Path, pieces: list) -> tuple[dict, dict, lis
     numbers=st.tuples(st.integers(0, 40), st.integers(0, 9)),
     seed=st.integers(0, 2**32 - 1),
     cuts=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9)), max_size=5),
+    num_buckets=st.sampled_from([1, 2, 8]),
+    held_bytes=st.sampled_from([0, 1_000, 1 << 20]),
 )
-def test_a_day_is_the_same_in_any_pieces(
+def test_a_day_is_the_same_in_any_pieces_and_any_number_of_files(
     config: Config,
     tmp_path_factory: pytest.TempPathFactory,
     numbers: tuple[int, int],
     seed: int,
     cuts: list[tuple[int, int]],
+    num_buckets: int,
+    held_bytes: int,
 ) -> None:
     events, late = rows_of(numbers[0], seed), rows_of(numbers[1], seed + 1, days_ago=1)
     ends = [[min(c[n], numbers[n]) for c in cuts] for n in (0, 1)]
     pieces = list(zip(cut(events, ends[0]), cut(late, ends[1]), strict=True))
     whole = written(config, tmp_path_factory.mktemp("whole"), [(events, late)])
-    in_pieces = written(config, tmp_path_factory.mktemp("pieces"), pieces)
+    cut_up = config.model_copy(update={"user_buckets": num_buckets})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held_rows, "_HELD_BYTES", held_bytes)
+        in_pieces = written(cut_up, tmp_path_factory.mktemp("pieces"), pieces)
     assert in_pieces == whole
 
 

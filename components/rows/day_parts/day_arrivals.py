@@ -1,0 +1,148 @@
+"""The rows that a day has to account for, read for some of its users at a time.
+
+Whatever a day asks of its rows - repeats, labels, folded actions - is asked within a user, so the
+rows of some slots of users are settled without those of the others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from components.erasure import forgotten as erasure
+from components.rows import action_logs, day_actions, late_rows, repairs
+from components.rows.late_rows import Holder
+from components.rows.row_texts import RowTexts
+from components.rows.rules import KEY
+from components.run.context import Context
+from components.store.artifacts import Artifact
+from components.tables import action_lists, bucket_files, data_files
+from components.tables.bucket_files import BucketFiles
+from schemas.events import INGESTED, REJECTED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrivals:
+    """The rows that a day has to account for, of some users or of all of them."""
+
+    events: pa.Table  # `INGESTED`: rows of the day, those that later days hold for it at the end
+    rejected: pa.Table  # `REJECTED`: rows that could not be read
+    late: pa.Table  # `INGESTED`: rows that arrived on the day and belong to earlier ones
+    # `REJECTED`: places of rows of users who are to be forgotten since the day was ingested.
+    erased: pa.Table = field(default_factory=lambda: REJECTED.schema().empty_table())
+    texts: RowTexts = field(default_factory=RowTexts)  # of the ids in these rows
+    # Accepted rows of earlier days to which actions may belong, with their keys at least.
+    earlier: pa.Table = field(default_factory=action_logs.no_impressions)
+
+
+class DayArrivals:
+    """All rows that a day has to account for."""
+
+    def __init__(self, context: Context, ingested: Artifact, holders: Sequence[Holder]) -> None:
+        """Opens the files; of the rows that somebody corrected all are read.
+
+        Args:
+          context: The day, its store and the configuration.
+          ingested: What arrived on the day.
+          holders: Who holds rows of the day that arrived later.
+
+        Raises:
+          BadDataError: If a file is missing or damaged, or an action had another meaning when its
+            rows were ingested.
+        """
+        self._config, self._day = context.config, context.day
+        self._erased_ids = erasure.erased_ids(context.config)
+        self._events, self._late = (
+            BucketFiles.of_contract(ingested.paths(name), INGESTED)
+            for name in (data_files.EVENTS_FILE, data_files.LATE_FILE)
+        )
+        self._rejected_path = ingested.path(data_files.REJECTED_FILE)
+        self._lists = day_actions.lists(context.store, ingested, holders)
+        reader = f"{context.step.name} of {context.day}"
+        action_lists.refuse_changes(self._lists, context.config, reader=reader)
+        self._later = late_rows.files(context.store, holders)
+        self._earlier = action_logs.earlier_files(context, ingested)
+        self._corrections_path = repairs.path(context.config, str(context.day))
+        self._corrections, corrected_texts = None, []
+        if self._corrections_path is not None:
+            corrected_texts = repairs.texts(self._corrections_path, context.config)
+            own_list = self._lists[str(context.day)]
+            self._corrections = repairs.read(self._corrections_path, context.config, own_list)
+        self._num_replaced = 0
+        refs = [ingested.ref, *(holder.ref for holder in holders)]
+        self.texts = RowTexts.of(context.store, refs, corrected_texts)
+
+    def of_slots(self, slots: range) -> Arrivals:
+        """Returns the rows of users in some slots; those without a user are of the first one.
+
+        Raises:
+          BadDataError: If a file is damaged.
+        """
+        own_list = self._lists[str(self._day)]
+        events, late = (
+            day_actions.by_name(files.of_slots(slots), own_list, self._config)
+            for files in (self._events, self._late)
+        )
+        rejected = REJECTED.schema().empty_table()
+        if slots.start == 0:
+            rejected = data_files.read(self._rejected_path, REJECTED)
+            rejected = rejected.filter(pc.field("table") == "events")
+        more = [
+            day_actions.by_name(
+                late_rows.of_day(files.of_slots(slots), self._day), self._lists[day], self._config
+            )
+            for day, files in self._later.items()
+        ]
+        if self._corrections is not None:
+            count = len(events) + len(rejected)
+            # The row that a corrected one replaces may name another user, or none.
+            events, rejected = (
+                repairs.remaining_rows(rows, self._corrections) for rows in (events, rejected)
+            )
+            self._num_replaced += count - len(events) - len(rejected)
+            more.append(_of_slots(self._corrections, slots))
+        # Another day may have columns that this one has not: of what was served, say.
+        events = data_files.concatenate(INGESTED, [events, *more])
+        if any(len(rows) for rows in more):
+            # So that the first of several rows is the same one in whatever parts they are settled.
+            events, _ = bucket_files.by_slot(events)
+        # What arrived before the list of forgotten users was as it is now may still hold them.
+        events, of_events = erasure.forget_events(events, self._erased_ids)
+        late, of_late = erasure.forget_events(late, self._erased_ids)
+        return Arrivals(
+            events=events,
+            rejected=erasure.forget_rejected(rejected, self._config),
+            late=late,
+            erased=data_files.concatenate(REJECTED, [of_events, of_late]),
+            texts=self.texts,
+            earlier=pa.concat_tables(
+                [
+                    action_logs.no_impressions(),
+                    *(files.of_slots(slots, KEY) for files in self._earlier),
+                ]
+            ),
+        )
+
+    @property
+    def column_names(self) -> set[str]:
+        """The columns that some of the rows have."""
+        files = [self._events, self._late, *self._later.values()]
+        schemas = [*(each.schema for each in files), pq.read_schema(self._rejected_path)]
+        schemas += [] if self._corrections is None else [self._corrections.schema]
+        return {name for schema in schemas for name in schema.names}
+
+    def refuse_unknown_corrections(self) -> None:
+        """Refuses corrected rows that took no row's place, when all slots were read.
+
+        Raises:
+          BadDataError: Naming the file.
+        """
+        if self._corrections_path is not None and self._corrections is not None:
+            repairs.refuse_unknown(self._corrections_path, self._corrections, self._num_replaced)
+
+
+def _of_slots(rows: pa.Table, slots: range) -> pa.Table:
+    own_slots = bucket_files.slots_of(rows["user_id"].to_numpy())
+    return rows.filter(pa.array((own_slots >= slots.start) & (own_slots < slots.stop)))
