@@ -33,6 +33,7 @@ from components.store.artifacts import Store
 _FIRST = datetime.date(2026, 1, 1)
 _PER_DAY = 25  # impressions per user
 _LIMIT_SECONDS, _LIMIT_GIGABYTES = 60.0, 3.0
+_BUCKETS, _BUCKETS_LIMIT_GIGABYTES = 8, 1.0
 _CONFIG = """
 store: {store}
 first_day: 2026-01-01
@@ -63,6 +64,8 @@ def results(sizes: Sizes = Sizes()) -> Iterator[Result]:
     """Measures a day, one of twice the size, and the last day of a log against its fifth."""
     with tempfile.TemporaryDirectory() as folder:
         yield from _at_size(Path(folder), sizes.users)
+    with tempfile.TemporaryDirectory() as folder:
+        yield _in_buckets(Path(folder), sizes.users)
     with tempfile.TemporaryDirectory() as folder:
         yield _late_in_a_log(Path(folder), sizes.log_users, sizes.log_days)
 
@@ -108,6 +111,25 @@ def _at_size(root: Path, users: int) -> Iterator[Result]:
         unit="M rows/s",
         note=f"{2 * million:g} M rows: {seconds[2]:.1f} s and {gigabytes[2]:.2f} GB ({told[2]}); "
         f"peer: {million:g} M; the goal is 2 / 2.2",
+    )
+
+
+def _in_buckets(root: Path, users: int) -> Result:
+    """Measures the memory of a day whose users lie in several files."""
+    logs, day = root / "logs", _FIRST + datetime.timedelta(days=1)
+    path = configure(root, logs)
+    path.write_text(f"{path.read_text(encoding='utf-8')}user_buckets: {_BUCKETS}\n")
+    _write_full_state(path, root, users)
+    _write_log(logs, day, users=users, per_user=_PER_DAY)
+    steps = {name: in_a_process(path, name, day) for name in pipeline.DATA_STEPS}
+    told = ", ".join(f"{name} {taken:.1f} s {peak:.2f} GB" for name, (taken, peak) in steps.items())
+    most = max(peak for _, peak in steps.values())
+    return Result(
+        name="day_in_buckets_memory",
+        ours=1 / most,
+        peer=1 / _BUCKETS_LIMIT_GIGABYTES,
+        unit="days/GB",
+        note=f"{users * _PER_DAY / 1e6:g} M rows in {_BUCKETS} files: {told}; peer: the limit",
     )
 
 
