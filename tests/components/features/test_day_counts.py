@@ -118,7 +118,7 @@ def test_a_training_reads_what_a_feed_of_the_evening_before_reads(deployment, ro
     users = windows.user_ids[:1]
     slate = requests.with_candidates(
         requests.request_windows(
-            evening.path("impressions.parquet"), config, user_ids=users, at=moment
+            evening.paths("impressions.parquet"), config, user_ids=users, at=moment
         ),
         config,
         post_ids=posts,
