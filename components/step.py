@@ -24,7 +24,7 @@ from components.errors import BadConfigurationError, StepError, StoppedError
 from components.pages import report
 from components.run import provenance
 from components.run.context import Context, Outcome
-from components.run.signals import stoppable
+from components.run.signals import Signals, stoppable
 from components.settings.config import Config
 from components.settings.loading import load
 from components.store import records
@@ -59,18 +59,18 @@ def main(step: contract.Step, run: Run, argv: Sequence[str] | None = None) -> in
     log_to_stderr()
     arguments = _parser(step).parse_args(argv)
     options = {option.name: getattr(arguments, option.name) for option in step.options}
-    with stoppable() as ignore_signals:
+    with stoppable() as signals:
         try:
             config = load(Path(arguments.config))
             day = _parse_day(arguments.day, config)
             context = Context(step, config, day, Store(config.store))
             code, result = _execute(
-                context, run, options, ignore_signals, unchanged_ok=arguments.unchanged_ok
+                context, run, options, signals, unchanged_ok=arguments.unchanged_ok
             )
         except (Exception, StoppedError) as error:
             # Without a configuration there is no store to keep a record in.
-            code, result = _failure(step, error)
-        ignore_signals()
+            code, result = _failure(step, signals.cause_of(error))
+        signals.ignore()
         sys.stdout.write(json.dumps(result, sort_keys=True) + "\n")
         sys.stdout.flush()
     return int(code)
@@ -102,12 +102,12 @@ def execute(
     """
     context = Context(step, config, day, Store(config.store))
     defaults = {option.name: option.default for option in step.options}
-    with stoppable() as ignore_signals:
+    with stoppable() as signals:
         return _execute(
             context,
             run,
             defaults | options,
-            ignore_signals,
+            signals,
             unchanged_ok=unchanged_ok,
             draw=draw,
         )
@@ -117,7 +117,7 @@ def _execute(
     context: Context,
     run: Run,
     options: Mapping[str, object],
-    ignore_signals: Callable[[], None],
+    signals: Signals,
     *,
     unchanged_ok: bool,
     draw: Draw = report.refresh,
@@ -131,8 +131,8 @@ def _execute(
         code, result = _success(outcome, unchanged_ok=unchanged_ok)
         also_changed = outcome.also_changed
     except (Exception, StoppedError) as error:
-        code, result = _failure(context.step, error)
-    ignore_signals()
+        code, result = _failure(context.step, signals.cause_of(error))
+    signals.ignore()
     record = {
         "step": context.step.name,
         "day": context.day.isoformat(),

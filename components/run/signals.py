@@ -11,29 +11,43 @@ from components.errors import StoppedError
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)  # of a scheduler, and of a person at the terminal
 
 
-@contextmanager
-def stoppable() -> Iterator[Callable[[], None]]:
-    """Turns the first SIGTERM or Ctrl-C into StoppedError; yields a function that ignores them.
+class Signals:
+    """The signals of a process while a step works."""
 
-    It is called once the work is done: a signal must not take back a result that is about to be
-    said. At the end the process has the handlers that it had before.
-    """
+    def __init__(self) -> None:
+        """Begins without a signal."""
+        self._stop: StoppedError | None = None
 
-    def ignore() -> None:
+    def ignore(self) -> None:
         """Makes the process deaf to further signals."""
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
+    def stop(self, number: int, frame: FrameType | None) -> NoReturn:
         """Raises StoppedError, which names the signal."""
         del frame
-        ignore()  # a second signal must not interrupt the cleaning up after the first
+        self.ignore()  # a second signal must not interrupt the cleaning up after the first
         name = signal.Signals(number).name
-        raise StoppedError(f"Stopped by {name}; the next run goes on from what was saved.")
+        self._stop = StoppedError(f"Stopped by {name}; the next run goes on from what was saved.")
+        raise self._stop
 
-    former_handlers = {number: signal.signal(number, stop) for number in _SIGNALS}
+    def cause_of(self, error: BaseException) -> BaseException:
+        """Returns why work ended with an error: because it was stopped, if it was."""
+        # A library that is interrupted in its C code may raise an error of its own instead.
+        return error if self._stop is None else self._stop
+
+
+@contextmanager
+def stoppable() -> Iterator[Signals]:
+    """Turns the first SIGTERM or Ctrl-C into StoppedError; yields what can ignore them.
+
+    Signals are ignored once the work is done: they must not take back a result that is about to be
+    said. At the end the process has the handlers that it had before.
+    """
+    signals = Signals()
+    former_handlers = {number: signal.signal(number, signals.stop) for number in _SIGNALS}
     try:
-        yield ignore
+        yield signals
     finally:
         for number, handler in former_handlers.items():
             signal.signal(number, handler)

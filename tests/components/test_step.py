@@ -1,3 +1,4 @@
+import contextlib
 import datetime
 import errno
 import json
@@ -12,7 +13,7 @@ import pytest
 
 from components import contract, step
 from components.contract import ExitCode
-from components.errors import BadConfigurationError, BadDataError, TryAgainError
+from components.errors import BadConfigurationError, BadDataError, StoppedError, TryAgainError
 from components.run.context import Context, Outcome
 from components.settings.loading import load
 from components.store import records
@@ -276,6 +277,16 @@ def test_news_of_other_days_is_said_recorded_and_drawn(
     assert printed["run_again"] == [str(other)]
     assert records.read(store, DAY)[-1]["run_again"] == [str(other)]
     assert Path(store.storage.uri(f"pages/{other}/index.html")).exists()
+
+
+def test_a_stop_that_a_library_turns_into_its_own_error_is_worth_another_try(config: Path) -> None:
+    def swallow(context: Context, **options: object) -> Outcome:
+        """Ends as code in C does that a signal interrupted."""
+        with contextlib.suppress(StoppedError):
+            signal.raise_signal(signal.SIGTERM)
+        raise RuntimeError("a callback failed")
+
+    assert step.main(STEP, swallow, argv(config)) == ExitCode.TRY_AGAIN
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

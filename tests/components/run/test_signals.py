@@ -41,11 +41,20 @@ def test_the_first_signal_stops_and_the_second_does_not_disturb(
 
 
 def test_a_signal_after_the_work_changes_nothing(received: list[int]) -> None:
-    with stoppable() as ignore_signals:
-        ignore_signals()
+    with stoppable() as signals:
+        signals.ignore()
         for number in NUMBERS:
             signal.raise_signal(number)
     assert received == []
+
+
+def test_an_error_after_a_stop_is_the_stop_whatever_a_library_made_of_it() -> None:
+    with stoppable() as signals:
+        trouble = RuntimeError("the callback failed")
+        assert signals.cause_of(trouble) is trouble
+        with pytest.raises(StoppedError):
+            signal.raise_signal(signal.SIGTERM)
+        assert "Stopped by SIGTERM" in str(signals.cause_of(trouble))
 
 
 @pytest.mark.parametrize("number", NUMBERS)
