@@ -91,6 +91,7 @@ class Step:
         return argv
 
 
+MAX_SHARDS = 999  # three digits in the name of a partition
 _SHARD = Option(name="shard", value_type=int, default=0, help="Which shard to write, from 0.")
 _NUM_SHARDS = Option(
     name="num_shards", value_type=int, default=1, help="Into how many shards the day is cut."

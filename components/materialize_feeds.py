@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 
 from components import contract, step
 from components.erasure import forgotten
-from components.errors import BadConfigurationError
 from components.features import requests, statistics
 from components.features.log_actions import LogActions
 from components.release import eligible_posts
@@ -41,14 +40,9 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
       num_shards: Into how many the day is cut.
 
     Raises:
-      BadConfigurationError: If there is no such shard.
       BadDataError: If an input is missing or damaged, or the release is of another configuration.
       Unchanged: If there is nothing new.
     """
-    if not 0 <= shard < num_shards <= 999:
-        raise BadConfigurationError(
-            f"--shard must be from 0 to --num-shards less 1, got {shard} of {num_shards}."
-        )
     part = Shard(shard, num_shards)
     release = context.read(contract.PUBLISH_RELEASE.name, context.day)
     features = context.read(contract.BUILD_FEATURES.name, context.day)

@@ -64,6 +64,7 @@ def main(step: contract.Step, run: Run, argv: Sequence[str] | None = None) -> in
             config = load(Path(arguments.config))
             day = _parse_day(arguments.day, config)
             context = Context(step, config, day, Store(config.store))
+            _refuse_wrong_shard(step, options)
             code, result = _execute(
                 context, run, options, signals, unchanged_ok=arguments.unchanged_ok
             )
@@ -102,6 +103,7 @@ def execute(
     """
     context = Context(step, config, day, Store(config.store))
     defaults = {option.name: option.default for option in step.options}
+    _refuse_wrong_shard(step, defaults | options)
     with stoppable() as signals:
         return _execute(
             context,
@@ -247,6 +249,22 @@ class _Parser(argparse.ArgumentParser):
         """Ends the process with the exit code of a configuration error."""
         self.print_usage(sys.stderr)
         self.exit(ExitCode.BAD_CONFIGURATION, f"{self.prog}: {message}\n")
+
+
+def _refuse_wrong_shard(step: contract.Step, options: Mapping[str, Any]) -> None:
+    """Refuses a shard that is none, before a record would say of the day that its step failed.
+
+    Raises:
+      BadConfigurationError: Naming both numbers.
+    """
+    if not step.is_sharded:
+        return
+    shard, num_shards = options["shard"], options["num_shards"]
+    if not 0 <= shard < num_shards <= contract.MAX_SHARDS:
+        raise BadConfigurationError(
+            "--shard must be from 0 to --num-shards less 1, and --num-shards at most "
+            f"{contract.MAX_SHARDS}; got {shard} of {num_shards}."
+        )
 
 
 def _parser(step: contract.Step) -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ import pytest
 
 from components.contract import ExitCode
 from components.release.corpus import Corpus
+from components.store import records
 from components.store.artifacts import Recipe
 from schemas.feeds import feeds_table
 
@@ -71,9 +72,14 @@ def test_the_number_of_shards_does_not_change_a_feed(world) -> None:
         np.testing.assert_allclose(one, two, rtol=1e-5)
 
 
-def test_a_shard_that_does_not_exist_is_refused(world) -> None:
-    code = world.run("materialize_feeds", DAYS[2], shard=2, num_shards=2)
+@pytest.mark.parametrize(("shard", "num_shards"), [(2, 2), (-1, 2), (0, 0), (0, 1000)])
+def test_a_shard_that_does_not_exist_is_refused_and_leaves_no_record(
+    shard: int, num_shards: int, world
+) -> None:
+    before = records.read(world.store, DAYS[2])
+    code = world.run("materialize_feeds", DAYS[2], shard=shard, num_shards=num_shards)
     assert code == ExitCode.BAD_CONFIGURATION
+    assert records.read(world.store, DAYS[2]) == before
 
 
 def test_a_release_of_other_hashes_is_refused(world, capfd) -> None:
