@@ -65,7 +65,9 @@ def read_arrivals(
         malformed_days = []
         for line, _ in rows.malformed:
             place = int(np.searchsorted(rows.lines, line)) - 1  # the last row before the line
-            before = last if place < 0 else int(days[place])
+            # At the head of a file, with the first row that has a day, as rows without a time.
+            head = int(days[0]) if last is None and len(days) else last
+            before = head if place < 0 else int(days[place])
             malformed_days.append(otherwise if before is None else before)
         last = int(days[-1]) if len(days) else last
         yield ArrivalBlock(rows, days, malformed_days, has_time)

@@ -19,6 +19,7 @@ from schemas.events import REJECTED
 _TEXT_IDS = "where ids are text, name their column in `ingest_events.source.text_ids`"
 
 
+_FLAG = "0 or 1; words that mean yes go into `values` of the action"
 _SURFACES = "ingest_events.source.surfaces"
 
 
@@ -163,11 +164,11 @@ class RowCheck:
         self._judge(is_good, "bad_surface", rows, column, expected)
         return values
 
-    def flag(self, rows: RawRows, column: str) -> np.ndarray:
+    def flag(self, rows: RawRows, column: str, expected: str = "0 or 1") -> np.ndarray:
         """Reads flags; an empty cell is no: many logs write the flags that are set alone."""
         values, is_good = cells.parse_flag(rows.cells[column])
         values, is_good = self._fill(rows, column, values, is_good, False)
-        self._judge(is_good, "unreadable_flag", rows, column, "0 or 1")
+        self._judge(is_good, "unreadable_flag", rows, column, expected)
         return values & is_good
 
     def action(self, rows: RawRows, rule: ActionRule) -> np.ndarray:
@@ -177,7 +178,7 @@ class RowCheck:
             self._judge(is_good, "unreadable_flag", rows, rule.column, "text or a number")
             return values & is_good
         if rule.at_least is None and rule.at_most is None:
-            return self.flag(rows, rule.column)
+            return self.flag(rows, rule.column, _FLAG)
         values = self.number(rows, rule.column)
         low = -np.inf if rule.at_least is None else rule.at_least
         high = np.inf if rule.at_most is None else rule.at_most

@@ -23,6 +23,7 @@ Parsed = tuple[np.ndarray, np.ndarray]  # int64 ms since 1970 UTC and a mask of 
 FIRST_MS, LAST_MS = 631_152_000_000, 4_102_444_799_999
 MS_PER_UNIT = {"s": 1_000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_FIRST_OF_EXCEL, _LAST_OF_EXCEL = 32_874, 73_051  # 1990 to 2099 in days since 1899-12-30
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _UTC_WORD = r"\s*(?:UTC|GMT)$"  # as BigQuery writes it
@@ -112,6 +113,8 @@ def guess(text: str) -> str | None:
         for unit, scale in MS_PER_UNIT.items():
             if FIRST_MS <= float(text) * scale <= LAST_MS:
                 return f"{_UNITS[unit]} since 1970, `time_unit: {unit}`"
+        if _FIRST_OF_EXCEL <= float(text) < _LAST_OF_EXCEL:
+            return "a date of Excel, days since 1899-12-30: write the column as text of dates"
     if _iso_moment(re.sub(_UTC_WORD, "Z", text)) is not None:
         return "ISO 8601, `time_unit: iso`"
     forms = [form for form in _FORMS if _form_moment(text, form=form) is not None][:2]

@@ -161,7 +161,10 @@ def test_a_flag_that_is_not_there_is_no(read: Read) -> None:
     rows = [f"{n},1,1,{SECOND},{flags}" for n, flags in ((1, "1,"), (2, "NULL,1"), (3, ",maybe"))]
     accepted, (broken,) = read({"log.csv": csv_rows(*rows)})
     assert [row["actions"] for row in accepted] == [1, 2]
-    assert "clicked: expected 0 or 1, got 'maybe'" in broken["detail"]
+    assert (
+        "clicked: expected 0 or 1; words that mean yes go into `values` of the action, got 'maybe'"
+        in broken["detail"]
+    )
 
 
 def test_a_flag_of_floats_with_nan_is_no_where_it_is_nan(deployment, read: Read) -> None:
