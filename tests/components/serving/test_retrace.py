@@ -35,7 +35,7 @@ def test_the_next_best_post_comes_right_after_the_feed(three_days) -> None:
     shown = {row["post_id"] for row in rows}
     posts = pq.read_table(three_days.artifact("validate_events", LAST).path("posts.parquet"))
     places = {}
-    for post in posts["post_id"].to_pylist()[:15]:
+    for post in posts["post_id"].to_pylist():
         found = _retrace(three_days, user, post)
         if post not in shown and found.score_place is not None:
             places[found.score_place] = found
