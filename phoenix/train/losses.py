@@ -21,6 +21,22 @@ _MIN_TEMPERATURE = 0.01
 _BLOCK_QUERIES = 512  # Times a few thousand posts: about a second-level cache.
 
 
+def total_weight(
+    shape: tuple[int, ...], *, where: Array | None = None, weights: Array | None = None
+) -> jax.Array:
+    """The weight of all values that exist: what `weighted_mean` divides by.
+
+    Args:
+      shape: Of the values.
+      where: See `weighted_mean`.
+      weights: See `weighted_mean`.
+
+    >>> float(total_weight((2, 3), weights=jnp.array([[2.0], [1.0]])))
+    9.0
+    """
+    return jnp.sum(_weights_where(shape, where, weights))
+
+
 def weighted_mean(
     values: Array, *, where: Array | None = None, weights: Array | None = None
 ) -> jax.Array:
@@ -38,12 +54,27 @@ def weighted_mean(
     2.0
     """
     values = jnp.asarray(values, jnp.float32)
-    total = jnp.ones_like(values) if weights is None else jnp.broadcast_to(weights, values.shape)
+    total = _weights_where(values.shape, where, weights)
     if where is not None:
-        total = jnp.where(where, total, 0.0)
         values = jnp.where(where, values, 0.0)
     denominator = jnp.sum(total)
     return jnp.sum(values * total) / jnp.where(denominator > 0, denominator, 1.0)
+
+
+def share(part: Array, whole: Array) -> jax.Array:
+    """The share of a part in the weight of a whole; times their means, parts add up to its mean.
+
+    >>> parts = jnp.array([1.0, 4.0]), jnp.array([3.0])
+    >>> float(sum(share(len(part), 3) * jnp.mean(part) for part in parts)) == (1 + 4 + 3) / 3
+    True
+    """
+    return jnp.asarray(part) / jnp.where(whole > 0, whole, 1.0)
+
+
+def _weights_where(shape: tuple[int, ...], where: Array | None, weights: Array | None) -> jax.Array:
+    """The weights of values of a shape, 0 where there is none."""
+    total = jnp.ones(shape) if weights is None else jnp.broadcast_to(weights, shape)
+    return total if where is None else jnp.where(where, total, 0.0)
 
 
 def multi_label(
@@ -221,6 +252,18 @@ def hardest(logits: Array, is_candidate: Array, count: int) -> jax.Array:
     return is_candidate & (jnp.argsort(order, axis=1) < count)
 
 
+def softmax_rows(
+    is_positive: Array, weights: Array | None, positive_weights: Array | None
+) -> tuple[jax.Array, jax.Array]:
+    """`[B]` which rows `sampled_softmax` averages over, and `[B]` their weights; its arguments."""
+    num_positives = jnp.sum(is_positive, axis=1)
+    row_weights = jnp.ones(len(num_positives)) if weights is None else jnp.asarray(weights)
+    if positive_weights is not None:
+        mass = jnp.sum(jnp.where(is_positive, positive_weights, 0.0), axis=1)
+        row_weights = row_weights * mass / jnp.maximum(num_positives, 1)
+    return num_positives > 0, row_weights
+
+
 def sampled_softmax(
     logits: Array,
     *,
@@ -259,20 +302,12 @@ def sampled_softmax(
         masses.append(jax.nn.logsumexp(jnp.where(is_negative, own, _MASKED), axis=1))
     negative_mass = jax.nn.logsumexp(jnp.stack(masses), axis=0)
     values = jnp.logaddexp(own, negative_mass[:, None]) - own
-    num_positives = jnp.sum(is_positive, axis=1)
-    if positive_weights is None:
-        total = jnp.sum(jnp.where(is_positive, values, 0.0), axis=1)
-        per_row = total / jnp.maximum(num_positives, 1)
-        return weighted_mean(per_row, where=num_positives > 0, weights=weights)
-    own_weights = jnp.where(is_positive, positive_weights, 0.0)
+    own_weights = jnp.where(is_positive, 1.0 if positive_weights is None else positive_weights, 0.0)
     mass = jnp.sum(own_weights, axis=1)
-    per_row = jnp.sum(own_weights * jnp.where(is_positive, values, 0.0), axis=1) / jnp.where(
-        mass > 0, mass, 1.0
-    )
-    row_weights = mass / jnp.maximum(num_positives, 1)
-    if weights is not None:
-        row_weights = row_weights * weights
-    return weighted_mean(per_row, where=num_positives > 0, weights=row_weights)
+    total = jnp.sum(own_weights * jnp.where(is_positive, values, 0.0), axis=1)
+    per_row = total / jnp.where(mass > 0, mass, 1.0)
+    where, row_weights = softmax_rows(is_positive, weights, positive_weights)
+    return weighted_mean(per_row, where=where, weights=row_weights)
 
 
 def listed_softmax(

@@ -247,27 +247,39 @@ class NextItemObjective:
             return params
         return with_temperature(params)
 
+    def norms(self, batch: NextItemBatch) -> jax.Array:
+        """Returns the weight of all targets of a batch, by which its parts count."""
+        weights = self._weights(batch)
+        return losses.total_weight(weights.shape, where=batch.targets >= 0, weights=weights)
+
     def loss(
-        self, params: hk.Params, rows: RecsysEmbeddings, batch: NextItemBatch
+        self,
+        params: hk.Params,
+        rows: RecsysEmbeddings,
+        batch: NextItemBatch,
+        norms: jax.Array | None = None,
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
         """See `losses.listed_softmax`; features are dropped as the trunk is configured."""
+        own = self.norms(batch)
         queries, posts = Network(self._vectors).output(params, batch, rows)
         scalars = {}
         if self.config.similarity == "cosine":
             log_temperature = log_temperature_of(params)
             queries = queries / losses.temperature(log_temperature)
             scalars["temperature"] = jnp.exp(log_temperature)
-        weights = jnp.repeat(batch.weights, queries.shape[1])
-        if batch.target_weights is not None:
-            weights = weights * batch.target_weights.reshape(-1)
         value = losses.listed_softmax(
             queries.reshape(-1, queries.shape[-1]),
             posts.reshape(-1, posts.shape[-1]),
             batch.targets.reshape(-1),
             offsets=batch.offsets.reshape(-1),
-            weights=weights,
+            weights=self._weights(batch).reshape(-1),
         )
-        return value, scalars
+        return value * losses.share(own, own if norms is None else norms), scalars
+
+    def _weights(self, batch: NextItemBatch) -> jax.Array:
+        """`[B, S]` by how much each target counts."""
+        weights = jnp.broadcast_to(jnp.asarray(batch.weights)[:, None], batch.targets.shape)
+        return weights if batch.target_weights is None else weights * batch.target_weights
 
     def _vectors(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> tuple[jax.Array, jax.Array]:
         model = self.config.make()

@@ -64,13 +64,22 @@ class Objective(Protocol):
         """Returns trainable initial parameters; only the shapes of the arrays matter."""
         ...
 
+    def norms(self, batch: Any) -> Any:  # noqa: ANN401 - every objective has its own kinds
+        """Returns what the terms of the loss are means over; it takes no parameter to know that."""
+        ...
+
     def loss(
         self,
         params: hk.Params,
         rows: RecsysEmbeddings,
         batch: Any,  # noqa: ANN401 - every objective has batches of its own kind
+        norms: Any = None,  # noqa: ANN401
     ) -> tuple[jax.Array, Observed]:
-        """Returns the float32 loss of a batch of the objective's kind, and what it observed."""
+        """Returns the float32 loss of a batch of the objective's kind, and what it observed.
+
+        With the norms of a larger batch it is a part of that: over the parts, losses, gradients and
+        all that is observed add up to those of the batch.
+        """
         ...
 
 
@@ -95,6 +104,15 @@ class Network(Generic[Output]):
         return hk.transform(self.function)
 
 
+class RankingNorms(NamedTuple):
+    """What the terms of the loss of a ranker are means over."""
+
+    num_rows: int  # B
+    labels: jax.Array  # weight of all labels that count
+    impressions: jax.Array  # weight of all impressions
+    smallest_logarithm: jax.Array  # of the shares of the posts, by which weights are scaled
+
+
 @dataclass(frozen=True)
 class RankingObjective:
     """The prediction of every action on real candidates, and of the time that users stay."""
@@ -111,8 +129,33 @@ class RankingObjective:
         """Returns the initial parameters of the ranker."""
         return Network(self._output).initial_params(seed, batch, rows)
 
+    def norms(self, batch: TrainBatch) -> RankingNorms:
+        """Returns the weights of a batch, by which its parts count."""
+        exists, smallest = _candidate_mask(batch), jnp.float32(0)
+        if self.popularity_power:
+            smallest = jnp.min(jnp.where(exists, batch.log_frequencies, 0.0))
+        return self._norms(batch, exists, smallest)
+
+    def _norms(
+        self, batch: TrainBatch, exists: jax.Array, smallest_logarithm: jax.Array
+    ) -> RankingNorms:
+        """The weights of a part of a batch whose rarest post has a share with this logarithm."""
+        weights = self._weights(batch, exists, smallest_logarithm)
+        of_labels = weights[..., None] * np.array(self.action_weights, np.float32)
+        is_counted = _counted_labels(batch, exists)
+        return RankingNorms(
+            len(exists),
+            losses.total_weight(batch.labels.shape, where=is_counted, weights=of_labels),
+            losses.total_weight(exists.shape, where=exists, weights=weights),
+            smallest_logarithm,
+        )
+
     def loss(
-        self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
+        self,
+        params: hk.Params,
+        rows: RecsysEmbeddings,
+        batch: TrainBatch,
+        norms: RankingNorms | None = None,
     ) -> tuple[jax.Array, Observed]:
         """See `losses.multi_label`; padded candidates do not count, nor do labels nobody knows.
 
@@ -127,27 +170,36 @@ class RankingObjective:
         The dwell time is learned in units of 30 s, clipped to [0, 1]. Where the model has gates of
         features, `phoenix.nn.feature_gates` says what is added.
         """
+        whole = self.norms(batch) if norms is None else norms
         output = Network(self._output).output(params, batch, rows)
         exists = _candidate_mask(batch)
-        weights = self._weights(batch, exists)
+        own = self._norms(batch, exists, whole.smallest_logarithm)
+        weights = self._weights(batch, exists, whole.smallest_logarithm)
         is_counted = _counted_labels(batch, exists)
         value = self._action_loss(output.logits, batch.labels, is_counted, weights)
+        value *= losses.share(own.labels, whole.labels)
         observed = _observed_actions(output.logits, batch, is_counted)
         if self.config.gated_features:
-            penalty, gates = self._gate_penalty(params, len(exists))
-            value, observed = value + penalty, observed | gates
+            penalty, gates = self._gate_penalty(params, whole.num_rows)
+            part = own.num_rows / whole.num_rows
+            value += penalty * part
+            observed |= {name: share * part for name, share in gates.items()}
         if self.dwell != "none":
             error, dwell = self._dwell_loss(output.continuous, batch, exists, weights)
-            value, observed = value + self.dwell_weight * error, observed | dwell
+            error *= losses.share(own.impressions, whole.impressions)
+            value += self.dwell_weight * error
+            observed |= {"dwell_loss": error, "dwell": dwell}
         return value, observed
 
-    def _weights(self, batch: TrainBatch, exists: jax.Array) -> jax.Array:
+    def _weights(
+        self, batch: TrainBatch, exists: jax.Array, smallest_logarithm: jax.Array
+    ) -> jax.Array:
         """`[B, C]` by how much each impression counts: its window's weight over its propensity."""
         weights = jnp.asarray(batch.weights)[:, None] * _label_weights(batch, exists)
         if self.popularity_power:
             # Means are weighted, so a common factor is free: no weight of a real post overflows.
             logarithms = jnp.where(exists, batch.log_frequencies, 0.0)
-            weights *= jnp.exp(self.popularity_power * (jnp.min(logarithms) - logarithms))
+            weights *= jnp.exp(self.popularity_power * (smallest_logarithm - logarithms))
         return weights
 
     def _action_loss(
@@ -171,7 +223,7 @@ class RankingObjective:
 
     def _dwell_loss(
         self, times: jax.Array | None, batch: TrainBatch, exists: jax.Array, weights: jax.Array
-    ) -> tuple[jax.Array, Observed]:
+    ) -> tuple[jax.Array, Deviations]:
         """The loss of `[B, C, 1]` predicted dwell times in units of 30 s, and their metrics."""
         assert times is not None  # `objective_of` checks that the model has the head.
         predictions = times[..., 0]
@@ -184,7 +236,7 @@ class RankingObjective:
             jnp.ravel(exists * _label_weights(batch, exists)),
             largest=DWELL_SCALE_SECONDS,
         )
-        return value, {"dwell_loss": value, "dwell": deviations}
+        return value, deviations
 
     def _output(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> RecsysModelOutput:
         return self.config.make()(batch, rows)
@@ -196,6 +248,14 @@ class _SoftmaxMasks(NamedTuple):
     is_positive: jax.Array
     is_other: jax.Array
     is_negative: jax.Array | None
+
+
+class RetrievalNorms(NamedTuple):
+    """What the terms of the loss of retrieval are means over."""
+
+    num_rows: int  # B
+    positives: jax.Array  # weight of all rows with a positive
+    labels: jax.Array  # weight of all labels of what was shown
 
 
 @dataclass(frozen=True)
@@ -216,8 +276,25 @@ class RetrievalObjective:
             params = {**params, _IMPRESSIONS_MODULE: {"slopes": ones / 2, "biases": -2 * ones}}
         return with_temperature(params)
 
+    def norms(self, batch: TrainBatch) -> RetrievalNorms:
+        """Returns the weights of a batch, by which its parts count."""
+        exists = _candidate_mask(batch)
+        where, weights = losses.softmax_rows(
+            self._positives(batch, exists), batch.weights, batch.label_weights
+        )
+        is_counted, of_labels = self._counted_impressions(batch, exists)
+        return RetrievalNorms(
+            len(exists),
+            losses.total_weight(where.shape, where=where, weights=weights),
+            losses.total_weight(batch.labels.shape, where=is_counted, weights=of_labels),
+        )
+
     def loss(
-        self, params: hk.Params, rows: RecsysEmbeddings, batch: TrainBatch
+        self,
+        params: hk.Params,
+        rows: RecsysEmbeddings,
+        batch: TrainBatch,
+        norms: RetrievalNorms | None = None,
     ) -> tuple[jax.Array, Observed]:
         """See `losses.sampled_softmax`; posts are the same when all their hashes are.
 
@@ -226,7 +303,11 @@ class RetrievalObjective:
         With `impressions_weight` w > 0 the score s, over the temperature, also predicts each action
         a of all that was shown: w times `losses.multi_label` of slope_a * s + bias_a is added, with
         both learned. The softmax alone learns from positives, and what was shown in vain says more.
+
+        A part of a batch has the posts of the part alone for negatives.
         """
+        own = self.norms(batch)
+        whole = own if norms is None else norms
         scores = self._scores(params, batch, rows)
         logits = losses.corrected_logits(
             scores,
@@ -240,9 +321,18 @@ class RetrievalObjective:
             weights=batch.weights,
             positive_weights=batch.label_weights,
         )
+        value *= losses.share(own.positives, whole.positives)
         if self.impressions_weight:
-            value += self.impressions_weight * self._impressions_loss(params, batch, scores)
-        return value, _observed_softmax(params, logits, masks)
+            error = self._impressions_loss(params, batch, scores)
+            value += self.impressions_weight * error * losses.share(own.labels, whole.labels)
+        part = own.num_rows / whole.num_rows
+        recall = losses.recall_in_batch(
+            logits, masks.is_other, is_positive=masks.is_positive, k=_RECALL_AT
+        )
+        return value, {
+            "temperature": jnp.exp(log_temperature_of(params)) * part,
+            f"recall_at_{_RECALL_AT}": WeightedMean.of(recall),
+        }
 
     def _scores(self, params: hk.Params, batch: TrainBatch, rows: RecsysEmbeddings) -> jax.Array:
         """`[B, B * C]` float32 similarity of each user and every candidate of the batch."""
@@ -255,10 +345,21 @@ class RetrievalObjective:
         num_shown = exists.shape[1] - self.negatives.global_per_row
         return exists & (np.arange(exists.shape[1]) >= num_shown)
 
+    def _positives(self, batch: TrainBatch, exists: jax.Array) -> jax.Array:
+        """`[B, C]` whether somebody engaged with a candidate."""
+        has_action = (batch.labels > 0) & np.array(self.is_positive_action)
+        return exists & jnp.any(has_action, axis=-1)
+
+    def _counted_impressions(
+        self, batch: TrainBatch, exists: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """`[B, C, A or 1]` which labels of what was shown count, and `[B, C, 1]` their weights."""
+        weights = jnp.asarray(batch.weights)[:, None] * _label_weights(batch, exists)
+        return _counted_labels(batch, exists & ~self._is_drawn(exists)), weights[..., None]
+
     def _masks(self, batch: TrainBatch, logits: jax.Array) -> _SoftmaxMasks:
         exists, keys = _candidate_mask(batch), jnp.asarray(batch.inputs.candidate_post_hashes)
-        has_action = (batch.labels > 0) & np.array(self.is_positive_action)
-        is_positive = exists & jnp.any(has_action, axis=-1)
+        is_positive = self._positives(batch, exists)
         is_drawn = self._is_drawn(exists)
         is_other = losses.negatives_of_others(keys, exists if self.negatives.in_batch else is_drawn)
         if not self.negatives.global_per_row and not self.negatives.hard_per_row:
@@ -275,13 +376,14 @@ class RetrievalObjective:
     def _impressions_loss(
         self, params: hk.Params, batch: TrainBatch, scores: jax.Array
     ) -> jax.Array:
-        exists, heads = _candidate_mask(batch), params[_IMPRESSIONS_MODULE]
+        heads = params[_IMPRESSIONS_MODULE]
+        is_counted, weights = self._counted_impressions(batch, _candidate_mask(batch))
         own = losses.own_logits(scores) / losses.temperature(log_temperature_of(params))
         return losses.multi_label(
             own[..., None] * heads["slopes"] + heads["biases"],
             batch.labels,
-            where=_counted_labels(batch, exists & ~self._is_drawn(exists)),
-            weights=(batch.weights[:, None] * _label_weights(batch, exists))[..., None],
+            where=is_counted,
+            weights=weights,
         )
 
     def _vectors(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> tuple[jax.Array, jax.Array]:
@@ -377,16 +479,6 @@ def _observed_actions(logits: jax.Array, batch: TrainBatch, is_counted: jax.Arra
         for part in (batch.labels, predictions, jnp.broadcast_to(counts, logits.shape))
     ]
     return {"actions": Sums.of(*examples), "scores": ScoreBins.of(*examples)}
-
-
-def _observed_softmax(params: hk.Params, logits: jax.Array, masks: _SoftmaxMasks) -> Observed:
-    recall = losses.recall_in_batch(
-        logits, masks.is_other, is_positive=masks.is_positive, k=_RECALL_AT
-    )
-    return {
-        "temperature": jnp.exp(log_temperature_of(params)),
-        f"recall_at_{_RECALL_AT}": WeightedMean.of(recall),
-    }
 
 
 def _candidate_mask(batch: TrainBatch) -> jax.Array:

@@ -128,36 +128,41 @@ def validation_of(
 
 
 def _gradients_of_batch(
-    rule: StepRule, state: State, batch: Batch
+    rule: StepRule,
+    state: State,
+    batch: Batch,
+    norms: Any = None,  # noqa: ANN401 - see `Objective.norms`
 ) -> tuple[jax.Array, Observed, _Gradients]:
     rows = rule.placement.lookup(state.tables, batch.inputs)
     differentiate = jax.value_and_grad(rule.objective.loss, argnums=(0, 1), has_aux=True)
-    (loss, observed), gradients = differentiate(state.params, rows, batch)
+    (loss, observed), gradients = differentiate(state.params, rows, batch, norms)
     return loss, observed, gradients
 
 
 def _gradients_in_parts(
     rule: StepRule, state: State, batch: Batch
 ) -> tuple[jax.Array, Observed, _Gradients]:
-    """The mean over k parts of a batch, one part in memory at a time.
+    """Sums over k parts of a batch, one part in memory at a time.
 
-    Part i takes every k-th row from i on, so that each device keeps its own rows.
+    A part counts by its share in the weights of the batch, which need no parameter. A plain mean
+    would count an impression more where its part has few, and a part of padding alone as a loss of
+    0. Part i takes every k-th row from i on, so that each device keeps
+    its own rows.
     """
     k = rule.accumulation_steps
+    norms = rule.objective.norms(batch)
     parts = jax.tree.map(lambda x: jnp.reshape(x, (-1, k, *x.shape[1:])).swapaxes(0, 1), batch)
 
     def add(
         total: tuple[jax.Array, hk.Params], part: Batch
     ) -> tuple[tuple[jax.Array, hk.Params], tuple[Observed, RecsysEmbeddings]]:
         """Adds the gradients of a part to those before it."""
-        loss, observed, (params, rows) = _gradients_of_batch(rule, state, part)
-        total = jax.tree.map(lambda a, b: a + b / k, total, (loss, params))
-        return total, (observed, jax.tree.map(lambda x: x / k, rows))
+        loss, observed, (params, rows) = _gradients_of_batch(rule, state, part, norms)
+        return jax.tree.map(jnp.add, total, (loss, params)), (observed, rows)
 
     zeros = jax.tree.map(jnp.zeros_like, (jnp.zeros(()), state.params))
     (loss, params), (observed, rows) = jax.lax.scan(add, zeros, parts)
-    # The mean of sums is a sum of which every part counts as much: metrics do not change.
-    observed = jax.tree.map(lambda x: jnp.mean(x, axis=0), observed)
+    observed = jax.tree.map(lambda x: jnp.sum(x, axis=0), observed)
 
     def in_order(x: jax.Array) -> jax.Array:
         """The rows of the parts `[k, B / k, ...]` in their order in the batch, `[B, ...]`."""
