@@ -41,6 +41,47 @@ class InMemoryWindows:
         return self._windows
 
 
+class SelectedWindows:
+    """Some windows of each chunk of a source, in its order."""
+
+    def __init__(
+        self, source: WindowSource, rows: Sequence[np.ndarray], *, before: int | None = None
+    ) -> None:
+        """Takes a source and what of it there is.
+
+        Args:
+          source: Of the windows.
+          rows: Of each chunk, ascending.
+          before: ms UTC: what histories hold from then on is left out; None leaves nothing out.
+        """
+        self._source, self._rows, self._before = source, rows, before
+
+    @property
+    def chunk_sizes(self) -> Sequence[int]:
+        """The number of windows selected of each chunk."""
+        return [len(rows) for rows in self._rows]
+
+    def read(self, chunk: int) -> Windows:
+        """Returns the selected windows of one chunk."""
+        windows = self._source.read(chunk).rows(self._rows[chunk])
+        return windows if self._before is None else _with_histories_before(windows, self._before)
+
+
+def _with_histories_before(windows: Windows, time: int) -> Windows:
+    """Returns the windows without what their histories hold from a time on."""
+    # Time 0 is that of padding, and of events of which the order alone is known.
+    is_later = (windows.history_shown_at >= time) & (windows.history_shown_at > 0)
+    if not is_later.any():
+        return windows
+    histories = {
+        name: array * ~is_later.reshape(*is_later.shape, *[1] * (array.ndim - 2))
+        for name, array in windows._asdict().items()
+        if name.startswith("history_") and array is not None
+    }
+    # Histories are in order of time, so what is left is still at their start.
+    return windows._replace(**histories)
+
+
 def windows_between(
     source: WindowSource, start: int, stop: int, *, limit: int
 ) -> Iterator[Windows]:

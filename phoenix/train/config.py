@@ -51,7 +51,11 @@ class InputConfig(Settings):
 class ValidationConfig(Settings):
     """Windows held out during training, and when to stop early."""
 
-    fraction: float = setting(0.0, "Share of the windows, the last ones, held out.", ge=0, lt=1)
+    fraction: float = setting(0.0, "Share of the windows held out.", ge=0, lt=1)
+    split: Literal["time", "users"] = setting(
+        "time",
+        "Which windows are held out: the latest, or all of some users, by a hash of their ids.",
+    )
     every_epochs: int = setting(1, "Validate at every n-th end of epoch.", ge=1, le=1_000_000)
     every_steps: int | None = setting(None, "And after every n-th step.", ge=1, le=1_000_000_000)
     monitor: str = setting(

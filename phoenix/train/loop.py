@@ -46,8 +46,7 @@ class TrainLoop:
             run.train_config,
             hash_spec=run.hash_spec,
             actions=run.actions,
-            source=run.source,
-            num_train=run.num_train,
+            split=run.split,
         )
         self.rule = step_rule(run, self.task)
         self.state, checked = initial_state(run, self.task, self.rule)
@@ -120,7 +119,7 @@ class TrainLoop:
 
     def remaining_batches(self) -> Iterator[Batch]:
         """Makes the batches from the current step to the end."""
-        epochs, source = self.run.epochs, self.run.source
+        epochs, source = self.run.epochs, self.run.split.train
         for step, (windows, num_rows) in epochs.batches(source, self.progress.step):
             yield self._device_batch(windows, num_rows, step)
 
@@ -216,9 +215,9 @@ class TrainLoop:
 
     def _held_out(self) -> HeldOut:
         return HeldOut(
-            source=self.run.source,
-            start=self.run.num_train,
-            stop=self.run.num_windows,
+            source=self.run.split.validation,
+            start=0,
+            stop=self.run.num_windows - self.run.num_train,
             batch_size=self.run.train_config.batch_size,
             actions=self.run.actions,
             loss_and_states=self._loss_and_states,

@@ -169,11 +169,16 @@ class NextItemBatches:
     catalogue: Catalogue
     positive_bits: np.uint64
     seed: int
+    validated_since: int = 0  # ms UTC: what comes before is context in a validation, and no target
 
     def __call__(self, windows: Windows, step: int | None) -> NextItemBatch:
         """Returns the batch of B padded `windows` of sequences at `step`, None to validate."""
         generator = batch_generator(self.seed, step)
         targets = self._targets(windows)  # [B, S]
+        if step is None:
+            # A sequence that is held out begins with what others, or its user, were trained on.
+            is_new = windows.history_shown_at >= self.validated_since
+            targets = np.where(is_new, targets, _NO_TARGET)
         numbers, offsets = self._list(targets, generator)
         num_rows = len(targets)
         width = -(-self._list_size // num_rows)

@@ -20,6 +20,7 @@ from phoenix.recommend.checkpoint import description_of
 from phoenix.recommend.trained import TrainedModel, trained_model
 from phoenix.train.config import ComputeConfig, TrainConfig
 from phoenix.train.states import StateEntry
+from phoenix.train.validation import Split
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,16 +55,21 @@ class Run:
         return sum(self.source.chunk_sizes)
 
     @cached_property
+    def split(self) -> Split:
+        """The windows to train on, and those held out."""
+        return Split.of(self.source, self.train_config.validation)
+
+    @cached_property
     def num_train(self) -> int:
-        """The windows to train on: the first ones of the source."""
-        return self.num_windows - int(self.num_windows * self.train_config.validation.fraction)
+        """The number of windows to train on."""
+        return sum(self.split.train.chunk_sizes)
 
     @cached_property
     def epochs(self) -> Epochs:
         """The batches of the run, in their order."""
         config = self.train_config
         order = BatchOrder.of(
-            self.source,
+            self.split.train,
             self.num_train,
             seed=config.seed,
             batch_size=config.batch_size,

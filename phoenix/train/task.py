@@ -8,7 +8,7 @@ import numpy as np
 
 from phoenix.data.days import DAY_MS
 from phoenix.data.hashing import HashSpec
-from phoenix.data.window_source import SCAN_ROWS, WindowSource, windows_between
+from phoenix.data.window_source import SCAN_ROWS, windows_between
 from phoenix.data.windows import Windows, positive_bits
 from phoenix.inputs.model_inputs import model_inputs
 from phoenix.model_runners import ModelConfig
@@ -18,6 +18,7 @@ from phoenix.train.config import RankerTrainConfig, RetrievalTrainConfig, TrainC
 from phoenix.train.loss_config import NegativesConfig
 from phoenix.train.next_item import Catalogue, NextItemBatch, NextItemBatches, NextItemObjective
 from phoenix.train.objectives import Objective, objective_of
+from phoenix.train.validation import Split
 
 _OF_CANDIDATES = [name for name in Windows._fields if name.startswith(("candidate_", "label"))]
 
@@ -91,8 +92,7 @@ def task_of(
     *,
     hash_spec: HashSpec,
     actions: tuple[str, ...],
-    source: WindowSource,
-    num_train: int,
+    split: Split,
 ) -> Task:
     """Returns the task of a run.
 
@@ -101,13 +101,13 @@ def task_of(
       config: How to train.
       hash_spec: Of the windows.
       actions: The names of the A actions, in the order of the bits.
-      source: What is trained on.
-      num_train: Windows of the source that are trained on: the first ones.
+      split: What is trained on, and from when on targets are held out.
 
     Raises:
       ConfigError: If the ranker has another number of continuous heads than its loss needs.
       ValueError: If an action is unknown, or there is no event to learn from.
     """
+    num_train = sum(split.train.chunk_sizes)
     if not config.learns_next_items:
         objective = objective_of(model_config, actions, config)
         is_retrieval = isinstance(config, RetrievalTrainConfig)
@@ -115,7 +115,7 @@ def task_of(
         frequencies = None
         if is_retrieval or settings_for(RankerTrainConfig, config).losses.popularity_power > 0:
             frequencies = PostFrequencies.of(
-                source,
+                split.train,
                 num_train,
                 with_impressions=negatives.in_batch or not negatives.global_per_row,
                 drawn_per_window=negatives.global_per_row,
@@ -134,7 +134,7 @@ def task_of(
     assert isinstance(model_config, PhoenixRetrievalModelConfig)
     settings = settings_for(RetrievalTrainConfig, config)
     bits = positive_bits(actions, settings.positive_actions)
-    parts = windows_between(source, 0, num_train, limit=SCAN_ROWS)
+    parts = windows_between(split.train, 0, num_train, limit=SCAN_ROWS)
     batches = NextItemBatches(
         model_config=model_config,
         max_listed_posts=settings.max_listed_posts,
@@ -142,5 +142,6 @@ def task_of(
         catalogue=Catalogue.of(parts, hash_spec, positive_bits=bits),
         positive_bits=bits,
         seed=config.seed,
+        validated_since=split.since or 0,
     )
     return Task(NextItemObjective(model_config), batches)

@@ -1,20 +1,89 @@
-"""The windows that a run holds out, and the metrics of its model on them."""
+"""The windows that a run holds out, and the metrics of its model on them.
+
+Glossary of shapes:
+  N: windows of a source.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from phoenix.data.window_source import WindowSource, windows_between
+from phoenix.data.window_source import SelectedWindows, WindowSource, windows_between
 from phoenix.data.windows import Windows
 from phoenix.metrics.mergeable import merge
 from phoenix.recommend.trained import TrainedModel
-from phoenix.train.config import VALIDATION_LOSS
+from phoenix.train.config import VALIDATION_LOSS, ValidationConfig
 
 # The mean loss of at most a batch of windows, and states of `phoenix.metrics.mergeable` in float64.
 LossAndStates = tuple[float, Mapping[str, Any]]
+
+
+class Split(NamedTuple):
+    """A source in two parts: to train on, and to validate on."""
+
+    train: WindowSource
+    validation: WindowSource
+    # ms UTC: no window to validate on starts before it, and nothing from then on is in a history to
+    # train on; None where users are apart, or nothing is held out.
+    since: int | None
+
+    @classmethod
+    def of(cls, source: WindowSource, config: ValidationConfig) -> "Split":
+        """Splits a source; reads it once if anything is held out.
+
+        Args:
+          source: N windows.
+          config: Which of them are held out.
+        """
+        sizes = list(source.chunk_sizes)
+        if not config.fraction:
+            nothing = SelectedWindows(source, [np.empty(0, np.int64) for _ in sizes])
+            return cls(source, nothing, None)
+        fields = [
+            (windows.user_ids, windows.starts_at) for windows in map(source.read, range(len(sizes)))
+        ]
+        no_fields = np.empty(0, np.int64)
+        users, starts = (
+            np.concatenate([no_fields, *arrays])
+            for arrays in (zip(*fields, strict=True) if fields else ((), ()))
+        )
+        if config.split == "users":
+            is_held_out, since = user_shares(users) < config.fraction, None
+        else:
+            # A model is asked about the day after it was trained. Who is asked about other users of
+            # the same days may know what was popular then. Windows of one moment are in two parts
+            # if need be: the order of the source decides.
+            is_held_out = np.zeros(len(starts), bool)
+            latest = np.argsort(starts, kind="stable")[
+                len(starts) - int(len(starts) * config.fraction) :
+            ]
+            is_held_out[latest] = True
+            since = int(starts[latest].min()) if len(latest) else None
+        chunks = np.split(is_held_out, np.cumsum(sizes)[:-1]) if sizes else []
+        train = SelectedWindows(source, [np.flatnonzero(~own) for own in chunks], before=since)
+        return cls(train, SelectedWindows(source, [np.flatnonzero(own) for own in chunks]), since)
+
+
+def user_shares(user_ids: np.ndarray) -> np.ndarray:
+    """`[N]` float64 in [0, 1): of each user always the same, and spread evenly over users.
+
+    Source: Steele et al. 2014, "Fast Splittable Pseudorandom Number Generators", the mixing of
+    SplitMix64.
+
+    Args:
+      user_ids: `[N]` int64.
+
+    >>> user_shares(np.array([1, 2, 3])).round(3).tolist()
+    [0.567, 0.591, 0.113]
+    """
+    mixed = user_ids.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    mixed ^= mixed >> np.uint64(31)
+    return (mixed >> np.uint64(11)) / float(1 << 53)  # as many bits as a float64 has
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,10 +25,15 @@ def make(windows=WINDOWS, **parts) -> Run:
     return Run(**{**defaults, **parts})
 
 
-def test_the_last_windows_are_held_out():
-    run = make()
+def test_the_latest_windows_are_held_out():
+    # In order of users, as features are: the newest accounts are not the latest windows.
+    starts = np.random.default_rng(0).permutation(20) + 5
+    run = make(WINDOWS._replace(starts_at=starts))
     assert (run.num_train, run.num_windows) == (15, 20)
     assert run.epochs.num_steps == 4
+    trained, held_out = (part.read(0).starts_at for part in (run.split.train, run.split.validation))
+    assert sorted([*trained, *held_out]) == sorted(starts)
+    assert trained.max() < held_out.min() == run.split.since
 
 
 def test_equal_parts_make_one_run_on_any_devices():

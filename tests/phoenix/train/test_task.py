@@ -12,10 +12,11 @@ from phoenix.inputs.config import HashConfig
 from phoenix.recommend.leave_one_out import Events, catalogue_hashes, hit_rate, split, target_ranks
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train.batches import PostFrequencies
-from phoenix.train.config import RetrievalTrainConfig
+from phoenix.train.config import RetrievalTrainConfig, ValidationConfig
 from phoenix.train.loss_config import NegativesConfig
 from phoenix.train.runner import TrainRunner
 from phoenix.train.task import task_of
+from phoenix.train.validation import Split
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, SPEC, train_config, world
 
 NUM_POSTS = 20
@@ -36,8 +37,7 @@ def task(model_config, **options):
         train_config(model_config, **options),
         hash_spec=SPEC,
         actions=ACTIONS,
-        source=InMemoryWindows(world(4).windows),
-        num_train=4,
+        split=Split.of(InMemoryWindows(world(4).windows), ValidationConfig()),
     )
 
 
