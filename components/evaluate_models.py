@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,8 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
             decision, handed_on[role] = decide(
                 context, entrants, results, comparison, force=force, reason=reason
             )
+            # A dash on the page says that there is no number, and not why.
+            decision = replace(decision, reasons=(*decision.reasons, *contest.gaps))
             logger.info("%s %s: %s.", role, decision.verdict, "; ".join(decision.reasons))
             by_role[role] = decision
         challenger_files.write(draft.folder, handed_on)

@@ -64,6 +64,30 @@ class RankingContest:
         section = self.config.evaluate_models
         return "gauc" if section.ranking_metric == "gauc" else f"ndcg@{section.ranking_k}"
 
+    @property
+    def gaps(self) -> list[str]:
+        """Sentences on the metrics that nobody can compute of these impressions; often none."""
+        is_real = self.windows.candidate_mask
+        if not is_real.any():
+            return []
+        labels = unpack_actions(self.windows.labels[is_real], len(self.config.actions))  # [E, A]
+        weights = np.array([action.score_weight for action in self.config.actions])
+        gains = labels @ np.maximum(weights, 0)
+        k, sentences = self.config.evaluate_models.ranking_k, []
+        if not gains.any():
+            sentences = [f"no gauc and no ndcg@{k}: nothing was gained on the day, no positive"]
+        elif gains.all():
+            sentences = ["no gauc: every impression of the day gained something, no negative"]
+            if np.ptp(gains) == 0:
+                sentences.append(f"ndcg@{k} is 1 in any order: all impressions gained the same")
+        is_labelled = self.windows.is_labelled(len(self.config.actions))
+        for a, name in enumerate(self.config.action_names):
+            done = labels[is_labelled[:, a], a]
+            if len(done) and np.ptp(done) == 0:
+                words = "every impression, no negative" if done[0] else "no impression, no positive"
+                sentences.append(f"no auc of {name}: it followed {words}")
+        return sentences
+
     def judge(self, ranker: Ranker, folder: Path | None = None) -> Result:
         """Returns the metrics of one ranker, per action and per slice.
 
@@ -135,6 +159,15 @@ class RetrievalContest:
     def metric(self) -> str:
         """The name of the metric of the gate, with its cut-off."""
         return f"recall@{self.config.evaluate_models.retrieval_k}"
+
+    @property
+    def gaps(self) -> list[str]:
+        """Sentences on the metrics that nobody can compute of this day; often none."""
+        if len(self._asked.users) or not len(self.windows.user_ids):
+            return []
+        return [
+            f"no {self.metric}: nobody liked an eligible post that they had not seen, no positive"
+        ]
 
     def judge(self, retriever: Retriever, folder: Path | None = None) -> Result:
         """Returns metrics over the whole corpus, per slice, and how varied the answers are.

@@ -155,3 +155,36 @@ def test_the_first_window_of_a_user_is_the_earliest_and_there_is_one_for_each(wi
     assert requests.user_ids.tolist() == sorted(earliest)
     assert requests.starts_at.tolist() == [earliest[user] for user in sorted(earliest)]
     assert len(first_windows(windows.rows(slice(0, 0))).user_ids) == 0
+
+
+def test_metrics_that_nobody_can_compute_are_said_in_words(three_days, windows) -> None:
+    config = three_days.config
+    assert not [each for each in RankingContest(config, windows).gaps if "gauc" in each]
+    everything = np.where(windows.candidate_mask, np.uint64(0b0111), np.uint64(0))
+    by_labels = {
+        "no negative": (everything, "no gauc: every impression of the day gained something"),
+        "no positive": (np.zeros_like(windows.labels), "no gauc and no ndcg@5: nothing was gained"),
+    }
+    for words, (labels, sentence) in by_labels.items():
+        contest = RankingContest(config, windows._replace(labels=labels))
+        gaps = contest.gaps
+        assert gaps[0].startswith(sentence)
+        assert any(each.startswith("no auc of click") and words in each for each in gaps)
+        report = contest.judge(Oracle(config.action_names, "right")).report
+        assert report["gauc"] is None
+        assert report["actions"]["click"]["auc"] is None
+        assert ("no auc of not_interested: it followed no impression, no positive") in gaps
+    contest = RankingContest(config, windows._replace(labels=everything))
+    assert "ndcg@5 is 1 in any order: all impressions gained the same" in contest.gaps
+    # A day without impressions is told of as such.
+    assert not RankingContest(config, windows.rows(slice(0))).gaps
+
+
+def test_retrieval_without_anything_to_find_says_so(three_days, windows) -> None:
+    config, day = three_days.config, datetime.date.fromisoformat(LAST)
+    posts = three_days.artifact("validate_events", LAST).path("posts.parquet")
+    collection = eligible_posts.collection_of(posts, config, day)
+    assert not RetrievalContest(config, windows, collection).gaps
+    nothing = windows._replace(labels=np.zeros_like(windows.labels))
+    (sentence,) = RetrievalContest(config, nothing, collection).gaps
+    assert sentence.startswith("no recall@20: nobody liked an eligible post")
