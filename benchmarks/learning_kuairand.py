@@ -24,7 +24,7 @@ from benchmarks.measurement import Result
 from benchmarks.rate_models import Impressions, Rates
 from components import contract
 from components.evaluation.entrants import most_popular
-from components.features import partitions, shapes, windows_files
+from components.features import day_counts, partitions, shapes, windows_files
 from components.features.later_labels import later_labels
 from components.release import models
 from components.run.context import Context
@@ -103,8 +103,9 @@ def _read_days(config: Config, last: datetime.date) -> dict[datetime.date, _Day]
     spec, past, found = shapes.hash_spec(config.hashing), [], {}
     for number in range((last - config.first_day).days + 1):
         day = config.first_day + datetime.timedelta(days=number)
-        folder = _context(config, day).read("build_features", day).folder
-        windows = windows_files.read_windows(folder, spec=spec)
+        features = _context(config, day).read("build_features", day)
+        before = day_counts.rates_before(features.folder, features.manifest, config)
+        windows = windows_files.read_windows(features.folder, spec=spec, rates=before)
         log = _impressions(windows, len(config.actions))
         if past:
             found[day] = _Day(windows, log, rate_models.rates(rate_models.join(past), log))

@@ -22,7 +22,7 @@ from components.evaluation.contest import (
 )
 from components.evaluation.entrants import Entrants, entrants_of, most_popular
 from components.evaluation.gate import compare, decide
-from components.features import log_actions, partitions, shapes, windows_files
+from components.features import day_counts, log_actions, partitions, shapes, windows_files
 from components.features.later_labels import LaterLabels, later_labels
 from components.release import decisions, eligible_posts, models, release_files, releases
 from components.release.decisions import Decision
@@ -145,6 +145,7 @@ def _contests(
         spec=shapes.hash_spec(config.hashing),
         known=labels.known(features.ref, features.facts),
         actions=actions,
+        rates=day_counts.rates_before(features.folder, features.manifest, config),
     )
     # Other users every day: evidence adds up over more of them.
     seed = config.seed + context.day.toordinal()

@@ -1,5 +1,6 @@
 """Retrieve, filter, rank and explain a feed for every user of one shard."""
 
+import dataclasses
 import logging
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 
 from components import contract, step
 from components.erasure import forgotten
-from components.features import requests, statistics
+from components.features import day_counts, requests, statistics
 from components.features.log_actions import LogActions
 from components.release import eligible_posts
 from components.run import compilation
@@ -61,6 +62,9 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
             at=eligible_posts.feed_moment(context.day),
             actions=LogActions.of_features(features.manifest, context.config),
         )
+        if server.reads_evidence:
+            rates = day_counts.rates_after(features.folder, features.manifest, context.config)
+            server = dataclasses.replace(server, rates=rates)
         histograms = statistics.of_windows(windows, context.config)
         statistics.write(draft.folder / statistics.FEATURES_FILE, histograms)
         seen_posts = audience.seen_posts([context.store.read(ref) for ref in seen_refs])

@@ -14,10 +14,11 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.config import check, check_counts, float_dtype, is_number
+from phoenix.config import check, check_counts, check_type, float_dtype, is_number
 from phoenix.grok import Context, RMSNorm, Transformer, TransformerConfig
 from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.inputs.config import GATED_FEATURES, HashConfig, InputConfig, WidthConfig
+from phoenix.inputs.evidence import evidence_logits
 from phoenix.inputs.factorization import candidate_factors, joint_factors, user_factor
 from phoenix.inputs.tokens import (
     block_candidate_reduce,
@@ -38,6 +39,10 @@ __all__ = [
     "block_history_reduce",
     "block_user_reduce",
 ]
+
+
+# What a user likes that others do not: it starts at nothing where counts are read.
+_HEADS_OF_TASTE = ("unembeddings", "factor_unembeddings")
 
 
 class RecsysModelOutput(NamedTuple):
@@ -70,20 +75,33 @@ class PhoenixModelConfig(InputConfig, _ActionsConfig):
       has_factorization: Adds to the logits a linear map of `[u, p, sqrt(D) u * p]`, u the sum of
         the rows of the user, p that of the rows of a post and its author, see
         `phoenix.inputs.factorization`. Use it where users come back.
+      has_counts: Adds to the logits what was known of candidates before, see
+        `phoenix.inputs.evidence`, and starts from that alone: the heads begin at zero.
+      taste: With `has_counts`, by how much all other logits count: less learns less of what a user
+        likes that others do not, which in a short log is mostly noise.
     """
 
     output_dtype: Any = jnp.float32
     num_continuous: int = 0
     variational_dropout: float = 0.0
     has_factorization: bool = False
+    has_counts: bool = False
+    taste: float = 1.0
 
     def __post_init__(self) -> None:
         """Settles the dtypes and checks the fields."""
         super().__post_init__()
         if self.output_dtype is not None:
             object.__setattr__(self, "output_dtype", float_dtype(self, "output_dtype"))
+        check_type(self, "has_counts", bool)
         check_counts(self, ("num_actions",))
         check_counts(self, ("num_continuous",), minimum=0)
+        check(
+            is_number(self.taste) and self.taste >= 0,
+            "PhoenixModelConfig.taste",
+            expected="a number >= 0",
+            got=self.taste,
+        )
         check(
             is_number(self.variational_dropout) and self.variational_dropout >= 0,
             "PhoenixModelConfig.variational_dropout",
@@ -117,6 +135,11 @@ class PhoenixModelConfig(InputConfig, _ActionsConfig):
             product_surface_vocab_size,
             output_dtype=None,
         )
+
+    @property
+    def reads_evidence(self) -> bool:
+        """Whether counts of what followed candidates are read."""
+        return self.has_counts
 
     @property
     def gated_features(self) -> tuple[str, ...]:
@@ -203,6 +226,8 @@ class PhoenixModel(hk.Module):
             posts = candidate_factors(self.config, batch, recsys_embeddings)
             factors = joint_factors(context.user, posts)
             logits += self._head(factors, "factor_unembeddings", self.config.num_actions)
+        if self.config.has_counts:
+            logits = self.config.taste * logits + evidence_logits(batch)
         logits = logits.astype(self.config.output_dtype or self.config.fprop_dtype)
         if not self.config.num_continuous:
             return RecsysModelOutput(logits)
@@ -215,5 +240,7 @@ class PhoenixModel(hk.Module):
         # Fan-in keeps the first logits of order 1, whatever the number of actions.
         mode = "fan_out" if self.config.model.init == "public" else "fan_in"
         initializer = hk.initializers.VarianceScaling(1.0, mode=mode)
+        if self.config.has_counts and name in _HEADS_OF_TASTE:
+            initializer = hk.initializers.Constant(0)
         matrix = hk.get_parameter(name, [h.shape[-1], size], jnp.float32, init=initializer)
         return jnp.dot(h, matrix)

@@ -159,7 +159,7 @@ def _rates(
 ) -> Rates:
     if SINCE not in manifest["facts"]:
         # Before format 6 nothing was counted.
-        return Rates.of({kind: Counts.none(len(config.actions)) for kind in KINDS})
+        return Rates.none(len(config.actions))
     files = [folder / name for name in names]
     places = _places(manifest, config)
     metadata = pq.read_schema(files[0]).metadata

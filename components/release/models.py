@@ -21,6 +21,7 @@ from components.errors import BadDataError
 from components.store.artifacts import Artifact
 from phoenix.recommend import baselines
 from phoenix.recommend.baselines import Baseline, MostPopular
+from phoenix.recommend.descriptions import migrated
 from phoenix.recommend.recommender import Ranker, Retriever
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ class ModelFolder:
 
     @property
     def description(self) -> dict[str, Any]:
-        """The content of `model.json`."""
+        """The content of `model.json`, as it would be written today."""
         path = self.artifact.path(self.name) / _MODEL
-        return json.loads(path.read_text(encoding="utf-8"))
+        return migrated(json.loads(path.read_text(encoding="utf-8")))
 
     @property
     def kind(self) -> str:

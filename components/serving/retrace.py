@@ -5,13 +5,14 @@ release that made the feed, makes the user's request again from the same history
 the post came.
 """
 
+import dataclasses
 import datetime
 from dataclasses import dataclass
 
 import numpy as np
 
 from components import contract
-from components.features import requests
+from components.features import day_counts, requests
 from components.features.log_actions import LogActions
 from components.release import eligible_posts, releases
 from components.run import compilation
@@ -80,7 +81,12 @@ def retrace(
     section = config.materialize_feeds
     compilation.use_cache(store)
     server = Server.open(store.read(ref).folder, _with_long_feeds(config))
-    windows, seen_pairs = _request(Context(contract.MATERIALIZE_FEEDS, config, day, store), user_id)
+    context = Context(contract.MATERIALIZE_FEEDS, config, day, store)
+    if server.reads_evidence:
+        features = context.read(contract.BUILD_FEATURES.name, day)
+        rates = day_counts.rates_after(features.folder, features.manifest, config)
+        server = dataclasses.replace(server, rates=rates)
+    windows, seen_pairs = _request(context, user_id)
     corpus = server.corpus
     # The whole corpus in order gives the place of a post that retrieval left far behind, and its
     # beginning is what retrieval gave to the ranker.

@@ -27,6 +27,7 @@ from components.serving.seen import SeenPairs
 from components.settings.config import Config
 from components.tables.action_lists import released_heads
 from phoenix.data import attributes
+from phoenix.data.engagement.rates import Rates
 from phoenix.data.windows import Windows
 from phoenix.recommend import baselines, feed_cut, named_actions, scoring
 from phoenix.recommend.baselines import Collection, MostPopular
@@ -75,6 +76,8 @@ class Server:
     ranker: Ranker
     fallback: MostPopular
     corpus: Corpus
+    # As of the end of the day of the feeds; None: nothing was counted.
+    rates: Rates | None = None
 
     @classmethod
     def open(cls, folder: Path, config: Config) -> "Server":
@@ -119,6 +122,11 @@ class Server:
         )
         server.corpus.refuse_other_model(models.folder_digest(retrieval))
         return server
+
+    @property
+    def reads_evidence(self) -> bool:
+        """Whether the ranker reads the rates."""
+        return named_actions.reads_evidence(self.ranker)
 
     @property
     def is_popular(self) -> bool:
@@ -187,6 +195,8 @@ class Server:
             created_at=np.where(rows < 0, 0, _values_at(self.corpus.created_at, rows)),
             of_posts=_values_at(self.corpus.attributes, rows),
         )
+        if self.reads_evidence:
+            slates = slates.with_evidence(self.rates or Rates.none(len(self.config.actions)))
         probabilities = self.ranker.predict(slates)
         # Whom retrieval does not know is served by the fallback in both parts, never by a mixture.
         unscored_rows = np.flatnonzero(candidates.is_unscored)

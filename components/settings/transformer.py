@@ -64,6 +64,17 @@ class RankerModelConfig(ModelConfig):
         description="Add what products of the user's rows with those of the post and its author "
         "say, as a matrix factorisation does: where the same users come back.",
     )
+    reads_counts: bool = Field(
+        default=False,
+        description="Read how often each post, its author and its surface were shown before the "
+        "day and what followed, and start from these rates: what is learned of taste comes on top.",
+    )
+    taste: float = Field(
+        default=1.0,
+        ge=0,
+        description="With `reads_counts`, by how much all else counts beside these rates: less "
+        "where users come rarely and what a model learns of their taste is noise.",
+    )
     variational_dropout: float = Field(
         default=0.0,
         ge=0,

@@ -22,6 +22,8 @@ def ranker(config: Config) -> PhoenixModelConfig:
         num_continuous=int(trainer_settings.ranking_losses(config).dwell != "none"),
         variational_dropout=sizes.variational_dropout,
         has_factorization=sizes.factorization,
+        has_counts=sizes.reads_counts,
+        taste=sizes.taste,
         **_inputs(config, sizes),
     )
 

@@ -70,7 +70,13 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
         leading() as leader,
         context.write(inputs=inputs, config=settings, seed=context.config.seed) as draft,
     ):
-        source = functools.partial(feature_windows, context, feature_refs, labels)
+        source = functools.partial(
+            feature_windows,
+            context,
+            feature_refs,
+            labels,
+            has_evidence=model_config.reads_evidence,
+        )
         facts = _make(context, plan, model_config, source, leader=leader, draft=draft)
         draft.facts.update(
             facts,
@@ -177,7 +183,8 @@ def _follow(
     """Trains with the leader, if it trains, and returns what the leader wrote."""
     with following() as key:
         if key is not None:
-            source = feature_windows(context, feature_refs, labels)
+            has_evidence = model_config.reads_evidence
+            source = feature_windows(context, feature_refs, labels, has_evidence=has_evidence)
             work = work_folder(context, key)
             trainer.train(context, plan, model_config, source=source, work=work)
     return context.written_artifact()

@@ -7,6 +7,7 @@ import numpy as np
 
 from phoenix.buckets import power_of_two
 from phoenix.data import attributes
+from phoenix.data.engagement.rates import LEVELS
 from phoenix.example_data import create_dummy_batch_from_config, create_dummy_embeddings_from_config
 from phoenix.inference.input_shapes import Part, check_inputs
 from phoenix.inference.ranking import ACTIONS
@@ -55,6 +56,12 @@ class BaseInferenceRunner(ABC):
             batch = batch._replace(
                 history_attributes=np.zeros((batch_size, history, width), np.float32),
                 candidate_attributes=np.zeros((batch_size, candidates, width), np.float32),
+            )
+        if model.reads_evidence:
+            shape = batch_size, candidates, len(LEVELS)
+            batch = batch._replace(
+                candidate_log_odds=np.zeros((*shape, self._get_num_actions()), np.float32),
+                candidate_log_counts=np.zeros(shape, np.float32),
             )
         return batch
 

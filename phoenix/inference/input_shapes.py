@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phoenix.data.attributes import width
+from phoenix.data.engagement.rates import LEVELS
 from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.inputs.config import InputConfig
 from phoenix.recsys_model import PhoenixModelConfig
@@ -66,6 +67,7 @@ def check_inputs(
         "A": config.num_actions if isinstance(config, PhoenixModelConfig) else None,
         "U": width(config.user_attributes),
         "P": width(config.post_attributes),
+        "L": len(LEVELS),
         "nu": config.hashes.num_user_hashes,
         "ni": config.hashes.num_item_hashes,
         "na": config.hashes.num_author_hashes,
@@ -132,6 +134,8 @@ def _optional(config: InputConfig, part: Part) -> dict[str, str]:
         "candidates": {
             "candidate_post_age_minutes": ("B C", config.has_post_age),
             "candidate_attributes": ("B C P", config.post_attributes),
+            "candidate_log_odds": ("B C L A", config.reads_evidence),
+            "candidate_log_counts": ("B C L", config.reads_evidence),
         },
     }
     return {field: axes for field, (axes, is_read) in options[part].items() if is_read}

@@ -4,7 +4,7 @@ Hash column 0 says whether an element is valid: 0 is padding, or an unknown user
 
 Glossary of shapes:
   B: batch, S: history, C: candidates, D: model width, A: actions,
-  U, P: numbers of all attributes of a user, of a post with its context,
+  U, P: numbers of all attributes of a user, of a post with its context, L: levels of evidence,
   nu, ni, na: hashes per user, post (item) and author.
 """
 
@@ -35,6 +35,8 @@ class RecsysBatch(NamedTuple):
     user_attributes: ArrayLike | None = None  # [B, U] float32, see `phoenix.data.attributes`
     history_attributes: ArrayLike | None = None  # [B, S, P] float32: of the post, then the context
     candidate_attributes: ArrayLike | None = None  # [B, C, P] float32
+    candidate_log_odds: ArrayLike | None = None  # [B, C, L, A] float32, see `evidence`
+    candidate_log_counts: ArrayLike | None = None  # [B, C, L] float32
 
 
 @jax.tree_util.register_dataclass

@@ -136,6 +136,11 @@ class InputConfig(WidthConfig):
         return ()
 
     @property
+    def reads_evidence(self) -> bool:
+        """Whether counts of what followed candidates are read, see `phoenix.inputs.evidence`."""
+        return False
+
+    @property
     def hashes(self) -> HashConfig:
         """The hash configuration, never None."""
         return self.hash_config or HashConfig()

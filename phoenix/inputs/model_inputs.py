@@ -59,6 +59,11 @@ def model_inputs(windows: Windows, actions: Sequence[str], config: InputConfig) 
             history_attributes=windows.history_attributes,
             candidate_attributes=windows.candidate_attributes,
         )
+    if config.reads_evidence:
+        batch = batch._replace(
+            candidate_log_odds=windows.candidate_log_odds,
+            candidate_log_counts=windows.candidate_log_counts,
+        )
     return batch
 
 

@@ -29,13 +29,13 @@ from phoenix.files.verified_files import (
     verify,
 )
 from phoenix.model_runners import ModelConfig
+from phoenix.recommend.descriptions import FORMAT_VERSION, migrated
 from phoenix.recommend.trained import RankingTransformer, TrainedModel, TwoTower, trained_model
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 
 _MODEL = "model.json"
 _PARAMS = "params.npz"
-_FORMAT_VERSION = 1
 _CONFIGS: dict[str, type[PhoenixModelConfig] | type[PhoenixRetrievalModelConfig]] = {
     RankingTransformer.name: PhoenixModelConfig,
     TwoTower.name: PhoenixRetrievalModelConfig,
@@ -58,7 +58,7 @@ def save_model(directory: Path, model: TrainedModel) -> None:
         """Writes every file of the model."""
         description = {
             **description_of(model.config, model.actions, model.hash_spec, model.seed),
-            "format_version": _FORMAT_VERSION,
+            "format_version": FORMAT_VERSION,
         }
         into.write_text(_MODEL, canonical_json(description))
         np.savez(into.folder / _PARAMS, allow_pickle=False, **_flat_params(model.params))
@@ -79,11 +79,11 @@ def load_model(directory: Path, *, kind: str | None = None) -> TrainedModel:
       CheckpointError: If a file is missing or damaged, or the model is of another kind or format.
     """
     verify(directory, required=(_MODEL, _PARAMS, *table_files()))
-    description = json.loads((directory / _MODEL).read_text())
+    description = migrated(json.loads((directory / _MODEL).read_text()))
     model_kind = description.get("kind")
-    if description.get("format_version") != _FORMAT_VERSION or model_kind not in _CONFIGS:
+    if description.get("format_version") != FORMAT_VERSION or model_kind not in _CONFIGS:
         raise CheckpointError(
-            f"{directory / _MODEL}: expected format {_FORMAT_VERSION} of one of "
+            f"{directory / _MODEL}: expected format {FORMAT_VERSION} of one of "
             f"{sorted(_CONFIGS)}, got format {description.get('format_version')} of {model_kind!r}."
         )
     if kind is not None and kind != model_kind:

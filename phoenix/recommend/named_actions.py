@@ -102,6 +102,12 @@ class RankerForActions:
         return self.ranker.predict_dwell(with_histories(windows, self.histories))
 
 
+def reads_evidence(ranker: Ranker) -> bool:
+    """Whether a ranker reads what was known of candidates before their day."""
+    own = ranker.ranker if isinstance(ranker, RankerForActions) else ranker
+    return not isinstance(own, Baseline) and bool(getattr(own, "reads_evidence", False))
+
+
 def unpredicted_actions(ranker: Ranker) -> tuple[str, ...]:
     """Returns the actions in the answer of a ranker of which it knows nothing."""
     return ranker.unpredicted_actions if isinstance(ranker, RankerForActions) else ()
@@ -117,6 +123,12 @@ def with_histories(windows: Windows, histories: BitMap) -> Windows:
     unknown = windows.history_unknown_actions
     if unknown is None:
         unknown = np.zeros_like(windows.history_actions)
+    if windows.candidate_log_odds is not None:
+        # Of an action that nobody counted, nothing speaks for it or against it.
+        columns = [windows.candidate_log_odds[..., place or 0] for place in histories.places]
+        known = [float(place is not None) for place in histories.places]
+        odds = np.stack(columns, axis=-1) * np.array(known, np.float32)
+        windows = windows._replace(candidate_log_odds=odds)
     return windows._replace(
         history_actions=histories.bits(windows.history_actions),
         history_unknown_actions=histories.bits(unknown) | histories.unknown,

@@ -122,6 +122,11 @@ class RankingTransformer(_Trained):
     config: PhoenixModelConfig
     name: ClassVar[str] = "ranking_transformer"
 
+    @property
+    def reads_evidence(self) -> bool:
+        """Whether it reads what was known of candidates before their day."""
+        return self.config.reads_evidence
+
     def predict(self, windows: Windows) -> np.ndarray:
         """`[N, C, A]` float32: probability of each action for each candidate.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from phoenix.data import attributes
 from phoenix.data.attributes import Attribute
+from phoenix.data.engagement.rates import LEVELS
 from phoenix.grok import TransformerConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.runners import create_example_batch
@@ -71,6 +72,12 @@ def example(config, *, users=3, history=6, candidates=5, num_actions=3):
         history_attributes=attribute_values(config.post_attributes, generator, users, history),
         candidate_attributes=attribute_values(config.post_attributes, generator, users, candidates),
     )
+    if config.reads_evidence:
+        shape = users, candidates, len(LEVELS)
+        batch = batch._replace(
+            candidate_log_odds=generator.normal(size=(*shape, config.num_actions)).astype("f"),
+            candidate_log_counts=generator.uniform(0, 5, shape).astype("f"),
+        )
     return batch._replace(
         history_post_age_minutes=ages[:, :history],
         candidate_post_age_minutes=ages[:, history:],

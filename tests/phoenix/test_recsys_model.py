@@ -12,6 +12,7 @@ import optax
 import pytest
 from hypothesis import given, settings
 
+from phoenix.data.engagement.rates import LEVELS
 from phoenix.inputs.config import HashConfig
 from phoenix.inputs.slates import candidate_block
 from phoenix.recsys_model import PhoenixModelConfig
@@ -343,3 +344,40 @@ def test_public_initial_values_never_move_the_trunk() -> None:
             assert not any(np.any(weight) for weight in weights.values()), module
     assert losses[-1] < losses[0]
     assert not np.any(first["phoenix_model/rms_norm"]["scale"])
+
+
+COUNTING = ranker(has_counts=True, has_factorization=True)
+COUNTING_MODEL = ranker_forward(COUNTING)
+COUNTED, COUNTED_EMBEDDINGS = example(COUNTING)
+
+
+def test_a_ranker_that_reads_counts_starts_as_the_smoothed_baseline() -> None:
+    params = COUNTING_MODEL.init(jax.random.key(3), COUNTED, COUNTED_EMBEDDINGS)
+    logits = COUNTING_MODEL.apply(params, COUNTED, COUNTED_EMBEDDINGS).logits
+    baseline = COUNTED.candidate_log_odds[:, :, LEVELS.index("post")]
+    np.testing.assert_allclose(logits, baseline, rtol=1e-5, atol=1e-5)
+
+
+def test_counts_of_a_candidate_reach_no_other_and_padding_nothing() -> None:
+    params = random_params(COUNTING_MODEL.init, COUNTED, COUNTED_EMBEDDINGS)
+    logits = np.asarray(COUNTING_MODEL.apply(params, COUNTED, COUNTED_EMBEDDINGS).logits)
+    odds = COUNTED.candidate_log_odds.copy()
+    odds[:, 1] += 1
+    changed = COUNTED._replace(candidate_log_odds=odds)
+    others = np.asarray(COUNTING_MODEL.apply(params, changed, COUNTED_EMBEDDINGS).logits)
+    is_same = np.isclose(logits, others, atol=1e-5).all(axis=(0, 2))
+    assert is_same.tolist() == [place != 1 for place in range(logits.shape[1])]
+    inputs = with_candidates(COUNTED, COUNTED_EMBEDDINGS, [2, 0])
+    alone = COUNTING_MODEL.apply(params, *inputs).logits
+    np.testing.assert_allclose(alone, logits[:, [2, 0]], atol=1e-4)
+
+
+def test_less_taste_moves_logits_less() -> None:
+    params = random_params(COUNTING_MODEL.init, COUNTED, COUNTED_EMBEDDINGS)
+    by_taste = {}
+    for taste in (0.0, 0.5, 1.0):
+        model = ranker_forward(dataclasses.replace(COUNTING, taste=taste))
+        by_taste[taste] = np.asarray(model.apply(params, COUNTED, COUNTED_EMBEDDINGS).logits)
+    mean = (by_taste[0.0] + by_taste[1.0]) / 2
+    np.testing.assert_allclose(by_taste[0.5], mean, atol=1e-4)
+    assert not np.allclose(by_taste[0.0], by_taste[1.0], atol=0.1)

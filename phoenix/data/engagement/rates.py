@@ -42,6 +42,11 @@ class Rates:
         """Takes counts of all kinds, and estimates the priors from them."""
         return cls(tables, {kind: counts.priors(table) for kind, table in tables.items()})
 
+    @classmethod
+    def none(cls, num_actions: int) -> Self:
+        """The rates where nothing was counted, of A actions."""
+        return cls.of({kind: Counts.none(num_actions) for kind in counts.KINDS})
+
     @property
     def num_actions(self) -> int:
         """A."""

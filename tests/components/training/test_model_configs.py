@@ -56,6 +56,8 @@ OTHER = {
     "dropout_rate": 0.5,
     "variational_dropout": 0.1,
     "factorization": True,
+    "reads_counts": True,
+    "taste": 0.5,
 }
 
 

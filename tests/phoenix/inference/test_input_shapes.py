@@ -11,7 +11,9 @@ from phoenix.inference.input_shapes import Part, check_inputs
 from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker
 
 EVERY: tuple[Part, ...] = ("context", "posts", "candidates")
-CONFIG = ranker(has_post_age=True, has_dwell=True, attributes=ATTRIBUTES)  # 3 users, S 6, C 5
+CONFIG = ranker(  # 3 users, S 6, C 5
+    has_post_age=True, has_dwell=True, attributes=ATTRIBUTES, has_counts=True
+)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,9 @@ CONFIG = ranker(has_post_age=True, has_dwell=True, attributes=ATTRIBUTES)  # 3 u
         ("candidate_product_surface", (3, 1)),
         ("candidate_post_age_minutes", (3, 5, 1)),
         ("candidate_attributes", (1, 5, 5)),
+        ("candidate_log_odds", (3, 5, 7, 4)),
+        ("candidate_log_odds", (3, 5, 6, 3)),
+        ("candidate_log_counts", (3, 5, 1)),
         ("candidate_post_embeddings", (3, 4, 2, 16)),
         ("candidate_author_embeddings", (3, 5, 1, 16)),
     ],

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from phoenix.data.attributes import Attribute
+from phoenix.data.engagement.rates import Rates
 from phoenix.data.windows import unpack_actions
 from phoenix.inputs.batch import RecsysBatch
 from phoenix.inputs.model_inputs import model_inputs, to_batch
@@ -12,6 +13,8 @@ from tests.phoenix.planted import ACTIONS, RANKER, world
 
 WINDOWS = world(10).windows
 REQUIRED = RecsysBatch._fields[:8]
+
+COUNTED = WINDOWS.with_evidence(Rates.none(len(ACTIONS)))
 
 
 def test_a_public_model_reads_no_optional_input():
@@ -30,10 +33,11 @@ def test_each_option_adds_its_inputs_and_changes_no_other():
         "has_dwell": (True, {"history_dwell_seconds"}),
         "has_post_age": (True, {"history_post_age_minutes", "candidate_post_age_minutes"}),
         "attributes": ((user, post), {f"{x}_attributes" for x in ("user", "history", "candidate")}),
+        "has_counts": (True, {"candidate_log_odds", "candidate_log_counts"}),
     }
     for option, (value, fields) in cases.items():
         config = dataclasses.replace(RANKER, **{option: value})
-        inputs = model_inputs(WINDOWS, ACTIONS, config)._asdict()
+        inputs = model_inputs(COUNTED, ACTIONS, config)._asdict()
         assert {field for field in inputs if inputs[field] is not None} == {*REQUIRED, *fields}
         for field in REQUIRED:
             np.testing.assert_array_equal(inputs[field], plain[field])

@@ -9,7 +9,7 @@ from hypothesis import given
 from phoenix.inputs import slates
 from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker
 
-BATCH, EMBEDDINGS = example(ranker(attributes=ATTRIBUTES))
+BATCH, EMBEDDINGS = example(ranker(attributes=ATTRIBUTES, has_counts=True))
 
 
 @given(num_candidates=st.integers(0, 50), block_size=st.integers(1, 60))

@@ -1,5 +1,7 @@
 """A model answers by the names of actions, whatever list it was trained with."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from phoenix.data.actions import BitMap, heads_of
 from phoenix.recommend.baselines import Random
 from phoenix.recommend.named_actions import (
     ranker_for,
+    reads_evidence,
     retriever_for,
     unpredicted_actions,
     with_histories,
@@ -73,3 +76,22 @@ def test_posts_and_dwell_times_are_those_of_the_model(actions) -> None:
     )
     ranker = ranker_for(model, ACTIONS, actions)
     assert ranker.predict_dwell(WINDOWS) is None
+
+
+def test_counts_are_those_of_the_models_own_actions() -> None:
+    odds = np.random.default_rng(0).normal(size=(12, 3, 7, len(ACTIONS))).astype(np.float32)
+    windows = WINDOWS._replace(candidate_log_odds=odds)
+    turned = with_histories(windows, BitMap(ACTIONS, OTHER_ORDER)).candidate_log_odds
+    np.testing.assert_array_equal(turned, odds[..., ::-1])
+    other = with_histories(windows, BitMap(ACTIONS, ("share", ACTIONS[1]))).candidate_log_odds
+    assert not other[..., 0].any()
+    np.testing.assert_array_equal(other[..., 1], odds[..., 1])
+
+
+def test_only_a_model_that_reads_counts_says_so() -> None:
+    config = dataclasses.replace(RANKER, has_counts=True)
+    counting = dataclasses.replace(untrained(RANKER), config=config)
+    assert reads_evidence(counting)
+    assert reads_evidence(ranker_for(counting, ACTIONS, OTHER_ORDER))
+    assert not reads_evidence(untrained(RANKER))
+    assert not reads_evidence(Random(ACTIONS, seed=1))
