@@ -13,13 +13,23 @@ import haiku as hk
 import jax.numpy as jnp
 
 from phoenix.data.actions import BitMap
+from phoenix.data.engagement.rates import LEVELS
 from phoenix.model_runners import ModelConfig
 from phoenix.recsys_model import PhoenixModelConfig
 
 # The parameters with an entry per action. What the model is told of an action that it has never
 # seen must say nothing yet, so that it goes on as it was; what it answers begins as in any model.
 _INPUTS = {"action_projection": 0}  # name -> axis of the actions
-_OUTPUTS = {"unembeddings": 1, "factor_unembeddings": 1}
+_OUTPUTS = {
+    "unembeddings": 1,
+    "factor_unembeddings": 1,
+    "evidence_weights": 1,
+    "evidence_bias": 0,
+    "evidence_output/w": 1,
+    "evidence_output/b": 0,
+}
+# Reads the log-odds of every action at every level but the first, then the counts of all levels.
+_EVIDENCE = "evidence_hidden/w"
 
 
 def with_actions(
@@ -38,7 +48,7 @@ def with_actions(
     places = BitMap(own, actions).places
     return {
         module: {
-            name: _entries(params[module][name], weights, name, places)
+            name: _entries(params[module][name], weights, _name(module, name), places)
             for name, weights in leaves.items()
         }
         for module, leaves in fresh.items()
@@ -52,16 +62,36 @@ def with_num_actions(config: ModelConfig, count: int) -> ModelConfig:
     return dataclasses.replace(config, num_actions=count)
 
 
+def _name(module: str, name: str) -> str:
+    """The name of a parameter; with that of its layer, where all layers call theirs the same."""
+    return f"{module.rpartition('/')[2]}/{name}" if name in ("w", "b") else name
+
+
 def _entries(
     trained: jnp.ndarray, fresh: jnp.ndarray, name: str, places: tuple[int | None, ...]
 ) -> jnp.ndarray:
-    """The entries of one parameter, `[A, D]` or `[D, A]`, by the new list."""
+    """The entries of one parameter, `[A, D]`, `[D, A]` or `[A]`, by the new list."""
+    if name == _EVIDENCE:
+        num_levels = len(LEVELS)
+        own, counts = trained[:-num_levels], trained[-num_levels:]
+        by_action = own.reshape(num_levels - 1, -1, own.shape[-1])  # [L - 1, A, H]
+        moved = _moved(by_action, jnp.zeros_like(by_action), places, axis=1)
+        return jnp.concatenate([moved.reshape(-1, own.shape[-1]), counts])
     if name not in _INPUTS and name not in _OUTPUTS:
         return trained
-    axis = {**_INPUTS, **_OUTPUTS}[name]
     start = jnp.zeros_like(fresh) if name in _INPUTS else fresh
+    return _moved(trained, start, places, axis={**_INPUTS, **_OUTPUTS}[name])
+
+
+def _moved(
+    trained: jnp.ndarray, start: jnp.ndarray, places: tuple[int | None, ...], *, axis: int
+) -> jnp.ndarray:
+    """Entries along an axis: of known actions those that were trained, of others the start's."""
     entries = [
-        jnp.take(start if place is None else trained, index if place is None else place, axis=axis)
+        # Whatever is new says nothing yet, so any entry of a start of zeros will do.
+        jnp.take(start, min(index, start.shape[axis] - 1), axis=axis)
+        if place is None
+        else jnp.take(trained, place, axis=axis)
         for index, place in enumerate(places)
     ]
     return jnp.stack(entries, axis=axis)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from phoenix.data.engagement.rates import Rates
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import InMemoryWindows
 from phoenix.data.windows import Windows
@@ -100,7 +101,10 @@ def world(num_windows, *, seed=0, num_history=6, num_candidates=8) -> World:
 def untrained(config, actions=ACTIONS, seed=0):
     """A model of `config` with its initial weights."""
     tables = initial_tables(SPEC, config.emb_size, 0)
-    inputs = model_inputs(world(2).windows, actions, config)
+    windows = world(2).windows
+    if config.reads_evidence:
+        windows = windows.with_evidence(Rates.none(len(actions)))
+    inputs = model_inputs(windows, actions, config)
     ranking = RankingLossConfig(
         dwell="squared_error" if getattr(config, "num_continuous", 0) else "none"
     )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from phoenix.data.actions import BitMap
+from phoenix.data.engagement.rates import LEVELS
 from phoenix.recommend.action_weights import with_actions, with_num_actions
 from phoenix.recommend.named_actions import ranker_for, retriever_for
 from phoenix.recommend.trained import RankingTransformer, TwoTower
@@ -14,6 +15,7 @@ from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, untrained, world
 
 WINDOWS = world(12).windows
 FACTORS = dataclasses.replace(RANKER, has_factorization=True)
+COUNTS = dataclasses.replace(RANKER, has_counts=True)
 LISTS = {
     "reordered": ACTIONS[::-1],
     "removed": ACTIONS[1:],
@@ -63,11 +65,48 @@ def test_a_retriever_finds_users_where_they_were(actions) -> None:
     np.testing.assert_allclose(after.encode_users(windows), before, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("config", [FACTORS, RETRIEVAL], ids=["ranker", "retrieval"])
+@pytest.mark.parametrize(
+    "config", [FACTORS, COUNTS, RETRIEVAL], ids=["factors", "counts", "retrieval"]
+)
 def test_every_parameter_that_depends_on_the_list_is_moved_by_name(config) -> None:
     few, many = (model_of(config, (*ACTIONS, *more), 1) for more in ((), ("share", "hide")))
     moved = with_actions(few.params, many.params, own=few.actions, actions=many.actions)
     assert jax.tree.map(np.shape, moved) == jax.tree.map(np.shape, many.params)
+
+
+@pytest.mark.parametrize("actions", [LISTS["reordered"], LISTS["appended"]])
+def test_what_counts_say_is_read_by_name(actions) -> None:
+    model = model_of(COUNTS, ACTIONS, 1)
+    generator = np.random.default_rng(0)
+    # Of a model that has learned: at first the network beside the rates adds nothing.
+    params = jax.tree.map(
+        lambda leaf: leaf + 0.1 * generator.normal(size=leaf.shape).astype(leaf.dtype), model.params
+    )
+    model = dataclasses.replace(model, params=params)
+    fresh = model_of(COUNTS, actions, 2)
+    after = dataclasses.replace(
+        fresh,
+        params=with_actions(model.params, fresh.params, own=ACTIONS, actions=actions),
+        tables=model.tables,
+    )
+    shape = (*WINDOWS.candidate_post_ids.shape, len(LEVELS))
+    counts = generator.normal(size=shape).astype(np.float32)
+    odds = dict(zip(ACTIONS, generator.normal(size=(len(ACTIONS), *shape)), strict=True))
+
+    def predicted(ranker, windows, names):
+        values = [odds.get(name, generator.normal(size=shape)) for name in names]
+        evidence = {
+            "candidate_log_odds": np.stack(values, axis=-1).astype(np.float32),
+            "candidate_log_counts": counts,
+        }
+        return ranker.predict(windows._replace(**evidence))
+
+    own = predicted(model, WINDOWS, ACTIONS)
+    new = predicted(after, windows_in(actions), actions)
+    for name in ACTIONS:
+        np.testing.assert_allclose(
+            new[..., actions.index(name)], own[..., ACTIONS.index(name)], rtol=1e-4, err_msg=name
+        )
 
 
 def test_the_same_list_is_the_same_model() -> None:
