@@ -49,9 +49,9 @@ def _settings(
     for name, value in settings.items():
         if name in reasons:
             yield f"{margin}# {reasons[name]}"
-        line = f"{margin}{name}: {_flow(value)}"
+        line = f"{margin}{_scalar(name)}: {_flow(value)}"
         if isinstance(value, Mapping) and len(line) > _WIDTH:
-            yield f"{margin}{name}:"
+            yield f"{margin}{_scalar(name)}:"
             yield from _settings(value, {}, indent=indent + 2)
         else:
             yield line
@@ -60,7 +60,11 @@ def _settings(
 def _flow(value: object) -> str:
     """Returns a value in one line of YAML."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_flow(member)}" for key, member in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{_scalar(key)}: {_flow(member)}" for key, member in value.items())
+            + "}"
+        )
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ", ".join(map(_flow, value)) + "]"
     return _scalar(value)

@@ -15,6 +15,7 @@ def test_the_text_says_what_was_proposed_and_why() -> None:
         "event_names": ["1", "on", "user id"],
         "event_columns": {f"column_{n}": f"a long name of a column {n}" for n in range(6)},
         "delimiter": "\t",
+        "surfaces": {"home": 0, "no": 1, "2": 2, "*": 3},
     }
     proposal = Proposal(
         title="A log.",
