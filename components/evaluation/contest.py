@@ -178,8 +178,8 @@ class RetrievalContest:
         """
         posts, k = self.collection, self.config.evaluate_models.retrieval_k
         requests = self._asked.requests
-        if isinstance(retriever, Random):
-            return self._chance()
+        if isinstance(retriever, Random) or not len(requests.user_ids):
+            return self._chance()  # of nobody, any answer is worth the same
         runner = EmbeddingRunner(retriever=retriever, splits={"posts": posts, "users": requests})
         try:
             vectors = runner.run(folder, "tensorstore")

@@ -83,8 +83,8 @@ def _breaches(report: dict[str, Any], config: Config) -> list[str]:
     if report["coverage"] < section.min_coverage:
         breaches.append(
             f"{report['coverage']:.3f} of {report['users']} users have a full feed of "
-            f"{config.materialize_feeds.feed_length}, expected at least "
-            f"min_coverage {section.min_coverage}"
+            f"{config.materialize_feeds.feed_length} posts (materialize_feeds.feed_length), "
+            f"expected at least publish_feeds.min_coverage, {section.min_coverage}"
         )
     if report["fallback_share"] > section.max_fallback_share:
         breaches.append(

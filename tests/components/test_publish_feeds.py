@@ -44,7 +44,8 @@ def test_too_bad_feeds_stay_invisible_and_the_reasons_are_named(world, capfd) ->
     codes = world.run_day(LAST, ("materialize_feeds", "publish_feeds"))
     assert codes == [0, 0, ExitCode.BAD_DATA]
     message = capfd.readouterr().out
-    assert "users have a full feed of 140, expected at least min_coverage 1.0" in message
+    assert "users have a full feed of 140 posts (materialize_feeds.feed_length)" in message
+    assert "expected at least publish_feeds.min_coverage, 1.0" in message
     assert "What was live stays live." in message
     assert world.store.pointer("live").log() == live
 

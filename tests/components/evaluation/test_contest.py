@@ -136,6 +136,20 @@ def test_chance_is_computed_as_many_random_answers_have_it(three_days, windows) 
     np.testing.assert_array_equal(chance.by_user.user_ids, results[0].by_user.user_ids)
 
 
+def test_a_day_on_which_nobody_liked_anything_has_no_recall_and_is_no_bug(
+    three_days, windows
+) -> None:
+    day = datetime.date.fromisoformat(LAST)
+    posts = three_days.artifact("validate_events", LAST).path("posts.parquet")
+    collection = eligible_posts.collection_of(posts, three_days.config, day)
+    quiet = windows._replace(labels=np.zeros_like(windows.labels))
+    contest = RetrievalContest(three_days.config, quiet, collection)
+    for retriever in (Favourite(1), Random(three_days.config.action_names, 0)):
+        result = contest.judge(retriever)
+        assert (result.value, result.report["users"]) == (None, 0)
+    assert "nobody liked" in contest.gaps[0]
+
+
 def test_a_sample_has_so_many_users_with_all_their_windows(windows) -> None:
     sample = sample_users(windows, 30, seed=1)
     users = np.unique(sample.user_ids)
