@@ -95,7 +95,10 @@ def recipe_digest(training: Artifact) -> str:
     The code is no part of it: an upgrade is meant to make the same model better, and a champion of
     the version before would otherwise have to be surely beaten by its own recipe.
     """
-    text = json.dumps(training.manifest["recipe"]["config"], sort_keys=True)
+    config = training.manifest["recipe"]["config"]
+    # Why a day was trained from scratch, or not at all, is no part of what was asked for.
+    recipe = {name: value for name, value in config.items() if not name.endswith("reason")}
+    text = json.dumps(recipe, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

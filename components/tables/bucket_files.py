@@ -329,7 +329,8 @@ class BucketFiles:
                 statistics = self._files[number].metadata.row_group(group).column(column).statistics
                 if statistics is None or statistics.min <= user <= statistics.max:
                     rows = self._read_group(number, group, None)
-                    parts.append(rows.filter(pc.equal(rows[KEY], user)))
+                    # A bare number would import pandas, for which a person waits.
+                    parts.append(rows.filter(pc.equal(rows[KEY], pa.scalar(user, pa.int64()))))
             first += size
         return pa.concat_tables(parts)
 

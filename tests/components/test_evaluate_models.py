@@ -24,7 +24,7 @@ DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 def test_all_four_recommenders_are_compared_with_finite_numbers(three_days) -> None:
     artifact = three_days.artifact("evaluate_models", DAYS[2])
     metrics = json.loads(artifact.path("metrics.json").read_text())
-    for role in ("retrieval", "ranker"):
+    for role in ("retrieval", "ranker"):  # of one recipe, so that the candidate stands for both
         assert set(metrics[role]) == {"candidate", "champion", "most_popular", "random"}
     best = metrics["ranker"]["most_popular"]["actions"]["click"]
     assert best["auc"] > 0.5

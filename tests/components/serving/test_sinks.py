@@ -149,7 +149,7 @@ def test_postgres_shows_the_newest_publication_through_one_view(
 def titled_feeds(three_days, tmp_path: Path) -> Artifact:
     """Feeds whose ids are text, with titles of all posts but one."""
     feeds = three_days.artifact("publish_feeds", DAYS[1])
-    table = feed_files.read(feeds.path("feeds.parquet"))
+    table = feed_files.read([feeds.path("feeds.parquet")])
     texts = {
         name: IdTexts.of(name, ids, pa.array([f"{name[0]}-{n}" for n in ids]))
         for name in ("user_id", "post_id", "author_id")
@@ -159,7 +159,7 @@ def titled_feeds(three_days, tmp_path: Path) -> Artifact:
     texts["title"] = IdTexts.of("post_id", posts, pa.array([f'Post {n}, "red"' for n in posts]))
     folder = tmp_path / "titled"
     folder.mkdir()
-    feed_files.write(folder / "feeds.parquet", feed_files.with_texts(table, texts))
+    feed_files.write(folder, feed_files.with_texts(table, texts), num_buckets=1)
     return replace(feeds, folder=folder)
 
 

@@ -54,7 +54,7 @@ def test_every_whole_number_has_an_upper_limit() -> None:
             return [found for each in node for found in unlimited(each, place)]
         if not isinstance(node, dict):
             return []
-        is_number = node.get("type") == "integer" and "const" not in node
+        is_number = node.get("type") == "integer" and not {"const", "enum"} & node.keys()
         limits = {"maximum", "exclusiveMaximum"} & node.keys()
         inner = [found for key, each in node.items() for found in unlimited(each, f"{place}.{key}")]
         return [place, *inner] if is_number and not limits else inner

@@ -268,8 +268,8 @@ def poison(monkeypatch):
 def _poison(monkeypatch, is_bad):
     clean = RankingObjective.loss
 
-    def loss(self, params, rows, batch):
-        value, scalars = clean(self, params, rows, batch)
+    def loss(self, params, rows, batch, norms=None):
+        value, scalars = clean(self, params, rows, batch, norms)
         bad = is_bad(jnp.asarray(batch.inputs.user_hashes)[0, 0])
         return jnp.where(bad, jnp.nan, 1.0) * value, scalars
 
