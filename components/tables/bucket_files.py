@@ -18,7 +18,6 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.errors import BadDataError
@@ -322,15 +321,18 @@ class BucketFiles:
             slot = int(slots_of(np.array([user]))[0])
             slots = [piece.slot for piece in self.pieces]
             start, stop = self._starts[np.searchsorted(slots, [slot, slot + 1])].tolist()
-        parts = [self.schema.empty_table()]
+        parts = [pa.Table.from_batches([], self.schema)]
         column = self.schema.get_field_index(KEY)
         for number, group, size in self._groups():
             if first < stop and first + size > start:
                 statistics = self._files[number].metadata.row_group(group).column(column).statistics
                 if statistics is None or statistics.min <= user <= statistics.max:
                     rows = self._read_group(number, group, None)
-                    # A bare number would import pandas, for which a person waits.
-                    parts.append(rows.filter(pc.equal(rows[KEY], pa.scalar(user, pa.int64()))))
+                    # As a list: what compares in Arrow or NumPy imports pandas, which takes longer
+                    # than all the rest, and a person waits for this.
+                    users = rows[KEY].to_pylist()
+                    if count := users.count(user):
+                        parts.append(rows.slice(users.index(user), count))
             first += size
         return pa.concat_tables(parts)
 
