@@ -84,13 +84,15 @@ class Rates:
                 else (table.shown, table.followed)
             )
             shown, followed = (_at(values, rows, is_there) for values in own)
-            rates[level] = (followed + prior * wider) / (shown + prior)
+            # A late action may be counted of an impression that is not: it was shown before counting
+            # began, or counts under `OTHER`. A rate of 1 or more would have no log-odds.
+            rates[level] = (np.minimum(followed, shown) + prior * wider) / (shown + prior)
             sizes[level] = shown.max(axis=-1)
 
         shape = ids.post_ids.shape
         every = self.tables["all"]
         n, k = (_at(each, np.zeros(shape, np.int64), np.ones(shape, bool)) for each in every[1:3])
-        rates["all"], sizes["all"] = (k + 1) / (n + 2), n.max(axis=-1)
+        rates["all"], sizes["all"] = (np.minimum(k, n) + 1) / (n + 2), n.max(axis=-1)
         back_off("author", "author", rates["all"])
         back_off("post", "post", rates["author"])
         back_off("recent_post", "post", rates["post"], is_recent=True)

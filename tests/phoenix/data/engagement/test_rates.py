@@ -66,3 +66,13 @@ def test_a_users_own_rate_is_the_same_for_all_candidates() -> None:
     own = evidence.log_odds[0, :, LEVELS.index("user")]
     assert (own == own[0]).all()
     assert (evidence.log_odds[0, :, LEVELS.index("post")] != own).any()
+
+
+def test_actions_of_impressions_that_were_never_counted_make_no_rate_of_one_or_more() -> None:
+    """Labels arrive of impressions that were shown before counting began."""
+    tally = Tally(NUM_ACTIONS)
+    ids = ids_of(*[(user, 2, 3, 1) for user in range(1, 9)])
+    done = np.full(8, 3, np.uint64)
+    tally.add_late(ids, Outcomes(done, np.zeros(8, np.uint64), np.ones(8)), np.ones(8))
+    evidence = Rates.of(tally.counts()).evidence(ids)
+    assert np.isfinite(evidence.log_odds).all()
