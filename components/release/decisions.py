@@ -18,6 +18,9 @@ from phoenix.recommend.baselines import MostPopular
 
 FALLBACK = "fallback"  # folder of the most popular recommender, in evaluations and releases
 
+# In the recipe of a training: why that day was trained from scratch, or not at all.
+_CIRCUMSTANCES = {"reason", "scratch_reason"}
+
 Choice = Literal["candidate", "challenger", "champion", "fallback"]
 
 
@@ -96,8 +99,7 @@ def recipe_digest(training: Artifact) -> str:
     the version before would otherwise have to be surely beaten by its own recipe.
     """
     config = training.manifest["recipe"]["config"]
-    # Why a day was trained from scratch, or not at all, is no part of what was asked for.
-    recipe = {name: value for name, value in config.items() if not name.endswith("reason")}
+    recipe = {name: value for name, value in config.items() if name not in _CIRCUMSTANCES}
     text = json.dumps(recipe, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
