@@ -6,9 +6,6 @@ them, and never sees in how many files it lies. A file of earlier formats knows 
 are put into this order when it is read, whole.
 """
 
-# pyright: reportAttributeAccessIssue=false
-# (pyarrow.compute makes its functions when it is imported)
-
 import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
