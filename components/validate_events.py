@@ -3,9 +3,9 @@
 Rows in = accepted + duplicate + quarantined + late, always, per day and per file. Writes
 `accepted.parquet` (every impression as it was first known), `labels.parquet` (what became known of
 impressions later, of the day and of earlier ones), `quarantined.parquet`, `posts.parquet`,
-`expectations.json` and `statistics.json`, and where ids are text, the texts of accepted users and of
-all posts. The Data Docs page of the day lies beside the artifacts, because it
-must be there for a day that is refused, too.
+`expectations.json` and `statistics.json`, and where ids are text, the texts of accepted users and
+of all posts. The Data Docs page of the day lies beside the artifacts, because it must be there for
+a day that is refused, too.
 Run again, a day takes the rows that arrived for it on later days.
 """
 

@@ -84,8 +84,8 @@ class Rates:
                 else (table.shown, table.followed)
             )
             shown, followed = (_at(values, rows, is_there) for values in own)
-            # A late action may be counted of an impression that is not: it was shown before counting
-            # began, or counts under `OTHER`. A rate of 1 or more would have no log-odds.
+            # A late action may be counted of an impression that is not: it was shown before the
+            # counts began, or is under `OTHER`. A rate of 1 or more would have no log-odds.
             rates[level] = (np.minimum(followed, shown) + prior * wider) / (shown + prior)
             sizes[level] = shown.max(axis=-1)
 
