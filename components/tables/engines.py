@@ -13,9 +13,8 @@ milliseconds nor unsigned numbers.
 
 import itertools
 import os
-import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,14 +36,6 @@ class Engine(Protocol):
 
     def table(self, rows: pa.Table) -> "ibis.Table":
         """Returns rows that this process holds, as a table of the engine."""
-        ...
-
-    def files(self, paths: Sequence[Path]) -> "ibis.Table":
-        """Returns the rows of Parquet files of one contract, at least one, read by the engine.
-
-        A column that some files have is null in the rows of those that have not.
-        A cluster must see the files under the same paths.
-        """
         ...
 
     def batches(self, expression: "ibis.Table") -> Iterator[pa.RecordBatch]:
@@ -89,10 +80,6 @@ class _DuckDB:
         self._raw.register(name, rows)
         return self._ibis.table(name)
 
-    def files(self, paths: Sequence[Path]) -> "ibis.Table":
-        """See `Engine`."""
-        return self._ibis.read_parquet([str(path) for path in paths], union_by_name=True)
-
     def batches(self, expression: "ibis.Table") -> Iterator[pa.RecordBatch]:
         """See `Engine`; at most `BATCH_ROWS` rows at a time."""
         yield from self._raw.sql(self._ibis.compile(expression)).to_arrow_reader(BATCH_ROWS)
@@ -110,13 +97,6 @@ class _Spark:
     def table(self, rows: pa.Table) -> "ibis.Table":
         """See `Engine`."""
         return self._view(self._session.createDataFrame(rows))
-
-    def files(self, paths: Sequence[Path]) -> "ibis.Table":
-        """See `Engine`."""
-        # Spark takes a path for a pattern, and a store may lie in a folder called `a[1]`.
-        plain = (re.sub(r"([\\*?\[\]{}])", r"\\\1", str(path)) for path in paths)
-        reader = self._session.read.option("mergeSchema", "true")
-        return self._view(reader.parquet(*(f"file://{path}" for path in plain)))
 
     def batches(self, expression: "ibis.Table") -> Iterator[pa.RecordBatch]:
         """See `Engine`; the whole result comes to this process first."""

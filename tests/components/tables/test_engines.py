@@ -19,7 +19,7 @@ from components.store.artifacts import Store
 from components.tables import data_files, engines
 from phoenix.data.days import midnight_ms
 from schemas.events import INGESTED, REJECTED
-from tests.components.event_rows import config_of, write_day
+from tests.components.event_rows import config_of
 
 Row = Callable[..., dict]
 DUCKDB, SPARK = EngineConfig(), EngineConfig(name="spark", spark_master="local[2]")
@@ -58,17 +58,6 @@ def test_with_little_memory_duckdb_goes_on_on_disk_and_leaves_nothing_there(
         del engine, table, batches
         gc.collect()
         assert not any(tmp_path.iterdir())
-
-
-def test_a_column_that_some_files_have_is_null_in_the_rows_of_the_others(tmp_path: Path) -> None:
-    files = [tmp_path / "new.parquet", tmp_path / "old.parquet"]
-    data_files.write(files[0], pa.table({"a": [1], "weight": [2.0]}))
-    data_files.write(files[1], pa.table({"a": [2]}))
-    engine = engines.open_engine(DUCKDB)
-    for order in (files, files[::-1]):
-        table = engine.files(order)
-        rows = engines.rows(engine, table.select("a", "weight").order_by("a"))
-        assert rows.to_pydict() == {"a": [1, 2], "weight": [2.0, None]}
 
 
 def messy(config: Config, day: datetime.date) -> Arrivals:
@@ -119,24 +108,6 @@ def test_the_account_of_a_messy_day_is_the_same(
         assert files[0].read_bytes() == files[1].read_bytes(), name
     assert (ours.files, ours.repetitions) == (theirs.files, theirs.repetitions)
     assert min(ours.repetitions.num_exact, ours.repetitions.num_conflicting) > 0
-
-
-def test_a_log_of_several_files_comes_in_the_same_order(
-    require_spark: None, tmp_path: Path
-) -> None:
-    chance = np.random.default_rng(5)
-    rows = np.stack([chance.integers(1, high, 300) for high in (9, 24, 3, 9)], axis=1).tolist()
-    folder = tmp_path / "a [b] {c} *"
-    folder.mkdir()
-    files = [write_day(folder / f"{n}.parquet", rows, n) for n in range(2)]
-    found = []
-    for config in (DUCKDB, SPARK):
-        engine = engines.open_engine(config)
-        events = engine.files(files)
-        names = ("user_id", "event_id")
-        found.append(engines.rows(engine, events.select(*names).order_by(*names)))
-    assert found[0].equals(found[1])
-    assert len(found[0]) == len(rows)
 
 
 def test_both_engines_make_artifacts_of_the_same_digest(
