@@ -13,6 +13,7 @@ from components import contract, step
 from components.erasure import forgotten
 from components.errors import BadConfigurationError
 from components.evaluation import challengers as challenger_files
+from components.evaluation import figures
 from components.evaluation.challengers import Challenger
 from components.evaluation.contest import (
     RankingContest,
@@ -94,12 +95,23 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
             )
             results = _judge(contest, entrants, _outputs_folder(config, draft.folder, role))
             report[role] = {name: result.report for name, result in results.items()}
-            comparison = compare(context, contest.metric, results, role)
+            deciding = figures.of_deciding_users(results, config.evaluate_models)
+            comparison = compare(context, contest.metric, deciding, role)
             decision, handed_on[role] = decide(
-                context, entrants, results, comparison, force=force, reason=reason
+                context, entrants, deciding, comparison, force=force, reason=reason
             )
             # A dash on the page says that there is no number, and not why.
-            decision = replace(decision, reasons=(*decision.reasons, *contest.gaps))
+            decision = replace(
+                decision,
+                reasons=(*decision.reasons, *contest.gaps),
+                **figures.of_decision(
+                    context,
+                    results,
+                    metric=contest.metric,
+                    entrant=decision.entrant,
+                    earlier=None if earlier is None else earlier.facts[role],
+                ),
+            )
             logger.info("%s %s: %s.", role, decision.verdict, "; ".join(decision.reasons))
             by_role[role] = decision
         challenger_files.write(draft.folder, handed_on)

@@ -104,6 +104,7 @@ def _description(
             "reasons": decision["reasons"],
             "trained_through": decision["trained_through"],
             "recipe": decision["recipe"],
+            "figure": decision.get("figure"),  # an evaluation of a format before published none
             "actions": _actions_of(models[role], role),
         }
     description["trained_through"] = min(description[role]["trained_through"] for role in ROLES)

@@ -123,14 +123,21 @@ def releases(rows: Sequence[Mapping[str, Any]]) -> None:
         (
             row["day"],
             row["digest"][:12],
-            f"{row['retrieval']['model']} ({row['retrieval']['verdict']})",
-            f"{row['ranker']['model']} ({row['ranker']['verdict']})",
+            _released(row["retrieval"]),
+            _released(row["ranker"]),
             "live" if row["is_live"] else "",
             row["withdrawn_by"] or "",
         )
         for row in rows
     ]
     _table(("day", "digest", "retrieval", "ranker", "state", "withdrawn by"), cells)
+
+
+def _released(model: Mapping[str, Any]) -> str:
+    """Returns the model of a release, the verdict on it, and the figure of the decision."""
+    figure = model["figure"]
+    told = "" if figure is None else f", {figure['metric']} {figure['value']:.4f}"
+    return f"{model['model']} ({model['verdict']}{told})"
 
 
 def findings(findings: "Sequence[Finding]") -> None:

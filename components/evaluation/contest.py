@@ -14,7 +14,8 @@ Glossary of shapes:
 
 import functools
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,6 +50,15 @@ class Result:
     def value(self) -> float | None:
         """The metric of the gate."""
         return None if self.by_user is None else _finite(self.by_user.mean)
+
+    def where(self, is_one: Callable[[np.ndarray], np.ndarray]) -> "Result":
+        """Returns the result with the values of some users; the report stays that of all.
+
+        Args:
+          is_one: Says of `[N]` users whether they are among them, `[N]` bool.
+        """
+        by_user = self.by_user
+        return self if by_user is None else replace(self, by_user=by_user.where(is_one))
 
 
 @dataclass(frozen=True)

@@ -240,7 +240,11 @@ def decision(facts: DayFacts) -> Panel | None:
     if not evaluation:
         return None
     return {
-        "models": [{"role": role, **evaluation[role]} for role in releases.ROLES],
+        # Formats before 4 published no figure.
+        "models": [
+            {"role": role, "figure": None, "restated": None, **evaluation[role]}
+            for role in releases.ROLES
+        ],
         "forced": evaluation.get("forced"),
         "force_reason": evaluation.get("force_reason"),
         "needs_approval": evaluation.get("needs_approval", False),

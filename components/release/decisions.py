@@ -57,6 +57,10 @@ class Decision:
     recipe: str | None  # of the model, as `recipe_digest`; None where no format said it
     question: str | None  # that was asked of the candidate; None without one
     challengers: Sequence[Mapping[str, Any]]  # that are asked again on the next day
+    # Of the model that goes on, on users who had no part in the decision; None without numbers.
+    figure: Mapping[str, Any] | None = None
+    # The figure with which the champion was published, and its own of this day.
+    restated: Mapping[str, Any] | None = None
 
     @property
     def verdict(self) -> str:
@@ -81,6 +85,8 @@ class Decision:
             "recipe": self.recipe,
             "question": self.question,
             "challengers": list(self.challengers),
+            "figure": self.figure,
+            "restated": self.restated,
         }
 
 

@@ -7,7 +7,7 @@ until one of them is made live again by hand.
 """
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -152,7 +152,8 @@ def list_releases(store: Store) -> list[dict[str, Any]]:
     """Returns one row per release, oldest day first, current version of each day.
 
     Keys: day, digest, key, is_live, withdrawn_by (None, or who and why), trained_through, and for
-    `retrieval` and `ranker` the name of the model and whether it was promoted or kept.
+    `retrieval` and `ranker` the name of the model, whether it was promoted or kept, and the figure
+    that was published with that (None in formats before 4).
     """
     rollbacks, current = withdrawn(store), live(store)
     rows = []
@@ -168,10 +169,15 @@ def list_releases(store: Store) -> list[dict[str, Any]]:
                 "is_live": current is not None and current.release.digest == ref.digest,
                 "withdrawn_by": None if entry is None else f"{entry.actor}: {entry.reason}",
                 "trained_through": facts["trained_through"],
-                **{role: {k: facts[role][k] for k in ("model", "verdict")} for role in ROLES},
+                **{role: _told(facts[role]) for role in ROLES},
             }
         )
     return rows
+
+
+def _told(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a list of releases tells of the model of a role."""
+    return {name: facts.get(name) for name in ("model", "verdict", "figure")}
 
 
 def find(store: Store, day_or_digest: str) -> Ref:

@@ -167,6 +167,19 @@ class EvaluateConfig(Section):
         le=100_000_000,
         description="Users of the day on whom models are judged, drawn by the seed.",
     )
+    figure_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=0.5,
+        description="Share of the users who have no part in decisions: what the chosen model "
+        "reaches on them is the figure of the decision.",
+    )
+    figure_salt: int = Field(
+        default=1,
+        ge=0,
+        lt=2**63,
+        description="Of the hash that draws these users; the same ones on all days.",
+    )
     max_challengers: int = Field(
         default=1,
         ge=0,

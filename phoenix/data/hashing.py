@@ -245,3 +245,32 @@ def collision_report(ids: np.ndarray, table: HashTable) -> CollisionReport:
         expected_rows_used=expected,
         largest_load=tuple(int(load.max(initial=0)) for load in loads),
     )
+
+
+def user_shares(user_ids: np.ndarray, salt: int = 0) -> np.ndarray:
+    """`[N]` float64 in [0, 1): of each user always the same, and spread evenly over users.
+
+    Source: Steele et al. 2014, "Fast Splittable Pseudorandom Number Generators", the mixing of
+    SplitMix64.
+
+    Args:
+      user_ids: `[N]` int64.
+      salt: At least 0; another one gives numbers that have nothing to do with those of this one.
+
+    >>> user_shares(np.array([1, 2, 3])).round(3).tolist()
+    [0.567, 0.591, 0.113]
+    >>> user_shares(np.array([1, 2, 3]), salt=1).round(3).tolist()
+    [0.914, 0.738, 0.527]
+    """
+    keys = user_ids.astype(np.uint64)
+    if salt:
+        keys = keys ^ _mixed(np.array(salt, np.uint64))
+    return (_mixed(keys) >> np.uint64(11)) / float(1 << 53)  # as many bits as a float64 has
+
+
+def _mixed(keys: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        mixed = keys + np.uint64(0x9E3779B97F4A7C15)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+        return mixed ^ (mixed >> np.uint64(31))

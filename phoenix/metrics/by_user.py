@@ -8,7 +8,7 @@ Glossary of shapes:
   E: impressions, U: users, N: requests, K: retrieved posts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,8 +36,12 @@ class UserValues(NamedTuple):
 
     def of(self, user_ids: np.ndarray) -> "UserValues":
         """The values of those users that are in `user_ids` `[...]`."""
-        is_one = np.isin(self.user_ids, user_ids)
-        return UserValues(self.user_ids[is_one], self.values[is_one], self.weights[is_one])
+        return self.where(lambda users: np.isin(users, user_ids))
+
+    def where(self, is_one: Callable[[np.ndarray], np.ndarray]) -> "UserValues":
+        """The values of those users of whom a function of `[U]` ids says that they are meant."""
+        rows = np.flatnonzero(is_one(self.user_ids))
+        return UserValues(*(each[rows] for each in self))
 
 
 def ndcg(

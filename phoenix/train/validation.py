@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from phoenix.data.hashing import user_shares
 from phoenix.data.window_source import SelectedWindows, WindowSource, windows_between
 from phoenix.data.windows import Windows
 from phoenix.metrics.mergeable import merge
@@ -65,25 +66,6 @@ class Split(NamedTuple):
         chunks = np.split(is_held_out, np.cumsum(sizes)[:-1]) if sizes else []
         train = SelectedWindows(source, [np.flatnonzero(~own) for own in chunks], before=since)
         return cls(train, SelectedWindows(source, [np.flatnonzero(own) for own in chunks]), since)
-
-
-def user_shares(user_ids: np.ndarray) -> np.ndarray:
-    """`[N]` float64 in [0, 1): of each user always the same, and spread evenly over users.
-
-    Source: Steele et al. 2014, "Fast Splittable Pseudorandom Number Generators", the mixing of
-    SplitMix64.
-
-    Args:
-      user_ids: `[N]` int64.
-
-    >>> user_shares(np.array([1, 2, 3])).round(3).tolist()
-    [0.567, 0.591, 0.113]
-    """
-    mixed = user_ids.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    mixed ^= mixed >> np.uint64(31)
-    return (mixed >> np.uint64(11)) / float(1 << 53)  # as many bits as a float64 has
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,6 +85,20 @@ def test_the_decision_has_reasons_numbers_and_an_interval(three_days) -> None:
         assert found["reasons"]
 
 
+def test_the_figure_of_a_decision_is_stated_again_on_the_next_day(three_days) -> None:
+    first, second, third = (three_days.artifact("evaluate_models", day).facts for day in DAYS)
+    for role in ("retrieval", "ranker"):
+        assert first[role]["restated"] is None
+        assert third[role]["restated"]["published"] == second[role]["figure"]
+        figure = third[role]["figure"]
+        assert 0 < figure["users"] < third["metrics"][role]["candidate"].get("ndcg_users", 120)
+        # The champion is kept, so that the figure of this day is what it has today.
+        if third[role]["verdict"] != "promoted":
+            assert third[role]["restated"]["today"]["value"] == figure["value"]
+    release = three_days.artifact("publish_release", DAYS[2])
+    assert release.facts["ranker"]["figure"] == third["ranker"]["figure"]
+
+
 def test_evidence_is_handed_from_day_to_day_and_a_rerun_finds_it_again(world) -> None:
     """The candidates of both days are unsure: of one recipe, so their evidence adds up."""
     second, third = (world.artifact("evaluate_models", day) for day in DAYS[1:])
