@@ -25,7 +25,6 @@ from benchmarks.rate_models import Impressions, Rates
 from components import contract
 from components.evaluation.entrants import most_popular
 from components.features import day_counts, partitions, shapes, windows_files
-from components.features.later_labels import later_labels
 from components.release import models
 from components.run.context import Context
 from components.settings.config import Config
@@ -44,6 +43,7 @@ _SINCE, _UNTIL = "2022-05-02", "2022-05-05"
 _JUDGED = ("long_view", "click")
 _K = 5  # of NDCG
 _PACKAGES = ("lightgbm==4.7.0",)
+_DAYS_OF_POPULARITY = 7
 _DAYS_OF_COUNTS = 2  # before the first day on which a plain model learns
 _SAMPLES = 200  # of users, for the interval of an AUC
 _OURS, _TREES = "ranker", "LightGBM"
@@ -131,24 +131,26 @@ def _predictions(
 ) -> dict[str, np.ndarray]:
     """`[E, A]` by who predicts, for the impressions of a day."""
     context, own = _context(config, day), days[day]
-    past_days = partitions.days_before(config, day, config.evaluate_models.popularity_days)
-    labels = later_labels(context, past_days, through=past_days[-1])
+    (yesterday,) = partitions.features_of(context, partitions.days_before(config, day, 1))
     rankers = {
         _OURS: models.load_ranker(context.read("train_ranker", day).path(models.MODEL)),
         "random": Random(config.action_names, config.seed),
-        "most popular": most_popular(context, partitions.features_of(context, past_days), labels),
+        "most popular": most_popular(context, yesterday),
     }
     predicted = {
         name: PredictRunner(ranker=ranker, splits={"day": own.windows}).predict("day").probabilities
         for name, ranker in rankers.items()
     }
-    predicted["most popular, smoothed"] = 1 / (1 + np.exp(-own.rates.odds["post"]))
+    past = [each.log for number, each in days.items() if number < day][-_DAYS_OF_POPULARITY:]
+    predicted["most popular, seven days"] = rate_models.rates_of_posts(
+        rate_models.join(past), own.log
+    )
     earlier = [each for number, each in days.items() if number < day][_DAYS_OF_COUNTS - 1 :]
     predicted["logistic regression"] = _regression(earlier, own)
     trees = _boosted_trees(earlier, own, config, folder)
     if trees is not None:
         # The other actions are rare, and need no trees of their own.
-        predicted[_TREES] = predicted["most popular, smoothed"].copy()
+        predicted[_TREES] = predicted["most popular"].copy()
         predicted[_TREES][:, [config.action_names.index(action) for action in _JUDGED]] = trees
     return predicted
 

@@ -86,6 +86,17 @@ def rates(past: Impressions, log: Impressions) -> Rates:
     return Rates({kind: np.log(each / (1 - each)) for kind, each in rate.items()}, shown)
 
 
+def rates_of_posts(past: Impressions, log: Impressions) -> np.ndarray:
+    """`[E, A]` rates of posts, smoothed towards that of all: popularity without authors."""
+    overall = (past.done.sum(axis=0) + 1) / (len(past.done) + 2)
+    keys, inverse = np.unique(past.post_ids, return_inverse=True)
+    place = np.minimum(np.searchsorted(keys, log.post_ids), len(keys) - 1)
+    is_there = keys[place] == log.post_ids
+    shown = np.bincount(inverse)[place] * is_there
+    sums = [np.bincount(inverse, column)[place] * is_there for column in past.done.T]
+    return (np.stack(sums, axis=1) + _PRIOR * overall) / (shown + _PRIOR)[:, None]
+
+
 def _on_surface(ids: str) -> Callable[[Impressions], np.ndarray]:
     return lambda log: getattr(log, ids) * _MANY_SURFACES + log.surfaces
 

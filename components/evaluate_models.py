@@ -1,6 +1,5 @@
 """Compare candidates, champion and baselines on this day; decide with reasons."""
 
-import datetime
 import json
 import logging
 import sys
@@ -30,7 +29,7 @@ from components.release.decisions import Decision
 from components.run import compilation
 from components.run.context import Context, Outcome
 from components.settings.config import Config
-from components.store.artifacts import Artifact, Ref
+from components.store.artifacts import Artifact
 from components.tables import action_lists, data_files
 from phoenix.memory import keep_freed_memory
 
@@ -64,24 +63,18 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
     champion_ref = releases.champion_as_of(context.store, day)
     features = context.read(contract.BUILD_FEATURES.name, day)
     validated = context.read(contract.VALIDATE_EVENTS.name, day)
-    past_days = partitions.days_before(config, day, config.evaluate_models.popularity_days)
-    past_refs = partitions.features_of(context, past_days)
-    yesterday = day - datetime.timedelta(days=1)
-    past_labels = later_labels(context, past_days, through=yesterday)
-    labels = later_labels(context, [*past_days, day], through=day)
+    past_refs = partitions.features_of(context, partitions.days_before(config, day, 1))
+    labels = later_labels(context, [day], through=day)
     inputs = [features.ref, validated.ref, *past_refs, *(each.ref for each in candidates.values())]
-    # What arrived on the day itself is in an input already.
-    inputs += past_labels.refs
     inputs += [champion_ref] if champion_ref is not None else []
     settings = _settings(config, force=force, reason=reason)
     with context.write(inputs=inputs, config=settings, seed=config.seed) as draft:
         compilation.use_cache(context.store)
         champion = None if champion_ref is None else context.store.read(champion_ref)
         earlier = None if champion is None else _evaluation_of(context, champion)
-        # Compared is what the days before could have served, fitted without the day itself.
-        popular = most_popular(context, past_refs, past_labels) if past_refs else None
-        fallback_refs = _fallback_refs(config, past_refs, features.ref)
-        fallback = most_popular(context, fallback_refs, labels)
+        # Compared is what the days before could have served, without what the day itself says.
+        popular = most_popular(context, past_refs[0]) if past_refs else None
+        fallback = most_popular(context, features.ref)
         models.save(draft.folder / decisions.FALLBACK, fallback)
         by_role, report, handed_on = {}, {}, {}
         for role, contest in _contests(context, features, validated, labels).items():
@@ -135,15 +128,6 @@ def _settings(config: Config, *, force: str | None, reason: str | None) -> dict[
         # Evidence is handed on by user.
         **forgotten.recipe(config),
     }
-
-
-def _fallback_refs(config: Config, past_refs: Sequence[Ref], today: Ref) -> list[Ref]:
-    """Returns the features to which the fallback of the day is fitted: its own, and days before.
-
-    Together `popularity_days`, so of a full window of past days the oldest gives way to the day.
-    """
-    num_past = config.evaluate_models.popularity_days - 1
-    return [*past_refs[max(0, len(past_refs) - num_past) :], today]
 
 
 def _contests(

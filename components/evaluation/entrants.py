@@ -4,16 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from components.evaluation.challengers import Challenger
-from components.features import log_actions, shapes, windows_files
-from components.features.later_labels import LaterLabels
+from components.features import day_counts, shapes
 from components.release import decisions, models
 from components.release.models import ModelFolder
 from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
-from components.tables import data_files
 from components.tables.action_lists import released_heads
 from phoenix.recommend import named_actions
 from phoenix.recommend.baselines import MostPopular, Random
@@ -60,31 +56,18 @@ def opponent_of(champion: Artifact | None, role: str) -> str:
     return facts.get("recipe") or facts["digest"]
 
 
-def most_popular(context: Context, refs: Sequence[Ref], labels: LaterLabels) -> MostPopular:
-    """Returns the most popular recommender of some days.
+def most_popular(context: Context, ref: Ref) -> MostPopular:
+    """Returns the most popular recommender as of the end of a day.
 
     Args:
       context: The run.
-      refs: Features of the days; at least one.
-      labels: What arrived for them later.
+      ref: Features of the day.
     """
-    manifests = {ref.partition: context.store.manifest(ref) for ref in refs}
-    actions = log_actions.of_partitions(manifests, context)
-    parts = [
-        windows_files.read_candidates(
-            context.store.read_files(ref, data_files.IMPRESSIONS_FILE),
-            actions[ref.partition],
-            labels.known(ref, manifests[ref.partition]["facts"]),
-        )
-        for ref in refs
-    ]
-    return MostPopular.fit(
-        np.concatenate([each.post_ids for each in parts]),
-        np.concatenate([each.actions for each in parts]),
+    actions = context.config.actions
+    return MostPopular(
         actions=context.config.action_names,
-        positive_actions=[action.name for action in context.config.actions if action.is_positive],
-        unknown_bits=np.concatenate([each.unknown_actions for each in parts]),
-        weights=np.concatenate([each.weights for each in parts]),
+        positive_actions=tuple(action.name for action in actions if action.is_positive),
+        rates=day_counts.post_rates_after(context, ref),
     )
 
 

@@ -35,7 +35,7 @@ from components.tables.data_files import (
 from phoenix.data.days import DAY_MS, midnight_ms
 from phoenix.data.engagement import counts as engagement_counts
 from phoenix.data.engagement.counts import KINDS, Counts, Ids, Outcomes, Tally
-from phoenix.data.engagement.rates import Rates
+from phoenix.data.engagement.rates import POST_KINDS, Rates
 from phoenix.data.histories import Log, is_later_state
 from schemas.counts import COUNTED, counts_table, user_counts_table
 
@@ -154,21 +154,40 @@ def rates_after(folder: Path, manifest: Mapping[str, Any], config: Config) -> Ra
     return _rates(folder, (COUNTS_FILE, USER_COUNTS_FILE), manifest, config)
 
 
+def post_rates_after(context: Context, ref: Ref) -> Rates:
+    """Returns the rates by post as of the end of a day of features, without those of its users.
+
+    Args:
+      context: The run; its configuration says the actions.
+      ref: Of the features.
+    """
+    manifest = context.store.manifest(ref)
+    if SINCE not in manifest["facts"]:  # before format 6
+        return Rates.none(len(context.config.actions)).only(POST_KINDS)
+    path = context.store.read_file(ref, COUNTS_FILE)
+    return _of_tables(_read_all_but_users(path), path, manifest, context.config).only(POST_KINDS)
+
+
 def _rates(
     folder: Path, names: tuple[str, str], manifest: Mapping[str, Any], config: Config
 ) -> Rates:
     if SINCE not in manifest["facts"]:
         # Before format 6 nothing was counted.
         return Rates.none(len(config.actions))
-    files = [folder / name for name in names]
+    path, user_path = (folder / name for name in names)
+    return _of_tables(_read(path, user_path), path, manifest, config)
+
+
+def _of_tables(
+    tables: Mapping[str, Counts], path: Path, manifest: Mapping[str, Any], config: Config
+) -> Rates:
+    """Returns rates of what was read, with the priors that the file at `path` holds."""
     places = _places(manifest, config)
-    metadata = pq.read_schema(files[0]).metadata
     priors = {
         kind: np.array([1.0 if place is None else values[place] for place in places])
-        for kind, values in json.loads(metadata[_PRIORS]).items()
+        for kind, values in json.loads(pq.read_schema(path).metadata[_PRIORS]).items()
     }
-    tables = {kind: each.with_actions(places) for kind, each in _read(*files).items()}
-    return Rates(tables, priors)
+    return Rates({kind: each.with_actions(places) for kind, each in tables.items()}, priors)
 
 
 def _places(manifest: Mapping[str, Any], config: Config) -> list[int | None]:
@@ -214,13 +233,18 @@ def _write(
 
 
 def _read(path: Path, user_path: Path) -> dict[str, Counts]:
-    content, users = pq.read_table(path), pq.read_table(user_path)
+    users = Counts(*data_files.columns(pq.read_table(user_path)).values())
+    return _read_all_but_users(path) | {_USER: users}
+
+
+def _read_all_but_users(path: Path) -> dict[str, Counts]:
+    content = pq.read_table(path)
     kinds = content.column("kind").to_numpy(zero_copy_only=False)
     columns = data_files.columns(content.drop_columns(["kind"]))
     tables = {}
     for kind in KINDS:
-        rows = np.flatnonzero(kinds == kind)
-        rows = slice(rows[0], rows[-1] + 1) if len(rows) else slice(0, 0)
-        tables[kind] = Counts(*(array[rows] for array in columns.values()))
-    tables[_USER] = Counts(*data_files.columns(users).values())
+        if kind != _USER:
+            rows = np.flatnonzero(kinds == kind)
+            rows = slice(rows[0], rows[-1] + 1) if len(rows) else slice(0, 0)
+            tables[kind] = Counts(*(array[rows] for array in columns.values()))
     return tables

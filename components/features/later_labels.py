@@ -1,8 +1,8 @@
 """Labels that arrived after the day of their impressions, for who reads the features of that day.
 
-Features of a day hold what arrived on it, and stay as they are. Who reads them later - a training,
-the most popular posts - joins the labels of the days since, up to the last one that it may know,
-and names these days in its recipe.
+Features of a day hold what arrived on it, and stay as they are. Who reads them later, a training,
+joins the labels of the days since, up to the last one that it may know, and names these days in its
+recipe.
 """
 
 import datetime

@@ -32,7 +32,6 @@ from phoenix.data.windows import Windows, concatenate
 from schemas.attributes import VALUES, values_column
 from schemas.buckets import NUM_SLOTS
 from schemas.columns import Table
-from schemas.events import LABELS
 from schemas.features import IMPRESSIONS, WINDOWS
 
 # Ids and times hardly repeat, but their high bytes do; numbers of few values have a dictionary.
@@ -320,45 +319,6 @@ def log_of_slots(table: BucketFiles, slots: range) -> Log:
     return event_log.sorted_by_user(_to_log(table.of_slots(slots))[0])
 
 
-class Candidates(NamedTuple):
-    """The impressions of a day that are in a window."""
-
-    post_ids: np.ndarray  # [E] int64
-    actions: np.ndarray  # [E] uint64
-    unknown_actions: np.ndarray  # [E] uint64: of which nobody could know
-    weights: np.ndarray  # [E] float32
-
-
-def read_candidates(
-    paths: Sequence[Path], actions: LogActions, known: Known | None = None
-) -> Candidates:
-    """Reads the impressions of a day that are in a window.
-
-    Args:
-      paths: The files of the impressions.
-      actions: Of the log.
-      known: Of the reader.
-    """
-    table, known = _opened(paths, IMPRESSIONS), known or Known()
-    no_bits = np.empty(0, np.uint64)
-    parts = [Candidates(np.empty(0, np.int64), no_bits, no_bits, np.empty(0, np.float32))]
-    names = [name for name in (*LABELS.names, "window", WEIGHT) if name in table.schema.names]
-    minutes = (table.schema.metadata or {}).get(ATTRIBUTION.encode())
-    for pieces in _chunks(table):
-        rows = table.of_pieces(pieces, names)
-        columns = {WEIGHT: np.ones(len(rows), np.float32)} | data_files.columns(rows)
-        order = event_log.order_of_users(columns["user_id"])
-        if order is not None:
-            columns = {name: values[order] for name, values in columns.items()}
-        labels = LabelRows(*(columns[name] for name in LABELS.names))
-        log = actions.log(_log_of_labels(labels, columns[WEIGHT]))
-        log, window_of_row, label_of_row = labelled(log, columns["window"], known, minutes)
-        rows = np.flatnonzero(window_of_row >= 0)
-        bits, unknown = log.actions[label_of_row[rows]], actions.unknown.at(log.shown_at[rows])
-        parts.append(Candidates(log.post_ids[rows], bits, unknown, log.weights[rows]))
-    return Candidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-
-
 def _by_user(
     refs: WindowRefs,
     log: Log,
@@ -387,20 +347,6 @@ def _by_user(
     if order is not None:
         log, window_of_row = log.rows(order), window_of_row[order]
     return refs, log, window_of_row
-
-
-def _log_of_labels(labels: LabelRows, weights: np.ndarray) -> Log:
-    """Returns a log that has nothing but what it takes to find labels."""
-    count = len(labels.user_ids)
-    nothing = np.zeros(count, np.int64)
-    return Log(
-        **labels._asdict(),
-        author_ids=nothing,
-        surfaces=nothing,
-        created_at=nothing,
-        attributes=np.empty((count, 0), np.float32),
-        weights=weights,
-    )
 
 
 def labelled(

@@ -146,12 +146,6 @@ class EvaluateConfig(Section):
         default=0.0, description="Gain over the champion of which the gate must be sure."
     )
     retrieval_k: int = Field(default=100, ge=1, le=100_000, description="k of recall@k.")
-    popularity_days: int = Field(
-        default=7,
-        ge=1,
-        le=3_650,
-        description="Days of impressions that the most popular recommender counts.",
-    )
     retrieval_min_gain: float = Field(
         default=0.0, description="Gain over the champion of which the gate must be sure."
     )

@@ -32,12 +32,12 @@ ARTIFACTS: Mapping[str, int] = {
     contract.TRAIN_RETRIEVAL.name: 2,  # model, curve; 2: actions
     contract.TRAIN_RANKER.name: 2,
     # Decision, metrics, fallback, evidence; 2: actions; 3: challengers, recipe and question;
-    # 4: the figure of the decision.
-    contract.EVALUATE_MODELS.name: 4,
+    # 4: the figure of the decision; 5: the fallback is counts, where it was rates and likes.
+    contract.EVALUATE_MODELS.name: 5,
     contract.EXPORT_CORPUS.name: 1,  # vectors and facts of posts, description
     # Models, corpus, decision, fallback, description; 2: actions of each model; 3: its recipe;
-    # 4: the figure of the decision.
-    contract.PUBLISH_RELEASE.name: 4,
+    # 4: the figure of the decision; 5: the fallback is counts.
+    contract.PUBLISH_RELEASE.name: 5,
     # Feeds of a shard, statistics; 2: texts of ids, titles; 3: feeds in order of slots, in one file
     # or several.
     contract.MATERIALIZE_FEEDS.name: 3,

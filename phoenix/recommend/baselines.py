@@ -6,25 +6,27 @@ and `MostPopular`, each behind `Retriever` and `Ranker`); the *server* returns w
 and nothing else (`serve`: at most k, nothing excluded, fewer rather than padding).
 
 Glossary of shapes:
-  N: windows, M: posts, C: candidates, A: actions, E: impressions, D: size of a vector.
+  N: windows, M: posts, C: candidates, A: actions, D: size of a vector.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from phoenix.data import sorted_ids
-from phoenix.data.windows import Windows, unpack_actions
+from phoenix.data.engagement.counts import Counts
+from phoenix.data.engagement.rates import POST_KINDS, Rates
+from phoenix.data.windows import Windows
 from phoenix.recommend.recommender import Retriever
 from phoenix.search.exact import ExactIndex
 
-PRIOR_IMPRESSIONS = 20.0
 _RANDOM_SIZE = 16  # D of the random vectors.
 _MODEL = "model.json"
+_FIRST_FIELDS = ("post_ids", "popularity", "rates", "global_rates")  # of the first format
+_MANY = 1e9
 
 
 @dataclass(frozen=True)
@@ -63,97 +65,48 @@ def serve(
 
 @dataclass(frozen=True, eq=False)
 class MostPopular:
-    """Recommends to everybody what most people liked in the window it was fitted on.
+    """Recommends to everybody what most people liked, as counted through the end of a day.
 
-    With n(p) the impressions of post p in the window and n_a(p) those with action a, both among
-    impressions of which it is known whether action a followed:
-      retrieval: popularity(p) = number of impressions of p with any positive action;
-      ranking:   rate_a(p) = (n_a(p) + 20 * g_a) / (n(p) + 20), the rate of action a, smoothed
-                 towards its rate over all posts, g_a = (sum of n_a + 1) / (sum of n + 2).
-    A post that was never shown has popularity 0 and the rates g.
+    ranking:   r_a(p), the smoothed rate of action a: that of the post, backed off to its author and
+               to all, see `phoenix.data.engagement.rates`;
+    retrieval: (1 + n(p)) (1 - prod over positive actions of (1 - r_a(p))), with n(p) the recent
+               impressions of the post: the impressions with a positive action that are to be
+               expected if it goes on being shown, and one more, for a post that never was.
     """
 
     actions: tuple[str, ...]
-    post_ids: np.ndarray  # [M] int64, sorted
-    popularity: np.ndarray  # [M] float32
-    rates: np.ndarray  # [M, A] float32
-    global_rates: np.ndarray  # [A] float32
+    positive_actions: tuple[str, ...]
+    rates: Rates
     name: ClassVar[str] = "most_popular"
 
-    @classmethod
-    def fit(
-        cls,
-        post_ids: np.ndarray,
-        action_bits: np.ndarray,
-        *,
-        actions: Sequence[str],
-        positive_actions: Sequence[str],
-        unknown_bits: np.ndarray | None = None,
-        weights: np.ndarray | None = None,
-    ) -> "MostPopular":
-        """Counts the impressions of a window.
-
-        Args:
-          post_ids: `[E]` int64, one per impression; 0 is padding and ignored.
-          action_bits: `[E]` uint64, bit a is `actions[a]`.
-          actions: The names of the A actions.
-          positive_actions: Those that make an impression count as a success.
-          weights: `[E]` for how many impressions each stands; None: for one.
-          unknown_bits: `[E]` uint64, bit a = nobody knows of `actions[a]`; None: all are known.
+    def __post_init__(self) -> None:
+        """Checks the names.
 
         Raises:
-          ValueError: If a positive action is unknown or the shapes differ.
+          ValueError: If a positive action is none of the actions, or their number is another.
         """
-        unknown = sorted(set(positive_actions) - set(actions))
-        if unknown or post_ids.shape != action_bits.shape:
+        unknown = sorted(set(self.positive_actions) - set(self.actions))
+        if unknown or len(self.actions) != self.rates.num_actions:
             raise ValueError(
-                f"Expected [E] posts and actions and known positive actions, got "
-                f"{post_ids.shape}, {action_bits.shape} and unknown {unknown}."
+                f"Expected the names of {self.rates.num_actions} actions and positive ones among "
+                f"them, got {list(self.actions)} and unknown {unknown}."
             )
-        is_post = post_ids != 0
-        labels = unpack_actions(action_bits[is_post], len(actions)).astype(np.float64)  # [E, A]
-        is_positive = np.array([action in positive_actions for action in actions])
-        distinct_posts, inverse = np.unique(post_ids[is_post], return_inverse=True)
-        num_posts = len(distinct_posts)
-
-        weight = np.ones(len(labels)) if weights is None else weights[is_post].astype(np.float64)
-        is_liked = np.any(labels[:, is_positive] > 0, axis=1) * weight
-
-        def sums(values: np.ndarray) -> np.ndarray:
-            """`[M, A]` the sum over the impressions of each post of `[E, A]` values."""
-            columns = [np.bincount(inverse, column, minlength=num_posts) for column in values.T]
-            return np.stack(columns, axis=1)
-
-        shown = np.ones_like(labels)
-        if unknown_bits is not None:
-            shown -= unpack_actions(unknown_bits[is_post], len(actions))
-        labels, shown = labels * weight[:, None], shown * weight[:, None]
-        global_rates = (labels.sum(axis=0) + 1) / (shown.sum(axis=0) + 2)
-        rates = sums(labels) + PRIOR_IMPRESSIONS * global_rates
-        rates /= sums(shown) + PRIOR_IMPRESSIONS
-        return cls(
-            actions=tuple(actions),
-            post_ids=distinct_posts,
-            popularity=np.bincount(inverse, is_liked, minlength=num_posts).astype(np.float32),
-            rates=rates.astype(np.float32),
-            global_rates=global_rates.astype(np.float32),
-        )
 
     def encode_users(self, windows: Windows) -> np.ndarray:
         """`[N, 1]` of ones: everybody asks the same question."""
         return np.ones((len(windows.user_ids), 1), np.float32)
 
     def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
-        """`[M, 1]` float32: the popularity of each post."""
-        del author_ids
-        place, is_known = sorted_ids.find(self.post_ids, post_ids)
-        return np.where(is_known, _at(self.popularity, place), 0).astype(np.float32)[:, None]
+        """`[M, 1]` float32: the expected number of impressions with a positive action."""
+        is_positive = np.array([action in self.positive_actions for action in self.actions])
+        rates = self.rates.smoothed(post_ids, author_ids)[:, is_positive]
+        expected = (1 + self.rates.recently_shown(post_ids)) * (1 - np.prod(1 - rates, axis=1))
+        return expected.astype(np.float32)[:, None]
 
     def predict(self, windows: Windows) -> np.ndarray:
         """`[N, C, A]` float32: the smoothed rate of each action for each candidate."""
-        place, is_known = sorted_ids.find(self.post_ids, windows.candidate_post_ids)
-        known_rates = _at(self.rates, place) if len(self.rates) else self.global_rates
-        return np.where(is_known[..., None], known_rates, self.global_rates).astype(np.float32)
+        rates = self.rates.smoothed(windows.candidate_post_ids, windows.candidate_author_ids)
+        return rates.astype(np.float32)
 
     def predict_dwell(self, windows: Windows) -> None:
         """It has no idea how long anybody stays."""
@@ -211,25 +164,29 @@ BASELINES = (MostPopular.name, Random.name)
 
 
 def save_baseline(directory: Path, baseline: Baseline) -> None:
-    """Writes `model.json` and, for the most popular, one `.npy` file per array; same bytes always.
+    """Writes `model.json` and, for the most popular, `.npy` files of its counts; same bytes always.
 
     Args:
       directory: An empty directory, created if missing.
       baseline: What to write.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    description = {"kind": baseline.name, "actions": list(baseline.actions)}
+    description: dict[str, Any] = {"kind": baseline.name, "actions": list(baseline.actions)}
     if isinstance(baseline, Random):
         description["seed"] = baseline.seed
     else:
-        for field in ("post_ids", "popularity", "rates", "global_rates"):
-            np.save(directory / f"{field}.npy", getattr(baseline, field), allow_pickle=False)
+        description["positive_actions"] = list(baseline.positive_actions)
+        priors = baseline.rates.priors
+        description["priors"] = {kind: priors[kind].tolist() for kind in POST_KINDS}
+        for kind in POST_KINDS:
+            for field, values in baseline.rates.tables[kind]._asdict().items():
+                np.save(directory / f"{kind}_{field}.npy", values, allow_pickle=False)
     text = json.dumps(description, sort_keys=True, indent=1)
     (directory / _MODEL).write_text(text + "\n", encoding="utf-8")
 
 
 def load_baseline(directory: Path) -> Baseline:
-    """Reads what `save_baseline` wrote.
+    """Reads what `save_baseline` wrote, or a version of it before.
 
     Raises:
       ValueError: If the directory holds another kind of model.
@@ -242,13 +199,38 @@ def load_baseline(directory: Path) -> Baseline:
         raise ValueError(
             f"{directory / _MODEL}: expected one of {list(BASELINES)}, got {description['kind']!r}."
         )
-    fields = ("post_ids", "popularity", "rates", "global_rates")
-    arrays = {name: np.load(directory / f"{name}.npy", allow_pickle=False) for name in fields}
-    return MostPopular(actions, **arrays)
+
+    def read(name: str) -> np.ndarray:
+        return np.load(directory / f"{name}.npy", allow_pickle=False)
+
+    if "priors" not in description:
+        return _of_first_format(actions, {name: read(name) for name in _FIRST_FIELDS})
+    tables = {
+        kind: Counts(*(read(f"{kind}_{field}") for field in Counts._fields)) for kind in POST_KINDS
+    }
+    priors = {kind: np.array(values) for kind, values in description["priors"].items()}
+    return MostPopular(actions, tuple(description["positive_actions"]), Rates(tables, priors))
 
 
-def _at(values: np.ndarray, place: np.ndarray) -> np.ndarray:
-    return values[place] if len(values) else np.zeros(place.shape, values.dtype)
+def _of_first_format(actions: tuple[str, ...], arrays: Mapping[str, np.ndarray]) -> MostPopular:
+    """The recommender of a folder with the rates and the number of likes of each post.
+
+    Its rates are those of so many impressions that no prior changes them, and of each post so many
+    are recent that the likes to be expected are those that were counted.
+    """
+    rates = arrays["rates"].astype(np.float64)
+    overall = arrays["global_rates"].astype(np.float64)[None]
+    recent = arrays["popularity"] / (1 - np.prod(1 - rates, axis=1)) - 1
+    recently_shown = np.broadcast_to(recent[:, None], rates.shape)
+    shown = np.full_like(rates, _MANY)
+    tables = {
+        "all": Counts(
+            np.zeros(1, np.int64), np.full_like(overall, _MANY), overall * _MANY, *2 * [overall]
+        ),
+        "author": Counts.none(len(actions)),
+        "post": Counts(arrays["post_ids"], shown, rates * _MANY, recently_shown, rates),
+    }
+    return MostPopular(actions, actions, Rates.of(tables))
 
 
 def _mix_bits(values: np.ndarray) -> np.ndarray:

@@ -32,6 +32,16 @@ def test_rates_are_those_of_the_past_backed_off_from_post_to_author_to_all():
         assert found.shown["post"][row] == len(post)
 
 
+def test_popularity_without_authors_is_backed_off_to_all():
+    past, log = log_of(0), log_of(1)
+    found = rate_models.rates_of_posts(past, log._replace(post_ids=log.post_ids + 5))
+    overall = (past.done.sum(axis=0) + 1) / (len(past.done) + 2)
+    for row, post_id in enumerate(log.post_ids + 5):
+        post = past.done[past.post_ids == post_id]
+        rate = (post.sum(axis=0) + 20 * overall) / (len(post) + 20)
+        np.testing.assert_allclose(found[row], rate)
+
+
 def test_what_followed_the_impressions_themselves_changes_nothing():
     past, log = log_of(0), log_of(1)
     other = log._replace(done=1 - log.done)

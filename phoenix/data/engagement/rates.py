@@ -10,7 +10,7 @@ Glossary of shapes:
   A: actions, L: levels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -21,6 +21,7 @@ from phoenix.data.engagement import counts
 from phoenix.data.engagement.counts import Counts, Ids
 
 LEVELS = ("all", "author", "post", "recent_post", "surface", "post_surface", "user")
+POST_KINDS = ("all", "author", "post")  # of keys, as much as the rate of a post needs
 
 
 class Evidence(NamedTuple):
@@ -52,10 +53,22 @@ class Rates:
         """A."""
         return self.tables["all"].shown.shape[1]
 
-    def smoothed(self, ids: Ids) -> np.ndarray:
-        """`[..., A]` the rates of posts, backed off to authors and to all."""
-        rates, _ = self._rates(ids)
-        return rates["post"]
+    def only(self, kinds: Sequence[str]) -> "Rates":
+        """The rates by some kinds of keys alone."""
+        tables = {kind: self.tables[kind] for kind in kinds}
+        return Rates(tables, {kind: self.priors[kind] for kind in kinds})
+
+    def smoothed(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+        """`[..., A]` the rates of posts, backed off to authors and to all; see `POST_KINDS`."""
+        nobody = np.zeros_like(post_ids)
+        found = _Found()
+        self._add_posts(found, Ids(nobody, post_ids, author_ids, nobody))
+        return found.rates["post"]
+
+    def recently_shown(self, post_ids: np.ndarray) -> np.ndarray:
+        """`[...]` the recent impressions of posts, 0 of those that were never counted."""
+        table = self.tables["post"]
+        return _at(table.recent_shown, *sorted_ids.find(table.keys, post_ids)).max(axis=-1)
 
     def evidence(self, ids: Ids) -> Evidence:
         """What the counts say of impressions with some ids.
@@ -63,44 +76,52 @@ class Rates:
         Args:
           ids: `[...]` each; an id that was never counted has the rate of the wider key.
         """
-        rates, shown = self._rates(ids)
+        found = _Found()
+        self._add_posts(found, ids)
+        rates = found.rates
+        self._add(found, "recent_post", ids, rates["post"], is_recent=True)
+        self._add(found, "surface", ids, rates["all"])
+        together = [_log_odds(rates[each]) for each in ("post", "surface", "all")]
+        wider = _rates_of(together[0] + together[1] - together[2])
+        self._add(found, "post_surface", ids, wider)
+        self._add(found, "user", ids, rates["all"])
         odds = [_log_odds(rates[level]) for level in LEVELS]
-        sizes = [np.log1p(shown[level]) for level in LEVELS]
+        sizes = [np.log1p(found.shown[level]) for level in LEVELS]
         return Evidence(
             np.stack(odds, axis=-2).astype(np.float32), np.stack(sizes, axis=-1).astype(np.float32)
         )
 
-    def _rates(self, ids: Ids) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """By level, `[..., A]` smoothed rates and `[...]` impressions."""
-        rates: dict[str, np.ndarray] = {}
-        sizes: dict[str, np.ndarray] = {}
-
-        def back_off(level: str, kind: str, wider: np.ndarray, *, is_recent: bool = False) -> None:
-            table, prior = self.tables[kind], self.priors[kind]
-            rows, is_there = sorted_ids.find(table.keys, ids.keys(kind))
-            own = (
-                (table.recent_shown, table.recent_followed)
-                if is_recent
-                else (table.shown, table.followed)
-            )
-            shown, followed = (_at(values, rows, is_there) for values in own)
-            # A late action may be counted of an impression that is not: it was shown before the
-            # counts began, or is under `OTHER`. A rate of 1 or more would have no log-odds.
-            rates[level] = (np.minimum(followed, shown) + prior * wider) / (shown + prior)
-            sizes[level] = shown.max(axis=-1)
-
+    def _add_posts(self, found: "_Found", ids: Ids) -> None:
+        """Adds the levels of `POST_KINDS`."""
         shape = ids.post_ids.shape
         every = self.tables["all"]
         n, k = (_at(each, np.zeros(shape, np.int64), np.ones(shape, bool)) for each in every[1:3])
-        rates["all"], sizes["all"] = (np.minimum(k, n) + 1) / (n + 2), n.max(axis=-1)
-        back_off("author", "author", rates["all"])
-        back_off("post", "post", rates["author"])
-        back_off("recent_post", "post", rates["post"], is_recent=True)
-        back_off("surface", "surface", rates["all"])
-        together = [_log_odds(rates[each]) for each in ("post", "surface", "all")]
-        back_off("post_surface", "post_surface", _rates_of(together[0] + together[1] - together[2]))
-        back_off("user", "user", rates["all"])
-        return rates, sizes
+        found.rates["all"], found.shown["all"] = (np.minimum(k, n) + 1) / (n + 2), n.max(axis=-1)
+        self._add(found, "author", ids, found.rates["all"])
+        self._add(found, "post", ids, found.rates["author"])
+
+    def _add(
+        self, found: "_Found", level: str, ids: Ids, wider: np.ndarray, *, is_recent: bool = False
+    ) -> None:
+        """Adds a level, backed off to the rates `wider`, `[..., A]`."""
+        kind = level.removeprefix("recent_")
+        table, prior = self.tables[kind], self.priors[kind]
+        own = table[3:] if is_recent else table[1:3]
+        place = sorted_ids.find(table.keys, ids.keys(kind))
+        shown, followed = (_at(values, *place) for values in own)
+        # A late action may be counted of an impression that is not: it was shown before the
+        # counts began, or is under `OTHER`. A rate of 1 or more would have no log-odds.
+        found.rates[level] = (np.minimum(followed, shown) + prior * wider) / (shown + prior)
+        found.shown[level] = shown.max(axis=-1)
+
+
+class _Found:
+    """What is known of some impressions so far, by level."""
+
+    def __init__(self) -> None:
+        """Starts at nothing."""
+        self.rates: dict[str, np.ndarray] = {}  # [..., A] smoothed
+        self.shown: dict[str, np.ndarray] = {}  # [...] impressions
 
 
 def _at(values: np.ndarray, rows: np.ndarray, is_there: np.ndarray) -> np.ndarray:

@@ -6,15 +6,11 @@ import pytest
 
 from components import contract
 from components.evaluation.entrants import entrants_of, most_popular
-from components.features.later_labels import LaterLabels
 from components.run.context import Context
 from components.store.artifacts import Artifact
 from phoenix.recommend.baselines import MostPopular
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
-
-
-NO_LABELS = LaterLabels(known_by=2**62)  # and no end of what is known
 
 
 def context_of(world) -> Context:
@@ -23,18 +19,17 @@ def context_of(world) -> Context:
 
 
 def popular(world) -> MostPopular:
-    refs = [world.artifact("build_features", day).ref for day in DAYS[:2]]
-    return most_popular(context_of(world), refs, NO_LABELS)
+    return most_popular(context_of(world), world.artifact("build_features", DAYS[1]).ref)
 
 
 def champion(world) -> Artifact:
     return world.artifact("publish_release", DAYS[1])
 
 
-def test_the_most_popular_counts_the_days_that_it_is_given(three_days) -> None:
+def test_the_most_popular_counts_through_the_day_that_it_is_given(three_days) -> None:
     first = three_days.artifact("build_features", DAYS[0]).ref
-    one = most_popular(context_of(three_days), [first], NO_LABELS)
-    assert 0 < one.popularity.sum() < popular(three_days).popularity.sum()
+    before = most_popular(context_of(three_days), first).rates.tables["post"].shown
+    assert 0 < before.sum() < popular(three_days).rates.tables["post"].shown.sum()
 
 
 @pytest.mark.parametrize("role", ["retrieval", "ranker"])

@@ -5,10 +5,8 @@ import pytest
 
 from components.errors import BadDataError
 from components.features import event_log, windows_files
-from components.features.log_actions import LogActions
 from components.features.windows_files import Block, FeaturesWriter, WindowsFiles
 from components.tables import bucket_files, data_files
-from phoenix.data.actions import UnknownActions
 from phoenix.data.hashing import HashSpec
 from phoenix.data.histories import Log
 from phoenix.data.window_log import WindowRefs
@@ -82,16 +80,6 @@ def test_a_day_without_windows_has_none(tmp_path: Path) -> None:
     windows = windows_files.read_windows(write(tmp_path, block(1, [])), spec=SPEC)
     assert windows.history_post_hashes.shape == (0, 2, 2)
     assert windows.labels.shape == (0, 3)
-
-
-def test_candidates_are_the_impressions_of_the_day(tmp_path: Path) -> None:
-    write(tmp_path, block(1, [-1, 0, -1, 0]), block(2, [0]))
-    everything = LogActions(UnknownActions.of({}))
-    path = tmp_path / data_files.IMPRESSIONS_FILE
-    posts, actions, unknown, weights = windows_files.read_candidates([path], everything)
-    assert not unknown.any()
-    assert weights.tolist() == [1, 1, 1]
-    assert (posts.tolist(), actions.tolist()) == ([12, 14, 21], [2, 4, 1])
 
 
 def test_equal_blocks_give_equal_bytes(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """The baselines: fitted by a stated formula, blind to order, the same after a round trip."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from phoenix.data.engagement.counts import Ids, Outcomes, Tally
+from phoenix.data.engagement.rates import Rates
 from phoenix.data.windows import Windows
 from phoenix.recommend.baselines import (
     Collection,
@@ -16,12 +19,21 @@ from phoenix.recommend.baselines import (
 )
 
 ACTIONS = ("favorite", "click")
-FITTED = MostPopular.fit(
-    np.array([10, 10, 10, 20, 0, 30]),
-    np.array([3, 1, 0, 2, 3, 1], np.uint64),
-    actions=ACTIONS,
-    positive_actions=["favorite"],
-)
+
+
+def counted(posts: list[int], authors: list[int], bits: list[int]) -> MostPopular:
+    """The most popular recommender of some impressions."""
+    tally = Tally(len(ACTIONS))
+    nobody = np.ones(len(posts), np.int64)
+    done = np.array(bits, np.uint64)
+    tally.add(
+        Ids(nobody, np.array(posts, np.int64), np.array(authors, np.int64), nobody),
+        Outcomes(done, np.zeros_like(done), np.ones(len(posts))),
+    )
+    return MostPopular(ACTIONS, ("favorite",), Rates.of(tally.counts()))
+
+
+FITTED = counted([10, 10, 10, 20, 30], [1, 1, 1, 1, 2], [3, 1, 0, 2, 1])
 
 
 def windows(user_ids: list[int], candidates: list[list[int]]) -> Windows:
@@ -57,27 +69,35 @@ def windows(user_ids: list[int], candidates: list[list[int]]) -> Windows:
     )
 
 
-def test_most_popular_counts_positive_impressions() -> None:
-    vectors = FITTED.encode_posts(np.array([30, 10, 20, 99]), np.zeros(4, np.int64))
-    assert vectors[:, 0].tolist() == [1, 2, 0, 0]
+def test_most_popular_retrieves_by_the_likes_to_be_expected() -> None:
+    posts, authors = np.array([30, 10, 20, 99]), np.array([2, 1, 1, 7])
+    vectors = FITTED.encode_posts(posts, authors)
+    likes = FITTED.rates.smoothed(posts, authors)[:, 0]
+    np.testing.assert_allclose(vectors[:, 0], likes * [2, 4, 2, 1], rtol=1e-6)
 
 
-def test_most_popular_rates_follow_the_stated_formula() -> None:
-    favorites, clicks = 4 / 7, 3 / 7  # (3 + 1) / (5 + 2) and (2 + 1) / (5 + 2); padding ignored
-    expected = [
-        [(2 + 20 * favorites) / 23, (1 + 20 * clicks) / 23],
-        [favorites, clicks],
-    ]
-    rates = FITTED.predict(windows([1], [[10, 99]]))
-    np.testing.assert_allclose(rates[0], expected, rtol=1e-6)
+def test_most_popular_ranks_by_smoothed_rates() -> None:
+    found = FITTED.predict(windows([1], [[10, 99]]))[0]
+    expected = FITTED.rates.smoothed(np.array([10, 99]), np.array([10, 99]))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_post_that_was_never_shown_is_ordered_by_its_author() -> None:
+    model = counted([10] * 9 + [20] * 9, [1] * 9 + [2] * 9, [1] * 9 + [0] * 9)
+    vectors = model.encode_posts(np.array([98, 99]), np.array([2, 1]))
+    assert vectors[0, 0] < vectors[1, 0]
 
 
 def test_most_popular_of_nothing_still_answers() -> None:
-    empty = MostPopular.fit(
-        np.empty(0, np.int64), np.empty(0, np.uint64), actions=ACTIONS, positive_actions=["click"]
-    )
+    empty = MostPopular(ACTIONS, ("click",), Rates.none(len(ACTIONS)))
     assert empty.predict(windows([1], [[10]])).tolist() == [[[0.5, 0.5]]]
-    assert empty.encode_posts(np.array([1]), np.array([1])).tolist() == [[0.0]]
+    assert empty.encode_posts(np.array([1]), np.array([1])).tolist() == [[0.5]]
+
+
+def test_names_of_actions_fit_the_rates() -> None:
+    for actions, positive in ((ACTIONS[:1], ()), (ACTIONS, ("share",))):
+        with pytest.raises(ValueError, match="names of 2 actions"):
+            MostPopular(actions, positive, Rates.none(2))
 
 
 @pytest.mark.parametrize("ranker", [FITTED, Random(ACTIONS, 3)], ids=["most_popular", "random"])
@@ -128,31 +148,18 @@ def test_serving_from_an_empty_collection_returns_nothing() -> None:
     assert serve(FITTED, collection, windows([1], [[0]]), 10).shape == (1, 0)
 
 
-def test_most_popular_counts_an_action_where_it_is_known_alone() -> None:
-    posts, bits = np.array([10, 10, 20, 20, 20]), np.array([3, 0, 1, 0, 0], np.uint64)
-    unknown = np.array([0, 2, 2, 0, 2], np.uint64)
-    model = MostPopular.fit(
-        posts, bits, actions=ACTIONS, positive_actions=["favorite"], unknown_bits=unknown
-    )
-    known = unknown == 0
-    of_clicks = MostPopular.fit(
-        posts[known], bits[known], actions=ACTIONS, positive_actions=["favorite"]
-    )
-    whole = MostPopular.fit(posts, bits, actions=ACTIONS, positive_actions=["favorite"])
-    np.testing.assert_array_equal(model.rates[:, 1], of_clicks.rates[:, 1])
-    np.testing.assert_array_equal(model.rates[:, 0], whole.rates[:, 0])
-    np.testing.assert_array_equal(model.popularity, whole.popularity)
-
-
-def test_most_popular_counts_an_impression_as_often_as_it_stands_for() -> None:
-    posts, bits = np.array([10, 10, 20, 30]), np.array([3, 0, 1, 2], np.uint64)
-    weights = np.array([1, 4, 2, 3])
-    many = np.repeat(np.arange(4), weights)
-    weighted = MostPopular.fit(
-        posts, bits, actions=ACTIONS, positive_actions=["favorite"], weights=weights
-    )
-    repeated = MostPopular.fit(
-        posts[many], bits[many], actions=ACTIONS, positive_actions=["favorite"]
-    )
-    for field in ("post_ids", "popularity", "rates", "global_rates"):
-        np.testing.assert_allclose(getattr(weighted, field), getattr(repeated, field), rtol=1e-6)
+def test_a_folder_of_the_first_format_gives_the_same_answers(tmp_path: Path) -> None:
+    posts, popularity = np.array([10, 20, 30]), np.array([7, 0, 2], np.float32)
+    rates = np.array([[0.2, 0.5], [0.01, 0.3], [0.6, 0.9]], np.float32)
+    overall = np.array([0.1, 0.4], np.float32)
+    arrays = {"post_ids": posts, "popularity": popularity, "rates": rates, "global_rates": overall}
+    for name, values in arrays.items():
+        np.save(tmp_path / f"{name}.npy", values)
+    description = {"kind": "most_popular", "actions": list(ACTIONS)}
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    model = load_baseline(tmp_path)
+    found = model.predict(windows([1], [[30, 10, 99]]))[0]
+    np.testing.assert_allclose(found, [rates[2], rates[0], overall], rtol=1e-6)
+    assert isinstance(model, MostPopular)
+    vectors = model.encode_posts(posts, np.zeros(3, np.int64))
+    np.testing.assert_allclose(vectors[:, 0], popularity, atol=1e-6)

@@ -3,17 +3,13 @@
 import numpy as np
 import pytest
 
+from phoenix.data.engagement.rates import Rates
 from phoenix.recommend.baselines import MostPopular, Random
 from phoenix.recommend.recommender import Ranker, Retriever
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, untrained, world
 
 WINDOWS = world(7).windows
-POPULAR = MostPopular.fit(
-    WINDOWS.candidate_post_ids.ravel(),
-    WINDOWS.labels.ravel(),
-    actions=ACTIONS,
-    positive_actions=ACTIONS[:1],
-)
+POPULAR = MostPopular(tuple(ACTIONS), tuple(ACTIONS[:1]), Rates.none(len(ACTIONS)))
 RANDOM = Random(tuple(ACTIONS), seed=5)
 RETRIEVERS: dict[str, Retriever] = {
     "two_tower": untrained(RETRIEVAL),

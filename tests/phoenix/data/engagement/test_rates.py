@@ -26,7 +26,7 @@ def rates_of(num=300, seed=0):
 def test_the_rate_of_a_post_is_its_own_drawn_to_its_author_drawn_to_all() -> None:
     rates, ids, done = rates_of()
     row = 7
-    found = rates.smoothed(Ids(*(array[row : row + 1] for array in ids)))[0]
+    found = rates.smoothed(ids.post_ids[row : row + 1], ids.author_ids[row : row + 1])[0]
     for action in range(NUM_ACTIONS):
         is_done = (done >> np.uint64(action)) & np.uint64(1)
         rate = (is_done.sum() + 1) / (len(done) + 2)
