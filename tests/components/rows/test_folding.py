@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from components.rows.folding import Actions, impression_times
 from phoenix.data.histories import window_numbers
+from tests.components.plain_folding import Row, plain_times
 
-# User, post, time, days until it arrived; so few that most actions share user and post.
-Row = tuple[int, int, int, int]
+# So few that most actions share user and post.
 rows_of_a_day = st.lists(
     st.tuples(
         st.integers(1, 2),
@@ -21,34 +21,6 @@ rows_of_a_day = st.lists(
 starts_before = st.lists(
     st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(91, 99)), max_size=4
 )
-
-
-def plain_times(rows: list[Row], earlier: list[tuple[int, int, int]], fold: int) -> list[int]:
-    """The definition: what arrived first comes first, and of it what was done first."""
-    starts = {tuple(each) for each in earlier}
-    result = [0] * len(rows)
-    for turn in sorted({row[3] for row in rows}):
-        before_turn = set(starts)
-        for place in sorted(range(len(rows)), key=lambda place: rows[place][2]):
-            user, post, time, own_turn = rows[place]
-            if own_turn != turn:
-                continue
-            # A late action is first asked whether it belongs to what was known before it arrived.
-            known = before_turn if turn else starts
-            own = [start for u, p, start in known if (u, p) == (user, post)]
-            past = [start for start in own if start <= time <= start + fold]
-            future = [start for start in own if turn and time < start <= time + fold]
-            fresh = [s for u, p, s in starts if (u, p) == (user, post) and s <= time <= s + fold]
-            if past:
-                result[place] = max(past)
-            elif future:
-                result[place] = min(future)
-            elif fresh:
-                result[place] = max(fresh)
-            else:
-                result[place] = time
-                starts.add((user, post, time))
-    return result
 
 
 def folded(rows: list[Row], earlier: list[tuple[int, int, int]], fold: int) -> list[int]:
