@@ -3,20 +3,21 @@
 Rows in = accepted + duplicate + quarantined + late, always, per day and per file. Writes
 `accepted.parquet` (every impression as it was first known), `labels.parquet` (what became known of
 impressions later, of the day and of earlier ones), `quarantined.parquet`, `posts.parquet`,
-`expectations.json` and `statistics.json`, and where ids are text, the texts of accepted users and
-of all posts. The Data Docs page of the day lies beside the artifacts, because it must be there for
-a day that is refused, too.
+`expectations.json` and `statistics.json`; where ids are text, the texts of accepted users and of
+all posts; where events have ids of their own, `source_ids.parquet`. The Data Docs page of the day
+lies beside the artifacts, because it must be there for a day that is refused, too.
 Run again, a day takes the rows that arrived for it on later days.
 """
 
 import gc
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from components import contract, step
@@ -34,6 +35,7 @@ from components.rows import (
     quarantine,
     repairs,
     settlement,
+    source_ids,
 )
 from components.rows.day_parts.day_arrivals import Arrivals, DayArrivals
 from components.rows.day_parts.id_files import IdFiles
@@ -41,6 +43,7 @@ from components.rows.day_parts.settled_counts import SettledCounts
 from components.rows.day_parts.settled_files import SettledFiles
 from components.rows.late_rows import Holder
 from components.rows.row_texts import RowTexts
+from components.rows.source_ids import EarlierIds
 from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.settings.steps import ValidateConfig
@@ -78,12 +81,14 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
     earlier_days = day_statistics.read_past_days(context)
     folded_with = action_logs.earlier_refs(context, ingested)
     others = [each.ref for each in (*holders, *earlier_days)]
-    refs = dict.fromkeys([ingested.ref, *folded_with, *others])  # each once
+    with_ids = source_ids.earlier_refs(context, ingested)
+    refs = dict.fromkeys([ingested.ref, *folded_with, *others, *with_ids])  # each once
     inputs: list[Any] = [*refs, *repairs.inputs(config, day)]
     with context.write(inputs=inputs, config=_recipe(config)) as draft:
         unknown = day_actions.unknown(day_actions.lists(store, ingested, holders), config)
         arrivals = DayArrivals(context, ingested, holders)
-        counts, rows = _settle(arrivals, context, draft.folder, unknown)
+        earlier_ids = source_ids.of_refs(context, with_ids)
+        counts, rows = _settle(arrivals, context, draft.folder, unknown, earlier_ids)
         known_posts = day_statistics.known_posts(context, earlier_days)
         settled_day = _SettledDay(
             counts=counts,
@@ -182,7 +187,11 @@ class _SettledDay:
 
 
 def _settle(
-    arrivals: DayArrivals, context: Context, folder: Path, unknown: Sequence[str]
+    arrivals: DayArrivals,
+    context: Context,
+    folder: Path,
+    unknown: Sequence[str],
+    earlier_ids: Iterator[np.ndarray],
 ) -> tuple[SettledCounts, RowChecks]:
     """Settles, writes and checks the rows of a day, the users of one file after the others."""
     num_buckets = context.config.user_buckets
@@ -191,7 +200,11 @@ def _settle(
         tempfile.TemporaryDirectory(dir=folder) as work,
         SettledFiles(folder, arrivals.column_names, num_buckets) as files,
     ):
-        ids = _Ids(*(IdFiles(Path(work) / name) for name in _Ids._fields))
+        ids = _Ids(
+            events=IdFiles(Path(work) / "events"),
+            arrived=IdFiles(Path(work) / "arrived"),
+            earlier=EarlierIds(Path(work) / "earlier", earlier_ids),
+        )
         for bucket in range(num_buckets):
             part = arrivals.of_slots(bucket_files.slots_of_bucket(bucket, num_buckets))
             of_part = _settle_part(part, context, files, ids, unknown)
@@ -203,14 +216,16 @@ def _settle(
             gc.collect()
         arrivals.refuse_unknown_corrections()
         num_shared = ids.events.count_shared_rows()
+        source_ids.write(folder, ids.arrived)
     return counts[0], day_checks.merge(checks, num_shared)
 
 
 class _Ids(NamedTuple):
-    """Ids that should be there once in a day, whatever part of it they are in."""
+    """Ids that should be there once, whatever part of a day they are in."""
 
     events: IdFiles  # of accepted rows
-    of_source: IdFiles  # the events' own ids in the source, as numbers
+    arrived: IdFiles  # the events' own ids in the source, of rows that arrived on the day
+    earlier: EarlierIds  # the same of rows that came before
 
 
 def _settle_part(
@@ -221,9 +236,9 @@ def _settle_part(
     unknown: Sequence[str],
 ) -> tuple[SettledCounts, RowChecks]:
     has_parts = context.config.user_buckets > 1
-    source_ids = ids.of_source if has_parts else None
-    settled = settlement.settle(arrivals, context.config, context.day, source_ids)
+    settled = settlement.settle(arrivals, context.config, context.day, ids.earlier)
     files.write(settled)
+    ids.arrived.add(settled.source_ids)
     if has_parts:
         ids.events.add(settled.accepted["event_id"].to_numpy())
     rows = day_checks.check_rows(settled.outcomes, context.config, context.day, unknown=unknown)

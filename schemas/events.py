@@ -140,6 +140,19 @@ INGESTED = Table(
     (*(replace(column, minimum=None, maximum=None) for column in _SERVED), *_ENTRY),
 )
 
+SOURCE_IDS = Table(
+    "source_ids",
+    "One row is an id that the source gave to an event that arrived on the day; sorted.",
+    (
+        Column(
+            name="id",
+            type=pa.int64(),
+            description="The first 63 bits of a hash of the text.",
+            is_unique=True,
+        ),
+    ),
+)
+
 REJECTED = Table(
     "rejected",
     "Rows of a source that could not be read as an event or a post.",

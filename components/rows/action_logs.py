@@ -10,21 +10,18 @@ import pyarrow as pa
 
 from components import contract
 from components.errors import BadDataError, TryAgainError
-from components.rows import folding, late_rows
-from components.rows.day_parts.id_files import IdFiles
+from components.rows import folding, late_rows, source_ids
 from components.rows.rules import KEY
 from components.run.context import Context
 from components.store import leases
 from components.store.artifacts import Artifact, Ref
-from components.tables import cells, data_files, engines
+from components.tables import data_files, engines
 from components.tables.bucket_files import BucketFiles
 from phoenix.data.days import midnight_ms
 from schemas.events import EVENTS
 
 if TYPE_CHECKING:
     import ibis
-
-_SOURCE_ID = "source_event_id"
 
 
 def no_impressions() -> pa.Table:
@@ -90,7 +87,6 @@ class Fold(NamedTuple):
     earlier: pa.Table
     day: datetime.date
     fold_ms: int
-    source_ids: IdFiles | None = None  # of other users of the day, whose rows come first
 
     def impressions(
         self, engine: engines.Engine, actions: "ibis.Table"
@@ -102,20 +98,13 @@ class Fold(NamedTuple):
           and the number of rows that only repeat another.
         """
         count: Any = actions.count()
-        if _SOURCE_ID in actions.columns:
-            # Its own id says what is a repeat: of one id the first row of the source counts.
-            ids = actions.filter(actions[_SOURCE_ID].notnull())
-            firsts = ids.group_by(_SOURCE_ID).agg(place=ids["place"].min())
-            repeats = ids.anti_join(firsts, "place")
-            distinct = actions.anti_join(repeats, "place")
-        else:
+        distinct = actions
+        if source_ids.COLUMN not in actions.columns:  # their ids would say what is a repeat
             signals = ("author_id", "surface", "actions", "dwell_seconds")
             firsts = actions.group_by(*KEY, *signals).agg(place=actions["place"].min())
             distinct = actions.semi_join(firsts, "place")
         rows = engines.rows(engine, distinct.order_by("place"))
         num_rows = engines.rows(engine, actions.aggregate(count=count))["count"][0].as_py()
-        if self.source_ids is not None and _SOURCE_ID in rows.column_names:
-            rows = _first_told(rows, self.source_ids)
         start = midnight_ms(self.day)
         earlier = folding.actions_of(self.earlier)
         is_open = (earlier.times < start) & (earlier.times >= start - self.fold_ms)
@@ -130,11 +119,3 @@ class Fold(NamedTuple):
         order = [(name, "ascending") for name in (*KEY, "ingested_at", "place")]
         own = engine.table(rows.filter(pa.array(times >= start)))
         return own, carried.sort_by(order), num_rows - len(rows)
-
-
-def _first_told(rows: pa.Table, source_ids: IdFiles) -> pa.Table:
-    """Returns the rows whose own ids are not among those of other users, and adds theirs."""
-    ids, has_id = cells.parse_text_id(rows[_SOURCE_ID].combine_chunks(), "")
-    is_repeat = has_id & source_ids.contain(ids)
-    source_ids.add(ids[has_id & ~is_repeat])
-    return rows.filter(pa.array(~is_repeat))

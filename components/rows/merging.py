@@ -119,6 +119,12 @@ def with_folded(merged: Merged, carried: pa.Table, num_repeats: int) -> Merged:
     )
 
 
+def with_repeats(merged: Merged, num_repeats: int) -> Merged:
+    """Adds rows that only repeated another, as their own ids say."""
+    counts = merged.counts
+    return replace(merged, counts=replace(counts, num_exact=counts.num_exact + num_repeats))
+
+
 def with_last_states(accepted: pa.Table, last_states: pa.Table) -> pa.Table:
     """Returns accepted rows with all that the day came to know of them, for its statistics.
 

@@ -14,11 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.rows import account as row_account
-from components.rows import engine_rows, folding, late_rows, merging
+from components.rows import engine_rows, folding, late_rows, merging, source_ids
 from components.rows.account import FATES
 from components.rows.action_logs import Fold
 from components.rows.day_parts.day_arrivals import Arrivals
-from components.rows.day_parts.id_files import IdFiles
 from components.rows.merging import Merged, RepetitionCounts
 from components.rows.row_texts import RowTexts
 from components.rows.rules import (
@@ -30,6 +29,7 @@ from components.rows.rules import (
     merge_repetitions,
     repetitions,
 )
+from components.rows.source_ids import EarlierIds
 from components.settings.config import Config
 from components.store.artifacts import Artifact
 from components.tables import data_files, engines
@@ -39,6 +39,8 @@ from schemas.rules import TOO_LATE
 
 if TYPE_CHECKING:
     import ibis
+
+NO_PLACES = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,8 @@ class Settlement:
     late_by_day: Mapping[str, int]  # rows that arrived on this day, by the day they belong to
     files: Sequence[Mapping[str, Any]]  # file, rows_in and the fates, in order of the names
     texts: RowTexts  # of the ids in these rows
+    # `[k]` int64: the events' own ids of rows that arrived on the day and break no rule.
+    source_ids: np.ndarray
 
     @property
     def account(self) -> dict[str, int]:
@@ -90,7 +94,10 @@ def rejected_posts(ingested: Artifact) -> pa.Table:
 
 
 def settle(
-    arrivals: Arrivals, config: Config, day: datetime.date, source_ids: IdFiles | None = None
+    arrivals: Arrivals,
+    config: Config,
+    day: datetime.date,
+    earlier_ids: EarlierIds | None = None,
 ) -> Settlement:
     """Puts every row in its one place.
 
@@ -98,27 +105,31 @@ def settle(
       arrivals: All rows of some users.
       config: The limits of validate_events, the actions and the engine.
       day: The UTC day.
-      source_ids: The events' own ids of other users, which make rows repeats; takes those of these.
+      earlier_ids: The events' own ids that were told before, which make rows repeats; takes those
+        of these rows.
 
     Raises:
       BadConfigurationError: If the engine is not there.
     """
     rows, file_names = engine_rows.to_engine(arrivals.events)
     rules: Sequence[Rule] = ()
+    ids, has_id = source_ids.numbers(arrivals.events)
+    told = np.flatnonzero(has_id & earlier_ids.contain(ids)) if earlier_ids else NO_PLACES
     if len(rows):
         engine = engines.open_engine(config.engine)
         events = engine.table(rows)
         rules = event_rules(events, config, day)
-        fold = (
-            None
-            if config.fold_ms is None
-            else Fold(arrivals.earlier, day, config.fold_ms, source_ids)
-        )
-        judgement = _judge(engine, add_verdicts(events, rules), fold)
+        fold = None if config.fold_ms is None else Fold(arrivals.earlier, day, config.fold_ms)
+        judgement = _judge(engine, add_verdicts(events, rules), told, fold)
     else:  # of an empty day, the start of an engine would take most of the time
         judgement = _no_judgement(rows)
     accepted = engine_rows.from_engine(judgement.accepted)
     late, too_late = _split_late(arrivals.late, config, day)
+    has_lawful_id = has_id.copy()
+    has_lawful_id[judgement.violations["place"].to_numpy()] = False
+    if earlier_ids is not None:
+        earlier_ids.add(ids[has_lawful_id])
+    late_labels, late_ids = _late_labels(late, arrivals, config, day, earlier_ids)
     broken = data_files.concatenate(
         QUARANTINED,
         [
@@ -130,7 +141,7 @@ def settle(
     settlement = Settlement(
         accepted=accepted,
         outcomes=merging.with_last_states(accepted, judgement.merged.last_states),
-        labels=_sorted_labels(judgement.merged.labels, _late_labels(late, arrivals, config, day)),
+        labels=_sorted_labels(judgement.merged.labels, late_labels),
         repetitions=judgement.merged.counts,
         broken=broken,
         too_late=too_late,
@@ -138,6 +149,7 @@ def settle(
         late_by_day=row_account.by_day(late),
         files=_account_by_file(arrivals, judgement, file_names, quarantined, late),
         texts=arrivals.texts,
+        source_ids=np.append(ids[has_lawful_id & arrivals.is_of_day], late_ids),
     )
     # Counted by the engine and from the tables, apart from one another: here both must agree.
     if problems := row_account.problems(settlement.account, settlement.files, FATES):
@@ -145,21 +157,36 @@ def settle(
     return settlement
 
 
-def _judge(engine: engines.Engine, events: "ibis.Table", fold: Fold | None = None) -> _Judgement:
-    """Evaluates all that is asked of the engine; `events` have their verdicts."""
+def _judge(
+    engine: engines.Engine, events: "ibis.Table", told: np.ndarray, fold: Fold | None = None
+) -> _Judgement:
+    """Evaluates all that is asked of the engine.
+
+    Args:
+      engine: Holds the rows.
+      events: With their verdicts.
+      told: Places of rows whose own ids were told before.
+      fold: Of a log of actions.
+    """
     verdict: Any = events["verdict"]
     violations = events.filter(verdict > 0).select("place", "verdict").order_by("place")
     lawful = events.filter(verdict == 0).drop("verdict")
     counts = events.group_by("file").agg(
         rows_in=events.count(), lawful=(verdict == 0).sum().cast("int64")
     )
-    carried, num_repeats = None, 0
+    lawful, num_repeats = source_ids.without_repeats(
+        engine, lawful, told, are_actions=fold is not None
+    )
+    carried = None
     if fold is not None:
-        lawful, carried, num_repeats = fold.impressions(engine, lawful)
+        lawful, carried, num_copies = fold.impressions(engine, lawful)
+        num_repeats += num_copies
     # What has arrived by when is no matter of sets: the rows come here, and go back merged.
     merged = merging.merge(engines.rows(engine, repetitions(lawful)))
     if carried is not None:
         merged = merging.with_folded(merged, carried, num_repeats)
+    else:
+        merged = merging.with_repeats(merged, num_repeats)
     return _Judgement(
         accepted=engines.rows(engine, merge_repetitions(lawful, engine.table(merged.firsts))),
         merged=merged,
@@ -214,22 +241,35 @@ def _account_by_file(
 
 
 def _late_labels(
-    late: pa.Table, arrivals: Arrivals, config: Config, day: datetime.date
-) -> pa.Table:
+    late: pa.Table,
+    arrivals: Arrivals,
+    config: Config,
+    day: datetime.date,
+    earlier_ids: EarlierIds | None,
+) -> tuple[pa.Table, np.ndarray]:
     """Makes labels of rows of earlier days, whether their impressions are accepted or not.
 
     Which of them are is a question to the artifacts of these days, and those may change: who reads
-    the labels joins them to the impressions that are there.
+    the labels joins them to the impressions that are there. A repeat of an action is no label: at
+    its own time it may belong to another impression than the first that told of it.
+
+    Returns:
+      The labels, and the own ids of the rows that break no rule, `[k]` int64.
     """
+    if config.fold_ms is not None and earlier_ids is not None:
+        ids, has_id = source_ids.numbers(late)
+        late = late.filter(pa.array(~(has_id & earlier_ids.of_days(ids))))
     if not len(late):
-        return LABELS.schema().empty_table()
+        return LABELS.schema().empty_table(), NO_PLACES
     if config.fold_ms is not None:
         late = folding.with_impression_times(late, arrivals.earlier, fold_ms=config.fold_ms)
     engine = engines.open_engine(config.engine)
     events = engine.table(engine_rows.to_engine(late)[0])
     judged = add_verdicts(events, label_rules(events, config, day))
     lawful = judged.filter(judged["verdict"] == 0).drop("verdict")
-    return merging.labels_of(engines.rows(engine, lawful.order_by(*KEY, "ingested_at", "place")))
+    rows = engines.rows(engine, lawful.order_by(*KEY, "ingested_at", "place"))
+    ids, has_id = source_ids.numbers(rows)
+    return merging.labels_of(rows), ids[has_id]
 
 
 def _sorted_labels(*parts: pa.Table) -> pa.Table:

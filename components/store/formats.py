@@ -20,8 +20,9 @@ ARTIFACTS: Mapping[str, int] = {
     contract.INGEST_EVENTS.name: 4,
     # The same, checked; statistics, expectations; 2: texts of ids that are text; 3: labels; before,
     # there were none, since rows that say more of an impression were merged into it; 4: actions;
-    # 5: rows of users in order of slots, in one file or several.
-    contract.VALIDATE_EVENTS.name: 5,
+    # 5: rows of users in order of slots, in one file or several; 6: the events' own ids, where the
+    # source says some; of a day before, none is told again.
+    contract.VALIDATE_EVENTS.name: 6,
     # Log (the state), windows, attributes, statistics; 2: texts of users whose ids are text; 3: an
     # impression may have several states, where it had its only one; 4: actions. With them, an
     # artifact says which action a bit is, and what it meant; of the formats before, the recipes say

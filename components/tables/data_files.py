@@ -22,6 +22,7 @@ POSTS_FILE = "posts.parquet"  # of ingest_events, and of validate_events
 ACCEPTED_FILE = "accepted.parquet"  # of validate_events
 LABELS_FILE = "labels.parquet"  # of validate_events
 QUARANTINED_FILE = "quarantined.parquet"  # of validate_events
+SOURCE_IDS_FILE = "source_ids.parquet"  # of validate_events, where events have ids
 EXPECTATIONS_FILE = "expectations.json"  # of validate_events
 WINDOWS_FILE = "windows.parquet"  # of build_features
 IMPRESSIONS_FILE = "impressions.parquet"  # of build_features; the state of the day, too

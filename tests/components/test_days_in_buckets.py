@@ -21,7 +21,9 @@ FORMS = {
     "numbers": "",
     "text ids": 'text_ids: {user_id: "", post_id: ""}',
     "actions": 'rows: actions\nfold_minutes: 60\ntext_ids: {user_id: ""}',
-    "own ids": "rows: actions\nfold_minutes: 60",  # of an event, which say what is a repeat
+    # Of an event, which say what is a repeat, also of one of another day.
+    "own ids": "rows: actions\nfold_minutes: 60",
+    "own ids of impressions": "",
 }
 TABLES = ("events", "late", "accepted", "labels")
 
@@ -52,7 +54,7 @@ def with_buckets(log: DayLog, form: str, num_buckets: int) -> DayLog:
     """The same log with a store of its own, whose tables lie in a number of files."""
     log.configure("log/{day}.csv", source=FORMS[form], more=f"{LIMITS}\n")
     text = log.config.read_text().replace("store: store", f"store: store{num_buckets}")
-    if form == "own ids":
+    if form.startswith("own ids"):
         text = text.replace("shown_at: ts", "shown_at: ts, source_event_id: id")
     path = log.root / f"buckets{num_buckets}.yaml"
     path.write_text(f"{text}user_buckets: {num_buckets}\n")

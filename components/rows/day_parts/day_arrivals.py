@@ -7,6 +7,7 @@ rows of some slots of users are settled without those of the others.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,6 +23,8 @@ from components.tables import action_lists, bucket_files, data_files
 from components.tables.bucket_files import BucketFiles
 from schemas.events import INGESTED, REJECTED
 
+_IS_OF_DAY = "is_of_day"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arrivals:
@@ -35,6 +38,8 @@ class Arrivals:
     texts: RowTexts = field(default_factory=RowTexts)  # of the ids in these rows
     # Accepted rows of earlier days to which actions may belong, with their keys at least.
     earlier: pa.Table = field(default_factory=action_logs.no_impressions)
+    # `[n]`: which events arrived on the day or are corrected rows of it; all, if it is a scalar.
+    is_of_day: np.ndarray = field(default_factory=lambda: np.array(True))
 
 
 class DayArrivals:
@@ -95,6 +100,7 @@ class DayArrivals:
             )
             for day, files in self._later.items()
         ]
+        num_later = sum(map(len, more))
         if self._corrections is not None:
             count = len(events) + len(rejected)
             # The row that a corrected one replaces may name another user, or none.
@@ -104,15 +110,21 @@ class DayArrivals:
             self._num_replaced += count - len(events) - len(rejected)
             more.append(_of_slots(self._corrections, slots))
         # Another day may have columns that this one has not: of what was served, say.
+        num_own = len(events)
         events = data_files.concatenate(INGESTED, [events, *more])
+        is_of_day = np.ones(len(events), bool)
+        is_of_day[num_own : num_own + num_later] = False
+        events = events.append_column(_IS_OF_DAY, pa.array(is_of_day))
         if any(len(rows) for rows in more):
             # So that the first of several rows is the same one in whatever parts they are settled.
             events, _ = bucket_files.by_slot(events)
         # What arrived before the list of forgotten users was as it is now may still hold them.
         events, of_events = erasure.forget_events(events, self._erased_ids)
+        is_of_day = np.asarray(events[_IS_OF_DAY])
         late, of_late = erasure.forget_events(late, self._erased_ids)
         return Arrivals(
-            events=events,
+            events=events.drop_columns(_IS_OF_DAY),
+            is_of_day=is_of_day,
             rejected=erasure.forget_rejected(rejected, self._config),
             late=late,
             erased=data_files.concatenate(REJECTED, [of_events, of_late]),
