@@ -51,12 +51,14 @@ class UserStream:
 
         More than one user, because the last one may go on in the next part.
         """
-        parts = [self._rows]
+        parts = [self._rows] if len(self._rows[0]) else []
         while not self._is_over and not self._is_enough(parts, num_rows):
             part = next(self._parts, None)
             self._is_over = part is None
             parts += [] if part is None else [part]
-        if len(parts) > 1:
+        if len(parts) == 1:  # as most often; to concatenate would copy it
+            self._rows = parts[0]
+        elif parts:
             self._rows = tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
     def end_of_block(self, num_rows: int) -> int | None:

@@ -159,32 +159,23 @@ class FeaturesWriter:
 
     def write(self, block: Block) -> None:
         """Appends a block, of which no user is in another one."""
-        slots, refs_slots = (
-            bucket_files.slots_of(each.user_ids) for each in (block.log, block.refs)
-        )
-        order = np.argsort(slots, kind="stable")
-        refs_order = np.argsort(refs_slots, kind="stable")
+        block, slots, refs_slots = _in_slots(block)
         sizes, refs_sizes = (np.bincount(each, minlength=NUM_SLOTS) for each in (slots, refs_slots))
         # A mark of an impression is the number of its window in their piece.
-        numbers = np.empty(len(refs_order) + 1, np.int32)
-        numbers[refs_order] = np.arange(len(refs_order)) - np.repeat(
-            np.cumsum(refs_sizes) - refs_sizes, refs_sizes
-        )
-        numbers[-1] = -1  # what the mark of history, -1, takes
-        *log, values, weights = block.log.rows(order)
+        firsts = (np.cumsum(refs_sizes) - refs_sizes).astype(np.int32)
+        marks = np.where(block.window_of_row >= 0, block.window_of_row - firsts[slots], -1)
+        *log, values, weights = block.log
         own_weights = (weights,) if self._has_weights else ()
-        rows = (*log, numbers[block.window_of_row[order]], *own_weights, values)
-        refs = [each[refs_order] for each in (block.window_ids, *block.refs)]
-        windows = _to_arrow(tuple(refs), self._windows.schema)
-        impressions = _to_arrow(rows, self._impressions.schema)
+        windows = _to_arrow((block.window_ids, *block.refs), self._windows.schema)
+        impressions = _to_arrow((*log, marks, *own_weights, values), self._impressions.schema)
         end = refs_end = 0
         for slot in np.flatnonzero(sizes).tolist():
             size, refs_size = int(sizes[slot]), int(refs_sizes[slot])
             waiting = sum(len(piece[2]) for piece in self._pieces)
             if waiting and waiting + size > event_log.BLOCK_ROWS:
                 self._write_pieces()
-            own = windows.slice(refs_end, refs_size), impressions.slice(end, size)
-            self._pieces.append((slot, *own))
+            own_windows = windows.slice(refs_end, refs_size)
+            self._pieces.append((slot, own_windows, impressions.slice(end, size)))
             end, refs_end = end + size, refs_end + refs_size
 
     def _write_pieces(self) -> None:
@@ -192,6 +183,20 @@ class FeaturesWriter:
         self._windows.write([(slot, windows) for slot, windows, _ in self._pieces])
         self._impressions.write([(slot, rows) for slot, _, rows in self._pieces])
         self._pieces = []
+
+
+def _in_slots(block: Block) -> tuple[Block, np.ndarray, np.ndarray]:
+    """Returns a block in order of slots, and the slots of its impressions and of its windows."""
+    slots, refs_slots = (bucket_files.slots_of(each.user_ids) for each in (block.log, block.refs))
+    if np.any(slots[1:] < slots[:-1]):  # a large day has blocks of one slot
+        order, refs_order = (np.argsort(each, kind="stable") for each in (slots, refs_slots))
+        # The mark of history, -1, takes the last one.
+        numbers = np.append(np.argsort(refs_order), -1).astype(np.int32)
+        marks = numbers[block.window_of_row[order]]
+        refs = WindowRefs(*(each[refs_order] for each in block.refs))
+        block = Block(block.window_ids[refs_order], refs, block.log.rows(order), marks)
+        slots, refs_slots = slots[order], refs_slots[refs_order]
+    return block, slots, refs_slots
 
 
 class WindowsFiles:
