@@ -119,9 +119,22 @@ class Tally:
         """Starts at nothing, for A actions."""
         self._num_actions = num_actions
         self._parts = {kind: [Counts.none(num_actions)] for kind in KINDS}
+        self._waiting: list[tuple[Ids, Outcomes]] = []  # impressions that are not counted yet
 
     def add(self, ids: Ids, outcomes: Outcomes) -> None:
         """Counts E impressions of the day."""
+        self._waiting.append((ids, outcomes))
+        if sum(len(each.weights) for _, each in self._waiting) > _MOST_PENDING:
+            self._count()
+
+    def _count(self) -> None:
+        """Counts the impressions that wait: many at a time, which have most of their keys twice."""
+        if not self._waiting:
+            return
+        of_blocks = (zip(*each, strict=True) for each in zip(*self._waiting, strict=True))
+        columns = [[np.concatenate(arrays) for arrays in each] for each in of_blocks]
+        self._waiting = []
+        ids, outcomes = Ids(*columns[0]), Outcomes(*columns[1])
         # Posts are shown many times on a surface, so that one pass over rows serves all four kinds.
         triples = _hashed(_hashed(ids.post_ids, ids.author_ids), ids.surfaces)
         for of_kinds, keys in ((KINDS[:-1], triples), (KINDS[-1:], ids.user_ids)):
@@ -156,6 +169,7 @@ class Tally:
 
     def counts(self) -> dict[str, Counts]:
         """The counts by kind."""
+        self._count()
         return {kind: add(parts) for kind, parts in self._parts.items()}
 
     def _append(self, kind: str, counts: Counts) -> None:
