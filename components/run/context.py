@@ -46,6 +46,9 @@ class Context:
         Raises:
           BadDataError: If there is none, or it is damaged.
         """
+        return self.store.read(self._head(kind, day, suffix))
+
+    def _head(self, kind: str, day: datetime.date, suffix: str) -> Ref:
         partition = day.isoformat() + suffix
         ref = self.store.head(kind, partition)
         if ref is None:
@@ -53,7 +56,7 @@ class Context:
                 f"{self.step.name} of {self.day} needs {kind} of {partition}, which is missing: "
                 f"run `phoenix step {kind} --day {day}` first."
             )
-        return self.store.read(ref)
+        return ref
 
     def write(
         self,
@@ -83,5 +86,8 @@ class Context:
         return self.store.write(recipe)
 
     def written_artifact(self, suffix: str = "") -> Artifact:
-        """Opens the artifact that this step wrote for this day, verified."""
-        return self.read(self.step.name, self.day, suffix=suffix)
+        """Opens the artifact that this step has just written for this day.
+
+        Its digests were made of these very files a moment ago: whoever reads them verifies them.
+        """
+        return self.store.artifact(self._head(self.step.name, self.day, suffix))

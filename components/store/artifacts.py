@@ -86,7 +86,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A verified artifact."""
+    """An artifact, its manifest verified; `Store.read` verifies the files, too."""
 
     ref: Ref
     manifest: Mapping[str, Any]
@@ -189,17 +189,24 @@ class Store:
         formats.check(str(ref), version, newest=formats.ARTIFACTS[ref.kind])
         return manifest
 
+    def artifact(self, ref: Ref) -> Artifact:
+        """Opens an artifact without a look at its files: for who has just written them.
+
+        Raises:
+          BadDataError: If it is missing, or its manifest has other bytes.
+        """
+        return Artifact(ref, self.manifest(ref), self.storage.fetch(ref.path))
+
     def read(self, ref: Ref) -> Artifact:
         """Opens an artifact after verifying its manifest and every file.
 
         Raises:
           BadDataError: If it is missing, or a file is missing, has another size or other bytes.
         """
-        manifest = self.manifest(ref)
-        folder = self.storage.fetch(ref.path)
-        for name, entry in manifest["files"].items():
-            _verify_file(ref, folder / name, entry)
-        return Artifact(ref, manifest, folder)
+        artifact = self.artifact(ref)
+        for name, entry in artifact.manifest["files"].items():
+            _verify_file(ref, artifact.folder / name, entry)
+        return artifact
 
     def read_file(self, ref: Ref, name: str) -> Path:
         """Returns the local path of one file of an artifact, verified; for quick looks at big ones.

@@ -92,6 +92,16 @@ def test_what_is_read_is_what_was_written(store: Store) -> None:
     assert artifact.manifest["recipe"]["inputs"] == [{"name": "log.csv", "sha256": "ab"}]
 
 
+def test_who_has_just_written_an_artifact_opens_it_unread_and_everybody_else_verified(
+    local: Store,
+) -> None:
+    written = _write(local)
+    (written.folder / "data.bin").write_bytes(b"something else")
+    assert local.artifact(written.ref) == written
+    with pytest.raises(BadDataError, match="is damaged"):
+        local.read(written.ref)
+
+
 def test_one_file_can_be_read_alone(store: Store) -> None:
     ref = _write(store).ref
     assert store.read_file(ref, "deep/er/note.txt").read_bytes() == b"hello"
