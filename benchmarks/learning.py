@@ -32,6 +32,7 @@ from phoenix.data.population import WorldConfig
 from phoenix.data.synthetic import World
 from phoenix.data.windows import Windows, unpack_actions
 from phoenix.metrics import ordering
+from phoenix.recommend.recommender import PostInputs
 
 _FREQUENT = 0.01  # Of the impressions; a rarer action has too few positives to measure its AUC.
 _GOAL_AUC, _GOAL_RECALL = 0.97, 3
@@ -156,9 +157,11 @@ class Truth:
         """`[N, U]` float32: a 1 at the user's own place."""
         return (windows.user_ids[:, None] == self.user_ids).astype(np.float32)
 
-    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+    def encode_posts(
+        self, post_ids: np.ndarray, author_ids: np.ndarray, inputs: PostInputs | None = None
+    ) -> np.ndarray:
         """`[M, U]` float32: how likely each user is to like each post."""
-        del author_ids
+        del author_ids, inputs
         vectors = np.empty((len(post_ids), len(self.user_ids)), np.float32)
         for place, user in enumerate(self.user_ids):
             chances = self.world.true_probabilities(np.full(len(post_ids), user), post_ids)

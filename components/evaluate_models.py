@@ -32,6 +32,7 @@ from components.settings.config import Config
 from components.store.artifacts import Artifact
 from components.tables import action_lists, data_files
 from phoenix.memory import keep_freed_memory
+from phoenix.recommend.recommender import PostInputs
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,9 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
                 popular=popular,
                 challengers=_challengers(config, earlier, role),
             )
-            results = _judge(contest, entrants, _outputs_folder(config, draft.folder, role))
+            results = _judge(
+                context, contest, entrants, _outputs_folder(config, draft.folder, role)
+            )
             report[role] = {name: result.report for name, result in results.items()}
             deciding = figures.of_deciding_users(results, config.evaluate_models)
             comparison = compare(context, contest.metric, deciding, role)
@@ -154,6 +157,18 @@ def _contests(
     }
 
 
+def _with_popularity(context: Context, contest: RetrievalContest) -> RetrievalContest:
+    """Returns the contest with how popular posts were before the day.
+
+    The counts are those of all posts: the counts beside the windows of the day are of posts that
+    were shown on it, and would tell which.
+    """
+    posts, ref = contest.collection, day_counts.counted_before(context, context.day)
+    popularity = day_counts.popularity_of_posts(context, ref, posts.post_ids, posts.author_ids)
+    inputs = PostInputs(popularity=popularity)
+    return replace(contest, collection=replace(posts, inputs=inputs))
+
+
 def _evaluation_of(context: Context, release: Artifact) -> Artifact:
     """Opens the evaluation that decided on the champion's release, verified."""
     return context.store.read(challenger_files.evaluation_of(release))
@@ -170,11 +185,16 @@ def _outputs_folder(config: Config, folder: Path, role: str) -> Path | None:
 
 
 def _judge(
-    contest: RetrievalContest | RankingContest, entrants: Entrants, outputs: Path | None
+    context: Context,
+    contest: RetrievalContest | RankingContest,
+    entrants: Entrants,
+    outputs: Path | None,
 ) -> dict[str, Result]:
     """Returns the result of each recommender that takes part, by its name; none on an empty day."""
     if not len(contest.windows.user_ids):
         return {}  # nobody can be asked: the gate keeps what is there, and says why
+    if isinstance(contest, RetrievalContest) and entrants.read_popularity:
+        contest = _with_popularity(context, contest)
     return {
         name: contest.judge(model, None if outputs is None else outputs / name)
         for name, model in entrants.models.items()

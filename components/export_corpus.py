@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from components import contract, step
 from components.errors import BadDataError
-from components.features import shapes
+from components.features import day_counts, shapes
 from components.features.known_values import KnownValues
 from components.features.post_facts import PostFacts
 from components.release import decisions, eligible_posts
@@ -26,6 +26,7 @@ from phoenix.data.hashing import HashSpec, collision_report
 from phoenix.memory import keep_freed_memory
 from phoenix.recommend.baselines import Collection
 from phoenix.recommend.embedding_runner import EmbeddingRunner, NonFiniteOutputError
+from phoenix.recommend.recommender import PostInputs
 from schemas import attributes as schemas_attributes
 
 logger = logging.getLogger(__name__)
@@ -49,10 +50,20 @@ def run(context: Context) -> Outcome:
         "attributes": attributes.declaration(context.config.attributes.attributes),
     }
     inputs = [evaluation.ref, model.artifact.ref, validated]
+    counted = None
+    if model.description.get("config", {}).get("has_counts"):
+        # Feeds of the day are for its end, when all of it is known.
+        counted = context.read(contract.BUILD_FEATURES.name, context.day).ref
+        inputs.append(counted)
+        settings["positive_actions"] = day_counts.positive_actions(context.config).tolist()
     with context.write(inputs=inputs, config=settings) as draft:
         compilation.use_cache(context.store)
         posts = context.store.read_file(validated, data_files.POSTS_FILE)
         collection = eligible_posts.collection_of(posts, context.config, context.day)
+        if counted is not None:
+            ids = collection.post_ids, collection.author_ids
+            popularity = day_counts.popularity_of_posts(context, counted, *ids)
+            collection = replace(collection, inputs=PostInputs(popularity=popularity))
         vectors = _embed(model, collection)
         num_eligible = int(collection.is_eligible.sum())
         Corpus(

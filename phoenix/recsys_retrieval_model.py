@@ -4,7 +4,8 @@ The user tower is the trunk over `[user | history]`, pooled; the candidate tower
 author rows of one post only, so that a corpus can be embedded once for all users.
 
 Glossary of shapes:
-  B: batch, S: history, C: candidates, D: model width, N: corpus, k: retrieved rows.
+  B: batch, S: history, C: candidates, D: model width, N: corpus, k: retrieved rows,
+  V: width of the vectors: D, and one more where counts are read.
 """
 
 import dataclasses
@@ -23,10 +24,11 @@ from phoenix.candidate_tower import (
     Similarity,
     unit_vectors,
 )
-from phoenix.config import check_choice
+from phoenix.config import check_choice, check_type
 from phoenix.grok import Transformer, TransformerConfig
 from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.inputs.config import HashConfig, InputConfig
+from phoenix.inputs.popularity import popularity
 from phoenix.inputs.tokens import context_tokens
 from phoenix.nn.layers import hk_rms_norm
 from phoenix.search.top_rows import INF, top_rows
@@ -34,6 +36,7 @@ from phoenix.search.top_rows import INF, top_rows
 __all__ = [
     "EPS",
     "INF",
+    "INITIAL_WEIGHT",
     "CandidateTower",
     "CandidateTowerKind",
     "HistoryPosts",
@@ -46,6 +49,10 @@ __all__ = [
 ]
 
 
+# Of counts, and of the angle the temperature then: scores are logarithms of expected engagements at
+# first, and taste has to earn what it counts.
+INITIAL_WEIGHT = 1.0
+
 UserPooling = Literal["mean", "last"]
 HistoryPosts = Literal["projected", "shared"]
 
@@ -57,7 +64,7 @@ class RetrievalOutput(NamedTuple):
     a masked row is never named.
     """
 
-    user_representation: jax.Array  # [B, D], unit length, or zero for a user without any input
+    user_representation: jax.Array  # [B, V], zero for a user without any input
     top_k_indices: jax.Array  # [B, k] int32 rows of the corpus
     top_k_scores: jax.Array  # [B, k] float32 products with the corpus rows
     top_k_post_ids: np.ndarray | None = None  # [B, k] int64, from a runner with post ids
@@ -77,6 +84,9 @@ class PhoenixRetrievalModelConfig(InputConfig):
         when the newest event says most.
       similarity: "cosine" compares unit vectors, as in the public model; "product" lets the length
         of a post's vector say how popular it is, when the catalogue is small and changes slowly.
+      has_counts: Reads counts of candidates, as one more dimension of the vectors: in it a post has
+        the logarithm of the engagements to expect of it, and a user a learned weight. Without it
+        the angle has to say how popular a post is, too.
       history_posts: "projected" to the token of an event with all else that is known of it, as in
         the public model; "shared", in its place the sum of the post's rows times sqrt(D), as they
         are. What a post learns as a candidate then serves at once where it is history: choose it
@@ -87,6 +97,7 @@ class PhoenixRetrievalModelConfig(InputConfig):
     user_pooling: UserPooling = "mean"
     similarity: Similarity = "cosine"
     history_posts: HistoryPosts = "projected"
+    has_counts: bool = False
 
     def __post_init__(self) -> None:
         """Settles the dtype and checks the fields."""
@@ -95,6 +106,17 @@ class PhoenixRetrievalModelConfig(InputConfig):
         check_choice(self, "user_pooling", ("mean", "last"))
         check_choice(self, "similarity", ("cosine", "product"))
         check_choice(self, "history_posts", ("projected", "shared"))
+        check_type(self, "has_counts", bool)
+
+    @property
+    def reads_popularity(self) -> bool:
+        """Whether counts of candidates are read."""
+        return self.has_counts
+
+    @property
+    def vector_size(self) -> int:
+        """V: the width of the vectors of users and posts."""
+        return self.emb_size + self.has_counts
 
     @classmethod
     def public(  # noqa: PLR0913 - the public signature
@@ -152,7 +174,7 @@ class PhoenixRetrievalModel(hk.Module):
         Args:
           batch: Its candidate fields are not read.
           recsys_embeddings: Likewise.
-          corpus_embeddings: `[N, D]`, from the candidate tower.
+          corpus_embeddings: `[N, V]`, from the candidate tower.
           top_k: A static count; more than N means N.
           corpus_mask: `[N]`, true (nonzero) where a row is eligible; None means all.
         """
@@ -171,9 +193,9 @@ class PhoenixRetrievalModel(hk.Module):
           recsys_embeddings: Likewise.
 
         Returns:
-          Vectors `[B, D]` (zero for a user without any valid input), of length 1, or sqrt(D) times
-          a learned scale where the similarity is "product"; and the length `[B, 1]` that they had
-          before, float32.
+          Vectors `[B, V]` (zero for a user without any valid input), of length 1, or sqrt(D) times
+          a learned scale where the similarity is "product", apart from the weight of counts; and
+          the length `[B, 1]` that they had before, float32.
         """
         h, mask = self._states(batch, recsys_embeddings)
         if self.config.user_pooling == "last":
@@ -182,7 +204,16 @@ class PhoenixRetrievalModel(hk.Module):
         else:
             weights = mask.astype(jnp.float32)
         total = jnp.einsum("btd,bt->bd", h, weights)
-        return self._user_vectors(total / jnp.maximum(jnp.sum(weights, axis=1, keepdims=True), 1.0))
+        vectors, length = self._user_vectors(
+            total / jnp.maximum(jnp.sum(weights, axis=1, keepdims=True), 1.0)
+        )
+        if self.config.has_counts:
+            initial = hk.initializers.Constant(jnp.log(INITIAL_WEIGHT))
+            weight = jnp.exp(hk.get_parameter("counts_log_weight", (), jnp.float32, init=initial))
+            # Nobody knows what a user without input wants; whoever asks serves what is popular.
+            is_known = jnp.any(mask, axis=1, keepdims=True)
+            vectors = jnp.concatenate([vectors, weight * is_known], axis=1)
+        return vectors, length
 
     @hk.name_like("__call__")
     def build_position_representation(
@@ -219,18 +250,20 @@ class PhoenixRetrievalModel(hk.Module):
         """The candidates as vectors.
 
         Args:
-          batch: Only `candidate_post_hashes` is read, for the mask.
+          batch: Only `candidate_post_hashes` is read, for the mask, and counts.
           recsys_embeddings: Only the candidate rows are read.
 
         Returns:
-          Vectors `[B, C, D]`, of length 1 unless the similarity is "product", and the mask
-          `[B, C]` of the valid ones.
+          Vectors `[B, C, V]`, of length 1 unless the similarity is "product", apart from what
+          counts say, and the mask `[B, C]` of the valid ones.
         """
         posts = jnp.asarray(recsys_embeddings.candidate_post_embeddings)
         authors = jnp.asarray(recsys_embeddings.candidate_author_embeddings)
         config = self.config
         tower = CandidateTower(config.emb_size, config.candidate_tower, config.similarity)
         vectors = tower(jnp.concatenate([posts, authors], axis=2))
+        if config.has_counts:
+            vectors = jnp.concatenate([vectors, popularity(batch).astype(vectors.dtype)], axis=2)
         return vectors, jnp.asarray(batch.candidate_post_hashes)[:, :, 0] != 0
 
     @hk.transparent

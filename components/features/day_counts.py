@@ -9,7 +9,7 @@ its end.
 
 import datetime
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -35,6 +35,7 @@ from components.tables.data_files import (
 from phoenix.data.days import DAY_MS, midnight_ms
 from phoenix.data.engagement import counts as engagement_counts
 from phoenix.data.engagement.counts import KINDS, Counts, Ids, Outcomes, Tally
+from phoenix.data.engagement.popularity import PopularityByDay
 from phoenix.data.engagement.rates import POST_KINDS, Rates
 from phoenix.data.histories import Log, is_later_state
 from schemas.counts import COUNTED, counts_table, user_counts_table
@@ -147,6 +148,52 @@ def rates_before(folder: Path, manifest: Mapping[str, Any], config: Config) -> R
       config: The actions.
     """
     return _rates(folder, (COUNTS_BEFORE_FILE, USER_COUNTS_BEFORE_FILE), manifest, config)
+
+
+def popularity_before(context: Context, days: Sequence[datetime.date]) -> PopularityByDay:
+    """Returns how popular posts were before each of some days; nothing is known of the first day.
+
+    Args:
+      context: The run.
+      days: Of a training.
+    """
+    rates = {}
+    for day in days:
+        ref = counted_before(context, day)
+        if ref is not None:
+            rates[midnight_ms(day) // DAY_MS] = post_rates_after(context, ref)
+    return PopularityByDay(rates, positive_actions(context.config))
+
+
+def counted_before(context: Context, day: datetime.date) -> Ref | None:
+    """Returns the features as of whose end popularity is known on a day; None on the first one."""
+    if day <= context.config.first_day:
+        return None
+    return context.head(contract.BUILD_FEATURES.name, day - datetime.timedelta(days=1))
+
+
+def popularity_of_posts(
+    context: Context, ref: Ref | None, post_ids: np.ndarray, author_ids: np.ndarray
+) -> np.ndarray:
+    """Returns how popular posts are as of the end of a day.
+
+    Args:
+      context: The run.
+      ref: Of the features of the day; None: nothing was counted.
+      post_ids: `[M]` int64.
+      author_ids: `[M]` int64.
+
+    Returns:
+      `[M, F]` float32, see `phoenix.data.engagement.rates.POPULARITY`.
+    """
+    num_actions = len(context.config.actions)
+    rates = Rates.none(num_actions) if ref is None else post_rates_after(context, ref)
+    return rates.popularity(post_ids, author_ids, positive_actions(context.config))
+
+
+def positive_actions(config: Config) -> np.ndarray:
+    """`[A]` bool: the actions that speak for a post."""
+    return np.array([action.is_positive for action in config.actions], bool)
 
 
 def rates_after(folder: Path, manifest: Mapping[str, Any], config: Config) -> Rates:

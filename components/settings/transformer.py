@@ -104,6 +104,12 @@ class RetrievalModelConfig(ModelConfig):
         description="`shared` reads posts of the history by the same rows as candidates, without a "
         "projection, for little data and `candidate_tower: mean`.",
     )
+    reads_counts: bool = Field(
+        default=False,
+        description="Read how often each post and its author were shown before the day and what "
+        "followed, as a dimension beside the angle: what is popular is recommended at first, and "
+        "taste is learned on top.",
+    )
     dropout_rate: float = Field(
         default=0.0, ge=0, lt=1, description="Features dropped by `objective: next_item`."
     )

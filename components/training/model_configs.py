@@ -38,6 +38,7 @@ def retrieval(config: Config) -> PhoenixRetrievalModelConfig:
         user_pooling=sizes.user_pooling,
         similarity=sizes.similarity,
         history_posts=sizes.history_posts,
+        has_counts=sizes.reads_counts,
     )
 
 

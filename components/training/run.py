@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.features import day_counts
 from components.features.later_labels import LaterLabels, later_labels
 from components.features.partitions import features_of
 from components.features.training_source import FeatureWindows, feature_windows
@@ -64,7 +65,7 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
     if not hosts.is_leader():
         return _follow(context, plan, model_config, feature_refs, labels)
     champions = [] if plan.start is None else [plan.start.release.ref]
-    inputs = [*feature_refs, *labels.refs, *champions]
+    inputs = [*feature_refs, *labels.refs, *champions, *_counts_before(context, plan, model_config)]
     settings = _settings(context, plan, model_config)
     with (
         leading() as leader,
@@ -87,6 +88,14 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
             scratch_reason=plan.scratch_reason,
         )
     return context.written_artifact()
+
+
+def _counts_before(context: Context, plan: Plan, model_config: "ModelConfig") -> list[Ref]:
+    """Returns the features before the first day, whose counts a model reads, if it reads any."""
+    if not (model_config.reads_popularity and plan.days):
+        return []
+    ref = day_counts.counted_before(context, plan.days[0])
+    return [] if ref is None else [ref]
 
 
 def _settings(context: Context, plan: Plan, model_config: "ModelConfig") -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.errors import BadConfigurationError, BadDataError, StoppedError
-from components.features import shapes
+from components.features import day_counts, shapes
 from components.features.training_source import FeatureWindows
 from components.release import models
 from components.run import compilation, signals
@@ -92,6 +92,9 @@ def train(
             hash_spec=shapes.hash_spec(context.config.hashing),
             actions=context.config.action_names,
             source=SequenceSource(source) if train_config.learns_next_items else source,
+            popularity=day_counts.popularity_before(context, plan.days)
+            if model_config.reads_popularity
+            else None,
             start=start,
             checkpoint_directory=work,
             on_progress=on_progress,

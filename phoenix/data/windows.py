@@ -7,7 +7,8 @@ data steps use this module, so it knows nothing of JAX.
 Glossary of shapes:
   N: windows, S: history length, C: candidates, A: actions,
   nu / ni / na: number of user / post / author hash functions,
-  U / P: numbers of the attributes of a user / of a post and its context.
+  U / P: numbers of the attributes of a user / of a post and its context,
+  L: levels of evidence, F: numbers of popularity.
 
 History is oldest first, left-aligned, padded on the right. Padding has id 0 and hash 0.
 
@@ -61,6 +62,7 @@ class Windows(NamedTuple):
     # What was known of the candidates before the day, see `phoenix.data.engagement.rates`.
     candidate_log_odds: np.ndarray | None = None  # [N, C, L, A] float32
     candidate_log_counts: np.ndarray | None = None  # [N, C, L] float32
+    candidate_popularity: np.ndarray | None = None  # [N, C, F] float32
     # For how many impressions one stands, above 0: a log may keep a share of them. None: for one.
     history_weights: np.ndarray | None = None  # [N, S] float32, 0 = padding
     label_weights: np.ndarray | None = None  # [N, C] float32, 0 = padding

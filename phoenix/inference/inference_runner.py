@@ -7,7 +7,7 @@ import numpy as np
 
 from phoenix.buckets import power_of_two
 from phoenix.data import attributes
-from phoenix.data.engagement.rates import LEVELS
+from phoenix.data.engagement.rates import LEVELS, POPULARITY
 from phoenix.example_data import create_dummy_batch_from_config, create_dummy_embeddings_from_config
 from phoenix.inference.input_shapes import Part, check_inputs
 from phoenix.inference.ranking import ACTIONS
@@ -63,6 +63,9 @@ class BaseInferenceRunner(ABC):
                 candidate_log_odds=np.zeros((*shape, self._get_num_actions()), np.float32),
                 candidate_log_counts=np.zeros(shape, np.float32),
             )
+        if model.reads_popularity:
+            shape = batch_size, candidates, len(POPULARITY)
+            batch = batch._replace(candidate_popularity=np.zeros(shape, np.float32))
         return batch
 
     def create_dummy_embeddings(self, batch_size: int = 1) -> RecsysEmbeddings:

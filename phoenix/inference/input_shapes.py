@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phoenix.data.attributes import width
-from phoenix.data.engagement.rates import LEVELS
+from phoenix.data.engagement.rates import LEVELS, POPULARITY
 from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.inputs.config import InputConfig
 from phoenix.recsys_model import PhoenixModelConfig
@@ -68,6 +68,7 @@ def check_inputs(
         "U": width(config.user_attributes),
         "P": width(config.post_attributes),
         "L": len(LEVELS),
+        "F": len(POPULARITY),
         "nu": config.hashes.num_user_hashes,
         "ni": config.hashes.num_item_hashes,
         "na": config.hashes.num_author_hashes,
@@ -130,7 +131,7 @@ def _optional(config: InputConfig, part: Part) -> dict[str, str]:
             "user_attributes": ("B U", config.user_attributes),
             "history_attributes": ("B S P", config.post_attributes),
         },
-        "posts": {},
+        "posts": {"candidate_popularity": ("B C F", config.reads_popularity)},
         "candidates": {
             "candidate_post_age_minutes": ("B C", config.has_post_age),
             "candidate_attributes": ("B C P", config.post_attributes),

@@ -1,7 +1,7 @@
 """The inference runner of the retrieval model; `phoenix.runners` is its public place.
 
 Glossary of shapes:
-  B: batch, C: candidates, D: model width, N: corpus, k: retrieved rows.
+  B: batch, C: candidates, D: width of the vectors, N: corpus, k: retrieved rows.
 """
 
 from collections.abc import Callable
@@ -64,7 +64,7 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         self.runner.initialize()
         model = self.runner.model
         batch, embeddings = self.create_dummy_batch(), self.create_dummy_embeddings()
-        corpus = np.zeros((INITIAL_CORPUS_SIZE, model.emb_size), np.float32)
+        corpus = np.zeros((INITIAL_CORPUS_SIZE, model.vector_size), np.float32)
         state = self.runner.load_or_init(batch, embeddings, corpus, INITIAL_TOP_K)
         self.params = state.params
 
@@ -177,7 +177,7 @@ class RecsysRetrievalInferenceRunner(BaseInferenceRunner):
         )
 
     def _searchable(self, corpus: ArrayLike, mask: ArrayLike | None) -> ExactIndex:
-        vectors, width = np.asarray(corpus, np.float32), self.runner.model.emb_size
+        vectors, width = np.asarray(corpus, np.float32), self.runner.model.vector_size
         is_eligible = None if mask is None else np.asarray(mask) != 0
         if vectors.ndim != 2 or vectors.shape[1] != width:
             raise ValueError(

@@ -5,6 +5,7 @@ Hash column 0 says whether an element is valid: 0 is padding, or an unknown user
 Glossary of shapes:
   B: batch, S: history, C: candidates, D: model width, A: actions,
   U, P: numbers of all attributes of a user, of a post with its context, L: levels of evidence,
+  F: numbers of popularity,
   nu, ni, na: hashes per user, post (item) and author.
 """
 
@@ -37,6 +38,7 @@ class RecsysBatch(NamedTuple):
     candidate_attributes: ArrayLike | None = None  # [B, C, P] float32
     candidate_log_odds: ArrayLike | None = None  # [B, C, L, A] float32, see `evidence`
     candidate_log_counts: ArrayLike | None = None  # [B, C, L] float32
+    candidate_popularity: ArrayLike | None = None  # [B, C, F] float32, see `popularity`
 
 
 @jax.tree_util.register_dataclass

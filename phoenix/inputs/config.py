@@ -141,6 +141,11 @@ class InputConfig(WidthConfig):
         return False
 
     @property
+    def reads_popularity(self) -> bool:
+        """Whether counts of candidates are read, see `phoenix.inputs.popularity`."""
+        return False
+
+    @property
     def hashes(self) -> HashConfig:
         """The hash configuration, never None."""
         return self.hash_config or HashConfig()

@@ -64,6 +64,8 @@ def model_inputs(windows: Windows, actions: Sequence[str], config: InputConfig) 
             candidate_log_odds=windows.candidate_log_odds,
             candidate_log_counts=windows.candidate_log_counts,
         )
+    if config.reads_popularity:
+        batch = batch._replace(candidate_popularity=windows.candidate_popularity)
     return batch
 
 

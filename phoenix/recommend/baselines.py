@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from phoenix.data.engagement.counts import Counts
-from phoenix.data.engagement.rates import POST_KINDS, Rates
+from phoenix.data.engagement.rates import POST_KINDS, Rates, any_of
 from phoenix.data.windows import Windows
-from phoenix.recommend.recommender import Retriever
+from phoenix.recommend.recommender import PostInputs, Retriever
 from phoenix.search.exact import ExactIndex
 
 _RANDOM_SIZE = 16  # D of the random vectors.
@@ -36,6 +36,7 @@ class Collection:
     post_ids: np.ndarray  # [M] int64, sorted, distinct, none 0
     author_ids: np.ndarray  # [M] int64
     is_eligible: np.ndarray  # [M] bool
+    inputs: PostInputs | None = None  # of M posts; None where no retriever reads any
 
 
 def serve(
@@ -96,12 +97,14 @@ class MostPopular:
         """`[N, 1]` of ones: everybody asks the same question."""
         return np.ones((len(windows.user_ids), 1), np.float32)
 
-    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+    def encode_posts(
+        self, post_ids: np.ndarray, author_ids: np.ndarray, inputs: PostInputs | None = None
+    ) -> np.ndarray:
         """`[M, 1]` float32: the expected number of impressions with a positive action."""
+        del inputs
         is_positive = np.array([action in self.positive_actions for action in self.actions])
-        rates = self.rates.smoothed(post_ids, author_ids)[:, is_positive]
-        expected = (1 + self.rates.recently_shown(post_ids)) * (1 - np.prod(1 - rates, axis=1))
-        return expected.astype(np.float32)[:, None]
+        rates = any_of(self.rates.smoothed(post_ids, author_ids), is_positive)
+        return ((1 + self.rates.recently_shown(post_ids)) * rates).astype(np.float32)[:, None]
 
     def predict(self, windows: Windows) -> np.ndarray:
         """`[N, C, A]` float32: the smoothed rate of each action for each candidate."""
@@ -129,9 +132,11 @@ class Random:
         """`[N, 16]` float32: a Gaussian vector per user."""
         return self._gaussian(windows.user_ids, salt=1)
 
-    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+    def encode_posts(
+        self, post_ids: np.ndarray, author_ids: np.ndarray, inputs: PostInputs | None = None
+    ) -> np.ndarray:
         """`[M, 16]` float32: a Gaussian vector per post."""
-        del author_ids
+        del author_ids, inputs
         return self._gaussian(post_ids, salt=2)
 
     def predict(self, windows: Windows) -> np.ndarray:

@@ -6,9 +6,15 @@ Apart from what loads a model, because who compares descriptions needs no JAX.
 from collections.abc import Mapping
 from typing import Any
 
-FORMAT_VERSION = 2  # 2: the ranker says whether it reads counts, and how much its taste counts
-_SINCE_2 = {"has_counts": False, "taste": 1.0}
-_RANKER = "ranking_transformer"
+# 2: the ranker says whether it reads counts, and how much its taste counts; 3: the retrieval model
+# says whether it reads counts.
+FORMAT_VERSION = 3
+_RANKER, _RETRIEVAL = "ranking_transformer", "two_tower"
+# What the models of a format were, in words that came with a later one.
+_SINCE = {
+    2: {_RANKER: {"has_counts": False, "taste": 1.0}},
+    3: {_RETRIEVAL: {"has_counts": False}},
+}
 
 
 def migrated(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,8 +27,10 @@ def migrated(description: Mapping[str, Any]) -> dict[str, Any]:
     >>> migrated(old)["config"]
     {'has_counts': False, 'taste': 1.0, 'emb_size': 8}
     """
-    if description.get("format_version") != 1:
+    version = description.get("format_version")
+    if version is None or version not in range(1, FORMAT_VERSION):
         return dict(description)
-    added = _SINCE_2 if description["kind"] == _RANKER else {}
-    config = {**added, **description["config"]}
+    config = dict(description["config"])
+    for since in range(version + 1, FORMAT_VERSION + 1):
+        config = {**_SINCE[since].get(description["kind"], {}), **config}
     return {**description, "format_version": FORMAT_VERSION, "config": config}

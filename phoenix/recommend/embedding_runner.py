@@ -50,8 +50,9 @@ class EmbeddingRunner:
             vectors, ids, kind = self.retriever.encode_users(content), content.user_ids, "user"
         else:
             ids, kind, is_eligible = content.post_ids, "post", content.is_eligible
+            inputs = None if content.inputs is None else content.inputs.rows(is_eligible)
             eligible = self.retriever.encode_posts(
-                ids[is_eligible], content.author_ids[is_eligible]
+                ids[is_eligible], content.author_ids[is_eligible], inputs
             )
             vectors = np.zeros((len(ids), eligible.shape[1]), np.float32)
             vectors[is_eligible] = eligible

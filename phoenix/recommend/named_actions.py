@@ -17,7 +17,7 @@ import numpy as np
 from phoenix.data.actions import BitMap
 from phoenix.data.windows import Windows
 from phoenix.recommend.baselines import Baseline
-from phoenix.recommend.recommender import Ranker, Retriever
+from phoenix.recommend.recommender import PostInputs, Ranker, Retriever
 
 
 def retriever_for(
@@ -65,9 +65,11 @@ class RetrieverForActions:
         """`[N, D]` float32: see `Retriever`."""
         return self.retriever.encode_users(with_histories(windows, self.histories))
 
-    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+    def encode_posts(
+        self, post_ids: np.ndarray, author_ids: np.ndarray, inputs: PostInputs | None = None
+    ) -> np.ndarray:
         """`[M, D]` float32: see `Retriever`."""
-        return self.retriever.encode_posts(post_ids, author_ids)
+        return self.retriever.encode_posts(post_ids, author_ids, inputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +108,12 @@ def reads_evidence(ranker: Ranker) -> bool:
     """Whether a ranker reads what was known of candidates before their day."""
     own = ranker.ranker if isinstance(ranker, RankerForActions) else ranker
     return not isinstance(own, Baseline) and bool(getattr(own, "reads_evidence", False))
+
+
+def reads_popularity(retriever: Retriever) -> bool:
+    """Whether a retriever reads how popular posts are."""
+    own = retriever.retriever if isinstance(retriever, RetrieverForActions) else retriever
+    return not isinstance(own, Baseline) and bool(getattr(own, "reads_popularity", False))
 
 
 def unpredicted_actions(ranker: Ranker) -> tuple[str, ...]:

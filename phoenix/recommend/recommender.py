@@ -4,11 +4,21 @@ The two-tower model, the most-popular and the random recommender all satisfy `Re
 ranking transformer and the same two baselines satisfy `Ranker`. Nothing downstream asks which.
 """
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from phoenix.data.windows import Windows
+
+
+class PostInputs(NamedTuple):
+    """What a retriever may read of M posts beside their ids, as known at one moment."""
+
+    popularity: np.ndarray | None = None  # [M, F] float32, see `phoenix.data.engagement.rates`
+
+    def rows(self, index: np.ndarray | slice) -> "PostInputs":
+        """Returns what is known of some of the posts."""
+        return PostInputs(*(None if array is None else array[index] for array in self))
 
 
 class Retriever(Protocol):
@@ -28,8 +38,16 @@ class Retriever(Protocol):
         """
         ...
 
-    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
-        """`[M, D]` float32: one vector per post. Both arguments are `[M]` int64."""
+    def encode_posts(
+        self, post_ids: np.ndarray, author_ids: np.ndarray, inputs: PostInputs | None = None
+    ) -> np.ndarray:
+        """`[M, D]` float32: one vector per post.
+
+        Args:
+          post_ids: `[M]` int64.
+          author_ids: `[M]` int64.
+          inputs: What else is known of them; only who `reads_popularity` needs it.
+        """
         ...
 
 

@@ -28,6 +28,7 @@ from phoenix.inputs import slates
 from phoenix.inputs.batch import RecsysBatch
 from phoenix.inputs.model_inputs import model_inputs
 from phoenix.model_runners import ModelConfig
+from phoenix.recommend.recommender import PostInputs
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 
@@ -71,29 +72,37 @@ class TwoTower(_Trained):
     config: PhoenixRetrievalModelConfig
     name: ClassVar[str] = "two_tower"
 
+    @property
+    def reads_popularity(self) -> bool:
+        """Whether it reads how popular posts are."""
+        return self.config.reads_popularity
+
     def encode_users(self, windows: Windows) -> np.ndarray:
-        """`[N, D]` float32 unit vectors; zero for an unknown user without history.
+        """`[N, D]` float32, the angle of unit length; zero for an unknown user without history.
 
         Raises:
           ValueError: If the windows have another number of hashes than the model.
         """
         self._check(windows)
         encode = retrieval_forward(self.config).encode_user
-        vectors = np.empty((len(windows.user_ids), self.config.emb_size), np.float32)
+        vectors = np.empty((len(windows.user_ids), self.config.vector_size), np.float32)
         for rows in _row_slices(windows, 0):
             users = without_candidates(self._inputs(windows.rows(rows)), self.tables)
             vectors[rows] = np.asarray(encode(self.params, *users))[: rows.stop - rows.start]
         return vectors
 
-    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
-        """`[M, D]` float32 unit vectors of posts, from the hashes of the ids.
+    def encode_posts(
+        self, post_ids: np.ndarray, author_ids: np.ndarray, inputs: PostInputs | None = None
+    ) -> np.ndarray:
+        """`[M, D]` float32 vectors of posts, the angle of unit length, from the hashes of the ids.
 
         Args:
           post_ids: `[M]` int64, none 0.
           author_ids: `[M]` int64.
+          inputs: What else is known of them, as far as the model reads it.
 
         Raises:
-          ValueError: If the shapes differ.
+          ValueError: If the shapes differ, or the model reads what is not there.
         """
         if post_ids.shape != author_ids.shape or post_ids.ndim != 1:
             raise ValueError(
@@ -101,7 +110,7 @@ class TwoTower(_Trained):
                 f"{author_ids.shape}."
             )
         encode = retrieval_forward(self.config).encode_candidates
-        vectors = np.empty((len(post_ids), self.config.emb_size), np.float32)
+        vectors = np.empty((len(post_ids), self.config.vector_size), np.float32)
         for start in range(0, len(post_ids), _POST_BUCKETS[-1]):
             rows = slice(start, min(start + _POST_BUCKETS[-1], len(post_ids)))
             size = next(size for size in _POST_BUCKETS if size >= rows.stop - start)
@@ -111,8 +120,16 @@ class TwoTower(_Trained):
                 num_user_hashes=self.hash_spec.user.num_hashes,
                 num_actions=len(self.actions),
             )
+            if self.reads_popularity:
+                popularity = slates.pad_axis(self._popularity(inputs)[rows], size, axis=0)
+                batch = batch._replace(candidate_popularity=popularity[None])
             vectors[rows] = encode(self.params, batch, self.tables)[0, : rows.stop - rows.start]
         return vectors
+
+    def _popularity(self, inputs: PostInputs | None) -> np.ndarray:
+        if inputs is None or inputs.popularity is None:
+            raise ValueError("`inputs.popularity`: the model reads it, expected [M, F], got None.")
+        return inputs.popularity
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -47,6 +47,7 @@ class TrainLoop:
             hash_spec=run.hash_spec,
             actions=run.actions,
             split=run.split,
+            popularity=run.popularity,
         )
         self.rule = step_rule(run, self.task)
         self.state, checked = initial_state(run, self.task, self.rule)

@@ -25,7 +25,7 @@ from phoenix.recsys_model import (
     RecsysEmbeddings,
     RecsysModelOutput,
 )
-from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from phoenix.recsys_retrieval_model import INITIAL_WEIGHT, PhoenixRetrievalModelConfig
 from phoenix.train import losses
 from phoenix.train.batches import TrainBatch
 from phoenix.train.config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig, settings_for
@@ -274,7 +274,9 @@ class RetrievalObjective:
             # At first every action is rare and speaks for a post; what does not is soon learned.
             ones = jnp.ones(len(self.is_positive_action))
             params = {**params, _IMPRESSIONS_MODULE: {"slopes": ones / 2, "biases": -2 * ones}}
-        return with_temperature(params)
+        # What counts say, over the temperature, is a logarithm of engagements at first.
+        initial = INITIAL_WEIGHT if self.config.has_counts else _INITIAL_TEMPERATURE
+        return with_temperature(params, initial)
 
     def norms(self, batch: TrainBatch) -> RetrievalNorms:
         """Returns the weights of a batch, by which its parts count."""
@@ -410,6 +412,13 @@ def objective_of(
     """
     if not isinstance(config, PhoenixModelConfig):
         settings = settings_for(RetrievalTrainConfig, train_config)
+        settings.check(
+            not (config.has_counts and settings.learns_next_items),
+            "objective",
+            expected="engagement where `model.reads_counts` is true: of a sequence there are no "
+            "counts",
+            got=settings.objective,
+        )
         bits = positive_bits(actions, settings.positive_actions)
         is_positive = unpack_actions(np.array(bits), len(actions)) > 0
         return RetrievalObjective(
@@ -444,10 +453,10 @@ def objective_of(
     )
 
 
-def with_temperature(params: hk.Params) -> hk.Params:
+def with_temperature(params: hk.Params, initial: float = _INITIAL_TEMPERATURE) -> hk.Params:
     """Returns `params` with the learned temperature of a softmax over cosines, at its start."""
-    initial = jnp.log(jnp.asarray(_INITIAL_TEMPERATURE, jnp.float32))
-    return {**params, _TEMPERATURE_MODULE: {"log_temperature": initial}}
+    logarithm = jnp.log(jnp.asarray(initial, jnp.float32))
+    return {**params, _TEMPERATURE_MODULE: {"log_temperature": logarithm}}
 
 
 def log_temperature_of(params: hk.Params) -> jax.Array:

@@ -10,6 +10,7 @@ import haiku as hk
 import jax
 import numpy as np
 
+from phoenix.data.engagement.popularity import PopularityByDay
 from phoenix.data.hashing import KINDS, HashSpec
 from phoenix.data.input_pipeline import BatchOrder, Epochs
 from phoenix.data.window_source import WindowSource
@@ -37,6 +38,7 @@ class Run:
     hash_spec: HashSpec
     actions: tuple[str, ...]
     source: WindowSource
+    popularity: PopularityByDay | None = None  # where the model reads it
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     # Warm start: its parameters, by the names of actions, rows and accumulators.
     start: TrainedModel | None = None
@@ -166,9 +168,13 @@ class Run:
         chunks = [chunk for chunk, size in enumerate(sizes) if size]
         for chunk in sorted({chunks[0], chunks[-1]}):
             sample = np.unique([0, sizes[chunk] // 2, sizes[chunk] - 1])
-            for array in self.source.read(chunk).rows(sample):
+            windows = self.source.read(chunk).rows(sample)
+            for array in windows:
                 if array is not None:
                     digest.update(np.ascontiguousarray(array).tobytes())
+            if self.popularity is not None:
+                ids = windows.candidate_post_ids, windows.candidate_author_ids
+                digest.update(self.popularity.at(windows.starts_at, *ids).tobytes())
         # Else they follow from the seed, but for the last bit on another kind of processor.
         if self.start is not None:
             for leaf in jax.tree.leaves(self.start.params):

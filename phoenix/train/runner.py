@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from phoenix.data.engagement.popularity import PopularityByDay
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import WindowSource
 from phoenix.files.verified_files import CheckpointError
@@ -108,6 +109,7 @@ class TrainRunner:
     hash_spec: HashSpec
     actions: tuple[str, ...]
     source: WindowSource
+    popularity: PopularityByDay | None = None  # where the model reads it
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     start: TrainedModel | None = None  # Warm start: its parameters, rows and accumulators.
     checkpoint_directory: Path | None = None  # Resumes from what is there.
@@ -201,6 +203,7 @@ class TrainRunner:
             hash_spec=self.hash_spec,
             actions=tuple(self.actions),
             source=self.source,
+            popularity=self.popularity,
             compute=self.compute,
             start=self.start,
         )

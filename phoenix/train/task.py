@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from phoenix.data.days import DAY_MS
+from phoenix.data.engagement.popularity import PopularityByDay
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import SCAN_ROWS, windows_between
 from phoenix.data.windows import Windows, positive_bits
@@ -44,6 +45,7 @@ class EngagementBatches:
     hash_spec: HashSpec
     frequencies: PostFrequencies | None
     num_drawn: int  # G: posts drawn from the corpus per window
+    popularity: PopularityByDay | None  # where the model reads it
     half_life_days: float | None  # after which a window counts half as much
     seed: int
 
@@ -52,6 +54,10 @@ class EngagementBatches:
         generator = batch_generator(self.seed, step)
         if self.num_drawn:
             windows = self._with_drawn(windows, generator)
+        if self.popularity is not None:
+            ids = windows.candidate_post_ids, windows.candidate_author_ids
+            known = self.popularity.at(windows.starts_at, *ids)
+            windows = windows._replace(candidate_popularity=known)
         inputs = model_inputs(windows, self.actions, self.model_config)
         batch = train_batch(windows, inputs, len(self.actions), self.frequencies)
         if step is not None and self.model_config.gated_features:
@@ -93,6 +99,7 @@ def task_of(
     hash_spec: HashSpec,
     actions: tuple[str, ...],
     split: Split,
+    popularity: PopularityByDay | None = None,
 ) -> Task:
     """Returns the task of a run.
 
@@ -102,12 +109,16 @@ def task_of(
       hash_spec: Of the windows.
       actions: The names of the A actions, in the order of the bits.
       split: What is trained on, and from when on targets are held out.
+      popularity: Of posts before the days of the windows, where the model reads it.
 
     Raises:
-      ConfigError: If the ranker has another number of continuous heads than its loss needs.
+      ConfigError: If the ranker has another number of continuous heads than its loss needs, or next
+        items are learned by a model that reads counts.
       ValueError: If an action is unknown, or there is no event to learn from.
     """
     num_train = sum(split.train.chunk_sizes)
+    if model_config.reads_popularity and popularity is None:
+        raise ValueError("The model reads counts: expected `popularity`, got None.")
     if not config.learns_next_items:
         objective = objective_of(model_config, actions, config)
         is_retrieval = isinstance(config, RetrievalTrainConfig)
@@ -127,6 +138,7 @@ def task_of(
             hash_spec=hash_spec,
             frequencies=frequencies,
             num_drawn=negatives.global_per_row,
+            popularity=popularity if model_config.reads_popularity else None,
             half_life_days=config.recency_half_life_days,
             seed=config.seed,
         )

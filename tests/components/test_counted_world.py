@@ -1,12 +1,22 @@
-"""A ranker that reads counts goes from training to feeds, and explains them."""
+"""Models that read counts go from training to feeds, and explain them."""
 
+import dataclasses
+import datetime
+import json
+
+import numpy as np
 import pyarrow.parquet as pq
 
+from components import contract
 from components.contract import ExitCode
-from components.features import day_counts
-from components.release import models
+from components.evaluation.contest import RetrievalContest
+from components.features import day_counts, shapes, windows_files
+from components.release import eligible_posts, models
+from components.release.corpus import Corpus
+from components.run.context import Context
 from components.serving import retrace
 from phoenix.recommend import named_actions
+from phoenix.recommend.recommender import PostInputs
 from tests.components.conftest import CHAIN, DAYS, new_world
 
 
@@ -37,3 +47,69 @@ def test_feeds_are_ranked_by_what_was_counted_through_the_end_of_their_day(tmp_p
         post_id=row["post_id"],
     )
     assert (told.score_place, told.score) == (row["rank"], row["score"])
+
+
+def test_posts_are_retrieved_by_what_was_counted_through_the_end_of_the_day(tmp_path) -> None:
+    world = new_world(tmp_path).edit(
+        "num_heads: 1, key_size: 8}\n  min", "num_heads: 1, key_size: 8, reads_counts: true}\n  min"
+    )
+    done = (ExitCode.DONE, ExitCode.NOTHING_TO_DO)
+    assert all(code in done for code in world.run_day(DAYS[0]))
+    for name in CHAIN[: CHAIN.index("evaluate_models")]:
+        assert world.run(name, DAYS[1]) in done
+    assert world.run("evaluate_models", DAYS[1], force="promote", reason="a test") in done
+    rest = CHAIN[CHAIN.index("evaluate_models") + 1 :]
+    assert all(code in done for code in world.run_day(DAYS[1], rest))
+    training, counted = (
+        world.artifact(name, DAYS[1]) for name in ("train_retrieval", "build_features")
+    )
+    model = models.load(training.path("model"))
+    corpus = Corpus.read(world.artifact("export_corpus", DAYS[1]).folder)
+    rates = day_counts.rates_after(counted.folder, counted.manifest, world.config)
+    positive = np.array([action.is_positive for action in world.config.actions])
+    ids = corpus.post_ids, corpus.author_ids
+    expected = model.encode_posts(*ids, PostInputs(rates.popularity(*ids, positive)))
+    eligible = corpus.is_eligible
+    np.testing.assert_array_equal(corpus.vectors[eligible], expected[eligible])
+    row = pq.read_table(world.artifact("publish_feeds", DAYS[1]).path("feeds.parquet")).to_pylist()[
+        0
+    ]
+    told = retrace.retrace(
+        world.store,
+        world.config,
+        release_digest=world.artifact("publish_release", DAYS[1]).ref.digest,
+        user_id=row["user_id"],
+        post_id=row["post_id"],
+    )
+    assert (told.score_place, told.score) == (row["rank"], row["score"])
+
+
+def test_models_are_compared_by_what_was_known_of_all_posts_before_the_day(tmp_path) -> None:
+    world = new_world(tmp_path).edit(
+        "num_heads: 1, key_size: 8}\n  min", "num_heads: 1, key_size: 8, reads_counts: true}\n  min"
+    )
+    done = (ExitCode.DONE, ExitCode.NOTHING_TO_DO)
+    assert all(code in done for code in world.run_day(DAYS[0]))
+    for name in CHAIN[: CHAIN.index("evaluate_models") + 1]:
+        assert world.run(name, DAYS[1]) in done
+    context = Context(
+        contract.EVALUATE_MODELS, world.config, datetime.date.fromisoformat(DAYS[1]), world.store
+    )
+    posts = world.artifact("validate_events", DAYS[1]).path("posts.parquet")
+    collection = eligible_posts.collection_of(posts, world.config, context.day)
+    before = world.artifact("build_features", DAYS[0])
+    rates = day_counts.rates_after(before.folder, before.manifest, world.config)
+    positive = day_counts.positive_actions(world.config)
+    known = rates.popularity(collection.post_ids, collection.author_ids, positive)
+    windows = windows_files.read_windows(
+        world.artifact("build_features", DAYS[1]).folder,
+        spec=shapes.hash_spec(world.config.hashing),
+    )
+    contest = RetrievalContest(
+        world.config, windows, dataclasses.replace(collection, inputs=PostInputs(known))
+    )
+    model = models.load(world.artifact("train_retrieval", DAYS[1]).path("model"))
+    metrics = json.loads(
+        world.artifact("evaluate_models", DAYS[1]).path("metrics.json").read_text()
+    )
+    assert metrics["retrieval"]["candidate"] == contest.judge(model).report

@@ -9,7 +9,7 @@ import numpy as np
 
 from phoenix.data import attributes
 from phoenix.data.attributes import Attribute
-from phoenix.data.engagement.rates import LEVELS
+from phoenix.data.engagement.rates import LEVELS, POPULARITY
 from phoenix.grok import TransformerConfig
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.runners import create_example_batch
@@ -78,6 +78,9 @@ def example(config, *, users=3, history=6, candidates=5, num_actions=3):
             candidate_log_odds=generator.normal(size=(*shape, config.num_actions)).astype("f"),
             candidate_log_counts=generator.uniform(0, 5, shape).astype("f"),
         )
+    if config.reads_popularity:
+        shape = users, candidates, len(POPULARITY)
+        batch = batch._replace(candidate_popularity=generator.uniform(0, 5, shape).astype("f"))
     return batch._replace(
         history_post_age_minutes=ages[:, :history],
         candidate_post_age_minutes=ages[:, history:],
@@ -105,7 +108,7 @@ def random_params(init, *arguments, seed=0):
     generator = np.random.default_rng(seed)
 
     def draw(leaf):
-        if len(leaf.shape) == 1:
+        if len(leaf.shape) < 2:
             return generator.uniform(0.5, 1.5, leaf.shape).astype(np.float32)
         return (generator.normal(size=leaf.shape) / np.sqrt(leaf.shape[0])).astype(np.float32)
 

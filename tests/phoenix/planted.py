@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from phoenix.data.engagement.popularity import PopularityByDay
 from phoenix.data.engagement.rates import Rates
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import InMemoryWindows
@@ -104,6 +105,10 @@ def untrained(config, actions=ACTIONS, seed=0):
     windows = world(2).windows
     if config.reads_evidence:
         windows = windows.with_evidence(Rates.none(len(actions)))
+    if config.reads_popularity:
+        ids = windows.candidate_post_ids, windows.candidate_author_ids
+        popularity = PopularityByDay({}, np.ones(len(actions), bool)).at(windows.starts_at, *ids)
+        windows = windows._replace(candidate_popularity=popularity)
     inputs = model_inputs(windows, actions, config)
     ranking = RankingLossConfig(
         dwell="squared_error" if getattr(config, "num_continuous", 0) else "none"

@@ -11,6 +11,7 @@ import optax
 import pytest
 from hypothesis import given, settings
 
+from phoenix.data.engagement.rates import POPULARITY
 from phoenix.inputs.config import HashConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig, RetrievalOutput
 from tests.phoenix import reference_model
@@ -201,3 +202,34 @@ def test_retrieval_alone_makes_no_candidate_tower() -> None:
         transformed(retrieve).init, jax.random.key(0), BATCH, EMBEDDINGS, corpus
     )
     assert not any("candidate_tower" in module for module in params)
+
+
+def test_a_product_of_vectors_is_that_of_the_angles_and_the_weighted_counts() -> None:
+    config = dataclasses.replace(CONFIG, has_counts=True)
+    batch, embeddings = example(config)
+    params = towers(config).init(jax.random.key(1), batch, embeddings)
+    users, _, candidates, _ = towers(config).apply(params, batch, embeddings)
+    assert users.shape[-1] == candidates.shape[-1] == config.vector_size == 17
+    own = {name: leaves for name, leaves in params.items() if "popularity" not in name}
+    angles = MODEL.apply(own, batch._replace(candidate_popularity=None), embeddings)
+    weight = np.exp(params["phoenix_retrieval_model"]["counts_log_weight"])
+    expected = np.einsum("bd,bcd->bc", angles[0], angles[2])[:2]
+    expected += weight * batch.candidate_popularity[:2, :, POPULARITY.index("engagement")]
+    actual = np.einsum("bd,bcd->bc", users, candidates)
+    np.testing.assert_allclose(actual[:2], expected, rtol=1e-5, atol=1e-5)
+    assert not np.any(users[2]), "nothing is known of this user, whom the most popular serves"
+
+
+def test_retrieval_of_the_model_orders_by_the_same_product() -> None:
+    config = dataclasses.replace(CONFIG, has_counts=True)
+    batch, embeddings = example(config)
+    params = random_params(towers(config).init, batch, embeddings)
+    users, _, candidates, _ = towers(config).apply(params, batch, embeddings)
+    corpus = candidates.reshape(-1, config.vector_size)
+
+    def retrieve(batch, embeddings):
+        return config.make()(batch, embeddings, corpus, 4)
+
+    output = transformed(retrieve).apply(params, batch, embeddings)
+    expected = np.sort(np.asarray(users @ corpus.T), axis=1)[:, :-5:-1]
+    np.testing.assert_allclose(output.top_k_scores, expected, rtol=1e-5, atol=1e-5)

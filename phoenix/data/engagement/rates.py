@@ -7,7 +7,7 @@ surface and a user to all, and a post on a surface to what the two say together,
 added.
 
 Glossary of shapes:
-  A: actions, L: levels.
+  A: actions, L: levels, F: numbers of popularity.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +22,21 @@ from phoenix.data.engagement.counts import Counts, Ids
 
 LEVELS = ("all", "author", "post", "recent_post", "surface", "post_surface", "user")
 POST_KINDS = ("all", "author", "post")  # of keys, as much as the rate of a post needs
+
+
+# Logarithms of what is known of a post: the engagements to expect of it, as the most popular
+# recommender has them, which are its recent impressions, and 1, times its rate of engagements; its
+# impressions of late and ever, and 1; its recent rate; its author's impressions of late, and 1, and
+# rate. An engagement is an impression with a positive action.
+POPULARITY = (
+    "engagement",
+    "recent_shown",
+    "shown",
+    "recent_rate",
+    "author_shown",
+    "author_rate",
+)
+_LEAST_RATE = 1e-6  # so that without positive actions there is a logarithm
 
 
 class Evidence(NamedTuple):
@@ -91,6 +106,39 @@ class Rates:
             np.stack(odds, axis=-2).astype(np.float32), np.stack(sizes, axis=-1).astype(np.float32)
         )
 
+    def popularity(
+        self, post_ids: np.ndarray, author_ids: np.ndarray, is_positive: np.ndarray
+    ) -> np.ndarray:
+        """What the counts say of how popular posts are, on any surface.
+
+        Args:
+          post_ids: `[...]`.
+          author_ids: `[...]`.
+          is_positive: `[A]` bool: the actions that speak for a post.
+
+        Returns:
+          `[..., F]` float32, see `POPULARITY`.
+        """
+        found = _Found()
+        ids = Ids(np.zeros_like(post_ids), post_ids, author_ids, np.zeros_like(post_ids))
+        self._add_posts(found, ids)
+        self._add(found, "recent_post", ids, found.rates["post"], is_recent=True)
+        self._add(found, "recent_author", ids, found.rates["author"], is_recent=True)
+        logarithms = {
+            level: np.log(np.maximum(any_of(rates, is_positive), _LEAST_RATE))
+            for level, rates in found.rates.items()
+        }
+        recent_shown = np.log1p(found.shown["recent_post"])
+        numbers = (
+            recent_shown + logarithms["post"],
+            recent_shown,
+            np.log1p(found.shown["post"]),
+            logarithms["recent_post"],
+            np.log1p(found.shown["recent_author"]),
+            logarithms["author"],
+        )
+        return np.stack(numbers, axis=-1).astype(np.float32)
+
     def _add_posts(self, found: "_Found", ids: Ids) -> None:
         """Adds the levels of `POST_KINDS`."""
         shape = ids.post_ids.shape
@@ -122,6 +170,19 @@ class _Found:
         """Starts at nothing."""
         self.rates: dict[str, np.ndarray] = {}  # [..., A] smoothed
         self.shown: dict[str, np.ndarray] = {}  # [...] impressions
+
+
+def any_of(rates: np.ndarray, is_positive: np.ndarray) -> np.ndarray:
+    """`[...]` the rate of impressions with a positive action, were actions independent.
+
+    Args:
+      rates: `[..., A]`.
+      is_positive: `[A]` bool.
+
+    >>> any_of(np.array([0.5, 0.2, 0.5]), np.array([True, False, True])).item()
+    0.75
+    """
+    return 1 - np.prod(1 - rates[..., is_positive], axis=-1)
 
 
 def _at(values: np.ndarray, rows: np.ndarray, is_there: np.ndarray) -> np.ndarray:

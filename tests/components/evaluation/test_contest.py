@@ -15,6 +15,7 @@ from components.features import shapes, windows_files
 from components.release import eligible_posts
 from phoenix.data.windows import Windows, unpack_actions
 from phoenix.recommend.baselines import Random
+from phoenix.recommend.recommender import PostInputs
 
 LAST = "2026-01-03"
 
@@ -47,7 +48,9 @@ class Favourite:
     def encode_users(self, windows: Windows) -> np.ndarray:
         return np.ones((len(windows.user_ids), 1), np.float32)
 
-    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+    def encode_posts(
+        self, post_ids: np.ndarray, author_ids: np.ndarray, inputs: PostInputs | None = None
+    ) -> np.ndarray:
         return (post_ids == self.post_id).astype(np.float32)[:, None]
 
 
@@ -115,7 +118,9 @@ class Shuffled:
     def encode_users(self, windows: Windows) -> np.ndarray:
         return self.generator.normal(size=(len(windows.user_ids), 8)).astype(np.float32)
 
-    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+    def encode_posts(
+        self, post_ids: np.ndarray, author_ids: np.ndarray, inputs: PostInputs | None = None
+    ) -> np.ndarray:
         return self.generator.normal(size=(len(post_ids), 8)).astype(np.float32)
 
 

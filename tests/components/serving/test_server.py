@@ -14,6 +14,7 @@ from components.serving.server import Server
 from components.training import model_configs
 from phoenix.data.windows import Windows
 from phoenix.inputs.model_inputs import model_inputs
+from phoenix.recommend.recommender import PostInputs
 
 LAST = "2026-01-03"
 NOTHING = SeenPairs.none()
@@ -29,7 +30,9 @@ class Silent:
         vectors[0] = 0
         return vectors
 
-    def encode_posts(self, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+    def encode_posts(
+        self, post_ids: np.ndarray, author_ids: np.ndarray, inputs: PostInputs | None = None
+    ) -> np.ndarray:
         raise AssertionError("the corpus is embedded already")
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from phoenix.inference.input_shapes import Part, check_inputs
-from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker
+from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker, trunk
 
 EVERY: tuple[Part, ...] = ("context", "posts", "candidates")
 CONFIG = ranker(  # 3 users, S 6, C 5
@@ -112,3 +113,13 @@ def test_what_is_not_read_may_have_any_shape() -> None:
     batch, embeddings = example(CONFIG)
     batch = batch._replace(candidate_product_surface=np.zeros(1), history_author_hashes=np.zeros(1))
     check_inputs(CONFIG, batch, embeddings, "context", "posts")
+
+
+def test_counts_of_a_retrieval_model_have_its_shape() -> None:
+    config = PhoenixRetrievalModelConfig(trunk(), 16, has_counts=True)
+    batch, embeddings = example(config)
+    check_inputs(config, batch, embeddings, "posts")
+    for shape in ((3, 5, 5), (3, 4, 6)):
+        changed = batch._replace(candidate_popularity=np.zeros(shape, np.float32))
+        with pytest.raises(ValueError, match=r"candidate_popularity`: expected .*\[3, 5, 6\]"):
+            check_inputs(config, changed, embeddings, "posts")

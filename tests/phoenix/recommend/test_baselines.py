@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from phoenix.data.engagement.counts import Ids, Outcomes, Tally
-from phoenix.data.engagement.rates import Rates
+from phoenix.data.engagement.rates import POPULARITY, Rates
 from phoenix.data.windows import Windows
 from phoenix.recommend.baselines import (
     Collection,
@@ -74,6 +74,13 @@ def test_most_popular_retrieves_by_the_likes_to_be_expected() -> None:
     vectors = FITTED.encode_posts(posts, authors)
     likes = FITTED.rates.smoothed(posts, authors)[:, 0]
     np.testing.assert_allclose(vectors[:, 0], likes * [2, 4, 2, 1], rtol=1e-6)
+
+
+def test_retrieval_that_reads_counts_starts_from_the_same_likes() -> None:
+    posts, authors = np.array([30, 10, 20, 99]), np.array([2, 1, 1, 7])
+    known = FITTED.rates.popularity(posts, authors, np.array([True, False]))
+    engagement = np.exp(known[:, POPULARITY.index("engagement")])
+    np.testing.assert_allclose(engagement, FITTED.encode_posts(posts, authors)[:, 0], rtol=1e-5)
 
 
 def test_most_popular_ranks_by_smoothed_rates() -> None:

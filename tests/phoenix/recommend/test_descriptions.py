@@ -11,9 +11,17 @@ def test_a_ranker_of_the_first_format_reads_no_counts() -> None:
     assert found["format_version"] == FORMAT_VERSION
 
 
-def test_towers_are_what_they_were() -> None:
-    config = RETRIEVAL.to_dict()
-    found = migrated({"format_version": 1, "kind": "two_tower", "config": config})
+def test_towers_of_the_formats_before_read_no_counts() -> None:
+    config = {name: value for name, value in RETRIEVAL.to_dict().items() if name not in NEW}
+    for version in (1, 2):
+        found = migrated({"format_version": version, "kind": "two_tower", "config": config})
+        assert type(RETRIEVAL).from_dict(found["config"]) == RETRIEVAL
+        assert found["format_version"] == FORMAT_VERSION
+
+
+def test_a_ranker_of_the_second_format_is_what_it_was() -> None:
+    config = RANKER.to_dict()
+    found = migrated({"format_version": 2, "kind": "ranking_transformer", "config": config})
     assert found["config"] == config
 
 

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 from phoenix.data.actions import BitMap, heads_of
+from phoenix.data.engagement.rates import POPULARITY
 from phoenix.recommend.baselines import Random
 from phoenix.recommend.named_actions import (
     ranker_for,
     reads_evidence,
+    reads_popularity,
     retriever_for,
     unpredicted_actions,
     with_histories,
 )
+from phoenix.recommend.recommender import PostInputs
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, untrained, world
 
 WINDOWS = world(12).windows
@@ -95,3 +98,17 @@ def test_only_a_model_that_reads_counts_says_so() -> None:
     assert reads_evidence(ranker_for(counting, ACTIONS, OTHER_ORDER))
     assert not reads_evidence(untrained(RANKER))
     assert not reads_evidence(Random(ACTIONS, seed=1))
+
+
+def test_only_a_retriever_that_reads_counts_says_so() -> None:
+    counting = untrained(dataclasses.replace(RETRIEVAL, has_counts=True))
+    assert reads_popularity(counting)
+    asked = retriever_for(counting, ACTIONS, OTHER_ORDER)
+    assert reads_popularity(asked)
+    assert not reads_popularity(untrained(RETRIEVAL))
+    assert not reads_popularity(Random(ACTIONS, seed=1))
+    posts = np.arange(1, 6)
+    inputs = PostInputs(np.random.default_rng(0).uniform(0, 5, (5, len(POPULARITY))).astype("f"))
+    np.testing.assert_array_equal(
+        asked.encode_posts(posts, posts, inputs), counting.encode_posts(posts, posts, inputs)
+    )

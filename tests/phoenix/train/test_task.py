@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 from phoenix.config import ConfigError
+from phoenix.data.days import DAY_MS
+from phoenix.data.engagement.counts import Ids, Outcomes, Tally
+from phoenix.data.engagement.popularity import PopularityByDay
+from phoenix.data.engagement.rates import POPULARITY, Rates
 from phoenix.data.window_source import InMemoryWindows, pad_windows
 from phoenix.grok import TransformerConfig
 from phoenix.inputs.config import HashConfig
@@ -14,6 +18,7 @@ from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train.batches import PostFrequencies
 from phoenix.train.config import RetrievalTrainConfig, ValidationConfig
 from phoenix.train.loss_config import NegativesConfig
+from phoenix.train.objectives import objective_of
 from phoenix.train.runner import TrainRunner
 from phoenix.train.task import task_of
 from phoenix.train.validation import Split
@@ -31,13 +36,14 @@ CONFIG = PhoenixRetrievalModelConfig(
 )
 
 
-def task(model_config, **options):
+def task(model_config, popularity=None, **options):
     return task_of(
         model_config,
         train_config(model_config, **options),
         hash_spec=SPEC,
         actions=ACTIONS,
         split=Split.of(InMemoryWindows(world(4).windows), ValidationConfig()),
+        popularity=popularity,
     )
 
 
@@ -108,3 +114,43 @@ def test_a_window_counts_half_as_much_after_the_half_life():
     days = np.array([4, 0, 2, 3], np.int64)
     windows = pad_windows(world(4).windows._replace(starts_at=days * 86_400_000), 5)
     np.testing.assert_allclose(made.make_batch(windows, 0).weights, [1, 0.25, 0.5, 2**-0.5, 0])
+
+
+COUNTING = dataclasses.replace(RETRIEVAL, has_counts=True)
+
+
+def test_a_drawn_post_has_the_counts_of_the_day_of_its_window() -> None:
+    generator = np.random.default_rng(0)
+    windows = world(4).windows
+    windows = windows._replace(starts_at=np.array([1, 2, 1, 2]) * DAY_MS + 5)
+    posts, authors = (
+        array[windows.candidate_mask]
+        for array in (windows.candidate_post_ids, windows.candidate_author_ids)
+    )
+    days = {}
+    for day in (1, 2):
+        tally = Tally(len(ACTIONS))
+        rows = generator.integers(0, len(posts), 50)
+        ids = Ids(np.ones(50, np.int64), posts[rows], authors[rows], np.zeros(50, np.int64))
+        done = generator.integers(0, 2, 50).astype(np.uint64)
+        tally.add(ids, Outcomes(done, np.zeros(50, np.uint64), np.ones(50)))
+        days[day] = Rates.of(tally.counts())
+    popularity = PopularityByDay(days, np.arange(len(ACTIONS)) == 0)
+    made = task(COUNTING, popularity=popularity, negatives=NegativesConfig(global_per_row=5))
+    batch = made.make_batch(pad_windows(windows, 6), 3)
+    known, hashes = batch.inputs.candidate_popularity, batch.inputs.candidate_post_hashes
+    assert known.shape == (6, 8 + 5, len(POPULARITY))
+    author_of_post = dict(zip(posts.tolist(), authors.tolist(), strict=True))
+    post_of_hash = {tuple(SPEC.post.hash_ids(np.array([post]))[0]): post for post in author_of_post}
+    for row, day in enumerate((1, 2, 1, 2)):
+        drawn = np.array([post_of_hash[tuple(each)] for each in hashes[row, 8:]])
+        of_drawn = np.array([author_of_post[post] for post in drawn.tolist()])
+        expected = days[day].popularity(drawn, of_drawn, popularity.is_positive)
+        np.testing.assert_array_equal(known[row, 8:], expected)
+
+
+def test_a_model_that_reads_counts_is_not_trained_without_them() -> None:
+    with pytest.raises(ValueError, match="expected `popularity`, got None"):
+        task(COUNTING)
+    with pytest.raises(ConfigError, match=r"objective.*engagement where `model.reads_counts`"):
+        objective_of(COUNTING, ACTIONS, train_config(COUNTING, objective="next_item"))

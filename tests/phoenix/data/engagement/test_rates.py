@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from phoenix.data.engagement.counts import KINDS, Counts, Ids, Outcomes, Tally
-from phoenix.data.engagement.rates import LEVELS, Rates
+from phoenix.data.engagement.rates import LEVELS, POPULARITY, Rates
 
 NUM_ACTIONS = 2
 
@@ -76,3 +76,33 @@ def test_actions_of_impressions_that_were_never_counted_make_no_rate_of_one_or_m
     tally.add_late(ids, Outcomes(done, np.zeros(8, np.uint64), np.ones(8)), np.ones(8))
     evidence = Rates.of(tally.counts()).evidence(ids)
     assert np.isfinite(evidence.log_odds).all()
+
+
+def test_popularity_is_what_impressions_of_late_and_rates_say() -> None:
+    rates, ids, done = rates_of()
+    known = rates.popularity(ids.post_ids, ids.author_ids, np.array([False, True]))
+    liked = (done >> np.uint64(1)) & np.uint64(1)
+    rate_of_all = (liked.sum() + 1) / (len(liked) + 2)
+    for row in (0, 7, 100):
+        author, post = (array == array[row] for array in (ids.author_ids, ids.post_ids))
+        prior = rates.priors["author"][1]
+        author_rate = (liked[author].sum() + prior * rate_of_all) / (author.sum() + prior)
+        prior = rates.priors["post"][1]
+        rate = (liked[post].sum() + prior * author_rate) / (post.sum() + prior)
+        expected = {
+            "engagement": np.log((1 + post.sum()) * rate),
+            "recent_shown": np.log1p(post.sum()),
+            "shown": np.log1p(post.sum()),
+            "recent_rate": np.log((liked[post].sum() + prior * rate) / (post.sum() + prior)),
+            "author_shown": np.log1p(author.sum()),
+            "author_rate": np.log(author_rate),
+        }
+        assert known[row] == pytest.approx([expected[name] for name in POPULARITY], rel=1e-4)
+
+
+def test_of_a_post_that_was_never_shown_its_author_says_what_to_expect() -> None:
+    rates, ids, _ = rates_of()
+    new = rates.popularity(np.array([999]), ids.author_ids[:1], np.ones(NUM_ACTIONS, bool))[0]
+    known = dict(zip(POPULARITY, new.tolist(), strict=True))
+    assert known["shown"] == known["recent_shown"] == 0 < known["author_shown"]
+    assert known["engagement"] == known["recent_rate"] == known["author_rate"]
