@@ -43,6 +43,7 @@ class ActionRule:
     values: tuple[str, ...] = ()
     at_least: float | None = None
     at_most: float | None = None
+    former_columns: tuple[str, ...] = ()  # by which files of days before may know it
 
 
 class TimeForm(NamedTuple):
@@ -155,6 +156,11 @@ class Layout:
         """Everything but the files: the part of the layout that shapes the rows."""
         files = ("event_files", "event_folder", "post_files", "post_folder", "day_pattern")
         rules = {name: value for name, value in asdict(self).items() if name not in files}
+        # By which name a file has a column shapes no row; the rows themselves are inputs.
+        rules["actions"] = [
+            {name: value for name, value in action.items() if name != "former_columns"}
+            for action in rules["actions"]
+        ]
         return rules | {"is_by_day": self.day_pattern is not None}
 
 
@@ -189,6 +195,7 @@ def _action_rule(action: Action) -> ActionRule:
         values=action.values,
         at_least=action.at_least,
         at_most=action.at_most,
+        former_columns=action.formerly,
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from components import contract
@@ -285,7 +286,17 @@ def test_a_column_of_another_name_is_no_other_meaning(deployment) -> None:
     deployment.configure(
         CLICK.replace("column: clicked", "column: is_click, formerly: [clicked]"), LIKE, SHARE
     )
+    # Yesterday's file, which may run on into the day, has the old name.
+    yesterday = deployment.root / "log" / f"{DAYS[2]}.csv"
+    midnight = int(np.datetime64(NEXT, "ms").astype(int))
+    with yesterday.open("a") as text:
+        text.write(f"1,5,{midnight + 60_000},1,0,0,3\n")
+    config = deployment.root / "phoenix.yaml"
+    config.write_text(config.read_text().replace("overrun_minutes: 0", "overrun_minutes: 5"))
     deployment.run_all(NEXT)
+    ingested = deployment.artifact("ingest_events", NEXT)
+    rows = pq.read_table(ingested.paths("events.parquet")).to_pylist()
+    assert [row["actions"] for row in rows if row["file"] == yesterday.name] == [1]
     assert deployment.artifact("build_features", NEXT).facts["unknown_actions"] == {}
 
 

@@ -1,7 +1,7 @@
 """The rows of files that are by UTC day, of which each may run on into the next day."""
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,13 +66,14 @@ class DayFiles:
           BadDataError: If one cannot be read, as where a column had another name then.
         """
         try:
-            for _ in self._own_rows(day):
+            for _ in self._own_rows(day, is_of_next=True):
                 pass
         except BadDataError as error:
             raise BadDataError(
                 f"{error} It is a file of {day}, and is read for the rows after midnight in it. "
-                "Where a column had another name until then, write the file again under the new "
-                "one, or set `ingest_events.source.overrun_minutes: 0`, which leaves such rows to "
+                "Where a column had another name until then, name that under `formerly` of its "
+                "action, write the file again under the new one, or set "
+                "`ingest_events.source.overrun_minutes: 0`, which leaves such rows to "
                 f"{day}."
             ) from error
 
@@ -81,13 +82,19 @@ class DayFiles:
         of_next = self._overruns.get(day, ())
         return sum(len(entries.of_layout(self.layout, rows).owners) for rows in of_next)
 
-    def _own_rows(self, day: datetime.date) -> Iterator[RawRows]:
-        """Yields the rows in the files of a day that are its own, and keeps those of the next."""
+    def _own_rows(self, day: datetime.date, *, is_of_next: bool = False) -> Iterator[RawRows]:
+        """Yields the rows in the files of a day that are its own, and keeps those of the next.
+
+        Args:
+          day: The day of the files.
+          is_of_next: Whether the next day reads them, for which a column may have a newer name.
+        """
         layout, number, overrun = self.layout, day_number(day), list[RawRows]()
         folder = self._overrun_folder(day)
         for file in self.of(day):
             name, parts = layout.event_name(file), list[RawRows]()
-            for rows in raw_files.read(file, layout.source_columns, layout.event_format, name=name):
+            former = self._former_columns(file) if is_of_next else {}
+            for rows in self._read(file, name, former):
                 if not layout.overrun_ms:
                     yield rows
                     continue
@@ -103,6 +110,31 @@ class DayFiles:
             self._overruns[day] = overrun
             overruns.save(folder, overrun)
             work_files.remove_old(self.work, f"{_FOLDER}*")
+
+    def _read(self, file: Path, name: str, former: Mapping[str, str]) -> Iterator[RawRows]:
+        """Yields the rows of a file, in which some columns have former names."""
+        columns = [former.get(column, column) for column in self.layout.source_columns]
+        for rows in raw_files.read(file, columns, self.layout.event_format, name=name):
+            if former:
+                cells = {
+                    column: rows.cells[former.get(column, column)]
+                    for column in self.layout.source_columns
+                }
+                rows = replace(rows, cells=cells)
+            yield rows
+
+    def _former_columns(self, file: Path) -> dict[str, str]:
+        """Returns the columns of actions that a file has under a former name alone, with it."""
+        present = raw_files.columns(file, self.layout.event_format)
+        if present is None:
+            return {}
+        return {
+            action.column: name
+            for action in self.layout.actions
+            if action.column not in present
+            for name in action.former_columns
+            if name in present
+        }
 
     def _overrun_folder(self, day: datetime.date) -> Path:
         """Returns the folder of the rows of the next day in the files of a day."""

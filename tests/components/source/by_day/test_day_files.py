@@ -74,8 +74,19 @@ def test_a_file_of_yesterday_under_other_names_is_refused_with_what_to_do(tmp_pa
         users(DayFiles(layout, tmp_path / "work"), NEXT)
     assert f"It is a file of {DAY}" in str(caught.value)
     assert "`ingest_events.source.overrun_minutes: 0`" in str(caught.value)
+    assert "`formerly`" in str(caught.value)
     without = replace(layout, overrun_ms=0)
     assert users(DayFiles(without, tmp_path / "work"), NEXT) == ["4"]
+
+
+def test_a_file_of_yesterday_is_read_by_a_former_name_of_its_column(tmp_path: Path) -> None:
+    layout = layout_of(tmp_path, {DAY: [(1, 5), (2, DAY_MS + 5)], NEXT: [(4, DAY_MS + 9)]})
+    file = tmp_path / f"{DAY}.csv"
+    file.write_text(file.read_text().replace("like", "liked"))
+    rule = ActionRule(column="like", former_columns=("loved", "liked"))
+    files = DayFiles(replace(layout, actions=[rule]), tmp_path / "work")
+    assert users(files, NEXT) == ["2", "4"]
+    assert [rows.cells["like"].to_pylist() for rows in files.rows(NEXT)] == [["1"], ["1"]]
 
 
 def test_rows_of_a_day_without_files_are_no_day(tmp_path: Path) -> None:
