@@ -21,6 +21,7 @@ _WHOLE = "whole numbers"
 _NUMBERS = "numbers"
 _FLAGS = "true or false"
 _LISTS = "lists of text or whole numbers"
+_VECTORS = "lists of numbers"
 
 # What the cells of an attribute may be, by its kind.
 ACCEPTED: Mapping[str, tuple[str, ...]] = {
@@ -29,12 +30,20 @@ ACCEPTED: Mapping[str, tuple[str, ...]] = {
     "bucketized": (_NUMBERS, _WHOLE, _TEXT),
     "vocabulary": (_TEXT, _WHOLE, _FLAGS),
     "sequence": (_LISTS, _TEXT),
+    "vector": (_VECTORS, _TEXT),
 }
 
 
 def is_accepted(kind: str, cells: pa.DataType) -> bool:
     """Whether cells of an Arrow type can be values of a kind; a column of nulls always can."""
+    if kind == "vector" and is_list(cells):
+        return _meaning(cells.value_type) in (_NUMBERS, _WHOLE)
     return pa.types.is_null(cells) or _meaning(cells) in ACCEPTED[kind]
+
+
+def is_list(cells: pa.DataType) -> bool:
+    """Whether cells of an Arrow type are lists, of any length or of one."""
+    return pa.types.is_list(cells) or pa.types.is_large_list(cells) or _is_fixed_list(cells)
 
 
 def file_name(side: Side) -> str:
@@ -87,7 +96,7 @@ def _meaning(cells: pa.DataType) -> str | None:
         return _FLAGS
     if pa.types.is_floating(cells) or pa.types.is_decimal(cells):
         return _NUMBERS
-    if pa.types.is_list(cells) or pa.types.is_large_list(cells) or _is_fixed_list(cells):
+    if is_list(cells):
         return _LISTS if _meaning(cells.value_type) in (_TEXT, _WHOLE) else None
     return None
 

@@ -41,8 +41,8 @@ class AttributeSection(Section):
                 f"`column` of the context is one of {', '.join(CONTEXT_COLUMNS)}, "
                 f"got {self.column!r}"
             )
-        if self.side == "context" and attribute.kind == "sequence":
-            raise ValueError("the context has no sequences")
+        if self.side == "context" and attribute.kind in ("sequence", "vector"):
+            raise ValueError(f"the context has no {attribute.kind}s")
         return self
 
 
@@ -99,6 +99,21 @@ class SequenceAttribute(AttributeSection):
     )
 
 
+class VectorAttribute(AttributeSection):
+    """Numbers that say something together, such as an embedding of a text or an image."""
+
+    kind: Literal["vector"] = Field(description="Says that it is this kind.")
+    length: int = Field(
+        ge=2,
+        le=512,
+        description="Numbers of each vector, no more and no fewer. They are kept with every "
+        "impression: of a long embedding, 16 to 64 components say nearly as much.",
+    )
+    separator: str = Field(
+        default=",", min_length=1, description="Between the numbers, where a cell is text."
+    )
+
+
 class AttributeFiles(Section):
     """Files that say something of users, or of posts; one row each, or one per change."""
 
@@ -118,7 +133,12 @@ class AttributeFiles(Section):
 
 
 AnyAttribute = Annotated[
-    IdAttribute | RawAttribute | BucketizedAttribute | VocabularyAttribute | SequenceAttribute,
+    IdAttribute
+    | RawAttribute
+    | BucketizedAttribute
+    | VocabularyAttribute
+    | SequenceAttribute
+    | VectorAttribute,
     Field(discriminator="kind"),
 ]
 

@@ -138,7 +138,8 @@ class _Reader:
             numbers, is_unreadable = attribute_columns.parse(section, cells, file=rows.file)
             values.append(numbers)
             for row in np.flatnonzero(is_unreadable):
-                detail = f"{section.column}: expected a number, got {str(cells[row])!r:.80}"
+                wanted = attribute_columns.expected(section)
+                detail = f"{section.column}: expected {wanted}, got {str(cells[row])!r:.80}"
                 self._note(section.column, rows.file, rows.lines[row], detail)
         is_good = check.is_good
         return ids[is_good], known_at[is_good], np.concatenate(values, axis=1)[is_good]

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.errors import BadDataError
-from components.settings.attributes import AnyAttribute, SequenceAttribute
+from components.settings.attributes import AnyAttribute, SequenceAttribute, VectorAttribute
 from components.tables import cells as cell_parsers
 from phoenix.data.attributes import Attribute
-from schemas.attributes import ACCEPTED, is_accepted
+from schemas.attributes import ACCEPTED, is_accepted, is_list
 
 _HOUR_MS = 3_600_000
 _FIRST_WEEKDAY = 3  # 1 January 1970 was a Thursday
@@ -50,6 +50,9 @@ def parse(section: AnyAttribute, cells: pa.Array, *, file: str) -> tuple[np.ndar
     if pa.types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()
     attribute = section.declared
+    if isinstance(section, VectorAttribute):
+        lists = cells if is_list(cells.type) else _split(cells, section.separator)
+        return _vectors(attribute, lists, is_missing=_is_missing(cells))
     if isinstance(section, SequenceAttribute):
         is_text = pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
         lists = _split(cells, section.separator) if is_text else cells
@@ -86,6 +89,35 @@ def of_context(
         numbers, _ = parse(section, cells, file="context")
         values.append(numbers.reshape(*shown_at.shape, 1))
     return np.concatenate(values, axis=-1)
+
+
+def expected(section: AnyAttribute) -> str:
+    """Returns the words for what a cell of an attribute must be, in a message."""
+    if section.kind == "vector":
+        return f"{section.declared.length} finite numbers, not all 0"
+    return "a number"
+
+
+def _is_missing(cells: pa.Array) -> np.ndarray:
+    """`[n]` bool: cells of lists or text in which there is nothing."""
+    if is_list(cells.type):
+        return ~np.asarray(pc.is_valid(cells))
+    return cell_parsers.is_missing(cells)
+
+
+def _vectors(
+    attribute: Attribute, lists: pa.Array, *, is_missing: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the `[n, length]` values of lists of numbers, and `[n]` which are none."""
+    sizes = np.asarray(pc.fill_null(pc.list_value_length(lists), 0)).astype(np.int64)
+    elements = pc.list_flatten(lists)  # of a list that is null it has none
+    numbers, is_good = cell_parsers.parse_number(elements)
+    numbers = np.where(is_good, numbers, np.nan)
+    vectors = np.full((len(lists), attribute.length), np.nan)
+    is_whole = (sizes == attribute.length) & ~is_missing
+    vectors[is_whole] = numbers[np.repeat(is_whole, sizes)].reshape(-1, attribute.length)
+    values = attribute.of_vectors(vectors)
+    return values, np.isnan(values[:, 0]) & ~is_missing
 
 
 def _words(attribute: Attribute, cells: pa.Array) -> np.ndarray:

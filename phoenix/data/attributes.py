@@ -20,9 +20,9 @@ from phoenix.config import JsonConfig, check, check_choice, check_counts, is_num
 from phoenix.data.hashing import HashSpec
 
 Side = Literal["user", "post", "context"]
-Kind = Literal["id", "raw", "bucketized", "vocabulary", "sequence"]
+Kind = Literal["id", "raw", "bucketized", "vocabulary", "sequence", "vector"]
 SIDES = ("user", "post", "context")
-KINDS = ("id", "raw", "bucketized", "vocabulary", "sequence")
+KINDS = ("id", "raw", "bucketized", "vocabulary", "sequence", "vector")
 MISSING = 0  # The code of a value that is not there.
 _OTHER = 1  # The code of a value outside of a vocabulary.
 _FIRST_WORD = 2
@@ -38,14 +38,16 @@ class Attribute(JsonConfig):
       name: Unique among all sides.
       side: Whose it is: the user's, the post's, or of the impression ("context").
       kind: "id": hashed to one row; "raw": a number as it is; "bucketized": a number by interval;
-        "vocabulary": one of `words`; "sequence": several ids or words, whose vectors are averaged.
+        "vocabulary": one of `words`; "sequence": several ids or words, whose vectors are averaged;
+        "vector": numbers that say something together, such as an embedding of a text or an image.
       num_rows: Of "id", and of "sequence" without `words`: rows to hash to, row 0 is for nothing.
       boundaries: Of "bucketized": where intervals begin, ascending; a value on one begins it.
       words: Of "vocabulary" and "sequence".
       default: What a missing or unreadable value counts as, and a value outside of the vocabulary.
         None: "missing" and "other" have vectors of their own; of "raw", a missing number has none.
       scale: Of "raw": the number is divided by it.
-      length: Of "sequence": the first so many elements count.
+      length: Of "sequence": the first so many elements count; of "vector": its numbers, no more and
+        no fewer.
     """
 
     name: str
@@ -75,8 +77,8 @@ class Attribute(JsonConfig):
         check_choice(self, "side", SIDES)
         check_choice(self, "kind", KINDS)
         check_counts(self, ("length",))
-        is_single = self.length == 1 or self.kind == "sequence"
-        self._check(is_single, "length", "1, unless the kind is 'sequence'")
+        is_single = self.length == 1 or self.kind in ("sequence", "vector")
+        self._check(is_single, "length", "1, unless the kind is 'sequence' or 'vector'")
         ascending = sorted(set(self.boundaries))
         self._check(
             list(self.boundaries) == ascending, "boundaries", "ascending numbers, all finite"
@@ -114,12 +116,12 @@ class Attribute(JsonConfig):
 
     @property
     def table_size(self) -> int:
-        """The number of codes that a value may have; 0 of a number.
+        """The number of codes that a value may have; 0 of numbers.
 
         >>> Attribute(name="age", side="user", kind="bucketized", boundaries=(18, 65)).table_size
         4
         """
-        if self.kind == "raw":
+        if self.kind in ("raw", "vector"):
             return 0
         if self.kind == "bucketized":
             return len(self.boundaries) + 2  # Intervals, and the code of a missing number.
@@ -169,9 +171,26 @@ class Attribute(JsonConfig):
         rows = HashSpec.documented(user_rows=self.num_rows, num_hashes=1).user.hash_ids(ids)
         return rows[..., 0].astype(np.float32)
 
+    def of_vectors(self, vectors: np.ndarray) -> np.ndarray:
+        """The values of vectors `[n, length]`, of length 1: they say by their direction.
+
+        A vector with a number that is not finite, and one of zeros, is missing: all NaN.
+
+        >>> text = Attribute(name="text", side="post", kind="vector", length=2)
+        >>> text.of_vectors(np.array([[3.0, 4.0], [np.nan, 1.0], [0.0, 0.0]])).tolist()
+        [[0.6000000238418579, 0.800000011920929], [nan, nan], [nan, nan]]
+        """
+        wide = vectors.astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            lengths = np.linalg.norm(wide, axis=-1, keepdims=True)
+            is_known = np.isfinite(lengths) & (lengths > 0)
+            return np.where(is_known, wide / lengths, np.nan).astype(np.float32)
+
     @property
     def nothing(self) -> np.ndarray:
         """`[length]` float32: the value of somebody of whom nothing is known."""
+        if self.kind == "vector":
+            return np.full(self.length, np.nan, np.float32)
         if self.kind in ("raw", "bucketized"):
             return self.of_numbers(np.array([np.nan]))
         if self.kind == "vocabulary":

@@ -55,6 +55,9 @@ def _vectors_of(attribute: Attribute, values: jax.Array, emb_size: int) -> jax.A
         is_known = ~jnp.isnan(values)
         # Twice, because the gradient of a branch that is not taken would still be NaN.
         return jnp.where(is_known, jnp.where(is_known, values, 0.0) * slope + offset, 0.0)
+    if attribute.kind == "vector":
+        is_known = ~jnp.any(jnp.isnan(values), axis=-1, keepdims=True)
+        return jnp.where(is_known, values, 0.0) @ matrix("projection", attribute.length)
     rows = jnp.take(matrix("table", attribute.table_size), values.astype(jnp.int32), axis=0)
     if attribute.kind != "sequence":
         return rows[..., 0, :]

@@ -83,3 +83,22 @@ def test_the_recipe_names_the_content_of_files_and_not_where_they_lie(tmp_path: 
     assert (fingerprint["name"], set(fingerprint)) == ("users.csv", {"name", "bytes", "sha256"})
     assert str(tmp_path) not in str(attribute_files.recipe(config))
     assert "files" not in attribute_files.recipe(config)["attributes"]["users"]
+
+
+def test_a_vector_of_another_length_is_named_with_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "posts.csv").write_text('post,text\n1,"3,4"\n2,"3,4,5"\n3,\n')
+    declared = [{"name": "text", "side": "post", "column": "text", "kind": "vector", "length": 2}]
+    posts = {"files": str(tmp_path / "posts.csv"), "id": "post"}
+    words = r"posts.csv, line 3: text: expected 2 finite numbers, not all 0, got '3,4,5'; so are 1"
+    with pytest.raises(BadDataError, match=words):
+        attribute_files.write(
+            tmp_path, config_of(tmp_path, posts=posts, declared=declared), DAY, {}
+        )
+    config = config_of(tmp_path, posts=posts, declared=declared, max_unreadable_share=0.5)
+    facts = attribute_files.write(tmp_path, config, DAY, {})
+    assert facts["attributes"]["posts"]["unreadable"] == {"post": 0, "text": 1}
+    text = Attribute(name="text", side="post", kind="vector", length=2)
+    known = KnownValues.read(tmp_path, "post", [text])
+    values = known.as_of(np.array([1, 2, 3, 4]), np.full(4, MIDNIGHT))
+    nothing = [np.nan, np.nan]
+    np.testing.assert_allclose(values, [[0.6, 0.8], nothing, nothing, nothing], rtol=1e-6)

@@ -133,3 +133,43 @@ def test_the_context_is_the_hour_the_weekday_and_the_surface() -> None:
     found = attribute_columns.of_context([hour, day, place], shown_at, np.array([[4], [1]]))
     assert found.tolist() == [[[2, 2 + 5, 4]], [[1, 2 + 0, 1]]]
     assert attribute_columns.of_context([], shown_at, shown_at).shape == (2, 1, 0)
+
+
+VECTOR = attribute("vector", length=2)
+NO_VECTOR = [NAN, NAN]
+
+
+@pytest.mark.parametrize(
+    "form", [pa.list_(pa.float32()), pa.large_list(pa.float64()), pa.list_(pa.int64())]
+)
+def test_vectors_are_read_from_lists_and_others_are_told(form: pa.DataType) -> None:
+    rows = [[3, 4], None, [3, 4, 5], [], [0, 0], [None, 1], [-2, 0]]
+    values, is_unreadable = parsed(VECTOR, pa.array(rows, form))
+    expected = [[0.6, 0.8], *[NO_VECTOR] * 5, [-1, 0]]
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+    assert is_unreadable == [False, False, True, True, True, True, False]
+
+
+def test_vectors_are_read_from_lists_of_one_length_and_from_text() -> None:
+    fixed = pa.array([[3, 4], None, [NAN, 1]], pa.list_(pa.float32(), 2))
+    values, is_unreadable = parsed(VECTOR, fixed)
+    np.testing.assert_allclose(values, [[0.6, 0.8], NO_VECTOR, NO_VECTOR], rtol=1e-6)
+    assert is_unreadable == [False, False, True]
+    texts = pa.array(["3,4", "[3, 4]", "", None, "3", "a,b", "1e0, nan"])
+    values, is_unreadable = parsed(VECTOR, texts)
+    np.testing.assert_allclose(values, [[0.6, 0.8]] * 2 + [NO_VECTOR] * 5, rtol=1e-6)
+    assert is_unreadable == [False] * 4 + [True] * 3
+    by_space = attribute("vector", length=2, separator=" ")
+    np.testing.assert_allclose(parsed(by_space, pa.array(["3 4"]))[0], [[0.6, 0.8]], rtol=1e-6)
+    for longer in (pa.array([[1.0, 2.0, 3.0]], pa.list_(pa.float32(), 3)), pa.nulls(1)):
+        assert np.isnan(parsed(VECTOR, longer)[0]).all()
+
+
+def test_a_column_that_holds_no_vectors_is_refused_by_name() -> None:
+    for cells in (pa.array([1.5]), pa.array([["a", "b"]]), pa.array([[True, False]])):
+        with pytest.raises(
+            BadDataError, match=r"f.csv: the column 'c' .* lists of numbers or text"
+        ):
+            attribute_columns.parse(VECTOR, cells, file="f.csv")
+    with pytest.raises(BadDataError, match="lists of text or whole numbers"):
+        attribute_columns.parse(LIST, pa.array([[0.5, 1.5]]), file="f.csv")

@@ -64,13 +64,13 @@ def test_ids_have_rows_of_the_table_and_nothing_has_row_0(ids: list[int], rows: 
 WRONG = [
     ({"name": "a b"}, "Attribute.a b.name"),
     ({"side": "author"}, "one of 'user', 'post', 'context'"),
-    ({"kind": "text"}, "one of 'id', 'raw', 'bucketized', 'vocabulary', 'sequence'"),
+    ({"kind": "text"}, "one of 'id', 'raw', 'bucketized', 'vocabulary', 'sequence', 'vector'"),
     ({"boundaries": (2, 1)}, "ascending numbers"),
     ({"boundaries": (1, 1)}, "ascending numbers"),
     ({"boundaries": (1, float("nan"))}, "all finite"),
     ({"boundaries": ("1",)}, "all finite"),
     ({"boundaries": 5}, "all finite"),
-    ({"length": 2}, "1, unless the kind is 'sequence'"),
+    ({"length": 2}, "1, unless the kind is 'sequence' or 'vector'"),
     ({"kind": "vocabulary", "boundaries": (), "words": "xy"}, "a list of strings"),
     ({"kind": "vocabulary", "boundaries": (), "words": (1, 2)}, "a list of strings"),
     ({"name": 3}, "a name of letters"),
@@ -111,3 +111,17 @@ def test_declarations_survive_json_and_their_digest_tells_them_apart() -> None:
 def test_sides_keep_their_order() -> None:
     names = [each.name for each in attributes.of_side(ATTRIBUTES, "post", "context")]
     assert names == ["tags", "music", "hour"]
+
+
+TEXT = Attribute(name="text", side="post", kind="vector", length=3)
+
+
+def test_vectors_say_by_their_direction_and_what_is_none_is_missing() -> None:
+    vectors = np.random.default_rng(0).normal(size=(5, 3)) * [[1e-30], [1e-3], [1], [1e3], [1e30]]
+    values = TEXT.of_vectors(vectors)
+    np.testing.assert_allclose(np.linalg.norm(values, axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(values, TEXT.of_vectors(vectors * 7), rtol=1e-5)
+    for wrong in ([0, 0, 0], [1, np.nan, 0], [1, np.inf, 0]):
+        assert np.isnan(TEXT.of_vectors(np.array([wrong], float))).all()
+    assert np.isnan(TEXT.nothing).all()
+    assert attributes.width([TEXT, AGE]) == 4

@@ -35,3 +35,16 @@ def test_values_of_another_width_are_refused() -> None:
     model = transformed(lambda values: summed_vectors(ATTRIBUTES, values, 2))
     with pytest.raises(ValueError, match=r"expected the 7 numbers of .*'tags'.*got 6"):
         model.init(jax.random.key(0), np.zeros((1, 6), np.float32))
+
+
+def test_a_vector_is_projected_and_a_missing_one_adds_nothing_and_stops_no_gradient() -> None:
+    text = (Attribute(name="text", side="post", kind="vector", length=3),)
+    model = transformed(lambda values: summed_vectors(text, values, 2))
+    projection = np.arange(6, dtype=np.float32).reshape(3, 2)
+    params = {"~": {"attribute_text_projection": projection}}
+    values = np.array([[0.6, 0.0, 0.8], [np.nan] * 3], np.float32)
+    expected = [values[0] @ projection, [0, 0]]
+    np.testing.assert_allclose(model.apply(params, values), expected, rtol=1e-6)
+    gradient = jax.grad(lambda p: model.apply(p, values).sum())(params)
+    expected = np.tile(values[0][:, None], 2)
+    np.testing.assert_allclose(gradient["~"]["attribute_text_projection"], expected)
