@@ -12,7 +12,12 @@ from components import contract
 from components.run.context import Context
 from components.serving.seen import SeenPosts
 from components.store.artifacts import Artifact, Ref
+from components.tables import bucket_files
+from components.tables.bucket_files import BucketFiles
 from components.tables.data_files import ACCEPTED_FILE
+
+_PAIR = ["user_id", "post_id"]
+_NUM_PARTS = 16  # of the users, in which their rows are read
 
 
 def event_partitions(context: Context, days: int) -> list[Ref]:
@@ -34,14 +39,16 @@ def users_of(impressions: Sequence[Path]) -> np.ndarray:
 
 def seen_posts(partitions: Sequence[Artifact]) -> SeenPosts:
     """Returns the posts that users were shown in some partitions of validate_events."""
-    tables = [
-        pq.read_table(each.paths(ACCEPTED_FILE), columns=["user_id", "post_id"])
-        for each in partitions
-    ]
-    if not tables:
+    if not partitions:
         return SeenPosts.none()
-    # Grouped by Arrow before NumPy sorts: a user often sees a post again within the days.
-    pairs = pa.concat_tables(tables).group_by(["user_id", "post_id"]).aggregate([])
-    users, posts = pairs["user_id"].to_numpy(), pairs["post_id"].to_numpy()
+    tables = [BucketFiles(each.paths(ACCEPTED_FILE)) for each in partitions]
+    parts = []
+    # A user often sees a post again within the days: of all rows those of a part are held.
+    for part in range(_NUM_PARTS):
+        slots = bucket_files.slots_of_bucket(part, _NUM_PARTS)
+        rows = pa.concat_tables(table.of_slots(slots, _PAIR) for table in tables)
+        parts.append(rows.group_by(_PAIR).aggregate([]))
+    pairs = pa.concat_tables(parts)
+    users, posts = (pairs[name].to_numpy() for name in _PAIR)
     order = np.lexsort((posts, users))
     return SeenPosts(users[order], posts[order])

@@ -1,13 +1,16 @@
 """Users and what they saw are those of the accepted events."""
 
 import datetime
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from components import contract
 from components.run.context import Context
 from components.serving import audience
+from components.tables.bucket_files import BucketFiles
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 DAY = datetime.date(2026, 1, 3)
@@ -25,6 +28,23 @@ def test_users_and_seen_posts_come_from_the_accepted_events(three_days) -> None:
     assert list(zip(seen.user_ids.tolist(), seen.post_ids.tolist(), strict=True)) == pairs
     users = audience.users_of(partitions[1].paths("accepted.parquet"))
     assert users.tolist() == sorted({row["user_id"] for row in rows if row["shown_at"].day == 2})
+
+
+def test_of_all_rows_those_of_a_part_of_the_users_are_read_at_a_time(
+    three_days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partitions = [three_days.artifact("validate_events", day) for day in DAYS]
+    of_slots, sizes = BucketFiles.of_slots, list[int]()
+
+    def counted(files: BucketFiles, *args: Any) -> pa.Table:
+        rows = of_slots(files, *args)
+        sizes.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(BucketFiles, "of_slots", counted)
+    audience.seen_posts(partitions)
+    assert sum(sizes) == sum(each.facts["accepted"] for each in partitions)
+    assert max(sizes) * len(DAYS) < sum(sizes) / 4
 
 
 def test_users_of_no_partition_have_seen_nothing() -> None:
