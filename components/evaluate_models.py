@@ -195,10 +195,13 @@ def _judge(
         return {}  # nobody can be asked: the gate keeps what is there, and says why
     if isinstance(contest, RetrievalContest) and entrants.read_popularity:
         contest = _with_popularity(context, contest)
-    return {
-        name: contest.judge(model, None if outputs is None else outputs / name)
-        for name, model in entrants.models.items()
-    }
+    results: dict[str, Result] = {}
+    by_model: dict[int, Result] = {}  # a champion may be the most popular recommender itself
+    for name, model in entrants.models.items():
+        if id(model) not in by_model or outputs is not None:
+            by_model[id(model)] = contest.judge(model, None if outputs is None else outputs / name)
+        results[name] = by_model[id(model)]
+    return results
 
 
 def _facts(
@@ -219,7 +222,8 @@ def _facts(
         "approval": policy,
         # Whoever forced the decision has looked at it already.
         "needs_approval": policy == "when_promoted" and is_promoted and force is None,
-        "gain_of_an_impression": "sum of the positive weights of the actions that followed",
+        "gain_of_an_impression": "sum of the positive weights of the actions that followed, "
+        "without actions that every impression has",
     }
 
 

@@ -6,7 +6,8 @@ the best posts of the whole corpus that the user's history does not hold.
 
 What a user gains from an impression is the sum of the weights of the actions that followed and
 whose weight is positive: the part of the feed's own score that came true. Its order is what NDCG
-asks for; the grouped AUC asks which impressions gained anything at all.
+asks for; the grouped AUC asks which impressions gained anything at all. An action that every
+impression of the day has tells no two of them apart, and is left out.
 
 Glossary of shapes:
   E: impressions, N: windows or users, A: actions.
@@ -33,7 +34,7 @@ from phoenix.recommend.baselines import Collection, Random
 from phoenix.recommend.embedding_runner import EmbeddingRunner, NonFiniteOutputError
 from phoenix.recommend.predict_runner import PredictRunner
 from phoenix.recommend.recommender import Ranker, Retriever
-from phoenix.search.exact import ExactIndex
+from phoenix.search.exact import ExactIndex, Standing
 
 SHORT_HISTORY = 8  # posts: fewer make a history short
 _BINS = 10
@@ -80,23 +81,43 @@ class RankingContest:
         is_real = self.windows.candidate_mask
         if not is_real.any():
             return []
-        labels = unpack_actions(self.windows.labels[is_real], len(self.config.actions))  # [E, A]
-        weights = np.array([action.score_weight for action in self.config.actions])
-        gains = labels @ np.maximum(weights, 0)
-        k, sentences = self.config.evaluate_models.ranking_k, []
+        labels, is_labelled = self._labels
+        gains = labels @ self._gain_weights
+        k = self.config.evaluate_models.ranking_k
+        sentences = [
+            f"{action.name} is left out of the gain: every impression of the day has it"
+            for action, weight in zip(self.config.actions, self._gain_weights, strict=True)
+            if action.score_weight > 0 and not weight
+        ]
         if not gains.any():
-            sentences = [f"no gauc and no ndcg@{k}: nothing was gained on the day, no positive"]
+            sentences += [f"no gauc and no ndcg@{k}: nothing was gained on the day, no positive"]
         elif gains.all():
-            sentences = ["no gauc: every impression of the day gained something, no negative"]
+            sentences += ["no gauc: every impression of the day gained something, no negative"]
             if np.ptp(gains) == 0:
                 sentences.append(f"ndcg@{k} is 1 in any order: all impressions gained the same")
-        is_labelled = self.windows.is_labelled(len(self.config.actions))
         for a, name in enumerate(self.config.action_names):
             done = labels[is_labelled[:, a], a]
             if len(done) and np.ptp(done) == 0:
                 words = "every impression, no negative" if done[0] else "no impression, no positive"
                 sentences.append(f"no auc of {name}: it followed {words}")
         return sentences
+
+    @functools.cached_property
+    def _labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """`[E, A]` the actions that followed, 0 or 1, and `[E, A]` bool whether that is known."""
+        num_actions = len(self.config.actions)
+        labels = unpack_actions(self.windows.labels[self.windows.candidate_mask], num_actions)
+        return labels, self.windows.is_labelled(num_actions)
+
+    @functools.cached_property
+    def _gain_weights(self) -> np.ndarray:
+        """`[A]` what an impression gains by each action."""
+        # Without the negative weights: NDCG needs gains of at least 0, and a post that a user
+        # disliked is as useless to show as one that the user ignored.
+        weights = np.maximum([action.score_weight for action in self.config.actions], 0.0)
+        labels, is_labelled = self._labels
+        is_constant = is_labelled.any(axis=0) & ((labels > 0) | ~is_labelled).all(axis=0)
+        return np.where(is_constant, 0.0, weights)
 
     def judge(self, ranker: Ranker, folder: Path | None = None) -> Result:
         """Returns the metrics of one ranker, per action and per slice.
@@ -112,17 +133,14 @@ class RankingContest:
             return Result({"not_finite": error.count}, None)
         predicted = day.predictions.probabilities  # [E, A]
         is_real = self.windows.candidate_mask
-        labels = unpack_actions(self.windows.labels[is_real], len(self.config.actions))  # [E, A]
-        is_labelled = self.windows.is_labelled(len(self.config.actions))  # [E, A]
+        labels, is_labelled = self._labels
         # Of what a model never heard of, there is nothing to say but that it does not know it.
         unpredicted = named_actions.unpredicted_actions(ranker)
         actions = {name: a for a, name in enumerate(self.config.action_names)}
         judged = {name: a for name, a in actions.items() if name not in unpredicted}
         weights = [action.score_weight for action in self.config.actions]
         scores = scoring.weighted_scores(predicted, weights).scores
-        # Without the negative weights: NDCG needs gains of at least 0, and a post that a user
-        # disliked is as useless to show as one that the user ignored.
-        gains = labels @ np.maximum(np.array(weights), 0)
+        gains = labels @ self._gain_weights
         users = np.repeat(self.windows.user_ids, is_real.sum(axis=1))
         weight = self.windows.impression_weights
         k = self.config.evaluate_models.ranking_k
@@ -196,9 +214,12 @@ class RetrievalContest:
         except NonFiniteOutputError as error:
             return Result({"not_finite": error.count}, None)
         index = ExactIndex(vectors["posts"], posts.is_eligible)
-        rows = index.search(vectors["users"], k, excluded=self._rows_of_histories(requests)).rows
-        answers = np.append(posts.post_ids, 0)[rows]  # row -1 is no post
-        by_user = self._asked.values_of(answers)
+        history = self._rows_of_histories(requests)
+        result = index.search(vectors["users"], k, excluded=history)
+        answers = np.append(posts.post_ids, 0)[result.rows]  # row -1 is no post
+        pairs = self._asked.rows_in(posts)
+        standing = index.standing(vectors["users"], result, pairs, excluded=history)
+        by_user = self._asked.values_of(answers, standing)
         eligible = posts.post_ids[posts.is_eligible]
         report = {
             "users": len(by_user.recall.values),
@@ -214,8 +235,11 @@ class RetrievalContest:
         """The expected values of an answer at random, which need no search."""
         k, requests = self.config.evaluate_models.retrieval_k, self._asked.requests
         none = self._asked.values_of(np.zeros((len(requests.user_ids), 1), np.int64)).recall
-        request, _ = self._rows_of_histories(requests)
-        num_seen = np.bincount(request, minlength=len(requests.user_ids))
+        # A post may be in a history more than once.
+        seen = np.unique(np.stack(self._rows_of_histories(requests), axis=1), axis=0)
+        request, row = seen.T
+        is_eligible = self.collection.is_eligible[row]
+        num_seen = np.bincount(request[is_eligible], minlength=len(requests.user_ids))
         num_posts = self.collection.is_eligible.sum() - num_seen
         # Each post that may be retrieved is among the first k equally often.
         chance = np.minimum(k / np.maximum(num_posts, 1), 1.0)
@@ -265,10 +289,22 @@ class _Asked(NamedTuple):
     posts: np.ndarray  # [L] int64: what
     weights: np.ndarray | None  # [L]: impressions for which a pair stands; None means 1
 
-    def values_of(self, answers: np.ndarray) -> RetrievalValues:
-        """Returns the metrics of answers, `[N, K]` int64 posts in the order of the requests."""
-        pairs = (self.users, self.posts)
-        return user_metrics.retrieval(self.requests.user_ids, answers, pairs, self.weights)
+    def rows_in(self, collection: Collection) -> tuple[np.ndarray, np.ndarray]:
+        """`[L]` places of those who liked among the requests, `[L]` rows of what they liked."""
+        return (
+            np.searchsorted(self.requests.user_ids, self.users),
+            np.searchsorted(collection.post_ids, self.posts),
+        )
+
+    def values_of(self, answers: np.ndarray, standing: Standing | None = None) -> RetrievalValues:
+        """Returns the metrics of answers.
+
+        Args:
+          answers: `[N, K]` int64 posts in the order of the requests.
+          standing: Of what was liked, where scores can be equal.
+        """
+        pairs, users = (self.users, self.posts), self.requests.user_ids
+        return user_metrics.retrieval(users, answers, pairs, self.weights, standing=standing)
 
 
 def first_windows(windows: Windows) -> Windows:

@@ -191,8 +191,13 @@ def retrieval(
     retrieved: np.ndarray,
     relevant: tuple[np.ndarray, np.ndarray],
     weights: np.ndarray | None = None,
+    *,
+    standing: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> RetrievalValues:
     """Recall@K, NDCG@K and the reciprocal rank of each user's relevant posts.
+
+    Where posts have equal scores, one order of them was retrieved, and the last place cuts through
+    them by an accident of their ids. With `standing`, each metric is its mean over all orders.
 
     Args:
       user_ids: `[N]` int64, distinct.
@@ -201,6 +206,9 @@ def retrieval(
         are ignored, repeated pairs count once.
       weights: `[pairs]` impressions for which a relevant pair stands: recall is a share of them,
         and they are what NDCG gains; a user counts by the mean of them. None means 1.
+      standing: Of each relevant pair, `[pairs]` the posts with a higher score, at least K where it
+        cannot be retrieved, and `[pairs]` those with the same score, itself among them. None: as
+        they were retrieved, one after the other.
 
     >>> liked = (np.array([7, 7]), np.array([4, 9]))
     >>> retrieval(np.array([7]), np.array([[5, 4, 3]]), liked).reciprocal_rank.mean
@@ -218,23 +226,61 @@ def retrieval(
     weight = np.ones(len(row))
     if weights is not None:
         weight = weights[is_there][first_pair].astype(np.float64)
-    is_hit = retrieved[row] == post[:, None]  # [pairs, K]
-    # A post that was not retrieved has an infinite rank, which gains nothing in any of the metrics.
-    rank = np.where(is_hit.any(axis=1), is_hit.argmax(axis=1) + 1.0, np.inf)
+    k = retrieved.shape[1]
+    if standing is None:
+        is_hit = retrieved[row] == post[:, None]  # [pairs, K]
+        # What was not retrieved has K above, and gains nothing in any of the metrics.
+        above = np.where(is_hit.any(axis=1), is_hit.argmax(axis=1), k)
+        tied = np.ones(len(above), np.int64)
+    else:
+        above, tied = (each[is_there][first_pair] for each in standing)
+    inside = np.minimum(above + tied, k) - np.minimum(above, k)  # places that its ties take
     num_relevant = np.bincount(row, weight, minlength=len(user_ids))
-    num_hits = np.bincount(row, np.isfinite(rank) * weight, minlength=len(user_ids))
-    gain = np.bincount(row, weight / np.log2(rank + 1), minlength=len(user_ids))
+    num_hits = np.bincount(row, inside / tied * weight, minlength=len(user_ids))
+    discounts = (_discounts_before(above + tied, k) - _discounts_before(above, k)) / tied
+    gain = np.bincount(row, weight * discounts, minlength=len(user_ids))
     # The best order has the heaviest first, as many as can be retrieved.
     best_order = np.lexsort((-weight, row))
     place = np.arange(len(row)) - np.searchsorted(row[best_order], row[best_order])
     best_gain = np.where(place < retrieved.shape[1], 1 / np.log2(place + 2), 0)
     best = np.bincount(row[best_order], weight[best_order] * best_gain, minlength=len(user_ids))
-    first = np.full(len(user_ids), np.inf)
-    np.minimum.at(first, row, rank)
+    reciprocal = _reciprocal_ranks(row, above, tied, k, len(user_ids))
     own = order[num_relevant[order] > 0]  # Rows of users with relevant posts, by ascending id.
-    ratios = (num_hits[own] / num_relevant[own], gain[own] / best[own], 1 / first[own])
+    ratios = (num_hits[own] / num_relevant[own], gain[own] / best[own], reciprocal[own])
     means = _mean_weights(row, weight, len(user_ids))[own]
     return RetrievalValues(*(UserValues(user_ids[own], values, means) for values in ratios))
+
+
+def _reciprocal_ranks(
+    row: np.ndarray, above: np.ndarray, tied: np.ndarray, k: int, num_users: int
+) -> np.ndarray:
+    """`[num_users]` float64: the mean of 1 / place of the first relevant post, over orders of ties.
+
+    Args:
+      row: `[pairs]` place of the user.
+      above: `[pairs]` posts above a relevant one.
+      tied: `[pairs]` posts of its score.
+      k: Places.
+      num_users: U.
+    """
+    # The first is among those with the fewest above, which have one score.
+    fewest = np.full(num_users, k, np.int64)
+    np.minimum.at(fewest, row, above)
+    is_first = (above == fewest[row]) & (above < k)
+    users, num_first = np.unique(row[is_first], return_counts=True)
+    size = np.ones(num_users, np.int64)
+    size[row[is_first]] = tied[is_first]
+    means = np.zeros(num_users)
+    # Place by place: the chance that none of them came yet, and that one comes now.
+    none_yet, place = np.ones(len(users)), 0
+    while len(users):
+        left = size[users] - place  # posts of the tie that are not placed yet
+        means[users] += none_yet * num_first / left / (fewest[users] + place + 1)
+        none_yet = none_yet * (1 - num_first / left)
+        place += 1
+        goes_on = (none_yet > 0) & (fewest[users] + place < k)
+        users, num_first, none_yet = users[goes_on], num_first[goes_on], none_yet[goes_on]
+    return means
 
 
 def _mean_weights(users: np.ndarray, weights: np.ndarray, num_users: int) -> np.ndarray:

@@ -24,6 +24,7 @@ Backend = Literal["auto", "faiss", "jax"]
 _BLOCK = 1024  # Queries per call of the library; bounds the memory.
 _SLACK = 8  # Rows fetched beyond k, to see past ties of the border.
 _RESCORED = 1 << 18  # Products at once when proposals are scored again: they fit the cache.
+_PRODUCTS = 1 << 24  # Products of a matrix at once when equal scores are counted: 64 MB.
 _FAISS_ROWS = 4096  # Rows per matrix product; its default of 1024 leaves a tenth of the speed.
 _FAISS_SETTINGS = threading.Lock()  # They are global; a search uses all cores anyway.
 _MIN_QUERIES, _MIN_COUNT = 16, 128  # Smallest shapes that JAX compiles; others are powers of two.
@@ -34,6 +35,13 @@ class SearchResult(NamedTuple):
 
     rows: np.ndarray  # [N, K] int64, -1 where there are no more
     scores: np.ndarray  # [N, K] float32, -inf where there are no more
+
+
+class Standing(NamedTuple):
+    """How some rows stand among those that may be found, by score alone."""
+
+    above: np.ndarray  # [E] int64: rows with a higher score; K where those are K or more
+    tied: np.ndarray  # [E] int64: rows with the same score, the row itself among them
 
 
 class _Library(Protocol):
@@ -86,6 +94,8 @@ class ExactIndex:
         self._longest = float(norms.max(initial=0.0))
         self._backend = backend
         self._library: _Library | None = None  # Made by the first search that needs it.
+        # Distinct vectors and how often each is there; made when ties have to be counted.
+        self._distinct: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def num_eligible(self) -> int:
@@ -141,6 +151,105 @@ class ExactIndex:
                 is_allowed = _is_allowed(best[place], index, pairs, self.num_rows)
                 _fill(rows, scores, index, is_allowed, (best[place], values[place]))
         return SearchResult(rows, scores)
+
+    def standing(
+        self,
+        queries: np.ndarray,
+        result: SearchResult,
+        pairs: tuple[np.ndarray, np.ndarray],
+        *,
+        excluded: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> Standing:
+        """Returns how rows stand by score, where a search has to decide between equal ones.
+
+        Args:
+          queries: `[N, D]` float32, as they were searched.
+          result: Of that search, `[N, K]`.
+          pairs: `[E]` queries and `[E]` rows of the corpus. A row that cannot be found has K above.
+          excluded: As in that search.
+
+        >>> index = ExactIndex(np.array([[1], [5], [1], [1]], np.float32))
+        >>> query = np.ones((1, 1), np.float32)
+        >>> found = index.search(query, k=2)
+        >>> index.standing(query, found, (np.zeros(3, int), np.array([0, 1, 3])))
+        Standing(above=array([1, 0, 1]), tied=array([3, 1, 3]))
+        """
+        query, row = pairs
+        width = result.scores.shape[1]
+        above, tied = np.full(len(query), width), np.ones(len(query), np.int64)
+        keys = self._excluded_pairs(excluded, len(queries))
+        places, is_eligible = sorted_ids.find(self._rows, row)
+        is_excluded = sorted_ids.find(keys, query * self.num_rows + row).is_there
+        is_finite = np.isfinite(queries[query]).all(axis=1)
+        there = np.flatnonzero(is_eligible & ~is_excluded & is_finite)
+        if not (len(there) and width):
+            return Standing(above, tied)
+        own = self._pair_scores(self._vectors[places[there]], queries[query[there]])
+        border = result.scores[query[there], -1]  # -inf where all rows were found
+        is_inside = own >= border
+        there, own, border = there[is_inside], own[is_inside], border[is_inside]
+        per_call = max(1, _RESCORED // width)
+        for start in range(0, len(there), per_call):
+            part = slice(start, start + per_call)
+            scores = result.scores[query[there[part]]]
+            above[there[part]] = (scores > own[part, None]).sum(axis=1)
+            tied[there[part]] = (scores == own[part, None]).sum(axis=1)
+        # Equal scores of the last place may go on beyond it.
+        at_border = own == border
+        if at_border.any():
+            tied[there[at_border]] = self._num_at(
+                queries, query[there[at_border]], own[at_border], keys
+            )
+        return Standing(above, tied)
+
+    def _num_at(
+        self, queries: np.ndarray, query: np.ndarray, scores: np.ndarray, excluded: np.ndarray
+    ) -> np.ndarray:
+        """`[n]` int64: how many rows have a score for a query, less those excluded for it.
+
+        Args:
+          queries: `[N, D]`.
+          query: `[n]` places in `queries`.
+          scores: `[n]`.
+          excluded: Keys of excluded pairs.
+        """
+        if self._distinct is None:
+            self._distinct = np.unique(self._vectors, axis=0, return_counts=True)
+        vectors, counts = self._distinct
+        asked = np.column_stack([queries[query].astype(np.float32), scores])
+        asked, inverse = np.unique(asked, axis=0, return_inverse=True)
+        totals = np.empty(len(asked), np.int64)
+        sizes = np.linalg.norm(asked[:, :-1].astype(np.float64), axis=1)
+        rounding = 4 * np.finfo(np.float32).eps * vectors.shape[1] * sizes * self._longest
+        per_call = max(1, _PRODUCTS // len(vectors))
+        for start in range(0, len(asked), per_call):
+            part = slice(start, start + per_call)
+            own, borders = asked[part, :-1], asked[part, -1]
+            # A matrix product says which vectors could have the score; the scores say which have.
+            distances = np.abs(own @ vectors.T - borders[:, None])
+            near, place = np.nonzero(distances <= rounding[part, None])
+            is_equal = self._pair_scores(vectors[place], own[near]) == borders[near]
+            totals[part] = np.bincount(near[is_equal], counts[place[is_equal]], len(own))
+        totals = totals[inverse]
+        pair_query, pair_row = np.divmod(excluded, self.num_rows)
+        places, is_eligible = sorted_ids.find(self._rows, pair_row)
+        is_asked = is_eligible & np.isin(pair_query, query)
+        pair_query, places = pair_query[is_asked], places[is_asked]
+        pair_scores = self._pair_scores(self._vectors[places], queries[pair_query])
+        border_of = np.full(len(queries), np.nan, np.float32)
+        border_of[query] = scores
+        is_tied = pair_scores == border_of[pair_query]
+        return totals - np.bincount(pair_query[is_tied], minlength=len(queries))[query]
+
+    @staticmethod
+    def _pair_scores(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
+        """`[n]` float32: the score of each pair, to the bit as a search computes it."""
+        scores = np.empty(len(vectors), np.float32)
+        per_call = max(1, _RESCORED // max(1, vectors.shape[1]))
+        for start in range(0, len(vectors), per_call):
+            part = slice(start, start + per_call)
+            scores[part] = (vectors[part] * queries[part].astype(np.float32)).sum(axis=-1)
+        return scores
 
     def _excluded_pairs(
         self, excluded: tuple[np.ndarray, np.ndarray] | None, num_queries: int

@@ -38,7 +38,7 @@ class Oracle:
 
 
 class Favourite:
-    """Retrieves one given post first for everybody."""
+    """Retrieves one given post first for everybody, and scores all others alike."""
 
     name = "favourite"
 
@@ -101,7 +101,16 @@ def test_recall_asks_for_liked_posts_that_were_not_in_the_history(three_days, wi
     post = max(
         collection.post_ids.tolist(), key=lambda one: sum(one in some for some in liked.values())
     )
-    expected = np.mean([(post in some) / len(some) for some in liked.values()])
+    eligible = set(collection.post_ids[collection.is_eligible].tolist())
+    # Who has seen the post already gets any of the others, which score alike.
+    expected = np.mean(
+        [
+            1 / len(eligible - history[user])
+            if post in history[user]
+            else (post in some) / len(some)
+            for user, some in liked.items()
+        ]
+    )
     report = contest.judge(Favourite(post)).report
     assert report["users"] == len(liked)
     assert report["recall@1"] == pytest.approx(expected)
@@ -180,23 +189,82 @@ def test_metrics_that_nobody_can_compute_are_said_in_words(three_days, windows) 
     config = three_days.config
     assert not [each for each in RankingContest(config, windows).gaps if "gauc" in each]
     everything = np.where(windows.candidate_mask, np.uint64(0b0111), np.uint64(0))
+    # Each impression has a click, and one of two other actions.
+    places = np.arange(windows.labels.size).reshape(windows.labels.shape)
+    either = np.where(places % 2, np.uint64(0b0011), np.uint64(0b0110))
+    either = np.where(windows.candidate_mask, either, np.uint64(0))
+    nothing = "no gauc and no ndcg@5: nothing was gained"
     by_labels = {
-        "no negative": (everything, "no gauc: every impression of the day gained something"),
-        "no positive": (np.zeros_like(windows.labels), "no gauc and no ndcg@5: nothing was gained"),
+        "no negative": (everything, nothing),
+        "click": (either, "no gauc: every impression of the day gained something"),
+        "no positive": (np.zeros_like(windows.labels), nothing),
     }
     for words, (labels, sentence) in by_labels.items():
         contest = RankingContest(config, windows._replace(labels=labels))
         gaps = contest.gaps
-        assert gaps[0].startswith(sentence)
+        assert any(each.startswith(sentence) for each in gaps)
         assert any(each.startswith("no auc of click") and words in each for each in gaps)
         report = contest.judge(Oracle(config.action_names, "right")).report
         assert report["gauc"] is None
         assert report["actions"]["click"]["auc"] is None
         assert ("no auc of not_interested: it followed no impression, no positive") in gaps
-    contest = RankingContest(config, windows._replace(labels=everything))
+    actions = [each.model_copy(update={"weight": 1.0}) for each in config.actions]
+    equal = config.model_copy(update={"actions": actions})
+    contest = RankingContest(equal, windows._replace(labels=either))
     assert "ndcg@5 is 1 in any order: all impressions gained the same" in contest.gaps
     # A day without impressions is told of as such.
     assert not RankingContest(config, windows.rows(slice(0))).gaps
+
+
+def test_an_action_that_every_impression_has_is_left_out_of_the_gain(three_days, windows) -> None:
+    config = three_days.config
+    oracle = Oracle(config.action_names, "right")
+    clicked = windows._replace(
+        labels=np.where(windows.candidate_mask, windows.labels | np.uint64(0b0010), np.uint64(0))
+    )
+    contest = RankingContest(config, clicked)
+    assert "click is left out of the gain: every impression of the day has it" in contest.gaps
+    assert "click is left out" not in " ".join(RankingContest(config, windows).gaps)
+    report = contest.judge(oracle).report
+    # As if clicks had no weight, where the gain of an impression would be 1 at least.
+    actions = [
+        action.model_copy(update={"weight": 0.0}) if action.name == "click" else action
+        for action in config.actions
+    ]
+    weightless = RankingContest(config.model_copy(update={"actions": actions}), clicked)
+    expected = weightless.judge(oracle).report
+    assert report["ndcg@5"] == pytest.approx(expected["ndcg@5"], abs=1e-3)
+    assert report["gauc"] == pytest.approx(expected["gauc"], abs=1e-3), (
+        "not None: some gain nothing"
+    )
+
+
+class Same:
+    """Scores all posts alike."""
+
+    name = "same"
+
+    def encode_users(self, windows: Windows) -> np.ndarray:
+        return np.ones((len(windows.user_ids), 2), np.float32)
+
+    def encode_posts(
+        self, post_ids: np.ndarray, author_ids: np.ndarray, inputs: PostInputs | None = None
+    ) -> np.ndarray:
+        return np.ones((len(post_ids), 2), np.float32)
+
+
+def test_a_retriever_that_scores_all_posts_alike_has_the_value_of_chance(
+    three_days, windows
+) -> None:
+    day = datetime.date.fromisoformat(LAST)
+    posts = three_days.artifact("validate_events", LAST).path("posts.parquet")
+    collection = eligible_posts.collection_of(posts, three_days.config, day)
+    contest = RetrievalContest(three_days.config, windows, collection)
+    same = contest.judge(Same()).by_user
+    chance = contest.judge(Random(three_days.config.action_names, 0)).by_user
+    assert same is not None
+    assert chance is not None
+    np.testing.assert_allclose(same.values, chance.values)
 
 
 def test_retrieval_without_anything_to_find_says_so(three_days, windows) -> None:

@@ -1,5 +1,6 @@
 """Metrics by user equal their slow definitions, and differences of them do, too."""
 
+import itertools
 import math
 from functools import partial
 
@@ -200,3 +201,31 @@ def test_a_user_counts_by_the_mean_weight_of_what_is_relevant() -> None:
     )
     assert ranked.weights.tolist() == [3, 5]
     np.testing.assert_allclose(ranked.mean, 3 / 8)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.integers(0, 2), min_size=1, max_size=5),  # scores of posts 1, 2, ...
+    st.sets(st.integers(1, 5), min_size=1),
+    st.integers(1, 4),
+)
+def test_equal_scores_are_worth_the_mean_over_all_their_orders(scores, liked, k) -> None:
+    posts = np.arange(1, len(scores) + 1)
+    liked = np.array(sorted(liked))
+    users, score = np.full(len(liked), 7), np.append(scores, -np.ones(5))[liked - 1]
+    above = np.array([sum(np.array(scores) > each) for each in score])
+    tied = np.array([max(1, sum(np.array(scores) == each)) for each in score])
+    above[liked > len(scores)] = k  # cannot be retrieved
+    places = np.zeros((1, k), np.int64)
+    expected = by_user.retrieval(np.array([7]), places, (users, liked), standing=(above, tied))
+    orders = [
+        order
+        for order in itertools.permutations(range(len(scores)))
+        if all(scores[a] >= scores[b] for a, b in itertools.pairwise(order))
+    ]
+    drawn = []
+    for order in orders:
+        retrieved = np.append(posts[list(order)], np.zeros(k, np.int64))[None, :k]
+        drawn.append(by_user.retrieval(np.array([7]), retrieved, (users, liked)))
+    for number, values in enumerate(expected):
+        assert values.mean == pytest.approx(np.mean([each[number].mean for each in drawn]))

@@ -116,3 +116,42 @@ def test_excluded_pairs_of_different_shapes_are_named(rows: np.ndarray) -> None:
     index = ExactIndex(np.ones((3, 2), np.float32))
     with pytest.raises(ValueError, match=r"`excluded`: expected two arrays .* got \(1,\)"):
         index.search(np.ones((1, 2), np.float32), 2, excluded=(np.zeros(1, int), rows))
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_a_row_stands_where_a_full_sort_would_count_it(data: st.DataObject) -> None:
+    num_rows, size = data.draw(st.integers(1, 60)), data.draw(st.integers(1, 3))
+    elements = st.integers(-1, 1)
+    vectors = data.draw(hnp.arrays(np.float32, (num_rows, size), elements=elements))
+    queries = data.draw(hnp.arrays(np.float32, (4, size), elements=elements))
+    eligible = data.draw(hnp.arrays(bool, num_rows))
+    k = data.draw(st.integers(1, 30))
+    banned = data.draw(st.sets(st.tuples(st.integers(0, 3), st.integers(0, num_rows - 1))))
+    excluded = tuple(np.array(sorted(banned), np.int64).reshape(-1, 2).T)
+    pairs = tuple(each.ravel() for each in np.indices((4, num_rows)))
+    index = ExactIndex(vectors, eligible)
+    result = index.search(queries, k, excluded=excluded)
+    found = index.standing(queries, result, pairs, excluded=excluded)
+    for query, row, above, tied in zip(*pairs, *found, strict=True):
+        scores = vectors @ queries[query]
+        allowed = [
+            each for each in range(num_rows) if eligible[each] and (query, each) not in banned
+        ]
+        higher = sum(scores[each] > scores[row] for each in allowed)
+        if row not in allowed or higher >= min(k, num_rows):
+            assert above == min(k, num_rows)
+        else:
+            assert (above, tied) == (higher, sum(scores[each] == scores[row] for each in allowed))
+
+
+def test_ties_of_many_equal_vectors_are_counted_to_the_bit() -> None:
+    generator = np.random.default_rng(3)
+    distinct = generator.normal(size=(40, 24)).astype(np.float32)
+    vectors = np.repeat(distinct, 50, axis=0)
+    queries = generator.normal(size=(12, 24)).astype(np.float32)
+    index = ExactIndex(vectors)
+    result = index.search(queries, 70)
+    found = index.standing(queries, result, (np.arange(12), result.rows[:, -1]))
+    assert found.above.tolist() == [50] * 12
+    assert found.tied.tolist() == [50] * 12
