@@ -15,13 +15,14 @@ Glossary of shapes:
 
 import functools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from components.evaluation import slices as impression_slices
 from components.settings.config import Config
 from phoenix.data import sorted_ids
 from phoenix.data.days import DAY_MS
@@ -40,12 +41,32 @@ SHORT_HISTORY = 8  # posts: fewer make a history short
 _BINS = 10
 
 
+class UserCalibration(NamedTuple):
+    """Predictions and actions by user, as sums over impressions by their weights."""
+
+    user_ids: np.ndarray  # [U] int64, sorted
+    predicted: np.ndarray  # [U] float64
+    observed: np.ndarray  # [U] float64
+    weights: np.ndarray  # [U] float64, of the impressions
+
+    def where(self, is_one: Callable[[np.ndarray], np.ndarray]) -> "UserCalibration":
+        """Returns the sums of those users of whom a function of `[U]` ids says that they count."""
+        rows = np.flatnonzero(is_one(self.user_ids))
+        return UserCalibration(*(each[rows] for each in self))
+
+
 @dataclass(frozen=True)
 class Result:
     """The numbers of one model; every one in `report` is finite or None."""
 
     report: dict[str, Any]
     by_user: UserValues | None  # of the metric of the gate; None if the model gave no numbers
+    # The same in slices, by their names.
+    slices: Mapping[str, UserValues] = field(default_factory=dict)
+    # Of actions that have a weight in the score.
+    calibration: Mapping[str, UserCalibration] = field(default_factory=dict)
+    # Grouped AUC of the score for actions of a weight below 0: the higher, the worse.
+    negatives: Mapping[str, UserValues] = field(default_factory=dict)
 
     @property
     def value(self) -> float | None:
@@ -58,8 +79,15 @@ class Result:
         Args:
           is_one: Says of `[N]` users whether they are among them, `[N]` bool.
         """
-        by_user = self.by_user
-        return self if by_user is None else replace(self, by_user=by_user.where(is_one))
+        if self.by_user is None:
+            return self
+        return replace(
+            self,
+            by_user=self.by_user.where(is_one),
+            slices={name: each.where(is_one) for name, each in self.slices.items()},
+            calibration={name: each.where(is_one) for name, each in self.calibration.items()},
+            negatives={name: each.where(is_one) for name, each in self.negatives.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -172,7 +200,44 @@ class RankingContest:
             "slices": slices,
         }
         is_gauc = self.config.evaluate_models.ranking_metric == "gauc"
-        return Result(report, gauc if is_gauc else ndcg)
+        by_user = gauc if is_gauc else ndcg
+        if isinstance(ranker, Random):  # nobody asks how it fares in a slice
+            return Result(report, by_user)
+
+        def metric_of(rows: np.ndarray) -> UserValues:
+            """The metric of the gate on some of the impressions."""
+            own = None if weight is None else weight[rows]
+            if is_gauc:
+                return user_metrics.gauc(
+                    users[rows], days[rows], scores[rows], gains[rows] > 0, own
+                )
+            return user_metrics.ndcg(users[rows], scores[rows], gains[rows], k, own)
+
+        return Result(
+            report,
+            by_user,
+            slices={
+                **_by_history(by_user, first_windows(self.windows)),
+                **{name: metric_of(rows) for name, rows in self._slices.items()},
+            },
+            calibration={
+                name: _calibration_by_user(
+                    users, labels[:, a], predicted[:, a], is_labelled[:, a], weight
+                )
+                for name, a in judged.items()
+                if weights[a]
+            },
+            negatives={
+                name: user_metrics.gauc(users, days, scores, labels[:, a] > 0, weight)
+                for name, a in judged.items()
+                if weights[a] < 0
+            },
+        )
+
+    @functools.cached_property
+    def _slices(self) -> dict[str, np.ndarray]:
+        """By name, `[E]` bool: impressions in which a model may be worse than on the whole."""
+        return impression_slices.of_impressions(self.windows, self.config)
 
 
 @dataclass(frozen=True)
@@ -229,7 +294,7 @@ class RetrievalContest:
             "coverage": _finite(Coverage.of(answers, eligible).values()["coverage"]),
             "slices": _recall_by_slice(by_user.recall, requests),
         }
-        return Result(report, by_user.recall)
+        return Result(report, by_user.recall, slices=_by_history(by_user.recall, requests))
 
     def _chance(self) -> Result:
         """The expected values of an answer at random, which need no search."""
@@ -340,6 +405,29 @@ def _recall_by_slice(recall: UserValues, requests: Windows) -> dict[str, Any]:
         name: {"users": len(members), "recall": _finite(recall.of(members).mean)}
         for name, members in _slices(requests).items()
     }
+
+
+def _by_history(values: UserValues, requests: Windows) -> dict[str, UserValues]:
+    """Returns the values of users by the length of their history."""
+    members = _slices(requests).items()
+    return {name.replace("_", " "): values.of(users) for name, users in members}
+
+
+def _calibration_by_user(
+    users: np.ndarray,
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    is_labelled: np.ndarray,
+    weights: np.ndarray | None,
+) -> UserCalibration:
+    """Returns the sums of one action by user, of the `[E]` impressions of which it is known."""
+    weight = np.ones(len(users)) if weights is None else weights.astype(np.float64)
+    weight = weight[is_labelled]
+    distinct, row = np.unique(users[is_labelled], return_inverse=True)
+    columns = (predicted[is_labelled] * weight, labels[is_labelled] * weight, weight)
+    return UserCalibration(
+        distinct, *(np.bincount(row, column, minlength=len(distinct)) for column in columns)
+    )
 
 
 def _slices(requests: Windows) -> dict[str, np.ndarray]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from components.evaluation import verdicts
+from components.evaluation import verdicts, vetoes
 from components.evaluation.challengers import Challenger
 from components.evaluation.contest import Result
 from components.evaluation.entrants import Entrants
 from components.evaluation.verdicts import Outcome, Question, Verdict
+from components.evaluation.vetoes import Veto
 from components.release import decisions, models
 from components.release.decisions import Comparison, Decision
 from components.release.models import ModelFolder
@@ -28,6 +29,7 @@ class _Contender:
     question: Question
     challenger: Challenger  # with the evidence of this day, if there is any
     verdict: Verdict
+    vetoes: Sequence[Veto] = ()
 
 
 def compare(context: Context, metric: str, results: Mapping[str, Result], role: str) -> Comparison:
@@ -82,7 +84,11 @@ def decide(
     decision = _decision(context, entrants, winner, comparison=comparison, reasons=reasons)
     question = next((str(each.question) for each in contenders if each.name == "candidate"), None)
     handed_on = [each.to_json() for each in challengers]
-    return replace(decision, question=question, challengers=handed_on), challengers
+    spoke = [
+        {"entrant": each.name, **veto.to_json()} for each in contenders for veto in each.vetoes
+    ]
+    decision = replace(decision, question=question, challengers=handed_on, vetoes=spoke)
+    return decision, challengers
 
 
 def _candidate(
@@ -137,19 +143,15 @@ def _challenger(
 def _with_veto(
     context: Context, contender: _Contender, results: Mapping[str, Result]
 ) -> _Contender:
-    """Returns a contender whose promotion is taken back where it is no better than a baseline."""
+    """Returns a contender whose promotion is taken back where something speaks against it."""
     if contender.verdict.outcome is not Outcome.PROMOTED:
         return contender
-    own = results.get(contender.name)
-    reason = verdicts.veto(
-        context.config.evaluate_models,
-        over_random=_evidence(own, results.get("random")),
-        over_most_popular=_evidence(own, results.get("most_popular")),
-    )
-    if reason is None:
+    found = vetoes.of(context.config.evaluate_models, contender.name, results)
+    if not found:
         return contender
-    told = f"{contender.verdict.reason}, but vetoed: {reason}"
-    return replace(contender, verdict=replace(contender.verdict, outcome=Outcome.KEPT, reason=told))
+    told = f"{contender.verdict.reason}, but vetoed: {vetoes.sentence(found)}"
+    verdict = replace(contender.verdict, outcome=Outcome.KEPT, reason=told)
+    return replace(contender, verdict=verdict, vetoes=found)
 
 
 def _winner(contenders: Sequence[_Contender]) -> _Contender | None:

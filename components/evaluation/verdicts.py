@@ -90,33 +90,5 @@ def of_refresh(
     return Verdict(Outcome.KEPT, f"could be worse by more than {share}", interval)
 
 
-def veto(
-    section: EvaluateConfig,
-    *,
-    over_random: Evidence | None,
-    over_most_popular: Evidence | None,
-) -> str | None:
-    """Returns why a model may not be promoted however it compares with the champion, or None.
-
-    Args:
-      section: The settings of the gate.
-      over_random: Of this day, the model less the random recommender; None without numbers.
-      over_most_popular: Likewise, less the most popular one.
-    """
-    if section.veto_not_above_random and over_random is not None:
-        interval = over_random.interval(section.confidence)
-        if interval is None or interval[0] <= 0:
-            return f"not surely above random{_ends(interval)}"
-    if section.veto_below_most_popular and over_most_popular is not None:
-        interval = over_most_popular.interval(section.confidence)
-        if interval is not None and interval[1] < 0:
-            return f"surely below most popular{_ends(interval)}"
-    return None
-
-
-def _ends(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else f" ({interval[0]:+.4f} to {interval[1]:+.4f})"
-
-
 def _more_than(min_gain: float) -> str:
     return f" by {min_gain:g}" if min_gain else ""

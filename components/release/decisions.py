@@ -57,6 +57,8 @@ class Decision:
     recipe: str | None  # of the model, as `recipe_digest`; None where no format said it
     question: str | None  # that was asked of the candidate; None without one
     challengers: Sequence[Mapping[str, Any]]  # that are asked again on the next day
+    # That spoke against a promotion, each with its entrant and its numbers.
+    vetoes: Sequence[Mapping[str, Any]] = ()
     # Of the model that goes on, on users who had no part in the decision; None without numbers.
     figure: Mapping[str, Any] | None = None
     # The figure with which the champion was published, and its own of this day.
@@ -85,6 +87,7 @@ class Decision:
             "recipe": self.recipe,
             "question": self.question,
             "challengers": list(self.challengers),
+            "vetoes": list(self.vetoes),
             "figure": self.figure,
             "restated": self.restated,
         }

@@ -209,6 +209,46 @@ class EvaluateConfig(Section):
         default=True,
         description="Promote no model that is surely below the most popular recommender.",
     )
+    veto_worse_slice: bool = Field(
+        default=True,
+        description="Promote no model that is surely worse than the champion in a slice: a length "
+        "of history, and of rankings a surface, new posts, or a value of a declared attribute.",
+    )
+    slice_margin: float = Field(
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="Share of the champion's metric in a slice by which a model may be worse.",
+    )
+    slice_values: int = Field(
+        default=8,
+        ge=1,
+        le=1_000,
+        description="Surfaces, and values of each attribute, that have a slice: the most frequent.",
+    )
+    new_post_hours: float = Field(
+        default=24, gt=0, le=1e6, description="Age up to which a post is new, for its slice."
+    )
+    veto_calibration: bool = Field(
+        default=True,
+        description="Promote no ranker whose predictions of an action that has a weight are surely "
+        "outside of `calibration_limits` on the whole.",
+    )
+    calibration_limits: tuple[float, float] = Field(
+        default=(0.5, 2.0),
+        description="Lowest and highest ratio of predictions to what followed.",
+    )
+    veto_negative_actions: bool = Field(
+        default=True,
+        description="Promote no ranker that surely ranks posts with an action of a weight below 0 "
+        "higher than the champion does.",
+    )
+    negative_margin: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Grouped AUC of such an action by which they may be ranked higher.",
+    )
     approval: Literal["never", "when_promoted"] = Field(
         default="never", description="When a person must approve in Airflow before release."
     )

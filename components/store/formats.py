@@ -33,8 +33,9 @@ ARTIFACTS: Mapping[str, int] = {
     contract.TRAIN_RETRIEVAL.name: 2,  # model, curve; 2: actions
     contract.TRAIN_RANKER.name: 2,
     # Decision, metrics, fallback, evidence; 2: actions; 3: challengers, recipe and question;
-    # 4: the figure of the decision; 5: the fallback is counts, where it was rates and likes.
-    contract.EVALUATE_MODELS.name: 5,
+    # 4: the figure of the decision; 5: the fallback is counts, where it was rates and likes;
+    # 6: vetoes.
+    contract.EVALUATE_MODELS.name: 6,
     contract.EXPORT_CORPUS.name: 1,  # vectors and facts of posts, description
     # Models, corpus, decision, fallback, description; 2: actions of each model; 3: its recipe;
     # 4: the figure of the decision; 5: the fallback is counts.

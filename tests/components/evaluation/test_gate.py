@@ -163,6 +163,8 @@ def test_a_promotion_is_taken_back_where_a_baseline_is_as_good(
     decision, _ = _decide(context, _entrants(three_days), results)
     assert decision.verdict == "kept"
     assert f"surely better, but vetoed: {reason}" in decision.reasons[0]
+    (veto,) = decision.to_json()["vetoes"]
+    assert (veto["entrant"], veto["about"], veto["users"]) == ("candidate", baseline, NUM_USERS)
 
 
 def test_an_empty_day_changes_no_evidence(context, three_days) -> None:

@@ -81,28 +81,6 @@ def test_a_refresh_need_not_be_better_and_less_so_when_the_champion_is_old(
     assert (verdict.outcome, verdict.reason) == (outcome, reason)
 
 
-@pytest.mark.parametrize(
-    ("over_random", "over_most_popular", "reason"),
-    [
-        (0.1, 0.1, None),
-        (0.1, -0.01, None),  # perhaps below most popular
-        (0.01, 0.1, "not surely above random"),
-        (0.1, -0.1, "surely below most popular"),
-    ],
-)
-def test_a_model_that_is_no_better_than_a_baseline_is_vetoed(
-    over_random: float, over_most_popular: float, reason: str | None
-) -> None:
-    evidence = _evidence(over_random), _evidence(over_most_popular)
-    found = verdicts.veto(SECTION, over_random=evidence[0], over_most_popular=evidence[1])
-    assert (found or "").startswith(reason or "")
-    assert (found is None) == (reason is None)
-    off = SECTION.model_copy(
-        update={"veto_not_above_random": False, "veto_below_most_popular": False}
-    )
-    assert verdicts.veto(off, over_random=evidence[0], over_most_popular=evidence[1]) is None
-
-
 def _chain_promotes(generator: np.random.Generator, *, effect: float, num_days: int) -> bool:
     """Whether a recipe whose gain is planted is promoted within some days; 181 users a day.
 
