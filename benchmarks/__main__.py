@@ -2,7 +2,7 @@
 
 usage: python -m benchmarks [store] [ingest] [accounting] [validation] [features] [day] [text_ids]
                             [hashing] [ranker] [gradient] [training] [learning] [learning_kuairand]
-                            [next_item_peer] [tables] [search] [memory]
+                            [next_item_peer] [tables] [search] [memory] [gate_chains]
 
 Several run in a process each: what one leaves in memory would slow or speed up the next.
 """
@@ -31,6 +31,7 @@ NAMES = (
     "tables",
     "search",
     "memory",
+    "gate_chains",
 )
 
 
