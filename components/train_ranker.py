@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from components import contract, step
 from components.run.context import Context, Outcome
-from components.training import model_configs
+from components.training import auto, model_configs
 from components.training import plan as training_plan
 from components.training import run as training_run
 from phoenix.memory import keep_freed_memory
@@ -22,9 +22,10 @@ def run(context: Context, *, retrain: str = "auto") -> Outcome:
       BadDataError: If features are missing or damaged, or training cannot stay finite.
       Unchanged: If there is nothing new.
     """
+    context, origin = auto.resolved(context, "ranker")
     model_config = model_configs.ranker(context.config)
     plan = training_plan.plan(context, "ranker", retrain=retrain, model_config=model_config)
-    return Outcome(training_run.run(context, plan, model_config))
+    return Outcome(training_run.run(context, plan, model_config, origin=origin))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

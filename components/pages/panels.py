@@ -165,7 +165,10 @@ def training(facts: DayFacts) -> Panel | None:
                 points = json.loads(facts.file(step, release_files.CURVE_FILE).read_text())
                 title = f"{step} of {facts.day}"
                 curve = image(facts.store, facts.day, step, charts.learning_curve, points, title)
-            models.append({"role": role, "curve": curve, **result})
+            numbers = (result.get("auto") or {}).get("numbers", {})
+            flat = {name: value for name, value in numbers.items() if name != "model"}
+            flat |= numbers.get("model", {})
+            models.append({"role": role, "curve": curve, **result, "auto_settings": flat})
     return {"models": models} if models else None
 
 

@@ -127,7 +127,7 @@ def watch(context: Context, release: Artifact, shards: Sequence[Artifact]) -> Wa
       BadDataError: If an artifact that is read is missing or damaged.
     """
     store, day, config = context.store, context.day, context.config
-    trained_on = training_features(store, release.ref, config)
+    trained_on = training_features(store, release.ref)
     earlier = []
     for back in range(config.baseline.days, 0, -1):
         ref = context.head(contract.PUBLISH_FEEDS.name, day - datetime.timedelta(days=back))
@@ -165,20 +165,23 @@ def _pair(usual: Sequence[Measured], current: Sequence[Measured]) -> tuple[Histo
     return statistics.merge(parts[: len(usual)]), statistics.merge(parts[len(usual) :])
 
 
-def training_features(store: Store, release: Ref, config: Config) -> list[Ref]:
+def training_features(store: Store, release: Ref) -> list[Ref]:
     """Returns the features on which the models of a release were trained, oldest first.
 
     They are followed through the recipes: of the release, of the training, of the release from
     which that training started, as far back as the training window of the configuration reaches.
     A release works without what it was made of, so what was removed since is left out.
     """
-    reach = max(config.train_retrieval.window_days, config.train_ranker.window_days)
+    reach = 1
     features_by_day: dict[str, Ref] = {}
     queue, visited = [release], {release}
     while queue:
         ref = queue.pop()
         # Inputs without a kind are files of a source, not artifacts.
-        inputs = [each for each in store.manifest(ref)["recipe"]["inputs"] if "kind" in each]
+        recipe = store.manifest(ref)["recipe"]
+        inputs = [each for each in recipe["inputs"] if "kind" in each]
+        if ref.kind in _TRAININGS:
+            reach = max(reach, recipe["config"][ref.kind]["window_days"])
         for input_ref in (Ref(**each) for each in inputs):
             if input_ref in visited or not store.holds(input_ref):
                 continue

@@ -18,8 +18,9 @@ from phoenix.recommend.baselines import MostPopular
 
 FALLBACK = "fallback"  # folder of the most popular recommender, in evaluations and releases
 
-# In the recipe of a training: why that day was trained from scratch, or not at all.
-_CIRCUMSTANCES = {"reason", "scratch_reason"}
+# In the recipe of a training: why that day was trained from scratch, or not at all, and whence
+# numbers are that stand in it anyway.
+_CIRCUMSTANCES = {"reason", "scratch_reason", "auto"}
 
 Choice = Literal["candidate", "challenger", "champion", "fallback"]
 

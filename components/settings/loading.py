@@ -114,9 +114,11 @@ def _has_inner(problem: ErrorDetails, problems: Sequence[ErrorDetails]) -> bool:
 
 
 def _field_path(location: tuple[int | str, ...], raw: object) -> list[str]:
-    """Returns the keys that lead to a field in the file; pydantic also names the chosen layout."""
+    """Returns the keys that lead to a field in the file; pydantic names layouts and types, too."""
     path = []
     for position, part in enumerate(location):
+        if not isinstance(raw, Mapping | list):
+            break  # the rest says which member of a union the value is not
         if isinstance(raw, Mapping) and part not in raw and position + 1 < len(location):
             continue
         path.append(str(part))

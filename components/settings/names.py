@@ -22,6 +22,25 @@ def options(annotation: object) -> list[object]:
     return [annotation]
 
 
+def rules_of_members(annotation: object) -> list[object]:
+    """Returns the limits that stand at a member of a union, such as the number beside a word.
+
+    >>> from pydantic import Field
+    >>> rules_of_members(Annotated[int, Field(ge=0)] | str)
+    [Ge(ge=0)]
+    """
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return []
+    fields = [
+        each
+        for option in get_args(annotation)
+        if get_origin(option) is Annotated
+        for each in get_args(option)[1:]
+        if isinstance(each, FieldInfo)
+    ]
+    return [rule for each in fields for rule in each.metadata]
+
+
 def sections(field: FieldInfo) -> list[type[BaseModel]]:
     """Returns the sections that a field holds: one, or one per layout or kind."""
     models: list[type[BaseModel]] = []

@@ -83,7 +83,7 @@ def _value(field: FieldInfo) -> str:
     ]
     words = " or ".join(dict.fromkeys(_type_name(option) for option in options))
     limits = []
-    for rule in field.metadata:
+    for rule in [*field.metadata, *config_names.rules_of_members(annotation)]:
         for attribute, sign in _LIMITS.items():
             limit = getattr(rule, attribute, None)
             if limit is not None:

@@ -5,9 +5,9 @@ The parts of a dataclass, which have none themselves, become sections of their o
 may share one: the section has the fields of both.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import Field, create_model, model_validator
 
@@ -19,15 +19,23 @@ AnySection = TypeVar("AnySection", bound=Section)
 
 
 def with_settings_of(
-    *kinds: type[Settings],
+    *kinds: type[Settings], auto: Collection[str] = ()
 ) -> Callable[[type[AnySection]], type[AnySection]]:
     """Returns a decorator that adds to a section the settings of dataclasses.
 
     Fields that the section has, or inherits, stay as they are.
+
+    Args:
+      *kinds: The dataclasses.
+      auto: Names of settings that may be `auto`, and are by default: they follow the log.
     """
 
     def extend(section: type[AnySection]) -> type[AnySection]:
         fields = _fields(kinds)
+        for kind in kinds:
+            fields |= {
+                each.name: _auto_field(each) for each in settings_of(kind) if each.name in auto
+            }
         new = {name: each for name, each in fields.items() if name not in section.model_fields}
         return create_model(
             section.__name__,
@@ -90,6 +98,12 @@ def _fields(kinds: tuple[type[Settings], ...]) -> dict[str, Any]:
         section = _section_of(classes)
         fields[name] = (section, section())
     return fields
+
+
+def _auto_field(setting: Setting) -> tuple[Any, Any]:
+    """The field of a setting that is a number, or follows the log."""
+    number = Annotated[setting.kind, Field(**setting.limits)]
+    return number | Literal["auto"], Field(default="auto", description=setting.help)
 
 
 def _field(setting: Setting) -> tuple[Any, Any]:

@@ -3,7 +3,7 @@
 Here stands what only the steps know. What the trainer itself reads is declared there.
 """
 
-from typing import Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,13 +20,20 @@ class TrackingSection(Section):
     experiment: str = Field(default="phoenix", description="Name of the experiment.")
 
 
-@with_settings_of(TrainConfig, ComputeConfig)
+@with_settings_of(
+    TrainConfig,
+    ComputeConfig,
+    auto=("epochs", "batch_size", "learning_rate", "table_learning_rate"),
+)
 class TrainingConfig(Section):
-    """`train_retrieval` and `train_ranker`: what to train on, how long, how fast."""
+    """`train_retrieval` and `train_ranker`: what to train on, how long, how fast.
+
+    A setting that is `auto` follows the log.
+    """
 
     model: ModelConfig = Field(default=ModelConfig(), description="Sizes of the transformer.")
-    window_days: int = Field(
-        default=7, ge=1, le=3_650, description="Days before this one to train on."
+    window_days: Annotated[int, Field(ge=1, le=3_650)] | Literal["auto"] = Field(
+        default="auto", description="Days before this one to train on."
     )
     warm_start: bool = Field(
         default=True,
@@ -37,7 +44,7 @@ class TrainingConfig(Section):
         default=1, ge=1, le=3_650, description="Train on every n-th day since `first_day`."
     )
     min_windows: int = Field(
-        default=1_000,
+        default=200,
         ge=1,
         le=1_000_000_000_000,
         description="Do not train on fewer windows than this.",

@@ -1,22 +1,26 @@
 """What a user may choose about the two transformers."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from components.settings.section import Section
 
+_UpTo1000 = Annotated[int, Field(ge=1, le=1_000)]
+
 
 class ModelConfig(Section):
-    """Sizes and options of one transformer."""
+    """Sizes and options of one transformer; what is `auto` follows the log."""
 
-    emb_size: int = Field(
-        default=64, ge=8, le=65_536, description="D: width of the residual stream."
+    emb_size: Annotated[int, Field(ge=8, le=65_536)] | Literal["auto"] = Field(
+        default="auto", description="D: width of the residual stream."
     )
-    num_layers: int = Field(
-        default=2, ge=1, le=1_000, description="Blocks of attention and feed-forward."
+    num_layers: _UpTo1000 | Literal["auto"] = Field(
+        default="auto", description="Blocks of attention and feed-forward."
     )
-    num_heads: int = Field(default=2, ge=1, le=1_000, description="Heads of attention.")
+    num_heads: _UpTo1000 | Literal["auto"] = Field(
+        default="auto", description="Heads of attention."
+    )
     num_kv_heads: int | None = Field(
         default=None,
         ge=1,
@@ -24,8 +28,8 @@ class ModelConfig(Section):
         description="Heads of keys and values, a divisor of `num_heads`, by default as many: fewer "
         "make users cheaper to keep while their candidates are scored.",
     )
-    key_size: int = Field(
-        default=32, ge=2, multiple_of=2, le=65_536, description="Width of one head."
+    key_size: Annotated[int, Field(ge=2, multiple_of=2, le=65_536)] | Literal["auto"] = Field(
+        default="auto", description="Width of one head."
     )
     widening_factor: float = Field(default=2.0, gt=0, description="Feed-forward width over D.")
     compute_dtype: Literal["float32", "bfloat16"] = Field(
@@ -48,7 +52,10 @@ class ModelConfig(Section):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        if self.num_heads % (self.num_kv_heads or 1):
+        if self.num_heads == "auto":
+            if self.num_kv_heads is not None:
+                raise ValueError("`num_kv_heads` needs a number in `num_heads`, got auto")
+        elif self.num_heads % (self.num_kv_heads or 1):
             raise ValueError(
                 f"`num_kv_heads` must divide `num_heads` ({self.num_heads}), "
                 f"got {self.num_kv_heads}"
@@ -59,10 +66,10 @@ class ModelConfig(Section):
 class RankerModelConfig(ModelConfig):
     """Sizes and options of the ranking transformer."""
 
-    factorization: bool = Field(
-        default=False,
+    factorization: bool | Literal["auto"] = Field(
+        default="auto",
         description="Add what products of the user's rows with those of the post and its author "
-        "say, as a matrix factorisation does: where the same users come back.",
+        "say, as a matrix factorisation does: where users see much, and come back.",
     )
     reads_counts: bool = Field(
         default=False,
@@ -110,6 +117,6 @@ class RetrievalModelConfig(ModelConfig):
         "followed, as a dimension beside the angle: what is popular is recommended at first, and "
         "taste is learned on top.",
     )
-    dropout_rate: float = Field(
-        default=0.0, ge=0, lt=1, description="Features dropped by `objective: next_item`."
+    dropout_rate: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = Field(
+        default="auto", description="Features dropped by `objective: next_item`."
     )

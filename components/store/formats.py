@@ -30,8 +30,8 @@ ARTIFACTS: Mapping[str, int] = {
     # 5: weights, where the source says some; 6: counts, which begin at zero after an earlier one;
     # 7: rows of users in order of slots, in one file or several.
     contract.BUILD_FEATURES.name: 7,
-    contract.TRAIN_RETRIEVAL.name: 2,  # model, curve; 2: actions
-    contract.TRAIN_RANKER.name: 2,
+    contract.TRAIN_RETRIEVAL.name: 3,  # model, curve; 2: actions; 3: numbers of what was `auto`
+    contract.TRAIN_RANKER.name: 3,
     # Decision, metrics, fallback, evidence; 2: actions; 3: challengers, recipe and question;
     # 4: the figure of the decision; 5: the fallback is counts, where it was rates and likes;
     # 6: vetoes.

@@ -6,6 +6,7 @@ from typing import Any
 from components.settings.config import Config
 from components.settings.transformer import ModelConfig
 from components.training import trainer_settings
+from components.training.trainer_settings import number
 from phoenix.grok import TransformerConfig
 from phoenix.inputs.config import HashConfig
 from phoenix.recsys_model import PhoenixModelConfig
@@ -21,7 +22,7 @@ def ranker(config: Config) -> PhoenixModelConfig:
         # One continuous head, the dwell time, where there is a loss that trains it.
         num_continuous=int(trainer_settings.ranking_losses(config).dwell != "none"),
         variational_dropout=sizes.variational_dropout,
-        has_factorization=sizes.factorization,
+        has_factorization=number(sizes.factorization),
         has_counts=sizes.reads_counts,
         taste=sizes.taste,
         **_inputs(config, sizes),
@@ -32,7 +33,7 @@ def retrieval(config: Config) -> PhoenixRetrievalModelConfig:
     """Returns the two-tower model of a deployment."""
     sizes = config.train_retrieval.model
     return PhoenixRetrievalModelConfig(
-        model=dataclasses.replace(_trunk(sizes), dropout_rate=sizes.dropout_rate),
+        model=dataclasses.replace(_trunk(sizes), dropout_rate=number(sizes.dropout_rate)),
         **_inputs(config, sizes),
         candidate_tower=sizes.candidate_tower,
         user_pooling=sizes.user_pooling,
@@ -45,13 +46,13 @@ def retrieval(config: Config) -> PhoenixRetrievalModelConfig:
 def _trunk(sizes: ModelConfig) -> TransformerConfig:
     """Returns the transformer below the heads, with products scaled by the root of the key size."""
     return TransformerConfig(
-        emb_size=sizes.emb_size,
-        key_size=sizes.key_size,
-        num_q_heads=sizes.num_heads,
-        num_kv_heads=sizes.num_kv_heads or sizes.num_heads,
-        num_layers=sizes.num_layers,
+        emb_size=number(sizes.emb_size),
+        key_size=number(sizes.key_size),
+        num_q_heads=number(sizes.num_heads),
+        num_kv_heads=sizes.num_kv_heads or number(sizes.num_heads),
+        num_layers=number(sizes.num_layers),
         widening_factor=sizes.widening_factor,
-        attn_output_multiplier=sizes.key_size**-0.5,
+        attn_output_multiplier=number(sizes.key_size) ** -0.5,
         history_attention=sizes.history_attention,
     )
 
@@ -59,7 +60,7 @@ def _trunk(sizes: ModelConfig) -> TransformerConfig:
 def _inputs(config: Config, sizes: ModelConfig) -> dict[str, Any]:
     """The options of both models: their inputs, widths and precision."""
     return {
-        "emb_size": sizes.emb_size,
+        "emb_size": number(sizes.emb_size),
         "history_seq_len": config.build_features.history_length,
         "candidate_seq_len": config.build_features.num_candidates,
         "hash_config": HashConfig(

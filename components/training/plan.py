@@ -64,7 +64,8 @@ def plan(context: Context, role: str, *, retrain: str, model_config: "ModelConfi
       BadDataError: If the champion is damaged.
     """
     section = trainer_settings.section_of(context.config, role)
-    window = days_before(context.config, context.day, section.window_days)
+    window_days = trainer_settings.number(section.window_days)
+    window = days_before(context.config, context.day, window_days)
     age = (context.day - context.config.first_day).days
     if retrain == "never":
         return Plan(role, (), reason="--retrain never")

@@ -24,7 +24,8 @@ from components.run import hosts, provenance, tracking
 from components.run.context import Context
 from components.store.artifacts import Artifact, Draft, Ref
 from components.tables import action_lists
-from components.training import trainer, trainer_settings
+from components.training import log_rules, trainer, trainer_settings
+from components.training.auto import Origin
 from components.training.leading import Leader, following, leading
 from components.training.plan import Plan
 
@@ -42,11 +43,19 @@ _NOT_IN_THE_RECIPE = {
 }
 
 
-def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
+def run(
+    context: Context, plan: Plan, model_config: "ModelConfig", *, origin: Origin | None
+) -> Artifact:
     """Trains as planned and writes the artifact: model, learning curve, facts.
 
     Where several processes train together, each calls this; the first writes, and all return what
     it wrote.
+
+    Args:
+      context: The run, with numbers in place of settings that are `auto`.
+      plan: The days and the start.
+      model_config: The model of the configuration.
+      origin: Whence the numbers are that were `auto`.
 
     Raises:
       BadConfigurationError: If the trainer cannot do what is configured, or not here.
@@ -66,7 +75,8 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
         return _follow(context, plan, model_config, feature_refs, labels)
     champions = [] if plan.start is None else [plan.start.release.ref]
     inputs = [*feature_refs, *labels.refs, *champions, *_counts_before(context, plan, model_config)]
-    settings = _settings(context, plan, model_config)
+    auto = None if origin is None else origin.to_json()
+    settings = {**_settings(context, plan, model_config), "auto": auto}
     with (
         leading() as leader,
         context.write(inputs=inputs, config=settings, seed=context.config.seed) as draft,
@@ -86,6 +96,7 @@ def run(context: Context, plan: Plan, model_config: "ModelConfig") -> Artifact:
             started_from=plan.start and plan.start.release.ref.partition,
             new_actions=plan.new_actions(context.config),
             scratch_reason=plan.scratch_reason,
+            auto=auto,
         )
     return context.written_artifact()
 
@@ -173,6 +184,7 @@ def _train(
         "device": provenance.environment()["device"],  # rounding differs by the kind of device
         "windows": source.num_windows,
         "steps": result.steps,
+        "too_short": log_rules.too_few_steps(result.steps, source.num_windows),
         "result": result.state._asdict(),
         "skipped_steps": result.skipped_steps,
         "stopped_early": result.stopped_early,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from components.errors import BadConfigurationError
 from components.settings.config import Config
@@ -12,10 +12,18 @@ from phoenix.config import ConfigError
 from phoenix.train.config import ComputeConfig, RankerTrainConfig, RetrievalTrainConfig, TrainConfig
 from phoenix.train.loss_config import RankingLossConfig
 
+Number = TypeVar("Number", bool, int, float)
+
 
 def section_of(config: Config, role: str) -> TrainingConfig:
     """Returns the section of the step that trains the model of a role: retrieval or ranker."""
     return config.train_retrieval if role == "retrieval" else config.train_ranker
+
+
+def number(value: Number | Literal["auto"]) -> Number:
+    """Returns the number of a setting that may be `auto`, of a configuration without any `auto`."""
+    assert not isinstance(value, str), "expected numbers in place of `auto`: see `training.auto`"
+    return value
 
 
 def train_config(config: Config, role: str) -> TrainConfig:

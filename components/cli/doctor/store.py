@@ -18,6 +18,7 @@ from components.source import source as sources
 from components.source.by_day import day_changes
 from components.store import leases, records
 from components.store.artifacts import Ref, Store
+from components.training import fit
 
 _MIN_DISK_BYTES = 1 * GIB
 _LOW_DISK_BYTES = 5 * GIB
@@ -47,8 +48,16 @@ def store_findings(config: Config, *, deep: bool) -> Iterator[Finding]:
         _row_findings(store, config),
         _live_findings(store),
         _failure_findings(store),
+        _fit_findings(store, config),
     ):
         yield from _until_damage(check)
+
+
+def _fit_findings(store: Store, config: Config) -> Iterator[Finding]:
+    """Compares settings with the size of the log."""
+    for misfit in fit.misfits(config, store):
+        advice = "Change the setting, or let it follow the log: `auto`, where it can be that."
+        yield warning("settings", f"{misfit}.", advice)
 
 
 def _storage_findings(config: Config) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ def test_the_training_is_found_through_the_recipes(three_days) -> None:
         for partition in ("2026-01-02", LAST)
         for day in three_days.artifact(f"train_{role}", partition).facts["partitions"]
     }
-    features = skew.training_features(three_days.store, release, three_days.config)
+    features = skew.training_features(three_days.store, release)
     days = [ref.partition for ref in features]
     assert days == sorted(days)
     assert set(days) <= trained

@@ -15,6 +15,7 @@ from components.training import model_configs
 from phoenix.data.windows import Windows
 from phoenix.inputs.model_inputs import model_inputs
 from phoenix.recommend.recommender import PostInputs
+from tests.components.numbered import numbered
 
 LAST = "2026-01-03"
 NOTHING = SeenPairs.none()
@@ -129,8 +130,9 @@ def test_a_candidate_is_as_old_as_it_is_at_the_time_of_the_feed(
     expected = [[written.get(post, 0) for post in row] for row in candidates.post_ids.tolist()]
     assert asked[0].candidate_created_at.tolist() == expected
     assert len({post for row in expected for post in row}) > 10
-    config = model_configs.ranker(three_days.config)
+    config = model_configs.ranker(numbered(three_days.config))
     ages = model_inputs(asked[0], server.config.action_names, config)
+    assert ages.candidate_post_age_minutes is not None
     minutes = (requests.starts_at[:, None] - np.array(expected)) / 60_000
     np.testing.assert_allclose(
         ages.candidate_post_age_minutes, np.where(candidates.post_ids, minutes, np.nan), rtol=1e-6

@@ -24,7 +24,7 @@ def test_a_minimal_configuration_has_sensible_defaults(load_raw: Loader) -> None
     config = load_raw(MINIMAL)
     assert config.action_names == ("favorite", "click")
     assert config.actions[0].score_weight == PUBLISHED_WEIGHTS["favorite"]
-    assert config.train_ranker.model.key_size % 2 == 0
+    assert config.train_ranker.model.key_size == "auto"
 
 
 @pytest.mark.parametrize(

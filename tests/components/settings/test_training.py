@@ -4,6 +4,7 @@ import pytest
 
 from components.settings.config import Config
 from components.training import model_configs, trainer_settings
+from tests.components.numbered import numbered
 
 ACTIONS = [
     {"name": "favorite", "is_positive": True, "loss_weight": 2.0, "focal_gamma": 1.5},
@@ -12,7 +13,7 @@ ACTIONS = [
 
 
 def config_of(**sections) -> Config:
-    return Config.model_validate(
+    config = Config.model_validate(
         {
             "store": "memory://training",
             "first_day": "2026-01-01",
@@ -21,6 +22,7 @@ def config_of(**sections) -> Config:
             **sections,
         }
     )
+    return numbered(config)
 
 
 def test_the_losses_of_each_action_reach_the_trainer() -> None:

@@ -28,11 +28,15 @@ NEXT_ITEM = {"objective": "next_item", "model": {"user_pooling": "last"}}
     ("role", "settings", "complaint"),
     [
         ("ranker", {"checkpoints": {"result": "best"}}, "`checkpoints.result`: expected last or"),
-        ("ranker", {"checkpoints": {"result": "epoch_2"}}, "`checkpoints.result`: .* epoch_1, got"),
+        (
+            "ranker",
+            {"epochs": 1, "checkpoints": {"result": "epoch_2"}},
+            "`checkpoints.result`: .* epoch_1, got",
+        ),
         ("ranker", {"validation": {"patience": 2}}, "`validation.patience`: .* `validation.fract"),
         (
             "ranker",
-            {"optimizer": {"accumulation_steps": 3}},
+            {"batch_size": 256, "optimizer": {"accumulation_steps": 3}},
             "`optimizer.accumulation_steps`: expected a divisor of `batch_size` 256, got 3",
         ),
         (

@@ -5,17 +5,20 @@ import pytest
 from components.features import shapes
 from components.settings.config import Config
 from components.training import model_configs
+from tests.components.numbered import numbered
 
-CONFIG = Config.model_validate(
-    {
-        "store": "memory://models",
-        "first_day": "2026-01-01",
-        "actions": [{"name": "favorite", "is_positive": True}, {"name": "click"}],
-        "ingest_events": {"source": {"layout": "synthetic"}},
-        "hashing": {"num_user_hashes": 1, "num_post_hashes": 3, "num_author_hashes": 2},
-        "train_ranker": {"model": {"emb_size": 24, "num_heads": 3, "key_size": 16}},
-        "train_retrieval": {"model": {"emb_size": 32, "num_layers": 4}},
-    }
+CONFIG = numbered(
+    Config.model_validate(
+        {
+            "store": "memory://models",
+            "first_day": "2026-01-01",
+            "actions": [{"name": "favorite", "is_positive": True}, {"name": "click"}],
+            "ingest_events": {"source": {"layout": "synthetic"}},
+            "hashing": {"num_user_hashes": 1, "num_post_hashes": 3, "num_author_hashes": 2},
+            "train_ranker": {"model": {"emb_size": 24, "num_heads": 3, "key_size": 16}},
+            "train_retrieval": {"model": {"emb_size": 32, "num_layers": 4}},
+        }
+    )
 )
 
 
@@ -65,7 +68,9 @@ OTHER = {
 def test_every_option_of_a_model_changes_it(role: str) -> None:
     make, section = getattr(model_configs, role), f"train_{role}"
     values = CONFIG.model_dump(mode="json", exclude={section})
-    plain = Config.model_validate(values)
+    plain = numbered(Config.model_validate(values))
     for field in type(getattr(plain, section).model).model_fields:
-        changed = Config.model_validate({**values, section: {"model": {field: OTHER[field]}}})
+        # With heads of keys, the number of heads has to be there.
+        model = {"num_heads": 2, field: OTHER[field]}
+        changed = numbered(Config.model_validate({**values, section: {"model": model}}))
         assert make(changed) != make(plain), field

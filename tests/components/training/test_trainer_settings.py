@@ -7,10 +7,11 @@ from components.settings.config import Config
 from components.training import trainer_settings
 from phoenix.config import ConfigError
 from phoenix.train.config import ComputeConfig, RankerTrainConfig, RetrievalTrainConfig
+from tests.components.numbered import numbered
 
 
 def config_of(**sections) -> Config:
-    return Config.model_validate(
+    config = Config.model_validate(
         {
             "store": "memory://training",
             "first_day": "2026-01-01",
@@ -19,15 +20,18 @@ def config_of(**sections) -> Config:
             **sections,
         }
     )
+    return numbered(config)
 
 
-def test_an_empty_section_is_the_defaults_of_the_trainer() -> None:
+def test_an_empty_section_is_the_defaults_of_the_trainer_but_for_what_follows_the_log() -> None:
     config = config_of(seed=7)
+    follows = {"epochs": 8, "batch_size": 32, "learning_rate": 0.003, "table_learning_rate": 0.05}
     towers = trainer_settings.train_config(config, "retrieval")
-    assert towers == RetrievalTrainConfig(seed=7, positive_actions=["favorite"])
+    assert towers == RetrievalTrainConfig(seed=7, positive_actions=["favorite"], **follows)
     ranker = trainer_settings.train_config(config, "ranker")
     assert isinstance(ranker, RankerTrainConfig)
-    assert ranker == RankerTrainConfig(seed=7, losses=trainer_settings.ranking_losses(config))
+    losses = trainer_settings.ranking_losses(config)
+    assert ranker == RankerTrainConfig(seed=7, losses=losses, **follows)
     for role in ("ranker", "retrieval"):
         assert trainer_settings.compute_config(config, role) == ComputeConfig()
 

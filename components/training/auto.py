@@ -1,0 +1,197 @@
+"""Numbers in place of the settings that are `auto`, found once for a training and kept.
+
+They follow the log as the features of the days before describe it. A training keeps those of the
+training before, as long as the log is like the one for which they were found
+(`log_rules.LogSize.is_like`): other sizes would throw its model away, and other numbers are another
+recipe, whose evidence starts at nothing.
+"""
+
+import datetime
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from components import contract
+from components.features import day_counts, partitions
+from components.run.context import Context
+from components.settings.config import Config
+from components.store.artifacts import Ref, Store
+from components.tables import data_files
+from components.training import log_rules, trainer_settings
+from components.training.log_rules import AUTO, LogSize
+
+logger = logging.getLogger(__name__)
+
+_DAYS = 28  # before a training, whose features say how large the log is
+
+
+class Origin(NamedTuple):
+    """Numbers of settings that are `auto`, nested as in the section, and whence they are."""
+
+    numbers: Mapping[str, Any]
+    log: LogSize
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns it as the facts of a training hold it."""
+        return {**self._asdict(), "log": self.log._asdict()}
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> "Origin | None":
+        """What the facts of a training hold; None where nothing was `auto`."""
+        value = facts.get("auto")  # formats before 3 have none
+        return value and cls(value["numbers"], LogSize(**value["log"]), value["reason"])
+
+
+def resolved(context: Context, role: str) -> tuple[Context, Origin | None]:
+    """Returns a training step whose settings are numbers, and whence those are that were `auto`.
+
+    The second is None where nothing was.
+
+    Args:
+      context: The run of the training step.
+      role: retrieval or ranker.
+    """
+    origin = origin_of(context.config, context.store, context.day, role)
+    if not origin.numbers:
+        return context, None
+    logger.info("What is auto of the %s: %s (%s).", role, origin.numbers, origin.reason)
+    return replace(context, config=with_numbers(context.config, role, origin.numbers)), origin
+
+
+def origin_of(config: Config, store: Store, day: datetime.date, role: str) -> Origin:
+    """Returns the numbers of what is `auto` in a training of `day`; none are where nothing is."""
+    log = log_size(config, store, day, counts_posts=_learns_next_items(config, role))
+    numbers = numbers_for(config, role, log)
+    earlier = _earlier(config, store, day, role)
+    if earlier is None:
+        return Origin(numbers, log, f"{log.words}, on {day}")
+    if log.is_like(earlier.log):
+        section = trainer_settings.section_of(config, role).model_dump()
+        return earlier._replace(numbers=_fitting(_merged(numbers, earlier.numbers), section))
+    return Origin(numbers, log, f"{log.words}, on {day}; before, {earlier.log.words}")
+
+
+def numbers_for(config: Config, role: str, log: LogSize) -> dict[str, Any]:
+    """Returns the numbers of what is `auto` for a log, nested as in the section of the role."""
+    section = trainer_settings.section_of(config, role).model_dump()
+    learns_next_items = _learns_next_items(config, role)
+    numbers = log_rules.numbers(role, log, learns_next_items=learns_next_items)
+    return _fitting(_of_auto(section, numbers), section)
+
+
+def _learns_next_items(config: Config, role: str) -> bool:
+    return trainer_settings.section_of(config, role).model_dump().get("objective") == "next_item"
+
+
+def with_numbers(config: Config, role: str, numbers: Mapping[str, Any]) -> Config:
+    """Returns a configuration with numbers in place of what is `auto` for a role.
+
+    Args:
+      config: The configuration.
+      role: retrieval or ranker.
+      numbers: Of all settings of its section that are `auto`, nested as there.
+    """
+    section = trainer_settings.section_of(config, role)
+    values = {name: value for name, value in numbers.items() if name != "model"}
+    model = section.model.model_copy(update=dict(numbers.get("model", {})))
+    changed = section.model_copy(update={**values, "model": model})
+    return config.model_copy(update={f"train_{role}": changed})
+
+
+def log_size(
+    config: Config, store: Store, day: datetime.date, *, counts_posts: bool = False
+) -> LogSize:
+    """Returns the size of an average day of the four weeks before `day`, by their features.
+
+    Args:
+      config: The deployment.
+      store: Its store; days without features are left out.
+      day: The day of a training, of which nothing is read.
+      counts_posts: Whether to look how many posts there are.
+    """
+    days = partitions.days_before(config, day, _DAYS)
+    heads = [store.head(contract.BUILD_FEATURES.name, str(each)) for each in days]
+    refs = [ref for ref in heads if ref is not None]
+    facts = [store.manifest(ref)["facts"] for ref in refs]
+    facts = [each for each in facts if each["impressions"]]
+    if not facts:
+        return LogSize()
+    means = [
+        sum(each[name] for each in facts) / len(facts)
+        for name in ("impressions", "windows", "users")
+    ]
+    return LogSize(*means, rows_per_post=_rows_per_post(store, refs[-1]) if counts_posts else None)
+
+
+def _rows_per_post(store: Store, features: Ref) -> float | None:
+    """Impressions of a post, of all that was counted by the end of a day; None if nothing was."""
+    if day_counts.SINCE not in store.manifest(features)["facts"]:
+        return None  # before counts
+    file = store.read_file(features, data_files.COUNTS_FILE)
+    counts = pq.read_table(file, columns=["kind", "shown"])
+    posts = counts.filter(pc.field("kind") == "post")
+    num_posts = posts.num_rows
+    if not num_posts:
+        return None
+    shown = posts["shown"].combine_chunks().flatten().to_numpy()
+    # Of an action that is new, fewer impressions are known than there were.
+    return float(shown.reshape(num_posts, -1).max(axis=1).sum()) / num_posts
+
+
+def _earlier(config: Config, store: Store, day: datetime.date, role: str) -> Origin | None:
+    """The numbers of the last training before a day; None where there is none.
+
+    Its model is kept as it is, also where sizes were no `auto` yet: it may be the champion.
+    """
+    kind = f"train_{role}"
+    for partition in reversed(store.partitions(kind)):
+        ref = store.head(kind, partition) if partition < str(day) else None
+        manifest = {"facts": {}} if ref is None else store.manifest(ref)
+        if manifest["facts"].get("trained"):
+            origin = Origin.of_facts(manifest["facts"])
+            if origin is None:
+                log = log_size(config, store, datetime.date.fromisoformat(partition))
+                origin = Origin({}, log, f"{log.words}, on {partition}")
+            model = manifest["recipe"]["config"].get(kind, {}).get("model", {})
+            return origin._replace(numbers={**origin.numbers, "model": model})
+    return None
+
+
+def _of_auto(section: Mapping[str, Any], numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the numbers whose settings are `auto`."""
+    own: dict[str, Any] = {}
+    for name, value in numbers.items():
+        if isinstance(value, Mapping):
+            value = _of_auto(section[name], value)
+        elif section[name] != AUTO:
+            continue
+        if value != {}:
+            own[name] = value
+    return own
+
+
+def _merged(new: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """The earlier numbers of what is `auto` now, and new ones of what was not."""
+    return {
+        name: _merged(value, earlier.get(name, {}))
+        if isinstance(value, Mapping)
+        else earlier.get(name, value)
+        for name, value in new.items()
+    }
+
+
+def _fitting(numbers: dict[str, Any], section: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers, with those that explicit settings need to be larger, or another multiple."""
+    parts = section["optimizer"]["accumulation_steps"] * section["devices"]["num_data_shards"]
+    fitting = dict(numbers)
+    if "batch_size" in fitting:
+        fitting["batch_size"] = -(-fitting["batch_size"] // parts) * parts
+    result = section["checkpoints"]["result"].removeprefix("epoch_")
+    if "epochs" in fitting and result.isdigit():
+        fitting["epochs"] = max(fitting["epochs"], int(result))
+    return fitting
