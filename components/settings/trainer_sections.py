@@ -110,5 +110,10 @@ def _field(setting: Setting) -> tuple[Any, Any]:
     if get_origin(setting.kind) is tuple:  # The range is that of every entry.
         entry = Annotated[get_args(setting.kind)[0], Field(**setting.limits)]
         return tuple[entry, ...], Field(default=setting.default, description=setting.help)
+    if setting.limits and isinstance(setting.default, str) and "pattern" not in setting.limits:
+        # A number or a word: the range is that of the number, and a word has none.
+        number, word = get_args(setting.kind)
+        kind = Annotated[number, Field(**setting.limits)] | word
+        return kind, Field(default=setting.default, description=setting.help)
     declared = Field(default=setting.default, description=setting.help, **setting.limits)
     return setting.kind, declared
