@@ -10,7 +10,7 @@ its end.
 import datetime
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from components import contract
+from components.features import partitions
 from components.features.log_actions import LogActions
 from components.features.windows_files import Block, Known, labelled
 from components.run.context import Context
@@ -194,6 +195,35 @@ def popularity_of_posts(
 def positive_actions(config: Config) -> np.ndarray:
     """`[A]` bool: the actions that speak for a post."""
     return np.array([action.is_positive for action in config.actions], bool)
+
+
+def all_rates_before(context: Context, features: Ref) -> Rates:
+    """Returns the rates with which a day of features began, also of what the day does not show.
+
+    The day keeps those of its own impressions; where the day before left them are all others.
+
+    Args:
+      context: The run.
+      features: Of the day.
+
+    Raises:
+      BadDataError: If the features of the day before, of which these were made, are gone.
+    """
+    manifest, config = context.store.manifest(features), context.config
+    if SINCE not in manifest["facts"]:  # before format 6
+        return Rates.none(len(config.actions))
+    folder = context.store.read_file(features, COUNTS_BEFORE_FILE).parent
+    context.store.read_file(features, USER_COUNTS_BEFORE_FILE)
+    own = rates_before(folder, manifest, config)
+    before = datetime.date.fromisoformat(features.partition) - datetime.timedelta(days=1)
+    earlier = partitions.input_of(manifest, contract.BUILD_FEATURES.name, before)
+    if earlier is None or SINCE not in context.store.manifest(earlier)["facts"]:
+        return own
+    files = [context.store.read_file(earlier, name) for name in (COUNTS_FILE, USER_COUNTS_FILE)]
+    places = _places(context.store.manifest(earlier), config)
+    tables = {kind: each.with_actions(places) for kind, each in _read(*files).items()}
+    # Nobody asks for other users than those of the day.
+    return replace(own, tables={**tables, _USER: own.tables[_USER]})
 
 
 def rates_after(folder: Path, manifest: Mapping[str, Any], config: Config) -> Rates:

@@ -1,7 +1,8 @@
 """Partitions of features: the days before one, and their artifacts."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from components import contract
 from components.errors import BadDataError
@@ -32,3 +33,22 @@ def features_of(context: Context, days: Sequence[datetime.date]) -> list[Ref]:
             "these days first, in order."
         )
     return [ref for ref in refs if ref is not None]
+
+
+def input_of(manifest: Mapping[str, Any], kind: str, day: datetime.date) -> Ref | None:
+    """Returns the artifact of a kind and day of which another was made, None if there is none.
+
+    Args:
+      manifest: Of the other.
+      kind: Of the artifact.
+      day: Its partition.
+    """
+    inputs = [each for each in manifest["recipe"]["inputs"] if "kind" in each]  # without sources
+    return next(
+        (
+            Ref(**each)
+            for each in inputs
+            if (each["kind"], each["partition"]) == (kind, day.isoformat())
+        ),
+        None,
+    )

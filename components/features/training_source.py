@@ -19,8 +19,9 @@ class FeatureWindows:
     there. A chunk is a block of users of one partition.
     """
 
-    def __init__(self, partitions: Sequence[WindowsFiles]) -> None:
-        """Takes the opened files of each partition."""
+    def __init__(self, partitions: Sequence[WindowsFiles], refs: Sequence[Ref] = ()) -> None:
+        """Takes the opened files of each partition, and the features to which they belong."""
+        self.refs = tuple(refs)
         sizes = [files.chunk_sizes for files in partitions]
         self._places = [
             (files, number)
@@ -104,5 +105,6 @@ def feature_windows(
                 else None,
             )
             for each in artifacts
-        ]
+        ],
+        refs,
     )

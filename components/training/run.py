@@ -170,7 +170,7 @@ def _train(
     title = f"{plan.section_name} of {context.day}"
     parameters = section.model_dump(mode="json")
     with tracking.tracked(section.tracking, name=title, parameters=parameters) as tracker:
-        result = trainer.train(
+        result, negatives = trainer.train(
             context, plan, model_config, source=source, work=work, tracker=tracker
         )
         models.save(draft.folder / models.MODEL, result.model)
@@ -191,6 +191,7 @@ def _train(
         "first_loss": result.curve[0]["loss"] if result.curve else None,
         "last_loss": result.curve[-1]["loss"] if result.curve else None,
         "last_point": result.curve[-1] if result.curve else None,
+        **({} if negatives is None else {"negatives": negatives.facts}),
     }
 
 

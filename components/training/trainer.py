@@ -17,7 +17,8 @@ from components.release import models
 from components.run import compilation, signals
 from components.run.context import Context
 from components.run.tracking import Tracker
-from components.training import trainer_settings
+from components.training import negatives, trainer_settings
+from components.training.negatives import Negatives
 from components.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def train(
     source: FeatureWindows,
     work: Path,
     tracker: Tracker | None = None,
-) -> "TrainingResult":
+) -> "tuple[TrainingResult, Negatives | None]":
     """Trains as planned, or goes on with a training that was stopped.
 
     Args:
@@ -48,6 +49,9 @@ def train(
       source: The windows of these days.
       work: Folder of the states on the way.
       tracker: Gets the points of the learning curve, too.
+
+    Returns:
+      What was trained, and whence a ranker had its negatives.
 
     Raises:
       BadConfigurationError: If the trainer cannot do what is configured, or not in this memory.
@@ -85,7 +89,8 @@ def train(
         signals.deferred_stop() as should_stop,
     ):
         train_config = trainer_settings.train_config(context.config, plan.role)
-        return TrainRunner(
+        drawn = negatives.of_training(context, plan.role, train_config, source)
+        runner = TrainRunner(
             model_config=model_config,
             train_config=train_config,
             compute=trainer_settings.compute_config(context.config, plan.role),
@@ -96,10 +101,12 @@ def train(
             if model_config.reads_popularity
             else None,
             start=start,
+            known_posts=None if drawn is None else drawn.known_posts,
             checkpoint_directory=work,
             on_progress=on_progress,
             should_stop=should_stop,
-        ).run()
+        )
+        return runner.run(), drawn
 
 
 @contextmanager

@@ -10,7 +10,12 @@ from typing import Literal, TypeVar
 
 from phoenix.config import ConfigError, check_count
 from phoenix.settings import Settings, setting
-from phoenix.train.loss_config import NegativesConfig, RankingLossConfig, RetrievalLossConfig
+from phoenix.train.loss_config import (
+    DrawnPostsConfig,
+    NegativesConfig,
+    RankingLossConfig,
+    RetrievalLossConfig,
+)
 
 VALIDATION_LOSS = "validation_loss"
 
@@ -191,6 +196,7 @@ class RankerTrainConfig(TrainConfig):
     """The settings of the training of a ranker."""
 
     losses: RankingLossConfig = field(default_factory=RankingLossConfig)
+    negatives: DrawnPostsConfig = field(default_factory=DrawnPostsConfig)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from phoenix.train.progress import Pace, Progress, RunProgress
 from phoenix.train.run import Run
 from phoenix.train.states import StateEntry, TrainStates, restore
 from phoenix.train.step import Report, State, initial_state, step_rule, train_step, validation_of
-from phoenix.train.task import Batch, task_of
+from phoenix.train.task import Batch, Known, task_of
 from phoenix.train.validation import (
     HeldOut,
     LossAndStates,
@@ -47,7 +47,7 @@ class TrainLoop:
             hash_spec=run.hash_spec,
             actions=run.actions,
             split=run.split,
-            popularity=run.popularity,
+            known=Known(run.popularity, run.known_posts),
         )
         self.rule = step_rule(run, self.task)
         self.state, checked = initial_state(run, self.task, self.rule)

@@ -68,6 +68,27 @@ class NegativesConfig(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DrawnPostsConfig(Settings):
+    """Negatives for a log in which every impression has an action, such as a log of actions."""
+
+    drawn_per_window: int | Literal["auto"] = setting(
+        "auto",
+        "Posts drawn for every window, from all that existed by then, as shown to its user without "
+        "an action. auto: as many as a window has candidates at most where one impression in a "
+        "thousand or fewer has no action, else 0.",
+        ge=0,
+        le=1_000,
+    )
+    power: float = setting(
+        0.0,
+        "A post is drawn by its impressions before the day, plus 1, to this power: 0 draws all "
+        "alike, 1 takes popularity out of the order.",
+        ge=0,
+        le=1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class RetrievalLossConfig(Settings):
     """The loss of retrieval, beside the softmax over `negatives`."""
 

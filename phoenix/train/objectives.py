@@ -124,6 +124,7 @@ class RankingObjective:
     popularity_power: float = 0.0
     dwell: DwellLoss = "none"
     dwell_weight: float = 1.0
+    num_drawn: int = 0  # the last candidates of each row: posts that were drawn and never shown
 
     def initial_params(self, seed: int, batch: RecsysBatch, rows: RecsysEmbeddings) -> hk.Params:
         """Returns the initial parameters of the ranker."""
@@ -146,9 +147,13 @@ class RankingObjective:
         return RankingNorms(
             len(exists),
             losses.total_weight(batch.labels.shape, where=is_counted, weights=of_labels),
-            losses.total_weight(exists.shape, where=exists, weights=weights),
+            losses.total_weight(exists.shape, where=self._is_shown(exists), weights=weights),
             smallest_logarithm,
         )
+
+    def _is_shown(self, exists: jax.Array) -> jax.Array:
+        """`[B, C]` whether a candidate was shown: of a drawn one nobody knows how long."""
+        return exists & (np.arange(exists.shape[1]) < exists.shape[1] - self.num_drawn)
 
     def loss(
         self,
@@ -185,7 +190,8 @@ class RankingObjective:
             value += penalty * part
             observed |= {name: share * part for name, share in gates.items()}
         if self.dwell != "none":
-            error, dwell = self._dwell_loss(output.continuous, batch, exists, weights)
+            is_shown = self._is_shown(exists)
+            error, dwell = self._dwell_loss(output.continuous, batch, is_shown, weights)
             error *= losses.share(own.impressions, whole.impressions)
             value += self.dwell_weight * error
             observed |= {"dwell_loss": error, "dwell": dwell}
@@ -222,18 +228,18 @@ class RankingObjective:
         return penalty, {f"kept_{group}": share for group, share in shares.items()}
 
     def _dwell_loss(
-        self, times: jax.Array | None, batch: TrainBatch, exists: jax.Array, weights: jax.Array
+        self, times: jax.Array | None, batch: TrainBatch, is_shown: jax.Array, weights: jax.Array
     ) -> tuple[jax.Array, Deviations]:
         """The loss of `[B, C, 1]` predicted dwell times in units of 30 s, and their metrics."""
         assert times is not None  # `objective_of` checks that the model has the head.
         predictions = times[..., 0]
         error = losses.absolute_error if self.dwell == "absolute_error" else losses.squared_error
         targets = scaled_dwell(batch.dwell_seconds)
-        value = error(predictions, targets, where=exists, weights=weights)
+        value = error(predictions, targets, where=is_shown, weights=weights)
         deviations = Deviations.of(
             DWELL_SCALE_SECONDS * jnp.ravel(targets),
             DWELL_SCALE_SECONDS * jnp.ravel(predictions),
-            jnp.ravel(exists * _label_weights(batch, exists)),
+            jnp.ravel(is_shown * _label_weights(batch, is_shown)),
             largest=DWELL_SCALE_SECONDS,
         )
         return value, deviations
@@ -396,7 +402,7 @@ class RetrievalObjective:
 
 
 def objective_of(
-    config: ModelConfig, actions: Sequence[str], train_config: TrainConfig
+    config: ModelConfig, actions: Sequence[str], train_config: TrainConfig, *, num_drawn: int = 0
 ) -> Objective:
     """Returns the objective that belongs to the model of `config`.
 
@@ -404,6 +410,7 @@ def objective_of(
       config: Of the ranker or the retrieval model.
       actions: The names of the A actions, in the order of the bits.
       train_config: Its losses.
+      num_drawn: The last candidates of each row that a ranker is shown, which were drawn for it.
 
     Raises:
       ConfigError: If the settings are those of the other model, or the ranker has another number
@@ -450,6 +457,7 @@ def objective_of(
         popularity_power=ranking.popularity_power,
         dwell=ranking.dwell,
         dwell_weight=ranking.dwell_weight,
+        num_drawn=num_drawn,
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from phoenix.data.engagement.popularity import PopularityByDay
 from phoenix.data.hashing import KINDS, HashSpec
 from phoenix.data.input_pipeline import BatchOrder, Epochs
+from phoenix.data.negatives.known_posts import PostsByDay
 from phoenix.data.window_source import WindowSource
 from phoenix.embedding import EmbeddingTables
 from phoenix.model_runners import ModelConfig
@@ -42,6 +43,7 @@ class Run:
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     # Warm start: its parameters, by the names of actions, rows and accumulators.
     start: TrainedModel | None = None
+    known_posts: PostsByDay | None = None  # of the days of all windows, to draw negatives from
     identity: str = field(init=False)  # Digest of the other parts but `compute`; samples the data.
 
     def __post_init__(self) -> None:

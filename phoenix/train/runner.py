@@ -16,6 +16,7 @@ import numpy as np
 
 from phoenix.data.engagement.popularity import PopularityByDay
 from phoenix.data.hashing import HashSpec
+from phoenix.data.negatives.known_posts import PostsByDay
 from phoenix.data.window_source import WindowSource
 from phoenix.files.verified_files import CheckpointError
 from phoenix.model_runners import ModelConfig
@@ -112,6 +113,8 @@ class TrainRunner:
     popularity: PopularityByDay | None = None  # where the model reads it
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     start: TrainedModel | None = None  # Warm start: its parameters, rows and accumulators.
+    # A ranker draws negatives from them: the posts of the days of all windows. None draws nothing.
+    known_posts: PostsByDay | None = None
     checkpoint_directory: Path | None = None  # Resumes from what is there.
     on_progress: Callable[[Progress], None] | None = None
     should_stop: Callable[[], bool] = _never  # Asked after every step.
@@ -206,6 +209,7 @@ class TrainRunner:
             popularity=self.popularity,
             compute=self.compute,
             start=self.start,
+            known_posts=self.known_posts,
         )
 
     def _train(self, loop: TrainLoop, states: TrainStates | None) -> None:

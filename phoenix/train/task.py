@@ -9,6 +9,8 @@ import numpy as np
 from phoenix.data.days import DAY_MS
 from phoenix.data.engagement.popularity import PopularityByDay
 from phoenix.data.hashing import HashSpec
+from phoenix.data.negatives.drawn_posts import DrawnPosts
+from phoenix.data.negatives.known_posts import PostsByDay
 from phoenix.data.window_source import SCAN_ROWS, windows_between
 from phoenix.data.windows import Windows, positive_bits
 from phoenix.inputs.model_inputs import model_inputs
@@ -36,6 +38,16 @@ class Task(NamedTuple):
     make_batch: Callable[[Windows, int | None], Batch]
 
 
+class Known(NamedTuple):
+    """What is known of posts on the days of the windows, as far as a training reads it."""
+
+    popularity: PopularityByDay | None = None  # before each day
+    posts: PostsByDay | None = None  # to draw the negatives of a ranker from
+
+
+_NOTHING = Known()
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EngagementBatches:
     """Makes batches of impressions; a function of its fields and the arguments."""
@@ -44,7 +56,8 @@ class EngagementBatches:
     actions: Sequence[str]
     hash_spec: HashSpec
     frequencies: PostFrequencies | None
-    num_drawn: int  # G: posts drawn from the corpus per window
+    num_drawn: int  # G: posts drawn per window from all that were shown
+    drawn_posts: DrawnPosts | None  # from all that were known
     popularity: PopularityByDay | None  # where the model reads it
     half_life_days: float | None  # after which a window counts half as much
     seed: int
@@ -58,6 +71,8 @@ class EngagementBatches:
             ids = windows.candidate_post_ids, windows.candidate_author_ids
             known = self.popularity.at(windows.starts_at, *ids)
             windows = windows._replace(candidate_popularity=known)
+        if self.drawn_posts is not None:
+            windows = self.drawn_posts.added_to(windows, generator, self.hash_spec)
         inputs = model_inputs(windows, self.actions, self.model_config)
         batch = train_batch(windows, inputs, len(self.actions), self.frequencies)
         if step is not None and self.model_config.gated_features:
@@ -99,7 +114,7 @@ def task_of(
     hash_spec: HashSpec,
     actions: tuple[str, ...],
     split: Split,
-    popularity: PopularityByDay | None = None,
+    known: Known = _NOTHING,
 ) -> Task:
     """Returns the task of a run.
 
@@ -109,19 +124,21 @@ def task_of(
       hash_spec: Of the windows.
       actions: The names of the A actions, in the order of the bits.
       split: What is trained on, and from when on targets are held out.
-      popularity: Of posts before the days of the windows, where the model reads it.
+      known: Of posts, on the days of the windows.
 
     Raises:
-      ConfigError: If the ranker has another number of continuous heads than its loss needs, or next
-        items are learned by a model that reads counts.
+      ConfigError: If the ranker has another number of continuous heads than its loss needs, or is
+        to draw posts where none are known, or next items are learned by a model that reads counts.
       ValueError: If an action is unknown, or there is no event to learn from.
     """
     num_train = sum(split.train.chunk_sizes)
-    if model_config.reads_popularity and popularity is None:
+    if model_config.reads_popularity and known.popularity is None:
         raise ValueError("The model reads counts: expected `popularity`, got None.")
     if not config.learns_next_items:
-        objective = objective_of(model_config, actions, config)
         is_retrieval = isinstance(config, RetrievalTrainConfig)
+        drawn_posts = None if is_retrieval else _drawn_posts(model_config, config, known.posts)
+        num_drawn = 0 if drawn_posts is None else drawn_posts.per_window
+        objective = objective_of(model_config, actions, config, num_drawn=num_drawn)
         negatives = config.negatives if is_retrieval else NegativesConfig()
         frequencies = None
         if is_retrieval or settings_for(RankerTrainConfig, config).losses.popularity_power > 0:
@@ -129,7 +146,7 @@ def task_of(
                 split.train,
                 num_train,
                 with_impressions=negatives.in_batch or not negatives.global_per_row,
-                drawn_per_window=negatives.global_per_row,
+                drawn_per_window=negatives.global_per_row or num_drawn,
                 by_weight=not is_retrieval,  # whose negatives are what is met
             )
         batches = EngagementBatches(
@@ -138,7 +155,8 @@ def task_of(
             hash_spec=hash_spec,
             frequencies=frequencies,
             num_drawn=negatives.global_per_row,
-            popularity=popularity if model_config.reads_popularity else None,
+            popularity=known.popularity if model_config.reads_popularity else None,
+            drawn_posts=drawn_posts,
             half_life_days=config.recency_half_life_days,
             seed=config.seed,
         )
@@ -157,3 +175,21 @@ def task_of(
         validated_since=split.since or 0,
     )
     return Task(NextItemObjective(model_config), batches)
+
+
+def _drawn_posts(
+    model_config: ModelConfig, config: TrainConfig, known_posts: PostsByDay | None
+) -> DrawnPosts | None:
+    """Returns the negatives of a ranker, None where it has those of its log."""
+    number = settings_for(RankerTrainConfig, config).negatives.drawn_per_window
+    if known_posts is None:
+        config.check(
+            number in ("auto", 0),
+            "negatives",
+            "drawn_per_window",
+            expected="auto or 0 where no posts are known to draw from",
+            got=number,
+        )
+        return None
+    per_window = model_config.candidate_seq_len if number == "auto" else number
+    return DrawnPosts(per_window=per_window, posts=known_posts) if per_window else None

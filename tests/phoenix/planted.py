@@ -137,7 +137,7 @@ def train_config(config, **options) -> TrainConfig:
 def runner(config, windows, *, kind=TrainRunner, **options) -> TrainRunner:
     """A runner of a kind for `config`; `options` are fields of it, or as for `train_config`."""
     fields = {"start", "checkpoint_directory", "on_progress", "should_stop", "compute"}
-    fields |= {"hash_spec", "actions", "source"}
+    fields |= {"hash_spec", "actions", "source", "known_posts"}
     own = {name: options.pop(name) for name in fields & options.keys()}
     defaults = {
         "batch_size": 64,

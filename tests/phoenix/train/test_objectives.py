@@ -174,6 +174,21 @@ def test_dwell_is_learned_in_units_of_thirty_seconds(kind):
     assert np.any(dense["phoenix_model"]["continuous_unembeddings"])
 
 
+def test_of_what_was_drawn_nobody_learns_how_long_it_was_looked_at():
+    options = {"losses": RankingLossConfig(dwell="squared_error")}
+    windows = WINDOWS._replace(label_dwell_seconds=SECONDS)
+    others = windows._replace(label_dwell_seconds=np.where(np.arange(8) < 5, SECONDS, 7))
+    losses_of_times = []
+    for num_drawn in (0, 3):
+        objective = dataclasses.replace(make(WITH_DWELL, **options), num_drawn=num_drawn)
+        pair = [loss_of(objective, each)[1]["dwell_loss"] for each in (windows, others)]
+        losses_of_times.append(pair)
+    assert losses_of_times[0][0] != losses_of_times[0][1]
+    assert losses_of_times[1][0] == losses_of_times[1][1]
+    difference = output_of(objective).continuous[:, :5, 0] - np.minimum(SECONDS[:, :5] / 30, 1)
+    np.testing.assert_allclose(losses_of_times[1][0], np.mean(difference**2), rtol=1e-5)
+
+
 def test_a_head_without_a_loss_and_a_loss_without_a_head_are_refused():
     with pytest.raises(ConfigError, match="num_continuous`: expected 0 where"):
         make(WITH_DWELL)

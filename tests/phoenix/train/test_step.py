@@ -7,10 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from phoenix.data.negatives.known_posts import KnownPosts
 from phoenix.data.windows import Windows
-from tests.phoenix.planted import RANKER, RETRIEVAL, runner, world
+from tests.phoenix.planted import NUM_POSTS, RANKER, RETRIEVAL, author_of, runner, world
 
 WINDOWS = world(128).windows
+POSTS = np.arange(1, NUM_POSTS + 1)
+KNOWN_POSTS = {0: KnownPosts.of(POSTS, author_of(POSTS), np.zeros(NUM_POSTS, np.int64))}
 RANKER_OF_TIMES = dataclasses.replace(RANKER, num_continuous=1)
 
 
@@ -35,6 +38,14 @@ def ragged(num_windows: int) -> Windows:
     [
         (RANKER, {}),
         (RANKER_OF_TIMES, {"losses": {"dwell": "squared_error", "popularity_power": 0.5}}),
+        (
+            RANKER_OF_TIMES,
+            {
+                "known_posts": KNOWN_POSTS,
+                "negatives": {"drawn_per_window": 3},
+                "losses": {"dwell": "squared_error", "popularity_power": 0.5},
+            },
+        ),
         (
             RETRIEVAL,
             {

@@ -10,6 +10,7 @@ from phoenix.data.days import DAY_MS
 from phoenix.data.engagement.counts import Ids, Outcomes, Tally
 from phoenix.data.engagement.popularity import PopularityByDay
 from phoenix.data.engagement.rates import POPULARITY, Rates
+from phoenix.data.negatives.known_posts import KnownPosts
 from phoenix.data.window_source import InMemoryWindows, pad_windows
 from phoenix.grok import TransformerConfig
 from phoenix.inputs.config import HashConfig
@@ -20,7 +21,7 @@ from phoenix.train.config import RetrievalTrainConfig, ValidationConfig
 from phoenix.train.loss_config import NegativesConfig
 from phoenix.train.objectives import objective_of
 from phoenix.train.runner import TrainRunner
-from phoenix.train.task import task_of
+from phoenix.train.task import Known, task_of
 from phoenix.train.validation import Split
 from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, SPEC, train_config, world
 
@@ -36,14 +37,14 @@ CONFIG = PhoenixRetrievalModelConfig(
 )
 
 
-def task(model_config, popularity=None, **options):
+def task(model_config, popularity=None, known_posts=None, **options):
     return task_of(
         model_config,
         train_config(model_config, **options),
         hash_spec=SPEC,
         actions=ACTIONS,
         split=Split.of(InMemoryWindows(world(4).windows), ValidationConfig()),
-        popularity=popularity,
+        known=Known(popularity, known_posts),
     )
 
 
@@ -154,3 +155,55 @@ def test_a_model_that_reads_counts_is_not_trained_without_them() -> None:
         task(COUNTING)
     with pytest.raises(ConfigError, match=r"objective.*engagement where `model.reads_counts`"):
         objective_of(COUNTING, ACTIONS, train_config(COUNTING, objective="next_item"))
+
+
+KNOWN_POSTS = {
+    0: KnownPosts.of(np.arange(1, NUM_POSTS + 1), np.arange(1, NUM_POSTS + 1), np.zeros(NUM_POSTS))
+}
+
+
+def test_a_ranker_is_shown_other_posts_at_every_step_and_the_same_at_the_same_one():
+    made = task(RANKER, known_posts=KNOWN_POSTS, negatives={"drawn_per_window": 5}, seed=1)
+    windows = pad_windows(world(4).windows, 6)
+    first, again, later = (made.make_batch(windows, step) for step in (3, 3, 4))
+    hashes = first.inputs.candidate_post_hashes
+    assert hashes.shape[1] == 8 + 5
+    np.testing.assert_array_equal(hashes[:, :8], windows.candidate_post_hashes)
+    np.testing.assert_array_equal(hashes, again.inputs.candidate_post_hashes)
+    assert not np.array_equal(hashes[:, 8:], later.inputs.candidate_post_hashes[:, 8:])
+    of_validation = [made.make_batch(windows, None).inputs.candidate_post_hashes for _ in range(2)]
+    np.testing.assert_array_equal(*of_validation)
+    assert not hashes[4:].any()
+    assert not first.labels[:, 8:].any()
+    other_seed = task(RANKER, known_posts=KNOWN_POSTS, negatives={"drawn_per_window": 5}, seed=2)
+    others = other_seed.make_batch(windows, 3).inputs.candidate_post_hashes
+    assert not np.array_equal(hashes[:, 8:], others[:, 8:])
+
+
+def test_a_window_is_filled_up_with_as_many_drawn_posts_as_it_has_places():
+    made = task(RANKER, known_posts=KNOWN_POSTS)
+    batch = made.make_batch(world(4).windows, 0)
+    assert batch.inputs.candidate_post_hashes.shape[1] == 8 + RANKER.candidate_seq_len
+
+
+@pytest.mark.parametrize("known_posts", [None, KNOWN_POSTS])
+def test_nothing_is_drawn_where_nothing_is_to_be_drawn(known_posts):
+    number = "auto" if known_posts is None else 0
+    made = task(RANKER, known_posts=known_posts, negatives={"drawn_per_window": number})
+    batch = made.make_batch(world(4).windows, 0)
+    assert batch.inputs.candidate_post_hashes.shape[1] == 8
+    assert batch.is_labelled is batch.label_weights is None
+    with pytest.raises(ConfigError, match="drawn_per_window"):
+        task(RANKER, negatives={"drawn_per_window": 3})
+
+
+def test_what_is_met_because_it_is_drawn_counts_among_what_is_met():
+    options = {"losses": {"popularity_power": 0.5}, "negatives": {"drawn_per_window": 5}}
+    windows = world(4).windows
+    batch = task(RANKER, known_posts=KNOWN_POSTS, **options).make_batch(windows, 0)
+    posts, counts = np.unique(windows.candidate_post_ids, return_counts=True)
+    # 32 impressions, and 20 draws spread over the posts that were shown.
+    share = (counts + 20 / len(posts)) / 52
+    expected = np.log(share[np.searchsorted(posts, windows.candidate_post_ids)])
+    np.testing.assert_allclose(batch.log_frequencies[:, :8], expected, rtol=1e-5)
+    assert np.isfinite(batch.log_frequencies).all()

@@ -1,0 +1,1 @@
+"""Posts from which negatives are drawn, of logs that have none."""
