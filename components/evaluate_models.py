@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from components import contract, step
 from components.erasure import forgotten
 from components.errors import BadConfigurationError
@@ -24,6 +26,7 @@ from components.evaluation.entrants import Entrants, entrants_of, most_popular
 from components.evaluation.gate import compare, decide
 from components.features import day_counts, log_actions, partitions, shapes, windows_files
 from components.features.later_labels import LaterLabels, later_labels
+from components.features.negatives import day_posts
 from components.release import decisions, eligible_posts, models, release_files, releases
 from components.release.decisions import Decision
 from components.run import compilation
@@ -31,11 +34,15 @@ from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.store.artifacts import Artifact
 from components.tables import action_lists, data_files
+from phoenix.data.negatives.drawn_posts import DrawnPosts, LoggedNegatives
+from phoenix.data.window_source import InMemoryWindows
+from phoenix.data.windows import Windows
 from phoenix.memory import keep_freed_memory
 from phoenix.recommend.recommender import PostInputs
 
 logger = logging.getLogger(__name__)
 
+_DRAWN_STREAM = 1 << 41  # of what is random: far from the numbers of users
 _TRAININGS = {
     "retrieval": contract.TRAIN_RETRIEVAL.name,
     "ranker": contract.TRAIN_RANKER.name,
@@ -153,7 +160,7 @@ def _contests(
     collection = eligible_posts.collection_of(posts, config, context.day)
     return {
         "retrieval": RetrievalContest(config, windows, collection),
-        "ranker": RankingContest(config, windows),
+        "ranker": _ranking_contest(context, features, windows, seed=seed),
     }
 
 
@@ -167,6 +174,25 @@ def _with_popularity(context: Context, contest: RetrievalContest) -> RetrievalCo
     popularity = day_counts.popularity_of_posts(context, ref, posts.post_ids, posts.author_ids)
     inputs = PostInputs(popularity=popularity)
     return replace(contest, collection=replace(posts, inputs=inputs))
+
+
+def _ranking_contest(
+    context: Context, features: Artifact, windows: Windows, *, seed: int
+) -> RankingContest:
+    """Returns the contest of rankers, beside drawn posts where the day has no negatives."""
+    config = context.config
+    number = config.evaluate_models.ranking_drawn_per_window
+    if number == "auto":
+        logged = LoggedNegatives.of(InMemoryWindows(windows))
+        number = config.build_features.num_candidates if logged.are_missing else 0
+    if not number:
+        return RankingContest(config, windows)
+    drawn_posts = DrawnPosts(per_window=number, posts=day_posts.of_days(context, [features.ref]))
+    generator = np.random.Generator(np.random.Philox(key=[seed % 2**63, _DRAWN_STREAM]))
+    windows = drawn_posts.added_to(windows, generator, shapes.hash_spec(config.hashing))
+    # Of windows whose posts were all new, there is nothing to compare.
+    windows = windows.rows(np.flatnonzero(windows.candidate_mask.any(axis=1)))
+    return RankingContest(config, windows, number)
 
 
 def _evaluation_of(context: Context, release: Artifact) -> Artifact:

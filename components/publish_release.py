@@ -106,6 +106,7 @@ def _description(
             "recipe": decision["recipe"],
             "figure": decision.get("figure"),  # an evaluation of a format before published none
             "actions": _actions_of(models[role], role),
+            "drawn_per_window": _drawn_per_window(models[role], role),
         }
     description["trained_through"] = min(description[role]["trained_through"] for role in ROLES)
     return description
@@ -134,6 +135,14 @@ def _actions_of(model: ModelFolder, role: str) -> list[dict[str, Any]]:
         facts = facts[role]
     # A model of a format before this one knows names alone.
     return facts.get("actions") or [{"name": name} for name in model.description["actions"]]
+
+
+def _drawn_per_window(model: ModelFolder, role: str) -> int:
+    """Returns how many posts a ranker was shown per window that were drawn for it; 0: none."""
+    facts = model.artifact.facts
+    if model.artifact.ref.kind == contract.PUBLISH_RELEASE.name:
+        return facts[role].get("drawn_per_window", 0)  # a format before this one drew nothing
+    return facts.get("negatives", {}).get("drawn_per_window", 0)
 
 
 def _probe(context: Context, folder: Path) -> dict[str, int]:

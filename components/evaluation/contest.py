@@ -96,6 +96,7 @@ class RankingContest:
 
     config: Config
     windows: Windows
+    drawn_per_window: int = 0  # the last candidates: posts that were drawn and never shown
 
     @property
     def metric(self) -> str:
@@ -109,6 +110,12 @@ class RankingContest:
         is_real = self.windows.candidate_mask
         if not is_real.any():
             return []
+        if self.drawn_per_window:
+            return [
+                "the day has no impressions without an action: rankers are compared by how they "
+                f"order its impressions among {self.drawn_per_window} drawn posts a window, and "
+                "their probabilities are those of an action among these, not of the log"
+            ]
         labels, is_labelled = self._labels
         gains = labels @ self._gain_weights
         k = self.config.evaluate_models.ranking_k

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from components import contract
+from components.release import releases
 from components.serving.feed_files import POPULAR, POPULAR_FALLBACK
 from components.serving.published import Feed, Item, decisive_contributions, feed
 from components.settings.config import Config
@@ -60,7 +61,10 @@ def why(
     user_feed = feed(store, config, user, day)
     post_id = id_texts.parse_id(post, "post_id", config)
     item = next((item for item in user_feed.items if item.post_id == post_id), None)
-    reasons = _reasons_for(item) if item else _reasons_against(store, config, user_feed, post_id)
+    if item:
+        reasons = [*_reasons_for(item), *_meaning_of_probabilities(store, user_feed)]
+    else:
+        reasons = _reasons_against(store, config, user_feed, post_id)
     return Explanation(
         user=user_feed.user,
         post=item.post if item else post,
@@ -94,6 +98,21 @@ def _reasons_for(item: Item) -> list[str]:
             f"{item.diversity_multiplier:.2f}."
         )
     return reasons
+
+
+def _meaning_of_probabilities(store: Store, user_feed: Feed) -> list[str]:
+    """Returns a sentence where the probabilities are none of the log; often none."""
+    ref = store.head(releases.RELEASE, user_feed.day)
+    if ref is None or ref.digest != user_feed.release:  # it is gone
+        return []
+    number = store.manifest(ref)["facts"]["ranker"].get("drawn_per_window", 0)  # since format 6
+    if not number:
+        return []
+    return [
+        "The log has no impressions without an action, so the ranker learned beside drawn posts: "
+        f"its probabilities are those of an action among {number} posts drawn per window, and "
+        "compare posts; they are no rates of the log."
+    ]
 
 
 def _reasons_against(store: Store, config: Config, user_feed: Feed, post: int) -> list[str]:

@@ -145,6 +145,12 @@ class EvaluateConfig(Section):
     ranking_min_gain: float = Field(
         default=0.0, description="Gain over the champion of which the gate must be sure."
     )
+    ranking_drawn_per_window: Annotated[int, Field(ge=0, le=1_000)] | Literal["auto"] = Field(
+        default="auto",
+        description="Posts drawn for every window, from all that existed by then, beside which "
+        "rankers are judged. auto: as many as a window has candidates at most where one impression "
+        "of the day in a thousand or fewer has no action, else 0.",
+    )
     retrieval_k: int = Field(default=100, ge=1, le=100_000, description="k of recall@k.")
     retrieval_min_gain: float = Field(
         default=0.0, description="Gain over the champion of which the gate must be sure."

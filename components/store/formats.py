@@ -31,15 +31,15 @@ ARTIFACTS: Mapping[str, int] = {
     # 7: rows of users in order of slots, in one file or several.
     contract.BUILD_FEATURES.name: 7,
     contract.TRAIN_RETRIEVAL.name: 3,  # model, curve; 2: actions; 3: numbers of what was `auto`
-    contract.TRAIN_RANKER.name: 3,
+    contract.TRAIN_RANKER.name: 4,  # the same; 4: whence it had its negatives
     # Decision, metrics, fallback, evidence; 2: actions; 3: challengers, recipe and question;
     # 4: the figure of the decision; 5: the fallback is counts, where it was rates and likes;
     # 6: vetoes.
     contract.EVALUATE_MODELS.name: 6,
     contract.EXPORT_CORPUS.name: 1,  # vectors and facts of posts, description
     # Models, corpus, decision, fallback, description; 2: actions of each model; 3: its recipe;
-    # 4: the figure of the decision; 5: the fallback is counts.
-    contract.PUBLISH_RELEASE.name: 5,
+    # 4: the figure of the decision; 5: the fallback is counts; 6: posts drawn for its training.
+    contract.PUBLISH_RELEASE.name: 6,
     # Feeds of a shard, statistics; 2: texts of ids, titles; 3: feeds in order of slots, in one file
     # or several.
     contract.MATERIALIZE_FEEDS.name: 3,
