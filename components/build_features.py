@@ -90,7 +90,7 @@ def run(context: Context) -> Outcome:
                 counts["state_users"] += len(users[-1])
                 counts["state_rows"] += len(block.log.user_ids)
         day_counts.close(earlier_counts, draft.folder)
-        known_values.carry(accepted.folder, draft.folder, context.config)
+        known_values.carry(accepted.folder, draft.folder, forgotten.erased_ids(context.config))
         texts = RowTexts.of(context.store, [*state.inputs, accepted.ref]).read("user_id")
         if len(texts.ids):
             texts.only(np.concatenate(users)).write(draft.folder)

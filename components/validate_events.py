@@ -110,7 +110,7 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
             details = "".join(f"\n  - {reason}" for reason in reasons)
             raise BadDataError(f"{day} is refused:{details}\nWhat broke which rule: {address}")
         settled_day.save(draft.folder, arrivals.texts)
-        known_values.carry(ingested.folder, draft.folder, config)
+        known_values.carry(ingested.folder, draft.folder, forgotten.erased_ids(config))
         for name in ("post_id", "author_id"):  # of the posts, which are handed on as they are
             id_texts.carry(name, ingested.folder, draft.folder)
         checks.save(draft.folder)

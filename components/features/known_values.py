@@ -12,9 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.erasure import forgotten as erasure
 from components.errors import BadDataError
-from components.settings.config import Config
 from components.tables import data_files
 from phoenix.data import attributes
 from phoenix.data.attributes import Attribute
@@ -96,13 +94,19 @@ class KnownValues:
         return self._values[np.where(place >= low, place, -1)]
 
 
-def carry(source: Path, target: Path, config: Config) -> None:
-    """Copies the values of an artifact into the next one, without users who are to be forgotten."""
+def carry(source: Path, target: Path, forgotten: np.ndarray) -> None:
+    """Copies the values of an artifact into the next one, without users who are to be forgotten.
+
+    Args:
+      source: Folder of the one.
+      target: Folder of the other.
+      forgotten: `[n]` int64 ids of these users.
+    """
     for side in SIDES:
         file = source / file_name(side)
         if file.is_file():
             shutil.copy(file, target)
-    forgotten, users = erasure.erased_ids(config), target / file_name("user")
+    users = target / file_name("user")
     if len(forgotten) and users.is_file():
         table = pq.read_table(users)
         is_kept = ~np.isin(table["user_id"].to_numpy(), forgotten)

@@ -33,7 +33,7 @@ KEYS: dict[str, set[str]] = {
     "evaluation": {"evaluate_models"},
     "release": WITH_MODELS | {"publish_feeds"},
     "serving": FEEDS,
-    "erasure": DATA | FEEDS | {"evaluate_models", "export_corpus"},
+    "erasure": DATA | {"evaluate_models", "materialize_feeds", "publish_feeds"},
     "features": ALL - {"ingest_events"},
     "tables": ALL,
     "phoenix.ground": ALL - {"publish_feeds"},

@@ -93,15 +93,9 @@ def test_values_of_other_attributes_are_refused(tmp_path: Path) -> None:
 
 def test_values_from_before_the_list_are_carried_without_forgotten_users(tmp_path: Path) -> None:
     write(tmp_path, [(1, MIDNIGHT - 1, 30), (2, MIDNIGHT - 1, 40)])
-    (tmp_path / "forget.txt").write_text("2\n")
-    config = config_of(tmp_path)
-    listed = {"erased_users": tmp_path / "forget.txt"}
-    forgetting = config.model_copy(
-        update={"ingest_events": config.ingest_events.model_copy(update=listed)}
-    )
     target = tmp_path / "next"
     target.mkdir()
-    known_values.carry(tmp_path, target, forgetting)
+    known_values.carry(tmp_path, target, np.array([2]))
     found = KnownValues.read(target, "user", [AGE])
     at = np.full(2, MIDNIGHT)
     assert found.as_of(np.array([1, 2]), at).tolist() == [[30], [-1]]
