@@ -88,8 +88,7 @@ class Rates:
     def impressions_of_posts(self, post_ids: np.ndarray) -> np.ndarray:
         """`[...]` float64 how often posts were shown, by the action of which most is known."""
         table = self.tables["post"]
-        rows, is_there = sorted_ids.find(table.keys, post_ids)
-        return _at(table.shown, rows, is_there).max(axis=-1)
+        return _at(table.shown, *sorted_ids.find(table.keys, post_ids)).max(axis=-1)
 
     def evidence(self, ids: Ids) -> Evidence:
         """What the counts say of impressions with some ids.
