@@ -147,13 +147,11 @@ class RankingObjective:
         return RankingNorms(
             len(exists),
             losses.total_weight(batch.labels.shape, where=is_counted, weights=of_labels),
-            losses.total_weight(exists.shape, where=self._is_shown(exists), weights=weights),
+            losses.total_weight(
+                exists.shape, where=_is_shown(exists, self.num_drawn), weights=weights
+            ),
             smallest_logarithm,
         )
-
-    def _is_shown(self, exists: jax.Array) -> jax.Array:
-        """`[B, C]` whether a candidate was shown: of a drawn one nobody knows how long."""
-        return exists & (np.arange(exists.shape[1]) < exists.shape[1] - self.num_drawn)
 
     def loss(
         self,
@@ -190,8 +188,8 @@ class RankingObjective:
             value += penalty * part
             observed |= {name: share * part for name, share in gates.items()}
         if self.dwell != "none":
-            is_shown = self._is_shown(exists)
-            error, dwell = self._dwell_loss(output.continuous, batch, is_shown, weights)
+            where = _is_shown(exists, self.num_drawn)
+            error, dwell = self._dwell_loss(output.continuous, batch, where, weights)
             error *= losses.share(own.impressions, whole.impressions)
             value += self.dwell_weight * error
             observed |= {"dwell_loss": error, "dwell": dwell}
@@ -350,8 +348,7 @@ class RetrievalObjective:
 
     def _is_drawn(self, exists: jax.Array) -> jax.Array:
         """`[B, C]` whether a candidate was drawn from the corpus, and never shown."""
-        num_shown = exists.shape[1] - self.negatives.global_per_row
-        return exists & (np.arange(exists.shape[1]) >= num_shown)
+        return exists & ~_is_shown(exists, self.negatives.global_per_row)
 
     def _positives(self, batch: TrainBatch, exists: jax.Array) -> jax.Array:
         """`[B, C]` whether somebody engaged with a candidate."""
@@ -476,6 +473,11 @@ def _counted_labels(batch: TrainBatch, exists: jax.Array) -> jax.Array:
     """`[B, C, A]`, or `[B, C, 1]` for all actions: the labels that are known of what exists."""
     known = exists[..., None]
     return known if batch.is_labelled is None else known & batch.is_labelled
+
+
+def _is_shown(exists: jax.Array, num_drawn: int) -> jax.Array:
+    """`[B, C]` whether a candidate was shown: the last ones of each row were drawn."""
+    return exists & (np.arange(exists.shape[1]) < exists.shape[1] - num_drawn)
 
 
 def _label_weights(batch: TrainBatch, exists: jax.Array) -> jax.Array:
