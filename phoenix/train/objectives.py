@@ -188,8 +188,7 @@ class RankingObjective:
             value += penalty * part
             observed |= {name: share * part for name, share in gates.items()}
         if self.dwell != "none":
-            where = _is_shown(exists, self.num_drawn)
-            error, dwell = self._dwell_loss(output.continuous, batch, where, weights)
+            error, dwell = self._dwell_loss(output.continuous, batch, exists, weights)
             error *= losses.share(own.impressions, whole.impressions)
             value += self.dwell_weight * error
             observed |= {"dwell_loss": error, "dwell": dwell}
@@ -226,11 +225,11 @@ class RankingObjective:
         return penalty, {f"kept_{group}": share for group, share in shares.items()}
 
     def _dwell_loss(
-        self, times: jax.Array | None, batch: TrainBatch, is_shown: jax.Array, weights: jax.Array
+        self, times: jax.Array | None, batch: TrainBatch, exists: jax.Array, weights: jax.Array
     ) -> tuple[jax.Array, Deviations]:
         """The loss of `[B, C, 1]` predicted dwell times in units of 30 s, and their metrics."""
         assert times is not None  # `objective_of` checks that the model has the head.
-        predictions = times[..., 0]
+        predictions, is_shown = times[..., 0], _is_shown(exists, self.num_drawn)
         error = losses.absolute_error if self.dwell == "absolute_error" else losses.squared_error
         targets = scaled_dwell(batch.dwell_seconds)
         value = error(predictions, targets, where=is_shown, weights=weights)
@@ -346,10 +345,6 @@ class RetrievalObjective:
         flat_posts = posts.reshape(-1, posts.shape[-1]).astype(jnp.float32)
         return users.astype(jnp.float32) @ flat_posts.T
 
-    def _is_drawn(self, exists: jax.Array) -> jax.Array:
-        """`[B, C]` whether a candidate was drawn from the corpus, and never shown."""
-        return exists & ~_is_shown(exists, self.negatives.global_per_row)
-
     def _positives(self, batch: TrainBatch, exists: jax.Array) -> jax.Array:
         """`[B, C]` whether somebody engaged with a candidate."""
         has_action = (batch.labels > 0) & np.array(self.is_positive_action)
@@ -360,12 +355,13 @@ class RetrievalObjective:
     ) -> tuple[jax.Array, jax.Array]:
         """`[B, C, A or 1]` which labels of what was shown count, and `[B, C, 1]` their weights."""
         weights = jnp.asarray(batch.weights)[:, None] * _label_weights(batch, exists)
-        return _counted_labels(batch, exists & ~self._is_drawn(exists)), weights[..., None]
+        is_shown = _is_shown(exists, self.negatives.global_per_row)
+        return _counted_labels(batch, is_shown), weights[..., None]
 
     def _masks(self, batch: TrainBatch, logits: jax.Array) -> _SoftmaxMasks:
         exists, keys = _candidate_mask(batch), jnp.asarray(batch.inputs.candidate_post_hashes)
         is_positive = self._positives(batch, exists)
-        is_drawn = self._is_drawn(exists)
+        is_drawn = exists & ~_is_shown(exists, self.negatives.global_per_row)
         is_other = losses.negatives_of_others(keys, exists if self.negatives.in_batch else is_drawn)
         if not self.negatives.global_per_row and not self.negatives.hard_per_row:
             return _SoftmaxMasks(is_positive, is_other, None)
