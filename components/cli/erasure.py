@@ -10,10 +10,14 @@ from components.erasure import forgotten, removal, search
 from components.settings.config import Config
 from components.store.artifacts import Store
 
+_NUM_EXAMPLES = 5
+
 
 def report(store: Store, config: Config) -> dict[str, Any]:
     """Returns where forgotten users still are: in what is current, and in old versions."""
-    traces = [asdict(trace) for trace in search.traces(store, config)]
+    all_traces = search.traces(store, config)
+    traces = [{n: v for n, v in asdict(each).items() if n != "user_ids"} for each in all_traces]
+    file, lines = config.ingest_events.erased_users, search.lines_without_rows(all_traces, config)
     current = [trace for trace in traces if trace["is_current"]]
     return {
         "forgotten": len(forgotten.erased_ids(config)),
@@ -22,6 +26,11 @@ def report(store: Store, config: Config) -> dict[str, Any]:
         "unreadable_files": sum(not trace["is_readable"] for trace in traces),
         # Of current ones alone: a day that runs again gets a new version and leaves the old ones.
         "days_to_run_again": sorted({trace["partition"][:10] for trace in current}),
+        # Not the ids themselves: what is said here is kept in logs.
+        "entries_without_rows": {
+            "count": len(lines),
+            "for_example": [f"{file}:{line}" for line in lines[:_NUM_EXAMPLES]],
+        },
         "traces": traces,
     }
 

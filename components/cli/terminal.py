@@ -203,6 +203,12 @@ def erasure(summary: Mapping[str, Any]) -> None:
     _table(columns, rows, title=title, numeric=7, first_numeric=5)
     if current:
         console().print(f"Run these days again: {', '.join(summary['days_to_run_again'])}.")
+    entries = summary["entries_without_rows"]
+    if entries["count"]:
+        console().print(
+            f"{entries['count']:,} entries of the list name nobody in the store; for example "
+            f"{', '.join(entries['for_example'])}: forgotten already, or no id of this log."
+        )
 
 
 def _state(version: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ class ForgottenUsers(NamedTuple):
 
     ids: frozenset[int]
     texts: frozenset[str] = frozenset()  # ids as the source writes them, where they are text
+    entries: tuple[tuple[int, frozenset[int]], ...] = ()  # lines of the list with their ids
 
 
 def erased_ids(config: Config) -> np.ndarray:
@@ -59,7 +60,7 @@ def forgotten_users(config: Config) -> ForgottenUsers:
         raise BadConfigurationError(
             f"ingest_events.erased_users: {path} cannot be read: {error}"
         ) from error
-    ids, texts = set(), set()
+    texts, entries = set(), list[tuple[int, frozenset[int]]]()
     for number, line in enumerate(lines, start=1):
         # Of ids that are text, `#` may be a part; after a number a remark begins.
         text = (line.partition("#")[0] if end is None else line).strip()
@@ -73,10 +74,11 @@ def forgotten_users(config: Config) -> ForgottenUsers:
                 f"ingest_events.erased_users: {path}:{number}: expected one user id, {expected}, "
                 f"got {len(text)} other characters."
             )
-        ids.update(user_ids)
+        entries.append((number, frozenset(user_ids)))
         if end is not None:
             texts.add(text.partition(end)[0] if end else text)
-    return ForgottenUsers(frozenset(ids), frozenset(texts))
+    ids = frozenset[int]().union(*(each for _, each in entries))
+    return ForgottenUsers(ids, frozenset(texts), tuple(entries))
 
 
 def _parse_number(text: str) -> int:

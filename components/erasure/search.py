@@ -1,8 +1,8 @@
 """A search for forgotten users in what is kept: the proof that they are gone."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +44,7 @@ class Trace:
     file: str
     rows: int  # rows that name a forgotten user; 0 in a file that cannot be read
     users: int  # different users in them
+    user_ids: frozenset[int] = field(default=frozenset(), repr=False)  # they, who are in no answer
     is_readable: bool = True  # one that is not may hold anybody
 
 
@@ -65,6 +66,19 @@ def traces(store: Store, config: Config) -> list[Trace]:
     return [trace for version in _versions(store) for trace in _traces(store, version, users, form)]
 
 
+def lines_without_rows(traces: Sequence[Trace], config: Config) -> list[int]:
+    """Returns the lines of the list of which no row of the store names the user.
+
+    They are forgotten already, or no user ever had this id.
+
+    Args:
+      traces: Of the store.
+      config: Names the list.
+    """
+    named = frozenset[int]().union(*(trace.user_ids for trace in traces))
+    return [line for line, ids in forgotten_users(config).entries if not ids & named]
+
+
 def _traces(
     store: Store, version: Version, users: ForgottenUsers, form: UserIdForm
 ) -> Iterator[Trace]:
@@ -83,6 +97,7 @@ def _traces(
                 file=name,
                 rows=len(user_ids),
                 users=len(set(user_ids)),
+                user_ids=frozenset(user_ids),
                 is_readable=is_readable,
             )
 

@@ -30,6 +30,22 @@ def test_the_exit_code_says_whether_what_is_current_holds_a_forgotten_user(path,
     assert "1 forgotten users: 0 rows in current artifacts" in out
 
 
+def test_entries_that_name_nobody_are_told_by_their_place_and_not_by_their_id(path, capsys) -> None:
+    (path.parent / "forget.txt").write_text("103\n# a remark\n9991\n9992\n")
+    _, out, _ = run_command(capsys, "erasure", "report", "--json", "-c", path)
+    entries = json.loads(out)["entries_without_rows"]
+    assert entries["count"] == 2
+    assert [each.rpartition("/")[2] for each in entries["for_example"]] == [
+        "forget.txt:3",
+        "forget.txt:4",
+    ]
+    assert "9991" not in out
+    (path.parent / "forget.txt").write_text("9991\n")
+    code, out, _ = run_command(capsys, "erasure", "report", "-c", path)
+    assert code == ExitCode.DONE
+    assert "1 entries of the list name nobody in the store" in out
+
+
 def test_a_person_is_told_which_days_to_run_again(path, capsys) -> None:
     (path.parent / "forget.txt").write_text("103\n")
     _, out, _ = run_command(capsys, "erasure", "report", "-c", path)
