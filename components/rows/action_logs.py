@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from components import contract
-from components.errors import BadDataError, TryAgainError
+from components.errors import TryAgainError
 from components.rows import folding, late_rows, source_ids
 from components.rows.rules import KEY
 from components.run.context import Context
@@ -36,8 +36,8 @@ def earlier_refs(context: Context, ingested: Artifact) -> list[Ref]:
     of actions.
 
     Raises:
-      BadDataError: If the day before is missing.
-      TryAgainError: If it is being made, as in a backfill of several days at once.
+      TryAgainError: If the day before is missing, or being made, as in a backfill of several days
+        at once.
     """
     if context.config.fold_ms is None:
         return []
@@ -47,10 +47,11 @@ def earlier_refs(context: Context, ingested: Artifact) -> list[Ref]:
     _refuse_unfinished(context, yesterday)
     refs = {day: context.store.head(kind, day) for day in (*late_days, str(yesterday))}
     if yesterday >= context.config.first_day and refs[str(yesterday)] is None:
-        raise BadDataError(
-            f"{context.step.name} of {context.day} needs {kind} of {yesterday}: with `rows: "
-            "actions` an action after midnight may belong to an impression before it. Run the data "
-            "steps of the days in order."
+        # Not bad data: days of a backfill may begin beside each other, and this one before it.
+        raise TryAgainError(
+            f"{context.step.name} of {context.day} needs {kind} of {yesterday}, which is not there "
+            "yet: with `rows: actions` an action after midnight may belong to an impression before "
+            "it. Run the data steps of the days in order; where that day was refused, mend it."
         )
     return [ref for _, ref in sorted(refs.items()) if ref is not None]
 
