@@ -96,12 +96,16 @@ def read(file: Path, config: Config, actions: ActionList | None = None) -> pa.Ta
         What is not configured any more is left out.
 
     Raises:
-      BadDataError: If the file cannot be read, a value is missing, or an action is unknown.
+      BadDataError: If the file cannot be read, a value is missing, or an action is unknown. An
+        empty `ingested_at` is `shown_at`.
     """
     table = _read_columns(file, config)
     if "weight" in table.column_names:
         weight = table["weight"].fill_null(1.0)
         table = table.set_column(table.schema.get_field_index("weight"), "weight", weight)
+    # Who mends a row need not know when it arrived.
+    arrived_at = pc.coalesce(table["ingested_at"], table["shown_at"])
+    table = table.set_column(table.schema.get_field_index("ingested_at"), "ingested_at", arrived_at)
     for name in (*_PLACE, *_VALUES):
         if name != "actions" and table[name].null_count:
             row = int(np.flatnonzero(table[name].is_null().to_numpy())[0])
@@ -134,25 +138,58 @@ def texts(file: Path, config: Config) -> list[IdTexts]:
 
 
 def _read_columns(file: Path, config: Config) -> pa.Table:
+    """Reads the file as text, and its columns as what they are."""
     types: dict[str, pa.DataType] = {
         name: QUARANTINED[name].type for name in (*_PLACE, *_VALUES) if name != "actions"
     }
     types |= {"shown_at": TIMESTAMP, "ingested_at": TIMESTAMP, "actions": pa.string()}
     types |= dict.fromkeys(config.ingest_events.source.text_ids, pa.string())
     optional = {column.name: column.type for column in EVENTS.optional} | {_ENTRY: pa.int32()}
-    converting = csv.ConvertOptions(
-        column_types=types | optional,
-        strings_can_be_null=True,
-        null_values=[""],  # an id may be called NA
-    )
     try:
-        table = csv.read_csv(file, convert_options=converting)
-        # Not `include_columns`: a file without the optional ones is whole, too.
-        return table.select([*types, *(n for n in optional if n in table.column_names)])
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise BadDataError(
-            f"{file}: expected the columns of `phoenix quarantine export`: {error}"
-        ) from error
+        names = csv.open_csv(file).schema.names
+        texts = csv.read_csv(
+            file,
+            # Line breaks are in no cell but those for people, of which none is read.
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],  # an id may be called NA
+            ),
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(file, f"a CSV file that can be read: {error}") from error
+    if missing := [name for name in types if name not in texts.column_names]:
+        raise _unreadable(file, f"the columns {', '.join(types)}, found no {', '.join(missing)}")
+    # A file without the optional ones is whole, too.
+    types |= {name: kind for name, kind in optional.items() if name in texts.column_names}
+    columns = {name: _cast(file, name, texts[name], kind) for name, kind in types.items()}
+    return pa.table(columns)
+
+
+def _cast(file: Path, name: str, texts: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Returns texts as values of a type.
+
+    Raises:
+      BadDataError: Naming the line of one that is none.
+    """
+    try:
+        return texts.cast(kind)
+    except pa.ArrowInvalid as error:
+        for row, text in enumerate(texts):
+            try:
+                text.cast(kind)
+            except pa.ArrowInvalid:
+                what = f"of the type {kind}, got {text.as_py()!r}"
+                raise _unreadable(file, f"in line {row + 2} {name!r} {what}") from error
+        raise
+
+
+def _unreadable(file: Path, expected: str) -> BadDataError:
+    return BadDataError(
+        f"{file}: expected {expected}. Mend it, write it anew by `phoenix quarantine export`, or "
+        "take it out of `validate_events.repairs`."
+    )
 
 
 def remaining_rows(rows: pa.Table, corrections: pa.Table) -> pa.Table:

@@ -55,8 +55,37 @@ def test_what_was_exported_is_read_as_it_was(tmp_path) -> None:
 def test_a_file_of_other_columns_is_refused_by_name(tmp_path) -> None:
     file = tmp_path / "2026-01-02.csv"
     csv.write_csv(pa.table({"file": ["log.csv"]}), file)
-    with pytest.raises(BadDataError, match=r"2026-01-02.csv: expected the columns of `phoenix"):
+    with pytest.raises(BadDataError, match=r"2026-01-02.csv: expected the columns .* no line"):
         repairs.read(file, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",7,3,9,", ",seven,3,9,", "in line 2 'user_id' of the type int64, got 'seven'"),
+        ("2026-01-02 00:00:00.000Z", "yesterday", "in line 2 'shown_at' of the type timestamp"),
+        (",7,3,9,", ",7,3,", "a CSV file that can be read: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path, old, new, message) -> None:
+    file = tmp_path / "2026-01-02.csv"
+    repairs.export(file, table([ROW | REASON], QUARANTINED), RowTexts(), CONFIG)
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    for read in (repairs.read, repairs.texts):
+        with pytest.raises(BadDataError) as error:
+            read(file, CONFIG)
+        assert str(error.value).startswith(f"{file}: expected {message}")
+        assert str(error.value).endswith("or take it out of `validate_events.repairs`.")
+
+
+def test_a_row_without_a_time_of_arrival_arrived_when_it_was_shown(tmp_path) -> None:
+    file = tmp_path / "2026-01-02.csv"
+    rows = table([ROW | REASON | {"ingested_at": None}], QUARANTINED)
+    repairs.export(file, rows, RowTexts(), CONFIG)
+    (row,) = repairs.read(file, CONFIG).to_pylist()
+    assert row["ingested_at"] == row["shown_at"]
 
 
 def test_only_the_row_at_the_place_is_replaced() -> None:
