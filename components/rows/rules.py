@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.settings.config import Config
-from components.settings.steps import ValidateConfig
+from components.settings.source import ColumnsSource
 from phoenix.data.days import DAY_MS, midnight_ms
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def event_rules(events: "ibis.Table", config: Config, day: datetime.date) -> lis
         is_unknown = (events["actions"] < 0) | (events["actions"] >= 2 ** len(config.actions))
         bits = f"the bits of {len(config.actions)} actions"
         rules.append(Rule("unknown_action", is_unknown, "actions", bits))
-    return rules + _served_rules(events, limits)
+    return rules + _served_rules(events, config)
 
 
 def _id_rules(events: "ibis.Table") -> list[Rule]:
@@ -97,9 +97,9 @@ def _time_rules(
     )
 
 
-def _served_rules(events: "ibis.Table", limits: ValidateConfig) -> list[Rule]:
+def _served_rules(events: "ibis.Table", config: Config) -> list[Rule]:
     """Returns the rules of the optional columns that the events have; null breaks none of them."""
-    rules = []
+    rules, source = [], config.ingest_events.source
     if "position" in events.columns:
         rules.append(Rule("bad_position", events["position"] < 0, "position", "a rank from 0 on"))
     if "propensity" in events.columns:
@@ -107,9 +107,11 @@ def _served_rules(events: "ibis.Table", limits: ValidateConfig) -> list[Rule]:
         is_bad = (propensity <= 0) | (propensity > 1)
         rules.append(Rule("bad_propensity", is_bad, "propensity", "a probability above 0, up to 1"))
     if "weight" in events.columns:
-        weight = events["weight"]
-        is_bad = (weight <= 0) | (weight > limits.max_weight)
-        expected = f"a number above 0, up to {limits.max_weight:g}"
+        weight, limit = events["weight"], config.validate_events.max_weight
+        is_bad = (weight <= 0) | (weight > limit)
+        expected = f"a number above 0, up to {limit:g} (`validate_events.max_weight`)"
+        if isinstance(source, ColumnsSource) and "sampling_rate" in source.event_columns:
+            expected += f", which is a `sampling_rate` of at least {1 / limit:g}"
         rules.append(Rule("bad_weight", is_bad, "weight", expected))
     return rules
 

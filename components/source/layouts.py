@@ -406,7 +406,8 @@ def _check_mapping(source: ColumnsSource) -> None:
     _check_slates(source)
     if not has_author:
         raise BadConfigurationError(
-            f"{_WHERE}: map `author_id` in `event_columns`, or in `post_columns`."
+            f"{_WHERE}: map `author_id` in `event_columns`, or in `post_columns`; where nobody "
+            "says who made a post, to the column of the post, which is its own author then."
         )
 
 

@@ -371,7 +371,10 @@ def _read_manifest(data: bytes) -> tuple[Mapping[str, Any], str]:
 
 def _verify_file(ref: Ref, path: Path, entry: Mapping[str, Any]) -> None:
     if not path.is_file():
-        raise BadDataError(f"{ref}: the file {path} is missing.")
+        raise BadDataError(
+            f"{ref}: the file {path} is missing. Run the step {ref.kind} for this day again to "
+            "rebuild it."
+        )
     # The size first: a file that was cut short need not be read.
     if path.stat().st_size != entry["bytes"] or _file_digest(path) != entry["sha256"]:
         raise _damaged(

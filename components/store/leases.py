@@ -72,7 +72,12 @@ def hold(storage: Storage, name: str) -> Iterator[Lease]:
     }
     beat = _beat_path(pointer.name, newest.number + 1 if newest else 1)
     storage.replace(beat, b"")  # before the entry: no one may see the entry without a heartbeat
-    entry = pointer.move(value, newest=newest, reason="take the lease")
+    try:
+        entry = pointer.move(value, newest=newest, reason="take the lease")
+    except TryAgainError as error:
+        raise TryAgainError(
+            f"{name} is being written by another process, which began at this moment."
+        ) from error
     lease = Lease(pointer, entry)
     stop = threading.Event()
     # A daemon, so that its heart does not outlive a process that fails.

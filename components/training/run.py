@@ -151,7 +151,8 @@ def _make(
         if source.num_windows >= min_windows:
             leader.begin(draft.key)
             return _train(context, plan, model_config, source=source, draft=draft)
-        reason = f"{source.num_windows} windows, fewer than min_windows, {min_windows}"
+        path = f"{context.step.name}.min_windows"
+        reason = f"{source.num_windows} windows, and `{path}` asks for {min_windows}"
     logger.info("Nothing is trained: %s.", reason)
     return {"trained": False, "reason": reason}
 

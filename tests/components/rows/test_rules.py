@@ -9,6 +9,7 @@ from components.rows import engine_rows
 from components.rows import rules as row_rules
 from components.settings.config import Config
 from components.settings.engine import EngineConfig
+from components.settings.source import ColumnsSource
 from components.tables import data_files, engines
 from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED
@@ -124,6 +125,26 @@ def test_impossible_values_of_what_was_served_break_a_rule_and_absent_ones_none(
         verdicts = rows["verdict"].to_numpy()
         assert np.flatnonzero(verdicts).tolist() == expected[name]
         assert {rules[n - 1].name for n in verdicts if n} == {rule_name}
+
+
+def test_a_weight_that_comes_of_a_rate_is_told_as_a_rate() -> None:
+    table = ENGINE.table(arrow(columns([(1, 1, 0, 0, 0, 0, 0)]) | {"weight": np.array([1e7])}))
+    columns_of_source = {
+        "layout": "columns",
+        "events": "log.csv",
+        "event_columns": {"user_id": "u", "sampling_rate": "rate"},
+    }
+    source = ColumnsSource.model_validate(columns_of_source)
+    ingest = CONFIG.ingest_events.model_copy(update={"source": source})
+    for config, ending in (
+        (CONFIG, "up to 1e+06 (`validate_events.max_weight`)"),
+        (
+            CONFIG.model_copy(update={"ingest_events": ingest}),
+            "a `sampling_rate` of at least 1e-06",
+        ),
+    ):
+        rules = row_rules.event_rules(table, config, DAY)
+        assert rules[-1].expected.endswith(ending)
 
 
 def test_a_label_may_be_of_an_earlier_day_and_keeps_every_other_rule() -> None:

@@ -237,7 +237,7 @@ def test_a_flipped_bit_is_refused_by_the_name_of_the_file_and_mended_by_a_rerun(
 def test_a_removed_file_is_refused_by_its_name(local: Store, name: str) -> None:
     artifact = _write(local)
     (artifact.folder / name).unlink()
-    with pytest.raises(BadDataError, match=f"{name}"):
+    with pytest.raises(BadDataError, match=f"{name}.* Run the step ingest_events"):
         local.read(artifact.ref)
 
 

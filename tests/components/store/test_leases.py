@@ -57,6 +57,22 @@ def test_a_held_lease_is_refused_with_the_name_of_the_holder(storage: Storage) -
             process.kill()
 
 
+def test_of_two_who_come_at_one_moment_the_second_hears_of_a_writer(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, ends = storage.create, []
+
+    def create_after_another(path: str, data: bytes) -> bool:
+        if not ends:
+            ends.append(create(path, data))  # the other one was first
+        return create(path, data)
+
+    monkeypatch.setattr(storage, "create", create_after_another)
+    message = f"^{NAME} is being written by another process"
+    with pytest.raises(TryAgainError, match=message), leases.hold(storage, NAME):
+        pass
+
+
 def test_the_lease_of_a_dead_process_is_taken_over_at_once(storage: Storage) -> None:
     with _other_process(storage, "os.kill(os.getpid(), signal.SIGKILL)") as process:
         assert process.wait() == -signal.SIGKILL

@@ -80,7 +80,7 @@ def test_a_training_from_scratch_says_why(old: str, new: str, day: str, reason: 
     [
         (("epochs: 2", "epochs: 2\n  every_days: 2"), {}, None),
         (("epochs: 2", "epochs: 2\n  every_days: 3"), {}, "every 3th day"),
-        (("min_windows: 10", "min_windows: 100000"), {}, "fewer than min_windows, 100000"),
+        (("min_windows: 10", "min_windows: 100000"), {}, ".min_windows` asks for 100000"),
         (("epochs: 2", "epochs: 2"), {"retrain": "never"}, "--retrain never"),
         (("epochs: 2", "epochs: 2\n  every_days: 3"), {"retrain": "always"}, None),
     ],
