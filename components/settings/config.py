@@ -71,9 +71,23 @@ class Config(Section):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"`actions` name {repeated[0]!r} twice")
+        self._refuse_shared_names()
         if not any(action.is_positive for action in self.actions):
             raise ValueError("`actions`: mark at least one as `is_positive`, for retrieval")
         return self
+
+    def _refuse_shared_names(self) -> None:
+        """Refuses a former name that older days could mean by more than one action."""
+        owners: dict[str, Action] = {}
+        for action in self.actions:
+            for name in action.formerly:
+                owner = owners.setdefault(name, action)
+                # Actions that are read from one column share its former name, too.
+                if (owner.column or owner.name) != (action.column or action.name):
+                    raise ValueError(
+                        f"`actions`: {owner.name!r} and {action.name!r} are both `formerly` "
+                        f"{name!r}; leave it with the one that it was"
+                    )
 
     @model_validator(mode="after")
     def _folds_whole_windows(self) -> Self:

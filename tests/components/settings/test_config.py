@@ -69,6 +69,27 @@ def test_a_missing_field_is_refused_by_name(load_raw: Loader, name: str) -> None
         load_raw(raw)
 
 
+def test_a_former_name_is_that_of_one_action_or_of_one_column(load_raw: Loader) -> None:
+    def actions(**columns: str) -> dict:
+        """Actions with one former name."""
+        return {
+            "actions": [
+                {
+                    "name": name,
+                    "column": column,
+                    "formerly": ["old"],
+                    "is_positive": True,
+                    "weight": 1.0,
+                }
+                for name, column in columns.items()
+            ]
+        }
+
+    with pytest.raises(BadConfigurationError, match="'like' and 'tap' are both `formerly` 'old'"):
+        load_raw(MINIMAL | actions(like="a", tap="b"))
+    assert len(load_raw(MINIMAL | actions(like="a", tap="a")).actions) == 2
+
+
 def test_actions_are_named_once_and_one_is_positive(load_raw: Loader) -> None:
     favorite = MINIMAL["actions"][0]
     with pytest.raises(BadConfigurationError, match="name 'favorite' twice"):
