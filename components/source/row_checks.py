@@ -90,16 +90,18 @@ class RowCheck:
           read: The reader of the cells; `TextCollector` has one that keeps their texts.
           otherwise: `[n]` ids of rows whose cell is empty; None where they are rejected.
         """
-        values, is_good = rows.ids(column, text_end, self._null_words, read)
+        values, is_good = read(rows.cells[column], text_end, self._null_words)
         if otherwise is not None:
             values, is_good = self._fill(rows, column, values, is_good, otherwise)
-        expected = "an id, not a word for nothing (`ingest_events.source.null_words`)"
-        if text_end is None and not is_good.all():
-            expected = f"a whole number; {_TEXT_IDS}"
+        rule = "unreadable_number"
+        if text_end is not None:
+            column_cells = rows.cells[column]
+            self._judge(is_good, rule, rows, column, lambda row: _expected_id(column_cells[row]))
+        elif not is_good.all():
             is_padded = cells.is_padded(rows.cells[column])
             zeros = f"a whole number without zeros before it; {_TEXT_IDS}"
-            self.mark(is_padded, "unreadable_number", rows, column, zeros)
-        self._judge(is_good, "unreadable_number", rows, column, expected)
+            self.mark(is_padded, rule, rows, column, zeros)
+            self._judge(is_good, rule, rows, column, f"a whole number; {_TEXT_IDS}")
         return values
 
     def number(self, rows: RawRows, column: str) -> np.ndarray:
@@ -249,6 +251,18 @@ class RowCheck:
         is_missing = ~is_good & cells.is_missing(rows.cells[column])
         self.mark(is_missing, "missing_value", rows, column, expected)
         self.mark(~is_good, rule, rows, column, expected)
+
+
+def _expected_id(cell: pa.Scalar) -> str:
+    """Returns what was expected in place of a cell that is no id where ids are text."""
+    value = _json_value(cell)
+    if isinstance(value, str) and cells.is_replaced(value):
+        return "an id in UTF-8, or the right `ingest_events.source.encoding`"
+    if not pa.types.is_primitive(cell.type) and not pa.types.is_string(cell.type):
+        return f"an id, not a value of the type {cell.type}"
+    if isinstance(value, str) and cells.is_structure(value.strip()):
+        return "one id, not a list or an object"
+    return "an id, not a word for nothing (`ingest_events.source.null_words`)"
 
 
 def _json_value(cell: pa.Scalar) -> object:

@@ -9,6 +9,7 @@ with a mask of those that could be read; what could not has the value 0.
 
 import hashlib
 import itertools
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -155,7 +156,7 @@ def parse_text_id(cells: pa.Array, end: str, known: dict[str, int] | None = None
         return np.zeros(len(cells), np.int64), np.zeros(len(cells), bool)
     names = dictionary.dictionary.to_pylist()
     if end:
-        names = [text.partition(end)[0] for text in names]
+        names = [text if is_structure(text) else text.partition(end)[0] for text in names]
     known = {} if known is None else known
     ids = np.fromiter(map(known.get, names, itertools.repeat(-1)), np.int64, len(names))
     for place in np.flatnonzero(ids < 0):  # in order, so that equal files give equal messages
@@ -209,11 +210,31 @@ def number_of_text(text: str, end: str) -> int:
     4435260810116256461
     """
     text = text.strip()
-    return _text_id(text.partition(end)[0] if end else text)
+    return _text_id(text.partition(end)[0] if end and not is_structure(text) else text)
+
+
+def is_structure(text: str) -> bool:
+    """Whether a text is a list or an object of JSON, which is several values and no id.
+
+    >>> is_structure('["u-1", "u-2"]'), is_structure('{"id": 1}'), is_structure("[u-1]")
+    (True, True, False)
+    """
+    if text[:1] not in ("[", "{") or text[-1:] not in ("]", "}"):
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_replaced(text: str) -> bool:
+    """Whether a text stands for bytes that were no UTF-8."""
+    return _REPLACEMENT in text
 
 
 def _text_id(text: str) -> int:
-    if not text or _REPLACEMENT in text:
+    if not text or is_replaced(text) or is_structure(text):
         return 0
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return max(int.from_bytes(digest, "big") >> 1, 1)

@@ -59,3 +59,21 @@ def test_an_action_is_not_read_from_lists() -> None:
     rows, check = RawRows("a", np.array([1]), {"n": pa.array([["a"]])}), RowCheck(1)
     assert not check.action(rows, ActionRule(column="n", values=("a",))).any()
     assert check.details == {0: "n: expected text or a number, got \"['a']\""}
+
+
+def test_a_text_id_that_is_none_says_what_it_is() -> None:
+    texts = ["u-1", '["u-1", "u-2"]', '{"id": "u-1"}', "u\ufffd", "NULL", "[u-3]"]
+    rows = RawRows("a.json", np.arange(1, 7), {"user": pa.array(texts)})
+    for end in ("", "@"):
+        check = RowCheck(6, null_words=["NULL"])
+        check.identifier(rows, "user", end)
+        assert check.is_good.tolist() == [True, False, False, False, False, True]
+        assert check.details[1].startswith("user: expected one id, not a list or an object, got")
+        assert check.details[2].startswith("user: expected one id, not a list or an object, got")
+        assert "expected an id in UTF-8, or the right `ingest_events.source.enc" in check.details[3]
+        assert "not a word for nothing" in check.details[4]
+    rows = RawRows("a.parquet", np.arange(1, 3), {"user": pa.array([["u-1"], ["u-2", "u-3"]])})
+    check = RowCheck(2)
+    check.identifier(rows, "user", "")
+    assert not check.is_good.any()
+    assert "expected an id, not a value of the type list<" in check.details[0]
