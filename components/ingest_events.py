@@ -2,7 +2,7 @@
 
 Writes `events.parquet` (no rule applied yet), `late.parquet` (rows that arrived on the day and
 belong to earlier ones), `rejected.parquet` (rows that could not be read, with file, line and
-reason, for the quarantine of the next step), `posts.parquet` (posts known by the day's end), and
+reason, for the quarantine of the next step), `posts.parquet` (what files say of posts), and
 where ids are text, the texts of the ids in these files.
 Rows are accounted for, per day and file: rows in = events + rejected + late. Rows that a file of
 the day holds of the next one are counted there, and their number is told here (`next_day_rows`).
@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from components import contract, step
 from components.erasure import forgotten as erasure
 from components.errors import BadDataError
-from components.rows import row_kinds
+from components.rows import known_posts, row_kinds
 from components.rows.day_parts.ingested_rows import IngestedRows
 from components.run.context import Context, Outcome
 from components.settings.config import Config
@@ -32,7 +32,7 @@ from components.settings.source import SyntheticSource
 from components.source import attribute_files, schema_changes
 from components.source import source as sources
 from components.source.by_day import day_changes
-from components.source.known_posts import Columns
+from components.source.described_posts import Columns
 from components.source.layouts import layout
 from components.source.row_checks import Rejections
 from components.source.source import DayReading
@@ -41,7 +41,7 @@ from components.tables import action_lists, data_files
 from phoenix.data.population import WorldConfig
 from phoenix.data.synthetic import World
 from schemas.events import REJECTED
-from schemas.posts import POSTS
+from schemas.posts import DESCRIBED_POSTS
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def run(context: Context) -> Outcome:
     # Also by a run that has nothing to write: until they were run, others must hear of them.
     changed_days = day_changes.changed_days(context.store, config, files, before=day)
     event_inputs = files.event_inputs(day)
-    inputs = [*event_inputs, *files.post_inputs(day)]
+    inputs = [*event_inputs, *files.post_inputs()]
     every_input = [*inputs, *attribute_files.inputs(config)]
     # By name, not by column alone: what the bits are called is in the artifact.
     actions = {"actions": action_lists.to_json(config)}
@@ -154,6 +154,7 @@ def _synthetic_day(
     return DayReading(
         num_rows=len(columns["line"]),
         posts=post_columns,
+        are_posts_described=True,
         rejections=Rejections(),
         first_day=config.first_day,
         last_day=None,
@@ -166,7 +167,7 @@ def _write(folder: Path, rows: IngestedRows, reading: DayReading, config: Config
     rejected = erasure.forget_rejected(reading.rejections.table(), config)
     # Rows of forgotten users are still rows that came: their places keep the account whole.
     rejected = data_files.concatenate(REJECTED, [rejected, rows.erased])
-    posts = data_files.arrow_table(POSTS, reading.posts)
+    posts = data_files.arrow_table(DESCRIBED_POSTS, reading.posts)
     data_files.write(folder / data_files.REJECTED_FILE, rejected)
     data_files.write(folder / data_files.POSTS_FILE, posts)
     rejected_events = rejected.filter(pc.field("table") == "events")
@@ -182,6 +183,7 @@ def _write(folder: Path, rows: IngestedRows, reading: DayReading, config: Config
         "actions": action_lists.to_json(config),
         **written.facts,
         "posts": len(posts),
+        known_posts.ARE_DESCRIBED: reading.are_posts_described,
         "posts_rejected": len(rejected) - len(rejected_events),
         **({"texts": {part.id_name: len(part.ids) for part in texts}} if texts else {}),
     }

@@ -2,7 +2,8 @@
 
 Rows in = accepted + duplicate + quarantined + late, always, per day and per file. Writes
 `accepted.parquet` (every impression as it was first known), `labels.parquet` (what became known of
-impressions later, of the day and of earlier ones), `quarantined.parquet`, `posts.parquet`,
+impressions later, of the day and of earlier ones), `quarantined.parquet`, `posts.parquet` (posts
+known by the day's end, as files describe them and accepted rows show them: `shown_posts.parquet`),
 `expectations.json` and `statistics.json`; where ids are text, the texts of accepted users and of
 all posts; where events have ids of their own, `source_ids.parquet`. The Data Docs page of the day
 lies beside the artifacts, because it must be there for a day that is refused, too.
@@ -18,7 +19,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from components import contract, step
 from components.erasure import forgotten
@@ -31,6 +31,7 @@ from components.rows import account as row_account
 from components.rows import (
     action_logs,
     day_actions,
+    known_posts,
     late_rows,
     quarantine,
     repairs,
@@ -41,16 +42,17 @@ from components.rows.day_parts.day_arrivals import Arrivals, DayArrivals
 from components.rows.day_parts.id_files import IdFiles
 from components.rows.day_parts.settled_counts import SettledCounts
 from components.rows.day_parts.settled_files import SettledFiles
+from components.rows.known_posts import EarlierPosts
 from components.rows.late_rows import Holder
 from components.rows.row_texts import RowTexts
+from components.rows.shown_posts import ShownCollector
 from components.rows.source_ids import EarlierIds
 from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.settings.steps import ValidateConfig
 from components.store.artifacts import Artifact, Unchanged
-from components.tables import action_lists, bucket_files, data_files, id_texts
+from components.tables import action_lists, bucket_files
 from components.tables.action_lists import UNKNOWN
-from schemas.posts import POSTS
 
 
 def run(context: Context) -> Outcome:
@@ -80,22 +82,19 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
     config, store, day = context.config, context.store, context.day
     earlier_days = day_statistics.read_past_days(context)
     folded_with = action_logs.earlier_refs(context, ingested)
-    others = [each.ref for each in (*holders, *earlier_days)]
+    earlier_posts = EarlierPosts.of(context, ingested)
+    others = [*earlier_posts.inputs, *(each.ref for each in (*holders, *earlier_days))]
     with_ids = source_ids.earlier_refs(context, ingested)
     refs = dict.fromkeys([ingested.ref, *folded_with, *others, *with_ids])  # each once
     inputs: list[Any] = [*refs, *repairs.inputs(config, day)]
     with context.write(inputs=inputs, config=_recipe(config)) as draft:
         unknown = day_actions.unknown(day_actions.lists(store, ingested, holders), config)
         arrivals = DayArrivals(context, ingested, holders)
-        earlier_ids = source_ids.of_refs(context, with_ids)
-        counts, rows = _settle(arrivals, context, draft.folder, unknown, earlier_ids)
-        known_posts = day_statistics.known_posts(context, earlier_days)
-        settled_day = _SettledDay(
-            counts=counts,
-            posts=data_files.read(ingested.path(data_files.POSTS_FILE), POSTS),
-            holders=holders,
-        )
-        checks = day_checks.check(rows, known_posts, earlier_days, config, day)
+        earlier_ids, row_posts = source_ids.of_refs(context, with_ids), ShownCollector()
+        counts, rows = _settle(arrivals, context, draft.folder, unknown, earlier_ids, row_posts)
+        posts_before = day_statistics.known_posts(context, earlier_days)
+        settled_day = _SettledDay(counts=counts, holders=holders)
+        checks = day_checks.check(rows, posts_before, earlier_days, config, day)
         reasons = settled_day.reasons(config.validate_events) + checks.reasons()
         # Before the day may be refused: its page is where people look for the reason.
         address = data_docs.publish(
@@ -110,9 +109,10 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
             details = "".join(f"\n  - {reason}" for reason in reasons)
             raise BadDataError(f"{day} is refused:{details}\nWhat broke which rule: {address}")
         settled_day.save(draft.folder, arrivals.texts)
+        draft.facts |= known_posts.write(
+            draft.folder, ingested, arrivals.texts, earlier_posts, row_posts.posts()
+        )
         known_values.carry(ingested.folder, draft.folder, forgotten.erased_ids(config))
-        for name in ("post_id", "author_id"):  # of the posts, which are handed on as they are
-            id_texts.carry(name, ingested.folder, draft.folder)
         checks.save(draft.folder)
         draft.facts |= settled_day.facts() | checks.facts()
         draft.facts |= {"actions": action_lists.to_json(config), UNKNOWN: unknown}
@@ -134,10 +134,9 @@ def _recipe(config: Config) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class _SettledDay:
-    """What there is to say of the rows of one day, and the posts that came with them."""
+    """What there is to say of the rows of one day."""
 
     counts: SettledCounts
-    posts: pa.Table  # `POSTS`
     holders: Sequence[Holder]  # of rows that arrived later
 
     def reasons(self, limits: ValidateConfig) -> list[str]:
@@ -161,8 +160,7 @@ class _SettledDay:
         return sentences
 
     def save(self, folder: Path, texts: RowTexts) -> None:
-        """Writes the posts, and the texts of the users whose rows are accepted."""
-        data_files.write(folder / data_files.POSTS_FILE, self.posts)
+        """Writes the texts of the users whose rows are accepted."""
         users = texts.read("user_id")
         if len(users.ids):
             users.only(self.counts.users).write(folder)
@@ -182,7 +180,6 @@ class _SettledDay:
             "labels_by_day": dict(counts.labels_by_day),
             "late_by_day": dict(counts.late_by_day),
             "arrived_late": {each.ref.partition: each.count for each in self.holders},
-            "posts": len(self.posts),
         }
 
 
@@ -192,6 +189,7 @@ def _settle(
     folder: Path,
     unknown: Sequence[str],
     earlier_ids: Iterator[np.ndarray],
+    posts: ShownCollector,
 ) -> tuple[SettledCounts, RowChecks]:
     """Settles, writes and checks the rows of a day, the users of one file after the others."""
     num_buckets = context.config.user_buckets
@@ -207,7 +205,7 @@ def _settle(
         )
         for bucket in range(num_buckets):
             part = arrivals.of_slots(bucket_files.slots_of_bucket(bucket, num_buckets))
-            of_part = _settle_part(part, context, files, ids, unknown)
+            of_part = _settle_part(part, context, files, ids, unknown, posts)
             # One by one: each knows all of its posts, of which parts have many in common.
             counts = [SettledCounts.merge([*counts, of_part[0]])]
             checks = [day_checks.merge([*checks, of_part[1]])]
@@ -234,11 +232,13 @@ def _settle_part(
     files: SettledFiles,
     ids: "_Ids",
     unknown: Sequence[str],
+    posts: ShownCollector,
 ) -> tuple[SettledCounts, RowChecks]:
     has_parts = context.config.user_buckets > 1
     settled = settlement.settle(arrivals, context.config, context.day, ids.earlier)
     files.write(settled)
     ids.arrived.add(settled.source_ids)
+    posts.add(settled.shown_posts())
     if has_parts:
         ids.events.add(settled.accepted["event_id"].to_numpy())
     rows = day_checks.check_rows(settled.outcomes, context.config, context.day, unknown=unknown)

@@ -1,4 +1,6 @@
-"""`posts`: what could be recommended at the end of a day."""
+"""`posts`: what could be recommended at the end of a day, and what is said of it."""
+
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -35,6 +37,33 @@ POSTS = Table(
             type=pa.string(),
             description="Name for people, shown beside the id.",
             is_nullable=True,
+        ),
+    ),
+)
+
+DESCRIBED_POSTS = replace(
+    POSTS,
+    name="described_posts",
+    description="One row is one post of the source's files of posts, with what they say of it.",
+    columns=(
+        POSTS["post_id"],
+        replace(POSTS["author_id"], minimum=None, description="Who wrote it; 0: nobody says."),
+        replace(POSTS["created_at"], description="When it was written; 0: nobody says."),
+        *POSTS.columns[3:],
+    ),
+)
+
+SHOWN_POSTS = Table(
+    "shown_posts",
+    "One row is one post that accepted rows show, by the end of a day.",
+    (
+        POSTS["post_id"],
+        replace(POSTS["author_id"], description="Who wrote it, by the first impression."),
+        Column(
+            name="shown_at",
+            type=TIMESTAMP,
+            description="Its first impression.",
+            unit="ms since 1970",
         ),
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from components.source import arrivals, event_columns, raw_files
-from components.source.known_posts import KnownPosts
+from components.source.described_posts import DescribedPosts
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections
@@ -115,8 +115,8 @@ def _place(row: Mapping[str, Any]) -> str:
     return places.place(row["file"], row["line"], row.get("entry"))
 
 
-def _posts(layout: Layout, rejections: Rejections, texts: TextCollector) -> KnownPosts:
-    posts = KnownPosts(_NO_DAY, texts)
+def _posts(layout: Layout, rejections: Rejections, texts: TextCollector) -> DescribedPosts:
+    posts = DescribedPosts(texts)
     for file in layout.post_files:
         for rows in raw_files.read(file, list(layout.post_columns.values()), layout.post_format):
             posts.add(layout, rows, rejections)

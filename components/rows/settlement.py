@@ -29,12 +29,13 @@ from components.rows.rules import (
     merge_repetitions,
     repetitions,
 )
+from components.rows.shown_posts import ShownPosts
 from components.rows.source_ids import EarlierIds
 from components.settings.config import Config
 from components.store.artifacts import Artifact
 from components.tables import data_files, engines
 from phoenix.data.days import midnight_ms
-from schemas.events import LABELS, QUARANTINED, REJECTED
+from schemas.events import QUARANTINED, REJECTED
 from schemas.rules import TOO_LATE
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Settlement:
     accepted: pa.Table  # `EVENTS`, as first known, sorted by user, time and event
     outcomes: pa.Table  # the same rows with all that the day came to know of them
     labels: pa.Table  # `LABELS`: later states, of impressions of the day and of earlier ones
+    late: pa.Table  # the columns of an engine: rows of earlier days that break no rule
     repetitions: RepetitionCounts
     # `QUARANTINED`: rows that cannot be read or break a rule, in the order in which they were read.
     broken: pa.Table
@@ -65,6 +67,11 @@ class Settlement:
     def account(self) -> dict[str, int]:
         """`rows_in` and the fates, of all files."""
         return row_account.total(self.files)
+
+    def shown_posts(self) -> ShownPosts:
+        """Returns the posts in rows whose word counts: accepted ones, and late ones."""
+        rows = (self.accepted, self.late)
+        return ShownPosts.merge([ShownPosts.of_rows(each) for each in rows])
 
     @property
     def quarantined(self) -> pa.Table:
@@ -129,7 +136,9 @@ def settle(
     has_lawful_id[judgement.violations["place"].to_numpy()] = False
     if earlier_ids is not None:
         earlier_ids.add(ids[has_lawful_id])
-    late_labels, late_ids = _late_labels(late, arrivals, config, day, earlier_ids)
+    lawful_late = _lawful_late(late, arrivals, config, day, earlier_ids)
+    of_late, has_late_id = source_ids.numbers(lawful_late)
+    late_ids = of_late[has_late_id]
     broken = data_files.concatenate(
         QUARANTINED,
         [
@@ -141,7 +150,8 @@ def settle(
     settlement = Settlement(
         accepted=accepted,
         outcomes=merging.with_last_states(accepted, judgement.merged.last_states),
-        labels=_sorted_labels(judgement.merged.labels, late_labels),
+        labels=_sorted_labels(judgement.merged.labels, merging.labels_of(lawful_late)),
+        late=lawful_late,
         repetitions=judgement.merged.counts,
         broken=broken,
         too_late=too_late,
@@ -240,36 +250,31 @@ def _account_by_file(
     ]
 
 
-def _late_labels(
+def _lawful_late(
     late: pa.Table,
     arrivals: Arrivals,
     config: Config,
     day: datetime.date,
     earlier_ids: EarlierIds | None,
-) -> tuple[pa.Table, np.ndarray]:
-    """Makes labels of rows of earlier days, whether their impressions are accepted or not.
+) -> pa.Table:
+    """Returns rows of earlier days that break no rule, whether their impressions are accepted.
 
-    Which of them are is a question to the artifacts of these days, and those may change: who reads
-    the labels joins them to the impressions that are there. A repeat of an action is no label: at
-    its own time it may belong to another impression than the first that told of it.
-
-    Returns:
-      The labels, and the own ids of the rows that break no rule, `[k]` int64.
+    Which of these are is a question to the artifacts of these days, and those may change: who reads
+    the labels made of the rows joins them to the impressions that are there. A repeat of an action
+    is no label: at its own time it may belong to another impression than the first that told of it.
     """
     if config.fold_ms is not None and earlier_ids is not None:
         ids, has_id = source_ids.numbers(late)
         late = late.filter(pa.array(~(has_id & earlier_ids.of_days(ids))))
     if not len(late):
-        return LABELS.schema().empty_table(), NO_PLACES
+        return engine_rows.to_engine(late)[0]
     if config.fold_ms is not None:
         late = folding.with_impression_times(late, arrivals.earlier, fold_ms=config.fold_ms)
     engine = engines.open_engine(config.engine)
     events = engine.table(engine_rows.to_engine(late)[0])
     judged = add_verdicts(events, label_rules(events, config, day))
     lawful = judged.filter(judged["verdict"] == 0).drop("verdict")
-    rows = engines.rows(engine, lawful.order_by(*KEY, "ingested_at", "place"))
-    ids, has_id = source_ids.numbers(rows)
-    return merging.labels_of(rows), ids[has_id]
+    return engines.rows(engine, lawful.order_by(*KEY, "ingested_at", "place"))
 
 
 def _sorted_labels(*parts: pa.Table) -> pa.Table:

@@ -13,13 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from components.source import own_authors, raw_files
+from components.source import raw_files
 from components.source.by_day.file_days import FileDay
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
-from components.source.slates import entries
 from components.tables import cells
-from components.tables.text_collector import TextCollector
 from phoenix.data.days import DAY_MS, day_number
 
 
@@ -92,53 +90,9 @@ def file_days(layout: Layout, file_day: FileDay, rows: RawRows) -> np.ndarray:
     return file_day.days_of(shown_at, is_known)
 
 
-def impressions(
-    layout: Layout, rows: RawRows, days: np.ndarray, texts: TextCollector
-) -> np.ndarray:
-    """Returns the impressions of rows by the end of the day on which they arrived.
-
-    Args:
-      layout: The columns; without `author_id` among them, authors are 0, which is nobody.
-      rows: n rows.
-      days: `[n]` the days of their arrival.
-      texts: Takes the texts of posts and authors, where ids are text.
-
-    Returns:
-      `[4, k]` int64: post, author, time in ms and day of arrival of the rows that can be read.
-    """
-    rows, owners, _ = entries.of_layout(layout, rows)
-    days = days[owners]
-    columns = layout.event_columns
-    shown_at, is_time = times(layout, rows, "shown_at")
-    post_ids, is_post = _ids(layout, rows, "post_id", texts)
-    author_ids, is_author = post_ids, is_post
-    if "author_id" not in columns:
-        author_ids = np.zeros_like(post_ids)
-    # Where a post is its own author, read once; texts are kept of each kind of id.
-    elif columns["author_id"] != columns["post_id"] or "author_id" in layout.text_ids:
-        author_ids, is_author = _ids(layout, rows, "author_id", texts)
-        if not is_author.all():  # as in `event_columns`, a post without an author is its own
-            column = rows.cells[columns["author_id"]]
-            is_absent = ~is_author & cells.says_nothing(column, layout.null_words)
-            author_ids, is_author = np.where(is_absent, post_ids, author_ids), is_author | is_absent
-            own_authors.keep_texts(layout, columns, rows, post_ids, texts)
-    # A row from the future shows nothing yet: its time is wrong, and would be a post's birth.
-    is_shown = is_time & (shown_at < (days + 1) * DAY_MS)
-    is_shown[list(rows.entry_faults)] = False
-    is_shown &= is_post & is_author & (post_ids > 0)
-    if "author_id" in columns:
-        is_shown &= author_ids > 0
-    return np.stack([post_ids, author_ids, shown_at, days])[:, is_shown]
-
-
 def times(layout: Layout, rows: RawRows, name: str) -> cells.Parsed:
     """Returns the times in the column that is mapped to `name`, and which are readable."""
     return cells.parse_time(rows.cells[layout.event_columns[name]], *layout.time_form(name))
-
-
-def _ids(layout: Layout, rows: RawRows, name: str, texts: TextCollector) -> cells.Parsed:
-    column, end = layout.event_columns[name], layout.text_ids.get(name)
-    return rows.ids(column, end, layout.null_words, texts.reader_that_takes(name))
 
 
 def _days(layout: Layout, rows: RawRows) -> tuple[np.ndarray, np.ndarray]:

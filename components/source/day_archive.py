@@ -8,7 +8,6 @@ import datetime
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,14 +21,10 @@ from components.source import arrivals
 from components.source.arrivals import ArrivalBlock
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
-from components.source.shown_posts import ShownPosts
 from components.store import formats
-from components.tables import id_texts
-from components.tables.text_collector import TextCollector
 
 _RUN_BYTES = 1 << 26  # what is sorted in memory at a time
-_NUM_POSTS = 1 << 18  # impressions of posts that may wait to be merged
-_ROWS, _MALFORMED, _POSTS, _INDEX = "rows.arrow", "malformed.arrow", "posts.npy", "index.json"
+_ROWS, _MALFORMED, _INDEX = "rows.arrow", "malformed.arrow", "index.json"
 _LINE = ""  # column of the line numbers
 _MALFORMED_SCHEMA = pa.schema([("day", pa.int64()), ("line", pa.int64()), ("text", pa.string())])
 
@@ -37,9 +32,9 @@ _MALFORMED_SCHEMA = pa.schema([("day", pa.int64()), ("line", pa.int64()), ("text
 class DayArchive:
     """The rows of one file by the day on which they arrived; days are counted from 1970."""
 
-    def __init__(self, name: str, folder: Path, layout: Layout) -> None:
+    def __init__(self, name: str, folder: Path) -> None:
         """Opens a folder that `open_archive` made of the file with this name."""
-        self.name, self._folder, self._layout = name, folder, layout
+        self.name = name
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
         self._batch_days = np.array(index["batch_days"], np.int64)
         self.days: list[int] = index["days"]  # sorted: those with at least one row
@@ -67,29 +62,6 @@ class DayArchive:
                 name: pa.array([], empty.schema.field(name).type) for name in empty.column_names[1:]
             }
             yield RawRows(self.name, np.empty(0, np.int64), cells, malformed)
-
-    def shown_through(self, day: int) -> ShownPosts:
-        """Returns the posts that the rows of this day and of those before it show."""
-        if not (self._folder / _POSTS).exists():
-            self._save_posts()
-        times = np.load(self._folder / _POSTS, allow_pickle=False)
-        posts = ShownPosts.of(*times[:3, times[3] <= day])
-        # Of posts of later days, too: a text says nothing of when it was there.
-        texts = id_texts.read_all(self._folder, ("post_id", "author_id"))
-        return ShownPosts(posts.post_ids, posts.author_ids, posts.shown_at, texts)
-
-    def _save_posts(self) -> None:
-        """Writes the posts that the rows show, of a layout that needed none of them before."""
-        posts, texts = np.empty((4, 0), np.int64), TextCollector()
-        for day in self.days:
-            parts = [
-                arrivals.impressions(self._layout, rows, np.full(len(rows.lines), day), texts)
-                for rows in self.rows(day)
-            ]
-            posts = _improvements(np.concatenate([posts, *parts], axis=1))
-        unfinished = self._folder / f".{os.getpid()}-{_POSTS}"  # another step may do the same
-        np.save(unfinished, posts, allow_pickle=False)
-        unfinished.rename(self._folder / _POSTS)
 
 
 def open_archive(file: Path, layout: Layout, *, first_day: datetime.date, work: Path) -> DayArchive:
@@ -123,14 +95,14 @@ def open_archive(file: Path, layout: Layout, *, first_day: datetime.date, work: 
                 for old in work.glob(f"*archive-{owner}-*"):
                     shutil.rmtree(old, ignore_errors=True)
                 _make(file, layout, first_day, folder)
-    return DayArchive(layout.event_name(file), folder, layout)
+    return DayArchive(layout.event_name(file), folder)
 
 
 def _make(file: Path, layout: Layout, first_day: datetime.date, folder: Path) -> None:
     unfinished = folder.with_name(f"unfinished-{folder.name}")
     unfinished.mkdir()
     try:
-        with _Writer(unfinished, layout) as writer:
+        with _Writer(unfinished) as writer:
             for block in arrivals.read_arrivals(layout, file, first_day=first_day):
                 writer.add(block)
         unfinished.rename(folder)  # whole or not at all
@@ -142,8 +114,8 @@ def _make(file: Path, layout: Layout, first_day: datetime.date, folder: Path) ->
 class _Writer:
     """Sorts rows by day, as many at a time as fit into memory."""
 
-    def __init__(self, folder: Path, layout: Layout) -> None:
-        self._folder, self._layout = folder, layout
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._waiting: list[tuple[pa.RecordBatch, np.ndarray]] = []
         self._rows: pa.RecordBatchFileWriter | None = None
         self._malformed = _new_file(folder / _MALFORMED, _MALFORMED_SCHEMA)
@@ -151,9 +123,6 @@ class _Writer:
         self._days: set[int] = set()
         self._columns: set[str] = set()
         self._has_time = False
-        self._posts = np.empty((4, 0), np.int64)  # post, author, time, day
-        self._new_posts: list[np.ndarray] = []
-        self._texts = TextCollector()
 
     def __enter__(self) -> "_Writer":
         return self
@@ -182,19 +151,8 @@ class _Writer:
         self._waiting.append((batch, block.days))
         self._columns |= rows.columns_with_values
         self._has_time |= block.has_time
-        if "author_id" in self._layout.event_columns:
-            impressions = arrivals.impressions(self._layout, rows, block.days, self._texts)
-            self._new_posts.append(_improvements(impressions))
-            # Not before as many wait as are there already, or a log of new posts would be sorted
-            # again and again.
-            if sum(p.shape[1] for p in self._new_posts) > max(_NUM_POSTS, self._posts.shape[1]):
-                self._merge_posts()
         if sum(batch.nbytes for batch, _ in self._waiting) >= _RUN_BYTES:
             self._write_run()
-
-    def _merge_posts(self) -> None:
-        self._posts = _improvements(np.concatenate([self._posts, *self._new_posts], axis=1))
-        self._new_posts = []
 
     def _write_run(self) -> None:
         assert self._rows is not None
@@ -216,11 +174,6 @@ class _Writer:
             self._write_run()
         if self._rows is None:  # not even a header was there
             self._rows = _new_file(self._folder / _ROWS, pa.schema([(_LINE, pa.int64())]))
-        if "author_id" in self._layout.event_columns:
-            self._merge_posts()
-            np.save(self._folder / _POSTS, self._posts, allow_pickle=False)
-        for part in self._texts.texts().values():
-            part.write(self._folder)
         index = {
             "batch_days": self._batch_days,
             "days": sorted(self._days),
@@ -232,31 +185,6 @@ class _Writer:
 
 def _new_file(path: Path, schema: pa.Schema) -> pa.RecordBatchFileWriter:
     return pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
-
-
-def _improvements(posts: np.ndarray) -> np.ndarray:
-    """Keeps of every post the first impression, and of each later day only an earlier one.
-
-    Args:
-      posts: `[4, n]` post, author, time and day of arrival.
-
-    Returns:
-      Those from which the first impressions by the end of any day can be told.
-
-    >>> _improvements(np.array([[1, 1, 1], [9, 9, 9], [50, 40, 60], [0, 1, 2]]))[2:].tolist()
-    [[50, 40], [0, 1]]
-    """
-    author_ids, shown_at, days = posts[1], posts[2], posts[3]
-    posts = posts[:, np.lexsort((author_ids, shown_at, days, posts[0]))]
-    # Each round takes the first row of every post and drops the rows that do not improve on it.
-    improvements = []
-    while posts.shape[1]:
-        ids, times = posts[0], posts[2]
-        is_first = np.append(True, ids[1:] != ids[:-1])
-        improvements.append(posts[:, is_first])
-        group = np.cumsum(is_first) - 1
-        posts = posts[:, times < times[is_first][group]]
-    return np.concatenate([posts, *improvements], axis=1)
 
 
 def content_digest(rows: Sequence[RawRows] | Iterator[RawRows]) -> tuple[int, str]:

@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 
 from components.source import own_authors
-from components.source.known_posts import Columns, KnownPosts
+from components.source.described_posts import Columns, DescribedPosts
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
@@ -17,7 +17,7 @@ def parse(
     layout: Layout,
     rows: RawRows,
     day: datetime.date,
-    posts: KnownPosts,
+    posts: DescribedPosts,
     rejections: Rejections,
     texts: TextCollector,
 ) -> Columns:

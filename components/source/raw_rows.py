@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from components.tables.cells import Parsed
-from components.tables.text_collector import IdReader
-
 _UUID_BYTES = 16
 
 
@@ -23,17 +20,6 @@ class RawRows:
     malformed: Sequence[tuple[int, str]] = ()  # line and text of rows with other columns
     entries: np.ndarray | None = None  # [n] int64: place in the list of the line, from 1
     entry_faults: Mapping[int, str] = field(default_factory=dict)  # row -> what was expected
-
-    _ids: dict[tuple[str, str | None], Parsed] = field(default_factory=dict, repr=False)
-
-    def ids(
-        self, column: str, text_end: str | None, null_words: Sequence[str], read: IdReader
-    ) -> Parsed:
-        """Returns the ids of a column, not to be changed, read once; see `cells.parse_id`."""
-        # Asked for twice: of rows as events, and of the posts that they show.
-        if (column, text_end) not in self._ids:
-            self._ids[column, text_end] = read(self.cells[column], text_end, null_words)
-        return self._ids[column, text_end]
 
     @property
     def columns_with_values(self) -> set[str]:

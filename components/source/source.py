@@ -1,4 +1,4 @@
-"""The rows that arrived on one UTC day, and the posts known by its end, of files of any layout.
+"""The rows that arrived on one UTC day, and the posts that files describe, of any layout.
 
 Rows are never dropped: a row is an event of the day, late, or rejected with file, line and reason.
 A day costs what the day is worth: files by day are read as they are, and a file that holds many
@@ -17,14 +17,12 @@ from components.errors import BadDataError
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.source import day_archive, event_columns, raw_files
-from components.source.by_day import earlier_posts
 from components.source.by_day.day_files import DayFiles
 from components.source.day_archive import DayArchive
-from components.source.known_posts import Columns, KnownPosts
+from components.source.described_posts import Columns, DescribedPosts
 from components.source.layouts import Layout, layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
-from components.source.shown_posts import ShownCollector, ShownPosts
 from components.source.slates import entries
 from components.store.artifacts import Store
 from components.tables.id_texts import IdTexts
@@ -57,7 +55,8 @@ class DayReading:
     """All but the rows themselves that was read of one day."""
 
     num_rows: int  # events, late and rejected ones
-    posts: Columns  # canonical columns, [M] each, sorted by post_id; without a mask of nulls
+    posts: Columns  # of `DESCRIBED_POSTS`, [M] each, sorted by post_id; without a mask of nulls
+    are_posts_described: bool  # whether files say who wrote which post, and when
     rejections: Rejections
     first_day: datetime.date | None  # what the source covers; None if it has no row
     last_day: datetime.date | None
@@ -71,7 +70,7 @@ class DayReading:
 class _Described(NamedTuple):
     """What the post files say, to which the rows of a day add."""
 
-    posts: KnownPosts
+    posts: DescribedPosts
     rejections: Rejections
     texts: TextCollector
 
@@ -85,12 +84,9 @@ class Source:
         Args:
           layout: Files and columns.
           first_day: The day of rows at the head of a file if no row of it has a readable time.
-          work: Folder for what can be made again: archives, and posts shown before a day.
+          work: Folder for what can be made again: archives, and rows of a next day.
         """
         self.layout, self._first_day, self._work = layout, first_day, work
-        # Asked for twice: by the recipe of a day, and by who makes it.
-        self._shown_by_day: dict[datetime.date, ShownPosts] = {}  # before a day
-        self._described_by_day: dict[datetime.date, _Described] = {}
         self._day_files = DayFiles(layout, work)  # where each is of one UTC day
         self._states: dict[Path, tuple[int, int, int] | None] = {}  # of files with a digest
 
@@ -172,19 +168,11 @@ class Source:
                     fingerprints.append({"name": archive.name, "rows": count, "sha256": digest})
         return fingerprints
 
-    def post_inputs(self, day: datetime.date) -> list[dict[str, Any]]:
-        """Names all else that the posts of a day depend on: their files, and earlier impressions.
-
-        Raises:
-          BadDataError: If a file is damaged or lacks a column.
-        """
-        fingerprints = [
+    def post_inputs(self) -> list[dict[str, Any]]:
+        """Names the files of posts."""
+        return [
             self._fingerprint(file, self.layout.post_name(file)) for file in self.layout.post_files
         ]
-        if self._needs_shown(day):
-            digest = self._shown_before(day).digest()
-            fingerprints.append({"name": "posts shown before", "sha256": digest})
-        return fingerprints
 
     def _fingerprint(self, file: Path, name: str) -> dict[str, Any]:
         # Taken before the digest: what is read later must be what the recipe names.
@@ -192,7 +180,7 @@ class Source:
         return raw_files.fingerprint(file, name)
 
     def read_day(self, day: datetime.date, take: TakeRows) -> DayReading:
-        """Reads what arrived on one UTC day, and the posts known by its end.
+        """Reads what arrived on one UTC day, and the posts that files describe.
 
         A row that was shown on an earlier day than it arrived is late. The rows are handed on as
         they are read, so that what is held of a day does not grow with it.
@@ -206,10 +194,8 @@ class Source:
           TryAgainError: If a file changes while it is read, or has changed since its
             digest was taken.
         """
-        layout, needs_shown = self.layout, self._needs_shown(day)
-        posts, rejections, texts = self._described(day)
-        self._described_by_day.clear()
-        collector, present = ShownCollector(texts), set[str]()
+        layout, present = self.layout, set[str]()
+        posts, rejections, texts = self._read_posts()
         num_rows, num_empty, num_post_rejections = 0, 0, len(rejections.rows)
         for rows in self._rows_of(day):
             present |= rows.columns_with_values
@@ -217,8 +203,6 @@ class Source:
                 rejections.add_malformed("events", rows.file, line, text)
             rows, _, num_without_posts = entries.of_layout(layout, rows)
             num_empty += num_without_posts
-            if needs_shown:
-                collector.add(earlier_posts.posts_of(layout, rows, day, texts))
             columns = event_columns.parse(layout, rows, day, posts, rejections, texts)
             is_late = columns["shown_at"] < midnight_ms(day)
             num_rows += len(is_late)
@@ -226,13 +210,12 @@ class Source:
                 event_columns.rows_where(columns, ~is_late),
                 event_columns.rows_where(columns, is_late),
             )
-        if needs_shown:
-            posts.add_shown(self._shown_through(day, collector))
         for file, state in self._states.items():
             raw_files.refuse_changed(file, state)
         return DayReading(
             num_rows=num_rows + len(rejections.rows) - num_post_rejections,
-            posts=posts.known(),
+            posts=posts.columns(),
+            are_posts_described="author_id" not in layout.event_columns and not posts.lacks_times,
             rejections=rejections,
             first_day=self.days[0] if self.days else None,
             last_day=self.days[-1] if self.days else None,
@@ -258,44 +241,12 @@ class Source:
             for archive in self._archives:
                 yield from archive.rows(day_number(day))
 
-    def _needs_shown(self, day: datetime.date) -> bool:
-        """Whether the impressions so far say something of posts that the post files do not.
-
-        Either who wrote them, so that posts are known from events alone, or the latest time at
-        which they can have been written.
-        """
-        if "author_id" in self.layout.event_columns:
-            return True
-        return bool(self.layout.post_files) and self._described(day).posts.lacks_times
-
-    def _described(self, day: datetime.date) -> "_Described":
+    def _read_posts(self) -> _Described:
         """Returns what the post files describe."""
-        if day not in self._described_by_day:
-            layout, rejections, texts = self.layout, Rejections(), TextCollector()
-            posts = KnownPosts(day, texts)
-            for file in layout.post_files:
-                columns = list(layout.post_columns.values())
-                name = layout.post_name(file)
-                for rows in raw_files.read(file, columns, layout.post_format, name=name):
-                    posts.add(layout, rows, rejections)
-            self._described_by_day[day] = _Described(posts, rejections, texts)
-        return self._described_by_day[day]
-
-    def _shown_before(self, day: datetime.date) -> ShownPosts:
-        """Returns the posts that are shown before a day."""
-        if day not in self._shown_by_day:
-            if self.layout.is_by_utc_day:
-                self._shown_by_day[day] = earlier_posts.load(self._day_files, day)
-            else:
-                before = day_number(day) - 1
-                parts = [archive.shown_through(before) for archive in self._archives]
-                self._shown_by_day[day] = ShownPosts.merge(parts)
-        return self._shown_by_day[day]
-
-    def _shown_through(self, day: datetime.date, collector: ShownCollector) -> ShownPosts:
-        """Adds the posts shown before a day to those of the day, and keeps all for the next."""
-        collector.add(self._shown_before(day))
-        posts = collector.posts()
-        if self.layout.is_by_utc_day:
-            earlier_posts.save(self._day_files, day, posts)
-        return posts
+        rejections, texts = Rejections(), TextCollector()
+        posts = DescribedPosts(texts)
+        for file in self.layout.post_files:
+            columns, name = list(self.layout.post_columns.values()), self.layout.post_name(file)
+            for rows in raw_files.read(file, columns, self.layout.post_format, name=name):
+                posts.add(self.layout, rows, rejections)
+        return _Described(posts, rejections, texts)

@@ -16,13 +16,15 @@ FIRST = 1  # of everything that names no version
 # of their own besides, because they are also written and read without a store.
 ARTIFACTS: Mapping[str, int] = {
     # Events, posts, rejected and late rows, attributes; 2: texts of ids that are text; 3: actions;
-    # 4: rows of users in order of slots, in one file or several.
-    contract.INGEST_EVENTS.name: 4,
+    # 4: rows of users in order of slots, in one file or several; 5: of posts what files describe,
+    # where those that rows show were among them (`components.rows.known_posts` reads both).
+    contract.INGEST_EVENTS.name: 5,
     # The same, checked; statistics, expectations; 2: texts of ids that are text; 3: labels; before,
     # there were none, since rows that say more of an impression were merged into it; 4: actions;
     # 5: rows of users in order of slots, in one file or several; 6: the events' own ids, where the
-    # source says some; of a day before, none is told again.
-    contract.VALIDATE_EVENTS.name: 6,
+    # source says some; of a day before, none is told again. 7: the posts that accepted rows show;
+    # before, those of `posts.parquet` stand for them (`components.rows.known_posts`).
+    contract.VALIDATE_EVENTS.name: 7,
     # Log (the state), windows, attributes, statistics; 2: texts of users whose ids are text; 3: an
     # impression may have several states, where it had its only one; 4: actions. With them, an
     # artifact says which action a bit is, and what it meant; of the formats before, the recipes say
@@ -49,7 +51,8 @@ POINTER_ENTRY = 1
 RECORD = 1
 # Of what is kept below `work/source`. It is part of the names there: another version is not read,
 # the source is sorted again.
-SORTED_SOURCE = 4  # 2: texts of posts and authors; 3: columns with values; 4: times
+# 2: texts of posts and authors; 3: columns with values; 4: times; 5: no posts, no texts.
+SORTED_SOURCE = 5
 
 
 class UnknownFormatError(BadDataError):

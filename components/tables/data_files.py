@@ -18,7 +18,8 @@ from schemas.columns import Column, Table
 EVENTS_FILE = "events.parquet"  # of ingest_events
 REJECTED_FILE = "rejected.parquet"  # of ingest_events
 LATE_FILE = "late.parquet"  # of ingest_events
-POSTS_FILE = "posts.parquet"  # of ingest_events, and of validate_events
+POSTS_FILE = "posts.parquet"  # of ingest_events as described, of validate_events as known
+SHOWN_POSTS_FILE = "shown_posts.parquet"  # of validate_events, where rows tell of posts
 ACCEPTED_FILE = "accepted.parquet"  # of validate_events
 LABELS_FILE = "labels.parquet"  # of validate_events
 QUARANTINED_FILE = "quarantined.parquet"  # of validate_events

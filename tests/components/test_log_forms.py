@@ -207,6 +207,9 @@ def test_the_first_impression_may_be_of_an_earlier_day(deployment, read: Read) -
     header, posts = "user,item,ts,liked,clicked", "item,author,created\n4,13,\n"
     log = csv_rows(f"1,4,{SECOND - 80_000},1,0", f"1,4,{SECOND + 9},1,0", header=header)
     read({"log.csv": log, "posts.csv": posts}, columns="", settings=POSTS)
+    for day in ("2026-01-01", DAY):
+        for step in ("ingest_events", "validate_events"):
+            deployment.run(step, day=day)
     (post,) = deployment.table("validate_events", "posts.parquet").to_pylist()
     assert post["created_at"].timestamp() == SECOND - 80_000
 

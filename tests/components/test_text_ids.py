@@ -117,7 +117,10 @@ def text_log(request, deployment: Deployment) -> Deployment:
 def test_a_day_keeps_the_texts_of_its_users_and_of_all_posts_that_are_known(text_log) -> None:
     for day in DAYS:
         assert text_log.run("ingest_events", day)[0] == 0
-    assert texts(text_log, "ingest_events", DAYS[1]) == {
+    for day in DAYS[:2]:  # the third has a row without a user
+        assert text_log.run("validate_events", day)[0] == 0
+    assert texts(text_log, "ingest_events", DAYS[1])["post_id"] == {"SKU-0007"}
+    assert texts(text_log, "validate_events", DAYS[1]) == {
         "user_id": {"u-1"},
         "post_id": {"SKU-0053", "SKU-0001", "SKU-0007"},
         "author_id": {"acme", "zeta"},
@@ -158,7 +161,7 @@ def test_two_texts_with_one_number_end_the_step_with_both_and_their_column(
     monkeypatch.setattr(cells, "_text_id", lambda text: 1 + len(text))  # a hash far too short
     code, outcome = text_log.run("ingest_events", DAYS[0])
     assert code == ExitCode.BAD_DATA
-    message = "post_id: the texts 'SKU-0001' and 'SKU-0053' have one number, 9"
+    message = "user_id: the texts 'u-1' and 'u-2' have one number, 4"
     assert message in outcome["error"]
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from components.source import shown_posts
 from components.source.layouts import Layout
 from components.store import formats
 
@@ -35,4 +34,4 @@ def remove_old(work: Path, pattern: str) -> None:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            shown_posts.remove(path)
+            path.unlink(missing_ok=True)

@@ -2,11 +2,8 @@ import datetime
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from components.source import arrivals
 from components.source.layouts import ActionRule, Layout
-from components.tables.text_collector import TextCollector
 
 DAY = datetime.date(2026, 1, 2)
 NUMBER = 20_455  # of the day since 1970
@@ -48,6 +45,3 @@ def test_late_rows_and_rows_from_the_future_belong_to_the_day_of_their_arrival(
     layout = replace(layout, event_columns=columns, clock_skew_ms=60_000)
     (block,) = arrivals.read_arrivals(layout, layout.event_files[0], first_day=DAY)
     assert (block.days - NUMBER).tolist() == [0, 0, 0, -1, 0]
-    posts = arrivals.impressions(layout, block.rows, block.days, TextCollector())
-    assert posts.shape == (4, 3), "without the row from the future and the one without a time"
-    assert np.unique(posts[:2]).tolist() == [2, 3]

@@ -3,16 +3,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from components.errors import BadDataError
 from components.source import day_archive
 from components.source.day_archive import DayArchive
 from components.source.layouts import ActionRule, Layout
-from components.source.shown_posts import ShownPosts
 from components.store import formats
 from phoenix.data.days import DAY_MS, day_number, midnight_ms
 
@@ -62,20 +58,6 @@ def test_every_line_is_in_one_day_in_the_order_of_the_file(
     assert list(archive.rows(7)) == []
 
 
-def test_the_posts_of_any_day_are_those_shown_until_then(tmp_path: Path) -> None:
-    archive = opened(layout_of(tmp_path / "a.csv"))
-    shown = [tuple(map(int, row.split(",")[1:4])) for row in rows_text(200) if row != "broken"]
-    for day in range(NUMBER - 1, archive.days[-1] + 1):
-        first: dict[int, tuple[int, int]] = {}
-        for post, author, time in shown:
-            if time // DAY_MS <= day:
-                first[post] = min(first.get(post, (time, author)), (time, author))
-        found = archive.shown_through(day)
-        assert found.post_ids.tolist() == sorted(first)
-        assert found.shown_at.tolist() == [first[post][0] for post in sorted(first)]
-        assert found.author_ids.tolist() == [first[post][1] for post in sorted(first)]
-
-
 def test_a_day_keeps_its_digest_when_the_file_grows_and_however_it_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,27 +103,3 @@ def test_a_damaged_file_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "a.csv").unlink()
     with pytest.raises(BadDataError, match=r"a.csv: expected a file"):
         opened(layout)
-
-
-rows_of_posts = st.lists(
-    st.tuples(st.integers(1, 3), st.integers(1, 2), st.integers(1, 6), st.integers(0, 4)),
-    max_size=25,
-)
-
-
-@given(rows_of_posts)
-def test_what_is_kept_of_posts_tells_the_first_impression_by_the_end_of_any_day(
-    rows: list[tuple[int, int, int, int]],
-) -> None:
-    kept = day_archive._improvements(np.array(rows, np.int64).reshape(-1, 4).T)
-    assert kept.shape[1] <= len(set(rows))
-    for day in range(5):
-        first: dict[int, tuple[int, int]] = {}
-        for post, _, time, arrival in rows:
-            if arrival <= day:
-                first[post] = min(first.get(post, (time, arrival)), (time, arrival))
-        found = ShownPosts.of(*kept[:3, kept[3] <= day])
-        assert found.post_ids.tolist() == sorted(first)
-        assert found.shown_at.tolist() == [first[post][0] for post in sorted(first)]
-        told = set(zip(found.post_ids.tolist(), found.author_ids.tolist(), strict=True))
-        assert told <= {(row[0], row[1]) for row in rows}

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.source import event_columns
-from components.source.known_posts import Columns, KnownPosts
+from components.source.described_posts import Columns, DescribedPosts
 from components.source.layouts import ActionRule, Layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections
@@ -33,7 +33,7 @@ def parse(layout: Layout, **cells: list) -> tuple[Columns, list[dict]]:
     values = good | {"like": [1, 0], "stars": [5, 4]} | cells
     rows = RawRows("a.csv", np.array([2, 3]), {name: pa.array(c) for name, c in values.items()})
     rejections, texts = Rejections(), TextCollector()
-    columns = event_columns.parse(layout, rows, DAY, KnownPosts(DAY, texts), rejections, texts)
+    columns = event_columns.parse(layout, rows, DAY, DescribedPosts(texts), rejections, texts)
     return columns, rejections.rows
 
 

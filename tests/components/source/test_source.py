@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from components.source import raw_files
-from components.source.known_posts import Columns
+from components.source.described_posts import Columns
 from components.source.layouts import ActionRule, Layout
 from components.source.source import DayReading, Source
 from phoenix.data.days import DAY_MS, midnight_ms
@@ -104,7 +104,8 @@ def test_files_by_day_hold_what_arrived_and_what_is_of_an_earlier_day_is_late(
     assert [row["rule"] for row in day.rejections.rows] == ["unreadable_time", "malformed_row"]
     assert day.num_rows == 5
     assert (str(day.first_day), str(day.last_day)) == ("2026-01-01", "2026-01-03")
-    assert day.posts["post_id"].tolist() == [7, 8], "shown until the end of the day"
+    assert len(day.posts["post_id"]) == 0
+    assert not day.are_posts_described, "rows tell of posts"
 
 
 def test_a_row_that_arrived_a_day_later_is_late_on_the_day_of_its_arrival(tmp_path: Path) -> None:
@@ -195,16 +196,15 @@ def test_rows_of_a_day_are_handed_on_and_not_held(tmp_path: Path) -> None:
     assert most[1] < most[0] + 10_000, "the rows more would take 18 MB"
 
 
-def test_a_day_depends_on_its_own_rows_and_on_the_posts_before_it(tmp_path: Path) -> None:
+def test_a_day_depends_on_its_own_rows_alone(tmp_path: Path) -> None:
     def inputs(rows: list[str], number: int = 0) -> list[dict]:
         layout = layout_of(write(tmp_path / "log.csv", rows))
         source = Source(layout, first_day=DAY, work=tmp_path / "work")
         day = DAY + datetime.timedelta(days=number)
-        return [*source.event_inputs(day), *source.post_inputs(day)]
+        return [*source.event_inputs(day), *source.post_inputs()]
 
     rows = [f"{n},7,8,{START + n * DAY_MS // 2},1" for n in range(1, 5)]
     first = inputs(rows)
     assert inputs([*rows, f"9,7,8,{START + 5 * DAY_MS},1"]) == first, "the file grew"
     assert inputs([rows[0].replace(",1", ",0"), *rows[1:]]) != first
-    second = inputs(rows, 1)
-    assert inputs([f"1,6,8,{START},1", *rows], 1) != second, "one more post is known"
+    assert inputs([*rows, f"1,6,8,{START},1"], 1) == inputs(rows, 1), "a row of the day before"

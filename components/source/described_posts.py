@@ -1,6 +1,4 @@
-"""The posts known by the end of a day: those that a file describes, and those that were shown."""
-
-import datetime
+"""The posts that files describe."""
 
 import numpy as np
 import pyarrow as pa
@@ -9,29 +7,25 @@ from components.source import own_authors
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import Rejections, RowCheck
-from components.source.shown_posts import ShownPosts
 from components.tables import cells
 from components.tables.text_collector import TextCollector
 from phoenix.data import sorted_ids
-from phoenix.data.days import DAY_MS, day_number
-from schemas.posts import POSTS
+from schemas.posts import DESCRIBED_POSTS
 
 Columns = dict[str, np.ndarray]
 _ABOVE_ZERO = "an id above 0; of ids from 0 on, name the column in `ingest_events.source.text_ids`"
 
-_NAMES = (*POSTS.names, "title")
+_NAMES = (*DESCRIBED_POSTS.names, "title")
 
 
-class KnownPosts:
-    """The posts known by the end of a day: those with metadata, and those that were shown."""
+class DescribedPosts:
+    """What the files of posts say of each post, and which of their rows cannot be read."""
 
-    def __init__(self, day: datetime.date, texts: TextCollector) -> None:
-        """Begins without posts; `texts` takes the texts of those that a file describes."""
+    def __init__(self, texts: TextCollector) -> None:
+        """Begins without posts; `texts` takes the texts of their ids."""
         self._texts = texts
         self._has_titles = False
-        self._end_ms = (day_number(day) + 1) * DAY_MS
-        self._described: list[Columns] = []
-        self._shown: list[ShownPosts] = []
+        self._parts: list[Columns] = []
         self._rejections: dict[int, str] = {}  # post -> place and reason of its last rejected row
         self._authors: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -76,7 +70,7 @@ class KnownPosts:
             "tag": tag,
             "title": title,
         }
-        self._described.append({name: values[check.is_good] for name, values in part.items()})
+        self._parts.append({name: values[check.is_good] for name, values in part.items()})
         rejections.add("posts", rows, check)
         for row, detail in check.details.items():
             if post_ids[row] > 0:
@@ -101,11 +95,7 @@ class KnownPosts:
     @property
     def lacks_times(self) -> bool:
         """Whether a post file leaves out when some post was written."""
-        return any((part["created_at"] == 0).any() for part in self._described)
-
-    def add_shown(self, posts: ShownPosts) -> None:
-        """Takes posts that were shown; they exist even if nothing describes them."""
-        self._shown.append(posts)
+        return any((part["created_at"] == 0).any() for part in self._parts)
 
     def authors_of(self, post_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns the authors of posts by the post files, and a mask of those that are known.
@@ -113,7 +103,7 @@ class KnownPosts:
         A post whose own id is no id is left to the row rules, which name it better.
         """
         if self._authors is None:
-            posts = self._described_posts()
+            posts = self._columns()
             self._authors = posts["post_id"], posts["author_id"]
         known_ids, author_ids = self._authors
         is_known = sorted_ids.find(known_ids, post_ids).is_there
@@ -125,54 +115,22 @@ class KnownPosts:
         reason = self._rejections.get(int(post_id))
         return f"; its row is rejected ({reason})" if reason else ""
 
-    def known(self) -> Columns:
-        """Returns the posts that exist by the end of the day, sorted by id."""
-        posts, impressions = self._described_posts(), self._shown_posts()
-        # The first impression completes a description, and no post is younger than it.
-        rows, is_shown = sorted_ids.find(impressions["post_id"], posts["post_id"])
-        rows = rows[is_shown]
-        author, created = posts["author_id"][is_shown], posts["created_at"][is_shown]
-        posts["author_id"][is_shown] = np.where(author == 0, impressions["author_id"][rows], author)
-        first = impressions["created_at"][rows]
-        is_late = (created == 0) | (created > first)
-        posts["created_at"][is_shown] = np.where(is_late, first, created)
-        is_new = ~np.isin(impressions["post_id"], posts["post_id"])
-        posts = {name: np.concatenate([posts[name], impressions[name][is_new]]) for name in _NAMES}
-        exists = (posts["created_at"] < self._end_ms) & (posts["author_id"] > 0)
-        order = np.argsort(posts["post_id"], kind="stable")
-        order = order[exists[order]]
-        return {
-            name: values[order]
-            for name, values in posts.items()
-            if name != "title" or self._has_titles
-        }
+    def columns(self) -> Columns:
+        """Returns the columns of `DESCRIBED_POSTS`, sorted by id; `title` if a file has one."""
+        columns = self._columns()
+        return {n: v for n, v in columns.items() if n != "title" or self._has_titles}
 
-    def _described_posts(self) -> Columns:
-        if not self._described:
-            return no_posts()
-        whole = {name: np.concatenate([part[name] for part in self._described]) for name in _NAMES}
+    def _columns(self) -> Columns:
+        if not self._parts:
+            return _no_posts()
+        whole = {name: np.concatenate([part[name] for part in self._parts]) for name in _NAMES}
         order = np.argsort(whole["post_id"], kind="stable")  # the last row of a post stays last
         ids = whole["post_id"][order]
         order = order[np.append(ids[1:] != ids[:-1], True)] if len(ids) else order
         return {name: values[order] for name, values in whole.items()}
 
-    def _shown_posts(self) -> Columns:
-        if not self._shown:
-            return no_posts()
-        posts = ShownPosts.merge(self._shown)
-        count = len(posts.post_ids)
-        return {
-            "post_id": posts.post_ids,
-            "author_id": posts.author_ids,
-            "created_at": posts.shown_at,  # an upper limit, and all that is known
-            "eligible": np.ones(count, bool),
-            "duration_seconds": np.full(count, np.nan, np.float32),
-            "tag": np.full(count, None, object),
-            "title": np.full(count, None, object),
-        }
 
-
-def no_posts() -> Columns:
+def _no_posts() -> Columns:
     """Returns the columns of posts without a row."""
     return {
         "post_id": np.empty(0, np.int64),
