@@ -5,6 +5,7 @@ another, and no value of a row leaves this module.
 """
 
 import copy
+import logging
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -75,6 +76,8 @@ def check(
     from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    # Its module tells of a folder for pages that are never written, and sets its own level.
+    logging.getLogger(ProgressBarsConfig.__module__).setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     if engine.name == "spark":

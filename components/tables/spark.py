@@ -3,6 +3,7 @@
 # pyright: reportMissingImports=false
 # (pyspark is an extra)
 
+import warnings
 from typing import TYPE_CHECKING
 
 from components.errors import BadConfigurationError
@@ -29,6 +30,8 @@ def session(engine: EngineConfig) -> "SparkSession":
     Raises:
       BadConfigurationError: If pyspark or Java is missing, or no Spark answers there.
     """
+    # It is told on every run, and rows go to Spark and back as Arrow tables.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     try:
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException

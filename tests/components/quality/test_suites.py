@@ -58,6 +58,13 @@ def test_what_breaks_a_contract_fails_its_expectation() -> None:
     ]
 
 
+def test_a_check_says_nothing_of_folders_that_nobody_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    checked(table(), expectations(EVENTS))
+    assert [each for each in caplog.records if each.name.startswith("great_expectations")] == []
+
+
 def test_results_count_wrong_values_and_never_show_them() -> None:
     wanted = expectations(EVENTS)
     found = checked(table(user_id=[4, -987654321, 6]), wanted)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -18,6 +19,19 @@ def test_without_pyspark_the_extra_to_install_is_named(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "py4j.protocol", None)
     with pytest.raises(BadConfigurationError, match=r"pip install 'phoenix-pipeline\[spark\]'"):
         spark.session(SPARK)
+
+
+def test_what_spark_says_of_pandas_on_every_run_is_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "py4j.protocol", None)  # it is said before Spark starts
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(BadConfigurationError):
+            spark.session(SPARK)
+        warnings.warn("PySpark does not yet fully support pandas >= 3.", FutureWarning, 2)
+        warnings.warn("Something else.", FutureWarning, 2)
+    assert [str(each.message) for each in told] == ["Something else."]
 
 
 def test_spark_has_the_properties_that_are_configured(require_spark: None) -> None:
