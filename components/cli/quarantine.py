@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ from components.erasure import forgotten
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
 from components.rows import account, late_rows, quarantine, repairs, settlement
 from components.rows.day_parts.day_arrivals import DayArrivals
+from components.rows.row_texts import RowTexts
 from components.rows.settlement import Settlement
 from components.run.context import Context
 from components.settings.config import Config
+from components.settings.source import SyntheticSource
+from components.source import rejected_cells
+from components.source.layouts import layout
 from components.store.artifacts import Store
 from schemas.buckets import NUM_SLOTS
 from schemas.rules import RULES
@@ -118,8 +123,24 @@ def export(settled_day: Settlement, config: Config, file: Path) -> int:
     rules = settled_day.quarantined["rule"].to_pylist()
     is_mendable = pa.array([rule != forgotten.ERASED for rule in rules], pa.bool_())
     rows = settled_day.quarantined.filter(is_mendable)
-    repairs.export(file, rows, settled_day.texts, config)
+    rows, texts = _with_readable_cells(rows, settled_day.texts, config)
+    repairs.export(file, rows, texts, config)
     return len(rows)
+
+
+def _with_readable_cells(
+    rows: pa.Table, texts: RowTexts, config: Config
+) -> tuple[pa.Table, RowTexts]:
+    """Returns rows with what can be read of those that could not be, and the texts of all ids."""
+    source = config.ingest_events.source
+    if isinstance(source, SyntheticSource):
+        return rows, texts
+    try:
+        source_layout = layout(source, config)
+    except BadConfigurationError:  # the source is gone, and says nothing any more
+        return rows, texts
+    rows, more_texts = rejected_cells.complete(rows, source_layout)
+    return rows, replace(texts, corrected=[*texts.corrected, *more_texts])
 
 
 def replay(store: Store, config: Config, day: datetime.date) -> dict[str, Any]:

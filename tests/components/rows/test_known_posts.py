@@ -111,6 +111,16 @@ def test_a_post_of_a_row_that_was_mended_is_known_on_its_day_and_on_later_ones(l
     assert list(facts) == [FIRST, SECOND, THIRD]
 
 
+def test_of_a_row_that_cannot_be_read_only_what_is_wrong_is_to_be_mended(log: DayLog) -> None:
+    log.configure("log/{day}.csv", more=TOLERANT)
+    log.write(f"log/{FIRST}.csv", [f"1,3,{FIRST}T00:00:05", "2,9,never"])
+    log.run_days(FIRST, steps=STEPS)
+    repair(log, FIRST, ",3,2,9,1,,,", f",3,2,9,1,{FIRST} 00:00:09Z,,")
+    assert posts_of(log, FIRST) == {3: FIRST, 9: FIRST}
+    (row,) = log.table("validate_events", FIRST, "accepted.parquet").to_pylist()[1:]
+    assert (row["actions"], row["ingested_at"]) == (1, row["shown_at"])
+
+
 def test_a_post_of_a_late_row_is_known_from_its_arrival_on(log: DayLog) -> None:
     log.configure("log/{day}.csv", more=TOLERANT)
     log.write(f"log/{FIRST}.csv", [f"1,3,{FIRST}T00:00:05"])
