@@ -73,7 +73,7 @@ def _late_day() -> Result:
 def _seconds(source: Source, day: datetime.date) -> float:
     start = time.perf_counter()
     source.event_inputs(day)
-    source.post_inputs(day)
+    source.post_inputs()
     source.read_day(day, lambda *_: None)
     return time.perf_counter() - start
 
