@@ -35,7 +35,7 @@ def complete(rows: pa.Table, layout: Layout) -> tuple[pa.Table, Sequence[IdTexts
         of_rows[places], mask[places] = values, is_good
         kind = pa.int64() if pa.types.is_timestamp(column.type) else column.type
         read = pa.array(of_rows, mask=~mask).cast(kind).cast(column.type)
-        rows = rows.set_column(index, rows.schema.field(index), pc.coalesce(column, read))
+        rows = rows.set_column(index, rows.schema.field(index), pc.fill_null(column, read))
     return rows, list(texts.texts().values())
 
 
