@@ -40,7 +40,7 @@ def test_mended_rows_take_the_place_of_the_bad_ones(refused) -> None:
         rows = list(csv.DictReader(stream))
     raw = json.loads(next(row for row in rows if row["rule"] == "unreadable_number")["raw"])
     assert raw["play_time_ms"] == "long"
-    mended = [row | {"surface": "2"} for row in rows if row["surface"]]
+    mended = [row | {"surface": "2"} for row in rows if row["rule"] == "bad_surface"]
     mended[0]["actions"] = "favorite click"
     write(file, mended)
     code, text = phoenix_quarantine(refused, "replay", "--json")
@@ -70,7 +70,7 @@ def write(file, rows: list[dict]) -> None:
         ({"line": "99"}, "its 1 rows take the place of 0 rows"),
         ({"surface": ""}, "2026-01-02.csv:2: expected a value of 'surface', got none"),
         ({"actions": "favourite"}, "2026-01-02.csv:2: 'favourite' is no action"),
-        ({"user_id": "ann"}, "conversion error to int64"),
+        ({"user_id": "ann"}, "expected in line 2 'user_id' of the type int64, got 'ann'"),
     ],
 )
 def test_a_mended_row_that_cannot_be_used_is_refused_by_name(refused, change, told) -> None:
@@ -78,7 +78,7 @@ def test_a_mended_row_that_cannot_be_used_is_refused_by_name(refused, change, to
     folder.mkdir()
     phoenix_quarantine(refused, "export", "--to", str(folder / "2026-01-02.csv"))
     with (folder / "2026-01-02.csv").open() as stream:
-        row = next(row for row in csv.DictReader(stream) if row["surface"])
+        row = next(row for row in csv.DictReader(stream) if row["rule"] == "bad_surface")
     write(folder / "2026-01-02.csv", [row | change])
     code, text = phoenix_quarantine(refused, "replay")
     assert code == ExitCode.BAD_DATA
