@@ -10,6 +10,8 @@ from phoenix.inputs import slates
 from tests.phoenix.model_inputs import ATTRIBUTES, example, ranker
 
 BATCH, EMBEDDINGS = example(ranker(attributes=ATTRIBUTES, has_counts=True))
+# No ranker reads it; a batch of retrieval holds it beside its candidates.
+BATCH = BATCH._replace(candidate_popularity=np.ones((*BATCH.candidate_post_hashes.shape[:2], 4)))
 
 
 @given(num_candidates=st.integers(0, 50), block_size=st.integers(1, 60))
