@@ -50,8 +50,12 @@ class Chain(NamedTuple):
 
 
 def results() -> Iterator[Result]:
-    """Measures equal recipes, a worse one, and a better one, each over a thousand chains."""
-    differences = recorded_differences(_data_folder() / _LOG)
+    """Measures equal recipes, a worse one, and a better one, each over a thousand chains.
+
+    Raises:
+      SystemExit: If the log is not there.
+    """
+    differences = recorded_differences(_log())
     for name, chain, limit, is_wanted in (
         ("gate_equal", Chain(_NUM_USERS, 14, exchanges=True), 0.95, False),
         ("gate_worse", Chain(_NUM_USERS, 14, effect=-0.5), 0.99, False),
@@ -158,10 +162,20 @@ def draw(differences: np.ndarray, path: Path, *, num_chains: int = 200) -> None:
     plt.close(figure)
 
 
-def _data_folder() -> Path:
-    """The folder of the log, as `learning_kuairand` finds it."""
-    return Path(os.environ.get("SOURCE") or _SOURCE)
+def _log() -> Path:
+    """The file of the log, where `learning_kuairand` looks for it.
+
+    Raises:
+      SystemExit: If it is not there.
+    """
+    source = Path(os.environ.get("SOURCE") or _SOURCE)
+    if not (source / _LOG).is_file():
+        raise SystemExit(
+            f"gate_chains: expected {_LOG} of KuaiRand-Pure in {source}, found none: "
+            "name its folder by SOURCE=DIR."
+        )
+    return source / _LOG
 
 
 if __name__ == "__main__":
-    draw(recorded_differences(_data_folder() / _LOG), Path(sys.argv[1]))
+    draw(recorded_differences(_log()), Path(sys.argv[1]))

@@ -20,6 +20,13 @@ def test_the_differences_of_a_recorded_day_are_of_its_users_alone(tmp_path) -> N
     assert difference == pytest.approx(1 - 1 / np.log2(3))
 
 
+def test_without_the_log_it_is_said_where_it_was_expected(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SOURCE", str(tmp_path))
+    message = f"gate_chains: expected log_standard_.* in {tmp_path}, .* by SOURCE=DIR"
+    with pytest.raises(SystemExit, match=message):
+        next(gate_chains.results())
+
+
 def test_the_larger_the_effect_the_more_chains_are_promoted() -> None:
     differences = np.random.default_rng(0).normal(0.1, 0.2, 300)
     shares = [
