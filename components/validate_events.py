@@ -210,8 +210,9 @@ def _settle(
             counts = [SettledCounts.merge([*counts, of_part[0]])]
             checks = [day_checks.merge([*checks, of_part[1]])]
             del part
-            # A check leaves cycles of references to its rows, of which nothing else tells Python.
-            gc.collect()
+            if of_part[1].suite is not None:
+                # It leaves cycles of references to its rows, of which nothing else tells Python.
+                gc.collect()
         arrivals.refuse_unknown_corrections()
         num_shared = ids.events.count_shared_rows()
         source_ids.write(folder, ids.arrived)

@@ -1,6 +1,7 @@
 """Days as logs have them, from their files to windows: hidden files, empty days, late files."""
 
 import datetime
+import gc
 import shutil
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -88,6 +89,29 @@ def test_an_empty_day_is_done_and_hands_on_the_state_of_the_day_before(log: DayL
     assert messages == [f"The source has no row of {SECOND}: empty days."]
     page = log.store.storage.read(f"pages/{SECOND}/index.html").decode()
     assert "No row came on this day" in page
+
+
+def test_an_empty_day_does_not_search_all_memory_for_cycles(log: DayLog) -> None:
+    """A search costs more than all else of such a day, and no check left it anything to find."""
+    log.configure("log/*.csv", more="validate_events: {min_accepted_rows: 0}\n")
+    log.write("log/a.csv", [f"1,1,{FIRST}T00:00:05", f"1,3,{THIRD}T00:00:05"])
+    searches: list[str] = []
+
+    def count(phase: str, _: object) -> None:
+        if phase == "start":
+            searches.append(phase)
+
+    gc.disable()  # else Python searches when it likes
+    gc.callbacks.append(count)
+    try:
+        log.run_days(FIRST, steps=DATA_STEPS[:2])
+        assert searches, "the rows of a day are let go"
+        searches.clear()
+        log.run_days(SECOND, steps=DATA_STEPS[:2])
+        assert not searches
+    finally:
+        gc.callbacks.remove(count)
+        gc.enable()
 
 
 @pytest.mark.parametrize("events", ["log/*.csv", "log/{day}/*.csv"])
