@@ -14,6 +14,7 @@ manifest a digest of its rows stands for these files, so that another number of 
 artifact, and changes no key of what is made of it; the digests of the files verify reading.
 """
 
+import functools
 import hashlib
 import json
 import logging
@@ -359,14 +360,20 @@ def _read_manifest(data: bytes) -> tuple[Mapping[str, Any], str]:
         manifest = json.loads(data)
     except ValueError:
         return {}, _digest(data)
+    return manifest, _manifest_digest(data)
+
+
+@functools.lru_cache(maxsize=256)  # a range of days reads those of a fortnight every day
+def _manifest_digest(data: bytes) -> str:
+    manifest = json.loads(data)
     if TABLES not in manifest or _canonical(manifest) != data:
-        return manifest, _digest(data)
+        return _digest(data)
     files = {
         name: entry
         for name, entry in manifest["files"].items()
         if buckets.table_of(name) not in manifest[TABLES]
     }
-    return manifest, _digest(_canonical({**manifest, "files": files}))
+    return _digest(_canonical({**manifest, "files": files}))
 
 
 def _verify_file(ref: Ref, path: Path, entry: Mapping[str, Any]) -> None:
