@@ -54,6 +54,8 @@ def check_surfaces(context: Context, layout: Layout) -> None:
     Raises:
       BadConfigurationError: Naming the word.
     """
+    if not layout.surfaces:
+        return
     previous, source = _newest_before(context)
     for word, number in source.get("surfaces", {}).items():
         if layout.surfaces.get(word, number) != number:
