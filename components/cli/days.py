@@ -68,7 +68,7 @@ def run(config: Config, first: datetime.date, last: datetime.date) -> Iterator[D
             if result.exit_code is not ExitCode.DONE:
                 return
     finally:
-        # ... and the index, which reads the summary of every day, once after the last day.
+        # ... and the indices, which read the summary of every day, once after the last day.
         report.refresh_index(store)
 
 

@@ -27,7 +27,7 @@ _LABELS = (
     ("quarantined", "quarantined: broke a rule"),
     ("late", "late: belong to an earlier day"),
 )
-_NUM_LISTED = 400  # newest days in the index: each new day reads the summaries of all of them
+_NUM_LISTED = 400  # newest days in the index, which reads the summaries of all of them
 
 
 def path(day: datetime.date) -> str:
@@ -44,7 +44,7 @@ def publish(
     checks: DayChecks,
     reasons: Sequence[str],
 ) -> str:
-    """Writes the page of a day and the index of all days; returns the address of the day's page.
+    """Writes the page of a day and its line in the index; returns the address of the page.
 
     Args:
       store: Gets the pages.
@@ -87,19 +87,18 @@ def publish(
     }
     text = json.dumps(summary, sort_keys=True)
     store.storage.replace(f"docs/{day}/summary.json", text.encode())
-    _draw_index(store)
     return store.storage.uri(path(day))
 
 
-def _draw_index(store: Store) -> None:
-    """Draws the index from the summaries beside the pages, so that no page is parsed."""
+def draw_index(store: Store) -> None:
+    """Draws the index from the summaries beside the pages, none before the first page."""
     names = sorted(store.storage.names("docs"), reverse=True)[:_NUM_LISTED]
     paths = [f"docs/{name}/summary.json" for name in names]
     days = [json.loads(store.storage.read(each)) for each in paths if store.storage.exists(each)]
     days.sort(key=lambda summary: summary["day"], reverse=True)
-    store.storage.replace(
-        "docs/index.html", _template("docs_index.html").render(days=days).encode()
-    )
+    if days:
+        html = _template("docs_index.html").render(days=days)
+        store.storage.replace("docs/index.html", html.encode())
 
 
 @functools.cache  # a range of days draws two pages for each of them

@@ -18,7 +18,7 @@ from typing import Any
 import jinja2
 
 from components import contract
-from components.pages import sections
+from components.pages import data_docs, sections
 from components.pages.day_facts import DayFacts
 from components.settings.config import Config
 from components.store import records
@@ -47,8 +47,9 @@ def refresh_day(store: Store, config: Config, day: datetime.date) -> str:
 
 
 def refresh_index(store: Store) -> None:
-    """Draws the index again, which reads the summary of every day."""
+    """Draws the index again, and that of Data Docs; they read the summary of every day."""
     _until_settled(lambda: _summaries(store), lambda: _draw_index(store))
+    data_docs.draw_index(store)
 
 
 def page_path(day: str) -> str:

@@ -178,8 +178,9 @@ def test_a_range_of_days_is_one_command(log: DayLog) -> None:
         [SECOND, "done", "empty"],
         [THIRD, "done", "1"],
     ]
-    index = log.store.storage.read("pages/index.html").decode()
-    assert all(day in index for day in (FIRST, SECOND, THIRD))
+    for index in ("pages/index.html", "docs/index.html"):
+        text = log.store.storage.read(index).decode()
+        assert all(day in text for day in (FIRST, SECOND, THIRD))
     assert app.app([*arguments, "2026-03-02..2026-03-04"]) == ExitCode.BAD_DATA
     captured = log.capsys.readouterr()
     assert "2026-03-02  unchanged  empty" in captured.out

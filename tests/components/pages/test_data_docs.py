@@ -76,6 +76,7 @@ def test_the_index_leads_to_every_day_newest_first(tmp_path: Path) -> None:
             checks=CHECKS,
             reasons=["too few"] if number == 1 else [],
         )
+    data_docs.draw_index(Store(str(tmp_path)))
     index = (tmp_path / "docs/index.html").read_text()
     assert index.index('href="2026-01-02/index.html"') < index.index('href="2026-01-01/index.html"')
     assert index.count("refused") == 1
