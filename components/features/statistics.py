@@ -14,6 +14,7 @@ import numpy as np
 from components.features.windows_files import Block
 from components.settings.config import Config
 from phoenix.data import histograms
+from phoenix.data.hashing import GOLDEN
 from phoenix.data.histograms import Histogram
 from phoenix.data.histories import history_rows
 from phoenix.data.windows import Windows
@@ -22,8 +23,6 @@ FEATURES_FILE = "feature_statistics.json"  # of build_features and materialize_f
 _NO_ACTION = "(none)"
 _HOUR_MS = 3_600_000
 _SHARE_STEPS = 20  # of the share of impressions with an action
-# 2^64 over the golden ratio: consecutive ids spread evenly over the upper half of the product.
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Histories(NamedTuple):
@@ -111,7 +110,7 @@ def read(path: Path) -> dict[str, Histogram]:
 
 def _is_in_sample(user_ids: np.ndarray, config: Config) -> np.ndarray:
     # By a hash of the id, so that training and feeds measure the same users without a list.
-    bits = (user_ids.astype(np.uint64) * _GOLDEN) >> np.uint64(32)
+    bits = (user_ids.astype(np.uint64) * GOLDEN) >> np.uint64(32)
     return bits < np.uint64(round(config.baseline.feature_users * 2**32))
 
 

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# 2**64 divided by the golden ratio: the multiples of neighbouring ids lie far apart, so ids that
-# were given out one after the other spread evenly (Knuth, The Art of Computer Programming, 6.4).
-_GOLDEN = 0x9E3779B97F4A7C15
+from phoenix.data.hashing import GOLDEN
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,6 @@ class Shard:
         Args:
           user_ids: `[N]` int64.
         """
-        bits = user_ids.astype(np.uint64) * np.uint64(_GOLDEN)
+        bits = user_ids.astype(np.uint64) * GOLDEN
         # The upper bits: the lower ones of a product depend on the lower ones of the id alone.
         return (bits >> np.uint64(33)) % np.uint64(self.count) == np.uint64(self.index)

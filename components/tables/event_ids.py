@@ -2,7 +2,7 @@
 
 import numpy as np
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 by the golden ratio: the step of SplitMix64
+from phoenix.data.hashing import GOLDEN, mixed_bits
 
 
 def event_ids(user_ids: np.ndarray, post_ids: np.ndarray, shown_at: np.ndarray) -> np.ndarray:
@@ -25,8 +25,7 @@ def event_ids(user_ids: np.ndarray, post_ids: np.ndarray, shown_at: np.ndarray) 
     """
     keys = np.zeros(len(user_ids), np.uint64)
     for part in (user_ids, post_ids, shown_at):
-        # The step in between keeps zeros from staying zero, whatever comes after them.
-        keys = _mix_bits((keys ^ part.view(np.uint64)) + _GOLDEN)
+        keys = mixed_bits(keys ^ part.view(np.uint64))
     # Equal keys are numbered 0, 1, ... in the order of their rows, hence the stable sort.
     order = np.argsort(keys, kind="stable")
     sorted_keys = keys[order]
@@ -34,13 +33,7 @@ def event_ids(user_ids: np.ndarray, post_ids: np.ndarray, shown_at: np.ndarray) 
     runs = np.diff(np.append(starts, len(keys)))
     repetition = np.empty(len(keys), np.uint64)
     repetition[order] = np.arange(len(keys)) - np.repeat(starts, runs)
-    keys = np.where(repetition > 0, _mix_bits(keys + repetition * _GOLDEN), keys)
+    further = mixed_bits(keys + (repetition - np.uint64(1)) * GOLDEN)
+    keys = np.where(repetition > 0, further, keys)
     # Without the highest bit, to fit int64; 0 is the id of padding.
     return np.maximum(keys >> np.uint64(1), np.uint64(1)).astype(np.int64)
-
-
-def _mix_bits(keys: np.ndarray) -> np.ndarray:
-    """The finaliser of SplitMix64: every bit of the result depends on every bit of the key."""
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return keys ^ (keys >> np.uint64(31))

@@ -20,6 +20,9 @@ _DOCUMENTED: dict[str, tuple[tuple[int, ...], tuple[int, ...], int]] = {
     "author": ((371965780, 328930218), (139686260, 37755056), 631860353),
 }
 KINDS = ("user", "post", "author")
+# 2**64 by the golden ratio: the multiples of neighbouring numbers lie far apart, so ids that were
+# given out one after the other spread evenly (Knuth, The Art of Computer Programming, 6.4).
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _CHUNK = 1 << 15  # Ids per pass: the temporaries stay in the second-level cache.
 
 
@@ -250,9 +253,6 @@ def collision_report(ids: np.ndarray, table: HashTable) -> CollisionReport:
 def user_shares(user_ids: np.ndarray, salt: int = 0) -> np.ndarray:
     """`[N]` float64 in [0, 1): of each user always the same, and spread evenly over users.
 
-    Source: Steele et al. 2014, "Fast Splittable Pseudorandom Number Generators", the mixing of
-    SplitMix64.
-
     Args:
       user_ids: `[N]` int64.
       salt: At least 0; another one gives numbers that have nothing to do with those of this one.
@@ -264,13 +264,18 @@ def user_shares(user_ids: np.ndarray, salt: int = 0) -> np.ndarray:
     """
     keys = user_ids.astype(np.uint64)
     if salt:
-        keys = keys ^ _mixed(np.array(salt, np.uint64))
-    return (_mixed(keys) >> np.uint64(11)) / float(1 << 53)  # as many bits as a float64 has
+        keys = keys ^ mixed_bits(np.array(salt))
+    return (mixed_bits(keys) >> np.uint64(11)) / float(1 << 53)  # as many bits as a float64 has
 
 
-def _mixed(keys: np.ndarray) -> np.ndarray:
+def mixed_bits(keys: np.ndarray) -> np.ndarray:
+    """`[...]` uint64 in which every bit depends on every bit of the keys, `[...]` integers.
+
+    Source: Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number Generators": a step of
+    SplitMix64 and its finaliser.
+    """
     with np.errstate(over="ignore"):
-        mixed = keys + np.uint64(0x9E3779B97F4A7C15)
+        mixed = keys.astype(np.uint64) + GOLDEN
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
             mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
         return mixed ^ (mixed >> np.uint64(31))

@@ -19,6 +19,7 @@ import numpy as np
 
 from phoenix.data.engagement.counts import Counts
 from phoenix.data.engagement.rates import POST_KINDS, Rates, any_of
+from phoenix.data.hashing import mixed_bits
 from phoenix.data.windows import Windows
 from phoenix.recommend.recommender import PostInputs, Retriever
 from phoenix.search.exact import ExactIndex
@@ -141,7 +142,7 @@ class Random:
 
     def predict(self, windows: Windows) -> np.ndarray:
         """`[N, C, A]` float32: uniform in (0, 1) by user, post and action."""
-        pairs = _mix_bits(windows.user_ids)[:, None] ^ _mix_bits(windows.candidate_post_ids + 1)
+        pairs = mixed_bits(windows.user_ids)[:, None] ^ mixed_bits(windows.candidate_post_ids + 1)
         return self._uniform(pairs, len(self.actions), salt=3).astype(np.float32)
 
     def predict_dwell(self, windows: Windows) -> None:
@@ -158,9 +159,9 @@ class Random:
 
     def _uniform(self, keys: np.ndarray, size: int, *, salt: int) -> np.ndarray:
         """`[..., size]` float64 strictly between 0 and 1."""
-        start = _mix_bits(np.array((self.seed * 16 + salt) % 2**64, np.uint64))
-        streams = _mix_bits(np.arange(size) + 1) + start  # [size]
-        bits = _mix_bits(keys.astype(np.uint64)[..., None] ^ streams)
+        start = mixed_bits(np.array((self.seed * 16 + salt) % 2**64, np.uint64))
+        streams = mixed_bits(np.arange(size) + 1) + start  # [size]
+        bits = mixed_bits(keys.astype(np.uint64)[..., None] ^ streams)
         return ((bits >> np.uint64(12)).astype(np.float64) + 0.5) / 2.0**52
 
 
@@ -236,12 +237,3 @@ def _of_first_format(actions: tuple[str, ...], arrays: Mapping[str, np.ndarray])
         "post": Counts(arrays["post_ids"], shown, rates * _MANY, recently_shown, rates),
     }
     return MostPopular(actions, actions, Rates.of(tables))
-
-
-def _mix_bits(values: np.ndarray) -> np.ndarray:
-    """The finaliser of splitmix64 (Steele, Lea and Flood 2014): 64 well mixed bits per integer."""
-    with np.errstate(over="ignore"):
-        bits = values.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return bits ^ (bits >> np.uint64(31))

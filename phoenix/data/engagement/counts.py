@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from phoenix.data import sorted_ids
+from phoenix.data.hashing import GOLDEN
 
 # The kinds of keys, each after those to whose rates it is backed off.
 KINDS = ("all", "author", "post", "surface", "post_surface", "user")
@@ -235,7 +236,7 @@ def _summed(counts: Counts) -> Counts:
 def _hashed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """`[...]` int64 hashes of pairs of ids, never 0; of billions of pairs two are one by chance."""
     with np.errstate(over="ignore"):
-        bits = first.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        bits = first.astype(np.uint64) * GOLDEN
         bits ^= bits >> np.uint64(32)
         bits = (bits + second.astype(np.uint64) + np.uint64(1)) * np.uint64(0xBF58476D1CE4E5B9)
         bits ^= bits >> np.uint64(29)
