@@ -23,7 +23,7 @@ class TrackingSection(Section):
 @with_settings_of(
     TrainConfig,
     ComputeConfig,
-    auto=("epochs", "batch_size", "learning_rate", "table_learning_rate"),
+    auto=("epochs", "batch_size", "learning_rate"),
 )
 class TrainingConfig(Section):
     """`train_retrieval` and `train_ranker`: what to train on, how long, how fast.

@@ -6,8 +6,6 @@ from pydantic import Field, model_validator
 
 from components.settings.section import Section
 
-_UpTo1000 = Annotated[int, Field(ge=1, le=1_000)]
-
 
 class ModelConfig(Section):
     """Sizes and options of one transformer; what is `auto` follows the log."""
@@ -15,12 +13,10 @@ class ModelConfig(Section):
     emb_size: Annotated[int, Field(ge=8, le=65_536)] | Literal["auto"] = Field(
         default="auto", description="D: width of the residual stream."
     )
-    num_layers: _UpTo1000 | Literal["auto"] = Field(
+    num_layers: Annotated[int, Field(ge=1, le=1_000)] | Literal["auto"] = Field(
         default="auto", description="Blocks of attention and feed-forward."
     )
-    num_heads: _UpTo1000 | Literal["auto"] = Field(
-        default="auto", description="Heads of attention."
-    )
+    num_heads: int = Field(default=2, ge=1, le=1_000, description="Heads of attention.")
     num_kv_heads: int | None = Field(
         default=None,
         ge=1,
@@ -52,10 +48,7 @@ class ModelConfig(Section):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        if self.num_heads == "auto":
-            if self.num_kv_heads is not None:
-                raise ValueError("`num_kv_heads` needs a number in `num_heads`, got auto")
-        elif self.num_heads % (self.num_kv_heads or 1):
+        if self.num_heads % (self.num_kv_heads or 1):
             raise ValueError(
                 f"`num_kv_heads` must divide `num_heads` ({self.num_heads}), "
                 f"got {self.num_kv_heads}"

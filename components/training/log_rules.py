@@ -56,10 +56,9 @@ def numbers(role: str, log: LogSize, *, learns_next_items: bool = False) -> dict
 
     >>> shop = LogSize(rows=5_000, windows=1_000, users=370)
     >>> {name: value for name, value in numbers("ranker", shop).items() if name != "model"}
-    {'window_days': 14, 'epochs': 4, 'batch_size': 32, 'learning_rate': 0.003, \
-'table_learning_rate': 0.05}
+    {'window_days': 14, 'epochs': 4, 'batch_size': 32, 'learning_rate': 0.003}
     >>> numbers("ranker", shop)["model"]
-    {'emb_size': 32, 'num_layers': 1, 'num_heads': 2, 'key_size': 16, 'factorization': True}
+    {'emb_size': 32, 'num_layers': 1, 'key_size': 16, 'factorization': True}
     >>> large = numbers("ranker", LogSize(rows=5e6, windows=1.2e6, users=2e5))
     >>> large["epochs"], large["batch_size"], large["window_days"], large["model"]["emb_size"]
     (1, 256, 7, 64)
@@ -71,7 +70,6 @@ def numbers(role: str, log: LogSize, *, learns_next_items: bool = False) -> dict
     model: dict[str, Any] = {
         "emb_size": 32 if is_small else 64,
         "num_layers": 1 if is_small else 2,
-        "num_heads": 2,
         "key_size": 16 if is_small else 32,
     }
     if role == "ranker":
@@ -83,7 +81,6 @@ def numbers(role: str, log: LogSize, *, learns_next_items: bool = False) -> dict
         "epochs": min(epochs, _MAX_EPOCHS),
         "batch_size": batch_size,
         "learning_rate": 0.003 if is_small else 0.001,
-        "table_learning_rate": 0.05,
         "model": model,
     }
 

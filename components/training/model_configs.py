@@ -48,8 +48,8 @@ def _trunk(sizes: ModelConfig) -> TransformerConfig:
     return TransformerConfig(
         emb_size=number(sizes.emb_size),
         key_size=number(sizes.key_size),
-        num_q_heads=number(sizes.num_heads),
-        num_kv_heads=sizes.num_kv_heads or number(sizes.num_heads),
+        num_q_heads=sizes.num_heads,
+        num_kv_heads=sizes.num_kv_heads or sizes.num_heads,
         num_layers=number(sizes.num_layers),
         widening_factor=sizes.widening_factor,
         attn_output_multiplier=number(sizes.key_size) ** -0.5,

@@ -20,7 +20,7 @@ PAIRS: list[tuple[type[Section], type[Settings]]] = [
     (RetrievalTrainingConfig, ComputeConfig),
 ]
 
-AUTO = {("epochs",), ("batch_size",), ("learning_rate",), ("table_learning_rate",)}
+AUTO = {("epochs",), ("batch_size",), ("learning_rate",)}
 
 
 def settings_in(kind: type[Settings], path: tuple[str, ...] = ()) -> Iterator[tuple]:

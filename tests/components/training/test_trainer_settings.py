@@ -25,7 +25,7 @@ def config_of(**sections) -> Config:
 
 def test_an_empty_section_is_the_defaults_of_the_trainer_but_for_what_follows_the_log() -> None:
     config = config_of(seed=7)
-    follows = {"epochs": 8, "batch_size": 32, "learning_rate": 0.003, "table_learning_rate": 0.05}
+    follows = {"epochs": 8, "batch_size": 32, "learning_rate": 0.003}
     towers = trainer_settings.train_config(config, "retrieval")
     assert towers == RetrievalTrainConfig(seed=7, positive_actions=["favorite"], **follows)
     ranker = trainer_settings.train_config(config, "ranker")
