@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.sequence_files import FORMATS, DataError, Log, read
+from components.training.log_rules import dropout_rate
 from phoenix.config import ConfigError, check, check_count
 
 if TYPE_CHECKING:
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 _LENGTHS = (12, 25, 50, 100)  # Batches hold sequences of about one length.
 _SMALLEST_SHARE = 0.1  # Of the sequences; a length with fewer is not worth compiling for.
 _LONG_LOG = 25  # Events per user from which on sequences are long.
-# The share to drop where posts have fewer events each than the first number: the rarer a post, the
-# sooner it is learned by heart.
-_SPARSE_LOGS = ((50, 0.5), (150, 0.35))
 _NEVER = 1_000_000_000
 
 
@@ -79,9 +77,8 @@ class Recipe:
     def for_log(cls, log: Log) -> "Recipe":
         """What suits a log: short sequences and more dropout where each post is rare."""
         is_long = log.num_events >= _LONG_LOG * len(log.users)
-        per_post = log.num_events / log.num_posts
-        rates = [rate for below, rate in _SPARSE_LOGS if per_post < below]
-        return cls(max_length=200 if is_long else 50, dropout_rate=rates[0] if rates else 0.2)
+        rate = dropout_rate(log.num_events / log.num_posts)
+        return cls(max_length=200 if is_long else 50, dropout_rate=rate)
 
 
 def run(log: Log, recipe: Recipe) -> dict[str, float]:
