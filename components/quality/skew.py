@@ -169,7 +169,7 @@ def training_features(store: Store, release: Ref) -> list[Ref]:
     """Returns the features on which the models of a release were trained, oldest first.
 
     They are followed through the recipes: of the release, of the training, of the release from
-    which that training started, as far back as the training window of the configuration reaches.
+    which that training started, as many days as the longest window of these trainings has.
     A release works without what it was made of, so what was removed since is left out.
     """
     reach = 1

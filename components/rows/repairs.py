@@ -87,7 +87,7 @@ def _texts_of(ids: pa.ChunkedArray, texts: IdTexts) -> pa.Array:
 
 
 def read(file: Path, config: Config, actions: ActionList | None = None) -> pa.Table:
-    """Reads corrected rows, in the schema `INGESTED`.
+    """Reads corrected rows, in the schema `INGESTED`; an empty `ingested_at` is `shown_at`.
 
     Args:
       file: The CSV file.
@@ -96,8 +96,7 @@ def read(file: Path, config: Config, actions: ActionList | None = None) -> pa.Ta
         What is not configured any more is left out.
 
     Raises:
-      BadDataError: If the file cannot be read, a value is missing, or an action is unknown. An
-        empty `ingested_at` is `shown_at`.
+      BadDataError: If the file cannot be read, a value is missing, or an action is unknown.
     """
     table = _read_columns(file, config)
     if "weight" in table.column_names:
