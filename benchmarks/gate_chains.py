@@ -8,12 +8,11 @@ real rule of the gate decides (`components.evaluation.verdicts`).
 Where the log is: the environment variable SOURCE.
 
 usage: python -m benchmarks gate_chains
-       python -m benchmarks.gate_chains DRAWING.svg   (the curve over effect and number of users)
+       python -m benchmarks.gate_chains   (draws docs/gate_power.svg: over effect and users)
 """
 
 import datetime
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +30,7 @@ from phoenix.metrics.evidence import Evidence
 _DAY = datetime.date(2022, 5, 5)
 _LOG = "log_standard_4_25_to_5_05_pure.csv"
 _SOURCE = Path(__file__).parents[1] / "var" / "kuairand" / "source"  # as in the example
+_DRAWING = Path(__file__).parents[1] / "docs" / "gate_power.svg"
 _PRIOR = 20.0  # impressions
 _NUM_CHAINS, _NUM_USERS = 1_000, 500
 _EFFECTS = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
@@ -178,4 +178,4 @@ def _log() -> Path:
 
 
 if __name__ == "__main__":
-    draw(recorded_differences(_log()), Path(sys.argv[1]))
+    draw(recorded_differences(_log()), _DRAWING)
