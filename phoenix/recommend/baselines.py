@@ -105,7 +105,8 @@ class MostPopular:
         del inputs
         is_positive = np.array([action in self.positive_actions for action in self.actions])
         rates = any_of(self.rates.smoothed(post_ids, author_ids), is_positive)
-        return ((1 + self.rates.recently_shown(post_ids)) * rates).astype(np.float32)[:, None]
+        recent = self.rates.impressions(post_ids, are_recent=True)
+        return ((1 + recent) * rates).astype(np.float32)[:, None]
 
     def predict(self, windows: Windows) -> np.ndarray:
         """`[N, C, A]` float32: the smoothed rate of each action for each candidate."""

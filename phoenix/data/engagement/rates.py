@@ -80,15 +80,11 @@ class Rates:
         self._add_posts(found, Ids(nobody, post_ids, author_ids, nobody))
         return found.rates["post"]
 
-    def recently_shown(self, post_ids: np.ndarray) -> np.ndarray:
-        """`[...]` the recent impressions of posts, 0 of those that were never counted."""
-        table = self.tables["post"]
-        return _at(table.recent_shown, *sorted_ids.find(table.keys, post_ids)).max(axis=-1)
-
-    def impressions_of_posts(self, post_ids: np.ndarray) -> np.ndarray:
+    def impressions(self, post_ids: np.ndarray, *, are_recent: bool = False) -> np.ndarray:
         """`[...]` float64 how often posts were shown, by the action of which most is known."""
         table = self.tables["post"]
-        return _at(table.shown, *sorted_ids.find(table.keys, post_ids)).max(axis=-1)
+        shown = table.recent_shown if are_recent else table.shown
+        return _at(shown, *sorted_ids.find(table.keys, post_ids)).max(axis=-1)
 
     def evidence(self, ids: Ids) -> Evidence:
         """What the counts say of impressions with some ids.

@@ -51,7 +51,7 @@ class KnownPosts:
         order = np.lexsort((post_ids, created_at))
         weights = np.ones(len(order))
         if power and rates is not None:
-            weights = (1.0 + rates.impressions_of_posts(post_ids[order])) ** power
+            weights = (1.0 + rates.impressions(post_ids[order])) ** power
         return cls(
             post_ids=post_ids[order],
             author_ids=author_ids[order],

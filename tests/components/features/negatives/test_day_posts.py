@@ -52,18 +52,18 @@ def test_posts_that_the_day_does_not_show_were_counted_before_it(three_days) -> 
     earlier = three_days.artifact("build_features", DAYS[1])
     after = day_counts.rates_after(earlier.folder, earlier.manifest, context.config)
     assert posts.rates is not None
-    shown = posts.rates.impressions_of_posts(posts.post_ids)
-    np.testing.assert_array_equal(shown, after.impressions_of_posts(posts.post_ids))
+    shown = posts.rates.impressions(posts.post_ids)
+    np.testing.assert_array_equal(shown, after.impressions(posts.post_ids))
     own = day_counts.rates_before(artifact.folder, artifact.manifest, context.config)
     # Without the counts of the day before, what was not shown today would be known by its zeros.
-    assert (shown > own.impressions_of_posts(posts.post_ids)).any()
+    assert (shown > own.impressions(posts.post_ids)).any()
 
 
 def test_a_power_weighs_posts_by_their_impressions_before_the_day(three_days) -> None:
     context, ref = context_of(three_days), three_days.artifact("build_features", DAYS[1]).ref
     (posts,) = day_posts.of_days(context, [ref], power=1).values()
     assert posts.rates is not None
-    expected = 1 + posts.rates.impressions_of_posts(posts.post_ids)
+    expected = 1 + posts.rates.impressions(posts.post_ids)
     np.testing.assert_allclose(posts.weights, expected)
     assert np.ptp(posts.weights) > 0
 
