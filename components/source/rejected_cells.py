@@ -55,7 +55,7 @@ def _cells(
     count, columns = len(contents), layout.event_columns
     cells = {
         name: pa.array([_text(content.get(name)) for content in contents], pa.string())
-        for name in layout.source_columns
+        for name in layout.value_columns
     }
     rows = RawRows("", np.arange(count), cells)
 
