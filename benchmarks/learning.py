@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks import pipeline
 from benchmarks.measurement import Result
 from components import contract
-from components.evaluation.contest import RetrievalContest
+from components.evaluation.retrieval_contest import RetrievalContest
 from components.features import shapes, windows_files
 from components.release import eligible_posts
 from components.run.context import Context

@@ -16,14 +16,12 @@ from components.errors import BadConfigurationError
 from components.evaluation import challengers as challenger_files
 from components.evaluation import figures
 from components.evaluation.challengers import Challenger
-from components.evaluation.contest import (
-    RankingContest,
-    Result,
-    RetrievalContest,
-    sample_users,
-)
+from components.evaluation.day_users import sample_users
 from components.evaluation.entrants import Entrants, entrants_of, most_popular
 from components.evaluation.gate import compare, decide
+from components.evaluation.ranking_contest import RankingContest
+from components.evaluation.results import Result
+from components.evaluation.retrieval_contest import RetrievalContest
 from components.features import day_counts, log_actions, partitions, shapes, windows_files
 from components.features.later_labels import LaterLabels, later_labels
 from components.features.negatives import day_posts

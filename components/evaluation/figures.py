@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluation.contest import Result
+from components.evaluation.results import Result
 from components.run.context import Context
 from components.settings.steps import EvaluateConfig
 from phoenix.data.hashing import user_shares

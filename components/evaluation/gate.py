@@ -7,8 +7,8 @@ from typing import Any
 
 from components.evaluation import verdicts, vetoes
 from components.evaluation.challengers import Challenger
-from components.evaluation.contest import Result
 from components.evaluation.entrants import Entrants
+from components.evaluation.results import Result
 from components.evaluation.verdicts import Outcome, Question, Verdict
 from components.evaluation.vetoes import Veto
 from components.release import decisions, models

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluation.contest import Result, UserCalibration
+from components.evaluation.results import Result, UserCalibration
 from components.settings.steps import EvaluateConfig
 from phoenix.metrics.by_user import UserValues
 from phoenix.metrics.evidence import Evidence

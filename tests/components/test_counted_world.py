@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from components import contract
 from components.contract import ExitCode
-from components.evaluation.contest import RetrievalContest
+from components.evaluation.retrieval_contest import RetrievalContest
 from components.features import day_counts, shapes, windows_files
 from components.release import eligible_posts, models
 from components.release.corpus import Corpus

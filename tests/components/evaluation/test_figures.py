@@ -7,7 +7,7 @@ import pytest
 
 from components import contract
 from components.evaluation import figures
-from components.evaluation.contest import Result
+from components.evaluation.results import Result
 from components.run.context import Context
 from components.settings.steps import EvaluateConfig
 from phoenix.metrics.by_user import UserValues

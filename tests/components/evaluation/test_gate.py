@@ -7,9 +7,9 @@ import pytest
 
 from components import contract
 from components.evaluation.challengers import Challenger
-from components.evaluation.contest import Result
 from components.evaluation.entrants import Entrants
 from components.evaluation.gate import compare, decide
+from components.evaluation.results import Result
 from components.release import decisions
 from components.release.decisions import Decision
 from components.run.context import Context

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.evaluation import vetoes
-from components.evaluation.contest import Result, UserCalibration
+from components.evaluation.results import Result, UserCalibration
 from components.settings.steps import EvaluateConfig
 from phoenix.metrics.by_user import UserValues
 
