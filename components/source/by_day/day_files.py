@@ -1,11 +1,16 @@
 """The rows of files that are by UTC day, of which each may run on into the next day."""
 
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported)
+
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.errors import BadDataError
 from components.source import arrivals, raw_files
@@ -111,25 +116,30 @@ class DayFiles:
             overruns.save(folder, overrun)
             work_files.remove_old(self.work, f"{_FOLDER}*")
 
-    def _read(self, file: Path, name: str, former: Mapping[str, str]) -> Iterator[RawRows]:
-        """Yields the rows of a file, in which some columns have former names."""
-        columns = [former.get(column, column) for column in self.layout.source_columns]
+    def _read(self, file: Path, name: str, former: Mapping[str, Sequence[str]]) -> Iterator[RawRows]:
+        """Yields the rows of a file, in which some columns have or may have former names."""
+        names = {column: former.get(column, (column,)) for column in self.layout.source_columns}
+        columns = [each for of_column in names.values() for each in of_column]
         for rows in raw_files.read(file, columns, self.layout.event_format, name=name):
             if former:
                 cells = {
-                    column: rows.cells[former.get(column, column)]
-                    for column in self.layout.source_columns
+                    column: _first_value([rows.cells[each] for each in of_column])
+                    for column, of_column in names.items()
                 }
                 rows = replace(rows, cells=cells)
             yield rows
 
-    def _former_columns(self, file: Path) -> dict[str, str]:
-        """Returns the columns of actions that a file has under a former name alone, with it."""
+    def _former_columns(self, file: Path) -> dict[str, Sequence[str]]:
+        """Returns the columns of actions that a file has by a former name alone, with that name.
+
+        Of JSON lines each row names its own columns: all names that it may have, the newest first.
+        """
         present = raw_files.columns(file, self.layout.event_format)
         if present is None:
-            return {}
+            actions = [action for action in self.layout.actions if action.former_columns]
+            return {each.column: (each.column, *each.former_columns) for each in actions}
         return {
-            action.column: name
+            action.column: (name,)
             for action in self.layout.actions
             if action.column not in present
             for name in action.former_columns
@@ -139,3 +149,8 @@ class DayFiles:
     def _overrun_folder(self, day: datetime.date) -> Path:
         """Returns the folder of the rows of the next day in the files of a day."""
         return self.work / f"{_FOLDER}{work_files.identity(self.layout, self.of(day))}"
+
+
+def _first_value(cells: Sequence[pa.Array]) -> pa.Array:
+    """Returns of each row the first cell with a value; of one column the column itself."""
+    return cells[0] if len(cells) == 1 else pc.coalesce(*cells)

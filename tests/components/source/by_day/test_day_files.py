@@ -1,4 +1,5 @@
 import datetime
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +88,28 @@ def test_a_file_of_yesterday_is_read_by_a_former_name_of_its_column(tmp_path: Pa
     files = DayFiles(replace(layout, actions=[rule]), tmp_path / "work")
     assert users(files, NEXT) == ["2", "4"]
     assert [rows.cells["like"].to_pylist() for rows in files.rows(NEXT)] == [["1"], ["1"]]
+
+
+def test_each_line_of_json_is_read_by_the_name_that_it_has(tmp_path: Path) -> None:
+    rule = ActionRule(column="like", former_columns=("loved", "liked"))
+    layout = replace(layout_of(tmp_path, {NEXT: [(4, DAY_MS + 9)]}), actions=[rule])
+    names = ({"loved": True}, {"liked": False}, {"like": True, "liked": False}, {})
+    rows = [
+        {"u": user, "p": 7, "a": 8, "t": START + DAY_MS + user, **flags}
+        for user, flags in enumerate(names, start=1)
+    ]
+    for file, of_file in ((DAY, rows), (NEXT, rows[2:])):
+        text = "".join(json.dumps(row) + "\n" for row in of_file)
+        (tmp_path / f"{file}.jsonl").write_text(text)
+    lines = replace(
+        layout,
+        event_files=sorted(tmp_path.glob("*.jsonl")),
+        day_pattern=f"{tmp_path}/{{day}}.jsonl",
+    )
+    files = DayFiles(lines, tmp_path / "work")
+    flags = [rows.cells["like"].to_pylist() for rows in files.rows(NEXT)]
+    # Today's file has the name of today; of yesterday's, rows may have any.
+    assert flags == [["true", "false", "true", None], ["true", None]]
 
 
 def test_rows_of_a_day_without_files_are_no_day(tmp_path: Path) -> None:
