@@ -2,7 +2,8 @@
 
 `phoenix quarantine export` writes the quarantined rows of a day as CSV: what is known of each, and
 what is wrong with it. Mended and put into the folder `validate_events.repairs` as `<day>.csv`, they
-are an input of the day like any other: named in its recipe, and held against every rule again.
+are an input of the day like any other: named in its recipe, and held against every rule again. An
+author that a row leaves out is the one that the post files name.
 """
 
 # pyright: reportAttributeAccessIssue=false
@@ -27,6 +28,7 @@ from components.tables.action_lists import ActionList
 from components.tables.event_ids import event_ids
 from components.tables.id_texts import IdTexts
 from components.tables.text_collector import TextCollector
+from phoenix.data import sorted_ids
 from schemas.columns import TIMESTAMP
 from schemas.events import EVENTS, INGESTED, QUARANTINED
 
@@ -86,7 +88,9 @@ def _texts_of(ids: pa.ChunkedArray, texts: IdTexts) -> pa.Array:
     return pc.if_else(ids.combine_chunks().is_valid(), names, pa.scalar(None, pa.string()))
 
 
-def read(file: Path, config: Config, actions: ActionList | None = None) -> pa.Table:
+def read(
+    file: Path, config: Config, actions: ActionList | None = None, posts: pa.Table | None = None
+) -> pa.Table:
     """Reads corrected rows, in the schema `INGESTED`; an empty `ingested_at` is `shown_at`.
 
     Args:
@@ -94,6 +98,8 @@ def read(file: Path, config: Config, actions: ActionList | None = None) -> pa.Ta
       config: The actions.
       actions: Those that the day was ingested with: rows may have been exported under their names.
         What is not configured any more is left out.
+      posts: In the schema `DESCRIBED_POSTS`, sorted by id: who wrote the post of a row without an
+        author. Where no file names an author, a post is its own.
 
     Raises:
       BadDataError: If the file cannot be read, a value is missing, or an action is unknown.
@@ -106,13 +112,17 @@ def read(file: Path, config: Config, actions: ActionList | None = None) -> pa.Ta
     arrived_at = pc.coalesce(table["ingested_at"], table["shown_at"])
     table = table.set_column(table.schema.get_field_index("ingested_at"), "ingested_at", arrived_at)
     for name in (*_PLACE, *_VALUES):
-        if name != "actions" and table[name].null_count:
+        if name not in ("actions", "author_id") and table[name].null_count:
             row = int(np.flatnonzero(table[name].is_null().to_numpy())[0])
             raise BadDataError(f"{file}:{row + 2}: expected a value of {name!r}, got none.")
+    lacks_author = table["author_id"].is_null().to_numpy()
     for name, end in config.ingest_events.source.text_ids.items():
         # A text that is no id becomes 0, which the rules put into quarantine again.
         numbers, _ = cells.parse_text_id(table[name].combine_chunks(), end)
         table = table.set_column(table.schema.get_field_index(name), name, pa.array(numbers))
+    if lacks_author.any():
+        authors = _authors(table, lacks_author, posts, file)
+        table = table.set_column(table.schema.get_field_index("author_id"), "author_id", authors)
     bit_of_name = _bits_of_names(config, actions)
     bits = [
         _parse_actions(text or "", bit_of_name, config, f"{file}:{row + 2}")
@@ -124,6 +134,25 @@ def read(file: Path, config: Config, actions: ActionList | None = None) -> pa.Ta
     return data_files.arrow_table(INGESTED, {**columns, "event_id": ids})
 
 
+def _authors(
+    rows: pa.Table, lacks_author: np.ndarray, posts: pa.Table | None, file: Path
+) -> pa.Array:
+    """Returns the authors of all rows, of which some, `[n]` bool, name none."""
+    post_ids, author_ids = (rows[name].fill_null(0).to_numpy() for name in ("post_id", "author_id"))
+    named = None if posts is None else posts.filter(pc.field("author_id") > 0)
+    if named is None or not len(named):
+        return pa.array(np.where(lacks_author, post_ids, author_ids))
+    of_posts, named_ids = named["author_id"].to_numpy(), named["post_id"].to_numpy()
+    is_unknown = lacks_author & ~sorted_ids.find(named_ids, post_ids).is_there
+    if is_unknown.any():
+        raise BadDataError(
+            f"{file}:{int(np.argmax(is_unknown)) + 2}: expected a value of 'author_id', got none, "
+            "and no post file names the author of its post."
+        )
+    found = sorted_ids.values_at(named_ids, of_posts, post_ids, missing=0)
+    return pa.array(np.where(lacks_author, found, author_ids))
+
+
 def texts(file: Path, config: Config) -> list[IdTexts]:
     """Returns the texts of the ids in corrected rows, where ids are text.
 
@@ -131,8 +160,15 @@ def texts(file: Path, config: Config) -> list[IdTexts]:
       BadDataError: If the file cannot be read, or two texts have one number.
     """
     collector, table = TextCollector(), _read_columns(file, config)
-    for name, end in config.ingest_events.source.text_ids.items():
+    text_ids = config.ingest_events.source.text_ids
+    for name, end in text_ids.items():
         collector.reader_that_takes(name)(table[name].combine_chunks(), end, ())
+    if "author_id" in text_ids:
+        own = table["post_id"].filter(table["author_id"].is_null()).combine_chunks()
+        if "post_id" in text_ids:
+            collector.reader_that_takes("author_id")(own, text_ids["post_id"], ())
+        else:
+            collector.take_digits("author_id", own.to_numpy())
     return list(collector.texts().values())
 
 

@@ -79,7 +79,7 @@ def parse(
             columns["post_id"],
             lambda row: f"a post whose author the post files name{posts.rejection(post_ids[row])}",
         )
-    events |= _parse_served(layout, rows, check)
+    events |= served(layout, rows, check)
     events["file"] = np.full(count, rows.file, object)
     events["line"] = rows.lines
     if rows.entries is not None:
@@ -101,7 +101,7 @@ def _parse_times(layout: Layout, rows: RawRows, day: datetime.date, check: RowCh
     return {"shown_at": shown_at, "ingested_at": arrived_at}
 
 
-def _parse_served(layout: Layout, rows: RawRows, check: RowCheck) -> Columns:
+def served(layout: Layout, rows: RawRows, check: RowCheck) -> Columns:
     """Returns the optional columns that are mapped; an empty cell is null, of a weight 1."""
     columns = layout.event_columns
     served: Columns = {

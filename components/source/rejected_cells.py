@@ -8,11 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.source import event_columns
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.row_checks import RowCheck
 from components.tables.id_texts import IdTexts
 from components.tables.text_collector import TextCollector
+from schemas.events import QUARANTINED
 
 Cells = tuple[np.ndarray, np.ndarray]  # values, and which of them could be read
 
@@ -29,7 +31,14 @@ def complete(rows: pa.Table, layout: Layout) -> tuple[pa.Table, Sequence[IdTexts
     if not places:
         return rows, []
     texts = TextCollector()
-    for name, (values, is_good) in _cells(layout, [contents[p] for p in places], texts).items():
+    entries = None
+    if "entry" in rows.column_names:
+        entries = rows["entry"].take(pa.array(places)).fill_null(0).to_numpy()
+    of_contents = [contents[place] for place in places]
+    for name, (values, is_good) in _cells(layout, of_contents, entries, texts).items():
+        field = QUARANTINED.with_optional([name]).schema().field(name)
+        if name not in rows.column_names:
+            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
         index, column = rows.schema.get_field_index(name), rows[name].combine_chunks()
         of_rows, mask = np.zeros(len(rows), values.dtype), np.zeros(len(rows), bool)
         of_rows[places], mask[places] = values, is_good
@@ -49,7 +58,10 @@ def _content(raw: str | None) -> dict[str, Any]:
 
 
 def _cells(
-    layout: Layout, contents: Sequence[Mapping[str, Any]], texts: TextCollector
+    layout: Layout,
+    contents: Sequence[Mapping[str, Any]],
+    entries: np.ndarray | None,
+    texts: TextCollector,
 ) -> dict[str, Cells]:
     """Reads each column by itself: that one is wrong says nothing of the others."""
     count, columns = len(contents), layout.event_columns
@@ -57,7 +69,7 @@ def _cells(
         name: pa.array([_text(content.get(name)) for content in contents], pa.string())
         for name in layout.value_columns
     }
-    rows = RawRows("", np.arange(count), cells)
+    rows = RawRows("", np.arange(count), cells, entries=entries)
 
     def check() -> RowCheck:
         """Returns a check that has found nothing yet."""
@@ -83,6 +95,8 @@ def _cells(
     for bit, rule in enumerate(layout.actions):
         actions |= of_actions.action(rows, rule).astype(np.uint64) << np.uint64(bit)
     scale = 1_000 if layout.dwell_unit == "ms" else 1
+    for name, values in event_columns.served(layout, rows, check()).items():
+        readable[name] = values, np.asarray(pa.array(values, from_pandas=True).is_valid())
     return readable | {
         "surface": (surface.astype(np.int32), of_surfaces.is_good),
         "dwell_seconds": ((dwell / scale).astype(np.float32), of_dwell.is_good),

@@ -22,6 +22,7 @@ from components.store.artifacts import Artifact
 from components.tables import action_lists, bucket_files, data_files
 from components.tables.bucket_files import BucketFiles
 from schemas.events import INGESTED, REJECTED
+from schemas.posts import DESCRIBED_POSTS
 
 _IS_OF_DAY = "is_of_day"
 
@@ -74,7 +75,10 @@ class DayArrivals:
         if self._corrections_path is not None:
             corrected_texts = repairs.texts(self._corrections_path, context.config)
             own_list = self._lists[str(context.day)]
-            self._corrections = repairs.read(self._corrections_path, context.config, own_list)
+            posts = data_files.read(ingested.path(data_files.POSTS_FILE), DESCRIBED_POSTS)
+            self._corrections = repairs.read(
+                self._corrections_path, context.config, own_list, posts
+            )
         self._num_replaced = 0
         refs = [ingested.ref, *(holder.ref for holder in holders)]
         self.texts = RowTexts.of(context.store, refs, corrected_texts)

@@ -116,7 +116,9 @@ class DayFiles:
             overruns.save(folder, overrun)
             work_files.remove_old(self.work, f"{_FOLDER}*")
 
-    def _read(self, file: Path, name: str, former: Mapping[str, Sequence[str]]) -> Iterator[RawRows]:
+    def _read(
+        self, file: Path, name: str, former: Mapping[str, Sequence[str]]
+    ) -> Iterator[RawRows]:
         """Yields the rows of a file, in which some columns have or may have former names."""
         names = {column: former.get(column, (column,)) for column in self.layout.source_columns}
         columns = [each for of_column in names.values() for each in of_column]

@@ -42,18 +42,23 @@ def test_mended_rows_take_the_place_of_the_bad_ones(refused) -> None:
     assert raw["play_time_ms"] == "long"
     mended = [row | {"surface": "2"} for row in rows if row["rule"] == "bad_surface"]
     mended[0]["actions"] = "favorite click"
+    # The post file alone says who wrote a post, so nobody is asked for it.
+    unreadable = next(row for row in rows if row["rule"] == "unreadable_number")
+    assert unreadable["author_id"] == ""
+    mended.append(unreadable | {"dwell_seconds": "5"})
     write(file, mended)
     code, text = phoenix_quarantine(refused, "replay", "--json")
     assert json.loads(text)["after"] == {
         "rows_in": 8,
-        "accepted": 7,
+        "accepted": 8,
         "duplicate": 0,
-        "quarantined": 1,
+        "quarantined": 0,
     }
     inputs = refused.artifact("validate_events").manifest["recipe"]["inputs"]
     assert [each["name"] for each in inputs if "name" in each] == ["2026-01-02.csv"]
     accepted = refused.table("validate_events", "accepted.parquet").to_pylist()
     assert [row["actions"] for row in accepted if row["user_id"] == 777] == [3, 2]
+    assert {row["author_id"] for row in accepted if row["post_id"] == 3} == {900}
     assert refused.run("validate_events")[0] == ExitCode.NOTHING_TO_DO
 
 
@@ -70,6 +75,7 @@ def write(file, rows: list[dict]) -> None:
         ({"line": "99"}, "its 1 rows take the place of 0 rows"),
         ({"surface": ""}, "2026-01-02.csv:2: expected a value of 'surface', got none"),
         ({"actions": "favourite"}, "2026-01-02.csv:2: 'favourite' is no action"),
+        ({"author_id": "", "post_id": "77"}, "no post file names the author of its post"),
         ({"user_id": "ann"}, "expected in line 2 'user_id' of the type int64, got 'ann'"),
     ],
 )

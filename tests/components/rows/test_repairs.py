@@ -137,3 +137,23 @@ def test_ids_that_are_text_are_mended_as_text(tmp_path) -> None:
     assert found["user_id"].names_of(np.array([row["user_id"]])) == ["NA"]
     assert found["author_id"].names_of(np.array([row["author_id"]])) == ["acme, inc."]
     assert row["post_id"] == 3
+
+
+@pytest.mark.parametrize("text_ids", [{"post_id": "", "author_id": "/"}, {"author_id": ""}])
+def test_a_post_is_its_own_author_where_no_file_names_one(tmp_path, text_ids) -> None:
+    columns = {"user_id": "u", "post_id": "p", "author_id": "p", "shown_at": "t"}
+    source = {
+        "layout": "columns", "events": "log.csv", "event_columns": columns, "text_ids": text_ids
+    }  # fmt: skip
+    config = CONFIG.model_copy(
+        update={"ingest_events": CONFIG.ingest_events.model_validate({"source": source})}
+    )
+    post = IdTexts.of("post_id", np.array([3]), pa.array(["acme/tool"]))
+    file = tmp_path / "2026-01-02.csv"
+    rows = table([ROW | REASON | {"author_id": None}], QUARANTINED)
+    repairs.export(file, rows, RowTexts(corrected=[post]), config)
+    (row,) = repairs.read(file, config).to_pylist()
+    assert row["author_id"] == row["post_id"]
+    (authors,) = (each for each in repairs.texts(file, config) if each.id_name == "author_id")
+    name = "acme/tool" if "post_id" in text_ids else "3"
+    assert authors.names_of(np.array([row["author_id"]])) == [name]

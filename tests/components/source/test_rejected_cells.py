@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -45,3 +46,21 @@ def test_each_cell_is_read_by_itself() -> None:
 def test_rows_of_which_all_is_known_stay_as_they_are() -> None:
     rows = table(None)
     assert rejected_cells.complete(rows, LAYOUT) == (rows, [])
+
+
+def test_what_was_served_is_read_so_that_a_mended_row_keeps_its_weight_and_its_own_id() -> None:
+    served = {"source_event_id": "id", "sampling_rate": "rate", "position": "rank"}
+    layout = replace(LAYOUT, event_columns={**LAYOUT.event_columns, **served})
+    raws = [
+        json.dumps(GOOD | {"t": "never", "id": "e-1", "rate": "0.1", "rank": ""}),
+        json.dumps(GOOD | {"t": "never", "id": "", "rate": "2", "rank": "4"}),
+        None,
+    ]
+    rows, _ = rejected_cells.complete(table(*raws), layout)
+    names = ("source_event_id", "weight", "position")
+    assert [tuple(row[name] for name in names) for row in rows.to_pylist()] == [
+        ("e-1", 10.0, None),
+        (None, 1.0, 4),
+        (None, None, None),
+    ]
+    assert set(rows.column_names) == {*QUARANTINED.names, *names}
