@@ -124,7 +124,8 @@ def _publish(root: Path, dictionary: IdTexts, count: int) -> str:
     texts = dict.fromkeys(TEXT_COLUMNS, dictionary)
     with context.write(inputs=[], config={"benchmark": "feeds of texts"}) as draft:
         table = feed_files.with_texts(table, texts)
-        feed_files.write(draft.folder, table, num_buckets=1)
+        with feed_files.writer(draft.folder, table.schema, num_buckets=1) as writer:
+            writer.write_rows(table)
     return dictionary.names_of(users[count // 2 : count // 2 + 1])[0]
 
 

@@ -1,10 +1,11 @@
 """Retrieve, filter, rank and explain a feed for every user of one shard."""
 
 import dataclasses
-import logging
 import sys
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,24 +13,23 @@ import pyarrow.parquet as pq
 
 from components import contract, step
 from components.erasure import forgotten
-from components.features import day_counts, requests, statistics
+from components.features import day_counts, statistics
 from components.features.log_actions import LogActions
+from components.features.requests import RequestLog
 from components.release import eligible_posts
 from components.run import compilation
 from components.run.context import Context, Outcome
 from components.serving import audience, feed_files
-from components.serving.seen import SeenPairs
 from components.serving.server import Server
 from components.serving.shards import Shard
 from components.settings.config import Config
-from components.store.artifacts import Artifact, Ref
-from components.tables import action_lists, id_texts
+from components.store.artifacts import Artifact
+from components.tables import action_lists, bucket_files, id_texts
+from components.tables.bucket_files import BucketFiles
 from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE, POSTS_FILE
 from components.tables.id_texts import IdTexts
-from phoenix.data.windows import Windows
+from phoenix.data.histograms import Histogram
 from phoenix.memory import keep_freed_memory
-
-logger = logging.getLogger(__name__)
 
 
 def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
@@ -55,30 +55,37 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
         compilation.use_cache(context.store)
         server = Server.open(release.folder, context.config)
         users = _users(context.config, part, accepted=accepted, features=features)
-        windows = requests.request_windows(
+        log = RequestLog(
             features.paths(IMPRESSIONS_FILE),
             context.config,
-            user_ids=users,
             at=eligible_posts.feed_moment(context.day),
             actions=LogActions.of_features(features.manifest, context.config),
         )
         if server.reads_evidence:
             rates = day_counts.rates_after(features.folder, features.manifest, context.config)
             server = dataclasses.replace(server, rates=rates)
-        histograms = statistics.of_windows(windows, context.config)
-        statistics.write(draft.folder / statistics.FEATURES_FILE, histograms)
-        seen_posts = audience.seen_posts([context.store.read(ref) for ref in seen_refs])
-        seen_pairs = seen_posts.of_users(users)
-        table, num_unscored = _serve(server, windows, seen_pairs, release=release.ref)
-        table = feed_files.with_texts(table, _texts(features, accepted))
-        feed_files.write(draft.folder, table, num_buckets=context.config.user_buckets)
+        seen_files = audience.SeenFiles([context.store.read(ref) for ref in seen_refs])
+        texts = _texts(features, accepted)
+        no_feeds = feed_files.schema(context.config.action_names, release.ref.digest).empty_table()
+        schema = feed_files.with_texts(no_feeds, texts).schema
+        requests = _Requests(server, log, seen_files, no_feeds)
+        histograms, counts = [], Counter(unscored_users=0, seen_pairs=0)
+        num_buckets = context.config.user_buckets
+        with feed_files.writer(draft.folder, schema, num_buckets=num_buckets) as writer:
+            # Part by part of the users, so that memory does not grow with the day.
+            for user_ids in audience.parts_of(users):
+                feeds, of_part, counts_of_part = requests.serve(user_ids)
+                writer.write_rows(feed_files.with_texts(feeds, texts))
+                histograms.append(of_part)
+                counts.update(counts_of_part)
+        path = draft.folder / statistics.FEATURES_FILE
+        statistics.write(path, statistics.merge(histograms))
         draft.facts.update(
+            counts,
             release=release.ref.digest,
             shard=part.index,
             num_shards=part.count,
             users=len(users),
-            unscored_users=num_unscored,
-            seen_pairs=len(seen_pairs.post_ids),
         )
     return Outcome(context.written_artifact(part.suffix))
 
@@ -103,25 +110,44 @@ def _users(config: Config, part: Shard, *, accepted: Artifact, features: Artifac
     On an empty day these are all with a history, or nobody would have a feed after it.
     """
     if config.materialize_feeds.users == "active" and accepted.facts["accepted"]:
-        users = audience.users_of(accepted.paths(ACCEPTED_FILE))
+        files = accepted.paths(ACCEPTED_FILE)
     else:
-        users = audience.users_of(features.paths(IMPRESSIONS_FILE))
+        files = features.paths(IMPRESSIONS_FILE)
     # Once more, although the data steps leave them out: the list may be newer than the features.
-    users = forgotten.remaining(users, config)
+    users = forgotten.remaining(BucketFiles(files).users(), config)
     return users[part.holds(users)]
 
 
-def _serve(
-    server: Server, windows: Windows, seen_pairs: SeenPairs, *, release: Ref
-) -> tuple[pa.Table, int]:
-    """Returns the feeds of all requests as one table, and how many users could not be scored."""
-    schema = feed_files.schema(server.config.action_names, release.digest)
-    tables, num_unscored = [], 0
-    for feeds in server.serve(windows, seen_pairs):
-        tables.append(feed_files.to_table(feeds, is_popular=server.is_popular, schema=schema))
-        num_unscored += int(feeds.is_unscored.sum())
-    table = pa.concat_tables(tables) if tables else schema.empty_table()
-    return table.combine_chunks(), num_unscored
+class _Served(NamedTuple):
+    """The feeds of some users."""
+
+    feeds: pa.Table
+    histograms: dict[str, Histogram]  # of the features from which they were made
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Requests:
+    """The sources of the requests of users, and who answers them."""
+
+    server: Server
+    log: RequestLog
+    seen_files: audience.SeenFiles
+    no_feeds: pa.Table
+
+    def serve(self, user_ids: np.ndarray) -> _Served:
+        """Makes the feeds of some users, `[N]` int64 sorted."""
+        windows = self.log.windows(user_ids)
+        histograms = statistics.of_windows(windows, self.server.config)
+        seen_posts = self.seen_files.of_slots(bucket_files.span(user_ids))
+        seen_pairs = seen_posts.of_users(user_ids)
+        tables, num_unscored = [self.no_feeds], 0
+        is_popular, schema = self.server.is_popular, self.no_feeds.schema
+        for feeds in self.server.serve(windows, seen_pairs):
+            tables.append(feed_files.to_table(feeds, is_popular=is_popular, schema=schema))
+            num_unscored += int(feeds.is_unscored.sum())
+        counts = {"unscored_users": num_unscored, "seen_pairs": len(seen_pairs.post_ids)}
+        return _Served(pa.concat_tables(tables).combine_chunks(), histograms, counts)
 
 
 def _texts(features: Artifact, accepted: Artifact) -> dict[str, IdTexts]:

@@ -19,6 +19,7 @@ from components.serving import audience, feed_files, sinks
 from components.serving import quality as feed_quality
 from components.serving.shards import Shard
 from components.store.artifacts import Artifact, Ref, Unchanged
+from schemas.buckets import NUM_SLOTS
 
 logger = logging.getLogger(__name__)
 
@@ -53,19 +54,21 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
     inputs = [release.ref, *(shard.ref for shard in shards), *seen_refs, *watch.refs]
     try:
         with context.write(inputs=inputs, config=settings) as draft:
+            seen_files = audience.SeenFiles([context.store.read(ref) for ref in seen_refs])
             table = _join(shards)
             _refuse_forgotten(context, table)
             quality = feed_quality.measure(
                 table,
                 num_users=sum(shard.facts["users"] for shard in shards),
                 corpus=Corpus.read(release.path(release_files.CORPUS_FOLDER)),
-                seen_posts=audience.seen_posts([context.store.read(ref) for ref in seen_refs]),
+                seen_posts=seen_files.of_slots(range(NUM_SLOTS)),
                 config=context.config,
             )
             comparison = watch.compare()
             _refuse_breaches(context, [*quality.breaches, *comparison.breaches()])
             num_buckets = context.config.user_buckets
-            feed_files.write(draft.folder, table, num_buckets=num_buckets)
+            with feed_files.writer(draft.folder, table.schema, num_buckets=num_buckets) as writer:
+                writer.write_rows(table)
             text = json.dumps(quality.report, indent=1, sort_keys=True)
             (draft.folder / QUALITY_FILE).write_text(text + "\n", encoding="utf-8")
             comparison.save(draft.folder)

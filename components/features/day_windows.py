@@ -1,6 +1,6 @@
 """Impressions cut into windows, block by block of users.
 
-`day_blocks` makes the windows of a day, and `requests.request_windows` those of users who ask for a
+`day_blocks` makes the windows of a day, and `requests.RequestLog` those of users who ask for a
 feed. Both read the same log, and `phoenix.data.window_log` finds every history in it, so that the
 model is served with the same features that it learned from.
 """

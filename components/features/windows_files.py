@@ -308,15 +308,15 @@ def read_windows(
     return concatenate(chunks or [files.none()])
 
 
-def read_logs(paths: Sequence[Path]) -> Iterator[Log]:
-    """Reads the impressions of a day's features as state, without the windows.
+def read_logs(table: BucketFiles, slots: range) -> Iterator[Log]:
+    """Reads the impressions of a day's features in some slots as state, without the windows.
 
     Yields:
-      Logs of some users each, sorted by user.
+      Logs of some of the slots each, sorted by user.
     """
-    table = _opened(paths, IMPRESSIONS)
-    for pieces in _chunks(table):
-        yield event_log.sorted_by_user(_to_log(table.of_pieces(pieces))[0])
+    sizes = table.slot_sizes()[slots.start : slots.stop]
+    for run in bucket_files.runs(sizes, event_log.BLOCK_ROWS):
+        yield log_of_slots(table, slots[run.start : run.stop])
 
 
 def log_of_slots(table: BucketFiles, slots: range) -> Log:

@@ -1,12 +1,10 @@
 """Users for whom feeds are made, and the events that tell what they have seen."""
 
 import datetime
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components import contract
 from components.run.context import Context
@@ -15,9 +13,10 @@ from components.store.artifacts import Artifact, Ref
 from components.tables import bucket_files
 from components.tables.bucket_files import BucketFiles
 from components.tables.data_files import ACCEPTED_FILE
+from schemas.buckets import NUM_SLOTS
 
 _PAIR = ["user_id", "post_id"]
-_NUM_PARTS = 16  # of the users, in which their rows are read
+PART_USERS = 1 << 12  # of whom a part has a multiple: two blocks of the server
 
 
 def event_partitions(context: Context, days: int) -> list[Ref]:
@@ -32,23 +31,46 @@ def event_partitions(context: Context, days: int) -> list[Ref]:
     return [ref for ref in refs if ref is not None]
 
 
-def users_of(impressions: Sequence[Path]) -> np.ndarray:
-    """`[N]` int64 sorted distinct users in the files of a table of impressions."""
-    return np.unique(pq.read_table(impressions, columns=["user_id"])["user_id"].to_numpy())
+def parts_of(user_ids: np.ndarray) -> Iterator[np.ndarray]:
+    """Cuts users into parts whose rows lie next to each other, however many files they lie in.
+
+    So a part is served with the rows of its slots alone, and gives the same feeds in any number of
+    files.
+
+    Args:
+      user_ids: `[N]` int64, sorted, each once.
+
+    Yields:
+      Sorted users, at least one part; together they are in order of slots.
+    """
+    slots = bucket_files.slots_of(user_ids)
+    order = np.argsort(slots, kind="stable")
+    # Of whole slots at least: the rows of no slot are read for more than two parts.
+    largest = int(np.bincount(slots, minlength=1).max())
+    size = PART_USERS * max(1, -(-largest // PART_USERS))
+    for start in range(0, max(len(order), 1), size):
+        yield np.sort(user_ids[order[start : start + size]])
 
 
-def seen_posts(partitions: Sequence[Artifact]) -> SeenPosts:
-    """Returns the posts that users were shown in some partitions of validate_events."""
-    if not partitions:
-        return SeenPosts.none()
-    tables = [BucketFiles(each.paths(ACCEPTED_FILE)) for each in partitions]
-    parts = []
-    # A user often sees a post again within the days: of all rows those of a part are held.
-    for part in range(_NUM_PARTS):
-        slots = bucket_files.slots_of_bucket(part, _NUM_PARTS)
-        rows = pa.concat_tables(table.of_slots(slots, _PAIR) for table in tables)
-        parts.append(rows.group_by(_PAIR).aggregate([]))
-    pairs = pa.concat_tables(parts)
-    users, posts = (pairs[name].to_numpy() for name in _PAIR)
-    order = np.lexsort((posts, users))
-    return SeenPosts(users[order], posts[order])
+class SeenFiles:
+    """The posts that users were shown in some partitions of validate_events."""
+
+    def __init__(self, partitions: Sequence[Artifact]) -> None:
+        """Opens the files of accepted rows."""
+        self._tables = [BucketFiles(each.paths(ACCEPTED_FILE)) for each in partitions]
+
+    def of_slots(self, slots: range) -> SeenPosts:
+        """Returns what users in some slots were shown."""
+        if not self._tables or not slots:
+            return SeenPosts.none()
+        sizes = sum((table.slot_sizes() for table in self._tables), np.zeros(NUM_SLOTS, np.int64))
+        parts = list[tuple[np.ndarray, ...]]()
+        # A user often sees a post again within the days: of all rows those of a run are held.
+        for run in bucket_files.runs(sizes[slots.start : slots.stop], bucket_files.GROUP_ROWS):
+            some = slots[run.start : run.stop]
+            rows = pa.concat_tables(table.of_slots(some, _PAIR) for table in self._tables)
+            pairs = rows.group_by(_PAIR).aggregate([])
+            parts.append(tuple(pairs[name].to_numpy() for name in _PAIR))
+        users, posts = (np.concatenate(each) for each in zip(*parts, strict=True))
+        order = np.lexsort((posts, users))
+        return SeenPosts(users[order], posts[order])

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.tables import bucket_files
+from components.tables.bucket_files import BucketWriter
 from components.tables.id_texts import IdTexts
 from schemas.feeds import TEXT_COLUMNS, feeds_table
 
@@ -81,7 +82,7 @@ def to_table(feeds: Feeds, *, is_popular: bool, schema: pa.Schema) -> pa.Table:
 def with_texts(table: pa.Table, texts: Mapping[str, IdTexts]) -> pa.Table:
     """Returns feeds with ids as the source writes them, and titles, in columns of their own.
 
-    There each text is kept once, until `write` puts the whole of them into the file.
+    There each text is kept once, until a `writer` puts the whole of them into the file.
 
     Args:
       table: Feeds with a schema from `schema`.
@@ -117,16 +118,17 @@ def read(paths: Sequence[Path]) -> pa.Table:
     return pa.concat_tables(tables).unify_dictionaries()
 
 
-def write(folder: Path, table: pa.Table, *, num_buckets: int) -> None:
-    """Writes feeds; the same rows give the same bytes.
+def writer(folder: Path, schema: pa.Schema, *, num_buckets: int) -> BucketWriter:
+    """Opens the files of feeds, for rows of a user together and in order of rank.
 
     Args:
       folder: Must exist; the files in it must not.
-      table: Rows of a user together, in order of rank.
+      schema: Of the rows; texts may be codes of a dictionary in them, and are plain in the files:
+        else each group would be written with the texts of all.
       num_buckets: Files.
     """
-    # Group by group as plain text: else each would be written with the texts of all.
-    bucket_files.write(folder, FEEDS_FILE, table, num_buckets=num_buckets, most=_ROWS_PER_GROUP)
+    plain = bucket_files.plain_schema(schema)
+    return BucketWriter(folder, FEEDS_FILE, plain, num_buckets=num_buckets, most=_ROWS_PER_GROUP)
 
 
 def _rules(is_applied: Mapping[str, np.ndarray]) -> pa.Array:

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from components.errors import BadDataError
 from components.release import releases
 from components.serving.feed_files import FEEDS_FILE, POPULAR
@@ -143,8 +141,7 @@ def example_users(store: Store, feeds: Ref, count: int) -> list[int]:
     """Returns users spread evenly over those who have a feed, by their ids."""
     if not count:
         return []
-    table = pq.read_table(store.read_files(feeds, FEEDS_FILE), columns=["user_id"])
-    users = sorted(table["user_id"].unique().to_pylist())
+    users = BucketFiles(store.read_files(feeds, FEEDS_FILE)).users().tolist()
     last = len(users) - 1
     # A set: with fewer users than asked for, several parts fall on the same user.
     places = {last * part // max(count - 1, 1) for part in range(count)}

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from components import contract
-from components.features import day_counts, requests
+from components.features import day_counts
 from components.features.log_actions import LogActions
+from components.features.requests import RequestLog
 from components.release import eligible_posts, releases
 from components.run import compilation
 from components.run.context import Context
@@ -23,6 +24,7 @@ from components.serving.server import Server
 from components.settings.actions import Action
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
+from components.tables import bucket_files
 from components.tables.action_lists import ActionList
 from components.tables.data_files import IMPRESSIONS_FILE
 from phoenix.data.windows import Windows
@@ -138,16 +140,15 @@ def _request(context: Context, user_id: int) -> tuple[Windows, SeenPairs]:
     """Makes the request of one user again, from the same history as materialize_feeds."""
     users = np.array([user_id])
     features = context.read(contract.BUILD_FEATURES.name, context.day)
-    windows = requests.request_windows(
+    log = RequestLog(
         features.paths(IMPRESSIONS_FILE),
         context.config,
-        user_ids=users,
         at=eligible_posts.feed_moment(context.day),
         actions=LogActions.of_features(features.manifest, context.config),
     )
     refs = audience.event_partitions(context, context.config.materialize_feeds.seen_days)
-    seen_posts = audience.seen_posts([context.store.read(ref) for ref in refs])
-    return windows, seen_posts.of_users(users)
+    seen_files = audience.SeenFiles([context.store.read(ref) for ref in refs])
+    return log.windows(users), seen_files.of_slots(bucket_files.span(users)).of_users(users)
 
 
 def _place(post_ids: np.ndarray, post_id: int) -> int | None:

@@ -65,6 +65,16 @@ def slots_of_bucket(bucket: int, count: int) -> range:
     return range(bucket * size, (bucket + 1) * size)
 
 
+def span(user_ids: np.ndarray) -> range:
+    """Returns the slots from the first to the last that some users, `[n]` int64, lie in.
+
+    >>> span(np.array([2, 3])), span(np.array([], np.int64))
+    (range(2, 15), range(0, 0))
+    """
+    slots = slots_of(user_ids)
+    return range(int(slots.min()), int(slots.max()) + 1) if len(slots) else range(0)
+
+
 def runs(num_rows: Sequence[int] | np.ndarray, most: int) -> Iterator[range]:
     """Cuts a sequence into runs that follow each other, each of `most` rows, or of one item.
 
@@ -109,6 +119,7 @@ class BucketWriter:
         *,
         num_buckets: int,
         options: Mapping[str, Any] | None = None,
+        most: int = GROUP_ROWS,
     ) -> None:
         """Opens all files: one without rows is there, too, so that none can be missed.
 
@@ -119,12 +130,14 @@ class BucketWriter:
           num_buckets: Files, a power of two up to `NUM_SLOTS`.
           options: Of `pyarrow.parquet.ParquetWriter`, by name; by default zstd, with dictionaries
             where they help.
+          most: Rows of a piece, into which a slot with more is cut, and of a group, that
+            `write_rows` makes.
         """
         names = buckets.file_names(table, num_buckets)
         options = options or {"compression": "zstd", "use_dictionary": _repeating(schema)}
         self._files = [pq.ParquetWriter(folder / name, schema, **options) for name in names]
         self._pieces: list[list[Piece]] = [[] for _ in names]
-        self._last_slot = 0
+        self._last_slot, self._most = 0, most
 
     @property
     def schema(self) -> pa.Schema:
@@ -157,13 +170,13 @@ class BucketWriter:
             slots, parts = zip(*own, strict=True)
             self._write_group(bucket, pa.concat_tables(parts), slots, [len(rows) for rows in parts])
 
-    def write_rows(self, rows: pa.Table, *, most: int = GROUP_ROWS) -> None:
-        """Appends all rows that there are of some slots.
+    def write_rows(self, rows: pa.Table) -> None:
+        """Appends rows of slots of which none is below one that was written.
 
         Args:
           rows: In any order of users; the rows of a slot keep theirs.
-          most: Rows of a piece, into which a slot with more is cut, and of a group.
         """
+        most = self._most
         rows, slot_sizes = by_slot(rows)
         slots, sizes = list[int](), list[int]()  # of the pieces
         for slot, size in enumerate(slot_sizes.tolist()):
@@ -207,8 +220,8 @@ def write(
       most: Rows of a piece and of a group.
     """
     schema = plain_schema(rows.schema)
-    with BucketWriter(folder, table, schema, num_buckets=num_buckets) as writer:
-        writer.write_rows(rows, most=most)
+    with BucketWriter(folder, table, schema, num_buckets=num_buckets, most=most) as writer:
+        writer.write_rows(rows)
 
 
 def _repeating(schema: pa.Schema) -> list[str]:
@@ -305,6 +318,14 @@ class BucketFiles:
         """`[NUM_SLOTS]` int64: the rows of each slot."""
         slots = np.array([piece.slot for piece in self.pieces], np.int64)
         return np.bincount(slots, self.piece_sizes, minlength=NUM_SLOTS).astype(np.int64)
+
+    def users(self) -> np.ndarray:
+        """`[N]` int64 sorted distinct users, of whose rows some are in memory at a time."""
+        parts = [
+            np.unique(self.of_pieces(pieces, (KEY,))[KEY].to_numpy())
+            for pieces in runs(self.piece_sizes, GROUP_ROWS)
+        ]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *parts]))
 
     def of_slots(self, slots: range, columns: Sequence[str] | None = None) -> pa.Table:
         """Returns the rows of some slots that follow each other, in their order."""

@@ -120,12 +120,11 @@ def test_feeds_see_the_whole_day_and_nothing_after_it(deployment, row: Row) -> N
     deployment.log([row(-5, video_id=1), row(1439, video_id=2), row(1440, video_id=3)])
     run_days(deployment, (*DAYS, "2026-01-03"))
     config = load(deployment.root / "phoenix.yaml")
-    windows = requests.request_windows(
+    windows = requests.RequestLog(
         deployment.artifact("build_features").paths("impressions.parquet"),
         config,
-        user_ids=np.array([99, 7]),
         at=datetime.datetime(2026, 1, 3, tzinfo=datetime.UTC),
-    )
+    ).windows(np.array([99, 7]))
     assert windows.user_ids.tolist() == [99, 7]
     assert windows.history_post_ids[:, :3].tolist() == [[0, 0, 0], [1, 2, 0]]
     assert not windows.candidate_mask.any()

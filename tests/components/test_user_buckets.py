@@ -1,8 +1,12 @@
 """The number of files in which rows of users lie changes no artifact, key or reader."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from components.errors import BadDataError
+from components.serving import audience, feed_files
 from components.store import artifacts
 from components.store.artifacts import Ref
 from components.tables import bucket_files
@@ -62,6 +66,25 @@ def test_every_artifact_of_a_chain_has_the_same_key_and_digest_in_any_number_of_
     feeds = ours.head("publish_feeds", DAYS[0])
     assert feeds is not None
     assert len(ours.read_files(feeds, "feeds.parquet")) == 8
+
+
+def test_feeds_made_part_by_part_are_the_same_in_any_number_of_files(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "PART_USERS", 16)
+    text, part = world.path.read_text(), f"{DAYS[2]}-000-of-001"
+    found = []
+    for count in (1, 8):
+        world.path.write_text(f"user_buckets: {count}\n{text}")
+        shutil.rmtree(Path(world.config.store) / "materialize_feeds" / part, ignore_errors=True)
+        assert world.run("materialize_feeds", DAYS[2], shard=0, num_shards=1) == 0
+        feeds = world.artifact("materialize_feeds", part)
+        assert len(feeds.paths("feeds.parquet")) == count
+        found.append((feeds.ref, feeds.facts, feed_files.read(feeds.paths("feeds.parquet"))))
+    assert found[0] == found[1]
+    whole = feed_files.read(world.artifact("publish_feeds", DAYS[2]).paths("feeds.parquet"))
+    names = ["user_id", "rank", "post_id", "author_id", "source", "rules"]
+    assert found[0][2].select(names) == whole.select(names)
 
 
 def test_tables_of_users_lie_in_as_many_files_as_are_asked_for(busy: Deployment) -> None:

@@ -117,9 +117,7 @@ def test_a_training_reads_what_a_feed_of_the_evening_before_reads(deployment, ro
     evening = deployment.artifact("build_features", DAYS[1])
     users = windows.user_ids[:1]
     slate = requests.with_candidates(
-        requests.request_windows(
-            evening.paths("impressions.parquet"), config, user_ids=users, at=moment
-        ),
+        requests.RequestLog(evening.paths("impressions.parquet"), config, at=moment).windows(users),
         config,
         post_ids=posts,
         author_ids=900 + posts % 3,

@@ -13,6 +13,7 @@ from components.features.impression_facts import ImpressionFacts
 from components.features.state import State
 from components.settings.attributes import AttributesConfig
 from components.settings.config import Config
+from components.tables.bucket_files import BucketFiles
 from components.tables.data_files import IMPRESSIONS_FILE, WINDOWS_FILE
 from phoenix.data.windows import Windows
 from tests.components.event_rows import (
@@ -135,12 +136,11 @@ def test_every_day_is_what_the_definition_makes_of_the_whole_log(
                 expected = np.where(posts, created_at(posts, shown_at), 0)
                 np.testing.assert_array_equal(found, expected, side)
             moment = day_of(day + 1)
-            asked = requests.request_windows(
+            asked = requests.RequestLog(
                 [folder / IMPRESSIONS_FILE],
                 config,
-                user_ids=np.array([9, 3, 1]),
                 at=datetime.datetime.combine(moment, datetime.time(), datetime.UTC),
-            )
+            ).windows(np.array([9, 3, 1]))
             end = (day + 1) * STEPS_PER_DAY
             assert [history for _, _, history, _ in listed(asked)] == [
                 plain_history(rows, config, user, end, day + 1) for user in (9, 3, 1)
@@ -203,12 +203,11 @@ def test_attributes_are_what_was_known_at_the_moment(
                     assert values[*place].tolist() == expected
                 assert not values[posts == 0].any()
             end = day_of(day + 1)
-            asked = requests.request_windows(
+            asked = requests.RequestLog(
                 [folder / IMPRESSIONS_FILE],
                 config,
-                user_ids=np.array([9, 1]),
                 at=datetime.datetime.combine(end, datetime.time(), datetime.UTC),
-            )
+            ).windows(np.array([9, 1]))
             # The file of a day knows nothing of the first moment after it.
             moment = ms((day + 1) * STEPS_PER_DAY) - 1
             of_users = [plain_value(known, user, moment) for user in (9, 1)]
@@ -250,8 +249,8 @@ def test_a_state_is_bounded_by_the_length_of_histories_and_by_their_days(tmp_pat
     rows = [(1, step, 0, 5) for step in range(48)] + [(2, 0, 0, 5), (3, 0, 40, 5)]
     folders = build_days(tmp_path, rows, config_of(history_length=3, history_days=1))
     kept = [
-        np.sort(np.concatenate([log.user_ids for log in windows_files.read_logs(files)]))
-        for files in ([folder / IMPRESSIONS_FILE] for folder in folders)
+        np.sort(BucketFiles([folder / IMPRESSIONS_FILE]).read(["user_id"])["user_id"].to_numpy())
+        for folder in folders
     ]
     assert kept[0].tolist() == [1] * STEPS_PER_DAY + [2, 3]
     assert kept[1].tolist() == [1] * (3 + STEPS_PER_DAY) + [2, 3], "a day later they may count"

@@ -19,12 +19,9 @@ def test_a_request_has_the_history_that_had_arrived_by_then(tmp_path: Path) -> N
     config = config_of(history_days=2)
     first, second = build_days(tmp_path, rows, config)[:2]
     for folder, number, posts in ((first, 0, [5, 7]), (second, 1, [5, 6, 7])):
-        windows = requests.request_windows(
-            [folder / IMPRESSIONS_FILE],
-            config,
-            user_ids=np.array([9, 1]),
-            at=midnight_after(number),
-        )
+        windows = requests.RequestLog(
+            [folder / IMPRESSIONS_FILE], config, at=midnight_after(number)
+        ).windows(np.array([9, 1]))
         assert windows.user_ids.tolist() == [9, 1], "in the order of the request"
         assert not windows.history_post_ids[0].any(), "a user without history has an empty one"
         assert [post for post in windows.history_post_ids[1].tolist() if post] == posts
@@ -34,12 +31,9 @@ def test_a_request_has_the_history_that_had_arrived_by_then(tmp_path: Path) -> N
 def test_the_moment_of_a_request_needs_a_time_zone(tmp_path: Path) -> None:
     folder = build_days(tmp_path, [(1, 0, 0, 5)], config_of())[0]
     with pytest.raises(TypeError, match="offset-naive"):
-        requests.request_windows(
-            [folder / IMPRESSIONS_FILE],
-            config_of(),
-            user_ids=np.array([1]),
-            at=midnight_after(0).replace(tzinfo=None),
-        )
+        requests.RequestLog(
+            [folder / IMPRESSIONS_FILE], config_of(), at=midnight_after(0).replace(tzinfo=None)
+        ).windows(np.array([1]))
 
 
 def test_candidates_of_a_request_are_hashed_like_those_of_training(tmp_path: Path) -> None:

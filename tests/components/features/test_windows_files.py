@@ -7,9 +7,11 @@ from components.errors import BadDataError
 from components.features import event_log, windows_files
 from components.features.windows_files import Block, FeaturesWriter, WindowsFiles
 from components.tables import bucket_files, data_files
+from components.tables.bucket_files import BucketFiles
 from phoenix.data.hashing import HashSpec
 from phoenix.data.histories import Log
 from phoenix.data.window_log import WindowRefs
+from schemas.buckets import NUM_SLOTS
 
 SPEC = HashSpec.documented()
 SHAPE = {"history_length": "2", "num_candidates": "3"}
@@ -63,7 +65,8 @@ def test_blocks_are_read_as_they_were_written(
     np.testing.assert_array_equal(windows.history_attributes, np.array(numbers)[..., :width])
     users = np.array([[52], [54]])[:, :width]
     np.testing.assert_array_equal(windows.user_attributes, users)
-    logs = list(windows_files.read_logs([tmp_path / data_files.IMPRESSIONS_FILE]))
+    table = BucketFiles([tmp_path / data_files.IMPRESSIONS_FILE])
+    logs = list(windows_files.read_logs(table, range(NUM_SLOTS)))
     for written, read in zip(blocks, logs, strict=True):
         for name, one, other in zip(Log._fields, written.log, read, strict=True):
             np.testing.assert_array_equal(one, other, name)

@@ -1,8 +1,10 @@
 """Users and what they saw are those of the accepted events."""
 
 import datetime
+import itertools
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,7 +12,9 @@ import pytest
 from components import contract
 from components.run.context import Context
 from components.serving import audience
+from components.tables import bucket_files
 from components.tables.bucket_files import BucketFiles
+from schemas.buckets import NUM_SLOTS
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 DAY = datetime.date(2026, 1, 3)
@@ -24,9 +28,9 @@ def test_users_and_seen_posts_come_from_the_accepted_events(three_days) -> None:
         for row in pq.read_table(partition.path("accepted.parquet")).to_pylist()
     ]
     pairs = sorted({(row["user_id"], row["post_id"]) for row in rows})
-    seen = audience.seen_posts(partitions)
+    seen = audience.SeenFiles(partitions).of_slots(range(NUM_SLOTS))
     assert list(zip(seen.user_ids.tolist(), seen.post_ids.tolist(), strict=True)) == pairs
-    users = audience.users_of(partitions[1].paths("accepted.parquet"))
+    users = BucketFiles(partitions[1].paths("accepted.parquet")).users()
     assert users.tolist() == sorted({row["user_id"] for row in rows if row["shown_at"].day == 2})
 
 
@@ -42,13 +46,27 @@ def test_of_all_rows_those_of_a_part_of_the_users_are_read_at_a_time(
         return rows
 
     monkeypatch.setattr(BucketFiles, "of_slots", counted)
-    audience.seen_posts(partitions)
+    monkeypatch.setattr(bucket_files, "GROUP_ROWS", 500)
+    audience.SeenFiles(partitions).of_slots(range(NUM_SLOTS))
     assert sum(sizes) == sum(each.facts["accepted"] for each in partitions)
     assert max(sizes) * len(DAYS) < sum(sizes) / 4
 
 
 def test_users_of_no_partition_have_seen_nothing() -> None:
-    assert len(audience.seen_posts([]).user_ids) == 0
+    assert len(audience.SeenFiles([]).of_slots(range(NUM_SLOTS)).user_ids) == 0
+
+
+def test_users_are_served_in_parts_that_lie_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audience, "PART_USERS", 16)
+    users = np.arange(1, 2001) * 7
+    parts = list(audience.parts_of(users))
+    assert np.sort(np.concatenate(parts)).tolist() == users.tolist()
+    assert all(np.all(part[1:] > part[:-1]) for part in parts)
+    spans = [bucket_files.span(part) for part in parts]
+    # Whole slots fit in a part, so that no slot is read for more than two.
+    assert max(len(part) for part in parts) == 48 >= np.bincount(bucket_files.slots_of(users)).max()
+    assert all(below.start >= above.stop - 1 for above, below in itertools.pairwise(spans))
+    assert [part.tolist() for part in audience.parts_of(users[:0])] == [[]]
 
 
 @pytest.mark.parametrize(("days", "partitions"), [(1, DAYS[2:]), (2, DAYS[1:]), (9, DAYS)])

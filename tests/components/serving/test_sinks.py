@@ -159,7 +159,9 @@ def titled_feeds(three_days, tmp_path: Path) -> Artifact:
     texts["title"] = IdTexts.of("post_id", posts, pa.array([f'Post {n}, "red"' for n in posts]))
     folder = tmp_path / "titled"
     folder.mkdir()
-    feed_files.write(folder, feed_files.with_texts(table, texts), num_buckets=1)
+    table = feed_files.with_texts(table, texts)
+    with feed_files.writer(folder, table.schema, num_buckets=1) as writer:
+        writer.write_rows(table)
     return replace(feeds, folder=folder)
 
 
