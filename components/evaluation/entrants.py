@@ -68,10 +68,10 @@ def most_popular(context: Context, ref: Ref) -> MostPopular:
       context: The run.
       ref: Features of the day.
     """
-    actions = context.config.actions
+    config = context.config
     return MostPopular(
-        actions=context.config.action_names,
-        positive_actions=tuple(action.name for action in actions if action.is_positive),
+        actions=config.action_names,
+        positive_actions=config.positive_actions,
         rates=day_counts.post_rates_after(context, ref),
     )
 

@@ -18,7 +18,7 @@ from components.evaluation.day_users import by_history, first_windows, users_by_
 from components.evaluation.results import Result, finite
 from components.settings.config import Config
 from phoenix.data import sorted_ids
-from phoenix.data.windows import Windows, positive_bits
+from phoenix.data.windows import Engagement, Windows
 from phoenix.metrics import by_user as user_metrics
 from phoenix.metrics.by_user import RetrievalValues, UserValues
 from phoenix.metrics.mergeable import Coverage
@@ -114,24 +114,45 @@ class RetrievalContest:
 
     @functools.cached_property
     def _asked(self) -> "_Asked":
-        """The users who liked something on the day, of eligible posts that they had not seen."""
+        """The users who liked something on the day, of eligible posts that they had not seen.
+
+        What a user reported on the day was not liked, in whichever order both came.
+        """
         requests = first_windows(self.windows)
-        positive_actions = [action.name for action in self.config.actions if action.is_positive]
-        positive = positive_bits(self.config.action_names, positive_actions)
-        is_liked = self.windows.candidate_mask & ((self.windows.labels & positive) != 0)
+        config, windows = self.config, self.windows
+        engagement = Engagement.of(
+            config.action_names, config.positive_actions, config.negative_actions
+        )
+        is_liked = windows.candidate_mask & ((windows.labels & engagement.positive) != 0)
         window, place = np.nonzero(is_liked)
-        users, posts = self.windows.user_ids[window], self.windows.candidate_post_ids[window, place]
+        users, posts = windows.user_ids[window], windows.candidate_post_ids[window, place]
         # Every user of the day has a request, so the place by order is the place of the user.
         history = requests.history_post_ids[np.searchsorted(requests.user_ids, users)]
         is_new = ~(history == posts[:, None]).any(axis=1)
         eligible = self.collection.post_ids[self.collection.is_eligible]
         is_relevant = is_new & np.isin(posts, eligible)
+        reporting, reported_place = np.nonzero((windows.labels & engagement.negative) != 0)
+        reported = windows.candidate_post_ids[reporting, reported_place]
+        is_relevant &= ~_are_among((users, posts), (windows.user_ids[reporting], reported))
         weights = self.windows.label_weights
         if weights is not None:
             weights = weights[window, place][is_relevant]
         users, posts = users[is_relevant], posts[is_relevant]
         # Of the others no recall is defined, so nobody need search for them.
         return _Asked(requests.rows(np.isin(requests.user_ids, users)), users, posts, weights)
+
+
+def _are_among(
+    pairs: tuple[np.ndarray, np.ndarray], others: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """`[L]` whether each of L pairs of ids is one of some other pairs."""
+    (left, right), (other_left, other_right) = pairs, others
+    places = [
+        np.unique(np.concatenate(ids), return_inverse=True)[1]
+        for ids in ((left, other_left), (right, other_right))
+    ]
+    numbers = places[0] * (len(left) + len(other_left)) + places[1]
+    return np.isin(numbers[: len(left)], numbers[len(left) :])
 
 
 class _Asked(NamedTuple):

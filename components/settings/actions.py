@@ -53,7 +53,9 @@ class Action(Section):
         "not for the probability.",
     )
     is_positive: bool = Field(
-        default=False, description="Whether it makes an impression a retrieval positive."
+        default=False,
+        description="Whether it makes an impression a retrieval positive. Where the user also did "
+        "something of negative weight with the post, such as a report, it does not.",
     )
 
     @model_validator(mode="after")

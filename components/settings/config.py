@@ -116,6 +116,16 @@ class Config(Section):
         return (source.fold_minutes or self.build_features.window_minutes) * 60_000
 
     @property
+    def positive_actions(self) -> tuple[str, ...]:
+        """The actions that speak for a post."""
+        return tuple(action.name for action in self.actions if action.is_positive)
+
+    @property
+    def negative_actions(self) -> tuple[str, ...]:
+        """The actions that speak against a post."""
+        return tuple(action.name for action in self.actions if action.score_weight < 0)
+
+    @property
     def action_names(self) -> tuple[str, ...]:
         """The configured actions, in the order of their bits."""
         return tuple(action.name for action in self.actions)

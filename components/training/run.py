@@ -112,7 +112,9 @@ def _counts_before(context: Context, plan: Plan, model_config: "ModelConfig") ->
 def _settings(context: Context, plan: Plan, model_config: "ModelConfig") -> dict[str, Any]:
     """The part of the configuration that shapes the artifact."""
     config, section = context.config, trainer_settings.section_of(context.config, plan.role)
+    negatives = {"negative_actions": config.negative_actions} if plan.role == "retrieval" else {}
     return {
+        **negatives,
         plan.section_name: section.model_dump(mode="json", exclude=_NOT_IN_THE_RECIPE),
         "model": model_config.to_dict(),
         "hashing": config.hashing.model_dump(mode="json"),

@@ -35,8 +35,11 @@ def train_config(config: Config, role: str) -> TrainConfig:
     values = {"seed": config.seed}
     if role == "retrieval":
         values |= trainer_values(RetrievalTrainConfig, config.train_retrieval.model_dump())
-        positive_actions = [action.name for action in config.actions if action.is_positive]
-        return RetrievalTrainConfig.from_dict({**values, "positive_actions": positive_actions})
+        values |= {
+            "positive_actions": config.positive_actions,
+            "negative_actions": config.negative_actions,
+        }
+        return RetrievalTrainConfig.from_dict(values)
     values |= trainer_values(RankerTrainConfig, config.train_ranker.model_dump())
     return RankerTrainConfig.from_dict({**values, "losses": ranking_losses(config).to_dict()})
 

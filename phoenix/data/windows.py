@@ -215,15 +215,41 @@ def check_actions(names: Iterable[str], actions: Sequence[str]) -> None:
         raise ValueError(f"Unknown actions {unknown}; the action list is {list(actions)}.")
 
 
-def positive_bits(actions: Sequence[str], positive_actions: Sequence[str]) -> np.uint64:
-    """The bit set of the actions of which a positive has at least one; none named means any.
+class Engagement(NamedTuple):
+    """The sets of actions, as bits, that make an impression a positive of retrieval."""
 
-    Raises:
-      ValueError: If an action is unknown.
+    positive: np.uint64
+    negative: np.uint64  # With any of them, nothing else makes it one.
 
-    >>> int(positive_bits(["like", "hide", "share"], ["like", "share"]))
-    5
-    """
-    check_actions(positive_actions, actions)
-    positives = set(positive_actions) or set(actions)
-    return np.uint64(sum(1 << bit for bit, action in enumerate(actions) if action in positives))
+    @classmethod
+    def of(
+        cls,
+        actions: Sequence[str],
+        positive_actions: Sequence[str],
+        negative_actions: Sequence[str] = (),
+    ) -> "Engagement":
+        """Returns the sets by the names of actions.
+
+        Args:
+          actions: The action list, in the order of the bits.
+          positive_actions: None named means any that is not negative.
+          negative_actions: Such as a report of the post.
+
+        Raises:
+          ValueError: If an action is unknown.
+
+        >>> engagement = Engagement.of(["like", "hide", "share"], ["like", "share"], ["hide"])
+        >>> engagement.is_positive(np.array([0b000, 0b001, 0b011, 0b100], np.uint64))
+        array([False,  True, False,  True])
+        """
+        check_actions([*positive_actions, *negative_actions], actions)
+        positives = set(positive_actions) or set(actions) - set(negative_actions)
+        return cls(_bits(actions, positives), _bits(actions, negative_actions))
+
+    def is_positive(self, actions: np.ndarray) -> np.ndarray:
+        """`[...]` bool: whether bit sets `[...]` of actions are those of a positive."""
+        return ((actions & self.positive) != 0) & ((actions & self.negative) == 0)
+
+
+def _bits(actions: Sequence[str], names: Collection[str]) -> np.uint64:
+    return np.uint64(sum(1 << bit for bit, action in enumerate(actions) if action in names))

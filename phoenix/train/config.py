@@ -203,7 +203,8 @@ class RankerTrainConfig(TrainConfig):
 class RetrievalTrainConfig(TrainConfig):
     """The settings of the training of the two towers."""
 
-    positive_actions: Sequence[str] = ()  # Empty means any action.
+    positive_actions: Sequence[str] = ()  # Empty means any action that is not negative.
+    negative_actions: Sequence[str] = ()  # With any of them, an impression is no positive.
     objective: Literal["engagement", "next_item"] = setting(
         "engagement",
         "Learn which candidates are engaged with, or, for logs with positives only, "
@@ -220,6 +221,7 @@ class RetrievalTrainConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "positive_actions", tuple(self.positive_actions))
+        object.__setattr__(self, "negative_actions", tuple(self.negative_actions))
         super().__post_init__()
         self.check(
             self.optimizer.accumulation_steps == 1 or not self.learns_next_items,

@@ -215,18 +215,18 @@ def negatives_of_others(post_keys: Array, is_shared: Array) -> jax.Array:
     return is_other
 
 
-def own_negatives(post_keys: Array, is_negative: Array, is_positive: Array) -> jax.Array:
-    """`[B, C]` bool: the negatives of a row that are not also one of its positives.
+def without_posts(is_chosen: Array, is_excluded: Array, post_keys: Array) -> jax.Array:
+    """`[B, C]` bool: the candidates of a row but those of posts that are excluded in it.
 
     Args:
+      is_chosen: `[B, C]` bool: such as its negatives.
+      is_excluded: `[B, C]` bool, true for real posts only: such as its positives.
       post_keys: `[B, C, k]` int: posts with k equal values are one post.
-      is_negative: `[B, C]` bool, true for real posts only.
-      is_positive: `[B, C]` bool, true for real posts only.
     """
     keys = jnp.asarray(post_keys)
     is_same = jnp.all(keys[:, :, None] == keys[:, None], axis=-1)  # [B, C, C]
-    is_liked = jnp.any(is_same & jnp.asarray(is_positive)[:, None], axis=-1)
-    return jnp.asarray(is_negative) & ~is_liked
+    has_excluded = jnp.any(is_same & jnp.asarray(is_excluded)[:, None], axis=-1)
+    return jnp.asarray(is_chosen) & ~has_excluded
 
 
 def recall_in_batch(logits: Array, is_other: Array, *, is_positive: Array, k: int) -> jax.Array:
@@ -286,7 +286,7 @@ def sampled_softmax(
       logits: `[B, P]` of `corrected_logits`; column b * C + c is candidate c of row b.
       is_positive: `[B, C]` bool, true for real posts only.
       is_other: `[B, P]` bool, from `negatives_of_others`.
-      is_negative: `[B, C]` bool, from `own_negatives`; None means none.
+      is_negative: `[B, C]` bool, from `without_posts`; None means none.
       weights: `[B]` weight of each row; None means 1.
       positive_weights: `[B, C]` impressions for which a positive stands: by them the mean of a row
         is weighted, and a row by their mean; None means 1.

@@ -22,13 +22,14 @@ import numpy as np
 from phoenix.data import sorted_ids
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import WindowSource
-from phoenix.data.windows import Windows
+from phoenix.data.windows import Engagement, Windows
 from phoenix.inputs.model_inputs import model_inputs
 from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train import losses
 from phoenix.train.batches import batch_generator
-from phoenix.train.objectives import Network, log_temperature_of, with_temperature
+from phoenix.train.objectives.objective import Network
+from phoenix.train.objectives.retrieval import log_temperature_of, with_temperature
 
 _NO_TARGET = -1
 
@@ -57,14 +58,14 @@ class Catalogue(NamedTuple):
 
     @classmethod
     def of(
-        cls, parts: Iterable[Windows], hash_spec: HashSpec, *, positive_bits: np.uint64
+        cls, parts: Iterable[Windows], hash_spec: HashSpec, *, engagement: Engagement
     ) -> "Catalogue":
         """Returns the posts of all events in the histories of `parts`.
 
         Args:
           parts: Windows of sequences, see `sequences`.
           hash_spec: Of the windows.
-          positive_bits: The actions of which a target has at least one, as a bit set.
+          engagement: The actions that make an event a target.
 
         Raises:
           ValueError: If there is no post.
@@ -73,7 +74,7 @@ class Catalogue(NamedTuple):
         authors, counts = posts, posts
         for part in parts:
             exists = part.history_post_ids != 0
-            is_target = (part.history_actions[exists] & positive_bits) != 0
+            is_target = engagement.is_positive(part.history_actions[exists])
             posts, first, inverse = np.unique(
                 np.concatenate([posts, part.history_post_ids[exists]]),
                 return_index=True,
@@ -167,7 +168,7 @@ class NextItemBatches:
     max_listed_posts: int  # A catalogue of at most so many is listed whole.
     actions: Sequence[str]
     catalogue: Catalogue
-    positive_bits: np.uint64
+    engagement: Engagement
     seed: int
     validated_since: int = 0  # ms UTC: what comes before is context in a validation, and no target
 
@@ -213,7 +214,7 @@ class NextItemBatches:
         """`[B, S]` the post of each event in the catalogue, -1 where it is no target."""
         posts = windows.history_post_ids
         place, is_target = sorted_ids.find(self.catalogue.post_ids, posts)
-        is_target &= (posts != 0) & ((windows.history_actions & self.positive_bits) != 0)
+        is_target &= (posts != 0) & self.engagement.is_positive(windows.history_actions)
         # Before the first event there is a query only for a user whom the model knows.
         is_target[:, 0] &= windows.user_hashes[:, 0] != 0
         return np.where(is_target, place, _NO_TARGET)

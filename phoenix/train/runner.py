@@ -30,7 +30,7 @@ from phoenix.train.config import (
     settings_for,
 )
 from phoenix.train.loop import TrainLoop
-from phoenix.train.objectives import objective_of
+from phoenix.train.objectives.by_model import objective_of
 from phoenix.train.optimizer import optimizer_of
 from phoenix.train.placement import Placement, is_writer
 from phoenix.train.progress import Progress

@@ -18,7 +18,7 @@ from phoenix.data.window_source import pad_windows, windows_between
 from phoenix.embedding import Decay, EmbeddingTables, initial_tables, lookup, with_decay
 from phoenix.recommend.action_weights import with_actions
 from phoenix.recsys_model import RecsysEmbeddings
-from phoenix.train.objectives import Objective, Observed
+from phoenix.train.objectives.objective import Objective, Observed
 from phoenix.train.optimizer import non_finite_flags, optimizer_of, select
 from phoenix.train.placement import Placement
 from phoenix.train.run import Run

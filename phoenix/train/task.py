@@ -12,7 +12,7 @@ from phoenix.data.hashing import HashSpec
 from phoenix.data.negatives.drawn_posts import DrawnPosts
 from phoenix.data.negatives.known_posts import PostsByDay
 from phoenix.data.window_source import SCAN_ROWS, windows_between
-from phoenix.data.windows import Windows, positive_bits
+from phoenix.data.windows import Engagement, Windows
 from phoenix.inputs.model_inputs import model_inputs
 from phoenix.model_runners import ModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
@@ -20,7 +20,8 @@ from phoenix.train.batches import PostFrequencies, TrainBatch, batch_generator, 
 from phoenix.train.config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig, settings_for
 from phoenix.train.loss_config import NegativesConfig
 from phoenix.train.next_item import Catalogue, NextItemBatch, NextItemBatches, NextItemObjective
-from phoenix.train.objectives import Objective, objective_of
+from phoenix.train.objectives.by_model import objective_of
+from phoenix.train.objectives.objective import Objective
 from phoenix.train.validation import Split
 
 _OF_CANDIDATES = [name for name in Windows._fields if name.startswith(("candidate_", "label"))]
@@ -163,14 +164,14 @@ def task_of(
         return Task(objective, batches)
     assert isinstance(model_config, PhoenixRetrievalModelConfig)
     settings = settings_for(RetrievalTrainConfig, config)
-    bits = positive_bits(actions, settings.positive_actions)
+    engagement = Engagement.of(actions, settings.positive_actions, settings.negative_actions)
     parts = windows_between(split.train, 0, num_train, limit=SCAN_ROWS)
     batches = NextItemBatches(
         model_config=model_config,
         max_listed_posts=settings.max_listed_posts,
         actions=actions,
-        catalogue=Catalogue.of(parts, hash_spec, positive_bits=bits),
-        positive_bits=bits,
+        catalogue=Catalogue.of(parts, hash_spec, engagement=engagement),
+        engagement=engagement,
         seed=config.seed,
         validated_since=split.since or 0,
     )

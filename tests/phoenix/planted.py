@@ -24,7 +24,7 @@ from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train.config import RankerTrainConfig, RetrievalTrainConfig, TrainConfig
 from phoenix.train.loss_config import RankingLossConfig
-from phoenix.train.objectives import objective_of
+from phoenix.train.objectives.by_model import objective_of
 from phoenix.train.runner import TrainRunner
 
 ACTIONS = ("like", "hide")

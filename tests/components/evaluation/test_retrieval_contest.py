@@ -32,10 +32,13 @@ def test_recall_asks_for_liked_posts_that_were_not_in_the_history(
     config = three_days.config
     section = config.evaluate_models.model_copy(update={"retrieval_k": 1})
     config = config.model_copy(update={"evaluate_models": section})
+    labels = windows.labels.copy()
+    labels[tuple(np.argwhere(labels & np.uint64(0b101))[::3].T)] |= np.uint64(0b1000)
+    windows = windows._replace(labels=labels)
     contest = RetrievalContest(config, windows, collection)
 
     order = np.lexsort((windows.starts_at, windows.user_ids))
-    history, liked = {}, {}
+    history, liked, reported = {}, {}, {}
     for index in order:
         user = int(windows.user_ids[index])
         history.setdefault(user, set(windows.history_post_ids[index].tolist()))
@@ -44,6 +47,11 @@ def test_recall_asks_for_liked_posts_that_were_not_in_the_history(
         ):
             if post and int(bits) & 0b101 and int(post) not in history[user]:
                 liked.setdefault(user, set()).add(int(post))
+            if post and int(bits) & 0b1000:
+                reported.setdefault(user, set()).add(int(post))
+    assert any(liked.get(user, set()) & posts for user, posts in reported.items())
+    liked = {user: posts - reported.get(user, set()) for user, posts in liked.items()}
+    liked = {user: posts for user, posts in liked.items() if posts}
     post = max(
         collection.post_ids.tolist(), key=lambda one: sum(one in some for some in liked.values())
     )

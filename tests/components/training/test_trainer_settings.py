@@ -15,7 +15,11 @@ def config_of(**sections) -> Config:
         {
             "store": "memory://training",
             "first_day": "2026-01-01",
-            "actions": [{"name": "favorite", "is_positive": True}, {"name": "click"}],
+            "actions": [
+                {"name": "favorite", "is_positive": True},
+                {"name": "click"},
+                {"name": "report"},
+            ],
             "ingest_events": {"source": {"layout": "synthetic"}},
             **sections,
         }
@@ -27,7 +31,9 @@ def test_an_empty_section_is_the_defaults_of_the_trainer_but_for_what_follows_th
     config = config_of(seed=7)
     follows = {"epochs": 8, "batch_size": 32, "learning_rate": 0.003}
     towers = trainer_settings.train_config(config, "retrieval")
-    assert towers == RetrievalTrainConfig(seed=7, positive_actions=["favorite"], **follows)
+    assert towers == RetrievalTrainConfig(
+        seed=7, positive_actions=["favorite"], negative_actions=["report"], **follows
+    )
     ranker = trainer_settings.train_config(config, "ranker")
     assert isinstance(ranker, RankerTrainConfig)
     losses = trainer_settings.ranking_losses(config)

@@ -7,7 +7,7 @@ from phoenix.data.actions import UnknownActions
 from phoenix.data.days import DAY_MS
 from phoenix.data.engagement.counts import Ids, Outcomes, Tally
 from phoenix.data.engagement.rates import Rates
-from phoenix.data.windows import Windows, concatenate, positive_bits, unpack_actions
+from phoenix.data.windows import Engagement, Windows, concatenate, unpack_actions
 
 N, S, C = 3, 4, 2
 
@@ -93,12 +93,13 @@ def test_a_cut_history_leaves_what_is_known_of_candidates_alone() -> None:
 
 def test_an_unknown_action_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"\['clap'\]; the action list is \['like', 'hide'\]"):
-        positive_bits(["like", "hide"], ["clap", "like"])
+        Engagement.of(["like", "hide"], ["clap", "like"])
 
 
 def test_any_action_makes_a_positive_where_none_is_named() -> None:
-    assert positive_bits(["like", "hide"], []) == 0b11
-    assert positive_bits(["like", "hide"], ["hide"]) == 0b10
+    assert Engagement.of(["like", "hide"], []).positive == 0b11
+    assert Engagement.of(["like", "hide"], ["hide"]).positive == 0b10
+    assert Engagement.of(["like", "hide"], [], ["hide"]) == (0b01, 0b10)
 
 
 def test_what_one_part_does_not_say_is_the_default_of_the_whole() -> None:

@@ -14,7 +14,7 @@ from phoenix.inputs.model_inputs import model_inputs
 from phoenix.recommend import trained
 from phoenix.recommend.recommender import Ranker, Retriever
 from phoenix.train.config import RetrievalTrainConfig
-from phoenix.train.objectives import objective_of
+from phoenix.train.objectives.by_model import objective_of
 from tests.phoenix.planted import ACTIONS, NUM_POSTS, RANKER, RETRIEVAL, author_of, untrained, world
 
 WINDOWS = world(40).windows

@@ -252,7 +252,7 @@ def test_own_negatives_count_unless_they_are_liked_posts():
         logits,
         is_positive=positive,
         is_other=losses.negatives_of_others(keys, real),
-        is_negative=losses.own_negatives(keys, negative, positive),
+        is_negative=losses.without_posts(negative, positive, keys),
     )
     # Post 2 is rejected, post 1 again is the liked post itself, posts 4 and 5 are of others.
     mass = sum(math.exp(x) for x in (1.0, 2.0, 0.5, 0.7))

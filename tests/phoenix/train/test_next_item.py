@@ -1,12 +1,14 @@
 """Claims about next-item training: what is a target, what is listed, what is learned."""
 
+import dataclasses
+
 import haiku as hk
 import jax
 import numpy as np
 import pytest
 
 from phoenix.data.window_source import InMemoryWindows
-from phoenix.data.windows import positive_bits
+from phoenix.data.windows import Engagement
 from phoenix.embedding import initial_tables, lookup
 from phoenix.grok import TransformerConfig
 from phoenix.inputs.model_inputs import model_inputs
@@ -22,7 +24,7 @@ from tests.phoenix.planted import ACTIONS, SPEC, TRUNK, world
 
 CONFIG = PhoenixRetrievalModelConfig(TRUNK, 32, candidate_tower="mean", user_pooling="last")
 WINDOWS = world(12).windows
-LIKE = positive_bits(ACTIONS, ["like"])
+LIKE = Engagement.of(ACTIONS, ["like"])
 TABLES = initial_tables(SPEC, 32, 0)
 
 
@@ -31,8 +33,8 @@ def batches(windows, *, max_listed_posts=1000):
         model_config=CONFIG,
         max_listed_posts=max_listed_posts,
         actions=ACTIONS,
-        catalogue=Catalogue.of([windows], SPEC, positive_bits=LIKE),
-        positive_bits=LIKE,
+        catalogue=Catalogue.of([windows], SPEC, engagement=LIKE),
+        engagement=LIKE,
         seed=0,
     )
 
@@ -58,6 +60,26 @@ def test_a_sequence_is_the_last_window_of_a_user_and_its_candidates():
     assert joined.candidate_post_ids.shape[1] == 0
 
 
+def test_an_event_that_its_user_reported_is_no_target():
+    joined = sequences(WINDOWS)
+    row, event = np.argwhere((joined.history_actions & LIKE.positive) != 0)[0]
+    actions = joined.history_actions.copy()
+    actions[row, event] |= np.uint64(2)
+    reported = joined._replace(history_actions=actions)
+    engagement = Engagement.of(ACTIONS, ["like"], ["hide"])
+    own = dataclasses.replace(
+        batches(joined),
+        engagement=engagement,
+        catalogue=Catalogue.of([reported], SPEC, engagement=engagement),
+    )
+    targets = own(reported, 0).targets
+    is_target = batches(joined)(joined, 0).targets >= 0
+    assert is_target[row, event]
+    is_target[row, event] = False
+    np.testing.assert_array_equal(targets >= 0, is_target)
+    assert own.catalogue.counts.sum() == batches(joined).catalogue.counts.sum() - 1
+
+
 @pytest.mark.parametrize("max_listed_posts", [1000, 20])
 def test_every_target_is_the_listed_post_of_its_own_event(max_listed_posts):
     joined = sequences(WINDOWS)
@@ -67,7 +89,7 @@ def test_every_target_is_the_listed_post_of_its_own_event(max_listed_posts):
     np.testing.assert_array_equal(
         keys[batch.targets[row, event]], joined.history_post_hashes[row, event]
     )
-    is_like = (joined.history_actions & np.uint64(LIKE)) != 0
+    is_like = (joined.history_actions & LIKE.positive) != 0
     assert not (batch.targets >= 0)[~is_like].any()
     if max_listed_posts == 1000:
         np.testing.assert_array_equal(batch.targets >= 0, is_like)

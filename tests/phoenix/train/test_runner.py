@@ -25,7 +25,7 @@ from phoenix.metrics.mergeable import Sums
 from phoenix.recommend.predict_runner import PredictRunner
 from phoenix.train.config import ComputeConfig, DevicesConfig, RetrievalTrainConfig
 from phoenix.train.loss_config import NegativesConfig, RankingLossConfig
-from phoenix.train.objectives import RankingObjective
+from phoenix.train.objectives.ranking import RankingObjective
 from phoenix.train.optimizer import DivergenceError
 from phoenix.train.runner import Progress, StopTraining, TrainRunner
 from phoenix.train.states import TrainStates

@@ -19,7 +19,7 @@ from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 from phoenix.train.batches import PostFrequencies
 from phoenix.train.config import RetrievalTrainConfig, ValidationConfig
 from phoenix.train.loss_config import NegativesConfig
-from phoenix.train.objectives import objective_of
+from phoenix.train.objectives.by_model import objective_of
 from phoenix.train.runner import TrainRunner
 from phoenix.train.task import Known, task_of
 from phoenix.train.validation import Split
