@@ -24,7 +24,7 @@ from components.evaluation.results import Result
 from components.evaluation.retrieval_contest import RetrievalContest
 from components.features import day_counts, log_actions, partitions, shapes, windows_files
 from components.features.later_labels import LaterLabels, later_labels
-from components.features.negatives import day_posts
+from components.features.negatives import day_posts, impression_marks
 from components.release import decisions, eligible_posts, models, release_files, releases
 from components.release.decisions import Decision
 from components.run import compilation
@@ -181,7 +181,8 @@ def _ranking_contest(
     config = context.config
     number = config.evaluate_models.ranking_drawn_per_window
     if number == "auto":
-        logged = LoggedNegatives.of(InMemoryWindows(windows))
+        marks = impression_marks.of_config(config)
+        logged = LoggedNegatives.of(InMemoryWindows(windows), marks=marks)
         number = config.build_features.num_candidates if logged.are_missing else 0
     if not number:
         return RankingContest(config, windows)

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from components.features.negatives import day_posts
+from components.features.negatives import day_posts, impression_marks
 from components.features.training_source import FeatureWindows
 from components.run.context import Context
 from phoenix.data.negatives.drawn_posts import LoggedNegatives
@@ -49,8 +49,11 @@ def of_training(
     settings = settings_for(RankerTrainConfig, train_config).negatives
     number, reason = settings.drawn_per_window, "as configured"
     if number == "auto":
-        logged = LoggedNegatives.of(source)
+        logged = LoggedNegatives.of(source, marks=impression_marks.of_config(context.config))
         number, reason = 0, "the log has impressions without an action"
+        if logged.without:
+            names = impression_marks.names_of(logged.without, context.config)
+            reason = f"{reason} beside {names}, which all have"
         if logged.are_missing:
             number = context.config.build_features.num_candidates
             reason = f"{logged.negatives} of {logged.impressions} impressions are without an action"

@@ -31,6 +31,7 @@ class LoggedNegatives(NamedTuple):
 
     negatives: int
     impressions: int
+    without: int = 0  # bits of the actions that do not count, since all impressions have them
 
     @property
     def are_missing(self) -> bool:
@@ -42,23 +43,43 @@ class LoggedNegatives(NamedTuple):
         return self.impressions > 0 and self.negatives <= LARGEST_SHARE * self.impressions
 
     @classmethod
-    def of(cls, source: WindowSource) -> "LoggedNegatives":
-        """Counts until it is sure that there are some, or to the end."""
-        num_windows, counts = sum(source.chunk_sizes), cls(0, 0)
-        for part in windows_between(source, 0, num_windows, limit=SCAN_ROWS):
-            is_real = part.candidate_mask
-            is_negative = is_real & (part.labels == 0)
-            if part.label_unknown_actions is not None:
-                # Of an impression of which something is not known, nobody knows that it is one.
-                is_negative &= part.label_unknown_actions == 0
-            counts = cls(
-                counts.negatives + int(np.count_nonzero(is_negative)),
-                counts.impressions + int(np.count_nonzero(is_real)),
-            )
-            most = num_windows * is_real.shape[1]  # impressions that there can be
-            if counts.negatives > LARGEST_SHARE * most:
-                break
-        return counts
+    def of(cls, source: WindowSource, *, marks: int = 0) -> "LoggedNegatives":
+        """Counts until it is sure that there are some, or to the end.
+
+        Args:
+          source: The windows.
+          marks: Bits of actions that may be marks of impressions: one that at most
+            `LARGEST_SHARE` of the impressions lacks says nothing of them.
+        """
+        counts, lacking = _count(source, marks)
+        if not counts.are_missing or not marks:
+            return counts
+        most = LARGEST_SHARE * counts.impressions
+        without = sum(bit for bit, number in lacking.items() if number <= most)
+        return _count(source, 0, without)[0] if without else counts
+
+
+def _count(
+    source: WindowSource, marks: int, without: int = 0
+) -> tuple[LoggedNegatives, dict[int, int]]:
+    """Counts negatives, and by bit of `marks` the impressions without it, as far as it reads."""
+    num_windows, negatives, impressions = sum(source.chunk_sizes), 0, 0
+    lacking = {1 << bit: 0 for bit in range(64) if marks >> bit & 1}
+    for part in windows_between(source, 0, num_windows, limit=SCAN_ROWS):
+        is_real = part.candidate_mask
+        labels = part.labels & np.uint64(~without & (2**64 - 1))
+        is_negative = is_real & (labels == 0)
+        if part.label_unknown_actions is not None:
+            # Of an impression of which something is not known, nobody knows that it is one.
+            is_negative &= part.label_unknown_actions == 0
+        negatives += int(np.count_nonzero(is_negative))
+        impressions += int(np.count_nonzero(is_real))
+        for bit in lacking:
+            lacking[bit] += int(np.count_nonzero(is_real & (labels & np.uint64(bit) == 0)))
+        # Of the impressions that there can be.
+        if negatives > LARGEST_SHARE * num_windows * is_real.shape[1]:
+            break
+    return LoggedNegatives(negatives, impressions, without), lacking
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

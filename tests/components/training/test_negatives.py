@@ -56,6 +56,23 @@ def test_a_log_with_negatives_draws_none(context, source) -> None:
     }
 
 
+def test_a_log_in_which_all_impressions_have_one_mark_draws_none(context, source) -> None:
+    # The first action is a positive of this log, and no mark.
+    actions = [
+        action.model_copy(update={"is_positive": number > 0})
+        for number, action in enumerate(context.config.actions)
+    ]
+    config = context.config.model_copy(update={"actions": actions})
+    marked = dataclasses.replace(context, config=config)
+    decision = negatives.of_training(marked, "ranker", config_of("auto"), WithoutNegatives(source))
+    assert decision is not None
+    name = config.action_names[0]
+    assert decision.facts == {
+        "drawn_per_window": 0,
+        "reason": f"the log has impressions without an action beside {name}, which all have",
+    }
+
+
 def test_a_log_without_draws_as_many_as_a_window_has_places_and_says_so(
     context, source, caplog
 ) -> None:

@@ -194,7 +194,7 @@ def test_a_log_has_negatives_if_more_than_one_impression_in_a_thousand_is_one() 
     windows = windows_of(1_000)
     windows = windows._replace(label_unknown_actions=None)
     none = LoggedNegatives.of(InMemoryWindows(windows))
-    assert none == (0, 8_000)
+    assert none == (0, 8_000, 0)
     assert none.are_missing
     labels = windows.labels.copy()
     labels.ravel()[:8] = 0
@@ -206,6 +206,20 @@ def test_a_log_has_negatives_if_more_than_one_impression_in_a_thousand_is_one() 
     unknown = some._replace(label_unknown_actions=np.full(labels.shape, 2, np.uint64))
     assert LoggedNegatives.of(InMemoryWindows(unknown)) == none
     assert not LoggedNegatives.of(InMemoryWindows(windows.rows(slice(0)))).are_missing
+
+
+def test_an_action_that_all_impressions_have_is_a_mark_of_them_where_it_may_be_one() -> None:
+    windows = windows_of(1_000)._replace(label_unknown_actions=None)
+    labels = np.full_like(windows.labels, 0b001)  # all were shown,
+    labels.ravel()[::2] |= np.uint64(0b100)  # and every other one was liked
+    shown = InMemoryWindows(windows._replace(labels=labels))
+    assert LoggedNegatives.of(shown).are_missing
+    of_shown = LoggedNegatives.of(shown, marks=0b001)
+    assert (of_shown.are_missing, of_shown.without) == (False, 0b001)
+    assert LoggedNegatives.of(shown, marks=0b010).are_missing, "an action that none has is no mark"
+    labels.ravel()[:9] = 0b100
+    some = InMemoryWindows(windows._replace(labels=labels))
+    assert LoggedNegatives.of(some, marks=0b001).are_missing, "nine of 8,000 lack it: no mark"
 
 
 def test_no_more_of_a_log_is_read_than_it_takes() -> None:
