@@ -38,6 +38,7 @@ from components.rows import (
     settlement,
     source_ids,
 )
+from components.rows.day_parts import told_ids
 from components.rows.day_parts.day_arrivals import Arrivals, DayArrivals
 from components.rows.day_parts.id_files import IdFiles
 from components.rows.day_parts.settled_counts import SettledCounts
@@ -85,7 +86,8 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
     earlier_posts = EarlierPosts.of(context, ingested)
     others = [*earlier_posts.inputs, *(each.ref for each in (*holders, *earlier_days))]
     with_ids = source_ids.earlier_refs(context, ingested)
-    refs = dict.fromkeys([ingested.ref, *folded_with, *others, *with_ids])  # each once
+    others += [*with_ids, *told_ids.refs(context, holders)]
+    refs = dict.fromkeys([ingested.ref, *folded_with, *others])  # each once
     inputs: list[Any] = [*refs, *repairs.inputs(config, day)]
     with context.write(inputs=inputs, config=_recipe(config)) as draft:
         unknown = day_actions.unknown(day_actions.lists(store, ingested, holders), config)

@@ -121,7 +121,9 @@ def settle(
     rows, file_names = engine_rows.to_engine(arrivals.events)
     rules: Sequence[Rule] = ()
     ids, has_id = source_ids.numbers(arrivals.events)
-    told = np.flatnonzero(has_id & earlier_ids.contain(ids)) if earlier_ids else NO_PLACES
+    told = NO_PLACES
+    if earlier_ids is not None:
+        told = np.flatnonzero(has_id & (earlier_ids.contain(ids) | arrivals.is_told))
     if len(rows):
         engine = engines.open_engine(config.engine)
         events = engine.table(rows)
@@ -137,6 +139,10 @@ def settle(
     if earlier_ids is not None:
         earlier_ids.add(ids[has_lawful_id])
     lawful_late = _lawful_late(late, arrivals, config, day, earlier_ids)
+    is_own = has_lawful_id & arrivals.is_of_day
+    if config.fold_ms is not None and len(lawful_late):
+        own_users = arrivals.events["user_id"].to_numpy()[is_own]
+        lawful_late = source_ids.without_repeats_of_labels(lawful_late, own_users, ids[is_own])
     of_late, has_late_id = source_ids.numbers(lawful_late)
     late_ids = of_late[has_late_id]
     broken = data_files.concatenate(
@@ -159,7 +165,7 @@ def settle(
         late_by_day=row_account.by_day(late),
         files=_account_by_file(arrivals, judgement, file_names, quarantined, late),
         texts=arrivals.texts,
-        source_ids=np.append(ids[has_lawful_id & arrivals.is_of_day], late_ids),
+        source_ids=np.append(ids[is_own], late_ids),
     )
     # Counted by the engine and from the tables, apart from one another: here both must agree.
     if problems := row_account.problems(settlement.account, settlement.files, FATES):

@@ -20,12 +20,14 @@ from components.run.context import Context
 from components.store.artifacts import Artifact, Ref
 from components.tables import cells, data_files, engines
 from components.tables.data_files import TableWriter
+from phoenix.data.days import DAY_MS
 from schemas.events import SOURCE_IDS
 
 if TYPE_CHECKING:
     import ibis
 
 COLUMN = "source_event_id"
+_MIX = 0x9E3779B97F4A7C15  # odd, so that two users never have one product
 _BATCH_ROWS = 1 << 17  # the texts of which are Python's at a time
 
 
@@ -98,6 +100,37 @@ def without_repeats(
     same = firsts if are_actions else with_id.semi_join(firsts, (COLUMN, *KEY))
     events = events.anti_join(with_id.anti_join(same, "place"), "place")
     return events, num_rows - _count(engine, events.aggregate(count=events.count()))
+
+
+def without_repeats_of_labels(
+    late: pa.Table, own_users: np.ndarray, own_ids: np.ndarray
+) -> pa.Table:
+    """Leaves out late actions of which the day of their arrival tells otherwise.
+
+    Args:
+      late: Rows of earlier days that arrived on a day, with `shown_at` in ms.
+      own_users: `[n]` int64: the users of rows of the day itself that have ids.
+      own_ids: `[n]` int64: these ids.
+
+    Returns:
+      Without the repeats of the day's own rows, and of one id those of the latest day alone.
+    """
+    ids, has_id = numbers(late)
+    if not has_id.any():
+        return late
+    # By user, since parts of a day know no other: of two users' rows nothing is asked.
+    events = _of_users(late["user_id"].to_numpy(), ids)
+    is_told = has_id & np.isin(events, _of_users(own_users, own_ids))
+    days = late["shown_at"].cast(pa.int64()).to_numpy() // DAY_MS
+    order = np.lexsort((days, events))
+    last = np.searchsorted(events[order], events, "right") - 1
+    is_told |= has_id & (days < days[order][last])
+    return late.filter(pa.array(~is_told))
+
+
+def _of_users(user_ids: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Returns a number for each pair of a user and an id, `[n]` uint64."""
+    return (user_ids.astype(np.uint64) * np.uint64(_MIX)) ^ ids.astype(np.uint64)
 
 
 def _count(engine: engines.Engine, counts: "ibis.Table") -> int:

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.erasure import forgotten as erasure
-from components.rows import action_logs, day_actions, late_rows, repairs
+from components.rows import action_logs, day_actions, late_rows, repairs, source_ids
+from components.rows.day_parts import told_ids
 from components.rows.late_rows import Holder
 from components.rows.row_texts import RowTexts
 from components.rows.rules import KEY
@@ -24,7 +25,7 @@ from components.tables.bucket_files import BucketFiles
 from schemas.events import INGESTED, REJECTED
 from schemas.posts import DESCRIBED_POSTS
 
-_IS_OF_DAY = "is_of_day"
+_IS_OF_DAY, _IS_TOLD = "is_of_day", "is_told"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class Arrivals:
     earlier: pa.Table = field(default_factory=action_logs.no_impressions)
     # `[n]`: which events arrived on the day or are corrected rows of it; all, if it is a scalar.
     is_of_day: np.ndarray = field(default_factory=lambda: np.array(True))
+    # `[n]`: which events tell of what another day has told; none, if it is a scalar.
+    is_told: np.ndarray = field(default_factory=lambda: np.array(False))
 
 
 class DayArrivals:
@@ -69,6 +72,7 @@ class DayArrivals:
         reader = f"{context.step.name} of {context.day}"
         action_lists.refuse_changes(self._lists, context.config, reader=reader)
         self._later = late_rows.files(context.store, holders)
+        self._repeats = told_ids.of_late_rows(context, holders)
         self._earlier = action_logs.earlier_files(context, ingested)
         self._corrections_path = repairs.path(context.config, str(context.day))
         self._corrections, corrected_texts = None, []
@@ -105,6 +109,7 @@ class DayArrivals:
             for day, files in self._later.items()
         ]
         num_later = sum(map(len, more))
+        is_told = [self._is_told(*each) for each in zip(self._later, more, strict=True)]
         if self._corrections is not None:
             count = len(events) + len(rejected)
             # The row that a corrected one replaces may name another user, or none.
@@ -118,17 +123,21 @@ class DayArrivals:
         events = data_files.concatenate(INGESTED, [events, *more])
         is_of_day = np.ones(len(events), bool)
         is_of_day[num_own : num_own + num_later] = False
+        of_more = np.concatenate([np.zeros(num_own, bool), *is_told])
+        of_more = np.append(of_more, np.zeros(len(events) - len(of_more), bool))
         events = events.append_column(_IS_OF_DAY, pa.array(is_of_day))
+        events = events.append_column(_IS_TOLD, pa.array(of_more))
         if any(len(rows) for rows in more):
             # So that the first of several rows is the same one in whatever parts they are settled.
             events, _ = bucket_files.by_slot(events)
         # What arrived before the list of forgotten users was as it is now may still hold them.
         events, of_events = erasure.forget_events(events, self._erased_ids)
-        is_of_day = np.asarray(events[_IS_OF_DAY])
+        is_of_day, is_told = (np.asarray(events[name]) for name in (_IS_OF_DAY, _IS_TOLD))
         late, of_late = erasure.forget_events(late, self._erased_ids)
         return Arrivals(
-            events=events.drop_columns(_IS_OF_DAY),
+            events=events.drop_columns([_IS_OF_DAY, _IS_TOLD]),
             is_of_day=is_of_day,
+            is_told=is_told,
             rejected=erasure.forget_rejected(rejected, self._config),
             late=late,
             erased=data_files.concatenate(REJECTED, [of_events, of_late]),
@@ -140,6 +149,11 @@ class DayArrivals:
                 ]
             ),
         )
+
+    def _is_told(self, day: str, rows: pa.Table) -> np.ndarray:
+        """Returns which rows that arrived on a later day are repeats of rows of other days."""
+        ids, has_id = source_ids.numbers(rows)
+        return has_id & np.isin(ids, self._repeats.get(day, np.empty(0, np.int64)))
 
     @property
     def column_names(self) -> set[str]:
