@@ -60,12 +60,18 @@ def calibration(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> bytes:
     return svg(figure)
 
 
-def new_figure(width: float, height: float) -> "Figure":
-    """Returns an empty figure of some inches."""
+def new_figure(width: float, height: float, *, is_laid_out: bool = True) -> "Figure":
+    """Returns an empty figure of some inches.
+
+    Args:
+      width: In inches.
+      height: In inches.
+      is_laid_out: Whether places for axes are found when it is drawn; else they have theirs.
+    """
     # The object interface needs no display and no global state.
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout="constrained" if is_laid_out else None)
 
 
 def svg(figure: "Figure") -> bytes:

@@ -1,7 +1,13 @@
-"""Distances over the days with their limits: SVG, the same bytes for the same numbers."""
+"""Distances over the days with their limits: SVG, the same bytes for the same numbers.
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+A day has three drawings of some forty small charts each. Axes of matplotlib cost ten times what is
+in them, so that a row of charts is one axes, and a chart a stretch of it with a scale of its own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from components.drawings import charts
 from phoenix.data.histograms import DISTANCES
@@ -10,7 +16,41 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MEASURES = {"psi": "PSI", "jensen_shannon": "Jensen-Shannon", "l_infinity": "L-infinity"}
-_LINE, _LIMIT, _ALARM = "#1f6feb", "#8a8f98", "#c62a2f"
+_LINE, _LIMIT, _ALARM, _GRID = "#1f6feb", "#8a8f98", "#c62a2f", "#c4c8ce"
+_CHART_WIDTH, _ROW_HEIGHT = 1.65, 1.2  # inches
+_LEFT, _BOTTOM, _TOP = 0.65, 0.3, 0.3  # inches beside, below and above all charts
+_SHARE = 0.72  # of the place of a chart that it takes; the rest is for the numbers of its scale
+
+
+class _Chart(NamedTuple):
+    """The distances of one variable by one measure."""
+
+    place: int  # in its row
+    num_days: int
+    points: Sequence[tuple[int, Mapping[str, Any]]]  # number of the day, its distance
+
+    @property
+    def top(self) -> float:
+        """The end of the scale."""
+        values = [point["value"] for _, point in self.points]
+        limits = [point["limit"] for _, point in self.points if point["limit"] is not None]
+        highest = max(values, default=0.0)
+        # A limit that little history makes generous would flatten the curve that one wants to see.
+        return 1.15 * max(highest, min(min(limits, default=0.0), 3 * highest)) or 1.0
+
+    def x(self, day: float) -> float:
+        """The place of a day in the row."""
+        return self.place + _SHARE * (day + 0.5) / self.num_days
+
+    def line(self, name: str, *, only_alarms: bool = False) -> np.ndarray:
+        """`[P + 1, 2]` places of a number in the row; the last is no place, to end the line."""
+        drawn = [
+            (self.x(day), point[name] / self.top)
+            for day, point in self.points
+            if point[name] is not None
+            and not (only_alarms and (point["limit"] is None or point["value"] <= point["limit"]))
+        ]
+        return np.array([*drawn, (np.nan, np.nan)])
 
 
 def over_time(days: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes:
@@ -24,55 +64,55 @@ def over_time(days: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes:
       The SVG; at least one day was compared with something.
     """
     variables = sorted({each["variable"] for _, distances in days for each in distances.values()})
-    figure = charts.new_figure(1.0 + 1.65 * len(variables), 4.4)
-    grid = figure.subplots(len(DISTANCES), len(variables), sharex=True, squeeze=False)
+    width = _LEFT + _CHART_WIDTH * len(variables)
+    height = _BOTTOM + _ROW_HEIGHT * len(DISTANCES) + _TOP
+    figure = charts.new_figure(width, height, is_laid_out=False)
     for row, measure in enumerate(DISTANCES):
-        for column, variable in enumerate(variables):
-            axes = grid[row][column]
-            _draw_curve(axes, [distances.get(f"{variable}/{measure}") for _, distances in days])
+        bottom = _BOTTOM + _ROW_HEIGHT * (len(DISTANCES) - 1 - row)
+        box = (_LEFT / width, bottom / height, 1 - _LEFT / width, _ROW_HEIGHT * 0.85 / height)
+        axes = figure.add_axes(box)
+        row_charts = list(_charts(days, variables, measure))
+        _draw_row(axes, row_charts)
+        axes.text(-0.3, 0.5, _MEASURES[measure], fontsize=8, rotation=90, va="center", ha="center")
+        for chart, variable in zip(row_charts, variables, strict=True):
             if row == 0:
-                axes.set_title(variable.replace("_", " "), fontsize=8)
-            if column == 0:
-                axes.set_ylabel(_MEASURES[measure], fontsize=8)
-            # The first and the last day alone: a column has no room for more.
-            ends = sorted({0, len(days) - 1})
-            axes.set_xticks(ends, [days[end][0][5:] for end in ends])
+                middle = chart.x((len(days) - 1) / 2)
+                axes.text(middle, 1.08, variable.replace("_", " "), fontsize=8, ha="center")
+            if row == len(DISTANCES) - 1:
+                # The first and the last day alone: a column has no room for more.
+                for day in sorted({0, len(days) - 1}):
+                    axes.text(chart.x(day), -0.14, days[day][0][5:], fontsize=6, ha="center")
     return charts.svg(figure)
 
 
-def _draw_curve(axes: "Axes", distances: Sequence[Mapping[str, Any] | None]) -> None:
-    points = [(place, point) for place, point in enumerate(distances) if point]
-    axes.plot(
-        [place for place, _ in points],
-        [point["value"] for _, point in points],
-        color=_LINE,
-        lw=1.2,
-        marker="o",
-        ms=2,
+def _charts(
+    days: Sequence[tuple[str, Mapping[str, Any]]], variables: Sequence[str], measure: str
+) -> Iterator[_Chart]:
+    for place, variable in enumerate(variables):
+        found = [distances.get(f"{variable}/{measure}") for _, distances in days]
+        yield _Chart(place, len(days), [(day, each) for day, each in enumerate(found) if each])
+
+
+def _draw_row(axes: "Axes", row: Sequence[_Chart]) -> None:
+    axes.set_axis_off()
+    axes.set_xlim(-0.05, len(row))
+    axes.set_ylim(0, 1)
+    for height in (0.0, 0.5, 1.0):
+        for chart in row:
+            number = f"{height * chart.top:.2g}"
+            axes.text(chart.place - 0.03, height, number, fontsize=6, ha="right", va="center")
+    ends = [(chart.place, chart.place + _SHARE, np.nan) for chart in row]
+    for height in (0.0, 0.5, 1.0):
+        level = np.full(3 * len(row), height)
+        axes.plot(np.ravel(ends), level, color=_GRID, lw=0.6, clip_on=False)
+    _plot(axes, [chart.line("value") for chart in row], color=_LINE, lw=1.2, marker="o", ms=2)
+    _plot(
+        axes, [chart.line("limit") for chart in row], color=_LIMIT, lw=1, ls="--", marker="_", ms=3
     )
-    limits = [(place, point) for place, point in points if point["limit"] is not None]
-    axes.plot(
-        [place for place, _ in limits],
-        [point["limit"] for _, point in limits],
-        color=_LIMIT,
-        lw=1,
-        ls="--",
-        marker="_",
-        ms=3,
-    )
-    alarms = [(place, point) for place, point in limits if point["value"] > point["limit"]]
-    axes.plot(
-        [place for place, _ in alarms],
-        [point["value"] for _, point in alarms],
-        color=_ALARM,
-        ls="",
-        marker="o",
-        ms=5,
-    )
-    # A limit that little history makes generous would flatten the curve that one wants to see.
-    highest = max((point["value"] for _, point in points), default=0.0)
-    lowest_limit = min((point["limit"] for _, point in limits), default=0.0)
-    axes.set_ylim(0, 1.15 * max(highest, min(lowest_limit, 3 * highest)) or 1.0)
-    axes.set_xlim(-0.5, max(len(distances) - 0.5, 0.5))
-    axes.tick_params(labelsize=6)
-    axes.grid(alpha=0.25)
+    alarms = [chart.line("value", only_alarms=True) for chart in row]
+    _plot(axes, alarms, color=_ALARM, ls="", marker="o", ms=5)
+
+
+def _plot(axes: "Axes", lines: Sequence[np.ndarray], **style: Any) -> None:  # noqa: ANN401 - any
+    places = np.concatenate(lines)
+    axes.plot(places[:, 0], places[:, 1], **style)
