@@ -169,6 +169,12 @@ PUBLISH_RELEASE = Step(
     summary="Bind models, corpus and decision into one verified release.",
     reads=("evaluate_models", "export_corpus", "build_features"),
 )
+MEASURE_FEEDS = Step(
+    name="measure_feeds",
+    dag=Dag.FEEDS,
+    summary="Measure what the feeds that were live on the day before earned.",
+    reads=("validate_events", "publish_feeds", "publish_release", "measure_feeds"),
+)
 MATERIALIZE_FEEDS = Step(
     name="materialize_feeds",
     dag=Dag.FEEDS,
@@ -196,6 +202,7 @@ STEPS: Mapping[str, Step] = {
         EVALUATE_MODELS,
         EXPORT_CORPUS,
         PUBLISH_RELEASE,
+        MEASURE_FEEDS,
         MATERIALIZE_FEEDS,
         PUBLISH_FEEDS,
     )

@@ -1,7 +1,8 @@
 """Make a ranked feed for every user of the day, check the feeds, and put them live.
 
-Started by the asset `release`, for the same day. The last task moves the pointer `live`, so that
-models, posts and feeds change together, and only forwards.
+Started by the asset `release`, for the same day. The first task measures what the feeds that were
+live on the day before earned, of which all labels of this day are known by now. The last task
+moves the pointer `live`, so that models, posts and feeds change together, and only forwards.
 """
 
 from pathlib import Path
@@ -22,7 +23,8 @@ with DAG(
     params=form(),
     tags=["phoenix"],
 ):
+    measure = task(contract.MEASURE_FEEDS)
     materialize = mapped_task(contract.MATERIALIZE_FEEDS, over=shards(SETTINGS.num_shards))
     publish = task(contract.PUBLISH_FEEDS, num_shards=SETTINGS.num_shards, outlets=[FEEDS])
 
-    materialize >> publish
+    measure >> materialize >> publish

@@ -12,11 +12,16 @@ commands = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 @commands.command("list", epilog="Example: `phoenix releases list --json`")
 def list_releases(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """List the releases: day, models, which one is live, which were withdrawn."""
+    """List the releases: day, models, which one is live, what each earned, which were withdrawn."""
+    from components.earnings import history
     from components.release import releases
 
     _, store = open_deployment(config)
-    rows = releases.list_releases(store)
+    days = history.by_release(store)
+    rows = [
+        {**row, "earned": history.summary(days[row["digest"]]) if row["digest"] in days else None}
+        for row in releases.list_releases(store)
+    ]
     show(as_json, rows, lambda view: view.releases(rows))
 
 

@@ -126,11 +126,20 @@ def releases(rows: Sequence[Mapping[str, Any]]) -> None:
             _released(row["retrieval"]),
             _released(row["ranker"]),
             "live" if row["is_live"] else "",
+            _earned(row["earned"]),
             row["withdrawn_by"] or "",
         )
         for row in rows
     ]
-    _table(("day", "digest", "retrieval", "ranker", "state", "withdrawn by"), cells)
+    _table(("day", "digest", "retrieval", "ranker", "state", "earned", "withdrawn by"), cells)
+
+
+def _earned(earned: Mapping[str, Any] | None) -> str:
+    """Returns what a release earned per impression, and the verdict beside the one before."""
+    if earned is None:
+        return ""
+    verdict = "" if earned["verdict"] is None else f", {earned['verdict']}"
+    return f"{earned['mean']:.4f} of {earned['impressions']:,.0f}{verdict}"
 
 
 def _released(model: Mapping[str, Any]) -> str:

@@ -60,6 +60,38 @@ def calibration(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> bytes:
     return svg(figure)
 
 
+def earnings(days: Sequence[Mapping[str, Any]]) -> bytes:
+    """Draws what a release earned per impression, day by day, beside what it had foretold.
+
+    Args:
+      days: Each with `day`, `mean`, `low` and `high`, its interval or None, and `predicted` or
+        None; oldest first.
+    """
+    figure = new_figure(5.2, 2.6)
+    axes = figure.add_subplot()
+    places = range(len(days))
+    for place, day in zip(places, days, strict=True):
+        if day["low"] is not None:
+            axes.plot([place, place], [day["low"], day["high"]], color=_CURVE_COLOR, lw=1.5)
+    means = [day["mean"] for day in days]
+    axes.plot(places, means, marker="o", ms=4, lw=1, color=_CURVE_COLOR, label="earned")
+    foretold = [
+        (place, day["predicted"])
+        for place, day in zip(places, days, strict=True)
+        if day["predicted"] is not None
+    ]
+    if foretold:
+        axes.plot(*zip(*foretold, strict=True), marker="_", ms=9, lw=0, color="#5b7fa6")
+        axes.lines[-1].set_label("foretold")
+    axes.set_xticks(list(places), [day["day"][5:] for day in days])
+    axes.margins(x=0.2)
+    axes.set_ylabel("per impression")
+    axes.set_title("what the release earned")
+    axes.legend(fontsize=7)
+    axes.grid(alpha=0.3)
+    return svg(figure)
+
+
 def new_figure(width: float, height: float, *, is_laid_out: bool = True) -> "Figure":
     """Returns an empty figure of some inches.
 

@@ -12,7 +12,7 @@ from typing import Any
 from components import contract
 from components.drawings import charts
 from components.errors import BadDataError
-from components.pages import account_panel, data_docs
+from components.pages import account_panel, data_docs, earnings_panel
 from components.pages.day_facts import DayFacts
 from components.pages.images import drift_image, image
 from components.quality import day_checks, skew
@@ -61,6 +61,7 @@ def all_panels(facts: DayFacts) -> dict[str, Any]:
         "metrics": metrics,
         "decision": decision,
         "release": release,
+        "earnings": earnings_panel.earnings,
         "feeds": feeds,
     }
     contents: dict[str, Any] = {}

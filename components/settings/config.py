@@ -22,6 +22,7 @@ from components.settings.steps import (
     FeedsConfig,
     HashingConfig,
     IngestConfig,
+    MeasureConfig,
     PublishFeedsConfig,
     ReleaseConfig,
     ReportConfig,
@@ -60,6 +61,7 @@ class Config(Section):
     evaluate_models: EvaluateConfig = EvaluateConfig()
     export_corpus: CorpusConfig = CorpusConfig()
     publish_release: ReleaseConfig = ReleaseConfig()
+    measure_feeds: MeasureConfig = MeasureConfig()
     materialize_feeds: FeedsConfig = FeedsConfig()
     publish_feeds: PublishFeedsConfig = PublishFeedsConfig()
     baseline: BaselineConfig = BaselineConfig()

@@ -281,6 +281,31 @@ class ReleaseConfig(Section):
     )
 
 
+class MeasureConfig(Section):
+    """`measure_feeds`: when a release surely earns less than the one before, and what then."""
+
+    confidence: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="With which a verdict on a release is right, however often one looks.",
+    )
+    min_users: int = Field(
+        default=50, ge=2, le=1_000_000, description="Of each release; below, no verdict."
+    )
+    comparison_days: int = Field(
+        default=14,
+        ge=1,
+        le=365,
+        description="How far back the days lie on which releases are compared.",
+    )
+    roll_back: bool = Field(
+        default=False,
+        description="Whether a live release that surely earns less than the one before is rolled "
+        "back by itself: on the newest day alone, once, and not after a rollback.",
+    )
+
+
 class FeedsConfig(Section):
     """`materialize_feeds`: for whom, how many, by which rules."""
 

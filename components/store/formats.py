@@ -42,6 +42,7 @@ ARTIFACTS: Mapping[str, int] = {
     # Models, corpus, decision, fallback, description; 2: actions of each model; 3: its recipe;
     # 4: the figure of the decision; 5: the fallback is counts; 6: posts drawn for its training.
     contract.PUBLISH_RELEASE.name: 6,
+    contract.MEASURE_FEEDS.name: 1,  # measures by release, source and rank; sums by user
     # Feeds of a shard, statistics; 2: texts of ids, titles; 3: feeds in order of slots, in one file
     # or several.
     contract.MATERIALIZE_FEEDS.name: 3,

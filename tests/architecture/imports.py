@@ -34,12 +34,16 @@ ROOMS: dict[str, set[str]] = {
     "training": {"store", "settings", "run", "tables", "release", "features"},
     "evaluation": {"store", "settings", "run", "tables", "release", "erasure", "features"},
     "serving": {"store", "settings", "run", "tables", "release", "erasure", "features"},
+    "earnings": {
+        *("store", "settings", "run", "tables", "release", "erasure", "features", "serving")
+    },
     "pages": {
-        *("store", "settings", "drawings", "run", "tables", "release", "rows", "quality", "serving")
+        *("store", "settings", "drawings", "run", "tables", "release", "rows", "quality"),
+        *("serving", "earnings"),
     },
     "cli": {
         *("store", "settings", "run", "local", "release", "erasure"),
-        *("source", "profiling", "rows", "training", "serving", "pages"),
+        *("source", "profiling", "rows", "training", "serving", "earnings", "pages"),
     },
 }
 # The rooms of phoenix in the same way. What stands at its root is the ground, the trunk `grok`, the

@@ -21,6 +21,7 @@ WITH_MODELS = TRAININGS | {
     "materialize_feeds",
 }
 FEEDS = {"publish_release", "materialize_feeds", "publish_feeds"}
+MEASURE = {"measure_feeds"}  # of what was live, without a model
 DATA = {"ingest_events", "validate_events", "build_features"}
 KEYS: dict[str, set[str]] = {
     **dict.fromkeys(("contract", "errors", "step"), NONE),
@@ -31,15 +32,16 @@ KEYS: dict[str, set[str]] = {
     "quality": {"validate_events", "publish_feeds"},
     "training": TRAININGS,
     "evaluation": {"evaluate_models"},
-    "release": WITH_MODELS | {"publish_feeds"},
-    "serving": FEEDS,
-    "erasure": DATA | {"evaluate_models", "materialize_feeds", "publish_feeds"},
+    "release": WITH_MODELS | MEASURE | {"publish_feeds"},
+    "serving": FEEDS | MEASURE,
+    "earnings": MEASURE,
+    "erasure": DATA | MEASURE | {"evaluate_models", "materialize_feeds", "publish_feeds"},
     "features": ALL - {"ingest_events"},
     "tables": ALL,
-    "phoenix.ground": ALL - {"publish_feeds"},
+    "phoenix.ground": ALL - MEASURE - {"publish_feeds"},
     "phoenix.data": ALL,
     "phoenix.files": WITH_MODELS | {"publish_feeds"},
-    "phoenix.metrics": TRAININGS | {"evaluate_models"},
+    "phoenix.metrics": TRAININGS | MEASURE | {"evaluate_models"},
     **dict.fromkeys(
         ("phoenix.search", "phoenix.nn", "phoenix.grok", "phoenix.inputs"), WITH_MODELS
     ),

@@ -128,7 +128,8 @@ def test_the_dags_are_a_line_of_assets(bundle):
         },
         "phoenix_feeds": {
             "tasks": {
-                "materialize_feeds": task(),
+                "measure_feeds": task(),
+                "materialize_feeds": task(["measure_feeds"]),
                 "publish_feeds": task(["materialize_feeds"], assets=["feeds"]),
             },
             "schedule": "PartitionedAssetTimetable",

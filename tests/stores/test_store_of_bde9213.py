@@ -29,6 +29,7 @@ STEPS = (
     ("evaluate_models",),
     ("export_corpus",),
     ("publish_release",),
+    ("measure_feeds",),
     ("materialize_feeds", "--shard", "0", "--num-shards", "2"),
     ("materialize_feeds", "--shard", "1", "--num-shards", "2"),
     ("publish_feeds", "--num-shards", "2"),

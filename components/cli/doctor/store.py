@@ -10,6 +10,7 @@ from pathlib import Path
 from components import contract
 from components.cli.doctor.findings import Finding, Severity, fine, unfit, untrusted, warning
 from components.cli.doctor.machine import GIB
+from components.earnings import history
 from components.errors import BadConfigurationError, BadDataError
 from components.rows import late_rows, row_kinds
 from components.settings.config import Config
@@ -47,6 +48,7 @@ def store_findings(config: Config, *, deep: bool) -> Iterator[Finding]:
         _source_findings(store, config),
         _row_findings(store, config),
         _live_findings(store),
+        _earnings_findings(store),
         _failure_findings(store),
         _fit_findings(store, config),
     ):
@@ -143,9 +145,10 @@ def _gap_findings(store: Store, config: Config) -> Iterator[Finding]:
     for step in contract.STEPS.values():
         # The partition of a shard is its day with a suffix; one shard is enough to be no gap.
         days = {partition[:10] for partition in store.partitions(step.name)}
-        missing_days = [
-            day for day in _days_until(config.first_day, max(days, default="")) if day not in days
-        ]
+        first = config.first_day
+        if step is contract.MEASURE_FEEDS and days:
+            first = contract.parse_day(min(days))  # of a store that is older than the step
+        missing_days = [day for day in _days_until(first, max(days, default="")) if day not in days]
         if missing_days:
             has_gap = True
             num_more = len(missing_days) - _MAX_DAYS_NAMED
@@ -253,6 +256,15 @@ def _live_findings(store: Store) -> Iterator[Finding]:
             yield untrusted("live", f"The live {part} cannot be used: {error}", advice)
             return
     yield fine("live", f"Release and feeds of {entry.value['day']} are live and whole.")
+
+
+def _earnings_findings(store: Store) -> Iterator[Finding]:
+    """Tells of live models that surely earn less than those before them."""
+    loss = history.loss(store)
+    if loss is not None:
+        yield warning("earnings", loss.told, loss.advice)
+    elif any(True for _ in history.measures(store)):
+        yield fine("earnings", "No live model surely earns less than the one before it.")
 
 
 def _failure_findings(store: Store) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ LAST = "2026-01-03"
 def test_every_step_and_shard_of_a_day_is_there(three_days) -> None:
     facts = DayFacts.read(three_days.store, three_days.config, LAST)
     assert {"materialize_feeds-000-of-002", "materialize_feeds-001-of-002"} <= facts.refs.keys()
-    assert len(facts.refs) == 11
+    assert len(facts.refs) == 12
     assert len(facts.records["materialize_feeds"]) == 2
     assert facts.damaged == {}
 

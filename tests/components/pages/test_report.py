@@ -146,7 +146,7 @@ def test_a_day_in_progress_says_what_is_not_there_yet(empty: tuple[Store, Config
     text = page(store, "2026-01-01")
     Markup(text)
     assert "in progress" in text
-    assert text.count("waiting</span>") == 9
+    assert text.count("waiting</span>") == 10
     assert "No feeds were published yet." in text
 
 
@@ -206,7 +206,7 @@ def test_the_summary_has_the_numbers_of_the_day(three_days) -> None:
     facts = three_days.artifact("validate_events", LAST).facts
     assert summary["accepted"] == facts["accepted"]
     assert summary["state"] == "done"
-    assert summary["num_done"] == 10
+    assert summary["num_done"] == 11
 
 
 def test_drawing_a_page_takes_a_moment(three_days) -> None:
@@ -245,8 +245,8 @@ report.refresh(store, config, config.first_day)
         worker.stdin.write(b"g")
         worker.stdin.close()
     assert [worker.wait() for worker in workers] == [0] * len(steps)
-    assert page(store, "2026-01-01").count("waiting</span>") == 10 - len(steps)
-    assert "4 of 10 steps" in Path(store.storage.uri("pages/index.html")).read_text()
+    assert page(store, "2026-01-01").count("waiting</span>") == 11 - len(steps)
+    assert "4 of 11 steps" in Path(store.storage.uri("pages/index.html")).read_text()
 
 
 def test_a_panel_that_breaks_is_a_sentence_and_not_an_end(three_days) -> None:

@@ -1,0 +1,1 @@
+"""What the published feeds earned: the way back from what users did to what was served."""
