@@ -35,6 +35,12 @@ class OptimizerConfig(Settings):
     table_half_life: float | None = setting(
         None, "Steps after which AdaGrad forgets half of a gradient.", gt=0
     )
+    average_half_life: float | None = setting(
+        None,
+        "Steps after which the average of the dense weights, which becomes the model, forgets half "
+        "of a step; null takes the last weights.",
+        gt=0,
+    )
     accumulation_steps: int = setting(
         1, "Parts into which a batch is cut to save memory.", ge=1, le=1_000_000
     )

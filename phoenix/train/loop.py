@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +16,7 @@ from phoenix.data.windows import Windows
 from phoenix.embedding import settled_tables
 from phoenix.recommend.trained import TrainedModel
 from phoenix.train.config import VALIDATION_LOSS
-from phoenix.train.optimizer import DivergenceError, leaf_names, learning_rate_at
+from phoenix.train.optimizer import DivergenceError, averaged, leaf_names, learning_rate_at
 from phoenix.train.placement import is_writer
 from phoenix.train.progress import Pace, Progress, RunProgress
 from phoenix.train.run import Run
@@ -210,7 +211,7 @@ class TrainLoop:
         self._read_reports()
         tables = self.rule.placement.host_tables(self.state.tables, self.run.table_sizes)
         return self.run.model(
-            jax.tree.map(lambda leaf: jnp.array(np.asarray(leaf), copy=True), self.state.params),
+            jax.tree.map(lambda leaf: jnp.array(np.asarray(leaf), copy=True), self._params),
             settled_tables(jax.tree.map(jnp.array, tables), self.rule.decay(self.progress.step)),
         )
 
@@ -230,7 +231,7 @@ class TrainLoop:
         placement = self.rule.placement
         batch = self._device_batch(windows, self.run.train_config.batch_size, None)
         validate = validation_of(self.rule.objective, placement)
-        loss, states = validate(self.state.params, self.state.tables, batch)
+        loss, states = validate(self._params, self.state.tables, batch)
         return float(loss), jax.tree.map(lambda x: np.float64(placement.host(x)), states)
 
     def _device_batch(self, windows: Windows, num_rows: int, step: int | None) -> Batch:
@@ -270,6 +271,11 @@ class TrainLoop:
                 f"Step {step} of {epochs.num_steps} (epoch {epochs.epoch_of(step)}) is not finite, "
                 f"in {where[:5]}: number {number} in a row, where {allowed} are allowed."
             )
+
+    @property
+    def _params(self) -> hk.Params:
+        """The dense parameters of the model as it is now."""
+        return averaged(self.state.params, self.state.opt_state)
 
     def _dense(self) -> dict[str, Any]:
         state = self.state

@@ -9,6 +9,7 @@ import pytest
 from phoenix.config import ConfigError
 from phoenix.train.config import OptimizerConfig, TrainConfig
 from phoenix.train.optimizer import (
+    averaged,
     leaf_names,
     learning_rate_at,
     non_finite_flags,
@@ -75,6 +76,27 @@ def test_any_optimizer_of_optax_and_any_schedule_can_be_configured():
         np.testing.assert_allclose(changes_over(config, 4, ones), expected, rtol=1e-5)
         rates = [learning_rate_at(config, step, 4) for step in range(4)]
         np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
+def test_the_model_is_the_average_of_what_the_steps_made_by_its_definition():
+    config = TrainConfig(
+        learning_rate=0.1,
+        clip_norm=None,
+        optimizer=OptimizerConfig(name="sgd", average_half_life=2.0),
+    )
+    optimizer, draw = optimizer_of(config, 5), np.random.default_rng(0)
+    state, params, made = optimizer.init(PARAMS), PARAMS, []
+    jax.tree.map(np.testing.assert_array_equal, averaged(params, state), PARAMS)
+    for _ in range(5):
+        gradients = jax.tree.map(lambda leaf: jnp.asarray(draw.normal(size=leaf.shape)), PARAMS)
+        changes, state = optimizer.update(gradients, state, params)
+        params = optax.apply_updates(params, changes)
+        made.append(params["m"]["w"])
+    weights = 0.5 ** (np.arange(5)[::-1] / 2)
+    expected = np.average(made, axis=0, weights=weights)
+    np.testing.assert_allclose(averaged(params, state)["m"]["w"], expected, rtol=1e-5)
+    plain = optimizer_of(with_optimizer(name="sgd"), 5)
+    assert averaged(params, plain.init(PARAMS)) is params
 
 
 @pytest.mark.parametrize(
