@@ -13,9 +13,9 @@ import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from components import contract
 from components.rows import folding
@@ -25,6 +25,7 @@ from components.store.artifacts import Ref, Store, table_files
 from components.tables import bucket_files, data_files
 from components.tables.bucket_files import BucketFiles
 from phoenix.data.days import DAY_MS, midnight_ms
+from schemas.buckets import NUM_SLOTS
 from schemas.events import INGESTED, LABELS
 
 
@@ -101,24 +102,33 @@ def days_to_run_again(store: Store, config: Config, day: datetime.date) -> list[
 def _has_more_than_labels(store: Store, arrival: Ref, validated: Ref, fold_ms: int | None) -> bool:
     """Whether an arrival holds a row of a validated day that is no label of its impressions."""
     day = contract.parse_day(validated.partition)
-    late = of_day(files(store, [Holder(arrival, 0)])[arrival.partition].read(), day)
-    accepted = pq.read_table(
-        store.read_files(validated, data_files.ACCEPTED_FILE),
-        columns=list(KEY),
-        filters=pc.field("user_id").isin(late["user_id"].unique()),
-    )
-    # A row that breaks a rule is in no file of labels, and its day should know of it.
-    known = (_labels_of(store, arrival.partition).select(KEY), accepted)
-    keys = folding.keys_of_late(late, accepted, fold_ms)
-    return any(len(keys.join(each, list(KEY), join_type="left anti")) > 0 for each in known)
+    late_file = files(store, [Holder(arrival, 0)])[arrival.partition]
+    accepted_file = BucketFiles(store.read_files(validated, data_files.ACCEPTED_FILE))
+    label_files = _label_files(store, arrival.partition)
+    tables = [late_file, accepted_file, *label_files]
+    sizes = sum((table.slot_sizes() for table in tables), np.zeros(NUM_SLOTS, np.int64))
+    # Some users at a time: whoever draws a page asks, and a day may hold many late rows.
+    for slots in bucket_files.runs(sizes, bucket_files.GROUP_ROWS):
+        late = of_day(late_file.of_slots(slots, KEY), day)
+        if not len(late):
+            continue
+        is_of_users = pc.field("user_id").isin(late["user_id"].unique())
+        accepted = accepted_file.of_slots(slots, KEY).filter(is_of_users)
+        # A row that breaks a rule is in no file of labels, and its day should know of it.
+        labels = [table.of_slots(slots, KEY) for table in label_files]
+        keys = folding.keys_of_late(late, accepted, fold_ms)
+        for known in (pa.concat_tables([accepted.slice(0, 0), *labels]), accepted):
+            if len(keys.join(known, list(KEY), join_type="left anti")):
+                return True
+    return False
 
 
-def _labels_of(store: Store, day: str) -> pa.Table:
-    """Returns the labels that arrived on a day; none if it is not validated."""
+def _label_files(store: Store, day: str) -> list[BucketFiles]:
+    """Opens the labels that arrived on a day; none if it is not validated."""
     ref = store.head(contract.VALIDATE_EVENTS.name, day)
     if ref is None or not table_files(store.manifest(ref), data_files.LABELS_FILE):
-        return LABELS.schema().empty_table()
-    return bucket_files.read(store.read_files(ref, data_files.LABELS_FILE), LABELS)
+        return []
+    return [BucketFiles.of_contract(store.read_files(ref, data_files.LABELS_FILE), LABELS)]
 
 
 def _late_by_day(store: Store, ref: Ref) -> Mapping[str, int]:
