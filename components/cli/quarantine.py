@@ -1,7 +1,7 @@
 """The work behind `phoenix quarantine`: rows of a day that broke a rule, and their next try."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from components import contract
 from components.contract import ExitCode
-from components.erasure import forgotten
 from components.errors import BadConfigurationError, BadDataError, StepError, TryAgainError
-from components.rows import account, late_rows, quarantine, repairs, settlement
-from components.rows.day_parts.day_arrivals import DayArrivals
+from components.rows import quarantine, repairs, settlement
+from components.rows.day_parts.settled_counts import SettledCounts
+from components.rows.quarantine import RuleReport
 from components.rows.row_texts import RowTexts
 from components.rows.settlement import Settlement
 from components.run.context import Context
@@ -22,7 +22,6 @@ from components.settings.source import SyntheticSource
 from components.source import rejected_cells
 from components.source.layouts import layout
 from components.store.artifacts import Store
-from schemas.buckets import NUM_SLOTS
 from schemas.rules import RULES
 
 _ERRORS = {
@@ -32,22 +31,9 @@ _ERRORS = {
 _COUNTS = ("rows_in", "accepted", "duplicate", "quarantined")  # that a replay compares
 
 
-def settle_day(store: Store, config: Config, day: datetime.date) -> Settlement:
-    """Puts the rows of a day in their places by the configuration as it is now; writes nothing.
-
-    So the quarantine can be looked at of a day that was refused, and a fix can be tried.
-
-    Raises:
-      BadDataError: If the day was not ingested or its artifact is damaged.
-    """
-    context = Context(contract.VALIDATE_EVENTS, config, day, store)
-    ingested = context.read(contract.INGEST_EVENTS.name, day)
-    account.check_ingested(ingested)
-    held = late_rows.holders(store, config, day)
-    arrivals = DayArrivals(context, ingested, held)
-    rows = arrivals.of_slots(range(NUM_SLOTS))
-    arrivals.refuse_unknown_corrections()
-    return settlement.settle(rows, config, day)
+def counts_of(parts: Iterable[Settlement]) -> SettledCounts:
+    """Counts the rows of a day, of which one part is in memory at a time."""
+    return SettledCounts.merge(list(map(SettledCounts.of, parts)))
 
 
 def rejected_posts(store: Store, config: Config, day: datetime.date) -> pa.Table:
@@ -60,12 +46,8 @@ def rejected_posts(store: Store, config: Config, day: datetime.date) -> pa.Table
     return settlement.rejected_posts(context.read(contract.INGEST_EVENTS.name, day))
 
 
-def broken_rules(quarantined: pa.Table) -> list[dict[str, Any]]:
-    """Returns the broken rules with their number of rows, the most frequent first.
-
-    Args:
-      quarantined: In the schema `QUARANTINED`.
-    """
+def broken_rules(rules: Sequence[RuleReport]) -> list[dict[str, Any]]:
+    """Returns what there is to say of broken rules, in their order."""
     return [
         {
             "rule": rule.name,
@@ -73,12 +55,12 @@ def broken_rules(quarantined: pa.Table) -> list[dict[str, Any]]:
             "expected": f"{rule.expected}{quarantine.advice(rule.name)}",
             "for_example": list(rule.places),
         }
-        for rule in quarantine.summary(quarantined)
+        for rule in rules
     ]
 
 
 def masked_rows(
-    settled_day: Settlement,
+    parts: Iterable[Settlement],
     config: Config,
     *,
     rule: str | None,
@@ -88,7 +70,7 @@ def masked_rows(
     """Returns quarantined rows, with personal values masked unless configured otherwise.
 
     Args:
-      settled_day: The rows of a day in their places.
+      parts: The rows of a day in their places.
       config: Says whether user ids may be shown.
       rule: Rows that break this rule alone; None for those of every rule.
       limit: At most so many rows.
@@ -97,19 +79,27 @@ def masked_rows(
     Raises:
       BadConfigurationError: If there is no such rule.
     """
-    table = settled_day.quarantined
-    if posts is not None:
-        table = pa.concat_tables([table, posts], promote_options="default")
-    if rule is not None:
-        if rule not in RULES:
-            raise BadConfigurationError(
-                f"--rule: {rule!r} is no rule; the rules are {', '.join(RULES)}."
-            )
-        table = table.filter(pa.array([name == rule for name in table["rule"].to_pylist()]))
-    return quarantine.examples(table.slice(0, limit), settled_day.texts, config)
+    if rule is not None and rule not in RULES:
+        raise BadConfigurationError(
+            f"--rule: {rule!r} is no rule; the rules are {', '.join(RULES)}."
+        )
+
+    def first(rows: pa.Table) -> pa.Table:
+        """Returns a copy of the first rows of the rule, so that the others are let go."""
+        places = [n for n, name in enumerate(rows["rule"].to_pylist()) if rule in (None, name)]
+        return rows.take(pa.array(places[:limit], pa.int64()))
+
+    texts, broken, others = RowTexts(), list[pa.Table](), list[pa.Table]()
+    for part in parts:
+        texts = part.texts
+        broken.append(first(part.broken))
+        others += [first(part.too_late), first(part.erased)]
+    tables = [*broken, *others, *([] if posts is None else [first(posts)])]
+    table = pa.concat_tables(tables, promote_options="default")
+    return quarantine.examples(table.slice(0, limit), texts, config)
 
 
-def export(settled_day: Settlement, config: Config, file: Path) -> int:
+def export(parts: Iterable[Settlement], config: Config, file: Path) -> int:
     """Writes the quarantined rows of a day as CSV, to be mended; returns how many there are.
 
     Rows of users who are to be forgotten are left out: there is nothing to mend.
@@ -120,12 +110,12 @@ def export(settled_day: Settlement, config: Config, file: Path) -> int:
     # Asked before anything is written, so that the answer names the option and not a system call.
     if file.is_dir() or not file.parent.is_dir():
         raise BadConfigurationError(f"--to: expected a file in a folder that exists, got {file}.")
-    rules = settled_day.quarantined["rule"].to_pylist()
-    is_mendable = pa.array([rule != forgotten.ERASED for rule in rules], pa.bool_())
-    rows = settled_day.quarantined.filter(is_mendable)
-    rows, texts = _with_readable_cells(rows, settled_day.texts, config)
-    repairs.export(file, rows, texts, config)
-    return len(rows)
+
+    def mendable(part: Settlement) -> tuple[pa.Table, RowTexts]:
+        """Returns the rows of a part that somebody may mend, and the texts of their ids."""
+        return _with_readable_cells(part.mendable, part.texts, config)
+
+    return repairs.export(file, map(mendable, parts), config)
 
 
 def _with_readable_cells(

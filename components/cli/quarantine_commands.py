@@ -23,15 +23,17 @@ def list_rules(
 ) -> None:
     """List the rules that rows of a day break, by the configuration as it is now."""
     from components.cli import quarantine
+    from components.rows.day_parts.settled_parts import settled_parts
+    from components.rows.quarantine import summary
 
     settings, store = open_deployment(config)
-    settled_day = quarantine.settle_day(store, settings, parse_day(day))
+    counts = quarantine.counts_of(settled_parts(store, settings, parse_day(day)))
     posts = quarantine.rejected_posts(store, settings, parse_day(day))
     value = {
         "day": day,
-        **settled_day.account,
-        "rules": quarantine.broken_rules(settled_day.quarantined),
-        "rules_of_posts": quarantine.broken_rules(posts),
+        **counts.account,
+        "rules": quarantine.broken_rules(counts.rules),
+        "rules_of_posts": quarantine.broken_rules(summary(posts)),
     }
     show(as_json, value, lambda view: view.quarantine(value))
 
@@ -46,11 +48,12 @@ def show_rows(
 ) -> None:
     """Show rows of a day that break a rule, users masked unless `report.show_user_ids`."""
     from components.cli import quarantine
+    from components.rows.day_parts.settled_parts import settled_parts
 
     settings, store = open_deployment(config)
-    settled_day = quarantine.settle_day(store, settings, parse_day(day))
+    parts = settled_parts(store, settings, parse_day(day))
     posts = quarantine.rejected_posts(store, settings, parse_day(day))
-    rows = quarantine.masked_rows(settled_day, settings, rule=rule, limit=limit, posts=posts)
+    rows = quarantine.masked_rows(parts, settings, rule=rule, limit=limit, posts=posts)
     show(as_json, rows, lambda view: view.quarantined_rows(rows))
 
 
@@ -64,10 +67,10 @@ def export(
 ) -> None:
     """Write the rows of a day that break a rule as CSV, with what is wrong, to be mended."""
     from components.cli import quarantine
+    from components.rows.day_parts.settled_parts import settled_parts
 
     settings, store = open_deployment(config)
-    settled_day = quarantine.settle_day(store, settings, parse_day(day))
-    count = quarantine.export(settled_day, settings, to)
+    count = quarantine.export(settled_parts(store, settings, parse_day(day)), settings, to)
     typer.echo(
         f"{count} rows in {to}. Mend them, delete the others, put the file into "
         f"`validate_events.repairs` as {day}.csv, then: phoenix quarantine replay --day {day}"

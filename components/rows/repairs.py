@@ -9,9 +9,10 @@ author that a row leaves out is the one that the post files name.
 # pyright: reportAttributeAccessIssue=false
 # (pyarrow.compute makes its functions when it is imported)
 
+import contextlib
 import datetime
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,37 @@ def inputs(config: Config, day: datetime.date) -> list[dict[str, Any]]:
     return [] if file is None else [fingerprint(file)]
 
 
-def export(file: Path, quarantined: pa.Table, texts: RowTexts, config: Config) -> None:
+def export(file: Path, parts: Iterable[tuple[pa.Table, RowTexts]], config: Config) -> int:
     """Writes quarantined rows for a person to mend, with their ids as the source writes them.
 
     Args:
-      file: The CSV file to write.
-      quarantined: In the schema `QUARANTINED`.
-      texts: Of the ids that are text.
+      file: The CSV file to write; it is there when all is.
+      parts: Rows in the schema `QUARANTINED`, the first ones with every column of the others, and
+        the texts of those of their ids that are text; one part is in memory at a time.
       config: The actions.
+
+    Returns:
+      How many rows there are.
     """
+    waiting = file.with_name(f".{file.name}.unfinished")
+    count, first, writer = 0, None, None
+    with contextlib.ExitStack() as stack:
+        stack.callback(waiting.unlink, missing_ok=True)
+        for rows, texts in parts:
+            first = rows.slice(0, 0) if first is None else first
+            table = _for_people(data_files.concatenate(QUARANTINED, [first, rows]), texts, config)
+            if writer is None:
+                writer = stack.enter_context(csv.CSVWriter(waiting, table.schema))
+            writer.write_table(table)
+            count += len(rows)
+        if writer is not None:
+            writer.close()
+            waiting.replace(file)
+    return count
+
+
+def _for_people(quarantined: pa.Table, texts: RowTexts, config: Config) -> pa.Table:
+    """Returns quarantined rows with actions by name and ids as the source writes them."""
     names = config.action_names
     actions = [
         None if bits is None else " ".join(n for a, n in enumerate(names) if bits >> a & 1)
@@ -75,11 +98,12 @@ def export(file: Path, quarantined: pa.Table, texts: RowTexts, config: Config) -
     index = quarantined.schema.get_field_index("actions")
     table = quarantined.set_column(index, "actions", pa.array(actions, pa.string()))
     for name in config.ingest_events.source.text_ids:
+        ids = table[name].drop_null().to_numpy()
         table = table.set_column(
-            table.schema.get_field_index(name), name, _texts_of(table[name], texts.read(name))
+            table.schema.get_field_index(name), name, _texts_of(table[name], texts.read(name, ids))
         )
     optional = [name for name in (_ENTRY, *_OPTIONAL) if name in table.column_names]
-    csv.write_csv(table.select([*_PLACE, *_VALUES, *optional, *_INFORMATION]), file)
+    return table.select([*_PLACE, *_VALUES, *optional, *_INFORMATION])
 
 
 def _texts_of(ids: pa.ChunkedArray, texts: IdTexts) -> pa.Array:

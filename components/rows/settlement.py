@@ -36,7 +36,7 @@ from components.store.artifacts import Artifact
 from components.tables import data_files, engines
 from phoenix.data.days import midnight_ms
 from schemas.events import QUARANTINED, REJECTED
-from schemas.rules import TOO_LATE
+from schemas.rules import ERASED, TOO_LATE
 
 if TYPE_CHECKING:
     import ibis
@@ -72,6 +72,12 @@ class Settlement:
         """Returns the posts in rows whose word counts: accepted ones, and late ones."""
         rows = (self.accepted, self.late)
         return ShownPosts.merge([ShownPosts.of_rows(each) for each in rows])
+
+    @property
+    def mendable(self) -> pa.Table:
+        """The rows in quarantine but those of users who are to be forgotten."""
+        rows = data_files.concatenate(QUARANTINED, [self.broken, self.too_late])
+        return rows.filter(pc.field("rule") != ERASED)
 
     @property
     def quarantined(self) -> pa.Table:

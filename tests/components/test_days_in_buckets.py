@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components import contract
 from components.cli import app
+from components.rows import late_rows
+from components.rows.day_parts import settled_parts
+from components.settings.loading import load
 from components.store.artifacts import Store
+from components.tables import bucket_files
 from tests.components.day_log import DayLog
 
 DAYS = ("2026-03-01", "2026-03-02", "2026-03-03")
@@ -119,14 +125,37 @@ def test_a_day_in_eight_files_is_the_day_in_one(
     assert len(list((tmp_path / "store8").rglob("accepted-*-of-00008.parquet"))) >= 8 * len(DAYS)
 
 
-def test_corrected_rows_move_to_the_file_of_the_user_that_they_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def look_at_day(log: DayLog, day: str) -> dict[str, Any]:
+    """What `phoenix quarantine` says of a day, and the earlier days that wait for its rows."""
+    options = ["--config", str(log.config), "--day", day]
+    file, found = log.root / "export.csv", dict[str, Any]()
+    for name in ("list", "show"):
+        more = ["--limit", "1000"] if name == "show" else []
+        log.capsys.readouterr()
+        assert app.app(["quarantine", name, *options, "--json", *more]) == 0
+        found[name] = json.loads(log.capsys.readouterr().out)
+    assert len(found["show"]) == found["list"]["quarantined"]
+    assert app.app(["quarantine", "export", *options, "--to", str(file)]) == 0
+    found["export"] = sorted(file.read_text().splitlines())  # those too late come with their users
+    run_again = late_rows.days_to_run_again(log.store, load(log.config), contract.parse_day(day))
+    return {**found, "run again": run_again}
+
+
+def test_a_look_at_some_users_at_a_time_sees_the_same_and_corrected_rows_move_to_their_users(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_log(DayLog(tmp_path, capsys), "numbers", random.Random(2))
     logs = [with_buckets(DayLog(tmp_path, capsys), "numbers", number) for number in (1, 8)]
     for log in logs:
         log.run_days(*DAYS, steps=STEPS)
     day, file = DAYS[1], tmp_path / "repairs" / f"{DAYS[1]}.csv"
+    with monkeypatch.context() as patch:
+        whole = look_at_day(logs[0], day)
+        assert whole["list"]["quarantined"] == len(whole["export"]) - 1 > 5
+        assert whole["run again"] == [DAYS[0]]
+        patch.setattr(settled_parts, "PART_ROWS", 25)
+        patch.setattr(bucket_files, "GROUP_ROWS", 25)
+        assert look_at_day(logs[1], day) == whole
     file.parent.mkdir()
     arguments = ["--config", str(logs[0].config), "--day", day]
     assert app.app(["quarantine", "export", *arguments, "--to", str(file)]) == 0

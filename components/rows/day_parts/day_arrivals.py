@@ -22,6 +22,7 @@ from components.run.context import Context
 from components.store.artifacts import Artifact
 from components.tables import action_lists, bucket_files, data_files
 from components.tables.bucket_files import BucketFiles
+from schemas.buckets import NUM_SLOTS
 from schemas.events import INGESTED, REJECTED
 from schemas.posts import DESCRIBED_POSTS
 
@@ -86,6 +87,11 @@ class DayArrivals:
         self._num_replaced = 0
         refs = [ingested.ref, *(holder.ref for holder in holders)]
         self.texts = RowTexts.of(context.store, refs, corrected_texts)
+
+    def slot_sizes(self) -> np.ndarray:
+        """`[NUM_SLOTS]` int64: how many rows `of_slots` reads for each slot, about."""
+        files = [self._events, self._late, *self._later.values(), *self._earlier]
+        return sum((each.slot_sizes() for each in files), np.zeros(NUM_SLOTS, np.int64))
 
     def of_slots(self, slots: range) -> Arrivals:
         """Returns the rows of users in some slots; those without a user are of the first one.

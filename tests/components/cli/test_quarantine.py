@@ -9,6 +9,7 @@ import pytest
 from components.cli import quarantine
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError
+from components.rows.day_parts.settled_parts import settled_parts
 from components.settings.loading import load
 from components.store import records
 from tests.components.cli.refused_day import KUAIRAND, LIMITS, phoenix_quarantine
@@ -103,12 +104,15 @@ def test_a_replay_ends_with_the_exit_code_of_the_step(refused) -> None:
 def test_a_look_at_a_day_writes_nothing(refused) -> None:
     config = load(refused.root / "phoenix.yaml")
     before = sorted((refused.root / "store").rglob("*"))
-    settled_day = quarantine.settle_day(refused.store, config, datetime.date.fromisoformat(DAY))
-    assert [rule["rule"] for rule in quarantine.broken_rules(settled_day.quarantined)] == [
+    day = datetime.date.fromisoformat(DAY)
+    parts = list(settled_parts(refused.store, config, day))
+    assert [
+        rule["rule"] for rule in quarantine.broken_rules(quarantine.counts_of(parts).rules)
+    ] == [
         "bad_surface",
         "unreadable_number",
     ]
-    assert len(quarantine.masked_rows(settled_day, config, rule=None, limit=2)) == 2
+    assert len(quarantine.masked_rows(parts, config, rule=None, limit=2)) == 2
     assert sorted((refused.root / "store").rglob("*")) == before
     assert refused.store.head("validate_events", DAY) is None
 
@@ -116,7 +120,7 @@ def test_a_look_at_a_day_writes_nothing(refused) -> None:
 def test_a_day_that_was_not_ingested_cannot_be_looked_at(refused) -> None:
     config = load(refused.root / "phoenix.yaml")
     with pytest.raises(BadDataError, match="ingest_events of 2026-01-01, which is missing"):
-        quarantine.settle_day(refused.store, config, datetime.date(2026, 1, 1))
+        next(settled_parts(refused.store, config, datetime.date(2026, 1, 1)))
 
 
 def test_a_replay_is_a_run_like_any_other(refused) -> None:

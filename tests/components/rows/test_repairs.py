@@ -43,7 +43,7 @@ def table(rows: list[dict], contract) -> pa.Table:
 
 def test_what_was_exported_is_read_as_it_was(tmp_path) -> None:
     file = tmp_path / "2026-01-02.csv"
-    repairs.export(file, table([ROW | REASON], QUARANTINED), RowTexts(), CONFIG)
+    repairs.export(file, [(table([ROW | REASON], QUARANTINED), RowTexts())], CONFIG)
     assert "favorite click" in file.read_text()
     (row,) = repairs.read(file, CONFIG).to_pylist()
     expected = table([ROW], INGESTED).to_pylist()[0]
@@ -69,7 +69,7 @@ def test_a_file_of_other_columns_is_refused_by_name(tmp_path) -> None:
 )
 def test_a_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path, old, new, message) -> None:
     file = tmp_path / "2026-01-02.csv"
-    repairs.export(file, table([ROW | REASON], QUARANTINED), RowTexts(), CONFIG)
+    repairs.export(file, [(table([ROW | REASON], QUARANTINED), RowTexts())], CONFIG)
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new))
@@ -83,7 +83,7 @@ def test_a_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path, old, new,
 def test_a_row_without_a_time_of_arrival_arrived_when_it_was_shown(tmp_path) -> None:
     file = tmp_path / "2026-01-02.csv"
     rows = table([ROW | REASON | {"ingested_at": None}], QUARANTINED)
-    repairs.export(file, rows, RowTexts(), CONFIG)
+    repairs.export(file, [(rows, RowTexts())], CONFIG)
     (row,) = repairs.read(file, CONFIG).to_pylist()
     assert row["ingested_at"] == row["shown_at"]
 
@@ -102,7 +102,7 @@ def test_what_was_served_is_exported_and_read_where_it_is_there(tmp_path) -> Non
     served = {"feed": None, "request_id": "r-1", "weight": 2.5}
     file = tmp_path / "2026-01-02.csv"
     wide = QUARANTINED.with_optional(served)
-    repairs.export(file, table([ROW | REASON | served], wide), RowTexts(), CONFIG)
+    repairs.export(file, [(table([ROW | REASON | served], wide), RowTexts())], CONFIG)
     text = file.read_text()
     assert table([], INGESTED.with_optional(served)).schema == repairs.read(file, CONFIG).schema
     (row,) = repairs.read(file, CONFIG).to_pylist()
@@ -128,7 +128,7 @@ def test_ids_that_are_text_are_mended_as_text(tmp_path) -> None:
     unread = dict.fromkeys(ROW, None) | {"file": "log.csv", "line": 13}
     file = tmp_path / "2026-01-02.csv"
     rows = table([ROW | REASON, unread | REASON], QUARANTINED)
-    repairs.export(file, rows, RowTexts(corrected=texts), config)
+    repairs.export(file, [(rows, RowTexts(corrected=texts))], config)
     lines = file.read_text().splitlines()
     assert '"NA",3,"acme, inc."' in lines[1]
     file.write_text("\n".join(lines[:2]) + "\n")
@@ -151,7 +151,7 @@ def test_a_post_is_its_own_author_where_no_file_names_one(tmp_path, text_ids) ->
     post = IdTexts.of("post_id", np.array([3]), pa.array(["acme/tool"]))
     file = tmp_path / "2026-01-02.csv"
     rows = table([ROW | REASON | {"author_id": None}], QUARANTINED)
-    repairs.export(file, rows, RowTexts(corrected=[post]), config)
+    repairs.export(file, [(rows, RowTexts(corrected=[post]))], config)
     (row,) = repairs.read(file, config).to_pylist()
     assert row["author_id"] == row["post_id"]
     (authors,) = (each for each in repairs.texts(file, config) if each.id_name == "author_id")

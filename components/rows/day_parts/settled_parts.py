@@ -1,0 +1,36 @@
+"""The rows of a day in their places by the configuration as it is now, some users at a time.
+
+So the quarantine can be looked at of a day that was refused, and a fix can be tried.
+"""
+
+import datetime
+from collections.abc import Iterator
+
+from components import contract
+from components.rows import account, late_rows, settlement
+from components.rows.day_parts.day_arrivals import DayArrivals
+from components.rows.settlement import Settlement
+from components.run.context import Context
+from components.settings.config import Config
+from components.store.artifacts import Store
+from components.tables import bucket_files
+
+PART_ROWS = 1 << 18  # settled at a time; some 300 MB
+
+
+def settled_parts(store: Store, config: Config, day: datetime.date) -> Iterator[Settlement]:
+    """Puts the rows of a day in their places; writes nothing.
+
+    Yields:
+      At least one settlement, of some users each; the first has all rows that could not be read.
+
+    Raises:
+      BadDataError: If the day was not ingested or its artifact is damaged.
+    """
+    context = Context(contract.VALIDATE_EVENTS, config, day, store)
+    ingested = context.read(contract.INGEST_EVENTS.name, day)
+    account.check_ingested(ingested)
+    arrivals = DayArrivals(context, ingested, late_rows.holders(store, config, day))
+    for slots in bucket_files.runs(arrivals.slot_sizes(), PART_ROWS):
+        yield settlement.settle(arrivals.of_slots(slots), config, day)
+    arrivals.refuse_unknown_corrections()
