@@ -14,7 +14,7 @@ from components import contract, step
 from components.erasure import forgotten
 from components.errors import BadConfigurationError
 from components.evaluation import challengers as challenger_files
-from components.evaluation import figures
+from components.evaluation import figures, lessons
 from components.evaluation.challengers import Challenger
 from components.evaluation.day_users import sample_users
 from components.evaluation.entrants import Entrants, entrants_of, most_popular
@@ -101,10 +101,11 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
             decision, handed_on[role] = decide(
                 context, entrants, deciding, comparison, force=force, reason=reason
             )
+            lesson = lessons.sentence(config.evaluate_models, results)
             # A dash on the page says that there is no number, and not why.
             decision = replace(
                 decision,
-                reasons=(*decision.reasons, *contest.gaps),
+                reasons=(*decision.reasons, *([lesson] if lesson else []), *contest.gaps),
                 **figures.of_decision(
                     context,
                     results,

@@ -74,7 +74,7 @@ def test_the_decision_has_reasons_numbers_and_an_interval(three_days) -> None:
         assert found["gain"] == pytest.approx(found["candidate"] - found["champion"])
         assert found["interval"][0] <= found["gain"] <= found["interval"][1]
         assert found["question"] == "improvement", "the champion is the most popular recommender"
-        assert found["reasons"]
+        assert any("learned" in reason for reason in found["reasons"])
 
 
 def test_the_figure_of_a_decision_is_stated_again_on_the_next_day(three_days) -> None:
@@ -128,7 +128,7 @@ def test_a_forced_decision_names_its_reason(force: str, verdict: str, world) -> 
     facts = world.artifact("evaluate_models", DAYS[2]).facts
     for role in ("retrieval", "ranker"):
         assert (facts[role]["verdict"] == "promoted") == (verdict == "promoted")
-        assert facts[role]["reasons"][-1] == f"forced to {force}: because"
+        assert f"forced to {force}: because" in facts[role]["reasons"]
 
 
 @pytest.mark.parametrize("options", [{"force": "keep"}, {"reason": "because"}])
