@@ -32,6 +32,7 @@ def list_rules(
     value = {
         "day": day,
         **counts.account,
+        "folded": counts.repetitions.num_folded,
         "rules": quarantine.broken_rules(counts.rules),
         "rules_of_posts": quarantine.broken_rules(summary(posts)),
     }

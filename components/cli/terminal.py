@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from components import contract
+
 if TYPE_CHECKING:
     from components.cli.doctor.findings import Finding
     from components.profiling.initialisation import Initialised
@@ -81,10 +83,27 @@ def initialised(result: "Initialised") -> None:
     for note in result.notes:
         out.print(f"{_SIGNS['warning']} {escape(note)}")
     out.print(f"Written: {escape(str(result.path))}")
-    out.print(
-        f"[dim]Look through it, then: export PHOENIX_CONFIG={escape(str(result.path))}; "
-        f"phoenix doctor; phoenix step ingest_events --day {result.config.first_day}[/dim]"
+    out.print("[dim]Look through it. From there to feeds:[/dim]")
+    for line in _commands_to_feeds(result):
+        # Not broken at the edge of the window: these lines are to be copied.
+        out.print(f"[dim]  {escape(line)}[/dim]", soft_wrap=True)
+
+
+def _commands_to_feeds(result: "Initialised") -> list[str]:
+    """Returns the commands that follow, line by line."""
+    first, last = result.config.first_day, result.last_day
+    lines = [
+        f"export PHOENIX_CONFIG={shlex.quote(str(result.path))}",
+        "phoenix doctor",
+        f"phoenix data --days {first}..{last}",
+    ]
+    if first == last:
+        return [*lines, "# Models are judged on a day after those that they learned: wait for it."]
+    steps = " ".join(
+        name for name, each in contract.STEPS.items() if each.dag is not contract.Dag.DATA
     )
+    lines.append(f"for step in {steps}; do phoenix step $step --day {last}; done")
+    return lines + [f"phoenix feed {shlex.quote(row.user)}" for row in result.preview.rows[:1]]
 
 
 def why(explanation: "Explanation") -> None:
@@ -168,12 +187,17 @@ def quarantine(day_account: Mapping[str, Any]) -> None:
         f"{day_account[name]:,} {name}" for name in ("accepted", "duplicate", "quarantined", "late")
     )
     title = f"{day_account['day']}: {day_account['rows_in']:,} rows in, {parts}"
+    if day_account["folded"]:
+        title += f" ({day_account['folded']:,} duplicates are actions of impressions before them)"
     _rules(day_account["rules"], title)
     if day_account["rules_of_posts"]:
         _rules(day_account["rules_of_posts"], "rows of post files, in no account of events")
 
 
 def _rules(rules: Sequence[Mapping[str, Any]], title: str) -> None:
+    if not rules:
+        console().print(escape(f"{title}. No row breaks a rule."))
+        return
     rows = [
         (rule["rule"], f"{rule['rows']:,}", rule["expected"], ", ".join(rule["for_example"]))
         for rule in rules

@@ -18,6 +18,8 @@ from components.tables import cells
 
 _MAX_EVENT_TYPES = 24  # different values of a column that says what was done
 _SHARE = 0.99  # of the values that have a form
+_YES = {"yes": "no", "y": "n", "t": "f", "on": "off"}  # of flags that are words, with their no
+_MOST_TIMES = 100  # that an action is counted in one impression; more is the sum of a post
 _RATING_SCALES = ((5.0, 4.0), (10.0, 8.0), (100.0, 80.0))  # the highest, and what is liked
 
 
@@ -38,7 +40,7 @@ def actions(
             why = f"`{column}` says what was done, a row for each action"
             return "actions", _with_positive(actions, hints), why
     by_name = {words.meaning_of(name).name: name for name in reversed(flags)}
-    actions = [_of_flag(name) for name in flags if name in by_name.values()]
+    actions = [_of_flag(name, rows[name]) for name in flags if name in by_name.values()]
     rating = words.column_for(words.RATING_NAMES, free)
     if not actions and rating is not None:
         actions = _of_rating(rating, rows[rating])
@@ -68,11 +70,36 @@ def _is_flag(name: str, column: pa.ChunkedArray, hints: Hints) -> bool:
     values = column.combine_chunks()
     is_good = cells.parse_flag(values)[1] | cells.is_missing(values)
     is_action = name in hints.actions or words.is_action_word(name)
-    return is_action and bool(np.mean(is_good) >= _SHARE)
+    if not is_action or words.plain(name) in words.RATING_NAMES:
+        return False
+    return bool(np.mean(is_good) >= _SHARE or _yes_words(column) or _is_count(column))
 
 
-def _of_flag(name: str) -> ProposedAction:
-    return _proposed(words.meaning_of(name), column=name)
+def _yes_words(column: pa.ChunkedArray) -> tuple[str, ...]:
+    """Returns the words that say yes where all values are yes or no; none elsewhere.
+
+    >>> _yes_words(pa.chunked_array([["No", "Yes", None]])), _yes_words(pa.chunked_array([["1"]]))
+    (('Yes',), ())
+    """
+    values = [str(each) for each in pc.unique(column.drop_null()).to_pylist()]
+    for yes, no in _YES.items():
+        if values and {value.strip().lower() for value in values} <= {yes, no}:
+            return tuple(value for value in values if value.strip().lower() == yes)
+    return ()
+
+
+def _is_count(column: pa.ChunkedArray) -> bool:
+    """Whether values say how often something was done, at times not at all."""
+    numbers, is_whole = cells.parse_whole(column.combine_chunks().drop_null())
+    if not len(numbers) or not is_whole.all():
+        return False
+    return bool(numbers.min() == 0 and 1 < numbers.max() <= _MOST_TIMES)
+
+
+def _of_flag(name: str, column: pa.ChunkedArray) -> ProposedAction:
+    at_least = 1.0 if _is_count(column) else None
+    action = _proposed(words.meaning_of(name), column=name, values=_yes_words(column))
+    return replace(action, at_least=at_least)
 
 
 def _of_rating(column: str, ratings: pa.ChunkedArray) -> list[ProposedAction]:

@@ -1,5 +1,7 @@
 """The configuration that a log suggests by itself, where its form is not a public one."""
 
+import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -61,7 +63,8 @@ def guess(samples: Sequence[Sample], hints: Hints) -> Proposal:
     source |= _time_settings({n: rows[c] for n, rows, c in time_columns if c}, hints, reasons)
     source |= _surfaces(columns, events.rows, reasons)
     source |= _dwell_unit(columns, events.rows)
-    title = f"The log at {events.first.parent}."
+    folder = os.path.commonpath([file.parent for file in events.files])
+    title = f"The log at {folder}."
     return Proposal(title=title, source=source, actions=actions, reasons=reasons)
 
 
@@ -69,6 +72,9 @@ def _refuse_unknown(events: Sample, samples: Sequence[Sample], hints: Hints) -> 
     """Refuses a log without the columns of an event, and a hint at a column that is not there."""
     names = events.rows.column_names
     there = f"The columns: {', '.join(names) or 'none':.500}."
+    if events.repeated:
+        repeated = ", ".join(events.repeated)
+        there += f" Several are called {repeated}, which nobody can read: give each its own name."
     for column in (*hints.columns.values(), *hints.actions):
         if column not in names:
             raise BadConfigurationError(f"{events.first}: there is no column {column!r}. {there}")
@@ -76,8 +82,28 @@ def _refuse_unknown(events: Sample, samples: Sequence[Sample], hints: Hints) -> 
         options = " ".join(f"--say {KEYS[name]}=COLUMN" for name in missing)
         raise BadConfigurationError(
             f"{events.first}: expected columns of a user, a post and a time; say which is which "
-            f"with {options}. {there}"
+            f"with {options}. {there}{_hint(missing, events.rows)}"
         )
+
+
+def _hint(missing: Sequence[str], rows: pa.Table) -> str:
+    """Returns what columns look like that could be a missing one, in words to go on with."""
+    first = {name: rows[name].drop_null().slice(0, 1).to_pylist() for name in rows.column_names}
+    texts = {name: str(values[0]) for name, values in first.items() if values}
+    lists = [name for name, text in texts.items() if text.startswith("[")]
+    if "post_id" in missing and lists:
+        return (
+            f" {', '.join(lists)} holds lists: where a row is a list of posts, `rows: slates` "
+            "reads it (docs/sources.md)."
+        )
+    dates = [name for name, text in texts.items() if re.fullmatch(r"[2-7]\d{4}(\.\d+)?", text)]
+    named = words.column_for(words.COLUMN_NAMES["shown_at"], dates)
+    if "shown_at" in missing and named is not None:
+        return (
+            f" {named} looks like the days of a spreadsheet, such as {texts[named]}: write them as "
+            "2026-03-01T10:00:00."
+        )
+    return ""
 
 
 def _names_of_columns(setting: str, sample: Sample) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Initialised:
     path: Path
     title: str
     config: Config
+    last_day: datetime.date  # of the log, as far as it was read
     preview: Preview
     notes: Sequence[str]
 
@@ -67,18 +68,18 @@ def initialise(
     draft = to.with_name(f".{to.name}.unfinished")
     try:
         config = _write(draft, replace(proposal, first_day=_ANY_DAY), store)
-        first_day = previews.first_day(_layout(config))
-        if first_day is None:
+        days = previews.covered_days(_layout(config))
+        if days is None:
             raise BadDataError(
                 f"{source}: expected rows with a time from 1990 to 2099, found none. Say the "
                 "column of the time with `--say time=COLUMN`."
             )
-        config = _write(draft, replace(proposal, first_day=first_day), store)
+        config = _write(draft, replace(proposal, first_day=days[0]), store)
         preview = previews.preview(_layout(config), num_rows=_NUM_PREVIEW_ROWS)
         draft.replace(to)
     finally:
         draft.unlink(missing_ok=True)
-    return Initialised(to, proposal.title, config, preview, proposal.notes)
+    return Initialised(to, proposal.title, config, days[1], preview, proposal.notes)
 
 
 def _complete(hints: Hints, samples: Sequence[Sample], ask: Ask | None) -> Hints:

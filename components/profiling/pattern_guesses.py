@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from components.errors import BadConfigurationError
 from components.profiling.samples import Sample
+from components.source import byte_streams
 
 _DAY_MARK = "{day"
+_COMPRESSED = (".gz", ".zst")
 # The regular expression of a day in a path, and what stands for it in the pattern.
 _DAY_FORMS = (
     (r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)", "{day}"),
@@ -30,7 +33,7 @@ def pattern(sample: Sample, samples: Sequence[Sample]) -> str:
         return str(sample.first)
     first, last = str(sample.files[0]), str(sample.files[-1])
     for form in _DAY_FORMS:
-        globs = {_day_glob(str(file), form) for file in sample.files}
+        globs = {_day_glob(_plain_name(file, sample), form) for file in sample.files}
         folders = {None if glob is None else glob.rpartition("/")[0] for glob in globs}
         if None in globs:
             continue
@@ -43,7 +46,9 @@ def pattern(sample: Sample, samples: Sequence[Sample]) -> str:
     glob = f"{head}*{_suffix(sample)}"
     if len({file.parent for file in sample.files}) > 1:
         glob = f"{head.rpartition('/')[0]}/**/*{_suffix(sample)}"
-    if any(other.startswith(head) and other.endswith(_suffix(sample)) for other in others):
+    if any(
+        other.startswith(head) and other.endswith(_suffix(sample).rstrip("*")) for other in others
+    ):
         raise BadConfigurationError(
             f"{head}*: expected a pattern for the events alone, which other files fit, too. Move "
             "them into a folder of their own."
@@ -64,7 +69,22 @@ def _day_glob(path: str, form: tuple[str, str]) -> str | None:
 def _suffix(sample: Sample) -> str:
     suffixes = {"".join(file.suffixes[-2:]) for file in sample.files}
     whole = suffixes.pop() if len(suffixes) == 1 else ""
-    return whole if whole.endswith((".gz", ".zst")) else sample.first.suffix
+    if whole.endswith(_COMPRESSED):
+        return whole
+    kind = byte_streams.kind(sample.first)
+    return f"{kind}*" if _is_mixed(sample) else kind
+
+
+def _plain_name(file: Path, sample: Sample) -> str:
+    """Returns the path of a file, with a `*` for its compression where that is one of several."""
+    if not _is_mixed(sample):
+        return str(file)
+    return str(file.with_suffix("") if file.suffix in _COMPRESSED else file) + "*"
+
+
+def _is_mixed(sample: Sample) -> bool:
+    """Whether the files are compressed in several ways, or some of them are not."""
+    return len({file.suffix if file.suffix in _COMPRESSED else "" for file in sample.files}) > 1
 
 
 def _common_start(first: str, last: str) -> str:

@@ -20,7 +20,7 @@ from phoenix.data.days import DAY_MS, day_of_number
 
 _MAX_BYTES = 1 << 30  # of event files that are read for their first day; of more, the first files
 _NO_DAY = datetime.date(9999, 12, 31)  # by whose end every row has arrived
-_RARE = 1e-4  # share of rows before a first day: their clocks were wrong
+_RARE = 1e-4  # share of rows before a first day, or after a last one: their clocks were wrong
 
 
 @dataclass(frozen=True)
@@ -83,16 +83,16 @@ def preview(layout: Layout, *, num_rows: int, num_shown: int = 5) -> Preview:
     )
 
 
-def first_day(layout: Layout) -> datetime.date | None:
-    """Returns the UTC day on which the log begins, or None if no row has a readable time.
+def covered_days(layout: Layout) -> tuple[datetime.date, datetime.date] | None:
+    """Returns the UTC days on which the log begins and ends, or None if no row has a readable time.
 
-    Rows that are alone long before all others do not count: their clocks were wrong.
+    Rows that are alone long before or after all others do not count: their clocks were wrong.
 
     Raises:
       BadDataError: If a file is damaged or lacks a column.
     """
     if layout.files_by_day:
-        return min(layout.files_by_day)
+        return min(layout.files_by_day), max(layout.files_by_day)
     days: Counter[int] = Counter()
     num_bytes = 0
     column = layout.event_columns["shown_at"]
@@ -106,9 +106,14 @@ def first_day(layout: Layout) -> datetime.date | None:
             break
     if not days:
         return None
-    numbers = sorted(days)
+    first, last = _first_common(days, sorted(days)), _first_common(days, sorted(days, reverse=True))
+    return day_of_number(first), day_of_number(last)
+
+
+def _first_common(days: Mapping[int, int], numbers: Sequence[int]) -> int:
+    """Returns the first of some days by which more than a few rows were shown."""
     through = np.cumsum([days[number] for number in numbers])
-    return day_of_number(numbers[int(np.argmax(through > _RARE * through[-1]))])
+    return numbers[int(np.argmax(through > _RARE * through[-1]))]
 
 
 def _place(row: Mapping[str, Any]) -> str:

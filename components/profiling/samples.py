@@ -4,8 +4,10 @@
 # (pyarrow.compute makes its functions when it is imported)
 
 import csv
+import io
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +26,11 @@ from components.source.raw_rows import FileFormat
 NUM_ROWS = 20_000  # of a file; more would tell little that these do not
 _MAX_FORMS = 200  # of names; a folder with more is no log
 _JSON = (".jsonl", ".ndjson", ".json")
-_LONG_DELIMITER = "::"  # which DuckDB takes for a colon
+_LONG_DELIMITER = "::"  # which the reader of cells cannot
+_DELIMITERS = (",", "\t", ";", "|")
+_NUM_TRIED = 500  # rows that are read to find the delimiter
+_MAX_CELL = 1 << 20  # characters
+_MAX_BYTES = 1 << 26  # of a file; its lines may end without a line feed
 # Names of one form: numbers, dates and the identifiers that writers of many parts put into them.
 _VARIABLE = re.compile(r"[0-9a-f]{8,}|\d+|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b")
 
@@ -38,6 +44,7 @@ class Sample:
     has_header: bool = True  # False: the columns are called by their place, from `0` on
     delimiter: str | None = None  # of text with columns
     has_quotes: bool = True  # False: a double quote is a character as any other
+    repeated: tuple[str, ...] = ()  # names of several columns, which nobody can read by name
 
     @property
     def first(self) -> Path:
@@ -109,7 +116,13 @@ def _parquet_rows(file: Path) -> pa.Table:
 
 
 def _json_rows(file: Path) -> pa.Table:
-    rows = [_members(value) for line in _lines(file) if isinstance(value := _json(line), dict)]
+    lines = _lines(_text(file))
+    rows = [_members(value) for line in lines if isinstance(value := _json(line), dict)]
+    if not rows and lines and lines[0].lstrip().startswith("["):
+        raise BadConfigurationError(
+            f"{file}: expected a JSON object in each line, found one list. Write its members line "
+            f"by line, as by: jq -c '.[]' {file.name} > {file.stem}.jsonl"
+        )
     names = dict.fromkeys(name for row in rows for name in row)
     columns = [pa.array([row.get(name) for row in rows], pa.string()) for name in names]
     return pa.Table.from_arrays(columns, list(names))
@@ -138,18 +151,33 @@ def _members(value: Mapping[str, Any], prefix: str = "") -> dict[str, str | None
     return members
 
 
-def _lines(file: Path) -> list[str]:
-    """Returns the first lines of a text file that are not blank."""
+def _text(file: Path) -> str:
+    """Returns the beginning of a text file, of whole lines.
+
+    Raises:
+      BadDataError: If it is of another encoding.
+    """
+    byte_streams.head(file, FileFormat())
     with byte_streams.open_text(file, FileFormat()) as stream:
-        text = b""
-        while text.count(b"\n") <= NUM_ROWS and (block := stream.read(1 << 20)):
+        text, block = b"", b" "
+        while (
+            text.count(b"\n") <= NUM_ROWS
+            and len(text) < _MAX_BYTES
+            and (block := stream.read(1 << 20))
+        ):
             text += block
-    lines = byte_streams.without_mark(text).decode("utf-8", errors="replace").splitlines()
-    return [line for line in lines[:NUM_ROWS] if line.strip()]
+    whole = text if not block else text[: text.rfind(b"\n") + 1]
+    return byte_streams.without_mark(whole).decode("utf-8", errors="replace")
+
+
+def _lines(text: str) -> list[str]:
+    """Returns the first lines that are not blank."""
+    return [line for line in text.splitlines()[:NUM_ROWS] if line.strip()]
 
 
 def _text_sample(files: tuple[Path, ...]) -> Sample:
-    lines = _lines(files[0])
+    text = _text(files[0])
+    lines = _lines(text)
     if lines and _LONG_DELIMITER in lines[0]:
         parts = [line.split(_LONG_DELIMITER) for line in lines]
         whole = [part for part in parts if len(part) == len(parts[0])]
@@ -158,17 +186,18 @@ def _text_sample(files: tuple[Path, ...]) -> Sample:
             files=files, rows=pa.table(columns), has_header=False, delimiter=_LONG_DELIMITER
         )
     has_quotes = not _has_loose_quotes(lines)
-    delimiter, rows = _text_rows(files[0], lines, has_quotes=has_quotes)
-    header = [str(value or "") for value in rows.slice(0, 1).to_pylist()[0].values()]
-    if not _is_header(header, rows.slice(1)):
-        return Sample(
-            files=files, rows=rows, has_header=False, delimiter=delimiter, has_quotes=has_quotes
-        )
-    return Sample(
-        files=files,
-        rows=rows.slice(1).rename_columns(header),
-        delimiter=delimiter,
-        has_quotes=has_quotes,
+    delimiter = _delimiter(files[0], text) if has_quotes else "\t"
+    header, *cells = _cells(text, delimiter, has_quotes, NUM_ROWS) or [[]]
+    rows = _table(cells, len(header))
+    sample = Sample(files=files, rows=rows, delimiter=delimiter, has_quotes=has_quotes)
+    if not _is_header(header, rows):
+        return replace(sample, rows=_table([header, *cells], len(header)), has_header=False)
+    counts = Counter(header)
+    places = [place for place, name in enumerate(header) if counts[name] == 1]
+    return replace(
+        sample,
+        rows=rows.select(places).rename_columns([header[place] for place in places]),
+        repeated=tuple(name for name, count in counts.items() if count > 1 and name),
     )
 
 
@@ -186,52 +215,65 @@ def _has_loose_quotes(lines: list[str]) -> bool:
     return any(not re.fullmatch(r'[^"]*|"([^"]|"")*"', cell) for cell in quoted)
 
 
-def _text_rows(file: Path, lines: list[str], *, has_quotes: bool) -> tuple[str, pa.Table]:
-    """Returns the delimiter of a text file and its first rows; a header is the first of them."""
-    import duckdb  # takes as long to import as reading takes
+def _delimiter(file: Path, text: str) -> str:
+    """Returns what stands between cells: with it, most rows have as many cells as the first."""
+    usual = "\t" if byte_streams.kind(file) == ".tsv" else ","
 
-    with duckdb.connect() as database:
-        try:
-            dialect = "SELECT Delimiter FROM sniff_csv($file, header = false)"
-            (delimiter,) = database.sql(dialect, params={"file": str(file)}).fetchall()[0]
-        except duckdb.Error:  # one column, say
-            delimiter = "\t" if byte_streams.kind(file) == ".tsv" else ","
-        if not has_quotes:  # the sniffer may take them for those of cells
-            delimiter = "\t"
-        query = """
-            SELECT * FROM read_csv($file, delim = $delimiter, columns = $columns, quote = $quote,
-                header = false, auto_detect = false, ignore_errors = true, null_padding = true)
-            LIMIT $count
-        """
-        params = {
-            "file": str(file),
-            "delimiter": delimiter,
-            "quote": '"' if has_quotes else "",
-            "columns": dict.fromkeys(_places(lines, delimiter, has_quotes), "VARCHAR"),
-            "count": NUM_ROWS,
-        }
-        try:
-            return delimiter, database.sql(query, params=params).to_arrow_table()
-        except duckdb.Error as error:
-            raise ValueError(str(error).splitlines()[0]) from error
+    def worth(delimiter: str) -> tuple[float, int]:
+        """Returns how well a delimiter fits."""
+        sizes = [len(row) for row in _cells(text, delimiter, True, _NUM_TRIED)]
+        if not sizes or sizes[0] == 1:
+            return 0.0, 0
+        return sizes.count(sizes[0]) / len(sizes), sizes[0]
+
+    return max((usual, *_DELIMITERS), key=worth)  # the first of equals
 
 
-def _places(lines: list[str], delimiter: str, has_quotes: bool) -> list[str]:
+def _cells(text: str, delimiter: str, has_quotes: bool, count: int) -> list[list[str]]:
+    """Returns the first rows of a text, those without a cell left out.
+
+    Raises:
+      ValueError: If a cell is absurdly long, as after a quote that nothing closes.
+    """
     quoting = csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE
-    first = next(csv.reader(lines[:1], delimiter=delimiter, quoting=quoting), [])
-    return [str(place) for place in range(len(first))]
+    rows: list[list[str]] = []
+    # The limit of Python's reader is one of the whole process, so it is put back.
+    limit_before = csv.field_size_limit(_MAX_CELL)
+    try:
+        # Line breaks as they are: of every kind, also of several and within quotes.
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting):
+            rows += [row] if row else []
+            if len(rows) > count:
+                break
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    finally:
+        csv.field_size_limit(limit_before)
+    return rows
+
+
+def _table(rows: list[list[str]], num_columns: int) -> pa.Table:
+    """Returns rows as columns that are called by their place; an empty cell is null."""
+    cells = [[*row, *[""] * (num_columns - len(row))] for row in rows if len(row) <= num_columns]
+    columns = {
+        str(place): pa.array([row[place] or None for row in cells], pa.string())
+        for place in range(num_columns)
+    }
+    return pa.table(columns)
 
 
 def _is_header(names: list[str], rows: pa.Table) -> bool:
-    """Whether a first row names columns: no number is a name, and none stands there twice."""
-    if len(set(names)) != len(names) or not any(names):
+    """Whether a first row names columns: no number is a name."""
+    if not any(names):
         return False
     if any(re.fullmatch(r"[+-]?[\d.]+([-:/ ].*)?", name.strip()) for name in names):
         return False
     if any(_has_numbers(column) for column in rows.columns):
         return True
-    # All is text: a name is none of the values below it, and has the form of a name.
-    return all(re.fullmatch(r"[A-Za-z_][\w .\-]*|", name) for name in names)
+    # All is text: a name stands there once, and has the form of a name.
+    return len(set(names)) == len(names) and all(
+        re.fullmatch(r"[A-Za-z_][\w .\-]*|", name) for name in names
+    )
 
 
 def _has_numbers(column: pa.ChunkedArray) -> bool:

@@ -147,9 +147,11 @@ def meaning_of(word: str) -> Meaning:
 
     >>> meaning_of("is_like").name, meaning_of("addtocart").name, meaning_of("Pin it!").name
     ('favorite', 'cart', 'pin_it')
+    >>> meaning_of("num_likes").name, meaning_of("clicks").name
+    ('favorite', 'click')
     """
-    bare = re.sub(r"^(is|has|did|label|was)_|_(flag|label|count|cnt)$", "", word.lower())
-    known = _MEANINGS.get(plain(bare)) or _MEANINGS.get(plain(word))
+    bare = _bare(re.sub(r"_(count|cnt)$", "", word.lower()))
+    known = _MEANINGS.get(_singular(plain(bare))) or _MEANINGS.get(plain(word))
     if known is not None:
         return known
     name = re.sub(r"[^a-z0-9]+", "_", bare).strip("_")
@@ -158,5 +160,14 @@ def meaning_of(word: str) -> Meaning:
 
 def is_action_word(word: str) -> bool:
     """Whether a word is known to say that a user did something, or saw something."""
-    bare = re.sub(r"^(is|has|did|label|was)_|_(flag|label)$", "", word.lower())
-    return plain(bare) in _MEANINGS or plain(bare) in SEEN
+    bare = plain(_bare(word))
+    return _singular(bare) in _MEANINGS or bare in SEEN
+
+
+def _bare(word: str) -> str:
+    return re.sub(r"^(is|has|did|label|was|num|n)_|_(flag|label)$", "", word.lower())
+
+
+def _singular(word: str) -> str:
+    """Returns the word of which one is the plural, if that is known, else the word."""
+    return word[:-1] if word.endswith("s") and word[:-1] in _MEANINGS else word

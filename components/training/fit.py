@@ -42,6 +42,8 @@ def _of_training(config: Config, store: Store, newest: datetime.date, role: str)
     if not log.windows:
         return
     origin = auto.origin_of(config, store, day, role)
+    if {"epochs", "batch_size"} <= origin.numbers.keys():
+        return  # there is nothing to change: a log may be as small as that
     section = trainer_settings.section_of(auto.with_numbers(config, role, origin.numbers), role)
     num_days = (day - config.first_day).days
     # From a champion, a training reads the days since that one.

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from components.contract import ExitCode
+from components.cli import app
+from components.contract import STEPS, Dag, ExitCode
 from components.settings import table
 from tests.components.cli.commands import LAST, run_command
 
@@ -51,3 +52,21 @@ def test_report_draws_one_day_if_it_is_named(world, capsys: pytest.CaptureFixtur
 
 def test_config_prints_the_page_of_settings(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(capsys, "config") == (ExitCode.DONE, table.markdown(), "")
+
+
+@pytest.mark.parametrize("num_days", [1, 2])
+def test_init_says_the_commands_from_the_log_to_feeds(
+    num_days: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = [f"2026-03-0{day}" for day in range(1, num_days + 1)]
+    rows = "".join(f"u 1,7,{day} 10:00:00,1\n" for day in days)
+    (tmp_path / "log.csv").write_text(f"user,item,ts,liked\n{rows}")
+    config = tmp_path / "p.yaml"
+    assert app.app(["init", str(tmp_path / "log.csv"), "--to", str(config)]) == ExitCode.DONE
+    text = capsys.readouterr().out
+    assert f"  export PHOENIX_CONFIG={config}\n  phoenix doctor\n" in text
+    assert f"  phoenix data --days 2026-03-01..{days[-1]}\n" in text
+    models = [name for name, each in STEPS.items() if each.dag is not Dag.DATA]
+    loop = f"for step in {' '.join(models)}; do phoenix step $step --day {days[-1]}; done"
+    has_models = num_days > 1  # of one day, there is none to judge a model on
+    assert (f"  {loop}\n" in text, "  phoenix feed 'u 1'\n" in text) == (has_models, has_models)

@@ -33,3 +33,12 @@ def test_long_lines_are_not_broken_in_a_pipe(capsys: pytest.CaptureFixture[str])
 def test_without_a_release_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.releases([])
     assert capsys.readouterr().out == "There is no release yet.\n"
+
+
+def test_an_account_tells_folded_actions_from_repeats_and_that_no_rule_is_broken(capsys) -> None:
+    account = {"rows_in": 9, "accepted": 5, "duplicate": 4, "quarantined": 0, "late": 0}
+    rules = {"rules": [], "rules_of_posts": []}
+    terminal.quarantine({"day": "2026-03-01", **account, "folded": 3, **rules})
+    text = " ".join(capsys.readouterr().out.split())
+    assert "4 duplicate, 0 quarantined, 0 late (3 duplicates are actions of impressions" in text
+    assert text.endswith("No row breaks a rule.")

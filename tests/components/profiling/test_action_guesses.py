@@ -30,6 +30,24 @@ def test_flags_are_actions_of_impressions() -> None:
     ]
 
 
+def test_flags_may_be_words_or_counts() -> None:
+    rows = pa.table(
+        {
+            "liked": ["yes", "no", None],
+            "is_click": ["T", "f", "F"],
+            "num_shares": ["0", "2", "1"],
+            "comments": ["1540", "0", "12"],  # of the post, more likely
+            "stars": ["0", "5", "4"],
+        }
+    )
+    _, proposed, _ = actions(rows, {}, Hints())
+    assert [(each.name, each.values, each.at_least) for each in proposed] == [
+        ("favorite", ("yes",), None),
+        ("click", ("T",), None),
+        ("share", (), 1.0),
+    ]
+
+
 def test_a_rating_is_liked_from_four_fifths_on() -> None:
     _, proposed, _ = actions(pa.table({"rating": ["1.0", "5.0"]}), {}, Hints())
     assert [(each.name, each.at_least, each.at_most) for each in proposed] == [

@@ -61,3 +61,27 @@ def test_what_is_missing_is_said_with_the_option_that_says_it(tmp_path: Path) ->
     assert guess(samples, Hints(columns={"user_id": "who"})).source["layout"] == "columns"
     with pytest.raises(BadConfigurationError, match="there is no column 'member'"):
         guess(samples, Hints(columns={"user_id": "member"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("user,item,user,ts,liked\n1,2,1,2026-03-01,1\n", "Several are called user, which nobody"),
+        ("user,item,ts,liked\n1,2,46082.5,1\n", "ts looks like the days of a spreadsheet"),
+    ],
+)
+def test_columns_that_cannot_be_used_are_told_with_what_to_do(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "log.csv").write_text(text)
+    with pytest.raises(BadConfigurationError, match=told):
+        guess(read_samples(tmp_path), Hints())
+
+
+def test_lists_of_posts_are_told_where_no_column_is_a_post(tmp_path: Path) -> None:
+    line = '{"user": 1, "ts": "2026-03-01T10:00:00", "shelf": [5, 6], "liked": 1}'
+    (tmp_path / "log.jsonl").write_text(f"{line}\n")
+    with pytest.raises(
+        BadConfigurationError, match=r"shelf holds lists: .*`rows: slates` reads it"
+    ):
+        guess(read_samples(tmp_path), Hints())

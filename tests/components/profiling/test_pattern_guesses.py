@@ -26,6 +26,8 @@ def _sample(*files: str) -> Sample:
             "/l/year={day:%Y}/month={day:%m}/day={day:%d}/*.parquet",
         ),
         (["/log/part-1.jsonl.gz", "/log/part-2.jsonl.gz"], "/log/part-*.jsonl.gz"),
+        (["/log/2026-03-01.csv.gz", "/log/2026-03-02.csv.zst"], "/log/{day}.csv*"),
+        (["/log/part-1.csv", "/log/part-2.csv.gz"], "/log/part-*.csv*"),
     ],
 )
 def test_files_are_named_by_a_pattern(files: list[str], expected: str) -> None:

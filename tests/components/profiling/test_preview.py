@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.profiling.preview import first_day, preview
+from components.profiling.preview import covered_days, preview
 from components.settings.config import Config
 from components.settings.source import SyntheticSource
 from components.source.layouts import Layout, layout
@@ -51,16 +51,17 @@ def test_what_would_be_refused_is_counted_with_an_example_of_each_rule(tmp_path:
 
 
 @pytest.mark.parametrize("num_alone", [1, 30])
-def test_a_first_day_is_no_clock_that_was_wrong(num_alone: int, tmp_path: Path) -> None:
+def test_a_first_or_last_day_is_no_clock_that_was_wrong(num_alone: int, tmp_path: Path) -> None:
     start = 1_600_000_000 // _DAY * _DAY
     times = [start - 900 * _DAY] * num_alone + [start + n % 1_000 for n in range(20_000)]
-    _write(tmp_path, *times)
+    _write(tmp_path, *times, *[start + 900 * _DAY] * num_alone)
     expected = start - (900 * _DAY if num_alone == 30 else 0)
-    day = datetime.datetime.fromtimestamp(expected, datetime.UTC).date()
-    assert first_day(_layout(tmp_path)) == day
+    last = start + (900 * _DAY if num_alone == 30 else 0)
+    days = [datetime.datetime.fromtimestamp(each, datetime.UTC).date() for each in (expected, last)]
+    assert covered_days(_layout(tmp_path)) == tuple(days)
 
 
 def test_the_first_day_of_files_by_day_is_that_of_a_path(tmp_path: Path) -> None:
     _write(tmp_path, 1_600_000_000, name="2020-09-14/log.csv")
-    pattern = "{day}/log.csv"
-    assert first_day(_layout(tmp_path, pattern)) == datetime.date(2020, 9, 14)
+    pattern, day = "{day}/log.csv", datetime.date(2020, 9, 14)
+    assert covered_days(_layout(tmp_path, pattern)) == (day, day)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.errors import BadConfigurationError
+from components.errors import BadConfigurationError, BadDataError
 from components.profiling.samples import read_samples
 
 
@@ -51,16 +51,39 @@ def test_hidden_and_unfinished_files_are_no_part_of_a_log(tmp_path: Path) -> Non
         ("1|2|view\n3|4|view\n", "|", ["0", "1", "2"]),
         ("1::2::5\n3::4::4\n", "::", ["0", "1", "2"]),
         ("who,what\nann,bob\n", ",", ["who", "what"]),
+        ("\ufeffuser,item\r\n1,2\n3,4\r\n", ",", ["user", "item"]),
+        ("user,item\r1,2\r3,4\r", ",", ["user", "item"]),
+        ('user,text\n1,"a,b\n""c"";\n"\n3,d\n', ",", ["user", "text"]),
+        ("user,note,item,note\n1,a,2,b\n", ",", ["user", "item"]),
     ],
 )
 def test_delimiter_and_header_are_seen(
     text: str, delimiter: str, names: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "log.csv").write_text(text)
+    (tmp_path / "log.csv").write_bytes(text.encode())
     (sample,) = read_samples(tmp_path / "log.csv")
     assert sample.delimiter == delimiter
     assert sample.rows.column_names == names
     assert sample.has_header == (names[0] != "0")
+
+
+def test_names_of_folders_are_no_columns_and_marks_of_whole_folders_no_rows(tmp_path: Path) -> None:
+    for day in ("2026-03-01", "2026-03-02"):
+        (tmp_path / f"dt={day}").mkdir()
+        (tmp_path / f"dt={day}" / "_SUCCESS").write_text("")
+        (tmp_path / f"dt={day}" / "part-0.csv").write_text("user,item\n1,2\n")
+    (sample,) = read_samples(tmp_path)
+    assert (len(sample.files), sample.rows.column_names) == (2, ["user", "item"])
+
+
+def test_what_no_reader_takes_is_said_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "log.json").write_text('[{"user": 1},\n {"user": 2}]\n')
+    with pytest.raises(BadConfigurationError, match=r"found one list\. Write its members"):
+        read_samples(tmp_path)
+    (tmp_path / "log.json").unlink()
+    (tmp_path / "log.csv").write_bytes("user,item\n1,2\n".encode("utf-16"))
+    with pytest.raises(BadDataError, match=r"expected UTF-8, got UTF-16\."):
+        read_samples(tmp_path)
 
 
 def test_members_of_json_are_columns(tmp_path: Path) -> None:

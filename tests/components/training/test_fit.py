@@ -14,6 +14,9 @@ def test_a_store_without_features_and_settings_that_follow_the_log_have_no_misfi
     assert misfits(config) == []
     write_features(config, 0, 5_000)
     assert misfits(config) == []
+    # Of which a training is short whatever is done.
+    write_features(config, 0, 200)
+    assert misfits(config) == []
 
 
 def test_trainings_that_are_too_short_are_told_with_their_numbers(tmp_path) -> None:

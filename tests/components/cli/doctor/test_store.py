@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from components import contract
 from components.cli.doctor.examination import examine
 from components.cli.doctor.findings import Severity, exit_code
 from components.contract import ExitCode
@@ -46,6 +47,15 @@ def test_a_gap_is_named(world) -> None:
     world.store.storage.remove("build_features/2026-01-02")
     findings = by_check(examine(world.config), "gaps")
     assert ["build_features has no artifact of 2026-01-02" in f.message for f in findings] == [True]
+
+
+def test_days_before_the_first_model_are_no_gap(world) -> None:
+    for step in contract.STEPS.values():
+        if step.dag is not contract.Dag.DATA:
+            for day in ("2026-01-01", "2026-01-02"):
+                world.store.storage.remove(f"{step.name}/{day}")
+    (finding,) = by_check(examine(world.config), "gaps")
+    assert finding.message == "No day is missing before a day that is there."
 
 
 def test_of_many_missing_days_the_first_five_are_named(world) -> None:
