@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,8 @@ from components.serving import audience, feed_files, sinks
 from components.serving import quality as feed_quality
 from components.serving.shards import Shard
 from components.store.artifacts import Artifact, Ref, Unchanged
+from components.tables import bucket_files
+from components.tables.bucket_files import BucketFiles
 from schemas.buckets import NUM_SLOTS
 
 logger = logging.getLogger(__name__)
@@ -55,20 +57,21 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
     try:
         with context.write(inputs=inputs, config=settings) as draft:
             seen_files = audience.SeenFiles([context.store.read(ref) for ref in seen_refs])
-            table = _join(shards)
-            _refuse_forgotten(context, table)
-            quality = feed_quality.measure(
-                table,
-                num_users=sum(shard.facts["users"] for shard in shards),
-                corpus=Corpus.read(release.path(release_files.CORPUS_FOLDER)),
-                seen_posts=seen_files.of_slots(range(NUM_SLOTS)),
-                config=context.config,
-            )
+            corpus = Corpus.read(release.path(release_files.CORPUS_FOLDER))
+            measures = feed_quality.QualityMeasures(corpus, context.config)
+            erased_ids, num_erased = forgotten.erased_ids(context.config), 0
+            files = [BucketFiles(shard.paths(feed_files.FEEDS_FILE)) for shard in shards]
+            num_buckets, schema = context.config.user_buckets, files[0].schema
+            with feed_files.writer(draft.folder, schema, num_buckets=num_buckets) as writer:
+                # Some users at a time, so that memory does not grow with the day.
+                for slots, table in _joined(files):
+                    num_erased += int(np.isin(table["user_id"].to_numpy(), erased_ids).sum())
+                    measures.add(table, seen_files.of_slots(slots))
+                    writer.write_rows(table)
+            _refuse_forgotten(context, num_erased)
+            quality = measures.quality(sum(shard.facts["users"] for shard in shards))
             comparison = watch.compare()
             _refuse_breaches(context, [*quality.breaches, *comparison.breaches()])
-            num_buckets = context.config.user_buckets
-            with feed_files.writer(draft.folder, table.schema, num_buckets=num_buckets) as writer:
-                writer.write_rows(table)
             text = json.dumps(quality.report, indent=1, sort_keys=True)
             (draft.folder / QUALITY_FILE).write_text(text + "\n", encoding="utf-8")
             comparison.save(draft.folder)
@@ -110,13 +113,13 @@ def _read_shards(context: Context, num_shards: int, release: Ref) -> list[Artifa
     return shards
 
 
-def _join(shards: Sequence[Artifact]) -> pa.Table:
-    """Returns the feeds of all shards, sorted by user and rank."""
-    # Every user is in one shard, so sorting the whole merges the sorted shards.
-    tables = [feed_files.read(shard.paths(feed_files.FEEDS_FILE)) for shard in shards]
-    # Texts are codes of a dictionary, and every shard has one of its own.
-    table = pa.concat_tables(tables).unify_dictionaries()
-    return table.sort_by([("user_id", "ascending"), ("rank", "ascending")])
+def _joined(files: Sequence[BucketFiles]) -> Iterator[tuple[range, pa.Table]]:
+    """Yields the feeds of users in some slots, of all shards, sorted by user and rank."""
+    sizes = sum((each.slot_sizes() for each in files), np.zeros(NUM_SLOTS, np.int64))
+    for slots in bucket_files.runs(sizes, bucket_files.GROUP_ROWS):
+        # Every user is in one shard, so sorting the whole merges the sorted shards.
+        table = pa.concat_tables(each.of_slots(slots) for each in files)
+        yield slots, table.sort_by([("user_id", "ascending"), ("rank", "ascending")])
 
 
 def _refuse_breaches(context: Context, breaches: Sequence[str]) -> None:
@@ -127,9 +130,8 @@ def _refuse_breaches(context: Context, breaches: Sequence[str]) -> None:
         )
 
 
-def _refuse_forgotten(context: Context, table: pa.Table) -> None:
+def _refuse_forgotten(context: Context, num_rows: int) -> None:
     # The list may have grown since the shards were made.
-    num_rows = int(np.isin(table["user_id"].to_numpy(), forgotten.erased_ids(context.config)).sum())
     if num_rows:
         raise BadDataError(
             f"The feeds of {context.day} hold {num_rows} rows of users who are to be forgotten: "

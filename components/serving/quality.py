@@ -4,9 +4,10 @@ Nothing here trusts the step that made the feeds: posts that were seen and posts
 are looked up again in the artifacts of the data steps and of the release.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,46 +26,90 @@ class Quality:
     breaches: Sequence[str]
 
 
-def measure(
-    feeds: pa.Table, *, num_users: int, corpus: Corpus, seen_posts: SeenPosts, config: Config
-) -> Quality:
-    """Measures all feeds of a day.
+class QualityMeasures:
+    """The measures of the feeds of a day, which add up over parts of its users.
 
     Whatever no limit speaks of (repeated authors, the share of the largest post) is for people who
     watch how feeds change.
-
-    Args:
-      feeds: In the schema of `schemas.feeds`, sorted by user and rank.
-      num_users: For whom feeds were to be made.
-      corpus: Of the release.
-      seen_posts: Posts shown to the users in the days that count.
-      config: With the limits.
     """
-    users, posts = feeds["user_id"].to_numpy(), feeds["post_id"].to_numpy()
-    authors, scores = feeds["author_id"].to_numpy(), feeds["score"].to_numpy()
-    length = config.materialize_feeds.feed_length
-    _, counts = np.unique(users, return_counts=True)
-    num_popular = int(np.sum(feeds["source"].to_numpy(zero_copy_only=False) == POPULAR))
-    unscored = users[_has_rule(feeds["rules"], POPULAR_FALLBACK)]
-    report = {
-        "users": num_users,
-        "users_with_feed": len(counts),
-        "positions": len(users),
-        "coverage": float((counts >= length).sum() / num_users) if num_users else 1.0,
-        "duplicates": len(users) - _num_pairs(users, posts),
-        "seen": _num_common(users, posts, seen_posts),
-        "not_eligible": _num_not_eligible(posts, corpus),
-        "bad_scores": int((~np.isfinite(scores)).sum()),
-        "bad_order": int(((users[1:] == users[:-1]) & (scores[1:] > scores[:-1])).sum()),
-        "fallback_share": len(np.unique(unscored)) / num_users if num_users else 0.0,
-        "popular_share": num_popular / len(users) if len(users) else 0.0,
-        "unique_posts": len(np.unique(posts)),
-        "unique_authors": len(np.unique(authors)),
-        "author_repetition": 1 - _num_pairs(users, authors) / len(users) if len(users) else 0.0,
-        "largest_post_share": _largest_share(posts, num_users),
-        "score_quantiles": _quantiles(scores),
-    }
-    return Quality(report, _breaches(report, config))
+
+    def __init__(self, corpus: Corpus, config: Config) -> None:
+        """Begins without feeds.
+
+        Args:
+          corpus: Of the release.
+          config: With the limits.
+        """
+        self._corpus, self._config = corpus, config
+        self._counts = Counter[str]()
+        self._posts = _Occurrences(np.empty(0, np.int64), np.empty(0, np.int64))
+        self._authors = self._posts
+        # Of all places, 4 bytes each: quantiles do not add up.
+        self._scores = [np.empty(0, np.float32)]
+
+    def add(self, feeds: pa.Table, seen_posts: SeenPosts) -> None:
+        """Measures the feeds of some users.
+
+        Args:
+          feeds: In the schema of `schemas.feeds`, sorted by user and rank.
+          seen_posts: Posts shown to these users, and maybe to others, in the days that count.
+        """
+        users, posts = feeds["user_id"].to_numpy(), feeds["post_id"].to_numpy()
+        authors, scores = feeds["author_id"].to_numpy(), feeds["score"].to_numpy()
+        _, lengths = np.unique(users, return_counts=True)
+        unscored = users[_has_rule(feeds["rules"], POPULAR_FALLBACK)]
+        is_popular = feeds["source"].to_numpy(zero_copy_only=False) == POPULAR
+        same_user = users[1:] == users[:-1]
+        self._counts.update(
+            users_with_feed=len(lengths),
+            positions=len(users),
+            full=int((lengths >= self._config.materialize_feeds.feed_length).sum()),
+            pairs=_num_pairs(users, posts),
+            author_pairs=_num_pairs(users, authors),
+            seen=_num_common(users, posts, seen_posts),
+            not_eligible=_num_not_eligible(posts, self._corpus),
+            bad_scores=int((~np.isfinite(scores)).sum()),
+            bad_order=int((same_user & (scores[1:] > scores[:-1])).sum()),
+            unscored=len(np.unique(unscored)),
+            popular=int(is_popular.sum()),
+        )
+        self._posts, self._authors = self._posts.with_ids(posts), self._authors.with_ids(authors)
+        self._scores.append(scores)
+
+    def quality(self, num_users: int) -> Quality:
+        """Returns the quality of all feeds, which were to be made for `num_users`."""
+        counts, num_rows = self._counts, self._counts["positions"]
+        largest = int(self._posts.counts.max(initial=0))
+        report = {
+            "users": num_users,
+            "users_with_feed": counts["users_with_feed"],
+            "positions": num_rows,
+            "coverage": counts["full"] / num_users if num_users else 1.0,
+            "duplicates": num_rows - counts["pairs"],
+            **{name: counts[name] for name in ("seen", "not_eligible", "bad_scores", "bad_order")},
+            "fallback_share": counts["unscored"] / num_users if num_users else 0.0,
+            "popular_share": counts["popular"] / num_rows if num_rows else 0.0,
+            "unique_posts": len(self._posts.ids),
+            "unique_authors": len(self._authors.ids),
+            "author_repetition": 1 - counts["author_pairs"] / num_rows if num_rows else 0.0,
+            "largest_post_share": largest / num_users if num_rows else 0.0,
+            "score_quantiles": _quantiles(np.concatenate(self._scores)),
+        }
+        return Quality(report, _breaches(report, self._config))
+
+
+class _Occurrences(NamedTuple):
+    """Distinct ids, and how often each is there."""
+
+    ids: np.ndarray  # [n] int64, sorted
+    counts: np.ndarray  # [n] int64
+
+    def with_ids(self, more: np.ndarray) -> "_Occurrences":
+        """Returns what it is with more ids, `[m]` int64."""
+        ids, counts = np.unique(more, return_counts=True)
+        distinct, places = np.unique(np.concatenate((self.ids, ids)), return_inverse=True)
+        weights = np.concatenate((self.counts, counts))
+        return _Occurrences(distinct, np.bincount(places, weights).astype(np.int64))
 
 
 def _breaches(report: dict[str, Any], config: Config) -> list[str]:
@@ -119,13 +164,6 @@ def _num_not_eligible(posts: np.ndarray, corpus: Corpus) -> int:
     # A post that the corpus does not know is as bad as one that it holds back.
     is_eligible = np.append(corpus.is_eligible, False)  # row -1: not in the corpus
     return int((~is_eligible[rows]).sum())
-
-
-def _largest_share(posts: np.ndarray, num_users: int) -> float:
-    """The share of users who get to see the most frequent post."""
-    if not len(posts):
-        return 0.0
-    return float(np.unique(posts, return_counts=True)[1].max() / num_users)
 
 
 def _quantiles(scores: np.ndarray) -> list[float] | None:

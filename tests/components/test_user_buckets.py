@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import BadDataError
-from components.serving import audience, feed_files
+from components.serving import audience, feed_files, published, why
 from components.store import artifacts
 from components.store.artifacts import Ref
 from components.tables import bucket_files
@@ -85,6 +85,25 @@ def test_feeds_made_part_by_part_are_the_same_in_any_number_of_files(
     whole = feed_files.read(world.artifact("publish_feeds", DAYS[2]).paths("feeds.parquet"))
     names = ["user_id", "rank", "post_id", "author_id", "source", "rules"]
     assert found[0][2].select(names) == whole.select(names)
+
+
+def test_feeds_joined_some_users_at_a_time_are_published_the_same_in_any_number_of_files(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, before = world.path.read_text(), world.artifact("publish_feeds", DAYS[2])
+    facts = dict(before.facts)
+    monkeypatch.setattr(bucket_files, "GROUP_ROWS", 100)
+    for count in (8, 1):
+        world.path.write_text(f"user_buckets: {count}\n{text}")
+        shutil.rmtree(before.folder.parent)
+        assert world.run("publish_feeds", DAYS[2], num_shards=2) == 0
+        after = world.artifact("publish_feeds", DAYS[2])
+        assert (after.ref, after.facts) == (before.ref, facts)
+        assert len(after.paths("feeds.parquet")) == count
+        user = published.example_users(world.store, after.ref, 1)[0]
+        feed = published.feed(world.store, world.config, str(user))
+        assert feed.is_live
+        assert why.why(world.store, world.config, str(user), feed.items[0].post).item is not None
 
 
 def test_tables_of_users_lie_in_as_many_files_as_are_asked_for(busy: Deployment) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from components.release.corpus import Corpus
@@ -41,9 +42,12 @@ def _table(posts: list[list[int]], scores: list[list[float]] | None = None) -> p
 
 
 def _measure(table: pa.Table, three_days, seen_posts: SeenPosts = NOTHING_SEEN):
-    return feed_quality.measure(
-        table, num_users=2, corpus=CORPUS, seen_posts=seen_posts, config=three_days.config
-    )
+    whole, parts = (feed_quality.QualityMeasures(CORPUS, three_days.config) for _ in range(2))
+    whole.add(table, seen_posts)
+    for user in np.unique(table["user_id"].to_numpy()):
+        parts.add(table.filter(pc.field("user_id") == user), seen_posts)
+    assert parts.quality(2) == whole.quality(2), "feeds measured user by user"
+    return whole.quality(2)
 
 
 def test_good_feeds_have_no_breach(three_days) -> None:
@@ -79,7 +83,6 @@ def test_a_post_that_was_seen_is_found(three_days) -> None:
 
 def test_no_users_at_all_is_not_a_breach(three_days) -> None:
     table = _table([[0, 0, 0, 0, 0]])
-    quality = feed_quality.measure(
-        table, num_users=0, corpus=CORPUS, seen_posts=NOTHING_SEEN, config=three_days.config
-    )
-    assert quality.breaches == []
+    measures = feed_quality.QualityMeasures(CORPUS, three_days.config)
+    measures.add(table, NOTHING_SEEN)
+    assert measures.quality(0).breaches == []
