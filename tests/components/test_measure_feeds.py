@@ -144,3 +144,53 @@ def test_forgotten_users_are_in_no_measure(days, tmp_path) -> None:
     assert days.measure(NEXT)[0] == ExitCode.DONE
     users = pq.read_table(days.measured(NEXT).path("user_earnings.parquet"))
     assert users["user_id"].to_pylist() == [1]
+
+
+def test_earnings_are_those_of_the_book_of_the_world_to_the_last_impression(days) -> None:
+    generator = np.random.default_rng(3)
+    users = range(1, 81)
+
+    def feeds() -> dict[int, list[int]]:
+        return {user: generator.choice(30, 6, replace=False).tolist() for user in users}
+
+    published, served = [], []
+    for number, model in enumerate("ab", 1):
+        own = {user: [post + 1 for post in posts] for user, posts in feeds().items()}
+        published.append(days.release(f"2026-01-0{number}", own, model=model))
+        served.append(own)
+    days.go_live(*published[0], ms("2026-01-01", 22))
+    days.go_live(*published[1], ms(DAY, 14))
+    rows, late, book = [], [], {}
+    for user in users:
+        for at in np.sort(generator.choice(86_400_000, 10, replace=False)).tolist():
+            live = int(at >= 14 * 3_600_000)
+            is_from_feed = generator.random() < 0.6
+            # What the world shows of its own is in no feed.
+            post = int(generator.choice(served[live][user])) if is_from_feed else 1_000 + user
+            actions = int(generator.integers(0, 8))
+            later = int(generator.integers(0, 8)) if generator.random() < 0.2 else 0
+            rows.append((user, post, ms(DAY, 0) + at, actions))
+            if later:
+                late.append((user, post, ms(DAY, 0) + at, later))
+            done = actions | later
+            place = ("none", None)
+            if is_from_feed:
+                place = (published[live][0].digest, served[live][user].index(post) + 1)
+            entry = book.setdefault(place, [0, 0])
+            entry[0] += 1
+            entry[1] += (done & 1) + 2 * (done >> 1 & 1) - (done >> 2 & 1)
+    names = ("user_id", "post_id", "shown_at", "actions")
+    days.events(DAY, **dict(zip(names, zip(*rows, strict=True), strict=True)))
+    labels = dict(zip(names, zip(*late, strict=True), strict=True))
+    days.events(NEXT, labels, user_id=[1], post_id=[1], shown_at=[ms(NEXT, 1)], actions=[0])
+    days.measure(NEXT)
+    found: dict[tuple, list[float]] = {}
+    for row in pq.read_table(days.measured(NEXT).path("earned.parquet")).to_pylist():
+        is_of_place = row["rank"] is not None or row["source"] == "none"
+        if row["measure"] == "engagement" and is_of_place:
+            entry = found.setdefault((row["release"], row["rank"]), [0, 0])
+            entry[0] += row["impressions"]
+            entry[1] += row["impressions"] * row["mean"]
+    assert found.keys() == book.keys()
+    for place, entry in book.items():
+        assert found[place] == pytest.approx(entry), place
