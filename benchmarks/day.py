@@ -33,7 +33,7 @@ from components.store.artifacts import Store
 _FIRST = datetime.date(2026, 1, 1)
 _PER_DAY = 25  # impressions per user
 _LIMIT_SECONDS, _LIMIT_GIGABYTES = 60.0, 3.0
-_BUCKETS, _BUCKETS_LIMIT_GIGABYTES = 8, 1.0
+_BUCKETS, _BUCKETS_LIMIT_GIGABYTES, _FEEDS_LIMIT_GIGABYTES = 8, 1.0, 0.6
 _CONFIG = """
 store: {store}
 first_day: 2026-01-01
@@ -56,6 +56,7 @@ class Sizes:
     """How much is measured."""
 
     users: int = 200_000  # of the day, 25 impressions each
+    feed_users: int = 40_000  # of whom each has a feed
     log_users: int = 5_000  # of the long log
     log_days: int = 100
 
@@ -66,6 +67,8 @@ def results(sizes: Sizes = Sizes()) -> Iterator[Result]:
         yield from _at_size(Path(folder), sizes.users)
     with tempfile.TemporaryDirectory() as folder:
         yield _in_buckets(Path(folder), sizes.users)
+    with tempfile.TemporaryDirectory() as folder:
+        yield _feeds_in_buckets(Path(folder), sizes.feed_users)
     with tempfile.TemporaryDirectory() as folder:
         yield _late_in_a_log(Path(folder), sizes.log_users, sizes.log_days)
 
@@ -130,6 +133,28 @@ def _in_buckets(root: Path, users: int) -> Result:
         peer=1 / _BUCKETS_LIMIT_GIGABYTES,
         unit="days/GB",
         note=f"{users * _PER_DAY / 1e6:g} M rows in {_BUCKETS} files: {told}; peer: the limit",
+    )
+
+
+def _feeds_in_buckets(root: Path, users: int) -> Result:
+    """Measures the memory of making and publishing feeds of users who lie in several files."""
+    logs = root / "logs"
+    path = configure(root, logs)
+    path.write_text(f"{path.read_text(encoding='utf-8')}user_buckets: {_BUCKETS}\n")
+    _write_log(logs, _FIRST, users=users, per_user=_PER_DAY)
+    # Of the first day nothing is trained: the most popular posts are the feeds.
+    steps = {name: in_a_process(path, name, _FIRST) for name in contract.STEPS}
+    of_feeds = {name: steps[name] for name in ("materialize_feeds", "publish_feeds")}
+    told = ", ".join(
+        f"{name} {taken:.1f} s {peak:.2f} GB" for name, (taken, peak) in of_feeds.items()
+    )
+    return Result(
+        name="feeds_in_buckets_memory",
+        ours=1 / max(peak for _, peak in of_feeds.values()),
+        peer=1 / _FEEDS_LIMIT_GIGABYTES,
+        unit="days/GB",
+        note=f"{users:,} feeds from {users * _PER_DAY / 1e6:g} M rows in {_BUCKETS} files, with "
+        f"the page of the day: {told}; peer: the limit",
     )
 
 

@@ -7,13 +7,14 @@ from benchmarks import day
 
 @pytest.mark.slow
 def test_a_small_day_and_a_short_log_are_measured() -> None:
-    sizes = day.Sizes(users=200, log_users=50, log_days=6)
+    sizes = day.Sizes(users=200, feed_users=200, log_users=50, log_days=6)
     found = {result.name: result for result in day.results(sizes)}
     assert list(found) == [
         "day",
         "day_memory",
         "day_twice_the_size",
         "day_in_buckets_memory",
+        "feeds_in_buckets_memory",
         "day_late_in_a_log",
     ]
     assert all(result.ours > 0 for result in found.values())
