@@ -35,7 +35,9 @@ def earnings(facts: DayFacts) -> Panel | None:
         ]
         if days
         else [],
-        "loss": {"told": loss.told, "advice": loss.advice} if loss and is_of_loss else None,
+        "loss": {"told": loss.told, "advice": loss.advice.replace("`", "")}
+        if loss and is_of_loss
+        else None,
     }
 
 
