@@ -4,6 +4,9 @@ import numpy as np
 
 from phoenix.data.hashing import GOLDEN, mixed_bits
 
+_PREFIX_BITS = 22
+_PREFIX_SHIFT = np.uint64(64 - _PREFIX_BITS)
+
 
 def event_ids(user_ids: np.ndarray, post_ids: np.ndarray, shown_at: np.ndarray) -> np.ndarray:
     """Derives ids from what was shown to whom and when, so that every run gives the same.
@@ -26,14 +29,27 @@ def event_ids(user_ids: np.ndarray, post_ids: np.ndarray, shown_at: np.ndarray) 
     keys = np.zeros(len(user_ids), np.uint64)
     for part in (user_ids, post_ids, shown_at):
         keys = mixed_bits(keys ^ part.view(np.uint64))
-    # Equal keys are numbered 0, 1, ... in the order of their rows, hence the stable sort.
-    order = np.argsort(keys, kind="stable")
-    sorted_keys = keys[order]
-    starts = np.flatnonzero(np.append(True, sorted_keys[1:] != sorted_keys[:-1])[: len(keys)])
-    runs = np.diff(np.append(starts, len(keys)))
-    repetition = np.empty(len(keys), np.uint64)
-    repetition[order] = np.arange(len(keys)) - np.repeat(starts, runs)
-    further = mixed_bits(keys + (repetition - np.uint64(1)) * GOLDEN)
-    keys = np.where(repetition > 0, further, keys)
+    # Nearly all keys are there once: to bring the others into order costs little.
+    sorted_keys = np.sort(keys)
+    repeated = sorted_keys[1:][sorted_keys[1:] == sorted_keys[:-1]]
+    if len(repeated):
+        # Rows whose keys begin with the same bits are found at once, and some more do no harm.
+        is_prefix = np.zeros(1 << _PREFIX_BITS, bool)
+        is_prefix[repeated >> _PREFIX_SHIFT] = True
+        rows = np.flatnonzero(is_prefix[keys >> _PREFIX_SHIFT])
+        keys[rows] = _told_apart(keys[rows])
     # Without the highest bit, to fit int64; 0 is the id of padding.
     return np.maximum(keys >> np.uint64(1), np.uint64(1)).astype(np.int64)
+
+
+def _told_apart(keys: np.ndarray) -> np.ndarray:
+    """Returns keys, `[n]` uint64, of which each is the first of its kind or was mixed again."""
+    # Equal keys are numbered 0, 1, ... in the order of their rows, hence the stable sort.
+    order = np.argsort(keys, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(keys[order]) != 0))
+    repetition = np.empty(len(keys), np.uint64)
+    repetition[order] = np.arange(len(keys)) - np.repeat(
+        starts, np.diff(np.append(starts, len(keys)))
+    )
+    further = mixed_bits(keys + (repetition - np.uint64(1)) * GOLDEN)
+    return np.where(repetition > 0, further, keys)

@@ -276,6 +276,9 @@ def mixed_bits(keys: np.ndarray) -> np.ndarray:
     """
     with np.errstate(over="ignore"):
         mixed = keys.astype(np.uint64) + GOLDEN
+        # In place: of many keys, most of the time went into new arrays.
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-        return mixed ^ (mixed >> np.uint64(31))
+            mixed ^= mixed >> np.uint64(shift)
+            mixed *= np.uint64(factor)
+        mixed ^= mixed >> np.uint64(31)
+        return mixed
