@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 TIMESTAMP = pa.timestamp("ms", tz="UTC")
+TEXT_CODES = pa.dictionary(pa.int32(), pa.string())  # texts in memory, of which there are few
 
 Bound = int | float
 
@@ -118,7 +119,7 @@ class Table:
         """Returns one sentence per column that `schema` lacks or types differently; [] is a match.
 
         Optional columns may be missing. Further columns are allowed: a column that is new and
-        unknown does not break a reader.
+        unknown does not break a reader. Values may be codes of a dictionary of the type.
 
         >>> table = Table("people", "One row is one person.", (id_column("person_id", "Who."),))
         >>> table.problems(pa.schema([("person_id", pa.string())]))
@@ -129,11 +130,14 @@ class Table:
             index = schema.get_field_index(column.name)
             if index < 0:
                 problems.append(f"expected a column {column.name!r} ({column.type}), got none")
-            elif schema.field(index).type != column.type:
-                problems.append(
-                    f"expected {column.name!r} to be {column.type}, got {schema.field(index).type}"
-                )
+            elif (kind := plain_type(schema.field(index).type)) != column.type:
+                problems.append(f"expected {column.name!r} to be {column.type}, got {kind}")
         return problems
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """Returns the type of the values of a column, which may be codes of a dictionary of them."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def id_column(name: str, description: str, *, is_unique: bool = False) -> Column:

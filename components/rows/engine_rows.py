@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.rows.account import NO_FILE
+from schemas.columns import TEXT_CODES
 from schemas.events import EVENTS
 
 
@@ -22,9 +23,7 @@ def to_engine(events: pa.Table) -> tuple[pa.Table, np.ndarray]:
       The columns of `EVENTS`, with the optional ones that are there, in the types of all engines,
       `file` as a number and `place`; and the names of the files by their numbers.
     """
-    files = events["file"].fill_null(NO_FILE).dictionary_encode().combine_chunks()
-    if isinstance(files, pa.ChunkedArray):  # no row at all: there is no chunk to combine
-        files = pa.array([], pa.string()).dictionary_encode()
+    files = events["file"].cast(TEXT_CODES).fill_null(NO_FILE).combine_chunks()
     names = EVENTS.with_optional(events.column_names).names
     columns = {name: _as_int64(events[name]) for name in names}
     # There are two zeros, and which of them is the greater, engines do not agree on.

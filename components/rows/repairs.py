@@ -265,7 +265,9 @@ def _places(rows: pa.Table) -> pa.Table:
     # Not null: of a join, null is equal to nothing.
     zeros = pa.chunked_array([np.zeros(len(rows), np.int32)])
     entries = rows[_ENTRY].fill_null(0) if _ENTRY in rows.column_names else zeros
-    return rows.select(list(_PLACE)).append_column(_ENTRY, entries)
+    # As texts: codes of different dictionaries cannot be joined.
+    files = rows["file"].cast(pa.string())
+    return pa.table({"file": files, "line": rows["line"], _ENTRY: entries})
 
 
 def refuse_unknown(file: Path, corrections: pa.Table, num_replaced: int) -> None:

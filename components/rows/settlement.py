@@ -318,7 +318,7 @@ def _quarantine_violations(
     }
     schema = QUARANTINED.with_optional(rows.column_names).schema()
     arrays = [columns[name] if name in columns else rows[name] for name in schema.names]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    return pa.table(arrays, names=schema.names).cast(schema)
 
 
 def _quarantine_rejected(rejected: pa.Table) -> pa.Table:

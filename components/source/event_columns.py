@@ -80,7 +80,7 @@ def parse(
             lambda row: f"a post whose author the post files name{posts.rejection(post_ids[row])}",
         )
     events |= served(layout, rows, check)
-    events["file"] = np.full(count, rows.file, object)
+    events["file"] = np.broadcast_to(np.array(rows.file, object), count)
     events["line"] = rows.lines
     if rows.entries is not None:
         events["entry"] = rows.entries

@@ -21,7 +21,7 @@ from components.errors import BadDataError
 from components.tables import row_digests
 from schemas import buckets
 from schemas.buckets import FOOTER_KEY, NUM_SLOTS, Piece
-from schemas.columns import Table
+from schemas.columns import Table, plain_type
 
 GROUP_ROWS = 1 << 17  # of a group of a file, which is read at once; some 10 MB
 KEY = "user_id"  # the column whose hash says where a row lies
@@ -30,6 +30,10 @@ KEY = "user_id"  # the column whose hash says where a row lies
 # that were given out one after another, or in steps, spread evenly.
 _SHIFT, _FACTORS = np.uint64(33), (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53)
 _SLOT_BITS = NUM_SLOTS.bit_length() - 1
+
+# Texts of which a table has a few, as a file of the source that each row is of: they are read as
+# codes, or their millions would take longer to read and to move than all other columns together.
+_FEW_TEXTS = ("file",)
 
 _HARDLY_REPEATING = {
     *("event_id", "shown_at", "ingested_at", "dwell_seconds", "line"),
@@ -238,8 +242,7 @@ def _repeating(schema: pa.Schema) -> list[str]:
 def plain_schema(schema: pa.Schema) -> pa.Schema:
     """Returns a schema in which texts that are codes of a dictionary are plain texts."""
     for place, field in enumerate(schema):
-        if pa.types.is_dictionary(field.type):
-            schema = schema.set(place, field.with_type(field.type.value_type))
+        schema = schema.set(place, field.with_type(plain_type(field.type)))
     return schema
 
 
@@ -252,8 +255,17 @@ def by_slot(rows: pa.Table) -> tuple[pa.Table, np.ndarray]:
     return rows, sizes
 
 
+def _opened(path: Path) -> pq.ParquetFile:
+    file = pq.ParquetFile(path)
+    codes = [name for name in _FEW_TEXTS if name in file.schema_arrow.names]
+    return pq.ParquetFile(path, metadata=file.metadata, read_dictionary=codes) if codes else file
+
+
 class BucketFiles:
-    """A table as its files have it: rows by their numbers or by slots."""
+    """A table as its files have it: rows by their numbers or by slots.
+
+    Texts of which there are few are codes of a dictionary in what is read.
+    """
 
     def __init__(self, paths: Sequence[Path], *, groups_are_pieces: bool = False) -> None:
         """Opens the files of a table.
@@ -263,7 +275,7 @@ class BucketFiles:
           groups_are_pieces: Whether the pieces of a file of earlier formats are its groups, in the
             order of the file; of no slot, and not to be asked for by slots.
         """
-        self._files = [pq.ParquetFile(path) for path in paths]
+        self._files = [_opened(path) for path in paths]
         footers = [(file.metadata.metadata or {}).get(FOOTER_KEY.encode()) for file in self._files]
         # A file of earlier formats has none.
         self._footers = None if None in footers else [footer for footer in footers if footer]
@@ -416,13 +428,14 @@ class BucketFiles:
 
 
 def read(paths: Sequence[Path], table: Table) -> pa.Table:
-    """Reads all rows of a table whose columns must be those of the contract.
+    """Reads all rows of a table in the types of its contract, whose columns it must have.
 
     Raises:
       BadDataError: If a column is missing or of another type.
     """
     content = BucketFiles.of_contract(paths, table).read()
-    return content.select(table.with_optional(content.column_names).names)
+    content = content.select(table.with_optional(content.column_names).names)
+    return content.cast(plain_schema(content.schema))
 
 
 def num_rows(paths: Sequence[Path]) -> int:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.errors import BadDataError
-from schemas.columns import Column, Table
+from schemas.columns import TEXT_CODES, Column, Table
 
 EVENTS_FILE = "events.parquet"  # of ingest_events
 REJECTED_FILE = "rejected.parquet"  # of ingest_events
@@ -126,7 +126,7 @@ def concatenate(table: Table, parts: Sequence[pa.Table]) -> pa.Table:
     Args:
       table: The contract.
       parts: Tables of it. An optional column of one of them is in all rows that come out: those of
-        a part without it have its default.
+        a part without it have its default. What is codes of a dictionary in one is so in all.
 
     >>> weight = Column(name="weight", type=pa.float32(), description="Of a row.", default=1.0)
     >>> contract = Table("rows", "Rows.", (), (weight,))
@@ -136,6 +136,10 @@ def concatenate(table: Table, parts: Sequence[pa.Table]) -> pa.Table:
     """
     whole = table.with_optional({name for part in parts for name in part.column_names})
     schema = whole.schema()
+    fields = (field for part in parts for field in part.schema)
+    for name in {field.name for field in fields if pa.types.is_dictionary(field.type)}:
+        place = schema.get_field_index(name)
+        schema = schema.set(place, schema.field(place).with_type(TEXT_CODES))
     return pa.concat_tables([_with_columns(part, whole).cast(schema) for part in parts])
 
 

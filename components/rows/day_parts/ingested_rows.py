@@ -20,7 +20,7 @@ from components.rows import account, row_kinds
 from components.rows.day_parts.held_rows import HeldRows
 from components.rows.row_kinds import Signs
 from components.settings.config import Config
-from components.tables import data_files
+from components.tables import bucket_files, data_files
 from components.tables.bucket_files import BucketWriter
 from components.tables.event_ids import event_ids
 from schemas.events import INGESTED, REJECTED
@@ -66,6 +66,10 @@ class IngestedRows:
         ):
             if columns and len(columns["line"]):
                 table = data_files.arrow_table(_WITHOUT_IDS, columns)
+                # As codes: to move the names of a few files, millions of times, would take longer
+                # than to move all other columns.
+                codes = table["file"].dictionary_encode()
+                table = table.set_column(table.schema.get_field_index("file"), "file", codes)
                 table, erased = erasure.forget_events(table, self._erased_ids)
                 rows.add(table)
                 erased_rows.append(erased)
@@ -96,13 +100,9 @@ class IngestedRows:
                 }
                 for name, rows in tables.items():
                     if name not in writers:
-                        writer = self._writer(name, rows.schema)
+                        writer = self._writer(name, bucket_files.plain_schema(rows.schema))
                         writers[name] = files.enter_context(writer)
-                    # As codes: to bring the names of a few files into order, millions of times,
-                    # would take longer than all other columns together.
-                    place = rows.schema.get_field_index("file")
-                    codes = rows["file"].dictionary_encode()
-                    writers[name].write_rows(rows.set_column(place, "file", codes))
+                    writers[name].write_rows(rows)
                 events, late = tables.values()
                 parts = {"events": events, "rejected": no_rows, "late": late}
                 by_file.append(account.by_file(parts if bucket else parts | {"rejected": rejected}))
@@ -138,4 +138,6 @@ def _with_ids(rows: pa.Table) -> pa.Table:
     keys = (rows["user_id"], rows["post_id"], rows["shown_at"].cast(pa.int64()))
     ids = pa.chunked_array([event_ids(*(key.to_numpy() for key in keys))])
     schema = INGESTED.with_optional(rows.column_names).schema()
+    file = schema.get_field_index("file")
+    schema = schema.set(file, schema.field(file).with_type(rows["file"].type))
     return pa.Table.from_arrays([ids, *rows.columns], schema=schema)

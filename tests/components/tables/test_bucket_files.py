@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from components.errors import BadDataError
 from components.store import table_digests
-from components.tables import bucket_files
+from components.tables import bucket_files, data_files
 from components.tables.bucket_files import BucketFiles, BucketWriter
 from schemas.buckets import NUM_SLOTS
+from schemas.columns import TEXT_CODES, Column, Table, id_column
 
 users = st.lists(st.integers(1, 60) | st.integers(1, 2**62), max_size=80)
 
@@ -112,3 +113,26 @@ def test_a_table_of_which_a_file_is_missing_is_refused(tmp_path: Path) -> None:
         bucket_files.paths(tmp_path, "t.parquet")
     with pytest.raises(ValueError, match=r"The files of t.parquet are not whole"):
         digest(tmp_path)
+
+
+def test_texts_of_which_there_are_few_are_codes_until_a_whole_table_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    columns = (
+        id_column("user_id", "Who."),
+        Column(name="file", type=pa.string(), description="Where.", is_nullable=True),
+    )
+    table = Table("rows", "Rows.", columns)
+    files = ["a.csv", None, "b.csv", "a.csv"]
+    rows = pa.Table.from_pydict({"user_id": [1, 2, 3, 4], "file": files}, schema=table.schema())
+    bucket_files.write(tmp_path, "t.parquet", rows, num_buckets=2)
+    paths = bucket_files.paths(tmp_path, "t.parquet")
+    codes = BucketFiles.of_contract(paths, table).of_slots(range(NUM_SLOTS))
+    assert codes.schema.field("file").type == TEXT_CODES
+    whole = bucket_files.read(paths, table)
+    assert whole.schema == table.schema()
+    assert whole.to_pylist() == codes.to_pylist() == by_definition(rows, range(NUM_SLOTS))
+    # Beside texts, of a day that was corrected, say, they stay codes.
+    joined = data_files.concatenate(table, [whole, codes])
+    assert joined.schema.field("file").type == TEXT_CODES
+    assert joined.to_pylist() == whole.to_pylist() * 2
