@@ -58,9 +58,6 @@ def test_rows_are_read_by_slots_whatever_the_number_of_files(
     assert files.of_slots(slots).to_pylist() == by_definition(rows, slots)
     assert files.read().to_pylist() == by_definition(rows, range(NUM_SLOTS))
     assert files.slot_sizes().tolist() == np.bincount(slots_of(rows), minlength=64).tolist()
-    for user in users[:3]:
-        found = files.of_user(user)["place"].to_pylist()
-        assert sorted(found) == [n for n, each in enumerate(users) if each == user]
     # The same rows in one file, and in the one of an earlier format, which knows no slots.
     alone, old = folder / "alone", folder / "old.parquet"
     alone.mkdir()
@@ -69,6 +66,19 @@ def test_rows_are_read_by_slots_whatever_the_number_of_files(
     pq.write_table(rows, old)
     assert BucketFiles([old]).of_slots(slots).to_pylist() == by_definition(rows, slots)
     assert BucketFiles([old]).read(["place"]).column_names == ["place"]
+
+
+@settings(deadline=None, max_examples=25)
+@given(users, st.sampled_from([1, 2, 8, 64]))
+def test_rows_of_a_user_are_found_where_users_are_in_order(
+    tmp_path_factory: pytest.TempPathFactory, users: list[int], count: int
+) -> None:
+    folder, users = tmp_path_factory.mktemp("table"), sorted(users)
+    bucket_files.write(folder, "t.parquet", rows_of(users), num_buckets=count, most=7)
+    files = BucketFiles(bucket_files.paths(folder, "t.parquet"))
+    for user in users[:3]:
+        rows = files.of_user(user)["place"].to_pylist()
+        assert rows == [n for n, each in enumerate(users) if each == user]
 
 
 def test_ids_in_steps_spread_over_the_slots() -> None:
