@@ -41,16 +41,67 @@ class Merged:
     """The impressions of repeated rows."""
 
     firsts: pa.Table  # one row for each, as it was first known, with the columns that came in
+    id_rows: np.ndarray  # `[k]` int64: of the rows that came in, those whose ids these have
     labels: pa.Table  # `LABELS`: their later states
     last_states: pa.Table  # event_id, actions, dwell_seconds: what all rows of each say together
     counts: RepetitionCounts
+
+
+def merge_repetitions(rows: pa.Table) -> tuple[pa.Table, Merged]:
+    """Puts one row in the place of those that share user, post and time.
+
+    Optional columns are those of the first row: each says how that very row was served.
+
+    Args:
+      rows: With the columns of an engine, sorted by `rules.ORDER`.
+
+    Returns:
+      The rows in the same order, and what was made of those that are repeated.
+    """
+    is_repeated = _are_repeated(rows)
+    repeated = rows.filter(pa.array(is_repeated))
+    by_arrival = [(name, "ascending") for name in (*KEY, "ingested_at", "place")]
+    order = pc.call_function("sort_indices", [repeated], pc.SortOptions(by_arrival))
+    merged = merge(repeated.take(order))
+    if not len(repeated):
+        return rows, merged
+    # In the order, the place of an impression is that of the row whose id it has.
+    index, places = np.arange(len(rows)), np.flatnonzero(is_repeated)[order.to_numpy()]
+    index[places] = -1
+    index[places[merged.id_rows]] = len(rows) + np.arange(len(merged.firsts))
+    whole = pa.concat_tables([rows, merged.firsts.cast(rows.schema)])
+    return whole.take(pa.array(index[index >= 0])), merged
+
+
+def _are_repeated(rows: pa.Table) -> np.ndarray:
+    """`[n]` bool: which rows share user, post and time with another; see the caller."""
+    users, times = (rows[name].to_numpy() for name in ("user_id", "shown_at"))
+    # Rows of one moment stand together, in the order of their ids.
+    is_same = (users[1:] == users[:-1]) & (times[1:] == times[:-1])
+    is_repeated, places = np.zeros(len(rows), bool), np.flatnonzero(_of_pairs(is_same))
+    if len(places):
+        moments = np.append(0, np.cumsum(~is_same))[places]
+        posts = rows["post_id"].to_numpy()[places]
+        order = np.lexsort((posts, moments))
+        is_same = (np.diff(moments[order]) == 0) & (np.diff(posts[order]) == 0)
+        is_repeated[places[order]] = _of_pairs(is_same)
+    return is_repeated
+
+
+def _of_pairs(is_same: np.ndarray) -> np.ndarray:
+    """Returns which items are in a pair of neighbours that are the same.
+
+    >>> _of_pairs(np.array([True, False, False])).tolist()
+    [True, True, False, False]
+    """
+    return np.append(is_same, False) | np.append(False, is_same)
 
 
 def merge(rows: pa.Table) -> Merged:
     """Makes impressions and labels of rows that share user, post and time.
 
     Args:
-      rows: As `rules.repetitions` gives them: sorted by key, arrival and place.
+      rows: With the columns of an engine, sorted by key, arrival and place.
     """
     columns = _columns(rows)
     groups = _groups(columns)
@@ -59,8 +110,8 @@ def merge(rows: pa.Table) -> Merged:
     is_first = np.diff(groups[states.rows], prepend=-1) > 0
     # The id of the first row in the order of the source: of rows with one key the others' ids are
     # made to differ, and say nothing.
-    places = np.lexsort((columns["place"], groups))
-    event_ids = columns["event_id"][places[heads]]
+    id_rows = np.lexsort((columns["place"], groups))[heads]
+    event_ids = columns["event_id"][id_rows]
     firsts = rows.take(pa.array(heads))
     for name, values in (
         ("event_id", event_ids),
@@ -77,6 +128,7 @@ def merge(rows: pa.Table) -> Merged:
     }
     return Merged(
         firsts=firsts,
+        id_rows=id_rows,
         labels=_labels(columns, states, is_wanted=~is_first),
         last_states=pa.table(last_states),
         counts=_count(columns, groups),

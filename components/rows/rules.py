@@ -1,4 +1,4 @@
-"""The rules that every event must keep, and the rows that tell of one impression more than once.
+"""The rules that every event must keep.
 
 Every row of a day ends in exactly one place: accepted, duplicate or quarantined by the first rule
 that it breaks. All of it are expressions, which any of the `engines` evaluates; events are tables
@@ -135,33 +135,3 @@ def label_rules(events: "ibis.Table", config: Config, day: datetime.date) -> lis
     See `event_rules` for the arguments.
     """
     return [rule for rule in event_rules(events, config, day) if rule.name != "wrong_day"]
-
-
-def repetitions(events: "ibis.Table") -> "ibis.Table":
-    """Returns the rows that share user, post and time with another: what `merging` makes one of.
-
-    Optional columns are those of the first row: each says how that very row was served.
-
-    Args:
-      events: The rows.
-
-    Returns:
-      The columns that came in, sorted by user, time and post, then by arrival and place.
-    """
-    keys = events.group_by(*KEY).agg(num_rows=events.count())
-    rows = events.semi_join(keys.filter(keys["num_rows"] > 1), KEY)
-    return rows.order_by(*KEY, "ingested_at", "place")
-
-
-def merge_repetitions(events: "ibis.Table", firsts: "ibis.Table") -> "ibis.Table":
-    """Puts one row in the place of those that share user, post and time.
-
-    Args:
-      events: The rows.
-      firsts: One for each group of their `repetitions`, with the same columns.
-
-    Returns:
-      The columns that came in, sorted by user, time and event.
-    """
-    alone = events.anti_join(firsts, KEY)
-    return alone.union(firsts.select(*events.columns)).order_by(*ORDER)

@@ -22,12 +22,11 @@ from components.rows.merging import Merged, RepetitionCounts
 from components.rows.row_texts import RowTexts
 from components.rows.rules import (
     KEY,
+    ORDER,
     Rule,
     add_verdicts,
     event_rules,
     label_rules,
-    merge_repetitions,
-    repetitions,
 )
 from components.rows.shown_posts import ShownPosts
 from components.rows.source_ids import EarlierIds
@@ -203,14 +202,16 @@ def _judge(
     if fold is not None:
         lawful, carried, num_copies = fold.impressions(engine, lawful)
         num_repeats += num_copies
-    # What has arrived by when is no matter of sets: the rows come here, and go back merged.
-    merged = merging.merge(engines.rows(engine, repetitions(lawful)))
+    # In order, rows that share user, post and time are near each other: to ask for them by groups
+    # took half as long as to sort.
+    ordered = engines.rows(engine, lawful.order_by(*ORDER))
+    accepted, merged = merging.merge_repetitions(ordered)
     if carried is not None:
         merged = merging.with_folded(merged, carried, num_repeats)
     else:
         merged = merging.with_repeats(merged, num_repeats)
     return _Judgement(
-        accepted=engines.rows(engine, merge_repetitions(lawful, engine.table(merged.firsts))),
+        accepted=accepted,
         merged=merged,
         violations=engines.rows(engine, violations),
         counts=engines.rows(engine, counts),
@@ -299,7 +300,10 @@ def _quarantine_violations(
     events: pa.Table, violations: pa.Table, rules: Sequence[Rule]
 ) -> pa.Table:
     """Returns the rows that break a rule, in their order, with the first rule that they break."""
-    rows, verdict = events.take(violations["place"]), violations["verdict"].to_numpy()
+    is_broken = np.zeros(len(events), bool)
+    is_broken[violations["place"].to_numpy()] = True
+    # Violations are in the order of the rows; to take rows by their places would copy all.
+    rows, verdict = events.filter(pa.array(is_broken)), violations["verdict"].to_numpy()
     details = np.full(len(rows), "", object)
     # By rule instead of by row: a day may have millions of rows that break one rule.
     for number, rule in enumerate(rules, start=1):

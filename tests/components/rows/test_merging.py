@@ -49,9 +49,8 @@ def columns(rows: list[Row]) -> dict[str, np.ndarray]:
 def merged(values: dict[str, np.ndarray]) -> tuple[pa.Table, Merged]:
     """The accepted rows, and what was made of those that are repeated."""
     table = ENGINE.table(engine_rows.to_engine(data_files.arrow_table(INGESTED, values))[0])
-    of_groups = merging.merge(engines.rows(ENGINE, row_rules.repetitions(table)))
-    firsts = ENGINE.table(of_groups.firsts)
-    accepted = engines.rows(ENGINE, row_rules.merge_repetitions(table, firsts))
+    ordered = engines.rows(ENGINE, table.order_by(*row_rules.ORDER))
+    accepted, of_groups = merging.merge_repetitions(ordered)
     return engine_rows.from_engine(accepted), of_groups
 
 
