@@ -34,7 +34,7 @@ from components.rows.row_texts import RowTexts
 from components.run.context import Context, Outcome
 from components.tables import action_lists
 from components.tables.data_files import ACCEPTED_FILE
-from phoenix.data import attributes
+from phoenix.data import attributes, sorted_ids
 
 
 def run(context: Context) -> Outcome:
@@ -85,8 +85,8 @@ def run(context: Context) -> Outcome:
                 histograms.append(statistics.of_block(block, context.config))
                 counts["windows"] += len(block.window_ids)
                 counts["impressions"] += int((block.window_of_row >= 0).sum())
-                counts["users"] += len(np.unique(block.refs.user_ids))
-                users.append(np.unique(block.log.user_ids))
+                counts["users"] += len(sorted_ids.distinct(block.refs.user_ids))
+                users.append(sorted_ids.distinct(block.log.user_ids))
                 counts["state_users"] += len(users[-1])
                 counts["state_rows"] += len(block.log.user_ids)
         day_counts.close(earlier_counts, draft.folder)

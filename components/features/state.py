@@ -107,7 +107,8 @@ class State:
         rows = rows_still_needed(
             log, known_at=known_at, oldest=oldest, length=self.config.history_length
         )
-        return Log(*self.remaining(log.rows(rows)))
+        # Where all are needed, as of a short log, nothing is copied.
+        return Log(*self.remaining(log.rows(rows) if len(rows) < len(log.user_ids) else log))
 
     def remaining(self, rows: Arrays) -> Arrays:
         """Returns rows, the user ids first, without those of users who are to be forgotten.

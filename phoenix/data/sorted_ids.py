@@ -1,4 +1,4 @@
-"""Look-up of ids in a table that is sorted by them."""
+"""Ids in order: each once, and their look-up in a table that is sorted by them."""
 
 from typing import NamedTuple
 
@@ -10,6 +10,17 @@ class Places(NamedTuple):
 
     rows: np.ndarray  # [...] int64, any row of the table where the id is not in it
     is_there: np.ndarray  # [...] bool
+
+
+def distinct(ids: np.ndarray) -> np.ndarray:
+    """Returns the ids that are in a sorted column, `[M]`, each once.
+
+    >>> distinct(np.array([2, 2, 5]))
+    array([2, 5])
+    """
+    is_new = np.ones(len(ids), bool)
+    is_new[1:] = ids[1:] != ids[:-1]
+    return ids[is_new]
 
 
 def find(ids: np.ndarray, queries: np.ndarray) -> Places:

@@ -100,7 +100,9 @@ def with_labels(log: Log, labels: LabelRows) -> tuple[Log, np.ndarray]:
     """
     untouched = np.arange(len(log.user_ids))
     if not len(labels.user_ids) or not len(log.user_ids):
-        return log, untouched - _places(is_later_state(log))
+        is_later = is_later_state(log)
+        # Most logs have one state of each impression, and must not pay for others.
+        return log, untouched - _places(is_later) if is_later.any() else untouched
     rows = np.flatnonzero(np.isin(log.user_ids, labels.user_ids))
     count = len(rows)
     users, posts, times, arrivals, actions, dwell = (
