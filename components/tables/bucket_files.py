@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from components.errors import BadDataError
 from components.tables import row_digests
+from components.tables.background import Background
 from schemas import buckets
 from schemas.buckets import FOOTER_KEY, NUM_SLOTS, Piece
 from schemas.columns import Table, plain_type
@@ -140,6 +141,7 @@ class BucketWriter:
         names = buckets.file_names(table, num_buckets)
         options = options or {"compression": "zstd", "use_dictionary": _repeating(schema)}
         self._files = [pq.ParquetWriter(folder / name, schema, **options) for name in names]
+        self._background = Background()
         self._pieces: list[list[Piece]] = [[] for _ in names]
         self._last_slot, self._most = 0, most
 
@@ -157,10 +159,13 @@ class BucketWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for file, pieces in zip(self._files, self._pieces, strict=True):
-            # No digest is made of the files by which alone they differ.
-            file.add_key_value_metadata({FOOTER_KEY: buckets.to_footer(pieces)})
-            file.close()
+        try:
+            self._background.__exit__(kind, error, trace)
+        finally:
+            for file, pieces in zip(self._files, self._pieces, strict=True):
+                # No digest is made of the files by which alone they differ.
+                file.add_key_value_metadata({FOOTER_KEY: buckets.to_footer(pieces)})
+                file.close()
 
     def write(self, pieces: Pieces) -> None:
         """Appends rows, as one group of every file that they lie in.
@@ -203,6 +208,12 @@ class BucketWriter:
             if slot < self._last_slot:
                 raise ValueError(f"Slot {slot} comes after slot {self._last_slot}.")
             self._last_slot = slot
+        # To digest and compress takes as long as to make the rows, and needs no lock of Python.
+        self._background.run(self._append_group, bucket, rows, slots, sizes)
+
+    def _append_group(
+        self, bucket: int, rows: pa.Table, slots: Sequence[int], sizes: Sequence[int]
+    ) -> None:
         # Chunks would end pages elsewhere, and so change the bytes of equal rows.
         rows = rows.cast(self.schema).combine_chunks()
         digests = row_digests.of_pieces(rows, sizes)
