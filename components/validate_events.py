@@ -87,6 +87,7 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
     others = [*earlier_posts.inputs, *(each.ref for each in (*holders, *earlier_days))]
     with_ids = source_ids.earlier_refs(context, ingested)
     others += [*with_ids, *told_ids.refs(context, holders)]
+    others += action_logs.labels_refs(context, ingested)
     refs = dict.fromkeys([ingested.ref, *folded_with, *others])  # each once
     inputs: list[Any] = [*refs, *repairs.inputs(config, day)]
     with context.write(inputs=inputs, config=_recipe(config)) as draft:

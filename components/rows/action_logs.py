@@ -14,7 +14,7 @@ from components.rows import folding, late_rows, source_ids
 from components.rows.rules import KEY
 from components.run.context import Context
 from components.store import leases
-from components.store.artifacts import Artifact, Ref
+from components.store.artifacts import Artifact, Ref, table_files
 from components.tables import data_files, engines
 from components.tables.bucket_files import BucketFiles
 from phoenix.data.days import midnight_ms
@@ -72,14 +72,34 @@ def _refuse_unfinished(context: Context, day: datetime.date) -> None:
             )
 
 
+def labels_refs(context: Context, ingested: Artifact) -> list[Ref]:
+    """Returns the validated days whose labels say what late rows before a day will be.
+
+    A late row that belongs to no impression makes one when its own day runs again. What arrives
+    after it may belong to that one, whether or not the day has run by then.
+    """
+    late_days = sorted(ingested.facts.get("late_by_day", {}))
+    if context.config.fold_ms is None or not late_days:
+        return []
+    first = max(contract.parse_day(late_days[0]), late_rows.oldest_day(context.config, context.day))
+    days = (first + datetime.timedelta(days=n) for n in range(1, (context.day - first).days))
+    heads = (context.head(contract.VALIDATE_EVENTS.name, day) for day in days)
+    return [
+        ref
+        for ref in heads
+        if ref is not None and table_files(context.store.manifest(ref), data_files.LABELS_FILE)
+    ]
+
+
 def earlier_files(context: Context, ingested: Artifact) -> list[BucketFiles]:
-    """Opens the accepted rows of `earlier_refs`.
+    """Opens the accepted rows of `earlier_refs`, and the labels of `labels_refs`.
 
     Raises:
       BadDataError: If a file is missing or damaged.
     """
-    refs = earlier_refs(context, ingested)
-    return [BucketFiles(context.store.read_files(ref, data_files.ACCEPTED_FILE)) for ref in refs]
+    files = [(ref, data_files.ACCEPTED_FILE) for ref in earlier_refs(context, ingested)]
+    files += [(ref, data_files.LABELS_FILE) for ref in labels_refs(context, ingested)]
+    return [BucketFiles(context.store.read_files(*each)) for each in files]
 
 
 class Fold(NamedTuple):

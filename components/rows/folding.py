@@ -72,20 +72,18 @@ def impression_times(
 
 
 def with_impression_times(table: pa.Table, earlier: pa.Table, *, fold_ms: int) -> pa.Table:
-    """Returns late rows with the time of the impression that they belong to, where there is one.
+    """Returns late rows with the time of the impression that they belong to.
+
+    That of a row which belongs to none that is known is the one that its day will make of it.
 
     Args:
       table: Rows of earlier days with the columns of `EVENTS`.
-      earlier: The accepted rows of these days.
+      earlier: The impressions of these days.
       fold_ms: See `impression_times`.
     """
     late, impressions = actions_of(table), actions_of(earlier)
-    pairs = _pair_numbers(late, impressions)
-    count = len(late.times)
-    matches = _matches(
-        pairs[:count], late.times, pairs[count:], impressions.times, fold_ms=fold_ms, is_late=True
-    )
-    return with_times(table, np.where(matches >= 0, matches, late.times))
+    turns = np.ones(len(table), np.int64)  # all arrived after what is known
+    return with_times(table, impression_times(late, turns, impressions, fold_ms=fold_ms))
 
 
 def with_times(table: pa.Table, shown_at: np.ndarray) -> pa.Table:

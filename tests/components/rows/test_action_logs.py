@@ -12,6 +12,7 @@ from components.features import windows_files
 from components.settings.loading import load
 from components.store import leases
 from phoenix.data.hashing import HashSpec
+from tests.components.day_log import DayLog
 
 SECONDS = 1_767_225_600  # of the first day
 DAYS = ("2026-01-01", "2026-01-02")
@@ -187,3 +188,33 @@ def test_a_day_waits_for_the_day_before_while_somebody_makes_it(shop, caplog, ki
         assert shop.run("validate_events", DAYS[1])[0] == ExitCode.TRY_AGAIN
     assert "a backfill needs Max Active Runs 1" in caplog.text
     assert shop.run("validate_events", DAYS[1])[0] == ExitCode.NOTHING_TO_DO
+
+
+def test_late_actions_belong_to_what_their_day_makes_of_those_that_came_before(
+    tmp_path, capsys
+) -> None:
+    log = DayLog(tmp_path, capsys)
+    more = "validate_events: {max_duplicate_share: 1}\n"
+    log.configure("log/{day}.csv", source="rows: actions\nfold_minutes: 60", more=more)
+    first, second, third = "2026-03-01", "2026-03-02", "2026-03-03"
+    log.write(f"log/{first}.csv", [f"1,5,{first}T15:00:00"])
+    # The first two are too early for the impression at three, and one of their own; the last one is
+    # near both, and came when the day had not run again.
+    late = [f"1,5,{first}T13:10:00", f"1,5,{first}T13:40:00"]
+    log.write(f"log/{second}.csv", [*late, f"1,6,{second}T10:00:00"])
+    log.write(f"log/{third}.csv", [f"1,5,{first}T14:05:00", f"1,6,{third}T10:00:00"])
+    log.run_days(first, second, third, steps=STEPS[:2])
+
+    def labels() -> list[list[str]]:
+        """The times of the impressions of what came late, by day of arrival."""
+        tables = [log.table("validate_events", day, "labels.parquet") for day in (second, third)]
+        times = [[f"{t:%H:%M}" for t in each["shown_at"].to_pylist()] for each in tables]
+        return [sorted(set(each)) for each in times]
+
+    before = labels()
+    assert before == [["13:10"], ["13:10"]]
+    log.run_days(first, steps=STEPS[:2])
+    times = log.table("validate_events", first, "accepted.parquet")["shown_at"].to_pylist()
+    assert [f"{time:%H:%M}" for time in times] == ["13:10", "15:00"]
+    log.run_days(second, third, steps=STEPS[:2])
+    assert labels() == before, "days that are run again say the same"
