@@ -81,9 +81,13 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
         # Compared is what the days before could have served, without what the day itself says.
         popular = most_popular(context, past_refs[0]) if past_refs else None
         fallback = most_popular(context, features.ref)
+        contests = _contests(context, features, validated, labels)
+        if any(getattr(each, "drawn_per_window", 0) for each in contests.values()):
+            popular = popular and replace(popular, is_among_drawn=True)
+            fallback = replace(fallback, is_among_drawn=True)
         models.save(draft.folder / decisions.FALLBACK, fallback)
         by_role, report, handed_on = {}, {}, {}
-        for role, contest in _contests(context, features, validated, labels).items():
+        for role, contest in contests.items():
             entrants = entrants_of(
                 context,
                 role,

@@ -58,7 +58,8 @@ class RankingContest:
             return [
                 "the day has no impressions without an action: rankers are compared by how they "
                 f"order its impressions among {self.drawn_per_window} drawn posts a window, and "
-                "their probabilities are those of an action among these, not of the log"
+                "their probabilities are those of an action among these, not of the log; most "
+                "popular is by how often it expects a post to be shown, too"
             ]
         labels, is_labelled = self._labels
         gains = labels @ self._gain_weights

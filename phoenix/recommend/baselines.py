@@ -74,11 +74,16 @@ class MostPopular:
     retrieval: (1 + n(p)) (1 - prod over positive actions of (1 - r_a(p))), with n(p) the recent
                impressions of the post: the impressions with a positive action that are to be
                expected if it goes on being shown, and one more, for a post that never was.
+
+    A log without negatives has a rate near 1 for every post. Among as many drawn posts as were
+    shown, of which each post has an even share m, the share of those that were shown is
+    (1 + n(p)) / (1 + n(p) + m): its rates are multiplied by it, `is_among_drawn`.
     """
 
     actions: tuple[str, ...]
     positive_actions: tuple[str, ...]
     rates: Rates
+    is_among_drawn: bool = False
     name: ClassVar[str] = "most_popular"
 
     def __post_init__(self) -> None:
@@ -111,6 +116,11 @@ class MostPopular:
     def predict(self, windows: Windows) -> np.ndarray:
         """`[N, C, A]` float32: the smoothed rate of each action for each candidate."""
         rates = self.rates.smoothed(windows.candidate_post_ids, windows.candidate_author_ids)
+        if self.is_among_drawn:
+            expected = 1 + self.rates.impressions(windows.candidate_post_ids, are_recent=True)
+            recent = self.rates.tables["post"].recent_shown
+            share = 1 + (recent.max(axis=1).mean() if len(recent) else 0.0)
+            rates = rates * (expected / (expected + share))[..., None]
         return rates.astype(np.float32)
 
     def predict_dwell(self, windows: Windows) -> None:
@@ -183,6 +193,8 @@ def save_baseline(directory: Path, baseline: Baseline) -> None:
         description["seed"] = baseline.seed
     else:
         description["positive_actions"] = list(baseline.positive_actions)
+        if baseline.is_among_drawn:
+            description["is_among_drawn"] = True
         priors = baseline.rates.priors
         description["priors"] = {kind: priors[kind].tolist() for kind in POST_KINDS}
         for kind in POST_KINDS:
@@ -216,7 +228,9 @@ def load_baseline(directory: Path) -> Baseline:
         kind: Counts(*(read(f"{kind}_{field}") for field in Counts._fields)) for kind in POST_KINDS
     }
     priors = {kind: np.array(values) for kind, values in description["priors"].items()}
-    return MostPopular(actions, tuple(description["positive_actions"]), Rates(tables, priors))
+    positive_actions = tuple(description["positive_actions"])
+    is_among_drawn = description.get("is_among_drawn", False)
+    return MostPopular(actions, positive_actions, Rates(tables, priors), is_among_drawn)
 
 
 def _of_first_format(actions: tuple[str, ...], arrays: Mapping[str, np.ndarray]) -> MostPopular:

@@ -1,6 +1,7 @@
 """The baselines: fitted by a stated formula, blind to order, the same after a round trip."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,23 @@ def test_most_popular_ranks_by_smoothed_rates() -> None:
     found = FITTED.predict(windows([1], [[10, 99]]))[0]
     expected = FITTED.rates.smoothed(np.array([10, 99]), np.array([10, 99]))
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_of_a_log_without_negatives_most_popular_ranks_by_how_often_a_post_is_shown(
+    tmp_path: Path,
+) -> None:
+    shown = [10] * 9 + [20] * 3 + [30]
+    model = replace(counted(shown, [1] * 13, [1] * 13), is_among_drawn=True)
+    posts = np.array([30, 10, 99, 20])
+    found = model.predict(windows([1], [posts.tolist()]))[0, :, 0]
+    # Beside an even share of the drawn posts, of which there are as many.
+    n, share = np.array([1, 9, 0, 3]), 1 + 13 / 3
+    rates = model.rates.smoothed(posts, posts)[:, 0]
+    np.testing.assert_allclose(found, rates * (1 + n) / (1 + n + share), rtol=1e-6)
+    assert posts[np.argsort(-found)].tolist() == [10, 20, 30, 99]
+    save_baseline(tmp_path, model)
+    loaded = load_baseline(tmp_path)
+    np.testing.assert_array_equal(loaded.predict(windows([1], [posts.tolist()]))[0, :, 0], found)
 
 
 def test_a_post_that_was_never_shown_is_ordered_by_its_author() -> None:
