@@ -1,5 +1,6 @@
 """A log that says what users did, and never what they passed over: its ranker is told by draws."""
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components import contract
 from components.contract import STEPS, ExitCode
+from components.features import day_counts, shapes, windows_files
+from components.features.negatives import day_posts
+from components.release import models
+from components.run.context import Context
 from components.serving.why import why
 from components.settings.loading import load
 from components.store.artifacts import Store
+from phoenix.data.negatives.drawn_posts import DrawnPosts
+from phoenix.data.windows import Windows
 from tests.components.test_changing_actions import Deployment
 
 DAYS = ("2026-03-01", "2026-03-02", "2026-03-03")
-LAST = DAYS[-1]
+LAST, NEXT = DAYS[-1], "2026-03-04"
 NUM_USERS, NUM_ITEMS, NUM_TOPICS = 100, 80, 4
 DATA_STEPS = ("ingest_events", "validate_events", "build_features")
 _CONFIG = """
@@ -33,6 +41,10 @@ actions:
   - {name: view, column: event, values: [view], weight: 1, is_positive: true}
   - {name: cart, column: event, values: [addtocart], weight: 2, is_positive: true}
   - {name: purchase, column: event, values: [transaction], weight: 3, is_positive: true}
+attributes:
+  posts: {files: log/items.csv, id: itemid}
+  declared:
+    - {name: topic, side: post, column: topic, kind: vocabulary, words: ["0", "1", "2", "3"]}
 hashing: {user_rows: 1000, post_rows: 1000, author_rows: 1000}
 build_features: {history_length: 16, num_candidates: 4}
 train_retrieval: {min_windows: 1000000}
@@ -53,7 +65,7 @@ def write_log(root: Path) -> None:
     """Writes views, carts and transactions of a shop, in which users keep to a topic of theirs."""
     draw = np.random.default_rng(5)
     lines = ["timestamp,visitorid,event,itemid,transactionid"]
-    for number, day in enumerate(DAYS):
+    for number, day in enumerate((*DAYS, NEXT)):
         start = int(np.datetime64(day, "ms").astype(int))
         for user in range(1, NUM_USERS + 1):
             for hour in draw.permutation(24)[:5].tolist():
@@ -70,6 +82,8 @@ def write_log(root: Path) -> None:
                         lines.append(f"{time + 60_000},{user},transaction,{item},{number}")
     (root / "log").mkdir(parents=True)
     (root / "log" / "events.csv").write_text("\n".join(lines) + "\n")
+    items = [f"{item},{(item - 1) % NUM_TOPICS}" for item in range(1, NUM_ITEMS + 1)]
+    (root / "log" / "items.csv").write_text("\n".join(["itemid,topic", *items]) + "\n")
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +120,49 @@ def test_the_ranker_puts_what_users_came_to_do_above_what_was_drawn(shop) -> Non
     assert by_name["candidate"]["ndcg@5"] > 1.5 * by_name["random"]["ndcg@5"]
 
 
+@pytest.fixture(scope="module")
+def beside_drawn(shop) -> tuple[Windows, Windows]:
+    """Windows of the last day, and the same with drawn posts."""
+    config, store = load(shop.root / "phoenix.yaml"), Store(str(shop.root / "store"))
+    context = Context(contract.EVALUATE_MODELS, config, datetime.date.fromisoformat(LAST), store)
+    features = shop.artifact("build_features", LAST)
+    spec = shapes.hash_spec(config.hashing)
+    rates = day_counts.rates_before(features.folder, features.manifest, config)
+    windows = windows_files.read_windows(features.folder, spec=spec, rates=rates).rows(slice(64))
+    drawn = DrawnPosts(per_window=4, posts=day_posts.of_days(context, [features.ref]))
+    return windows, drawn.added_to(windows, np.random.default_rng(1), spec)
+
+
+def test_drawn_posts_have_the_attributes_that_the_store_knows_of_them(beside_drawn) -> None:
+    windows, beside = beside_drawn
+    first = windows.candidate_post_ids.shape[1]
+    ids, attributes = beside.candidate_post_ids[:, first:], beside.candidate_attributes[:, first:]
+    is_drawn = ids != 0
+    assert is_drawn.mean() > 0.5
+    topics = (ids[is_drawn] - 1) % NUM_TOPICS
+    of_topic = {tuple(row) for row in zip(topics, *attributes[is_drawn].T.tolist(), strict=True)}
+    assert len(of_topic) == NUM_TOPICS, "each topic has its own values, and only those"
+    real = {
+        tuple(row)
+        for row in zip(
+            (windows.candidate_post_ids[windows.candidate_mask] - 1) % NUM_TOPICS,
+            *windows.candidate_attributes[windows.candidate_mask].T.tolist(),
+            strict=True,
+        )
+    }
+    assert of_topic == real, "and they are those of candidates"
+
+
+def test_no_candidate_is_moved_by_the_posts_drawn_beside_it(shop, beside_drawn) -> None:
+    windows, beside = beside_drawn
+    ranker = models.load_ranker(shop.artifact("train_ranker", LAST).path(models.MODEL))
+    first = windows.candidate_post_ids.shape[1]
+    is_real = beside.candidate_mask[:, :first]
+    assert is_real.any()
+    alone, found = ranker.predict(windows), ranker.predict(beside)[:, :first]
+    np.testing.assert_allclose(found[is_real], alone[is_real], atol=2e-6)
+
+
 def test_the_gate_says_what_it_compared(shop) -> None:
     decision = shop.artifact("evaluate_models", LAST).facts["ranker"]
     assert decision["choice"] == "candidate"
@@ -127,6 +184,15 @@ def test_the_log_reaches_feeds_of_what_users_like(shop) -> None:
         if "drawn" in each
     ]
     assert "4 posts" in reason
+
+
+@pytest.mark.slow
+def test_the_next_training_goes_on_from_what_was_drawn_for(shop) -> None:
+    # In order: the release of the day before is the one of the test above.
+    assert shop.artifact("publish_release", LAST).facts["ranker"]["drawn_per_window"] == 4
+    shop.run_all(NEXT, (*DATA_STEPS, "train_ranker"))
+    facts = shop.artifact("train_ranker", NEXT).facts
+    assert (facts["started_from"], facts["negatives"]["drawn_per_window"]) == (LAST, 4)
 
 
 def first_place(feeds: pa.Table) -> tuple[str, str]:
