@@ -3,6 +3,7 @@
 import pytest
 
 from components.contract import ExitCode
+from components.earnings import history
 from components.release import releases
 from tests.components.earnings.served_days import MANY, ServedDays, fallen, ms, watched
 
@@ -17,6 +18,8 @@ def test_it_rolls_back_by_itself_only_where_configured_and_once(days) -> None:
     assert releases.live(days.store).release == published[3][0]
     days.path.write_text(days.path.read_text() + "measure_feeds: {roll_back: true}\n")
     assert days.measure("2026-01-04")[0] == ExitCode.NOTHING_TO_DO  # not the newest day
+    watched(days, "2026-01-06", 0.3, seed=6)
+    assert days.measure("2026-01-05")[0] == ExitCode.NOTHING_TO_DO  # nor is this
     assert releases.live(days.store).release == published[3][0]
     watched(days, "2026-01-05", 0.3, seed=5)
     assert days.measure("2026-01-06")[0] == ExitCode.DONE
@@ -42,12 +45,17 @@ def test_it_never_goes_back_past_a_rollback(days) -> None:
     first = days.release("2026-01-01", MANY)
     second = days.release("2026-01-02", MANY, model="b")
     third = days.release("2026-01-03", MANY, model="c")
-    for number, each in enumerate((first, second, third), 1):
-        days.go_live(*each, ms("2026-01-02", 0) + number * 3_600_000)
-    days.go_live(*second, ms("2026-01-03", 0), withdrawn=[third[0].digest])
+    days.go_live(*first, ms("2026-01-01", 23))
+    for hour, each in enumerate((second, third)):
+        days.go_live(*each, ms("2026-01-03", hour))
+    days.go_live(*second, ms("2026-01-03", 2), withdrawn=[third[0].digest])
     days.path.write_text(days.path.read_text() + "measure_feeds: {roll_back: true}\n")
     watched(days, "2026-01-02", 0.6, seed=1)
     days.measure("2026-01-03")
     watched(days, "2026-01-03", 0.1, seed=2)
     days.measure("2026-01-04")
+    loss = history.loss(days.store)
+    assert loss is not None
+    assert loss.before == first[0]
+    assert "since a release was rolled back" in loss.advice
     assert releases.live(days.store).release == second[0]
