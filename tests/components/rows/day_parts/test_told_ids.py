@@ -57,7 +57,7 @@ def test_each_event_counts_once_where_it_arrived_first_in_whatever_order_days_ar
     for place in range(60):
         arrival = draw.randrange(3)
         day = draw.choice([arrival, draw.randrange(arrival + 1)])
-        user, own_id = draw.randrange(1, 4), draw.randrange(9)
+        user, own_id = draw.randrange(1, 4), draw.randrange(20)
         # Each row has a time and a post of its own, so that nothing but ids makes it a repeat.
         time = f"{days[day]}T{draw.randrange(1, 23):02d}:{place:02d}:00"
         rows[days[arrival]].append(f"{user},{place + 1},{time},0,e-{user}-{own_id}")
