@@ -24,7 +24,10 @@ with DAG(
     tags=["phoenix"],
 ):
     measure = task(contract.MEASURE_FEEDS)
-    materialize = mapped_task(contract.MATERIALIZE_FEEDS, over=shards(SETTINGS.num_shards))
+    # A measure goes back before feeds go live, where it is asked to; one that fails stops no feed.
+    materialize = mapped_task(
+        contract.MATERIALIZE_FEEDS, over=shards(SETTINGS.num_shards), trigger_rule="all_done"
+    )
     publish = task(contract.PUBLISH_FEEDS, num_shards=SETTINGS.num_shards, outlets=[FEEDS])
 
     measure >> materialize >> publish

@@ -110,6 +110,8 @@ def export(parts: Iterable[Settlement], config: Config, file: Path) -> int:
     # Asked before anything is written, so that the answer names the option and not a system call.
     if file.is_dir() or not file.parent.is_dir():
         raise BadConfigurationError(f"--to: expected a file in a folder that exists, got {file}.")
+    if file.exists():  # perhaps with rows that somebody has mended
+        raise BadConfigurationError(f"--to: expected a new file, and {file} is there already.")
 
     def mendable(part: Settlement) -> tuple[pa.Table, RowTexts]:
         """Returns the rows of a part that somebody may mend, and the texts of their ids."""
@@ -157,7 +159,8 @@ def replay(store: Store, config: Config, day: datetime.date) -> dict[str, Any]:
         "before": {name: before[name] for name in _COUNTS} if before else None,
         "after": {name: after[name] for name in _COUNTS},
         "quarantined_by_rule": after["quarantined_by_rule"],
-        "next": f"phoenix step {contract.BUILD_FEATURES.name} --day {day}",
+        # The days after it read its state, and drop what they share with it.
+        "next": f"phoenix data --days {day}..{max(store.partitions(contract.INGEST_EVENTS.name))}",
     }
 
 

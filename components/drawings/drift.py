@@ -31,12 +31,18 @@ class _Chart(NamedTuple):
 
     @property
     def top(self) -> float:
-        """The end of the scale."""
+        """The end of the scale: a round number above the curve, and above a limit near it."""
         values = [point["value"] for _, point in self.points]
         limits = [point["limit"] for _, point in self.points if point["limit"] is not None]
         highest = max(values, default=0.0)
         # A limit that little history makes generous would flatten the curve that one wants to see.
-        return 1.15 * max(highest, min(min(limits, default=0.0), 3 * highest)) or 1.0
+        least = 1.05 * max(highest, min(min(limits, default=0.0), 3 * highest)) or 1.0
+        step = 10.0 ** np.floor(np.log10(least))
+        return next(
+            float(times * step)
+            for times in (1, 1.2, 1.6, 2, 3, 4, 6, 8, 10)
+            if times * step >= least
+        )
 
     def x(self, day: float) -> float:
         """The place of a day in the row."""
@@ -45,7 +51,8 @@ class _Chart(NamedTuple):
     def line(self, name: str, *, only_alarms: bool = False) -> np.ndarray:
         """`[P + 1, 2]` places of a number in the row; the last is no place, to end the line."""
         drawn = [
-            (self.x(day), point[name] / self.top)
+            # A limit beyond the scale is drawn at its end.
+            (self.x(day), min(point[name] / self.top, 1.0))
             for day, point in self.points
             if point[name] is not None
             and not (only_alarms and (point["limit"] is None or point["value"] <= point["limit"]))
@@ -115,4 +122,4 @@ def _draw_row(axes: "Axes", row: Sequence[_Chart]) -> None:
 
 def _plot(axes: "Axes", lines: Sequence[np.ndarray], **style: Any) -> None:  # noqa: ANN401 - any
     places = np.concatenate(lines)
-    axes.plot(places[:, 0], places[:, 1], **style)
+    axes.plot(places[:, 0], places[:, 1], clip_on=False, **style)

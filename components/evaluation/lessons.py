@@ -24,6 +24,8 @@ def sentence(section: EvaluateConfig, results: Mapping[str, Result]) -> str | No
     interval = over_random.interval(section.confidence)
     if interval is None or len(over_random.user_ids) < section.min_users:
         return "too few users to tell whether anything was learned"
+    if interval == (0.0, 0.0):
+        return "no user tells the candidate from a random order: nothing can be said of learning"
     if interval[0] <= 0:
         return f"nothing was learned, as far as the day tells: {_words(over_random, interval)}"
     over_popular = _gain(results, "most_popular")

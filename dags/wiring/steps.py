@@ -39,11 +39,13 @@ def task(step: contract.Step, *, outlets: Sequence[Asset] = (), **options: objec
     return operator(**_common(step), **native, outlets=list(outlets))
 
 
-def mapped_task(step: contract.Step, *, over: Sequence[dict[str, object]]) -> Any:
+def mapped_task(
+    step: contract.Step, *, over: Sequence[dict[str, object]], trigger_rule: str = "all_success"
+) -> Any:
     """Returns one task per entry of `over`, each with its own values of the step's options."""
     operator, native = _native(step, [])
     del native[operator.ARGUMENTS]  # Airflow refuses a value that is both fixed and mapped
-    return operator.partial(**_common(step), **native).expand(
+    return operator.partial(**_common(step), **native, trigger_rule=trigger_rule).expand(
         **{operator.ARGUMENTS: [_argv(step, options) for options in over]}
     )
 

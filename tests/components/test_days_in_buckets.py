@@ -137,6 +137,7 @@ def look_at_day(log: DayLog, day: str) -> dict[str, Any]:
     assert len(found["show"]) == found["list"]["quarantined"]
     assert app.app(["quarantine", "export", *options, "--to", str(file)]) == 0
     found["export"] = sorted(file.read_text().splitlines())  # those too late come with their users
+    file.unlink()
     run_again = late_rows.days_to_run_again(log.store, load(log.config), contract.parse_day(day))
     return {**found, "run again": run_again}
 

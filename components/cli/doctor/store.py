@@ -223,10 +223,12 @@ def _source_findings(store: Store, config: Config) -> Iterator[Finding]:
     before = contract.parse_day(newest) + datetime.timedelta(days=1)
     days = day_changes.changed_days(store, config, source, before=before)
     for day in days:
+        # The days after it read its state, and drop what they share with it.
         yield warning(
             "changed",
             f"The source of {day} has changed since it was ingested: files or rows came or went.",
-            f"`phoenix data --days {day}`; phoenix_late does so in Airflow.",
+            f"`phoenix data --days {day}..{newest}`; in Airflow phoenix_late takes the day, and "
+            "phoenix_ingest those after it.",
         )
     if not days:
         reach = config.validate_events.late_days

@@ -50,3 +50,12 @@ def test_an_export_to_what_can_be_no_file_is_refused(refused, place: str) -> Non
     code, text = phoenix_quarantine(refused, "export", "--to", str(refused.root / place))
     assert code == ExitCode.BAD_CONFIGURATION
     assert "--to: expected a file in a folder that exists" in text
+
+
+def test_an_export_keeps_a_file_in_which_rows_may_be_mended(refused) -> None:
+    file = refused.root / "mended.csv"
+    file.write_text("mine")
+    code, text = phoenix_quarantine(refused, "export", "--to", str(file))
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert "is there already" in text
+    assert file.read_text() == "mine"

@@ -38,6 +38,13 @@ def test_what_was_learned_is_what_is_sure(over_random, over_popular, words) -> N
     assert found.startswith(words)
 
 
+def test_a_metric_that_everything_reaches_says_nothing() -> None:
+    all_equal = {"candidate": _result(1.0, num_users=200), "random": _result(1.0, num_users=200)}
+    found = lessons.sentence(SECTION, all_equal)
+    assert found is not None
+    assert "nothing can be said" in found
+
+
 def test_a_few_users_say_nothing_and_without_a_candidate_there_is_nothing_to_say() -> None:
     few = {"candidate": _result(0.9, num_users=10), "random": _result(0.1, num_users=10)}
     assert lessons.sentence(SECTION, few) == "too few users to tell whether anything was learned"
