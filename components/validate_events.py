@@ -213,8 +213,9 @@ def _settle(
             counts = [SettledCounts.merge([*counts, of_part[0]])]
             checks = [day_checks.merge([*checks, of_part[1]])]
             del part
-            if of_part[1].suite is not None:
-                # It leaves cycles of references to its rows, of which nothing else tells Python.
+            if of_part[1].suite is not None and bucket + 1 < num_buckets:
+                # It leaves cycles of references to its rows, of which nothing else tells Python
+                # before the next part needs the memory.
                 gc.collect()
         arrivals.refuse_unknown_corrections()
         num_shared = ids.events.count_shared_rows()
