@@ -228,7 +228,7 @@ def _source_findings(store: Store, config: Config) -> Iterator[Finding]:
             "changed",
             f"The source of {day} has changed since it was ingested: files or rows came or went.",
             f"`phoenix data --days {day}..{newest}`; in Airflow phoenix_late takes the day, and "
-            "phoenix_ingest those after it.",
+            "phoenix_data those after it.",
         )
     if not days:
         reach = config.validate_events.late_days
