@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from phoenix.data import sorted_ids
+
 NONE = -1  # of feeds and rows: there is none
 
 
@@ -86,28 +88,6 @@ def rows_of(shown: Shown, feeds: np.ndarray, rows: Sequence[FeedRows]) -> np.nda
         index = np.flatnonzero(feeds == number)
         if len(index) and len(own.user_ids):
             pairs = shown.user_ids[index], shown.post_ids[index]
-            places[index] = places_in(pairs, own)
+            found = sorted_ids.find_keys(pairs, own)
+            places[index] = np.where(found.is_there, found.rows, NONE)
     return places
-
-
-def places_in(keys: Sequence[np.ndarray], table: Sequence[np.ndarray]) -> np.ndarray:
-    """Finds keys of several columns in a table of distinct ones.
-
-    Args:
-      keys: Columns `[n]`.
-      table: The same columns, `[R]`.
-
-    Returns:
-      `[n]` int64 rows of the table; `NONE` for a key that is not in it.
-
-    >>> places_in([np.array([3, 3]), np.array([7, 8])], [np.array([1, 3]), np.array([7, 8])])
-    array([-1,  1])
-    """
-    both = [np.concatenate(each) for each in zip(table, keys, strict=True)]
-    order = np.lexsort(both[::-1])  # stable: the row of the table comes before who asks for it
-    is_new = np.ones(len(order), bool)
-    is_new[1:] = np.any([np.diff(each[order]) != 0 for each in both], axis=0)
-    first = np.empty(len(order), np.int64)
-    first[order] = order[is_new][np.cumsum(is_new) - 1]
-    found = first[len(table[0]) :]
-    return np.where(found < len(table[0]), found, NONE)

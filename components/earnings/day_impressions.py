@@ -23,6 +23,7 @@ from components.tables import bucket_files, data_files
 from components.tables.action_lists import ActionList
 from components.tables.bucket_files import BucketFiles
 from components.tables.data_files import ACCEPTED_FILE
+from phoenix.data import sorted_ids
 from phoenix.data.states import LabelRows
 from schemas.earnings import NO_FEED, UNLISTED
 from schemas.events import EVENTS
@@ -92,8 +93,8 @@ def with_labels(keys: Sequence[np.ndarray], actions: np.ndarray, labels: LabelRo
       actions: `[N]` uint64.
       labels: Of these impressions and of others.
     """
-    rows = attribution.places_in((labels.user_ids, labels.post_ids, labels.shown_at), keys)
-    is_of_one = rows != NONE
+    keys_of_labels = labels.user_ids, labels.post_ids, labels.shown_at
+    rows, is_of_one = sorted_ids.find_keys(keys_of_labels, keys)
     actions = actions.copy()
     np.bitwise_or.at(actions, rows[is_of_one], labels.actions[is_of_one])
     return actions

@@ -133,26 +133,14 @@ class RetrievalContest:
         is_relevant = is_new & np.isin(posts, eligible)
         reporting, reported_place = np.nonzero((windows.labels & engagement.negative) != 0)
         reported = windows.candidate_post_ids[reporting, reported_place]
-        is_relevant &= ~_are_among((users, posts), (windows.user_ids[reporting], reported))
+        pairs = windows.user_ids[reporting], reported
+        is_relevant &= ~sorted_ids.find_keys((users, posts), pairs).is_there
         weights = self.windows.label_weights
         if weights is not None:
             weights = weights[window, place][is_relevant]
         users, posts = users[is_relevant], posts[is_relevant]
         # Of the others no recall is defined, so nobody need search for them.
         return _Asked(requests.rows(np.isin(requests.user_ids, users)), users, posts, weights)
-
-
-def _are_among(
-    pairs: tuple[np.ndarray, np.ndarray], others: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
-    """`[L]` whether each of L pairs of ids is one of some other pairs."""
-    (left, right), (other_left, other_right) = pairs, others
-    places = [
-        np.unique(np.concatenate(ids), return_inverse=True)[1]
-        for ids in ((left, other_left), (right, other_right))
-    ]
-    numbers = places[0] * (len(left) + len(other_left)) + places[1]
-    return np.isin(numbers[: len(left)], numbers[len(left) :])
 
 
 class _Asked(NamedTuple):

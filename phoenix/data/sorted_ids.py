@@ -1,5 +1,6 @@
 """Ids in order: each once, and their look-up in a table that is sorted by them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 class Places(NamedTuple):
     """The rows of a table at which ids stand."""
 
-    rows: np.ndarray  # [...] int64, any row of the table where the id is not in it
+    rows: np.ndarray  # [...] int64, any number where the id is not in it
     is_there: np.ndarray  # [...] bool
 
 
@@ -38,6 +39,26 @@ def find(ids: np.ndarray, queries: np.ndarray) -> Places:
     # Beyond the last id there is no row: the last one is compared, and is another.
     rows = np.minimum(np.searchsorted(ids, queries), len(ids) - 1)
     return Places(rows, ids[rows] == queries)
+
+
+def find_keys(keys: Sequence[np.ndarray], table: Sequence[np.ndarray]) -> Places:
+    """Finds keys of several columns in a table in any order: each at its first row.
+
+    Args:
+      keys: Columns `[n]`.
+      table: The same columns, `[M]`.
+
+    >>> find_keys([np.array([3, 3]), np.array([7, 8])], [np.array([1, 3]), np.array([7, 8])])
+    Places(rows=array([2, 1]), is_there=array([False,  True]))
+    """
+    both = [np.concatenate(each) for each in zip(table, keys, strict=True)]
+    order = np.lexsort(both[::-1])  # stable: the row of the table comes before who asks for it
+    is_new = np.ones(len(order), bool)
+    is_new[1:] = np.any([np.diff(each[order]) != 0 for each in both], axis=0)
+    first = np.empty(len(order), np.int64)
+    first[order] = order[is_new][np.cumsum(is_new) - 1]
+    rows = first[len(table[0]) :]
+    return Places(rows, rows < len(table[0]))
 
 
 def values_at(
