@@ -93,8 +93,10 @@ def test_an_empty_day_is_done_and_hands_on_the_state_of_the_day_before(log: DayL
 
 def test_an_empty_day_does_not_search_all_memory_for_cycles(log: DayLog) -> None:
     """A search costs more than all else of such a day, and no check left it anything to find."""
-    log.configure("log/*.csv", more="validate_events: {min_accepted_rows: 0}\n")
-    log.write("log/a.csv", [f"1,1,{FIRST}T00:00:05", f"1,3,{THIRD}T00:00:05"])
+    settings = "user_buckets: 2\nvalidate_events: {min_accepted_rows: 0}\n"
+    log.configure("log/*.csv", more=settings)
+    first = [f"{user},1,{FIRST}T00:00:05" for user in range(1, 9)]
+    log.write("log/a.csv", [*first, f"1,3,{THIRD}T00:00:05"])
     searches: list[str] = []
 
     def count(phase: str, _: object) -> None:
@@ -105,7 +107,7 @@ def test_an_empty_day_does_not_search_all_memory_for_cycles(log: DayLog) -> None
     gc.callbacks.append(count)
     try:
         log.run_days(FIRST, steps=DATA_STEPS[:2])
-        assert searches, "the rows of a day are let go"
+        assert searches, "the rows of a part are let go before the next"
         searches.clear()
         log.run_days(SECOND, steps=DATA_STEPS[:2])
         assert not searches
