@@ -6,11 +6,9 @@ verifies what is read.
 
 import datetime
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +80,7 @@ def _at_size(root: Path, users: int) -> Iterator[Result]:
         if times == 1:
             _write_full_state(path, root, users)
         _write_log(logs, day, users=users, per_user=times * _PER_DAY)
-        found[times] = [in_a_process(path, name, day) for name in pipeline.DATA_STEPS]
+        found[times] = [pipeline.in_a_process(path, name, day) for name in pipeline.DATA_STEPS]
     seconds = {times: sum(each for each, _ in steps) for times, steps in found.items()}
     gigabytes = {times: max(each for _, each in steps) for times, steps in found.items()}
     told = {
@@ -124,7 +122,7 @@ def _in_buckets(root: Path, users: int) -> Result:
     path.write_text(f"{path.read_text(encoding='utf-8')}user_buckets: {_BUCKETS}\n")
     _write_full_state(path, root, users)
     _write_log(logs, day, users=users, per_user=_PER_DAY)
-    steps = {name: in_a_process(path, name, day) for name in pipeline.DATA_STEPS}
+    steps = {name: pipeline.in_a_process(path, name, day) for name in pipeline.DATA_STEPS}
     told = ", ".join(f"{name} {taken:.1f} s {peak:.2f} GB" for name, (taken, peak) in steps.items())
     most = max(peak for _, peak in steps.values())
     return Result(
@@ -143,7 +141,7 @@ def _feeds_in_buckets(root: Path, users: int) -> Result:
     path.write_text(f"{path.read_text(encoding='utf-8')}user_buckets: {_BUCKETS}\n")
     _write_log(logs, _FIRST, users=users, per_user=_PER_DAY)
     # Of the first day nothing is trained: the most popular posts are the feeds.
-    steps = {name: in_a_process(path, name, _FIRST) for name in contract.STEPS}
+    steps = {name: pipeline.in_a_process(path, name, _FIRST) for name in contract.STEPS}
     of_feeds = {name: steps[name] for name in ("materialize_feeds", "publish_feeds")}
     told = ", ".join(
         f"{name} {taken:.1f} s {peak:.2f} GB" for name, (taken, peak) in of_feeds.items()
@@ -231,22 +229,3 @@ def _write_full_state(path: Path, root: Path, users: int) -> None:
                 writer.write(block)
         draft.facts |= {"reach": feature_state.reach(section), "accepted": {}, "shape": shape}
     events.unlink()
-
-
-def in_a_process(path: Path, name: str, day: datetime.date) -> tuple[float, float]:
-    """Runs a step in a process of its own; returns its seconds and its peak memory in GB."""
-    script = [sys.executable, "-m", "benchmarks.day", str(path), name, str(day)]
-    started = time.perf_counter()
-    said = subprocess.run(script, capture_output=True, text=True, check=True).stdout
-    return time.perf_counter() - started, float(said)
-
-
-def main(argv: Sequence[str]) -> None:
-    """Runs one step and prints the peak memory of the process in GB."""
-    path, name, day = argv
-    pipeline.run_step(Path(path), name, contract.parse_day(day))
-    print(features.peak_gigabytes())
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measurement import Result
+from benchmarks.measurement import Result, peak_gigabytes
 from components.features import day_windows, shapes
 from components.features.day_windows import DayFiles
 from components.features.impression_facts import ImpressionFacts
@@ -168,14 +168,6 @@ def build(root: Path, day: int) -> dict[str, float]:
             writer.write(block)
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "gigabytes": peak_gigabytes()}
-
-
-def peak_gigabytes() -> float:
-    """Returns the peak memory of this process in GB."""
-    # Not `ru_maxrss`, which a process inherits from the one that started it.
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    kilobytes = next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]
-    return int(kilobytes) * 1024 / 1e9
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 Work = Callable[[], object]
 
@@ -44,3 +45,11 @@ def rates(ours: Work, peer: Work, *, amount: float, repeats: int = 7) -> tuple[f
             work()
             taken.append(time.perf_counter() - start)
     return amount / statistics.median(seconds[0]), amount / statistics.median(seconds[1])
+
+
+def peak_gigabytes() -> float:
+    """Returns the peak memory of this process in GB."""
+    # Not `ru_maxrss`, which a process inherits from the one that started it.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    kilobytes = next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]
+    return int(kilobytes) * 1024 / 1e9

@@ -4,11 +4,16 @@ import contextlib
 import datetime
 import importlib
 import io
-from collections.abc import Mapping
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from benchmarks.measurement import peak_gigabytes
 
 _EXAMPLES = Path(__file__).parents[1] / "examples"
 DATA_STEPS = ("ingest_events", "validate_events", "build_features")
@@ -49,3 +54,25 @@ def run_data_steps(config: Path, first: datetime.date, last: datetime.date) -> N
     for number in range((last - first).days + 1):
         for name in DATA_STEPS:
             run_step(config, name, first + datetime.timedelta(days=number))
+
+
+def in_a_process(config: Path, name: str, day: datetime.date) -> tuple[float, float]:
+    """Runs a step in a process of its own; returns its seconds and its peak memory in GB."""
+    script = [sys.executable, "-m", "benchmarks.pipeline", str(config), name, str(day)]
+    started = time.perf_counter()
+    said = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    return time.perf_counter() - started, float(said)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs one step and prints the peak memory of the process in GB.
+
+    Like a step that is run alone, this module imports nothing that holds memory before the step.
+    """
+    config, name, day = argv
+    run_step(Path(config), name, datetime.date.fromisoformat(day))
+    print(peak_gigabytes())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -143,7 +143,7 @@ def _day(name: str, more: str, root: Path, users: int) -> Result:
     last = _DAY + datetime.timedelta(days=1)
     for day in (_DAY, last):  # the second day has a state, and posts that were shown before
         _write_log(root / "logs", day, users=users)
-        steps = [numbers_day.in_a_process(path, step, day) for step in pipeline.DATA_STEPS]
+        steps = [pipeline.in_a_process(path, step, day) for step in pipeline.DATA_STEPS]
     million, seconds = users * 25 / 1e6, sum(each for each, _ in steps)
     peak = max(each for _, each in steps)
     told = ", ".join(

@@ -1,5 +1,6 @@
 """The arrows between the layers, and what each layer must stay free of."""
 
+import os
 import subprocess
 import sys
 
@@ -69,6 +70,18 @@ for module in pkgutil.iter_modules(phoenix.data.__path__, "phoenix.data."):
 assert not {"jax", "haiku"} & sys.modules.keys()
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+
+
+def test_columns_of_a_step_are_memory_of_the_system() -> None:
+    code = """
+import components, pyarrow
+assert pyarrow.default_memory_pool().backend_name == "system"
+"""
+    environment = {"PATH": os.environ["PATH"]}
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment
+    )
     assert run.returncode == 0, run.stderr
 
 
