@@ -20,7 +20,7 @@ class Action(Section):
         description="Earlier names of the action, or of its column, by which older days know it.",
     )
     values: tuple[str, ...] = Field(
-        default=(), description="Values of the column that say so; 1 and true if empty."
+        default=(), description="Values of the column that say so; 1, true, yes, t and on if empty."
     )
     at_least: float | None = Field(
         default=None, allow_inf_nan=False, description="Lowest number in the column that says so."

@@ -19,7 +19,7 @@ from schemas.events import REJECTED
 _TEXT_IDS = "where ids are text, name their column in `ingest_events.source.text_ids`"
 
 
-_FLAG = "0 or 1; words that mean yes go into `values` of the action"
+_FLAG = "0 or 1, no or yes; other words that mean yes go into `values` of the action"
 _SURFACES = "ingest_events.source.surfaces"
 
 
@@ -181,7 +181,7 @@ class RowCheck:
             return values & is_good
         if rule.at_least is None and rule.at_most is None:
             return self.flag(rows, rule.column, _FLAG)
-        values = self.number(rows, rule.column)
+        values = self.optional_number(rows, rule.column)  # of nothing, no limit is reached
         low = -np.inf if rule.at_least is None else rule.at_least
         high = np.inf if rule.at_most is None else rule.at_most
         return (values >= low) & (values <= high)

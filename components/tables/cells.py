@@ -24,7 +24,10 @@ Parsed = tuple[np.ndarray, np.ndarray]  # values and a mask, both [n]
 _WHOLE = r"^[+-]?\d{1,19}$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _ZERO_FRACTION = r"\.0+$"  # as pandas writes whole numbers of a column that lacks some
-_YES, _NO = ["1", "true", "True", "TRUE", "1.0"], ["0", "false", "False", "FALSE", "0.0"]
+_SPELLINGS = (str.lower, str.title, str.upper)
+_YES_WORDS, _NO_WORDS = ("true", "yes", "y", "t", "on"), ("false", "no", "n", "f", "off")
+_YES = ["1", "1.0", *(spell(word) for word in _YES_WORDS for spell in _SPELLINGS)]
+_NO = ["0", "0.0", *(spell(word) for word in _NO_WORDS for spell in _SPELLINGS)]
 _REPLACEMENT = "\ufffd"  # stands for bytes that were no UTF-8: two ids may differ in them
 _DIGITS = np.zeros(256, bool)  # bytes of which Arrow reads no other numbers than the patterns allow
 _DIGITS[[*b"0123456789-"]] = True
@@ -74,7 +77,7 @@ def parse_number(cells: pa.Array) -> Parsed:
 
 
 def parse_flag(cells: pa.Array) -> Parsed:
-    """Reads bool: 0 or 1, or true or false."""
+    """Reads bool: 0 or 1, or a pair of words for no and yes: false, no, n, f, off."""
     if pa.types.is_boolean(cells.type):
         return np.asarray(pc.fill_null(cells, False)), np.asarray(pc.is_valid(cells))
     if not _is_text(cells):

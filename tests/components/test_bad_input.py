@@ -93,7 +93,7 @@ CELLS: dict[str, Cell] = {
     "seconds for milliseconds": ("time_ms", str(START // 1000), "unreadable_time"),
     "microseconds for milliseconds": ("time_ms", str(START * 1000), "unreadable_time"),
     "a flag that is none": ("is_like", "2", "unreadable_flag"),
-    "a flag in words": ("is_like", "yes", "unreadable_flag"),
+    "a flag in other words": ("is_like", "maybe", "unreadable_flag"),
     "a surface beyond 32 bits": ("tab", "99999999999", "unreadable_number"),
     "a negative surface": ("tab", "-1", "bad_surface"),
     "an unknown surface": ("tab", "99", "bad_surface"),

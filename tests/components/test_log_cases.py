@@ -217,7 +217,11 @@ CASES: dict[str, Case] = {
         accepted=5, check=lambda came: [row["actions"] for row in came] == [1, 0, 1, 1, 0],
     ),
     "yes and no in words": Case(
-        content=rows(f"1,1,{SECOND},yes", f"2,1,{SECOND},t", f"3,1,{SECOND},1"), accepted=1,
+        content=rows(f"1,1,{SECOND},yes", f"2,1,{SECOND},No", f"3,1,{SECOND},T"), accepted=3,
+        check=lambda came: [row["actions"] for row in came] == [1, 0, 1],
+    ),
+    "yes and no in words of another language": Case(
+        content=rows(f"1,1,{SECOND},oui", f"2,1,{SECOND},non", f"3,1,{SECOND},1"), accepted=1,
         rules={"unreadable_flag": 2}, told="`values` of the action",
     ),
     "ids with blanks in them": Case(

@@ -77,3 +77,10 @@ def test_a_text_id_that_is_none_says_what_it_is() -> None:
     check.identifier(rows, "user", "")
     assert not check.is_good.any()
     assert "expected an id, not a value of the type list<" in check.details[0]
+
+
+def test_a_number_that_is_not_there_reaches_no_limit() -> None:
+    rows = RawRows("a", np.array([1, 2, 3]), {"n": pa.array(["2", "", "many"])})
+    check = RowCheck(3)
+    assert check.action(rows, ActionRule(column="n", at_most=5)).tolist() == [True, False, False]
+    assert check.rules == {2: "unreadable_number"}

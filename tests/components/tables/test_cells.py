@@ -80,12 +80,20 @@ def test_a_time_of_a_wrong_unit_or_an_unset_clock_is_not_read(value: str) -> Non
 
 
 def test_flags_are_yes_or_no_and_nothing_else() -> None:
-    found, is_good = cells.parse_flag(pa.array(["1", "0", "true", "False", "2", "", None, "yes"]))
+    found, is_good = cells.parse_flag(pa.array(["1", "0", "true", "False", "2", "", None, "maybe"]))
     assert is_good.tolist() == [True] * 4 + [False] * 4
     assert found[:4].tolist() == [True, False, True, False]
     assert cells.parse_flag(pa.array([0, 1, 2]))[1].tolist() == [True, True, False]
     found, is_good = cells.parse_flag(pa.array([" 1", "0\r\n", " ", "1 1"]))
     assert (found.tolist(), is_good.tolist()) == ([True, *[False] * 3], [True, True, False, False])
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("yes", "no"), ("Y", "N"), ("True", "False"), ("T", "F"), ("ON", "OFF")]
+)
+def test_a_flag_may_be_a_word(yes: str, no: str) -> None:
+    found, is_good = cells.parse_flag(pa.array([yes, no, f" {yes}", "1"]))
+    assert (found.tolist(), is_good.tolist()) == ([True, False, True, True], [True] * 4)
 
 
 def test_values_that_do_not_fit_spoil_only_themselves() -> None:
