@@ -68,6 +68,10 @@ def run(context: Context) -> Outcome:
     files = sources.open_source(config, context.store)
     # Also by a run that has nothing to write: until they were run, others must hear of them.
     changed_days = day_changes.changed_days(context.store, config, files, before=day)
+    if unknown := files.unknown_actions(day):
+        _tell_unknown_actions(unknown, day)
+        config = action_lists.without_columns(config, unknown)
+        files = sources.open_source(config, context.store)
     event_inputs = files.event_inputs(day)
     inputs = [*event_inputs, *files.post_inputs()]
     every_input = [*inputs, *attribute_files.inputs(config)]
@@ -107,6 +111,14 @@ def _tell_absent_columns(facts: dict[str, Any], names: Sequence[str], day: datet
     facts["absent_columns"] = list(names)
     logger.warning(
         "No row of %s has the columns %s: a flag that is not there is no.", day, ", ".join(names)
+    )
+
+
+def _tell_unknown_actions(columns: Sequence[str], day: datetime.date) -> None:
+    logger.warning(
+        "%s: files without %s, which later ones have: of this action the day knows nothing.",
+        day,
+        ", ".join(columns),
     )
 
 

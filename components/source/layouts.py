@@ -31,6 +31,8 @@ from phoenix.data.days import DAY_MS, day_number, midnight_ms
 from schemas.events import EVENTS
 from schemas.posts import POSTS
 
+# Canonical columns that files by day may have from some day on: without a value, a row is whole.
+MAY_COME = ("author_id", *(column.name for column in EVENTS.optional), "sampling_rate")
 _WHERE = "ingest_events.source"
 _RATINGS = ("userId", "movieId", "rating", "timestamp")
 

@@ -17,6 +17,7 @@ from components.run.context import Context
 from components.source import raw_files
 from components.source.layouts import Layout
 
+LIKENESS = 0.6  # of names, from which one may be the other; 1 if they are equal
 _REACH_DAYS = 31  # how far back to look for a day to compare with
 _INTEGER = re.compile(r"(u?)int(\d+)")
 _FLOATS = {"halffloat": 16, "float": 32, "double": 64}
@@ -70,13 +71,16 @@ def change(old: str, new: str) -> str | None:
     """Returns `narrowed` or `retyped` for a type that cannot hold what the old one could, or None.
 
     Args:
-      old: An Arrow type as text, or `text` of a file that has no types.
+      old: An Arrow type as text, `text` of a file that has no types, or `null` without a value.
       new: The same.
 
     >>> change("int64", "int32"), change("int32", "int64"), change("int64", "string")
     ('narrowed', None, 'retyped')
+    >>> change("null", "string")
     """
-    if old == new or "text" in (old, new) or (old.startswith(_TEXT) and new.startswith(_TEXT)):
+    if old == new or (old.startswith(_TEXT) and new.startswith(_TEXT)):
+        return None
+    if {"text", "null"} & {old, new}:  # null: of a Parquet file without a value in the column
         return None
     integers = _INTEGER.fullmatch(old), _INTEGER.fullmatch(new)
     if integers[0] and integers[1]:
@@ -118,7 +122,7 @@ def _problems(
         if name not in used:
             continue  # the configuration reads another column now
         if name not in present:
-            like = difflib.get_close_matches(name, free, n=1, cutoff=0.6)
+            like = difflib.get_close_matches(name, free, n=1, cutoff=LIKENESS)
             guess = f"; {like[0]!r} looks like it: map it, if it is the same" if like else ""
             sentences.append(f"the column {name!r} of {previous} is gone{guess}")
         elif (what := change(old, present[name])) is not None:

@@ -144,6 +144,14 @@ class Source:
             numbers = {number for number in numbers if (number + 1) * DAY_MS <= end}
         return [day_of_number(number) for number in sorted(numbers)]
 
+    def unknown_actions(self, day: datetime.date) -> list[str]:
+        """Returns the columns of actions that not all files with rows of a day have yet.
+
+        Raises:
+          BadDataError: If a file is damaged or lacks a column that it must have.
+        """
+        return self._day_files.unknown_actions(day) if self.layout.is_by_utc_day else []
+
     def event_inputs(self, day: datetime.date) -> list[dict[str, Any]]:
         """Names all that holds rows of a day, by name, size and content.
 

@@ -4,7 +4,7 @@ Whoever reads an artifact reads its bits by name, since the configured list may 
 name that stands for something else than it did is refused: its bits cannot be compared.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +118,12 @@ class ActionList:
 def to_json(config: Config) -> list[dict[str, Any]]:
     """Returns the configured list as artifacts carry it: names and meanings, by their bits."""
     return [{"name": action.name, **_meaning(action)} for action in config.actions]
+
+
+def without_columns(config: Config, columns: Collection[str]) -> Config:
+    """Returns a configuration without the actions of some columns, of which a day does not know."""
+    actions = [each for each in config.actions if (each.column or each.name) not in columns]
+    return config.model_copy(update={"actions": tuple(actions)})
 
 
 def known_actions(manifest: Mapping[str, Any], config: Config) -> frozenset[str]:

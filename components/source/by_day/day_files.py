@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from components.errors import BadDataError
 from components.source import arrivals, raw_files
-from components.source.by_day import overruns, work_files
+from components.source.by_day import coming_columns, overruns, work_files
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
 from components.source.slates import entries
@@ -82,6 +82,19 @@ class DayFiles:
                 f"{day}."
             ) from error
 
+    def unknown_actions(self, day: datetime.date) -> list[str]:
+        """Returns the columns of actions that a file with rows of a day does not have yet."""
+        before = day - datetime.timedelta(days=1)
+        names = {rows.file for rows in self.overrun(before)}
+        files = [file for file in self.of(before) if self.layout.event_name(file) in names]
+        absent = {
+            column
+            for file in (*files, *self.of(day))
+            for column in coming_columns.lacking(self.layout, file)
+        }
+        columns = dict.fromkeys(action.column for action in self.layout.actions)
+        return [column for column in columns if column in absent]
+
     def num_next(self, day: datetime.date) -> int:
         """Returns how many rows in the files of a day, read before, are of the next day."""
         of_next = self._overruns.get(day, ())
@@ -122,7 +135,7 @@ class DayFiles:
         """Yields the rows of a file, in which some columns have or may have former names."""
         names = {column: former.get(column, (column,)) for column in self.layout.source_columns}
         columns = [each for of_column in names.values() for each in of_column]
-        for rows in raw_files.read(file, columns, self.layout.event_format, name=name):
+        for rows in coming_columns.read(self.layout, file, columns, name):
             if former:
                 cells = {
                     column: _first_value([rows.cells[each] for each in of_column])
