@@ -44,6 +44,14 @@ def init(
             "times, or an action that is positive.",
         ),
     ] = None,
+    files: Annotated[
+        int,
+        typer.Option(
+            "--files",
+            min=2,
+            help="How many files of each form are looked at: the oldest, the newest, some between.",
+        ),
+    ] = 12,
 ) -> None:
     """Write the configuration that a log suggests, and show how it reads the first rows.
 
@@ -56,7 +64,7 @@ def init(
 
     hints = parse_hints(say or ())
     ask = _ask if sys.stdin.isatty() else None
-    result = initialise(path, to=to, store=store, hints=hints, ask=ask)
+    result = initialise(path, to=to, store=store, hints=hints, num_files=files, ask=ask)
     show(False, None, lambda view: view.initialised(result))
 
 

@@ -3,61 +3,77 @@
 # pyright: reportAttributeAccessIssue=false
 # (pyarrow.compute makes its functions when it is imported)
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from components.errors import BadConfigurationError
 from components.profiling import words
 from components.profiling.hints import Hints
 from components.profiling.proposals import ProposedAction
+from components.settings.source import NULL_WORDS
 from components.tables import cells
 
-_MAX_EVENT_TYPES = 24  # different values of a column that says what was done
-_SHARE = 0.99  # of the values that have a form
-_YES = {"yes": "no", "y": "n", "t": "f", "on": "off"}  # of flags that are words, with their no
+_MAX_EVENT_TYPES = 24  # different words that are all taken; of more, those that are known
+_SHARE = 0.9  # of the values that must have a form; the preview tells of the others
 _MOST_TIMES = 100  # that an action is counted in one impression; more is the sum of a post
 _RATING_SCALES = ((5.0, 4.0), (10.0, 8.0), (100.0, 80.0))  # the highest, and what is liked
+_NUM_LISTED = 5  # words in a note
 
 
-def actions(
-    rows: pa.Table, columns: Mapping[str, str], hints: Hints
-) -> tuple[str, list[ProposedAction], str]:
-    """Returns whether rows are impressions or actions, the actions, and the reason."""
-    free = [name for name in rows.column_names if name not in columns.values()]
-    flags = [name for name in hints.actions or free if _is_flag(name, rows[name], hints)]
-    column = words.column_for(words.EVENT_TYPE_NAMES, free)
+class LogActions(NamedTuple):
+    """The actions of a log, and what its rows are."""
+
+    rows_are: str  # impressions or actions
+    proposed: list[ProposedAction]
+    reason: str = ""  # of `rows_are`
+    notes: tuple[str, ...] = ()  # what was left aside
+
+
+def actions(rows: pa.Table, columns: Mapping[str, str], hints: Hints) -> LogActions:
+    """Returns what the rows of a log are, and which actions they tell of.
+
+    Args:
+      rows: Some of the log.
+      columns: Source columns that are something else, by canonical name.
+      hints: What the user says of the log.
+
+    Raises:
+      BadConfigurationError: If no column says what users did, or a hint is at one that cannot.
+    """
     if hints.actions:
-        column = next((name for name in hints.actions if name not in flags), None)
-    if column is not None:
-        values = [str(each) for each in pc.unique(rows[column].drop_null()).to_pylist()]
-        is_known = any(words.is_action_word(each) for each in values) or hints.actions
-        if len(values) <= _MAX_EVENT_TYPES and is_known:
-            actions = actions_of_words(column, values)
-            why = f"`{column}` says what was done, a row for each action"
-            return "actions", _with_positive(actions, hints), why
-    by_name = {words.meaning_of(name).name: name for name in reversed(flags)}
-    actions = [_of_flag(name, rows[name]) for name in flags if name in by_name.values()]
+        return _of_hints(rows, hints)
+    free = [name for name in rows.column_names if name not in columns.values()]
+    column = words.column_for(words.EVENT_TYPE_NAMES, free)
+    if column is not None and any(map(words.is_action_word, _counts(rows[column]))):
+        of_words = _of_words(rows, [column], hints)
+        if of_words.proposed:  # else all was seen alone, and flags may say more
+            return of_words
+    flags = [name for name in free if _is_action_name(name) and _is_flag(rows[name])]
+    proposed = _of_flags(rows, flags)
     rating = words.column_for(words.RATING_NAMES, free)
-    if not actions and rating is not None:
-        actions = _of_rating(rating, rows[rating])
-    if not actions:
+    if not proposed and rating is not None:
+        proposed = _of_rating(rating, rows[rating])
+    if not proposed:
         raise BadConfigurationError(
             "No column says what users did: expected one of event types (view, click, ...), flags "
             "of 0 and 1, or a rating. Say the column of a flag or of words with --say "
             f"action=COLUMN; the columns: {', '.join(rows.column_names):.500}."
         )
-    return "impressions", _with_positive(actions, hints), ""
+    others = [name for name in free if _is_action_name(name) and name not in flags]
+    notes = tuple(_note_of_numbers(name, rows[name]) for name in others)
+    return LogActions("impressions", _with_positive(proposed, hints), notes=notes)
 
 
 def actions_of_words(column: str, values: Iterable[str]) -> list[ProposedAction]:
-    """Returns the actions that the words of a column say; a word for what was seen is none."""
+    """Returns the actions that the words of a column say; one for what was seen, or no, is none."""
     by_name: dict[str, tuple[words.Meaning, list[str]]] = {}
     for value in sorted(values):
-        if words.plain(value) not in words.SEEN:
+        if not words.says_no(value):
             meaning = words.meaning_of(value)
             by_name.setdefault(meaning.name, (meaning, []))[1].append(value)
     return [
@@ -66,40 +82,119 @@ def actions_of_words(column: str, values: Iterable[str]) -> list[ProposedAction]
     ]
 
 
-def _is_flag(name: str, column: pa.ChunkedArray, hints: Hints) -> bool:
-    values = column.combine_chunks()
-    is_good = cells.parse_flag(values)[1] | cells.is_missing(values)
-    is_action = name in hints.actions or words.is_action_word(name)
-    if not is_action or words.plain(name) in words.RATING_NAMES:
-        return False
-    return bool(np.mean(is_good) >= _SHARE or _yes_words(column) or _is_count(column))
+def _of_hints(rows: pa.Table, hints: Hints) -> LogActions:
+    """Returns the actions of columns that the user names: flags, ratings, or words."""
+    flags = [name for name in hints.actions if _is_flag(rows[name])]
+    others = [name for name in hints.actions if name not in flags]
+    ratings = [name for name in others if words.plain(name) in words.RATING_NAMES]
+    columns = [name for name in others if name not in ratings]
+    for name in columns:
+        _refuse_numbers(name, rows[name])
+    proposed = _of_flags(rows, flags)
+    for name in ratings:
+        proposed += _of_rating(name, rows[name])
+    return _of_words(rows, columns, hints, others=proposed)
 
 
-def _yes_words(column: pa.ChunkedArray) -> tuple[str, ...]:
-    """Returns the words that say yes where all values are yes or no; none elsewhere.
+def _of_words(
+    rows: pa.Table,
+    columns: Sequence[str],
+    hints: Hints,
+    others: Sequence[ProposedAction] = (),
+) -> LogActions:
+    """Returns other actions, and those of columns that say in words what was done.
 
-    >>> _yes_words(pa.chunked_array([["No", "Yes", None]])), _yes_words(pa.chunked_array([["1"]]))
-    (('Yes',), ())
+    With such a column, a row is an action.
     """
-    values = [str(each) for each in pc.unique(column.drop_null()).to_pylist()]
-    for yes, no in _YES.items():
-        if values and {value.strip().lower() for value in values} <= {yes, no}:
-            return tuple(value for value in values if value.strip().lower() == yes)
-    return ()
+    proposed, notes = list(others), list[str]()
+    for column in columns:
+        counts = _counts(rows[column])
+        is_long = len(counts) > _MAX_EVENT_TYPES
+        values = [
+            word
+            for word in counts
+            if not is_long or words.is_action_word(word) or word in hints.positive
+        ]
+        proposed += actions_of_words(column, values)
+        strange = [word for word in counts if word not in values]
+        if strange:
+            notes.append(
+                f"`{column}` has {len(counts)} words, of which {len(strange)} are in no action, "
+                f"such as {', '.join(strange[:_NUM_LISTED])}: their rows count as seen. A word of "
+                "them that matters goes into `values` of an action."
+            )
+    proposed = _with_own_names(proposed)
+    if not columns:
+        return LogActions("impressions", _with_positive(proposed, hints))
+    why = f"`{columns[0]}` says what was done, a row for each action"
+    return LogActions("actions", _with_positive(proposed, hints), why, tuple(notes))
 
 
-def _is_count(column: pa.ChunkedArray) -> bool:
+def _counts(column: pa.ChunkedArray) -> Counter[str]:
+    """Returns the words of a column, the most frequent first, without those for nothing."""
+    texts = (str(each).strip() for each in column.drop_null().to_pylist())
+    counts = Counter(text for text in texts if text and text not in NULL_WORDS)
+    return Counter(dict(counts.most_common()))
+
+
+def _refuse_numbers(name: str, column: pa.ChunkedArray) -> None:
+    """Refuses a column that the user calls an action and that holds many numbers.
+
+    Raises:
+      BadConfigurationError: Saying what to write instead.
+    """
+    is_number = cells.parse_number(column.combine_chunks().drop_null())[1]
+    counts = _counts(column)
+    if len(counts) > _MAX_EVENT_TYPES and np.mean(is_number) >= _SHARE:
+        raise BadConfigurationError(
+            f"--say action={name}: expected a flag or words, found numbers such as "
+            f"{', '.join(list(counts)[:_NUM_LISTED])}. Leave it out, and add an action by hand: "
+            f"`{{name: {words.meaning_of(name).name}, column: {name}, at_least: NUMBER, "
+            "weight: 1}`."
+        )
+
+
+def _is_action_name(name: str) -> bool:
+    return words.is_action_word(name) and words.plain(name) not in words.RATING_NAMES
+
+
+def _is_flag(column: pa.ChunkedArray) -> bool:
+    """Whether nearly all that a column says is yes, no, or how often."""
+    values = column.combine_chunks()
+    filled = values.filter(pa.array(~cells.says_nothing(values, NULL_WORDS)))
+    if not len(filled):
+        return True  # nobody did it yet
+    return bool(np.mean(cells.parse_flag(filled)[1]) >= _SHARE) or _is_count(filled)
+
+
+def _is_count(values: pa.Array) -> bool:
     """Whether values say how often something was done, at times not at all."""
-    numbers, is_whole = cells.parse_whole(column.combine_chunks().drop_null())
-    if not len(numbers) or not is_whole.all():
+    numbers, is_whole = cells.parse_whole(values)
+    numbers = numbers[is_whole]
+    if not len(numbers) or len(numbers) < _SHARE * len(values):
         return False
     return bool(numbers.min() == 0 and 1 < numbers.max() <= _MOST_TIMES)
 
 
-def _of_flag(name: str, column: pa.ChunkedArray) -> ProposedAction:
-    at_least = 1.0 if _is_count(column) else None
-    action = _proposed(words.meaning_of(name), column=name, values=_yes_words(column))
-    return replace(action, at_least=at_least)
+def _of_flags(rows: pa.Table, flags: Sequence[str]) -> list[ProposedAction]:
+    """Returns the actions of some flags; of several with one meaning, the first counts."""
+    by_name = {words.meaning_of(name).name: name for name in reversed(flags)}
+    proposed = []
+    for name in flags:
+        if name in by_name.values():
+            at_least = 1.0 if _is_count(rows[name].combine_chunks().drop_null()) else None
+            action = _proposed(words.meaning_of(name), column=name)
+            proposed.append(replace(action, at_least=at_least))
+    return proposed
+
+
+def _note_of_numbers(name: str, column: pa.ChunkedArray) -> str:
+    value = next(iter(_counts(column)), "")
+    return (
+        f"`{name}` is called as an action and is no flag (it says {value:.40}, for example), so it "
+        f"is none. Where a number says it, add `{{name: {words.meaning_of(name).name}, column: "
+        f"{name}, at_least: NUMBER, weight: 1}}` to `actions`."
+    )
 
 
 def _of_rating(column: str, ratings: pa.ChunkedArray) -> list[ProposedAction]:
@@ -122,6 +217,19 @@ def _proposed(
         weight=meaning.weight,
         is_positive=meaning.is_positive,
     )
+
+
+def _with_own_names(actions: Sequence[ProposedAction]) -> list[ProposedAction]:
+    """Gives an action that another column tells of, too, a name of its own."""
+    named: dict[str, ProposedAction] = {}
+    for action in actions:
+        name = action.name
+        if name in named:
+            name = f"{name}_{words.plain(action.column or '')}"
+            weighs = action.published_as or (None if action.weight is not None else action.name)
+            action = replace(action, name=name, published_as=weighs)
+        named[name] = action
+    return list(named.values())
 
 
 def _with_positive(actions: Sequence[ProposedAction], hints: Hints) -> list[ProposedAction]:

@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 from components.profiling import times, words
 from components.profiling.hints import Hints
 from components.profiling.samples import Sample
+from components.settings.source import NULL_WORDS
 from components.tables import cells
 
 _REQUIRED = ("user_id", "post_id", "shown_at")
 _MAX_SURFACE = 15
 _SHARE = 0.99  # of the values that have a form
+_AUTHOR_SHARE = 0.9  # of the rows that name an author; without one, a post is its own
 
 
 def missing_columns(samples: Sequence[Sample], hints: Hints) -> list[str]:
@@ -75,7 +77,7 @@ def event_columns(rows: pa.Table, hints: Hints) -> dict[str, str]:
 
 def _fits(name: str, column: pa.Array) -> bool:
     """Whether the values of a column can be what its name says."""
-    values = column.drop_null()
+    values = column.filter(pa.array(~cells.says_nothing(column, NULL_WORDS)))
     if not len(values):
         return False
     if name in ("shown_at", "ingested_at"):
@@ -85,12 +87,18 @@ def _fits(name: str, column: pa.Array) -> bool:
     if name == "surface":
         return is_surface_number(values) or 1 < len(pc.unique(values)) <= _MAX_SURFACE
     if name == "author_id":  # an author of whom nothing is said in many rows is none
-        return len(values) == len(column)
+        return has_authors(column)
+    # One that is wrong is refused alone, and the preview tells of it.
     if name in ("dwell_seconds", "position", "weight"):
-        return is_number and bool((numbers >= 0).all())
+        return is_number and bool(np.mean(numbers >= 0) >= _SHARE)
     if name in ("propensity", "sampling_rate"):
-        return is_number and bool(((numbers > 0) & (numbers <= 1)).all())
+        return is_number and bool(np.mean((numbers > 0) & (numbers <= 1)) >= _SHARE)
     return True
+
+
+def has_authors(column: pa.Array) -> bool:
+    """Whether nearly all rows name an author."""
+    return bool(np.mean(~cells.says_nothing(column, NULL_WORDS)) >= _AUTHOR_SHARE)
 
 
 def posts_sample(samples: Sequence[Sample], events: Sample, column: str) -> Sample | None:
@@ -129,6 +137,6 @@ def post_columns(posts: Sample, event_column: str) -> dict[str, str]:
             continue
         values = rows[column].combine_chunks()
         is_time = name != "created_at" or times.time_settings(values) is not None
-        if is_time and (name != "author_id" or not values.null_count):
+        if is_time and (name != "author_id" or has_authors(values)):
             columns[name] = column
     return columns

@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ def text(proposal: Proposal, *, store: str) -> str:
         f"# {proposal.title}",
         "# Written by `phoenix init`: correct what it could not know, and go on with",
         "# `phoenix doctor`.",
-        *(f"# Note: {note}" for note in proposal.notes),
+        *(line for note in proposal.notes for line in _comment(f"Note: {note}")),
         f"store: {_scalar(store)}",
         f"first_day: {proposal.first_day}  # days before it have no history",
         "",
@@ -40,6 +41,17 @@ def text(proposal: Proposal, *, store: str) -> str:
     for name, section in proposal.sections.items():
         lines += ["", *_settings({name: section}, {}, indent=0)]
     return "\n".join(lines) + "\n"
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent="# ",
+        subsequent_indent="#   ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _settings(

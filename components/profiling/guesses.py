@@ -10,16 +10,28 @@ import numpy as np
 import pyarrow as pa
 
 from components.errors import BadConfigurationError
-from components.profiling import action_guesses, column_guesses, times, words
+from components.profiling import (
+    action_guesses,
+    column_guesses,
+    file_differences,
+    times,
+    words,
+)
 from components.profiling.column_guesses import is_surface_number, is_text_id
+from components.profiling.file_differences import Role
 from components.profiling.hints import KEYS, Hints
 from components.profiling.pattern_guesses import pattern
-from components.profiling.proposals import Proposal
+from components.profiling.proposals import Proposal, ProposedAction
 from components.profiling.samples import Sample
+from components.profiling.words import COLUMN_NAMES, EVENT_TYPE_NAMES, RATING_NAMES
+from components.settings.source import NULL_WORDS
 from components.source import byte_streams
+from components.source.by_day import path_patterns
+from components.source.layouts import MAY_COME
 from components.tables import cells
 
 _ID_COLUMNS = ("user_id", "post_id", "author_id")
+_ALL_OR_NONE = ("surface", "dwell_seconds", "ingested_at")  # optional, and whole where mapped
 
 
 def guess(samples: Sequence[Sample], hints: Hints) -> Proposal:
@@ -30,45 +42,102 @@ def guess(samples: Sequence[Sample], hints: Hints) -> Proposal:
         it names what is missing and the option that says it.
     """
     events = column_guesses.events_sample(samples, hints)
-    _refuse_unknown(events, samples, hints)
-    columns = column_guesses.event_columns(events.rows, hints)
+    is_by_day = path_patterns.has_day(pattern(events, samples))
+    columns, left_out = _event_columns(events, hints, is_by_day=is_by_day)
+    _refuse_unknown(events, columns, hints)
+    rows = events.rows.drop_columns(left_out)
     posts = column_guesses.posts_sample(samples, events, columns["post_id"])
     post_columns = column_guesses.post_columns(posts, columns["post_id"]) if posts else {}
     reasons: dict[str, str] = {}
+    _say_author(columns, post_columns, rows, reasons)
+    did = action_guesses.actions(rows, columns, hints)
+    source = _files(events, posts, samples) | _delimiter(events) | {"event_columns": columns}
+    if posts:
+        source["post_columns"] = post_columns
+    if did.rows_are != "impressions":
+        source["rows"], reasons["rows"] = did.rows_are, did.reason
+    id_columns = [(name, rows, columns.get(name)) for name in _ID_COLUMNS]
+    id_columns += [("author_id", posts.rows, post_columns.get("author_id"))] if posts else []
+    text_ids = {name: "" for name, table, c in id_columns if c and is_text_id(table[c])}
+    if text_ids:
+        source["text_ids"] = text_ids
+        reasons["text_ids"] = "ids that are text; nothing ends them"
+    time_columns = [(name, rows, columns.get(name)) for name in ("shown_at", "ingested_at")]
+    time_columns += [("created_at", posts.rows, post_columns.get("created_at"))] if posts else []
+    source |= _time_settings({n: table[c] for n, table, c in time_columns if c}, hints, reasons)
+    source |= _surfaces(columns, rows, reasons)
+    source |= _dwell_unit(columns, rows)
+    folder = os.path.commonpath([file.parent for file in events.files])
+    roles = _roles(columns, did.proposed, left_out)
+    notes = [
+        *did.notes,
+        *file_differences.notes_on_columns(events, roles),
+        *file_differences.notes_on_other_files(samples, [events, *([posts] if posts else [])]),
+    ]
+    return Proposal(
+        title=f"The log at {folder}.",
+        source=source,
+        actions=did.proposed,
+        reasons=reasons,
+        notes=notes,
+    )
+
+
+def _event_columns(
+    events: Sample, hints: Hints, *, is_by_day: bool
+) -> tuple[dict[str, str], list[str]]:
+    """Returns the columns of events by canonical name, and those that too few files have."""
+    left_out = file_differences.incomplete_columns(events, is_by_day=is_by_day)
+    columns = column_guesses.event_columns(events.rows.drop_columns(left_out), hints)
+    # Without them a row is refused where they are mapped, and whole where they are not.
+    partial = [
+        columns[name] for name in _ALL_OR_NONE if name in columns and events.lacks(columns[name])
+    ]
+    return {n: c for n, c in columns.items() if c not in partial}, [*left_out, *partial]
+
+
+def _say_author(
+    columns: dict[str, str],
+    post_columns: Mapping[str, str],
+    rows: pa.Table,
+    reasons: dict[str, str],
+) -> None:
+    """Puts the author's column into those of events, unless the posts' have it."""
     if "author_id" in post_columns:  # said once, where posts are described
         columns.pop("author_id", None)
     elif "author_id" not in columns:
         columns["author_id"] = columns["post_id"]
         reasons["event_columns"] = "nobody says who made a post, so it is its own author"
-    rows_are, actions, reason = action_guesses.actions(events.rows, columns, hints)
-    source: dict[str, Any] = {"layout": "columns", "events": pattern(events, samples)}
-    if posts:
-        source["posts"] = pattern(posts, samples)
-    source |= _names_of_columns("event_names", events)
-    if posts:
-        source |= _names_of_columns("post_names", posts)
-    source |= _delimiter(events) | {"event_columns": columns}
-    if posts:
-        source["post_columns"] = post_columns
-    if rows_are != "impressions":
-        source["rows"], reasons["rows"] = rows_are, reason
-    id_columns = [(name, events.rows, columns.get(name)) for name in _ID_COLUMNS]
-    id_columns += [("author_id", posts.rows, post_columns.get("author_id"))] if posts else []
-    text_ids = {name: "" for name, rows, c in id_columns if c and is_text_id(rows[c])}
-    if text_ids:
-        source["text_ids"] = text_ids
-        reasons["text_ids"] = "ids that are text; nothing ends them"
-    time_columns = [(name, events.rows, columns.get(name)) for name in ("shown_at", "ingested_at")]
-    time_columns += [("created_at", posts.rows, post_columns.get("created_at"))] if posts else []
-    source |= _time_settings({n: rows[c] for n, rows, c in time_columns if c}, hints, reasons)
-    source |= _surfaces(columns, events.rows, reasons)
-    source |= _dwell_unit(columns, events.rows)
-    folder = os.path.commonpath([file.parent for file in events.files])
-    title = f"The log at {folder}."
-    return Proposal(title=title, source=source, actions=actions, reasons=reasons)
+    elif cells.says_nothing(rows[columns["author_id"]].combine_chunks(), NULL_WORDS).any():
+        reasons["event_columns"] = f"without `{columns['author_id']}`, a post is its own author"
 
 
-def _refuse_unknown(events: Sample, samples: Sequence[Sample], hints: Hints) -> None:
+def _files(events: Sample, posts: Sample | None, samples: Sequence[Sample]) -> dict[str, Any]:
+    """Returns the settings that name the files, and the columns of those without a header."""
+    files: dict[str, Any] = {"layout": "columns", "events": pattern(events, samples)}
+    if posts is None:
+        return files | _names_of_columns("event_names", events)
+    files["posts"] = pattern(posts, samples)
+    names = _names_of_columns("post_names", posts)
+    return files | _names_of_columns("event_names", events) | names
+
+
+def _roles(
+    columns: Mapping[str, str], actions: Sequence[ProposedAction], left_out: Sequence[str]
+) -> Mapping[str, Role]:
+    """Returns what the columns are that are read, or would be if all files had them."""
+    roles: dict[str, Role] = {
+        column: "optional" if name in MAY_COME else "needed" for name, column in columns.items()
+    }
+    roles |= {each.column: "action" for each in actions if each.column is not None}
+    names = [*COLUMN_NAMES.values(), EVENT_TYPE_NAMES, RATING_NAMES]
+    for name in left_out:
+        if words.is_action_word(name) or any(words.plain(name) in each for each in names):
+            roles[name] = "left out"
+    return roles
+
+
+def _refuse_unknown(events: Sample, columns: Mapping[str, str], hints: Hints) -> None:
     """Refuses a log without the columns of an event, and a hint at a column that is not there."""
     names = events.rows.column_names
     there = f"The columns: {', '.join(names) or 'none':.500}."
@@ -78,16 +147,17 @@ def _refuse_unknown(events: Sample, samples: Sequence[Sample], hints: Hints) -> 
     for column in (*hints.columns.values(), *hints.actions):
         if column not in names:
             raise BadConfigurationError(f"{events.first}: there is no column {column!r}. {there}")
-    if missing := column_guesses.missing_columns(samples, hints):
+    if missing := [name for name in KEYS if name not in columns]:
         options = " ".join(f"--say {KEYS[name]}=COLUMN" for name in missing)
         raise BadConfigurationError(
             f"{events.first}: expected columns of a user, a post and a time; say which is which "
-            f"with {options}. {there}{_hint(missing, events.rows)}"
+            f"with {options}. {there}{_hint(missing, events)}"
         )
 
 
-def _hint(missing: Sequence[str], rows: pa.Table) -> str:
+def _hint(missing: Sequence[str], events: Sample) -> str:
     """Returns what columns look like that could be a missing one, in words to go on with."""
+    rows = events.rows
     first = {name: rows[name].drop_null().slice(0, 1).to_pylist() for name in rows.column_names}
     texts = {name: str(values[0]) for name, values in first.items() if values}
     lists = [name for name, text in texts.items() if text.startswith("[")]
@@ -103,19 +173,42 @@ def _hint(missing: Sequence[str], rows: pa.Table) -> str:
             f" {named} looks like the days of a spreadsheet, such as {texts[named]}: write them as "
             "2026-03-01T10:00:00."
         )
-    return ""
+    for name in missing:
+        for column in rows.column_names:
+            if words.plain(column) in words.COLUMN_NAMES[name] and (
+                lacking := events.lacks(column)
+            ):
+                return (
+                    f" `{column}` is not in {lacking[-1]}: one source has files with the same "
+                    "columns. Write them alike, or look at a folder of those that are."
+                )
+    return _hint_at_forms(events) if "shown_at" in missing else ""
+
+
+def _hint_at_forms(events: Sample) -> str:
+    """Returns that files write their times in several forms, if they do."""
+    column = words.column_for(words.COLUMN_NAMES["shown_at"], events.rows.column_names)
+    forms: dict[str, str] = {}
+    for file, part in events.parts.items():
+        if column in part.column_names and len(part):
+            form = times.time_settings(part[column].combine_chunks()) or {}
+            forms.setdefault("".join(form.values()) or "no time", file.name)
+    if len(forms) < 2:
+        return ""
+    listed = ", ".join(f"{form} in {file}" for form, file in forms.items())
+    return f" `{column}` is {listed}: one source writes times in one form. Write them alike."
 
 
 def _names_of_columns(setting: str, sample: Sample) -> dict[str, Any]:
-    return {} if sample.has_header else {setting: list(sample.rows.column_names)}
+    return {} if sample.form.has_header else {setting: list(sample.rows.column_names)}
 
 
 def _delimiter(sample: Sample) -> dict[str, Any]:
     usual = "\t" if byte_streams.kind(sample.first) == ".tsv" else ","
     settings: dict[str, Any] = {}
-    if sample.delimiter not in (None, usual):
-        settings["delimiter"] = sample.delimiter
-    return settings if sample.has_quotes else settings | {"quotes": False}
+    if sample.form.delimiter not in (None, usual):
+        settings["delimiter"] = sample.form.delimiter
+    return settings if sample.form.has_quotes else settings | {"quotes": False}
 
 
 def _time_settings(
@@ -155,5 +248,8 @@ def _dwell_unit(columns: Mapping[str, str], rows: pa.Table) -> dict[str, str]:
     if "dwell_seconds" not in columns:
         return {}
     values = cells.parse_number(rows[columns["dwell_seconds"]].combine_chunks())[0]
-    is_ms = words.plain(columns["dwell_seconds"]).endswith("ms") or np.median(values) > 1_000
+    is_ms = (
+        words.plain(columns["dwell_seconds"]).endswith(("ms", "msec", "millis"))
+        or np.median(values) > 1_000
+    )
     return {"dwell_unit": "ms" if is_ms else "s"}

@@ -6,12 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.errors import BadConfigurationError, BadDataError
-from components.profiling import column_guesses, configuration_text, guesses, known_logs
+from components.profiling import (
+    column_guesses,
+    configuration_text,
+    file_differences,
+    guesses,
+    known_logs,
+)
 from components.profiling import preview as previews
 from components.profiling.hints import Hints
 from components.profiling.preview import Preview
 from components.profiling.proposals import Proposal
-from components.profiling.samples import Sample, read_samples
+from components.profiling.samples import NUM_FILES, Sample, read_samples
 from components.settings.config import Config
 from components.settings.loading import load
 from components.settings.source import SyntheticSource
@@ -41,6 +47,7 @@ def initialise(
     to: Path,
     store: str,
     hints: Hints,
+    num_files: int = NUM_FILES,
     ask: Ask | None = None,
 ) -> Initialised:
     """Writes the configuration that a log suggests.
@@ -50,6 +57,7 @@ def initialise(
       to: The configuration file to write.
       store: The place of its artifacts.
       hints: What the user says of the log.
+      num_files: At most so many files of each form are looked at.
       ask: Asks a person what the log does not say; None if nobody is there.
 
     Raises:
@@ -61,10 +69,12 @@ def initialise(
             f"{to}: expected no file, found one: name another with --to, or remove it."
         )
     source = source.absolute()
-    samples = read_samples(source)
+    samples = read_samples(source, num_files=num_files)
     proposal = known_logs.recognise(samples)
     if proposal is None:
         proposal = guesses.guess(samples, _complete(hints, samples, ask))
+    notes = [*proposal.notes, *file_differences.notes_on_unreadable_files(source)]
+    proposal = replace(proposal, notes=notes)
     draft = to.with_name(f".{to.name}.unfinished")
     try:
         config = _write(draft, replace(proposal, first_day=_ANY_DAY), store)
@@ -75,7 +85,7 @@ def initialise(
                 "column of the time with `--say time=COLUMN`."
             )
         config = _write(draft, replace(proposal, first_day=days[0]), store)
-        preview = previews.preview(_layout(config), num_rows=_NUM_PREVIEW_ROWS)
+        preview = previews.preview(_layout(config), num_rows=_NUM_PREVIEW_ROWS, num_files=num_files)
         draft.replace(to)
     finally:
         draft.unlink(missing_ok=True)

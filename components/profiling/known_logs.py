@@ -53,7 +53,7 @@ def _movielens(samples: Sequence[Sample]) -> Proposal | None:
     ratings = r"ratings\.(csv|dat)|u\.data"
     sample = _named(samples, ratings)
     if sample is None or (
-        sample.has_header and not {"userId", "movieId"} <= set(sample.rows.column_names)
+        sample.form.has_header and not {"userId", "movieId"} <= set(sample.rows.column_names)
     ):
         return None
     return Proposal(
@@ -121,7 +121,7 @@ def _taobao(samples: Sequence[Sample]) -> Proposal | None:
     behaviors = {"pv", "cart", "fav", "buy"}
     for sample in samples:
         values = [set(map(str, column.to_pylist())) for column in sample.rows.columns]
-        if sample.has_header or len(values) != 5 or not values[3] or values[3] - behaviors:
+        if sample.form.has_header or len(values) != 5 or not values[3] or values[3] - behaviors:
             continue
         columns = {"user_id": "user", "post_id": "item", "author_id": "category"}
         settings = {

@@ -2,13 +2,16 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from components.profiling.samples import spread
 from components.source import arrivals, event_columns, raw_files
+from components.source.by_day import coming_columns, path_patterns
 from components.source.described_posts import DescribedPosts
 from components.source.layouts import Layout
 from components.source.raw_rows import RawRows
@@ -35,7 +38,7 @@ class PreviewRow:
 
 @dataclass(frozen=True)
 class Preview:
-    """The first rows of the newest file, read as `ingest_events` would read them."""
+    """The first rows of some files, read as `ingest_events` would read them."""
 
     num_rows: int
     rows: Sequence[PreviewRow]  # the first that can be read
@@ -43,33 +46,30 @@ class Preview:
     reasons: Sequence[tuple[str, int, str]]  # rule, rows, and the first of them in words
 
 
-def preview(layout: Layout, *, num_rows: int, num_shown: int = 5) -> Preview:
-    """Reads the first rows of the newest event file.
+def preview(layout: Layout, *, num_rows: int, num_files: int = 1, num_shown: int = 5) -> Preview:
+    """Reads the first rows of some event files, the newest one first.
 
     Args:
       layout: The files and columns.
-      num_rows: How many rows are read.
+      num_rows: How many rows are read, of all files.
+      num_files: How many files; of several, the oldest and some between are others.
       num_shown: How many of those that can be read are kept.
 
     Raises:
       BadDataError: If a file is damaged or lacks a column.
     """
-    file = layout.event_files[-1]
-    rejections, rows, count = Rejections(), [], 0
-    day = next((day for day, files in layout.files_by_day.items() if file in files), None)
-    texts = TextCollector()
+    rejections, texts, rows, count = Rejections(), TextCollector(), list[PreviewRow](), 0
     posts = _posts(layout, rejections, texts)
     rejections.rows.clear()  # those of posts are counted by the step
-    for block in raw_files.read(file, layout.source_columns, layout.event_format):
-        lines = block.take(np.arange(min(len(block.lines), num_rows - count)))
-        part = entries.of_layout(layout, lines).rows
-        count += len(part.lines) + len(block.malformed)
-        for line, text in block.malformed:
-            rejections.add_malformed("events", block.file, line, text)
-        events = event_columns.parse(layout, part, day or _NO_DAY, posts, rejections, texts)
-        rows += _rows(layout, part, events, num_shown - len(rows))
-        if count >= num_rows:
-            break
+    files = spread(layout.event_files, num_files)
+    for file in reversed(files):
+        for part in _first_blocks(layout, file, max(num_rows // len(files), 1)):
+            count += len(part.lines) + len(part.malformed)
+            for line, text in part.malformed:
+                rejections.add_malformed("events", part.file, line, text)
+            day = path_patterns.day_in(str(file), layout.day_pattern or "")
+            events = event_columns.parse(layout, part, day or _NO_DAY, posts, rejections, texts)
+            rows += _rows(layout, part, events, num_shown - len(rows))
     rules = Counter(str(row["rule"]) for row in rejections.rows)
     first = {str(row["rule"]): row for row in reversed(rejections.rows)}
     return Preview(
@@ -81,6 +81,17 @@ def preview(layout: Layout, *, num_rows: int, num_shown: int = 5) -> Preview:
             for rule, number in rules.most_common()
         ],
     )
+
+
+def _first_blocks(layout: Layout, file: Path, num_rows: int) -> Iterator[RawRows]:
+    """Yields the first rows of a file, of lists their entries."""
+    for block in coming_columns.read(layout, file, layout.source_columns, file.name):
+        lines = block.take(np.arange(min(len(block.lines), num_rows)))
+        part = replace(entries.of_layout(layout, lines).rows, malformed=block.malformed)
+        yield part
+        num_rows -= len(part.lines) + len(part.malformed)
+        if num_rows <= 0:
+            return
 
 
 def covered_days(layout: Layout) -> tuple[datetime.date, datetime.date] | None:

@@ -1,62 +1,61 @@
-"""The first rows of the files below a path, by files that have the same columns."""
+"""The first rows of some of the files below a path, by files that have the same columns."""
 
-# pyright: reportAttributeAccessIssue=false
-# (pyarrow.compute makes its functions when it is imported)
-
-import csv
-import io
-import json
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from components.errors import BadConfigurationError
+from components.profiling import file_rows
+from components.profiling.file_rows import FileRows, TextForm
 from components.source import byte_streams
 from components.source.by_day.path_patterns import is_left_aside
 from components.source.raw_files import KINDS
-from components.source.raw_rows import FileFormat
 
-NUM_ROWS = 20_000  # of a file; more would tell little that these do not
-_MAX_FORMS = 200  # of names; a folder with more is no log
-_JSON = (".jsonl", ".ndjson", ".json")
-_LONG_DELIMITER = "::"  # which the reader of cells cannot
-_DELIMITERS = (",", "\t", ";", "|")
-_NUM_TRIED = 500  # rows that are read to find the delimiter
-_MAX_CELL = 1 << 20  # characters
-_MAX_BYTES = 1 << 26  # of a file; its lines may end without a line feed
+NUM_FILES = 12  # of one form that are looked at: the oldest, the newest, and some between
+NUM_ROWS = 20_000  # of all of them; more would tell little that these do not
+MAX_FORMS = 200  # of names; a folder with more is no log
+# Ends of names of files that no log is made of.
+_FOR_PEOPLE = frozenset((".md", ".pdf", ".html", ".yaml", ".yml", ".py", ".rst", "license"))
 # Names of one form: numbers, dates and the identifiers that writers of many parts put into them.
 _VARIABLE = re.compile(r"[0-9a-f]{8,}|\d+|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """The first rows of the first of some files that have the same columns."""
+    """The first rows of some of the files that have the same columns."""
 
-    files: tuple[Path, ...]  # sorted by path
-    rows: pa.Table  # text of text files; of JSON, the member b of a is the column `a.b`
-    has_header: bool = True  # False: the columns are called by their place, from `0` on
-    delimiter: str | None = None  # of text with columns
-    has_quotes: bool = True  # False: a double quote is a character as any other
+    files: tuple[Path, ...]  # sorted by path, which is by day where paths say it
+    rows: pa.Table  # of the files looked at; what a file does not have is null there
+    form: TextForm = field(default_factory=TextForm)
     repeated: tuple[str, ...] = ()  # names of several columns, which nobody can read by name
+    # The files looked at, in order, each with its part of the rows; of 0 bytes without a column.
+    parts: Mapping[Path, pa.Table] = field(default_factory=dict)
 
     @property
     def first(self) -> Path:
-        """The file of which these are the first rows."""
+        """The oldest file."""
         return self.files[0]
 
+    def lacks(self, column: str) -> list[Path]:
+        """Returns the files looked at without a column; those of 0 bytes do not count."""
+        return [
+            file
+            for file, part in self.parts.items()
+            if part.num_columns and column not in part.column_names
+        ]
 
-def read_samples(path: Path) -> list[Sample]:
+
+def read_samples(path: Path, *, num_files: int = NUM_FILES) -> list[Sample]:
     """Reads a sample of every form of file below a path.
 
     Args:
       path: A file, or a folder; in it, hidden and unfinished files are left alone.
+      num_files: At most so many of each form are looked at.
 
     Raises:
       BadConfigurationError: If there is no file of a kind that can be read.
@@ -65,218 +64,104 @@ def read_samples(path: Path) -> list[Sample]:
         raise BadConfigurationError(f"{path}: expected a file or a folder, found nothing.")
     folder = path if path.is_dir() else path.parent
     forms: dict[tuple[str, str], list[Path]] = {}
-    pattern = path / "*" if path.is_dir() else path
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        is_read = file.is_file() and byte_streams.kind(file) in KINDS
-        if is_read and not is_left_aside(file, pattern):
+    for file in _files(path):
+        if byte_streams.kind(file) in KINDS:
             form = _VARIABLE.sub("#", str(file.relative_to(folder)).lower())
             forms.setdefault((byte_streams.kind(file), form), []).append(file)
     if not forms:
+        others = ", ".join(unreadable_kinds(path))
         raise BadConfigurationError(
             f"{path}: expected files ending in {', '.join(KINDS)}, of text also with .gz or .zst "
-            "after it, found none."
+            f"after it, found {f'others: {others}' if others else 'none'}."
         )
-    samples: dict[tuple[object, ...], Sample] = {}
-    for files in list(forms.values())[:_MAX_FORMS]:
-        sample = _read(tuple(files))
-        # Parts whose names have no common form are told by their columns.
-        columns = tuple(sample.rows.column_names) if sample.has_header else (files[0],)
-        key = (byte_streams.kind(files[0]), columns)
-        if key in samples:
-            merged = tuple(sorted((*samples[key].files, *files)))
-            sample = replace(samples[key], files=merged)
-        samples[key] = sample
-    return list(samples.values())
+    # Parts whose names have no common form are told by their columns.
+    files_by_columns: dict[tuple[object, ...], list[Path]] = {}
+    for (kind, _), files in list(forms.items())[:MAX_FORMS]:
+        first = _first_rows(files)
+        columns = tuple(first.rows.column_names) if first.form.has_header else (files[0],)
+        files_by_columns.setdefault((kind, columns), []).extend(files)
+    return [_sample(sorted(files), num_files) for files in files_by_columns.values()]
 
 
-def _read(files: tuple[Path, ...]) -> Sample:
-    file, kind = files[0], byte_streams.kind(files[0])
-    try:
-        if file.stat().st_size == 0:
-            return Sample(files=files, rows=pa.table({}))
-        if kind == ".parquet":
-            return Sample(files=files, rows=_parquet_rows(file))
-        if kind in _JSON:
-            return Sample(files=files, rows=_json_rows(file))
-        return _text_sample(files)
-    except (pa.ArrowException, OSError, UnicodeError, ValueError) as error:
-        raise BadConfigurationError(
-            f"{file}: expected a whole {kind} file, which cannot be read: {error}."
-        ) from error
+def unreadable_kinds(path: Path) -> Mapping[str, int]:
+    """Returns how many files below a path are of kinds that nobody reads, by the end of the name.
 
-
-def _parquet_rows(file: Path) -> pa.Table:
-    with pq.ParquetFile(file) as content:
-        schema = content.schema_arrow
-        batches = content.iter_batches(batch_size=NUM_ROWS)
-        table = pa.Table.from_batches([batch] if (batch := next(batches, None)) else [], schema)
-    while any(pa.types.is_struct(field.type) for field in table.schema):
-        table = table.flatten()
-    return table
-
-
-def _json_rows(file: Path) -> pa.Table:
-    lines = _lines(_text(file))
-    rows = [_members(value) for line in lines if isinstance(value := _json(line), dict)]
-    if not rows and lines and lines[0].lstrip().startswith("["):
-        raise BadConfigurationError(
-            f"{file}: expected a JSON object in each line, found one list. Write its members line "
-            f"by line, as by: jq -c '.[]' {file.name} > {file.stem}.jsonl"
-        )
-    names = dict.fromkeys(name for row in rows for name in row)
-    columns = [pa.array([row.get(name) for row in rows], pa.string()) for name in names]
-    return pa.Table.from_arrays(columns, list(names))
-
-
-def _json(line: str) -> object:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None  # a row that is none; the preview says which
-
-
-def _members(value: Mapping[str, Any], prefix: str = "") -> dict[str, str | None]:
-    """Returns the members of an object as text, those of inner objects as `a.b`.
-
-    >>> _members({"user": {"id": 7}, "liked": True})
-    {'user.id': '7', 'liked': 'true'}
+    Those that are there for people do not count.
     """
-    members: dict[str, str | None] = {}
-    for name, member in value.items():
-        if isinstance(member, Mapping):
-            members |= _members(member, f"{prefix}{name}.")
-        else:
-            is_text = member is None or isinstance(member, str)
-            members[prefix + name] = member if is_text else json.dumps(member)
-    return members
+    names = (file.name for file in _files(path) if byte_streams.kind(file) not in KINDS)
+    ends = (Path(name).suffix.lower() or name.lower() for name in names)
+    return Counter(end for end in sorted(ends) if end not in _FOR_PEOPLE)
 
 
-def _text(file: Path) -> str:
-    """Returns the beginning of a text file, of whole lines.
+def spread(files: Sequence[Path], count: int) -> list[Path]:
+    """Returns at most `count` of some files: the last, the first, and some between, in order.
 
-    Raises:
-      BadDataError: If it is of another encoding.
+    >>> [file.name for file in spread([Path(str(day)) for day in range(9)], 3)]
+    ['0', '4', '8']
     """
-    byte_streams.head(file, FileFormat())
-    with byte_streams.open_text(file, FileFormat()) as stream:
-        text, block = b"", b" "
-        while (
-            text.count(b"\n") <= NUM_ROWS
-            and len(text) < _MAX_BYTES
-            and (block := stream.read(1 << 20))
-        ):
-            text += block
-    whole = text if not block else text[: text.rfind(b"\n") + 1]
-    return byte_streams.without_mark(whole).decode("utf-8", errors="replace")
+    places = np.linspace(len(files) - 1, 0, min(count, len(files))).round().astype(int)
+    return [files[place] for place in reversed(places)]
 
 
-def _lines(text: str) -> list[str]:
-    """Returns the first lines that are not blank."""
-    return [line for line in text.splitlines()[:NUM_ROWS] if line.strip()]
+def _files(path: Path) -> list[Path]:
+    """Returns the files below a path that are no hidden or unfinished ones, sorted by path."""
+    if not path.is_dir():
+        return [path]
+    pattern = path / "*"
+    files = (file for file in path.rglob("*") if file.is_file())
+    return sorted(file for file in files if not is_left_aside(file, pattern))
 
 
-def _text_sample(files: tuple[Path, ...]) -> Sample:
-    text = _text(files[0])
-    lines = _lines(text)
-    if lines and _LONG_DELIMITER in lines[0]:
-        parts = [line.split(_LONG_DELIMITER) for line in lines]
-        whole = [part for part in parts if len(part) == len(parts[0])]
-        columns = {str(n): pa.array([part[n] for part in whole]) for n in range(len(parts[0]))}
-        return Sample(
-            files=files, rows=pa.table(columns), has_header=False, delimiter=_LONG_DELIMITER
-        )
-    has_quotes = not _has_loose_quotes(lines)
-    delimiter = _delimiter(files[0], text) if has_quotes else "\t"
-    header, *cells = _cells(text, delimiter, has_quotes, NUM_ROWS) or [[]]
-    rows = _table(cells, len(header))
-    sample = Sample(files=files, rows=rows, delimiter=delimiter, has_quotes=has_quotes)
-    if not _is_header(header, rows):
-        return replace(sample, rows=_table([header, *cells], len(header)), has_header=False)
-    counts = Counter(header)
-    places = [place for place, name in enumerate(header) if counts[name] == 1]
-    return replace(
-        sample,
-        rows=rows.select(places).rename_columns([header[place] for place in places]),
-        repeated=tuple(name for name, count in counts.items() if count > 1 and name),
+def _first_rows(files: Sequence[Path]) -> FileRows:
+    """Returns the rows of the first file that has some, else those of the first with columns."""
+    first: FileRows | None = None
+    for file in spread(files, NUM_FILES):
+        content = file_rows.read(file, NUM_ROWS)
+        if len(content.rows):
+            return content
+        if first is None or not first.rows.num_columns:
+            first = content
+    assert first is not None
+    return first
+
+
+def _sample(files: Sequence[Path], num_files: int) -> Sample:
+    """Reads some files of one form, each in the form that the first one with rows has."""
+    examined = spread(files, num_files)
+    reference = _first_rows(files)
+    num_rows = max(NUM_ROWS // len(examined), 1)
+    parts = {file: file_rows.read(file, num_rows, reference.form).rows for file in examined}
+    return Sample(
+        files=tuple(files),
+        rows=_concatenated([part for part in parts.values() if part.num_columns]),
+        form=reference.form,
+        repeated=reference.repeated,
+        parts=parts,
     )
 
 
-def _has_loose_quotes(lines: list[str]) -> bool:
-    r"""Whether quotes in text with tabs are no quotes of cells: no line needs them as such.
-
-    >>> _has_loose_quotes(['1\t"Wheel" of fortune', "2\tb"])
-    True
-    >>> _has_loose_quotes(['1\t"a\tb"', "2\tb"]), _has_loose_quotes(['1\t"a"', "2\tb"])
-    (False, False)
-    """
-    if len({line.count("\t") for line in lines}) != 1 or not lines or "\t" not in lines[0]:
-        return False
-    quoted = [cell for line in lines for cell in line.split("\t") if '"' in cell]
-    return any(not re.fullmatch(r'[^"]*|"([^"]|"")*"', cell) for cell in quoted)
+def _concatenated(parts: Sequence[pa.Table]) -> pa.Table:
+    """Returns the rows of all files; a column of types that nothing unites becomes text."""
+    types: dict[str, list[pa.DataType]] = {}
+    for field_of_part in (each for part in parts for each in part.schema):
+        types.setdefault(field_of_part.name, []).append(field_of_part.type)
+    divided = {name for name, of_column in types.items() if not _have_one_type(of_column)}
+    tables = [_with_texts(part, divided) for part in parts]
+    return pa.concat_tables(tables, promote_options="permissive") if parts else pa.table({})
 
 
-def _delimiter(file: Path, text: str) -> str:
-    """Returns what stands between cells: with it, most rows have as many cells as the first."""
-    usual = "\t" if byte_streams.kind(file) == ".tsv" else ","
-
-    def worth(delimiter: str) -> tuple[float, int]:
-        """Returns how well a delimiter fits."""
-        sizes = [len(row) for row in _cells(text, delimiter, True, _NUM_TRIED)]
-        if not sizes or sizes[0] == 1:
-            return 0.0, 0
-        return sizes.count(sizes[0]) / len(sizes), sizes[0]
-
-    return max((usual, *_DELIMITERS), key=worth)  # the first of equals
-
-
-def _cells(text: str, delimiter: str, has_quotes: bool, count: int) -> list[list[str]]:
-    """Returns the first rows of a text, those without a cell left out.
-
-    Raises:
-      ValueError: If a cell is absurdly long, as after a quote that nothing closes.
-    """
-    quoting = csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE
-    rows: list[list[str]] = []
-    # The limit of Python's reader is one of the whole process, so it is put back.
-    limit_before = csv.field_size_limit(_MAX_CELL)
+def _have_one_type(types: Sequence[pa.DataType]) -> bool:
     try:
-        # Line breaks as they are: of every kind, also of several and within quotes.
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting):
-            rows += [row] if row else []
-            if len(rows) > count:
-                break
-    except csv.Error as error:
-        raise ValueError(str(error)) from error
-    finally:
-        csv.field_size_limit(limit_before)
-    return rows
-
-
-def _table(rows: list[list[str]], num_columns: int) -> pa.Table:
-    """Returns rows as columns that are called by their place; an empty cell is null."""
-    cells = [[*row, *[""] * (num_columns - len(row))] for row in rows if len(row) <= num_columns]
-    columns = {
-        str(place): pa.array([row[place] or None for row in cells], pa.string())
-        for place in range(num_columns)
-    }
-    return pa.table(columns)
-
-
-def _is_header(names: list[str], rows: pa.Table) -> bool:
-    """Whether a first row names columns: no number is a name."""
-    if not any(names):
+        pa.unify_schemas([pa.schema({"": each}) for each in types], promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
         return False
-    if any(re.fullmatch(r"[+-]?[\d.]+([-:/ ].*)?", name.strip()) for name in names):
-        return False
-    if any(_has_numbers(column) for column in rows.columns):
-        return True
-    # All is text: a name stands there once, and has the form of a name.
-    return len(set(names)) == len(names) and all(
-        re.fullmatch(r"[A-Za-z_][\w .\-]*|", name) for name in names
-    )
+    return True
 
 
-def _has_numbers(column: pa.ChunkedArray) -> bool:
-    texts = column.drop_null().slice(0, 100)
-    matches = pc.match_substring_regex(texts, r"^[+-]?\d+(\.\d+)?$")
-    return bool(len(texts)) and bool(pc.all(matches).as_py())
+def _with_texts(part: pa.Table, names: Collection[str]) -> pa.Table:
+    """Returns rows of which some columns are written as text."""
+    for place, name in enumerate(part.column_names):
+        if name in names:
+            texts = [None if each is None else str(each) for each in part[name].to_pylist()]
+            part = part.set_column(place, name, pa.array(texts, pa.string()))
+    return part

@@ -4,11 +4,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pyarrow as pa
+
+from components.settings.source import NULL_WORDS
+from components.tables import cells
+
 # Canonical column -> names of source columns, the likeliest first, without case and punctuation.
+# A bare word is here only if it names one person or thing: `client` and `device` may be kinds.
 COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "user_id": (
         *("userid", "user", "visitorid", "customerid", "memberid", "accountid", "profileid"),
         *("uid", "actorid", "viewerid", "clientid", "personid", "readerid", "playerid", "buyerid"),
+        *("subscriberid", "listenerid", "shopperid", "consumerid", "guestid", "reviewerid"),
+        *("useruuid", "userhash", "userkey", "userpseudoid", "anonymousid", "distinctid"),
+        *("fullvisitorid", "member", "customer", "visitor", "viewer", "reader", "subscriber"),
+        *("listener", "shopper", "buyer", "consumer", "guest", "reviewer", "account", "username"),
         *("deviceid", "cookieid", "sessionid"),
     ),
     "post_id": (
@@ -16,27 +26,55 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
         *("newsid", "contentid", "docid", "documentid", "trackid", "songid", "bookid", "adid"),
         *("offerid", "listingid", "assetid", "repoid", "businessid", "recipeid", "jobid", "sku"),
         *("asin", "parentasin", "gameid", "noteid", "photoid", "creativeid", "targetid", "post"),
+        *("storyid", "clipid", "filmid", "episodeid", "podcastid", "showid", "mediaid", "imageid"),
+        *("pinid", "tweetid", "statusid", "threadid", "questionid", "courseid", "appid", "skuid"),
+        *("goodsid", "hotelid", "propertyid", "restaurantid", "venueid", "poiid", "programid"),
+        *("entityid", "objectid", "materialid", "publicationid", "pageid", "streamid", "audioid"),
+        *("itemkey", "productkey", "productcode", "itemcode", "article", "story", "video", "clip"),
+        *("track", "song", "movie", "film", "episode", "podcast", "book", "listing", "recipe"),
+        *("tweet", "course", "game", "slug", "permalink", "url"),
     ),
     "author_id": (
         *("authorid", "creatorid", "sellerid", "itemseller", "publisherid", "channelid"),
         *("artistid", "ownerid", "merchantid", "shopid", "storeid", "uploaderid", "brandid"),
-        *("author", "creator", "seller", "publisher", "channel", "artist", "brand"),
+        *("writerid", "vendorid", "supplierid", "contributorid", "journalistid", "developerid"),
+        *("companyid", "studioid", "author", "creator", "seller", "publisher", "channel"),
+        *("artist", "brand", "writer", "merchant", "vendor", "uploader", "supplier", "shop"),
+        *("contributor", "journalist", "developer", "studio", "byline", "authorname"),
+        *("creatorname", "artistname", "sellername", "brandname", "channelname", "publishername"),
         *("categoryid", "category"),
     ),
     "shown_at": (
-        *("shownat", "timestamp", "eventtime", "time", "timems", "ts", "at", "datetime"),
-        *("eventtimestamp", "occurredat", "impressiontime", "servertime", "requesttime"),
-        *("createdat", "created", "date", "eventdate", "unixtime", "unixreviewtime", "reviewtime"),
+        *("shownat", "seenat", "viewedat", "displayedat", "servedat", "exposedat", "impressedat"),
+        *("impressionat", "impressiontime", "impressiontimestamp", "impressionts", "showntime"),
+        *("timestamp", "eventtime", "time", "timems", "ts", "at", "datetime", "eventtimestamp"),
+        *("eventts", "eventat", "eventdatetime", "occurredat", "happenedat", "servertime"),
+        *("servertimestamp", "requesttime", "loggedat", "logtime", "recordedat", "timestampms"),
+        *("tsms", "epoch", "epochms", "unixtimestamp", "createdat", "created", "date", "eventdate"),
+        *("unixtime", "unixreviewtime", "reviewtime", "clienttime", "clienttimestamp", "utctime"),
+        *("watchedat", "playedat", "listenedat", "readat", "visitedat", "visittime", "startedat"),
+        *("starttime", "clickedat", "clicktime", "purchasedat", "orderedat", "orderdate"),
     ),
     "ingested_at": ("ingestedat", "receivedat", "received", "loadedat", "arrivedat", "arrival"),
-    "surface": ("surface", "page", "tab", "placement", "screen", "pagetype", "scene"),
+    "surface": (
+        *("surface", "page", "tab", "placement", "screen", "pagetype", "scene", "surfacename"),
+        *("screenname", "pagename", "placementname", "widget", "module"),
+    ),
     "dwell_seconds": (
         *("dwellseconds", "dwelltime", "dwell", "playtimems", "playtime", "watchtime", "seconds"),
         *("watchtimems", "readtime", "timespent", "dwellms", "watchseconds", "playduration"),
+        *("dwelltimems", "dwelltimeseconds", "timeonpage", "watchedseconds", "secondswatched"),
+        *("viewduration", "watchduration", "listenduration", "engagementtimemsec"),
     ),
-    "position": ("position", "rank", "pos", "slot", "rankposition", "itemposition"),
+    "position": (
+        *("position", "rank", "pos", "slot", "rankposition", "itemposition", "displayposition"),
+        *("shownposition", "listposition", "itemrank"),
+    ),
     "propensity": ("propensity", "propensityscore", "pscore"),
-    "request_id": ("requestid", "impressionid", "slateid", "queryid", "searchid", "listid"),
+    "request_id": (
+        *("requestid", "impressionid", "slateid", "queryid", "searchid", "listid", "pageviewid"),
+        *("recommendationid", "recid", "servingid"),
+    ),
     "feed": ("feed", "feedid", "releaseid"),
     "source_event_id": ("eventid", "eventuuid", "messageid", "insertid"),
     "weight": ("weight", "sampleweight"),
@@ -45,14 +83,19 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
 POST_COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "post_id": (*COLUMN_NAMES["post_id"], "id"),
     "author_id": COLUMN_NAMES["author_id"],
-    "created_at": ("createdat", "created", "uploaddt", "uploaddate", "publishedat", "published"),
+    "created_at": (
+        *("createdat", "created", "uploaddt", "uploaddate", "uploadedat", "publishedat"),
+        *("published", "publishdate", "publisheddate", "publicationdate", "releasedat"),
+        *("releasedate", "postedat", "writtenat", "createdate", "creationdate"),
+    ),
     "duration_seconds": ("durationseconds", "duration", "length", "videoduration", "runtime"),
     "tag": ("tag", "tags", "category", "genre", "genres", "topic", "subcategory"),
     "title": ("title", "name", "headline", "producttitle"),
 }
 EVENT_TYPE_NAMES = (
     *("event", "eventtype", "eventname", "action", "actiontype", "behavior", "behaviortype"),
-    *("behaviour", "interaction", "interactiontype", "type", "activity", "feedback"),
+    *("behaviour", "behaviourtype", "interaction", "interactiontype", "type", "activity"),
+    *("activitytype", "feedback", "engagement", "engagementtype", "actionname", "verb"),
 )
 RATING_NAMES = ("rating", "score", "stars", "overall", "grade", "ratingscore")
 
@@ -80,32 +123,44 @@ _CART = Meaning(name="cart", weight=1.0, is_positive=True)
 _PURCHASE = Meaning(name="purchase", weight=5.0, is_positive=True)
 _FOLLOW = Meaning(name="follow_author", is_positive=True)
 _DISLIKE = Meaning(name="dislike", weight=-1.0)
+_CLICK = Meaning(name="click")
+_WATCHED = Meaning(name="long_view", published_as="vqv", is_positive=True)
+_SHARE = Meaning(name="share", is_positive=True)
+_REPOST = Meaning(name="repost", is_positive=True)
+_REPLY = Meaning(name="reply", is_positive=True)
 _MEANINGS: Mapping[str, Meaning] = {
-    **dict.fromkeys(("click", "clicked", "clk", "open", "tap"), Meaning(name="click")),
+    **dict.fromkeys(("click", "clicked", "clk", "open", "opened", "tap", "tapped"), _CLICK),
     **dict.fromkeys(("like", "liked", "favorite", "favourite", "fav", "heart", "love"), _FAVORITE),
+    **dict.fromkeys(("favorited", "favourited", "hearted", "loved", "faved"), _FAVORITE),
     **dict.fromkeys(("upvote", "star", "watchevent", "collect", "save", "saved"), _FAVORITE),
+    **dict.fromkeys(("upvoted", "starred", "collected", "bookmarked", "thumbup"), _FAVORITE),
     **dict.fromkeys(("bookmark", "wishlist", "addtowishlist", "thumbsup", "digg"), _FAVORITE),
-    **dict.fromkeys(("cart", "addtocart", "basket", "addtobasket"), _CART),
+    **dict.fromkeys(("cart", "addtocart", "basket", "addtobasket", "addcart", "atc"), _CART),
+    **dict.fromkeys(("addedtocart", "addtobag", "addedtobasket"), _CART),
     **dict.fromkeys(("buy", "bought", "purchase", "purchased", "transaction"), _PURCHASE),
     **dict.fromkeys(("order", "ordered", "checkout", "conversion", "paid", "pay"), _PURCHASE),
+    **dict.fromkeys(("converted", "booking", "booked"), _PURCHASE),
     **dict.fromkeys(
-        ("share", "shared", "forward", "send"), Meaning(name="share", is_positive=True)
+        ("download", "downloaded", "install", "installed"),
+        Meaning(name="download", weight=1.0, is_positive=True),
     ),
-    **dict.fromkeys(
-        ("repost", "retweet", "reblog", "forkevent", "fork"),
-        Meaning(name="repost", is_positive=True),
-    ),
-    **dict.fromkeys(
-        ("comment", "commented", "reply", "replied"), Meaning(name="reply", is_positive=True)
-    ),
-    **dict.fromkeys(("follow", "followed", "subscribe", "followauthor"), _FOLLOW),
+    **dict.fromkeys(("share", "shared", "forward", "forwarded", "send", "sent"), _SHARE),
+    **dict.fromkeys(("repost", "retweet", "reblog", "forkevent", "fork", "reshare"), _REPOST),
+    **dict.fromkeys(("reposted", "retweeted", "reblogged", "reshared"), _REPOST),
+    **dict.fromkeys(("comment", "commented", "reply", "replied"), _REPLY),
+    **dict.fromkeys(("follow", "followed", "subscribe", "subscribed", "followauthor"), _FOLLOW),
     **dict.fromkeys(
         ("longview", "finish", "finished", "complete", "completed", "watched", "play", "played"),
-        Meaning(name="long_view", published_as="vqv", is_positive=True),
+        _WATCHED,
     ),
+    **dict.fromkeys(("watch", "listen", "listened", "streamed"), _WATCHED),
     **dict.fromkeys(("profileenter", "profileclick"), Meaning(name="profile_click")),
-    **dict.fromkeys(("hate", "hide", "notinterested"), Meaning(name="not_interested")),
+    **dict.fromkeys(
+        ("hate", "hated", "hide", "hidden", "notinterested", "dismiss", "dismissed"),
+        Meaning(name="not_interested"),
+    ),
     **dict.fromkeys(("removefromcart", "dislike", "downvote", "thumbsdown"), _DISLIKE),
+    **dict.fromkeys(("disliked", "downvoted", "thumbdown"), _DISLIKE),
     **dict.fromkeys(("unlike", "unfollow", "unsubscribe", "uncollect"), _DISLIKE),
     **dict.fromkeys(("report", "reported", "spam"), Meaning(name="report")),
     **dict.fromkeys(("block", "blocked", "blockauthor"), Meaning(name="block_author")),
@@ -150,12 +205,23 @@ def meaning_of(word: str) -> Meaning:
     >>> meaning_of("num_likes").name, meaning_of("clicks").name
     ('favorite', 'click')
     """
-    bare = _bare(re.sub(r"_(count|cnt)$", "", word.lower()))
+    bare = _bare(re.sub(r"_(count|cnt)$", "", word))
     known = _MEANINGS.get(_singular(plain(bare))) or _MEANINGS.get(plain(word))
     if known is not None:
         return known
     name = re.sub(r"[^a-z0-9]+", "_", bare).strip("_")
     return Meaning(name=name if name[:1].isalpha() else f"action_{name}".rstrip("_"), weight=1.0)
+
+
+def says_no(word: str) -> bool:
+    """Whether a word says that nothing was done: that a post was seen, no, or nothing.
+
+    >>> says_no("Page View"), says_no("No"), says_no("0"), says_no("NULL"), says_no("buy")
+    (True, True, True, True, False)
+    """
+    is_yes, is_flag = cells.parse_flag(pa.array([word]))
+    is_no = bool(is_flag[0] and not is_yes[0])
+    return is_no or plain(word) in SEEN or word.strip() in ("", *NULL_WORDS)
 
 
 def is_action_word(word: str) -> bool:
@@ -165,7 +231,15 @@ def is_action_word(word: str) -> bool:
 
 
 def _bare(word: str) -> str:
-    return re.sub(r"^(is|has|did|label|was|num|n)_|_(flag|label)$", "", word.lower())
+    """Returns a word without what only says that it is a flag or a count.
+
+    >>> _bare("is_click"), _bare("wasLiked"), _bare("isclick"), _bare("issue")
+    ('click', 'liked', 'click', 'issue')
+    """
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower()
+    bare = re.sub(r"^(is|has|did|label|was|num|n|user)_|_(flag|label|ind|yn)$", "", words)
+    rest = bare.removeprefix("is")
+    return rest if plain(rest) in _MEANINGS else bare
 
 
 def _singular(word: str) -> str:

@@ -49,6 +49,18 @@ def test_an_author_who_is_often_missing_is_none() -> None:
     assert "author_id" not in event_columns(rows, Hints())
 
 
+def test_a_row_without_an_author_does_not_drop_the_column() -> None:
+    rows = pa.table({"brand": [*["a"] * 19, None]})
+    assert event_columns(rows, Hints())["author_id"] == "brand"
+    posts = _sample("items.csv", item=[str(n) for n in range(20)], seller=[*["a"] * 19, ""])
+    assert post_columns(posts, "item")["author_id"] == "seller"
+
+
+def test_an_odd_cell_does_not_drop_a_column() -> None:
+    rows = pa.table({"position": [*["1"] * 200, "-7"], "propensity": [*["0.5"] * 200, "x"]})
+    assert event_columns(rows, Hints()) == {"position": "position", "propensity": "propensity"}
+
+
 def test_what_is_missing_is_named() -> None:
     sample = _sample("a.csv", user=["1"], price=["2"])
     assert missing_columns([sample], Hints()) == ["post_id", "shown_at"]

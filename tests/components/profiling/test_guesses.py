@@ -85,3 +85,55 @@ def test_lists_of_posts_are_told_where_no_column_is_a_post(tmp_path: Path) -> No
         BadConfigurationError, match=r"shelf holds lists: .*`rows: slates` reads it"
     ):
         guess(read_samples(tmp_path), Hints())
+
+
+def test_a_log_that_grew_is_proposed_as_it_is_by_now(tmp_path: Path) -> None:
+    header, time = "member,article,seen_at,writer,liked", "2026-03-0{}T10:00:00Z"
+    days = [f"{header}\n"]
+    for day, (yes, no) in enumerate((("yes", "no"), ("Yes", "No"), ("1", "0")), start=2):
+        more = ("", ",", ",abc")[day - 2]
+        head = f"{header},feed" if more else header
+        rows = [f"m-1,a-{n},{time.format(day)},w-1,{yes if n else no}{more}" for n in range(20)]
+        days.append("\n".join([head, *rows]) + "\n")
+    days[-1] += f"m-1,a-99,{time.format(4)},,?,abc\n"
+    days[-1] = days[-1].replace("\n", ",0\n").replace("feed,0", "feed,shared", 1)
+    for day, text in enumerate(days, start=1):
+        (tmp_path / f"2026-03-0{day}.csv").write_text(text)
+    proposal = guess(read_samples(tmp_path), Hints())
+    assert proposal.source["event_columns"] == {
+        "user_id": "member",
+        "post_id": "article",
+        "author_id": "writer",
+        "shown_at": "seen_at",
+        "feed": "feed",
+    }
+    assert [each.name for each in proposal.actions] == ["favorite", "share"]
+    told = " ".join(proposal.notes)
+    assert "`feed` is not in" in told
+    assert "`shared` is not in" in told
+
+
+def test_columns_that_go_are_left_out_and_told(tmp_path: Path) -> None:
+    header = "user,item,at,liked,page"
+    (tmp_path / "2026-03-01.csv").write_text(f"{header},position\n7,8,1511544070,1,3,1\n")
+    (tmp_path / "2026-03-02.csv").write_text(f"{header}\n7,8,1511544070,1,3\n")
+    (tmp_path / "2026-03-03.csv").write_text("user,item,at,liked\n7,8,1511544070,1\n")
+    proposal = guess(read_samples(tmp_path), Hints())
+    assert set(proposal.source["event_columns"]) == {"user_id", "post_id", "author_id", "shown_at"}
+    assert [note.partition(" ")[0] for note in proposal.notes] == ["`page`", "`position`"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("2026-03-02.csv", "user,item,at,liked\n7,8,1511544070117,1\n", r"`at` is s in .*, ms in"),
+        ("2026-03-02.csv", "user,item,liked\n7,8,1\n", "`at` is not in .*2026-03-02.csv"),
+    ],
+)
+def test_files_that_no_one_configuration_reads_are_told(
+    name: str, text: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "2026-03-01.csv").write_text("user,item,at,liked\n7,8,1511544070,1\n")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(BadConfigurationError, match=told):
+        guess(read_samples(tmp_path), Hints())

@@ -41,6 +41,16 @@ def test_no_more_rows_are_read_than_asked_for(tmp_path: Path) -> None:
     assert (result.num_rows, [row.user for row in result.rows]) == (10, ["1", "2", "3"])
 
 
+def test_of_several_files_the_newest_is_shown_and_all_are_counted(tmp_path: Path) -> None:
+    for day in (13, 14, 15):
+        _write(tmp_path, 5 if day == 13 else 1_600_000_000, name=f"2020-09-{day}.csv")
+    layout = _layout(tmp_path, "{day}.csv")
+    result = preview(layout, num_rows=30, num_files=3)
+    assert (result.num_rows, result.num_rejected, len(result.rows)) == (3, 1, 2)
+    assert "2020-09-13.csv:2" in result.reasons[0][2]
+    assert preview(layout, num_rows=30).num_rows == 1
+
+
 def test_what_would_be_refused_is_counted_with_an_example_of_each_rule(tmp_path: Path) -> None:
     _write(tmp_path, 5, 1_600_000_000, 6)
     result = preview(_layout(tmp_path), num_rows=10)

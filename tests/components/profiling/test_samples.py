@@ -24,15 +24,46 @@ def test_files_of_one_form_are_one_sample_whatever_their_names_count(tmp_path: P
     }
 
 
+def test_of_many_files_the_oldest_the_newest_and_some_between_are_looked_at(tmp_path: Path) -> None:
+    for day in range(1, 31):
+        (tmp_path / f"2026-03-{day:02d}.csv").write_text(f"user,item\n{day},2\n")
+    (sample,) = read_samples(tmp_path, num_files=3)
+    assert len(sample.files) == 30
+    assert sample.rows["user"].to_pylist() == ["1", "15", "30"]
+    assert [file.name for file in sample.parts] == [
+        "2026-03-01.csv",
+        "2026-03-15.csv",
+        "2026-03-30.csv",
+    ]
+
+
+def test_a_first_file_without_rows_says_nothing_of_the_others(tmp_path: Path) -> None:
+    for day, rows in enumerate(("", "user;item\n", "user;item\n1;2\n", "user;item;feed\n3;4;a\n")):
+        (tmp_path / f"2026-03-0{day + 1}.csv").write_text(rows)
+    (sample,) = read_samples(tmp_path)
+    assert sample.form.delimiter == ";"
+    assert sample.rows.to_pydict() == {"user": ["1", "3"], "item": ["2", "4"], "feed": [None, "a"]}
+    assert [file.name for file in sample.lacks("feed")] == ["2026-03-02.csv", "2026-03-03.csv"]
+
+
+def test_columns_of_two_types_become_text(tmp_path: Path) -> None:
+    for day, ids in enumerate(([1], ["u-2"])):
+        table = pa.table({"user": ids, "at": pa.array([5], pa.timestamp("ms"))})
+        pq.write_table(table, tmp_path / f"2026-03-0{day + 1}.parquet")
+    (sample,) = read_samples(tmp_path)
+    assert sample.rows["user"].to_pylist() == ["1", "u-2"]
+    assert pa.types.is_timestamp(sample.rows["at"].type)
+
+
 def test_quotes_in_text_between_tabs_are_characters_where_no_line_needs_them(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "news.tsv").write_text('id\ttitle\n1\t"Wheel" of fortune\n2\t"The best\n')
     (sample,) = read_samples(tmp_path)
-    assert (sample.has_quotes, len(sample.rows)) == (False, 2)
+    assert (sample.form.has_quotes, len(sample.rows)) == (False, 2)
     (tmp_path / "news.tsv").write_text('id\ttitle\n1\t"Wheel\tof fortune"\n2\tThe best\n')
     (sample,) = read_samples(tmp_path)
-    assert (sample.has_quotes, len(sample.rows)) == (True, 2)
+    assert (sample.form.has_quotes, len(sample.rows)) == (True, 2)
 
 
 def test_hidden_and_unfinished_files_are_no_part_of_a_log(tmp_path: Path) -> None:
@@ -62,9 +93,9 @@ def test_delimiter_and_header_are_seen(
 ) -> None:
     (tmp_path / "log.csv").write_bytes(text.encode())
     (sample,) = read_samples(tmp_path / "log.csv")
-    assert sample.delimiter == delimiter
+    assert sample.form.delimiter == delimiter
     assert sample.rows.column_names == names
-    assert sample.has_header == (names[0] != "0")
+    assert sample.form.has_header == (names[0] != "0")
 
 
 def test_names_of_folders_are_no_columns_and_marks_of_whole_folders_no_rows(tmp_path: Path) -> None:
@@ -107,7 +138,10 @@ def test_columns_of_parquet_keep_their_types_and_structures_are_opened(tmp_path:
 
 def test_nothing_to_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "readme.md").write_text("No log.")
-    with pytest.raises(BadConfigurationError, match=r"expected files ending in .parquet"):
+    with pytest.raises(BadConfigurationError, match=r"expected files ending in .*found none"):
+        read_samples(tmp_path)
+    (tmp_path / "log.xlsx").write_text("")
+    with pytest.raises(BadConfigurationError, match=r"found others: \.xlsx"):
         read_samples(tmp_path)
     with pytest.raises(BadConfigurationError, match="found nothing"):
         read_samples(tmp_path / "nowhere")

@@ -14,6 +14,11 @@ from components.settings.published_weights import PUBLISHED_WEIGHTS
         ("shown_at", ["actor.id", "created_at"], "created_at"),
         ("user_id", ["actor.id", "repo.id"], "actor.id"),
         ("user_id", ["price", "brand"], None),
+        ("user_id", ["member", "article", "writer"], "member"),
+        ("post_id", ["member", "article", "writer"], "article"),
+        ("author_id", ["member", "article", "writer"], "writer"),
+        ("shown_at", ["seen_at", "created_at"], "seen_at"),
+        ("user_id", ["client", "device"], None),  # kinds of them, as likely
     ],
 )
 def test_a_column_is_known_by_its_name(name: str, columns: list[str], expected: str | None) -> None:
@@ -35,3 +40,17 @@ def test_what_speaks_against_a_post_is_not_positive() -> None:
 def test_a_strange_word_becomes_a_name_that_the_configuration_takes() -> None:
     assert words.meaning_of("2nd Try!").name == "action_2nd_try"
     assert words.meaning_of("Zoomed-In").name == "zoomed_in"
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        ("isLiked", "favorite"),
+        ("isclick", "click"),
+        ("has_shared", "share"),
+        ("wasPurchased", "purchase"),
+    ],
+)
+def test_a_flag_is_known_however_its_name_is_written(column: str, name: str) -> None:
+    assert words.is_action_word(column)
+    assert words.meaning_of(column).name == name
