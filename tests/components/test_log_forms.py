@@ -162,8 +162,8 @@ def test_a_flag_that_is_not_there_is_no(read: Read) -> None:
     accepted, (broken,) = read({"log.csv": csv_rows(*rows)})
     assert [row["actions"] for row in accepted] == [1, 2]
     assert (
-        "clicked: expected 0 or 1; words that mean yes go into `values` of the action, got 'maybe'"
-        in broken["detail"]
+        "clicked: expected 0 or 1, no or yes; other words that mean yes go into `values` of the "
+        "action, got 'maybe'" in broken["detail"]
     )
 
 
