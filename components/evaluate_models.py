@@ -8,39 +8,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from components import contract, step
 from components.erasure import forgotten
 from components.errors import BadConfigurationError
 from components.evaluation import challengers as challenger_files
 from components.evaluation import figures, lessons
 from components.evaluation.challengers import Challenger
-from components.evaluation.day_users import sample_users
+from components.evaluation.contests import contests_of, with_popularity
 from components.evaluation.entrants import Entrants, entrants_of, most_popular
 from components.evaluation.gate import compare, decide
 from components.evaluation.ranking_contest import RankingContest
 from components.evaluation.results import Result
 from components.evaluation.retrieval_contest import RetrievalContest
-from components.features import day_counts, log_actions, partitions, shapes, windows_files
-from components.features.later_labels import LaterLabels, later_labels
-from components.features.negatives import day_posts, impression_marks
-from components.release import decisions, eligible_posts, models, release_files, releases
+from components.features import partitions
+from components.features.later_labels import later_labels
+from components.release import decisions, models, release_files, releases
 from components.release.decisions import Decision
 from components.run import compilation
 from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.store.artifacts import Artifact
-from components.tables import action_lists, data_files
-from phoenix.data.negatives.drawn_posts import DrawnPosts, LoggedNegatives
-from phoenix.data.window_source import InMemoryWindows
-from phoenix.data.windows import Windows
+from components.tables import action_lists
 from phoenix.memory import keep_freed_memory
-from phoenix.recommend.recommender import PostInputs
 
 logger = logging.getLogger(__name__)
 
-_DRAWN_STREAM = 1 << 41  # of what is random: far from the numbers of users
 _TRAININGS = {
     "retrieval": contract.TRAIN_RETRIEVAL.name,
     "ranker": contract.TRAIN_RANKER.name,
@@ -81,7 +73,7 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
         # Compared is what the days before could have served, without what the day itself says.
         popular = most_popular(context, past_refs[0]) if past_refs else None
         fallback = most_popular(context, features.ref)
-        contests = _contests(context, features, validated, labels)
+        contests = contests_of(context, features, validated, labels)
         if any(getattr(each, "drawn_per_window", 0) for each in contests.values()):
             popular = popular and replace(popular, is_among_drawn=True)
             fallback = replace(fallback, is_among_drawn=True)
@@ -143,62 +135,6 @@ def _settings(config: Config, *, force: str | None, reason: str | None) -> dict[
     }
 
 
-def _contests(
-    context: Context, features: Artifact, validated: Artifact, labels: LaterLabels
-) -> dict[str, RetrievalContest | RankingContest]:
-    """Returns the contest of each role, on the windows of the day as they were known at its end."""
-    config, day = context.config, str(context.day)
-    actions = log_actions.of_partitions({day: features.manifest}, context)[day]
-    windows = windows_files.read_windows(
-        features.folder,
-        spec=shapes.hash_spec(config.hashing),
-        known=labels.known(features.ref, features.facts),
-        actions=actions,
-        rates=day_counts.rates_before(features.folder, features.manifest, config),
-    )
-    # Other users every day: evidence adds up over more of them.
-    seed = config.seed + context.day.toordinal()
-    windows = sample_users(windows, config.evaluate_models.max_users, seed=seed)
-    posts = validated.path(data_files.POSTS_FILE)
-    collection = eligible_posts.collection_of(posts, config, context.day)
-    return {
-        "retrieval": RetrievalContest(config, windows, collection),
-        "ranker": _ranking_contest(context, features, windows, seed=seed),
-    }
-
-
-def _with_popularity(context: Context, contest: RetrievalContest) -> RetrievalContest:
-    """Returns the contest with how popular posts were before the day.
-
-    The counts are those of all posts: the counts beside the windows of the day are of posts that
-    were shown on it, and would tell which.
-    """
-    posts, ref = contest.collection, day_counts.counted_before(context, context.day)
-    popularity = day_counts.popularity_of_posts(context, ref, posts.post_ids, posts.author_ids)
-    inputs = PostInputs(popularity=popularity)
-    return replace(contest, collection=replace(posts, inputs=inputs))
-
-
-def _ranking_contest(
-    context: Context, features: Artifact, windows: Windows, *, seed: int
-) -> RankingContest:
-    """Returns the contest of rankers, beside drawn posts where the day has no negatives."""
-    config = context.config
-    number = config.evaluate_models.ranking_drawn_per_window
-    if number == "auto":
-        marks = impression_marks.of_config(config)
-        logged = LoggedNegatives.of(InMemoryWindows(windows), marks=marks)
-        number = config.build_features.num_candidates if logged.are_missing else 0
-    if not number:
-        return RankingContest(config, windows)
-    drawn_posts = DrawnPosts(per_window=number, posts=day_posts.of_days(context, [features.ref]))
-    generator = np.random.Generator(np.random.Philox(key=[seed % 2**63, _DRAWN_STREAM]))
-    windows = drawn_posts.added_to(windows, generator, shapes.hash_spec(config.hashing))
-    # Of windows whose posts were all new, there is nothing to compare.
-    windows = windows.rows(np.flatnonzero(windows.candidate_mask.any(axis=1)))
-    return RankingContest(config, windows, number)
-
-
 def _evaluation_of(context: Context, release: Artifact) -> Artifact:
     """Opens the evaluation that decided on the champion's release, verified."""
     return context.store.read(challenger_files.evaluation_of(release))
@@ -224,7 +160,7 @@ def _judge(
     if not len(contest.windows.user_ids):
         return {}  # nobody can be asked: the gate keeps what is there, and says why
     if isinstance(contest, RetrievalContest) and entrants.read_popularity:
-        contest = _with_popularity(context, contest)
+        contest = with_popularity(context, contest)
     results: dict[str, Result] = {}
     by_model: dict[int, Result] = {}  # a champion may be the most popular recommender itself
     for name, model in entrants.models.items():

@@ -152,9 +152,10 @@ class RankingContest:
             "slices": slices,
         }
         is_gauc = self.config.evaluate_models.ranking_metric == "gauc"
-        by_user = gauc if is_gauc else ndcg
+        by_metric = {f"ndcg@{k}": ndcg, "gauc": gauc}
+        by_user = by_metric[self.metric]
         if isinstance(ranker, Random):  # nobody asks how it fares in a slice
-            return Result(report, by_user)
+            return Result(report, by_user, by_metric=by_metric)
 
         def metric_of(rows: np.ndarray) -> UserValues:
             """The metric of the gate on some of the impressions."""
@@ -168,6 +169,7 @@ class RankingContest:
         return Result(
             report,
             by_user,
+            by_metric=by_metric,
             slices={
                 **by_history(by_user, first_windows(self.windows)),
                 **{name: metric_of(rows) for name, rows in self._slices.items()},

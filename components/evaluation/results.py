@@ -36,6 +36,8 @@ class Result:
     calibration: Mapping[str, UserCalibration] = field(default_factory=dict)
     # Grouped AUC of the score for actions of a weight below 0: the higher, the worse.
     negatives: Mapping[str, UserValues] = field(default_factory=dict)
+    # Of every metric that orders models, by its name; the gate's among them.
+    by_metric: Mapping[str, UserValues] = field(default_factory=dict)
 
     @property
     def value(self) -> float | None:
@@ -56,6 +58,7 @@ class Result:
             slices={name: each.where(is_one) for name, each in self.slices.items()},
             calibration={name: each.where(is_one) for name, each in self.calibration.items()},
             negatives={name: each.where(is_one) for name, each in self.negatives.items()},
+            by_metric={name: each.where(is_one) for name, each in self.by_metric.items()},
         )
 
 

@@ -82,7 +82,9 @@ class RetrievalContest:
             "coverage": finite(Coverage.of(answers, eligible).values()["coverage"]),
             "slices": _recall_by_slice(by_user.recall, requests),
         }
-        return Result(report, by_user.recall, slices=by_history(by_user.recall, requests))
+        by_metric = {self.metric: by_user.recall, f"ndcg@{k}": by_user.ndcg}
+        slices = by_history(by_user.recall, requests)
+        return Result(report, by_user.recall, slices=slices, by_metric=by_metric)
 
     def _chance(self) -> Result:
         """The expected values of an answer at random, which need no search."""
