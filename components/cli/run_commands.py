@@ -15,9 +15,9 @@ from components.cli.options import (
     config_path,
     open_deployment,
 )
-from components.cli.output import complain
+from components.cli.output import complain, show
 from components.contract import ExitCode
-from components.errors import BadConfigurationError
+from components.errors import BadConfigurationError, StoppedError
 
 commands = typer.Typer(rich_markup_mode="markdown")
 
@@ -129,3 +129,65 @@ def data(
         else:
             complain(result.error)
     return int(code)
+
+
+@commands.command(
+    epilog="Examples: `phoenix tune ranker --minutes 60` · "
+    "`phoenix tune retrieval --days 6 --try epochs=1,2,4 --try model.reads_counts=true`"
+)
+def tune(
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="The model: ranker or retrieval.")],
+    minutes: Annotated[
+        float,
+        typer.Option("--minutes", min=0.1, help="Budget; what was done is kept for the next time."),
+    ] = 30.0,
+    days: Annotated[
+        str,
+        typer.Option(
+            "--days",
+            metavar="NUMBER|DAY..DAY",
+            help="Past days to judge every setting on: the newest ones, or a range.",
+        ),
+    ] = "4",
+    try_values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--try",
+            metavar="NAME=VALUE,VALUE",
+            help="Values of a setting, in place of the usual ones; may be repeated.",
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Search better settings of a training, each judged on past days that it did not train on.
+
+    Where a setting is surely better, a configuration with it is written beside the present one.
+    Nothing else changes: no release, no model. Stopped or out of time, the same command goes on.
+    """
+    from components import step as steps
+    from components.cli import days as ranges
+    from components.run import signals
+    from components.tuning import tune as tuning
+
+    steps.log_to_stderr(level=logging.WARNING)
+    number = int(days) if days.isdecimal() else None
+    if number == 0:
+        raise BadConfigurationError("--days: expected 1 or more, or DAY..DAY, got 0.")
+    request = tuning.Request(
+        config=config_path(config),
+        role=role,
+        minutes=minutes,
+        num_days=number,
+        days=None if number is not None else ranges.parse_range(days),
+        tried=try_values or (),
+    )
+    try:
+        with signals.stoppable():
+            outcome, path = tuning.tune(request, tell=complain)
+    except StoppedError as stop:
+        complain(str(stop))
+        return int(ExitCode.TRY_AGAIN)
+    value = {"settings": outcome.rows(), "result": outcome.sentence, "written": path and str(path)}
+    show(as_json, value, lambda view: view.tuned(value))
+    return int(ExitCode.DONE)

@@ -106,6 +106,31 @@ def _commands_to_feeds(result: "Initialised") -> list[str]:
     return lines + [f"phoenix feed {shlex.quote(row.user)}" for row in result.preview.rows[:1]]
 
 
+def tuned(value: Mapping[str, Any]) -> None:
+    """Shows the settings that a search judged, what came of it, and where they were written."""
+    rows = []
+    for each in value["settings"]:
+        metrics = list(each["metrics"].values())
+        means = ["-" if one["mean"] is None else f"{one['mean']:.4f}" for one in metrics]
+        gains = ["" if one["gain"] is None else _gain(one) for one in metrics]
+        cells = [cell for pair in zip(means, gains, strict=True) for cell in pair]
+        rows.append((each["settings"], *cells, each["end"] or ""))
+    names = [name for metric in value["settings"][0]["metrics"] for name in (metric, "gain")]
+    _table(("settings", *names, ""), rows, numeric=1 + len(names), first_numeric=1)
+    out = console()
+    out.print(escape(value["result"]))
+    if value["written"]:
+        out.print(f"Written: {escape(value['written'])}")
+        out.print("[dim]The next training follows it once it is the configuration.[/dim]")
+
+
+def _gain(metric: Mapping[str, Any]) -> str:
+    if metric["interval"] is None:
+        return f"{metric['gain']:+.4f}"
+    low, high = metric["interval"]
+    return f"{metric['gain']:+.4f} ({low:+.4f} to {high:+.4f})"
+
+
 def why(explanation: "Explanation") -> None:
     """Shows the reasons for the place of a post in a feed, or for its absence."""
     out = console()

@@ -76,7 +76,7 @@ def run(
     champions = [] if plan.start is None else [plan.start.release.ref]
     inputs = [*feature_refs, *labels.refs, *champions, *_counts_before(context, plan, model_config)]
     auto = None if origin is None else origin.to_json()
-    settings = {**_settings(context, plan, model_config), "auto": auto}
+    settings = {**settings_of(context, plan, model_config), "auto": auto}
     with (
         leading() as leader,
         context.write(inputs=inputs, config=settings, seed=context.config.seed) as draft,
@@ -109,8 +109,8 @@ def _counts_before(context: Context, plan: Plan, model_config: "ModelConfig") ->
     return [] if ref is None else [ref]
 
 
-def _settings(context: Context, plan: Plan, model_config: "ModelConfig") -> dict[str, Any]:
-    """The part of the configuration that shapes the artifact."""
+def settings_of(context: Context, plan: Plan, model_config: "ModelConfig") -> dict[str, Any]:
+    """Returns the part of the configuration that shapes the artifact of a training."""
     config, section = context.config, trainer_settings.section_of(context.config, plan.role)
     negatives = {"negative_actions": config.negative_actions} if plan.role == "retrieval" else {}
     return {

@@ -33,6 +33,9 @@ ROOMS: dict[str, set[str]] = {
     "quality": {"store", "settings", "run", "tables", "features"},
     "training": {"store", "settings", "run", "tables", "release", "features"},
     "evaluation": {"store", "settings", "run", "tables", "release", "erasure", "features"},
+    "tuning": {
+        *("store", "settings", "run", "release", "erasure", "features", "training", "evaluation")
+    },
     "serving": {"store", "settings", "run", "tables", "release", "erasure", "features"},
     "earnings": {
         *("store", "settings", "run", "tables", "release", "erasure", "features", "serving")
@@ -43,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "cli": {
         *("store", "settings", "run", "local", "release", "erasure"),
-        *("source", "profiling", "rows", "training", "serving", "earnings", "pages"),
+        *("source", "profiling", "rows", "training", "tuning", "serving", "earnings", "pages"),
     },
 }
 # The rooms of phoenix in the same way. What stands at its root is the ground, the trunk `grok`, the

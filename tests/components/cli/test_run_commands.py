@@ -36,6 +36,22 @@ def test_the_help_of_a_step_is_its_own(capsys: pytest.CaptureFixture[str]) -> No
     assert "--retrain" in out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("rank",), "ROLE: expected retrieval or ranker, got 'rank'."),
+        (("ranker", "--days", "0"), "--days: expected 1 or more, or DAY..DAY, got 0."),
+        (("ranker", "--days", "few"), "--days: expected DAY..DAY"),
+        (("ranker", "--try", "model.tast=1"), "`taste` may be meant"),
+        (("ranker", "--minutes", "0"), "--minutes"),
+    ],
+)
+def test_tune_refuses_what_is_not_there(arguments, complaint: str, three_days, capsys) -> None:
+    code, out, err = run_command(capsys, "tune", *arguments, "--config", three_days.path)
+    assert (code, out) == (ExitCode.BAD_CONFIGURATION, "")
+    assert complaint in err
+
+
 def test_down_without_anything_running_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,3 +42,25 @@ def test_an_account_tells_folded_actions_from_repeats_and_that_no_rule_is_broken
     text = " ".join(capsys.readouterr().out.split())
     assert "4 duplicate, 0 quarantined, 0 late (3 duplicates are actions of impressions" in text
     assert text.endswith("No row breaks a rule.")
+
+
+def test_settings_that_a_search_judged_have_their_gains_beside_them(capsys) -> None:
+    def row(settings: str, mean: float | None, gain: float | None, end: str | None = None) -> dict:
+        interval = None if gain is None else (gain - 0.01, gain + 0.01)
+        metrics = {"gauc": {"mean": mean, "gain": gain, "interval": interval}}
+        return {"settings": settings, "metrics": metrics, "end": end}
+
+    rows = [
+        row("the present", 0.5, None),
+        row("epochs 2", 0.52, 0.02),
+        row("x 1", None, None, "no"),
+    ]
+    terminal.tuned({"settings": rows, "result": "Surely better.", "written": "a.yaml"})
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[:4] == [
+        "settings gauc gain",
+        "the present 0.5000",
+        "epochs 2 0.5200 +0.0200 (+0.0100 to +0.0300)",
+        "x 1 - no",
+    ]
+    assert "Written: a.yaml" in lines
