@@ -83,13 +83,12 @@ def run(context: Context) -> Outcome:
                 days = [comparison.read(context, ref) for ref in earlier]
                 draft.facts.update(_measure(context.config, draft.folder, joined, releases, days))
             logger.info("%s: %s.", day, draft.facts["told"])
-    except Unchanged:
-        # A run that died before it went back is completed by the next one.
-        rollback.if_configured(context)
-        raise
+        measured, is_unchanged = context.written_artifact(), False
+    except Unchanged as unchanged:
+        measured, is_unchanged = unchanged.artifact, True
+    # A run that died before it went back, or before pages were drawn, is completed by the next one.
     rollback.if_configured(context)
-    measured = context.written_artifact()
-    return Outcome(measured, also_changed=_changed_days(context, measured))
+    return Outcome(measured, is_unchanged, also_changed=_changed_days(context, measured))
 
 
 def _validated(context: Context, day: datetime.date) -> Artifact | None:
@@ -174,7 +173,10 @@ def _sentence(
             f"{comparison.sentence(release)}"
         )
     if num_strange:
-        parts.append(f"{num_strange:,} rows name a feed that was never live here")
+        parts.append(
+            f"{num_strange:,} rows name a feed that was never live here (known are digests and "
+            f"keys of feeds and releases, whole or their first {live_feeds.SHORT} characters)"
+        )
     return "; ".join(parts)
 
 

@@ -86,7 +86,6 @@ def earnings(days: Sequence[Mapping[str, Any]]) -> bytes:
     axes.set_xticks(list(places), [day["day"][5:] for day in days])
     axes.margins(x=0.2)
     axes.set_ylabel("per impression")
-    axes.set_title("what the release earned")
     axes.legend(fontsize=7)
     axes.grid(alpha=0.3)
     return svg(figure)

@@ -128,8 +128,9 @@ def sentence(release: Mapping[str, Any]) -> str:
     numbers = f"{against['gain']:+.4f}"
     if against["low"] is not None:
         numbers += f" ({against['low']:+.4f} to {against['high']:+.4f})"
-    before = release["before"]["partition"]
-    return f", {numbers} beside that of {before}: {against['verdict']}"
+    before, days = release["before"]["partition"], against["days"]
+    over = f" over {days} days" if days > 1 else ""
+    return f", {numbers}{over} beside that of {before}: {against['verdict']}"
 
 
 def _verdict(interval: tuple[float, float] | None) -> str:

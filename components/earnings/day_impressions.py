@@ -4,7 +4,7 @@ They are read part by part of their users, as feeds are, so that memory follows
 `user_buckets`: what stays of a row is a few numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,7 @@ from schemas.events import EVENTS
 
 _COLUMNS = ("user_id", "post_id", "shown_at", "actions")
 _SERVED = ("position", "feed", "propensity", "weight")
-_FEED_COLUMNS = ("user_id", "post_id", "rank", "source", "base_score")
+_FEED_COLUMNS = ("user_id", "post_id", "rank", "source", "probabilities")
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,28 @@ def with_labels(keys: Sequence[np.ndarray], actions: np.ndarray, labels: LabelRo
     return actions
 
 
+def foretold_engagement(listed: pa.Table, weights: Mapping[str, float]) -> np.ndarray:
+    """`[n]` float64: the engagement that was foretold of rows of a feed, by the weights of today.
+
+    The score of a feed says something else: it goes by the weights of its own day, and is moved
+    above 0. Of a feed that knows nothing of an action that counts today, nothing was foretold.
+
+    Args:
+      listed: n rows of one feed.
+      weights: Of the configured actions, by name.
+
+    Returns:
+      The sum of weight * probability; NaN where nothing was foretold.
+    """
+    names = listed.schema.metadata[b"actions"].decode().split(",")
+    counted = {name: weight for name, weight in weights.items() if weight}
+    if not counted.keys() <= set(names):
+        return np.full(len(listed), np.nan)
+    shape = len(listed), len(names)
+    probabilities = listed["probabilities"].combine_chunks().flatten().to_numpy().reshape(shape)
+    return probabilities @ np.array([counted.get(name, 0.0) for name in names])
+
+
 class _Reader:
     """Reader of the parts of a day; sources get codes as they come."""
 
@@ -111,6 +133,7 @@ class _Reader:
         feeds: Sequence[BucketFiles],
     ) -> None:
         self._bit_map = actions.bit_map(context.config)
+        self._weights = {each.name: each.score_weight for each in context.config.actions}
         self._erased = forgotten.erased_ids(context.config)
         self._day_feeds, self._feeds = day_feeds, feeds
         self.releases = (*(each.release.digest for each in day_feeds.feeds), NO_FEED)
@@ -140,7 +163,7 @@ class _Reader:
             listed = table.take(pa.array(places[index]))
             sources[index] = self._codes(listed["source"])
             ranks[index] = listed["rank"].to_numpy()
-            predicted[index] = listed["base_score"].to_numpy()
+            predicted[index] = foretold_engagement(listed, self._weights)
         impressions = Impressions(
             user_ids=shown.user_ids,
             releases=self._release_codes(feeds),

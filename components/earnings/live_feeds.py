@@ -16,6 +16,8 @@ from components.store.artifacts import Ref, Store
 from components.store.pointers import Entry
 from phoenix.data.days import DAY_MS, midnight_ms
 
+SHORT = 12  # characters of a digest or key, as commands and pages show them
+
 
 @dataclass(frozen=True)
 class LiveFeed:
@@ -31,7 +33,7 @@ class DayFeeds:
 
     feeds: tuple[LiveFeed, ...]
     moves: tuple[tuple[Entry, int], ...]  # what was live during the day, and its place in `feeds`
-    names: Mapping[str, int]  # of feeds, by digest and key: places in `feeds`
+    names: Mapping[str, int]  # of feeds, by digest and key, whole or short: places in `feeds`
     release_names: Mapping[str, int]  # the first feeds of each release
 
     @property
@@ -97,11 +99,17 @@ def of_day(store: Store, day: datetime.date, names: Sequence[str], *, by_time: b
     by_release: dict[str, int] = {}
     for entry in log:
         own, release = entry.value["feeds"], entry.value["release"]
-        for name in {own["digest"], own["key"]} & set(names):
+        for name in _names_of(own) & set(names):
             by_name[name] = place_of(entry)
-        for name in {release["digest"], release["key"]} & set(names):
+        for name in _names_of(release) & set(names):
             by_release.setdefault(name, place_of(entry))
     return DayFeeds(tuple(feeds), tuple(moves), by_name, by_release)
+
+
+def _names_of(ref: Mapping[str, str]) -> set[str]:
+    """Returns what a log may call an artifact."""
+    whole = {ref["digest"], ref["key"]}
+    return whole | {name[:SHORT] for name in whole}
 
 
 def _live_during(log: Sequence[Entry], day: datetime.date) -> list[Entry]:

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from components import contract, measure_feeds, step
 from components.contract import ExitCode
 from tests.components.earnings.served_days import ServedDays, ms
 
@@ -100,6 +101,55 @@ def test_what_the_log_says_goes_before_times(days) -> None:
     rows = pq.read_table(days.measured(NEXT).path("earned.parquet")).to_pylist()
     ranks = {(row["source"], row["rank"]) for row in rows if row["release"] == first[0].digest}
     assert {("retrieval", 7), ("unlisted", 3)} <= ranks
+
+
+def test_earned_and_foretold_go_by_the_same_weights(days) -> None:
+    published = days.release("2026-01-01", {1: [10]}, score=0.25)
+    days.go_live(*published, ms("2026-01-01", 20))
+    days.events(DAY, user_id=[1], post_id=[10], shown_at=[ms(DAY, 3)], actions=[1])
+    text = days.path.read_text()
+    days.path.write_text(text.replace("name: like, weight: 1.0", "name: like, weight: 4.0"))
+    measures = _of(days.measure(NEXT)[1], "2026-01-01")["measures"]
+    assert (measures["engagement"]["mean"], measures["predicted"]["mean"]) == (4, 1)
+    days.path.write_text(text + "  - {name: save, weight: 1.0, is_positive: true}\n")
+    measures = _of(days.measure(NEXT)[1], "2026-01-01")["measures"]
+    assert "predicted" not in measures, "nothing was foretold of what counts by now"
+
+
+def test_a_log_may_name_feeds_as_pages_and_commands_do(days) -> None:
+    release, feeds = days.release("2026-01-01", {1: [10]})
+    days.go_live(release, feeds, ms("2026-01-01", 20))
+    names = [release.digest[:12], release.key[:12], feeds.digest[:12], feeds.key[:12]]
+    count = len(names)
+    columns = {
+        "user_id": [1] * count,
+        "post_id": [10] * count,
+        "shown_at": [ms(DAY, hour) for hour in range(count)],
+        "actions": [1] * count,
+    }
+    days.events(DAY, **columns, feed=np.array(names, object))
+    _, facts = days.measure(NEXT)
+    assert facts["strange"] == 0
+    assert _of(facts, "2026-01-01")["measures"]["engagement"]["impressions"] == count
+    days.events(DAY, **columns, feed=np.array([name[:8] for name in names], object))
+    facts = days.measure(NEXT)[1]
+    assert "nothing was live" in facts["told"]
+
+
+def test_a_measure_that_is_there_already_still_draws_the_page_of_its_release(days) -> None:
+    published = days.release("2026-01-01", {1: [10]})
+    days.go_live(*published, ms("2026-01-01", 20))
+    days.events(DAY, user_id=[1], post_id=[10], shown_at=[ms(DAY, 3)], actions=[1])
+    for expected in (ExitCode.DONE, ExitCode.NOTHING_TO_DO):
+        pages: list[str] = []
+        code, _ = step.execute(
+            contract.MEASURE_FEEDS,
+            measure_feeds.run,
+            days.config,
+            contract.parse_day(NEXT),
+            draw=lambda _, __, day, pages=pages: pages.append(str(day)),
+        )
+        assert (code, pages) == (expected, [NEXT, "2026-01-01"])
 
 
 def test_an_action_that_arrives_on_the_next_day_is_earned(days) -> None:

@@ -63,7 +63,14 @@ class ServedDays:
     def release(
         self, day: str, feeds: Mapping[int, Sequence[int]], *, model: str = "a", score: float = 0.5
     ) -> tuple[Ref, Ref]:
-        """Publishes posts by user, best first; even users get popular ones."""
+        """Publishes posts by user, best first; even users get popular ones.
+
+        Args:
+          day: Of the release.
+          feeds: Posts by user.
+          model: Name of both models.
+          score: Foretold probability of the first action.
+        """
         roles = {
             role: {"folder": role, "model": role, "digest": f"{role}-{model}", "verdict": "kept"}
             | {"figure": None}
@@ -77,15 +84,17 @@ class ServedDays:
             post_ids[row, : len(posts)] = posts
         ones = np.ones(shape, np.float32)
         names = self.config.action_names
+        probabilities = np.zeros((*shape, len(names)), np.float32)
+        probabilities[..., 0] = score
         table = feed_files.to_table(
             Feeds(
                 user_ids=np.array(list(feeds), np.int64),
                 post_ids=post_ids,
                 author_ids=np.ones(shape, np.int64),
-                scores=score * ones,
-                base_scores=score * ones,
+                scores=(score + 0.001) * ones,
+                base_scores=(score + 0.001) * ones,
                 multipliers=ones,
-                probabilities=np.zeros((*shape, len(names)), np.float32),
+                probabilities=probabilities,
                 retrieval_scores=ones,
                 is_unscored=np.array([user % 2 == 0 for user in feeds], bool),
             ),
