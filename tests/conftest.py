@@ -13,11 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
 _ROOT = Path(__file__).parents[1]
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+# How fast inputs are drawn says how busy the machine is, and nothing of the code.
+hypothesis.settings.register_profile(
+    "phoenix", suppress_health_check=[hypothesis.HealthCheck.too_slow], deadline=None
+)
+hypothesis.settings.load_profile("phoenix")
 # Before any library is imported: the same device everywhere, no analytics, no file in the home, and
 # nothing compiled twice by a worker: JAX does not write a file of its cache in one operation, and a
 # neighbour could read half of it.
