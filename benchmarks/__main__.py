@@ -2,8 +2,8 @@
 
 usage: python -m benchmarks [store] [ingest] [accounting] [validation] [features] [day] [text_ids]
                             [hashing] [ranker] [gradient] [training] [learning] [learning_kuairand]
-                            [small_shop] [next_item_peer] [tables] [search] [memory] [gate_chains]
-                            [release_losses]
+                            [small_shop] [next_item_peer] [tables] [search] [memory] [evaluation]
+                            [gate_chains] [release_losses]
 
 Several run in a process each: what one leaves in memory would slow or speed up the next.
 """
@@ -33,6 +33,7 @@ NAMES = (
     "tables",
     "search",
     "memory",
+    "evaluation",
     "gate_chains",
     "release_losses",
 )
