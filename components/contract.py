@@ -168,6 +168,15 @@ PUBLISH_RELEASE = Step(
     dag=Dag.RELEASE,
     summary="Bind models, corpus and decision into one verified release.",
     reads=("evaluate_models", "export_corpus", "build_features"),
+    options=(
+        Option(
+            name="answer",
+            choices=("approve", "reject"),
+            help="What a person answered who was asked before the release; a rejected one fails.",
+        ),
+        Option(name="answered_by", help="Who answered; kept in the release."),
+        Option(name="note", help="Why; kept in the release."),
+    ),
 )
 MEASURE_FEEDS = Step(
     name="measure_feeds",

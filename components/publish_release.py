@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from components import contract, step
-from components.errors import BadDataError
+from components.errors import BadConfigurationError, BadDataError
 from components.features import shapes
 from components.features.log_actions import LogActions
 from components.features.windows_files import WindowsFiles
@@ -34,15 +34,30 @@ from phoenix.data import attributes
 logger = logging.getLogger(__name__)
 
 
-def run(context: Context) -> Outcome:
+def run(
+    context: Context,
+    *,
+    answer: str | None = None,
+    answered_by: str | None = None,
+    note: str | None = None,
+) -> Outcome:
     """Copies everything that feeds need into one artifact, after it has answered a few requests.
 
+    Args:
+      context: The run.
+      answer: Of a person who was asked before the release, "approve" or "reject"; None if nobody
+        was asked. It shapes nothing in the release, so it is no part of its key.
+      answered_by: Who answered.
+      note: Why.
+
     Raises:
-      BadDataError: If an input is missing or damaged, the corpus is of another model, or the
-        release cannot answer.
+      BadConfigurationError: If nobody is said to have answered.
+      BadDataError: If an input is missing or damaged, the corpus is of another model, the release
+        cannot answer, or somebody rejected it.
       Unchanged: If there is nothing new.
     """
     config = context.config
+    approval = _approval(context.day, answer, answered_by, note)
     evaluation = context.read(contract.EVALUATE_MODELS.name, context.day)
     corpus = context.read(contract.EXPORT_CORPUS.name, context.day)
     features = context.head(contract.BUILD_FEATURES.name, context.day)
@@ -74,9 +89,31 @@ def run(context: Context) -> Outcome:
         (draft.folder / release_files.RELEASE_FILE).write_text(text + "\n", encoding="utf-8")
         probes = _probe(context, draft.folder)
         draft.facts.update(
-            description, corpus={**corpus.facts, "from": asdict(corpus.ref)}, probes=probes
+            description,
+            corpus={**corpus.facts, "from": asdict(corpus.ref)},
+            probes=probes,
+            approval=approval,
         )
     return Outcome(context.written_artifact())
+
+
+def _approval(
+    day: datetime.date, answer: str | None, answered_by: str | None, note: str | None
+) -> dict[str, str] | None:
+    """Returns who approved a release and why, or None where nobody was asked."""
+    if answer is None:
+        return None
+    if not (answered_by or "").strip():
+        raise BadConfigurationError(f"--answer {answer} comes with --answered-by, got nobody.")
+    approval = {"answered_by": str(answered_by).strip(), "note": (note or "").strip()}
+    if answer == "reject":
+        raise BadDataError(
+            f"The release of {day} was rejected by {approval['answered_by']}: "
+            f"{approval['note'] or 'no reason was given'}. What was live stays live. To publish "
+            f"the day with the models of the champion, run {contract.EVALUATE_MODELS.name} with "
+            "--force keep and a reason, and the steps after it."
+        )
+    return approval
 
 
 def _description(

@@ -2,8 +2,9 @@
 
 Started by the asset `features`, for the same day, one day at a time. Models are promoted only when
 they beat the champion; otherwise the champion goes on with the day's posts. The form can force the
-gate (with a reason), retrain or not, and ask for a person's approval. Rejected means that the day
-before stays live: start this DAG again for the day, with `force` set to keep, to go on without.
+gate (with a reason), retrain or not, and ask for a person's approval. Rejected means that
+`publish_release` fails with the note of who rejected, and the day before stays live: start this DAG
+again for the day, with `force` set to keep, to go on without.
 """
 
 from pathlib import Path
@@ -11,12 +12,16 @@ from pathlib import Path
 from airflow.sdk import DAG, Param, PartitionedAssetTimetable
 
 from components import contract
-from wiring.approval import CHOICES, Approval
-from wiring.steps import DEFAULTS, FEATURES, RELEASE, SETTINGS, form, option_param, task
+from wiring.approval import CHOICES, FORM, Approval
+from wiring.steps import DAY, DEFAULTS, FEATURES, RELEASE, SETTINGS, form, option_param, task
 
 RETRAIN = "{{ params.retrain }}"
 FORCE = "{{ params.force or '' }}"
 REASON = "{{ params.reason or '' }}"
+ANSWER = {
+    name: f"{{{{ (ti.xcom_pull(task_ids='approval') or {{}}).get('{name}', '') }}}}"
+    for name in ("answer", "answered_by", "note")
+}
 
 with DAG(
     dag_id=Path(__file__).stem,
@@ -49,11 +54,12 @@ with DAG(
     approval = Approval(
         task_id="approval",
         configured=SETTINGS.approval,
+        day=DAY,
+        params=FORM,
         subject="Release the models of {{ partition_key or params.day }}?",
-        body="What the gate says: `{{ ti.xcom_pull(task_ids='evaluate_models') }}`",
         execution_timeout=None,  # a person may take as long as it takes
     )
     corpus = task(contract.EXPORT_CORPUS)
-    publish = task(contract.PUBLISH_RELEASE, outlets=[RELEASE])
+    publish = task(contract.PUBLISH_RELEASE, outlets=[RELEASE], **ANSWER)
 
-    [retrieval, ranker] >> evaluate >> approval >> corpus >> publish
+    [retrieval, ranker] >> evaluate >> corpus >> approval >> publish

@@ -40,6 +40,8 @@ _SLICES = {
     "short_history": "short history",
     "long_history": "long history",
 }
+# Of decisions of a format before the one that said it.
+_NO_EVIDENCE: Panel = {"question": None, "figure": None, "restated": None, "vetoes": ()}
 _NUM_PLACES = 5  # of a feed, and failures of expectations: what fits beside the rest
 _DRIFTS = (
     ("Events against the days before", "Distributions of the accepted rows."),
@@ -244,15 +246,22 @@ def decision(facts: DayFacts) -> Panel | None:
     if not evaluation:
         return None
     return {
-        # Formats before 4 published no figure.
-        "models": [
-            {"role": role, "figure": None, "restated": None, **evaluation[role]}
-            for role in releases.ROLES
-        ],
+        "models": [{"role": role, **_NO_EVIDENCE, **evaluation[role]} for role in releases.ROLES],
         "forced": evaluation.get("forced"),
         "force_reason": evaluation.get("force_reason"),
         "needs_approval": evaluation.get("needs_approval", False),
+        # Formats of a release before 8 did not say who approved.
+        "approval": facts.facts(releases.RELEASE).get("approval"),
+        "rejected": _rejection(facts),
     }
+
+
+def _rejection(facts: DayFacts) -> str | None:
+    """Returns what the newest run of publish_release said, if a person had rejected the release."""
+    records = facts.records.get(releases.RELEASE, ())
+    return next(
+        (each["error"] for each in records if each["options"].get("answer") == "reject"), None
+    )
 
 
 def release(facts: DayFacts) -> Panel | None:

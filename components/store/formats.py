@@ -41,8 +41,8 @@ ARTIFACTS: Mapping[str, int] = {
     contract.EXPORT_CORPUS.name: 1,  # vectors and facts of posts, description
     # Models, corpus, decision, fallback, description; 2: actions of each model; 3: its recipe;
     # 4: the figure of the decision; 5: the fallback is counts; 6: posts drawn for its training.
-    # 7: the same as of evaluate_models.
-    contract.PUBLISH_RELEASE.name: 7,
+    # 7: the same as of evaluate_models. 8: who approved, where somebody was asked.
+    contract.PUBLISH_RELEASE.name: 8,
     contract.MEASURE_FEEDS.name: 1,  # measures by release, source and rank; sums by user
     # Feeds of a shard, statistics; 2: texts of ids, titles; 3: feeds in order of slots, in one file
     # or several.

@@ -52,6 +52,29 @@ def test_promoted_models_serve_feeds_that_differ_between_users(world) -> None:
     assert world.artifact("publish_feeds", LAST).facts["popular_share"] == 0.0
 
 
+def test_who_approved_is_kept_and_what_was_rejected_is_not_released(world, capfd) -> None:
+    assert world.run("evaluate_models", LAST, force="keep", reason="a test") == 0
+    assert world.run("export_corpus", LAST) in (0, ExitCode.NOTHING_TO_DO)
+    head = world.artifact("publish_release", LAST).ref
+    capfd.readouterr()
+    rejection = {"answer": "reject", "answered_by": "ada", "note": "looks odd"}
+    assert world.run("publish_release", LAST, **rejection) == ExitCode.BAD_DATA
+    assert f"The release of {LAST} was rejected by ada: looks odd." in capfd.readouterr().out
+    assert world.artifact("publish_release", LAST).ref == head
+    page = world.store.storage.read(f"pages/{LAST}/index.html").decode()
+    assert "was rejected by ada: looks odd." in page
+    approval = {"answer": "approve", "answered_by": "bob", "note": "looked at it"}
+    assert world.run("publish_release", LAST, **approval) == 0
+    release = world.artifact("publish_release", LAST)
+    assert release.facts["approval"] == {"answered_by": "bob", "note": "looked at it"}
+    page = world.store.storage.read(f"pages/{LAST}/index.html").decode()
+    assert "Approved by bob: looked at it." in page
+    assert "was rejected" not in page
+    # Who approved shapes nothing in it, so a run without an answer finds it there.
+    assert world.run("publish_release", LAST) == ExitCode.NOTHING_TO_DO
+    assert world.run("publish_release", LAST, answer="approve") == ExitCode.BAD_CONFIGURATION
+
+
 def test_the_fallback_is_fitted_through_the_day(three_days) -> None:
     fallback = models.load(three_days.artifact("publish_release", LAST).path(decisions.FALLBACK))
     evaluated = models.load(three_days.artifact("evaluate_models", LAST).path(decisions.FALLBACK))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wiring.approval import is_asked
+from wiring.approval import answer, is_asked, question
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,52 @@ from wiring.approval import is_asked
 def test_the_form_overrules_the_gate_and_the_gate_the_setting(choice, needed, configured, expected):
     result = None if needed is None else {"facts": {"needs_approval": needed}}
     assert is_asked(choice, result, configured) is expected
+
+
+DECISION = {
+    "metric": "ndcg@5",
+    "verdict": "promoted",
+    "choice": "candidate",
+    "candidate": 0.63,
+    "champion": 0.6,
+    "gain": 0.03,
+    "interval": [0.01, 0.05],
+    "reasons": ["candidate, improvement: surely better"],
+    "vetoes": [
+        {"entrant": "challenger_2026-01-01", "reason": "surely worse", "about": "new posts"}
+    ],
+}
+METRICS = {"most_popular": {"ndcg@5": 0.5}, "random": {"ndcg@5": 0.25}}
+
+
+def test_the_question_has_a_table_the_verdict_in_words_the_vetoes_and_the_link() -> None:
+    facts = {"ranker": DECISION, "metrics": {"ranker": METRICS}}
+    lines = question({"facts": facts}, "https://host/page").splitlines()
+    assert lines[0] == "### Ranker: promoted, the candidate goes on"
+    assert lines[2:5] == [
+        "| ndcg@5 | candidate | champion | most popular | random | gain | 95 % |",
+        "|---|---|---|---|---|---|---|",
+        "| this day | 0.6300 | 0.6000 | 0.5000 | 0.2500 | +0.0300 | +0.0100 to +0.0500 |",
+    ]
+    assert "- candidate, improvement: surely better" in lines
+    assert "- **veto** on challenger_2026-01-01: worse (new posts)" in lines
+    assert lines[-1] == "[All numbers are on the page of the day](https://host/page)."
+
+
+def test_a_question_without_numbers_says_so() -> None:
+    nothing = DECISION | {"champion": None, "gain": None, "interval": None}
+    text = question({"facts": {"ranker": nothing}}, "page")
+    assert "| this day | 0.6300 | — | — | — | — | — |" in text
+    assert question(None, "page").startswith("This runner does not return what the gate said.")
+
+
+def test_an_answer_says_who_and_why() -> None:
+    response = {
+        "chosen_options": ["Reject"],
+        "params_input": {"note": " looks odd "},
+        "responded_by_user": {"id": "7", "name": "ada"},
+    }
+    expected = {"answer": "reject", "answered_by": "ada", "note": "looks odd"}
+    assert answer(response) == expected
+    unnamed = response | {"params_input": {}, "responded_by_user": None}
+    assert answer(unnamed) == expected | {"answered_by": "somebody", "note": ""}

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -145,6 +145,56 @@ def test_the_menu_leads_to_the_pages_of_all_days(page, airflow):
     frame = page.frame_locator("iframe")
     frame.get_by_role("link", name=DAY).click()
     expect(frame.get_by_text("Run of the UTC day").first).to_be_visible()
+
+
+def release_run(airflow):
+    """Starts a release run of the day that asks a person, and waits until it does."""
+    client = airflow.client()
+    body = {"logical_date": None, "conf": {"day": DAY, "approval": "always"}}
+    run = client.post(f"dags/{Dag.RELEASE}/dagRuns", body)
+    run_id = quote(run["dag_run_id"], safe="")
+    path = f"dags/{Dag.RELEASE}/dagRuns/{run_id}"
+    wait_until(lambda: state_of_approval(airflow, path) == "awaiting_input")
+    return path, f"{airflow.url}/dags/{Dag.RELEASE}/runs/{run_id}/tasks/approval"
+
+
+def wait_until(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.5)
+
+
+def test_who_is_asked_sees_the_numbers_and_a_rejected_day_is_no_success(page, airflow):
+    path, url = release_run(airflow)
+    page.goto(f"{url}/required_actions")
+    for text in ("Release the models of", "most popular", "All numbers are on the page"):
+        expect(page.get_by_text(text).first).to_be_visible()
+    expect(page.get_by_role("button", name="Reject")).to_be_disabled()  # before there is a reason
+    answer(page, "Reject", "feeds look odd")
+    wait_until(lambda: airflow.client().get(path)["state"] == "failed")
+    day_page = f"{airflow.url}/phoenix/pages/{DAY}/index.html"
+    page.goto(day_page)
+    said = f"The release of {DAY} was rejected by {USER}: feeds look odd."
+    expect(page.get_by_text(said).first).to_be_visible()
+    asked_again = {"task_ids": ["approval"], "dag_run_id": unquote(path.rpartition("/")[2])}
+    body = asked_again | {"include_downstream": True, "only_failed": False, "dry_run": False}
+    airflow.client().post(f"dags/{Dag.RELEASE}/clearTaskInstances", body)
+    wait_until(lambda: state_of_approval(airflow, path) == "awaiting_input")
+    page.goto(f"{url}/required_actions")
+    answer(page, "Approve", "looked again")
+    wait_until(lambda: airflow.client().get(path)["state"] == "success")
+    page.goto(day_page)
+    expect(page.get_by_text(said)).to_have_count(0)
+
+
+def answer(page, button, note):
+    page.locator("input[name=element_note]").fill(note)
+    page.get_by_role("button", name=button).click()
+
+
+def state_of_approval(airflow, path):
+    return airflow.client().get(f"{path}/taskInstances/approval")["state"]
 
 
 def fill_moment(page, form, day):
