@@ -1,11 +1,19 @@
-"""Commands about releases: `phoenix releases list`, `show`, `verify` and `rollback`."""
+"""Commands about releases: `phoenix releases list`, `show`, `verify`, `rollback`, `restore`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from components.cli.options import ConfigOption, JsonOption, ReleaseArgument, open_deployment
 from components.cli.output import show
+
+if TYPE_CHECKING:
+    from components.store.pointers import Entry
+
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the log for ever.")]
+ActorOption = Annotated[
+    str | None, typer.Option("--actor", help="Who decided; by default this user and host.")
+]
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
@@ -54,11 +62,9 @@ def verify(
 )
 def rollback(
     release: ReleaseArgument,
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the log for ever.")],
+    reason: ReasonOption,
     config: ConfigOption = None,
-    actor: Annotated[
-        str | None, typer.Option("--actor", help="Who decided; by default this user and host.")
-    ] = None,
+    actor: ActorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an earlier release and its feeds live again, and withdraw everything newer."""
@@ -69,10 +75,33 @@ def rollback(
     entry = releases.rollback(
         store, release, reason, actor, serve=lambda feeds: sinks.write_all(settings, feeds)
     )
+    _show_move(as_json, entry, "withdrawn")
+
+
+@commands.command(epilog='Example: `phoenix releases restore --reason "the counter was broken"`')
+def restore(
+    reason: ReasonOption,
+    config: ConfigOption = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Undo the newest rollback: what was live before is live again, and nothing is withdrawn."""
+    from components.release import releases
+    from components.serving import sinks
+
+    settings, store = open_deployment(config)
+    entry = releases.restore(
+        store, reason, actor, serve=lambda feeds: sinks.write_all(settings, feeds)
+    )
+    _show_move(as_json, entry, "restored")
+
+
+def _show_move(as_json: bool, entry: "Entry", changed: str) -> None:
+    """Shows a move of what is live, and the releases that it withdrew or restored."""
     facts = {
         "live": entry.value["day"],
         "release": entry.value["release"]["digest"],
-        "withdrawn": entry.value["withdrawn"],
+        changed: entry.value[changed],
         "reason": entry.reason,
         "actor": entry.actor,
         "moved_at": entry.moved_at,

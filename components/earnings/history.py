@@ -112,6 +112,9 @@ def _obstacle(store: Store, before: Ref) -> str | None:
     if before.digest not in digests:
         return f"the release of {before.partition} was never live"
     place = len(digests) - 1 - digests[::-1].index(before.digest)
-    if any("withdrawn" in entry.value for entry in log[place + 1 :]):
+    since = [entry.value for entry in log[place + 1 :]]
+    if any("withdrawn" in value for value in since):
         return f"a release was rolled back since that of {before.partition} was live"
+    if any("restored" in value for value in since):
+        return f"somebody undid the rollback to that of {before.partition}"
     return None

@@ -7,7 +7,7 @@ until one of them is made live again by hand.
 """
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,11 +45,16 @@ def live(store: Store) -> Live | None:
 
 def withdrawn(store: Store) -> dict[str, Entry]:
     """Returns the digests of the withdrawn releases, each with the rollback that did it."""
+    return _withdrawn(pointer(store).log())
+
+
+def _withdrawn(log: Sequence[Entry]) -> dict[str, Entry]:
     rollbacks: dict[str, Entry] = {}
-    for entry in pointer(store).log():
+    for entry in log:
         rollbacks.update(dict.fromkeys(entry.value.get("withdrawn", ()), entry))
         # Whoever makes a withdrawn release live again by hand takes the withdrawal back.
-        rollbacks.pop(entry.value["release"]["digest"], None)
+        for digest in (entry.value["release"]["digest"], *entry.value.get("restored", ())):
+            rollbacks.pop(digest, None)
     return rollbacks
 
 
@@ -146,6 +151,53 @@ def rollback(
     if serve is not None:
         serve(feeds)
     return target.move(value, newest=newest, reason=f"rollback: {reason.strip()}", actor=actor)
+
+
+def restore(
+    store: Store,
+    reason: str,
+    actor: str | None = None,
+    *,
+    serve: Callable[[Artifact], None] | None = None,
+) -> Entry:
+    """Undoes the rollback that was the newest move, and withdraws nothing.
+
+    What was live before it is live again, and what it withdrew may be a champion again, except for
+    what an earlier rollback had withdrawn already.
+
+    Args:
+      store: The store.
+      reason: Why; kept in the log of the pointer.
+      actor: Who; by default the user and host of this process.
+      serve: As for `rollback`.
+
+    Raises:
+      BadConfigurationError: If the newest move was no rollback, or there is no reason.
+      BadDataError: If the release or its feeds are damaged; nothing changes then.
+      TryAgainError: If somebody else moved the pointer in the meantime.
+    """
+    if not reason.strip():
+        raise BadConfigurationError("A restoration needs a reason.")
+    target = pointer(store)
+    log = target.log()
+    if not log or "withdrawn" not in log[-1].value:
+        last = f"that of {log[-1].moved_at}: {log[-1].reason}" if log else "none"
+        raise BadConfigurationError(
+            f"Only a rollback that was the newest move can be undone; the newest move is {last}."
+        )
+    undone, goal = log[-1], _live(log[-2])  # a rollback is never the first
+    store.read(goal.release)  # verified before anything changes
+    feeds = store.read(goal.feeds)
+    before = _withdrawn(log[:-1])
+    value = {
+        "release": asdict(goal.release),
+        "feeds": asdict(goal.feeds),
+        "day": goal.day.isoformat(),
+        "restored": sorted(set(undone.value["withdrawn"]) - before.keys()),
+    }
+    if serve is not None:
+        serve(feeds)
+    return target.move(value, newest=undone, reason=f"restored: {reason.strip()}", actor=actor)
 
 
 def list_releases(store: Store) -> list[dict[str, Any]]:

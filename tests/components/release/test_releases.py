@@ -70,6 +70,24 @@ def test_going_back_to_a_withdrawn_release_reinstates_it(world) -> None:
     assert releases.find(world.store, DAYS[1]).digest in withdrawn
 
 
+def test_a_rollback_is_undone_without_withdrawing_anything(world) -> None:
+    store = world.store
+    with pytest.raises(BadConfigurationError, match=r"newest move is that of .* published"):
+        releases.restore(store, "there was none", actor="bob")
+    releases.rollback(store, DAYS[1], "bad", actor="ada")  # withdraws the third
+    releases.rollback(store, DAYS[0], "worse", actor="ada")  # and the second
+    served: list[str] = []
+    entry = releases.restore(
+        store, "the counter", actor="bob", serve=lambda feeds: served.append(feeds.ref.partition)
+    )
+    assert (world.live_day(), served, entry.reason) == (DAYS[1], [DAYS[1]], "restored: the counter")
+    days = {day: releases.find(store, day).digest for day in DAYS}
+    assert releases.withdrawn(store).keys() == {days[DAYS[2]]}, "what ada's first one withdrew"
+    assert releases.champion_as_of(store, _day("2026-01-04")).digest == days[DAYS[1]]
+    with pytest.raises(BadConfigurationError, match=r"newest move is that of .* restored"):
+        releases.restore(store, "twice", actor="bob")
+
+
 @pytest.mark.parametrize(
     ("to", "reason", "message"),
     [
