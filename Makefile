@@ -7,6 +7,7 @@ EXTRAS ?= airflow,sinks,dev
 TESTS ?= not slow and not docker
 WORKERS ?= logical
 SOURCE ?=
+LOOP ?=
 BIN := .venv/bin
 FROM_SOURCE = $(if $(SOURCE),--source "$(SOURCE)")
 PARALLEL = --numprocesses $(WORKERS) --maxprocesses 4 --no-loadscope-reorder
@@ -24,8 +25,8 @@ setup: .venv/.complete ## Make .venv from the lock, hashes verified (EXTRAS=airf
 	@.ci/setup "$(EXTRAS)"
 	@touch $@
 
-demo: setup ## Run the whole pipeline over some days and show feeds (SOURCE=DIR for KuaiRand).
-	@$(BIN)/phoenix demo $(FROM_SOURCE)
+demo: setup ## Run the whole pipeline over some days and show feeds (SOURCE=DIR for KuaiRand, LOOP=1).
+	@$(BIN)/phoenix demo $(FROM_SOURCE) $(if $(LOOP),--loop)
 
 up: setup ## Start Airflow with its UI on the newest demo, or on that of SOURCE=DIR.
 	@$(BIN)/phoenix up $(FROM_SOURCE)

@@ -15,7 +15,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from components.cli import demo_view
-from components.cli.plan import Plan, plan_of, prepare
+from components.cli.loop import book
+from components.cli.plan import Plan, plan_of, prepare, prepare_loop
 from components.errors import BadDataError, TryAgainError
 from components.local.airflow import LocalAirflow
 from components.local.cascade import Cascade, CascadeFailedError, end_leftovers, error_in_log
@@ -25,6 +26,7 @@ from components.store.artifacts import Store
 
 ROOT = Path("var")
 NUM_DAYS = 4  # of the synthetic world
+NUM_LOOP_DAYS = 7  # of the world that answers: three to learn from, and some to see what came of it
 _RETRY_SECONDS = 5.0  # somebody watches: what fails for the moment is tried again at once
 _POLL_SECONDS = 2.0
 _TERMINATION = (signal.SIGTERM, signal.SIGHUP)
@@ -34,6 +36,7 @@ def run_demo(
     source: Path | None = None,
     *,
     num_days: int | None = None,
+    is_loop: bool = False,
     keep_running: bool = False,
     root: Path = ROOT,
 ) -> None:
@@ -41,8 +44,9 @@ def run_demo(
 
     Args:
       source: A folder in KuaiRand's layout; None for the synthetic world.
-      num_days: How many days from the first one on; by default 4 of the synthetic world, or all
-        complete days of the source.
+      num_days: How many days from the first one on; by default 4 of the synthetic world, 7 of that
+        which answers, or all complete days of the source.
+      is_loop: Whether the synthetic world is shown the published feeds, and answers them.
       keep_running: Leave Airflow and its UI running.
       root: Folder of the deployments.
 
@@ -52,8 +56,8 @@ def run_demo(
       StepError: If it could not start.
     """
     clock = time.monotonic()
-    plan = prepare(source, root)
-    days = plan.days(num_days if num_days or source else NUM_DAYS)
+    plan, log = prepare_loop(root) if is_loop else (prepare(source, root), None)
+    days = plan.days(num_days if num_days or source else NUM_LOOP_DAYS if is_loop else NUM_DAYS)
     if not days:
         raise BadDataError(f"The source ends on {plan.last_day}, before {plan.config.first_day}.")
     airflow = LocalAirflow(plan.deployment)
@@ -65,9 +69,16 @@ def run_demo(
         if not was_running:
             end_leftovers(airflow.client())
         demo_view.started(airflow.url, USER, plan.deployment.passwords, days)
-        _follow(Cascade(airflow.client(), days), airflow)
+        if log is None:
+            _follow(Cascade(airflow.client(), days), airflow)
+        else:
+            for day in days:
+                log.write(day)
+                _follow(Cascade(airflow.client(), [day]), airflow)
         store = Store(plan.config.store)
         demo_view.finished(store, plan.config, days, time.monotonic() - clock)
+        if log is not None:
+            demo_view.answers([book.entry(log, plan.config, day) for day in days])
         if keep_running or was_running:
             demo_view.how_to_log_in(airflow.url, USER, plan.deployment.passwords)
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from components import contract
 from components.cli import terminal
+from components.cli.loop.book import Entry
 from components.contract import Dag
 from components.errors import BadDataError
 from components.local.cascade import Cascade
@@ -79,6 +80,37 @@ def finished(store: Store, config: Config, days: Sequence[datetime.date], second
     out.print(f"Pages of all days: [bold]{store.storage.uri('pages/index.html')}[/bold]")
     out.print(f"Page of the last day: {store.storage.uri(report.page_path(str(days[-1])))}")
     out.print(f"Published {len(days)} days in [bold]{seconds:.0f} s[/bold].")
+
+
+def answers(entries: Sequence[Entry]) -> None:
+    """Shows what the feeds of a world that answers earned, day by day, and what else would have."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.title, table.title_justify = "Engagement per impression", "left"
+    table.add_column("day")
+    for name in (
+        "from feeds",
+        "feeds",
+        "most popular\nin their places",
+        "feeds over\nmost popular",
+        "elsewhere",
+        "feeds, by\nmeasure_feeds",
+    ):
+        table.add_column(name, justify="right")
+    for each in entries:
+        gain = None if each.feeds is None else each.feeds / (each.most_popular or 1.0) - 1
+        numbers = (each.feeds, each.most_popular)
+        table.add_row(
+            str(each.day),
+            f"{each.served:,}",
+            *(_engagement(value) for value in numbers),
+            "—" if gain is None else f"{gain:+.1%}",
+            *(_engagement(value) for value in (each.elsewhere, each.measured)),
+        )
+    terminal.console().print(table)
+
+
+def _engagement(value: float | None) -> str:
+    return "—" if value is None else f"{value:.4f}"
 
 
 def _print_ended(

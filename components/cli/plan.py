@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.cli.loop.world_log import WorldLog
 from components.errors import BadConfigurationError, BadDataError
 from components.local.deployment import Deployment
 from components.settings.config import Config
@@ -64,6 +65,31 @@ def prepare(source: Path | None, root: Path) -> Plan:
     deployment.folder.mkdir(parents=True, exist_ok=True)
     deployment.config.write_text(text, encoding="utf-8")
     return plan_of(deployment)
+
+
+def prepare_loop(root: Path) -> tuple[Plan, WorldLog]:
+    """Makes the deployment whose log is written by a world that answers its feeds.
+
+    Args:
+      root: Folder of the deployments.
+
+    Returns:
+      The plan, and the log, of which nothing is written yet.
+
+    Raises:
+      BadConfigurationError: If the configuration breaks a rule.
+    """
+    deployment = Deployment(root / "loop")
+    deployment.folder.mkdir(parents=True, exist_ok=True)
+    if not deployment.config.exists():
+        text = (_EXAMPLES / "loop.yaml").read_text(encoding="utf-8")
+        deployment.config.write_text(text.replace("../var/loop/", ""), encoding="utf-8")
+    config = load(deployment.config)
+    # The same world as without the loop, so that both can be compared.
+    world = load(_EXAMPLES / "synthetic.yaml").ingest_events.source.model_dump(exclude={"layout"})
+    last_day = config.first_day + datetime.timedelta(days=_SYNTHETIC_DAYS - 1)
+    log = WorldLog.of(config, world, deployment.folder)
+    return Plan(deployment, config, last_day, has_ended=True), log
 
 
 def plan_of(deployment: Deployment) -> Plan:

@@ -22,12 +22,20 @@ from components.errors import BadConfigurationError, StoppedError
 commands = typer.Typer(rich_markup_mode="markdown")
 
 
-@commands.command(epilog="Examples: `phoenix demo` · `phoenix demo --source KuaiRand/data`")
+@commands.command(
+    epilog="Examples: `phoenix demo`, `phoenix demo --loop`, `phoenix demo --source KuaiRand/data`"
+)
 def demo(
     source: SourceOption = None,
     days: Annotated[
         int | None, typer.Option("--days", min=1, help="How many days, from the first one on.")
     ] = None,
+    is_loop: Annotated[
+        bool,
+        typer.Option(
+            "--loop", help="Show the synthetic world its feeds; what it then does is the next day."
+        ),
+    ] = False,
     keep_running: Annotated[
         bool, typer.Option("--keep-running", help="Leave Airflow and its UI running.")
     ] = False,
@@ -39,7 +47,9 @@ def demo(
     """
     from components.cli import demo as demonstration
 
-    demonstration.run_demo(source, num_days=days, keep_running=keep_running)
+    if source and is_loop:
+        raise BadConfigurationError("--loop is of the synthetic world, and --source another log.")
+    demonstration.run_demo(source, num_days=days, is_loop=is_loop, keep_running=keep_running)
 
 
 @commands.command(epilog="Example: `phoenix up`, and `phoenix down` later")

@@ -20,7 +20,7 @@ NUM_TOPICS = 8
 _TWITTER_EPOCH_MS = 1_288_834_974_657  # ids are numbered like the snowflakes of real logs
 _INDEX_BITS = 22
 # One stream of random numbers per purpose, so that more users do not change the posts.
-_USERS, _AUTHORS, _POSTS, IMPRESSIONS, CALIBRATION = range(5)
+_USERS, _AUTHORS, _POSTS, IMPRESSIONS, CALIBRATION, SERVED = range(6)
 
 
 @dataclass(frozen=True, kw_only=True)

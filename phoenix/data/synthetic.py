@@ -19,6 +19,7 @@ from phoenix.data.days import DAY_MS
 from phoenix.data.population import (
     CALIBRATION,
     IMPRESSIONS,
+    SERVED,
     Population,
     Posts,
     Users,
@@ -65,6 +66,15 @@ class Impressions(NamedTuple):
     surfaces: np.ndarray  # int32
     actions: np.ndarray  # uint64, bit a = action a
     dwell_seconds: np.ndarray  # float32
+    positions: np.ndarray  # int32: the place in a feed that was shown, from 1; 0: in none
+
+
+class Served(NamedTuple):
+    """Feeds of N users, of which a part of their impressions is."""
+
+    user_ids: np.ndarray  # [N] int64, ascending
+    post_ids: np.ndarray  # [N, P] int64, best first; 0: none
+    share: float  # of the impressions of these users
 
 
 class World:
@@ -78,8 +88,15 @@ class World:
         self._slopes = np.array([-1.0 if name in _AVERSE else 1.0 for name in config.actions])
         self._calibrate()
 
-    def impressions(self, day: datetime.date) -> Impressions:
+    def impressions(self, day: datetime.date, served: Served | None = None) -> Impressions:
         """Returns the impressions of one UTC day, in order of time.
+
+        Who sees how much and when does not depend on feeds: of a user who has one, a share of the
+        impressions shows its posts, from the first place on, as long as there are any.
+
+        Args:
+          day: The day.
+          served: Feeds of posts that exist by then; None shows no post of a feed.
 
         Raises:
           ValueError: If `day` is before the first day.
@@ -92,6 +109,13 @@ class World:
         user_rows = np.repeat(np.arange(len(counts)), counts)  # [L]
         shown_at = self.population.midnight(number) + _times_of_day(rng, user_rows)
         post_rows = self._choose_posts(rng, users, posts, user_rows, shown_at)
+        positions = np.zeros(len(user_rows), np.int32)
+        if served is not None:
+            # Of numbers of their own, so that feeds change nothing in what they do not show.
+            draws = self.population.random_numbers(SERVED, number).random(len(user_rows))
+            viewers = users.user_ids[user_rows]
+            posts_of_feeds, positions = _from_feeds(served, viewers, shown_at, draws)
+            post_rows = np.where(positions > 0, rows_of_ids(posts_of_feeds), post_rows)
         chances = self._probabilities(users, posts, user_rows, post_rows)  # [L, A]
         is_done = rng.random(chances.shape) < chances
         bits = is_done @ (np.uint64(1) << np.arange(chances.shape[1], dtype=np.uint64))
@@ -109,6 +133,7 @@ class World:
             surfaces=rng.choice(3, len(user_rows), p=_SURFACE_SHARES).astype(np.int32),
             actions=bits.astype(np.uint64),
             dwell_seconds=np.minimum(dwell, 600).astype(np.float32),
+            positions=positions,
         )
         return Impressions(*(array[order] for array in unordered))
 
@@ -184,6 +209,35 @@ def _affinity(
     """Returns `[n]` matches of topics with a standard deviation of about 1."""
     products = np.einsum("nk,nk->n", users.vectors[user_rows], posts.vectors[post_rows])
     return 2.0 * products
+
+
+def _from_feeds(
+    served: Served, user_ids: np.ndarray, shown_at: np.ndarray, draws: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Chooses the impressions that feeds fill, and goes down the feed of each user in their order.
+
+    Args:
+      served: The feeds.
+      user_ids: `[L]` int64.
+      shown_at: `[L]` int64, ms.
+      draws: `[L]` uniform: below the share, an impression is one of a feed.
+
+    Returns:
+      `[L]` int64 posts and `[L]` int32 places from 1 on; 0 both where a feed has nothing more.
+    """
+    is_of_feed = (draws < served.share) & np.isin(user_ids, served.user_ids)
+    rows = np.flatnonzero(is_of_feed)
+    rows = rows[np.lexsort((shown_at[rows], user_ids[rows]))]
+    viewers = user_ids[rows]
+    _, first = np.unique(viewers, return_index=True)
+    starts = np.repeat(first, np.diff(np.append(first, len(viewers))))
+    places = np.arange(len(rows)) - starts  # from 0 on, of each user
+    has_more = places < served.post_ids.shape[1]
+    rows, places = rows[has_more], places[has_more]
+    posts, positions = np.zeros(len(user_ids), np.int64), np.zeros(len(user_ids), np.int32)
+    posts[rows] = served.post_ids[np.searchsorted(served.user_ids, user_ids[rows]), places]
+    positions[rows] = places + 1
+    return posts, np.where(posts > 0, positions, 0)
 
 
 def _times_of_day(rng: np.random.Generator, user_rows: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 
 from phoenix.data.days import DAY_MS, midnight_ms
 from phoenix.data.population import WorldConfig
-from phoenix.data.synthetic import BASE_RATES, World
+from phoenix.data.synthetic import BASE_RATES, Served, World
 from phoenix.data.windows import unpack_actions
 
 FIRST = datetime.date(2026, 1, 1)
@@ -86,3 +86,38 @@ def test_new_posts_are_seen_on_their_day(world: World) -> None:
 def test_the_world_does_not_reach_before_its_first_day(world: World) -> None:
     with pytest.raises(ValueError, match="begins on 2026-01-01, got 2025-12-31"):
         world.impressions(FIRST - datetime.timedelta(days=1))
+
+
+def test_feeds_are_gone_down_in_order_by_a_share_and_change_nothing_else(world: World) -> None:
+    plain, posts = world.impressions(THIRD), world.population.posts(datetime.date(2026, 1, 2))
+    users = np.unique(plain.user_ids)[::2]  # of every other user
+    feeds = np.tile(posts.post_ids[-5:][::-1], (len(users), 1))
+    feeds[0, 2:] = 0
+    shown = world.impressions(THIRD, Served(users, feeds, share=0.5))
+    is_served = shown.positions > 0
+    np.testing.assert_array_equal(shown.user_ids, plain.user_ids)
+    np.testing.assert_array_equal(shown.shown_at, plain.shown_at)
+    np.testing.assert_array_equal(shown.post_ids[~is_served], plain.post_ids[~is_served])
+    for place, user in enumerate(users):
+        own = (shown.user_ids == user) & is_served  # in order of time
+        positions = shown.positions[own]
+        np.testing.assert_array_equal(positions, np.arange(1, len(positions) + 1))
+        assert len(positions) <= (2 if place == 0 else 5)
+        np.testing.assert_array_equal(shown.post_ids[own], feeds[place, : len(positions)])
+    assert not is_served[~np.isin(shown.user_ids, users)].any()
+    few = np.bincount(np.searchsorted(users, shown.user_ids[np.isin(shown.user_ids, users)]))
+    expected = np.minimum(few * 0.5, 5).sum()
+    assert 0.8 * expected < is_served.sum() < 1.1 * expected
+    again = World(CONFIG).impressions(THIRD, Served(users, feeds, share=0.5))
+    for one, other in zip(shown, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    chances = world.true_probabilities(shown.user_ids[is_served], shown.post_ids[is_served])
+    done = unpack_actions(shown.actions[is_served], 3)
+    assert abs(done[:, 1].mean() - chances[:, 1].mean()) < 0.03
+
+
+def test_without_feeds_nobody_is_served(world: World) -> None:
+    nobody = Served(np.empty(0, np.int64), np.empty((0, 3), np.int64), share=1.0)
+    plain, shown = world.impressions(FIRST), world.impressions(FIRST, nobody)
+    for one, other in zip(plain, shown, strict=True):
+        np.testing.assert_array_equal(one, other)
