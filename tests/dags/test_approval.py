@@ -30,9 +30,7 @@ DECISION = {
     "gain": 0.03,
     "interval": [0.01, 0.05],
     "reasons": ["candidate, improvement: surely better"],
-    "vetoes": [
-        {"entrant": "challenger_2026-01-01", "reason": "surely worse", "about": "new posts"}
-    ],
+    "vetoes": [{"entrant": "challenger_2026-01-01", "reason": "worse", "about": "new posts"}],
 }
 METRICS = {"most_popular": {"ndcg@5": 0.5}, "random": {"ndcg@5": 0.25}}
 
