@@ -4,12 +4,15 @@ So the quarantine can be looked at of a day that was refused, and a fix can be t
 """
 
 import datetime
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from components import contract
-from components.rows import account, late_rows, settlement
+from components.rows import account, late_rows, settlement, source_ids
 from components.rows.day_parts.day_arrivals import DayArrivals
 from components.rows.settlement import Settlement
+from components.rows.source_ids import EarlierIds
 from components.run.context import Context
 from components.settings.config import Config
 from components.store.artifacts import Store
@@ -31,6 +34,9 @@ def settled_parts(store: Store, config: Config, day: datetime.date) -> Iterator[
     ingested = context.read(contract.INGEST_EVENTS.name, day)
     account.check_ingested(ingested)
     arrivals = DayArrivals(context, ingested, late_rows.holders(store, config, day))
-    for slots in bucket_files.runs(arrivals.slot_sizes(), PART_ROWS):
-        yield settlement.settle(arrivals.of_slots(slots), config, day)
+    ids_of_days = source_ids.of_refs(context, source_ids.earlier_refs(context, ingested))
+    with tempfile.TemporaryDirectory() as work:
+        earlier_ids = EarlierIds(Path(work) / "earlier", ids_of_days)
+        for slots in bucket_files.runs(arrivals.slot_sizes(), PART_ROWS):
+            yield settlement.settle(arrivals.of_slots(slots), config, day, earlier_ids)
     arrivals.refuse_unknown_corrections()
