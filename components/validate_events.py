@@ -11,6 +11,7 @@ Run again, a day takes the rows that arrived for it on later days.
 """
 
 import gc
+import logging
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -55,6 +56,10 @@ from components.store.artifacts import Artifact, Unchanged
 from components.tables import action_lists, bucket_files
 from components.tables.action_lists import UNKNOWN
 
+UNMENDED = "unmended"  # a fact
+_NUM_TOLD = 5  # rows in it
+logger = logging.getLogger(__name__)
+
 
 def run(context: Context) -> Outcome:
     """Writes the accepted and the quarantined rows of the day, and names the days with news.
@@ -93,6 +98,8 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
     with context.write(inputs=inputs, config=_recipe(config)) as draft:
         unknown = day_actions.unknown(day_actions.lists(store, ingested, holders), config)
         arrivals = DayArrivals(context, ingested, holders)
+        if arrivals.unmended:
+            draft.facts[UNMENDED] = _told_unmended(arrivals.unmended)
         earlier_ids, row_posts = source_ids.of_refs(context, with_ids), ShownCollector()
         counts, rows = _settle(arrivals, context, draft.folder, unknown, earlier_ids, row_posts)
         posts_before = day_statistics.known_posts(context, earlier_days)
@@ -120,6 +127,13 @@ def _write(context: Context, ingested: Artifact, holders: Sequence[Holder]) -> A
         draft.facts |= settled_day.facts() | checks.facts()
         draft.facts |= {"actions": action_lists.to_json(config), UNKNOWN: unknown}
     return context.written_artifact()
+
+
+def _told_unmended(rows: Sequence[str]) -> dict[str, Any]:
+    """Warns of corrected rows that are not mended; returns what the manifest says of them."""
+    first = list(rows[:_NUM_TOLD])
+    logger.warning("%d corrected rows are not mended, and stay as they came: %s", len(rows), first)
+    return {"rows": len(rows), "for_example": first}
 
 
 def _recipe(config: Config) -> dict[str, Any]:

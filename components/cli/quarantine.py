@@ -159,6 +159,7 @@ def replay(store: Store, config: Config, day: datetime.date) -> dict[str, Any]:
         "before": {name: before[name] for name in _COUNTS} if before else None,
         "after": {name: after[name] for name in _COUNTS},
         "quarantined_by_rule": after["quarantined_by_rule"],
+        **{n: after[n] for n in (validate_events.UNMENDED,) if n in after},
         # The days after it read its state, and drop what they share with it.
         "next": f"phoenix data --days {day}..{max(store.partitions(contract.INGEST_EVENTS.name))}",
     }

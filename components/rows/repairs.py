@@ -12,9 +12,9 @@ author that a row leaves out is the one that the post files name.
 import contextlib
 import datetime
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,7 @@ _PLACE = ("file", "line")
 _VALUES = tuple(name for name in EVENTS.names if name != "event_id")  # the id follows from them
 _OPTIONAL = tuple(column.name for column in EVENTS.optional)
 _ENTRY = "entry"  # where a line holds several rows
+Faults = dict[int, str]  # row of a file -> what is wrong with it
 _INFORMATION = ("rule", "detail", "raw")  # for the person who mends; not read again
 
 
@@ -112,10 +113,20 @@ def _texts_of(ids: pa.ChunkedArray, texts: IdTexts) -> pa.Array:
     return pc.if_else(ids.combine_chunks().is_valid(), names, pa.scalar(None, pa.string()))
 
 
+class Corrections(NamedTuple):
+    """The rows of a file that somebody corrected."""
+
+    rows: pa.Table  # `INGESTED`: those that can be read
+    unmended: Sequence[str]  # of each other row its line and what is wrong, without its values
+
+
 def read(
     file: Path, config: Config, actions: ActionList | None = None, posts: pa.Table | None = None
-) -> pa.Table:
-    """Reads corrected rows, in the schema `INGESTED`; an empty `ingested_at` is `shown_at`.
+) -> Corrections:
+    """Reads corrected rows; an empty `ingested_at` is `shown_at`.
+
+    A row of which a value is missing or cannot be read is left out: the row at its place stays
+    as it came.
 
     Args:
       file: The CSV file.
@@ -126,9 +137,10 @@ def read(
         author. Where no file names an author, a post is its own.
 
     Raises:
-      BadDataError: If the file cannot be read, a value is missing, or an action is unknown.
+      BadDataError: If the file or the place of a row cannot be read, or no row is mended.
     """
-    table = _read_columns(file, config)
+    faults: Faults = {}
+    table = _read_columns(file, config, faults)
     if "weight" in table.column_names:
         weight = table["weight"].fill_null(1.0)
         table = table.set_column(table.schema.get_field_index("weight"), "weight", weight)
@@ -136,30 +148,41 @@ def read(
     arrived_at = pc.coalesce(table["ingested_at"], table["shown_at"])
     table = table.set_column(table.schema.get_field_index("ingested_at"), "ingested_at", arrived_at)
     for name in (*_PLACE, *_VALUES):
-        if name not in ("actions", "author_id") and table[name].null_count:
-            row = int(np.flatnonzero(table[name].is_null().to_numpy())[0])
-            raise BadDataError(f"{file}:{row + 2}: expected a value of {name!r}, got none.")
+        if name not in ("actions", "author_id"):
+            _mark(faults, table[name].is_null(), f"expected a value of {name!r}, got none")
     lacks_author = table["author_id"].is_null().to_numpy()
     for name, end in config.ingest_events.source.text_ids.items():
         # A text that is no id becomes 0, which the rules put into quarantine again.
         numbers, _ = cells.parse_text_id(table[name].combine_chunks(), end)
         table = table.set_column(table.schema.get_field_index(name), name, pa.array(numbers))
     if lacks_author.any():
-        authors = _authors(table, lacks_author, posts, file)
+        authors = _authors(table, lacks_author, posts, faults)
         table = table.set_column(table.schema.get_field_index("author_id"), "author_id", authors)
     bit_of_name = _bits_of_names(config, actions)
-    bits = [
-        _parse_actions(text or "", bit_of_name, config, f"{file}:{row + 2}")
-        for row, text in enumerate(table["actions"].to_pylist())
-    ]
-    columns = data_files.columns(table.drop_columns(["actions"]))
-    columns["actions"] = np.array(bits, np.uint64)
+    texts = table["actions"].to_pylist()
+    bits = [_parse_actions(text or "", bit_of_name, row, faults) for row, text in enumerate(texts)]
+    unmended = [f"{file.name}:{row + 2}: {fault}" for row, fault in sorted(faults.items())]
+    if len(unmended) == len(table) > 0:
+        raise BadDataError(
+            f"{file}: none of its {len(table):,} rows is mended: {unmended[0]}. Mend them, or take "
+            "the file out of `validate_events.repairs`."
+        )
+    is_mended = np.ones(len(table), bool)
+    is_mended[list(faults)] = False
+    columns = data_files.columns(table.drop_columns(["actions"]).filter(pa.array(is_mended)))
+    columns["actions"] = np.array(bits, np.uint64)[is_mended]
     ids = event_ids(columns["user_id"], columns["post_id"], columns["shown_at"])
-    return data_files.arrow_table(INGESTED, {**columns, "event_id": ids})
+    return Corrections(data_files.arrow_table(INGESTED, {**columns, "event_id": ids}), unmended)
+
+
+def _mark(faults: Faults, is_bad: pa.Array | np.ndarray, fault: str) -> None:
+    """Notes what is wrong with some rows, `[n]` bool, of which nothing was known to be."""
+    for row in np.flatnonzero(np.asarray(is_bad)):
+        faults.setdefault(int(row), fault)
 
 
 def _authors(
-    rows: pa.Table, lacks_author: np.ndarray, posts: pa.Table | None, file: Path
+    rows: pa.Table, lacks_author: np.ndarray, posts: pa.Table | None, faults: Faults
 ) -> pa.Array:
     """Returns the authors of all rows, of which some, `[n]` bool, name none."""
     post_ids, author_ids = (rows[name].fill_null(0).to_numpy() for name in ("post_id", "author_id"))
@@ -168,11 +191,10 @@ def _authors(
         return pa.array(np.where(lacks_author, post_ids, author_ids))
     of_posts, named_ids = named["author_id"].to_numpy(), named["post_id"].to_numpy()
     is_unknown = lacks_author & ~sorted_ids.find(named_ids, post_ids).is_there
-    if is_unknown.any():
-        raise BadDataError(
-            f"{file}:{int(np.argmax(is_unknown)) + 2}: expected a value of 'author_id', got none, "
-            "and no post file names the author of its post."
-        )
+    fault = (
+        "expected a value of 'author_id', got none, and no post file names the author of the post"
+    )
+    _mark(faults, is_unknown, fault)
     found = sorted_ids.values_at(named_ids, of_posts, post_ids, missing=0)
     return pa.array(np.where(lacks_author, found, author_ids))
 
@@ -183,12 +205,12 @@ def texts(file: Path, config: Config) -> list[IdTexts]:
     Raises:
       BadDataError: If the file cannot be read, or two texts have one number.
     """
-    collector, table = TextCollector(), _read_columns(file, config)
+    collector, table = TextCollector(), _read_columns(file, config, {})
     text_ids = config.ingest_events.source.text_ids
     for name, end in text_ids.items():
         collector.reader_that_takes(name)(table[name].combine_chunks(), end, ())
     if "author_id" in text_ids:
-        own = table["post_id"].filter(table["author_id"].is_null()).combine_chunks()
+        own = table["post_id"].filter(table["author_id"].is_null()).drop_null().combine_chunks()
         if "post_id" in text_ids:
             collector.reader_that_takes("author_id")(own, text_ids["post_id"], ())
         else:
@@ -196,8 +218,8 @@ def texts(file: Path, config: Config) -> list[IdTexts]:
     return list(collector.texts().values())
 
 
-def _read_columns(file: Path, config: Config) -> pa.Table:
-    """Reads the file as text, and its columns as what they are."""
+def _read_columns(file: Path, config: Config, faults: Faults) -> pa.Table:
+    """Reads the file as text, and its columns as what they are; null where a value is none."""
     types: dict[str, pa.DataType] = {
         name: QUARANTINED[name].type for name in (*_PLACE, *_VALUES) if name != "actions"
     }
@@ -222,26 +244,36 @@ def _read_columns(file: Path, config: Config) -> pa.Table:
         raise _unreadable(file, f"the columns {', '.join(types)}, found no {', '.join(missing)}")
     # A file without the optional ones is whole, too.
     types |= {name: kind for name, kind in optional.items() if name in texts.column_names}
-    columns = {name: _cast(file, name, texts[name], kind) for name, kind in types.items()}
+    columns = {name: _cast(file, name, texts[name], kind, faults) for name, kind in types.items()}
     return pa.table(columns)
 
 
-def _cast(file: Path, name: str, texts: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Returns texts as values of a type.
+def _cast(
+    file: Path, name: str, texts: pa.ChunkedArray, kind: pa.DataType, faults: Faults
+) -> pa.ChunkedArray:
+    """Returns texts as values of a type; null where a text is none.
 
     Raises:
-      BadDataError: Naming the line of one that is none.
+      BadDataError: Naming the line of a row whose place is none.
     """
     try:
         return texts.cast(kind)
-    except pa.ArrowInvalid as error:
-        for row, text in enumerate(texts):
-            try:
-                text.cast(kind)
-            except pa.ArrowInvalid:
-                what = f"of the type {kind}, got {text.as_py()!r}"
-                raise _unreadable(file, f"in line {row + 2} {name!r} {what}") from error
-        raise
+    except pa.ArrowInvalid:
+        values = [_value(text, kind) for text in texts]
+    is_bad = np.array([v is None and t.is_valid for v, t in zip(values, texts, strict=True)])
+    if name in (*_PLACE, _ENTRY) and is_bad.any():
+        row = int(np.argmax(is_bad))
+        what = f"of the type {kind}, got {texts[row].as_py()!r}"
+        raise _unreadable(file, f"in line {row + 2} {name!r} {what}")
+    _mark(faults, is_bad, f"expected {name!r} of the type {kind}, got other text")
+    return pa.chunked_array([pa.array(values, kind)])
+
+
+def _value(text: pa.Scalar, kind: pa.DataType) -> pa.Scalar | None:
+    try:
+        return text.cast(kind) if text.is_valid else None
+    except pa.ArrowInvalid:
+        return None
 
 
 def _unreadable(file: Path, expected: str) -> BadDataError:
@@ -292,14 +324,12 @@ def _bits_of_names(config: Config, actions: ActionList | None) -> dict[str, int]
     return {each.name: own.get(name, 0) for each, name in then if each.name is not None} | own
 
 
-def _parse_actions(text: str, bit_of_name: Mapping[str, int], config: Config, where: str) -> int:
+def _parse_actions(text: str, bit_of_name: Mapping[str, int], row: int, faults: Faults) -> int:
     """Returns the set of bits of names with spaces between them."""
     bits = 0
     for name in text.split():
         if name not in bit_of_name:
-            raise BadDataError(
-                f"{where}: {name!r} is no action; expected some of "
-                f"{', '.join(config.action_names)}, with spaces between them."
-            )
-        bits |= bit_of_name[name]
+            names = ", ".join(bit_of_name)
+            faults.setdefault(row, f"{name!r} is no action; expected some of {names}, with spaces")
+        bits |= bit_of_name.get(name, 0)
     return bits

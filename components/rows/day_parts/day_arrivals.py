@@ -77,11 +77,12 @@ class DayArrivals:
         self._earlier = action_logs.earlier_files(context, ingested)
         self._corrections_path = repairs.path(context.config, str(context.day))
         self._corrections, corrected_texts = None, []
+        self.unmended: Sequence[str] = ()  # rows of the file that are not mended, with the reason
         if self._corrections_path is not None:
             corrected_texts = repairs.texts(self._corrections_path, context.config)
             own_list = self._lists[str(context.day)]
             posts = data_files.read(ingested.path(data_files.POSTS_FILE), DESCRIBED_POSTS)
-            self._corrections = repairs.read(
+            self._corrections, self.unmended = repairs.read(
                 self._corrections_path, context.config, own_list, posts
             )
         self._num_replaced = 0

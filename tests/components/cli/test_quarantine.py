@@ -76,8 +76,8 @@ def write(file, rows: list[dict]) -> None:
         ({"line": "99"}, "its 1 rows take the place of 0 rows"),
         ({"surface": ""}, "2026-01-02.csv:2: expected a value of 'surface', got none"),
         ({"actions": "favourite"}, "2026-01-02.csv:2: 'favourite' is no action"),
-        ({"author_id": "", "post_id": "77"}, "no post file names the author of its post"),
-        ({"user_id": "ann"}, "expected in line 2 'user_id' of the type int64, got 'ann'"),
+        ({"author_id": "", "post_id": "77"}, "no post file names the author of the post"),
+        ({"user_id": "ann"}, "csv:2: expected 'user_id' of the type int64, got other text"),
     ],
 )
 def test_a_mended_row_that_cannot_be_used_is_refused_by_name(refused, change, told) -> None:
@@ -90,6 +90,30 @@ def test_a_mended_row_that_cannot_be_used_is_refused_by_name(refused, change, to
     code, text = phoenix_quarantine(refused, "replay")
     assert code == ExitCode.BAD_DATA
     assert told in text
+
+
+def test_rows_of_the_file_that_are_not_mended_stay_in_quarantine_and_are_told(refused) -> None:
+    folder = refused.root / "repairs"
+    folder.mkdir()
+    phoenix_quarantine(refused, "export", "--to", str(folder / "2026-01-02.csv"))
+    with (folder / "2026-01-02.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        if row["rule"] == "bad_surface":
+            row["surface"] = "2"
+    write(folder / "2026-01-02.csv", rows)
+    code, text = phoenix_quarantine(refused, "replay", "--json")
+    facts = json.loads(text)
+    assert code == ExitCode.DONE
+    assert (facts["after"]["accepted"], facts["after"]["quarantined"]) == (7, 1)
+    assert facts["quarantined_by_rule"] == {"unreadable_number": 1}
+    line = next(n for n, row in enumerate(rows, start=2) if row["rule"] == "unreadable_number")
+    assert facts["unmended"] == {
+        "rows": 1,
+        "for_example": [f"2026-01-02.csv:{line}: expected a value of 'dwell_seconds', got none"],
+    }
+    assert "dwell_seconds" in phoenix_quarantine(refused, "replay")[1]
+    assert json.loads(phoenix_quarantine(refused, "list", "--json")[1])["quarantined"] == 1
 
 
 def test_a_replay_ends_with_the_exit_code_of_the_step(refused) -> None:

@@ -45,7 +45,7 @@ def test_what_was_exported_is_read_as_it_was(tmp_path) -> None:
     file = tmp_path / "2026-01-02.csv"
     repairs.export(file, [(table([ROW | REASON], QUARANTINED), RowTexts())], CONFIG)
     assert "favorite click" in file.read_text()
-    (row,) = repairs.read(file, CONFIG).to_pylist()
+    (row,) = repairs.read(file, CONFIG).rows.to_pylist()
     expected = table([ROW], INGESTED).to_pylist()[0]
     assert {k: v for k, v in row.items() if k != "event_id"} == {
         k: v for k, v in expected.items() if k != "event_id"
@@ -62,8 +62,7 @@ def test_a_file_of_other_columns_is_refused_by_name(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (",7,3,9,", ",seven,3,9,", "in line 2 'user_id' of the type int64, got 'seven'"),
-        ("2026-01-02 00:00:00.000Z", "yesterday", "in line 2 'shown_at' of the type timestamp"),
+        (",12,7,3,9,", ",twelve,7,3,9,", "in line 2 'line' of the type int64, got 'twelve'"),
         (",7,3,9,", ",7,3,", "a CSV file that can be read: "),
     ],
 )
@@ -80,11 +79,42 @@ def test_a_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path, old, new,
         assert str(error.value).endswith("or take it out of `validate_events.repairs`.")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        (",7,3,9,", ",,3,9,", "expected a value of 'user_id', got none"),
+        (",7,3,9,", ",seven,3,9,", "expected 'user_id' of the type int64, got other text"),
+        (
+            "2026-01-02 00:00:00.000Z",
+            "now",
+            "expected 'shown_at' of the type timestamp[ms, tz=UTC]",
+        ),
+        ("favorite click", "dance", "'dance' is no action; expected some of favorite, click"),
+    ],
+)
+def test_a_row_that_is_not_mended_is_left_out_and_told_and_the_others_are_read(
+    tmp_path, old, new, fault
+) -> None:
+    file = tmp_path / "2026-01-02.csv"
+    rows = [ROW | REASON | {"line": line} for line in (12, 13)]
+    repairs.export(file, [(table(rows, QUARANTINED), RowTexts())], CONFIG)
+    header, first, second = file.read_text().splitlines()
+    assert old in second
+    file.write_text("\n".join([header, first, second.replace(old, new)]) + "\n")
+    corrections = repairs.read(file, CONFIG)
+    assert corrections.rows["line"].to_pylist() == [12]
+    (told,) = corrections.unmended
+    assert told.startswith(f"2026-01-02.csv:3: {fault}")
+    file.write_text("\n".join([header, second.replace(old, new)]) + "\n")
+    with pytest.raises(BadDataError, match=r"none of its 1 rows is mended: 2026-01-02\.csv:2: "):
+        repairs.read(file, CONFIG)
+
+
 def test_a_row_without_a_time_of_arrival_arrived_when_it_was_shown(tmp_path) -> None:
     file = tmp_path / "2026-01-02.csv"
     rows = table([ROW | REASON | {"ingested_at": None}], QUARANTINED)
     repairs.export(file, [(rows, RowTexts())], CONFIG)
-    (row,) = repairs.read(file, CONFIG).to_pylist()
+    (row,) = repairs.read(file, CONFIG).rows.to_pylist()
     assert row["ingested_at"] == row["shown_at"]
 
 
@@ -104,11 +134,13 @@ def test_what_was_served_is_exported_and_read_where_it_is_there(tmp_path) -> Non
     wide = QUARANTINED.with_optional(served)
     repairs.export(file, [(table([ROW | REASON | served], wide), RowTexts())], CONFIG)
     text = file.read_text()
-    assert table([], INGESTED.with_optional(served)).schema == repairs.read(file, CONFIG).schema
-    (row,) = repairs.read(file, CONFIG).to_pylist()
+    assert (
+        table([], INGESTED.with_optional(served)).schema == repairs.read(file, CONFIG).rows.schema
+    )
+    (row,) = repairs.read(file, CONFIG).rows.to_pylist()
     assert {name: row[name] for name in served} == served
     file.write_text(text.replace(',2.5,"bad_surface', ',,"bad_surface'))
-    assert repairs.read(file, CONFIG)["weight"].to_pylist() == [1.0]
+    assert repairs.read(file, CONFIG).rows["weight"].to_pylist() == [1.0]
 
 
 def test_ids_that_are_text_are_mended_as_text(tmp_path) -> None:
@@ -132,7 +164,7 @@ def test_ids_that_are_text_are_mended_as_text(tmp_path) -> None:
     lines = file.read_text().splitlines()
     assert '"NA",3,"acme, inc."' in lines[1]
     file.write_text("\n".join(lines[:2]) + "\n")
-    (row,) = repairs.read(file, config).to_pylist()
+    (row,) = repairs.read(file, config).rows.to_pylist()
     found = {part.id_name: part for part in repairs.texts(file, config)}
     assert found["user_id"].names_of(np.array([row["user_id"]])) == ["NA"]
     assert found["author_id"].names_of(np.array([row["author_id"]])) == ["acme, inc."]
@@ -152,7 +184,7 @@ def test_a_post_is_its_own_author_where_no_file_names_one(tmp_path, text_ids) ->
     file = tmp_path / "2026-01-02.csv"
     rows = table([ROW | REASON | {"author_id": None}], QUARANTINED)
     repairs.export(file, [(rows, RowTexts(corrected=[post]))], config)
-    (row,) = repairs.read(file, config).to_pylist()
+    (row,) = repairs.read(file, config).rows.to_pylist()
     assert row["author_id"] == row["post_id"]
     (authors,) = (each for each in repairs.texts(file, config) if each.id_name == "author_id")
     name = "acme/tool" if "post_id" in text_ids else "3"
