@@ -190,6 +190,22 @@ class Store:
         formats.check(str(ref), version, newest=formats.ARTIFACTS[ref.kind])
         return manifest
 
+    def check_sizes(self, ref: Ref) -> None:
+        """Checks the manifest of an artifact, and that its files have their sizes; reads none.
+
+        Raises:
+          BadDataError: If it is missing, or a file is missing or has another size.
+        """
+        manifest = self.manifest(ref)
+        sizes = self.storage.sizes(ref.path)
+        for name, entry in manifest["files"].items():
+            path = self.storage.uri(f"{ref.path}/{name}")
+            if name not in sizes:
+                raise _missing(ref, path)
+            if sizes[name] != entry["bytes"]:
+                evidence = f"its manifest says {entry['bytes']} bytes, found {sizes[name]}"
+                raise _damaged(ref, f"the file {path}", evidence)
+
     def artifact(self, ref: Ref) -> Artifact:
         """Opens an artifact without a look at its files: for who has just written them.
 
@@ -378,10 +394,7 @@ def _manifest_digest(data: bytes) -> str:
 
 def _verify_file(ref: Ref, path: Path, entry: Mapping[str, Any]) -> None:
     if not path.is_file():
-        raise BadDataError(
-            f"{ref}: the file {path} is missing. Run the step {ref.kind} for this day again to "
-            "rebuild it."
-        )
+        raise _missing(ref, str(path))
     # The size first: a file that was cut short need not be read.
     if path.stat().st_size != entry["bytes"] or _file_digest(path) != entry["sha256"]:
         raise _damaged(
@@ -390,6 +403,13 @@ def _verify_file(ref: Ref, path: Path, entry: Mapping[str, Any]) -> None:
             f"its manifest says {entry['bytes']} bytes with SHA-256 {entry['sha256'][:16]}…, found "
             f"{path.stat().st_size} bytes with {_file_digest(path)[:16]}…",
         )
+
+
+def _missing(ref: Ref, path: str) -> BadDataError:
+    return BadDataError(
+        f"{ref}: the file {path} is missing. Run the step {ref.kind} for this day again to rebuild "
+        "it."
+    )
 
 
 def _damaged(ref: Ref, what: str, evidence: str) -> BadDataError:

@@ -78,6 +78,15 @@ class Storage:
         names = [PurePosixPath(file) for file in self._fs.find(str(root))]
         return sorted(name.relative_to(root).as_posix() for name in names)
 
+    def sizes(self, path: str) -> dict[str, int]:
+        """Returns the bytes of all files below `path` by their paths relative to it."""
+        root = PurePosixPath(self._full_path(path))
+        entries = self._fs.find(str(root), detail=True)
+        return {
+            PurePosixPath(name).relative_to(root).as_posix(): int(entry["size"])
+            for name, entry in entries.items()
+        }
+
     def read(self, path: str) -> bytes:
         """Returns the bytes of a file.
 

@@ -237,8 +237,18 @@ def test_a_flipped_bit_is_refused_by_the_name_of_the_file_and_mended_by_a_rerun(
 def test_a_removed_file_is_refused_by_its_name(local: Store, name: str) -> None:
     artifact = _write(local)
     (artifact.folder / name).unlink()
-    with pytest.raises(BadDataError, match=f"{name}.* Run the step ingest_events"):
-        local.read(artifact.ref)
+    for check in (local.read, local.check_sizes):
+        with pytest.raises(BadDataError, match=f"{name}.* Run the step ingest_events"):
+            check(artifact.ref)
+
+
+def test_a_file_of_another_size_is_told_without_reading_it(store: Store) -> None:
+    ref = _write(store).ref
+    store.check_sizes(ref)
+    name = next(name for name, data in FILES.items() if data)
+    store.storage.replace(f"{ref.path}/{name}", FILES[name] + b"!")
+    with pytest.raises(BadDataError, match=f"{name} is damaged: its manifest says .* bytes, found"):
+        store.check_sizes(ref)
 
 
 def test_a_partition_that_was_removed_is_built_again_byte_for_byte(local: Store) -> None:

@@ -58,6 +58,13 @@ def test_files_are_those_at_any_depth_by_their_path_below_a_folder(storage: Stor
     assert storage.files("missing") == []
 
 
+def test_sizes_are_those_of_all_files_below_a_folder(storage: Storage) -> None:
+    storage.create("a/b/one", b"12")
+    storage.create("a/two", b"")
+    assert storage.sizes("a") == {"b/one": 2, "two": 0}
+    assert storage.sizes("nowhere") == {}
+
+
 def test_a_published_folder_is_the_same_when_fetched(storage: Storage, tmp_path: Path) -> None:
     files = {"x.bin": b"\x00\x01", "deep/er/y.txt": b"y", MANIFEST: b"{}"}
     storage.publish_folder(_folder(tmp_path / "draft", files), "kind/day/key")

@@ -27,11 +27,21 @@ def test_a_store_that_cannot_be_written_is_a_configuration_error(config: Config)
 
 def test_a_damaged_file_is_found_when_one_looks_deep(world) -> None:
     path = world.artifact("publish_feeds", LAST).path("feeds.parquet")
-    path.write_bytes(path.read_bytes()[:-1])
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
     assert exit_code(examine(world.config)) == ExitCode.DONE
     findings = examine(world.config, deep=True)
     assert exit_code(findings) == ExitCode.BAD_DATA
     assert any("feeds.parquet is damaged" in finding.message for finding in complaints(findings))
+
+
+def test_a_file_that_was_cut_is_found_by_its_size(world) -> None:
+    path = world.artifact("publish_feeds", LAST).path("feeds.parquet")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    findings = examine(world.config)
+    assert exit_code(findings) == ExitCode.BAD_DATA
+    (artifact,), (live,) = (by_check(complaints(findings), c) for c in ("artifacts", "live"))
+    assert "feeds.parquet is damaged: its manifest says" in artifact.message
+    assert live.message.startswith("The live feeds cannot be used: ")
 
 
 def test_a_damaged_live_release_is_an_error(world) -> None:
