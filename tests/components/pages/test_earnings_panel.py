@@ -23,7 +23,7 @@ def test_the_page_of_a_release_shows_what_it_earned(world) -> None:
     storage = world.store.storage
     page = storage.read(report.page_path(FIRST)).decode()
     assert "What the release of this day earned" in page
-    assert f"<td>{SECOND}</td>" in page
+    assert f'<td class="nowrap">{SECOND}</td>' in page
     assert "What the release earned per impression on 1 days" in page
     assert "The gate had promised: retrieval" in page
     facts = world.artifact("measure_feeds", THIRD).facts
