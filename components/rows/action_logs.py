@@ -1,11 +1,12 @@
 """The actions of a day as rows of impressions, of the day and of those before it.
 
-See `folding` for the rule. What is relational here is Ibis, which any engine evaluates.
+See `folding` for the rule.
 """
 
 import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from components import contract
@@ -15,13 +16,10 @@ from components.rows.rules import KEY
 from components.run.context import Context
 from components.store import leases
 from components.store.artifacts import Artifact, Ref, table_files
-from components.tables import data_files, engines
+from components.tables import data_files
 from components.tables.bucket_files import BucketFiles
 from phoenix.data.days import midnight_ms
 from schemas.events import EVENTS
-
-if TYPE_CHECKING:
-    import ibis
 
 
 def no_impressions() -> pa.Table:
@@ -102,6 +100,14 @@ def earlier_files(context: Context, ingested: Artifact) -> list[BucketFiles]:
     return [BucketFiles(context.store.read_files(*each)) for each in files]
 
 
+class Folded(NamedTuple):
+    """The actions of a day with the times of their impressions."""
+
+    rows: pa.Table  # as they came in, but for the times
+    places: np.ndarray  # `[k]` int64, rising: those of impressions of the day
+    carried: pa.Table  # those of impressions of earlier days, sorted as labels are made of them
+
+
 class Fold(NamedTuple):
     """The way to fold the actions of a day."""
 
@@ -109,34 +115,28 @@ class Fold(NamedTuple):
     day: datetime.date
     fold_ms: int
 
-    def impressions(
-        self, engine: engines.Engine, actions: "ibis.Table"
-    ) -> tuple["ibis.Table", pa.Table, int]:
-        """Folds actions; returns them with the times of their impressions.
+    def impressions(self, rows: pa.Table, places: np.ndarray) -> Folded:
+        """Folds actions; leaves out those that only repeat another.
 
-        Returns:
-          Those of impressions of the day; those of earlier days, sorted as labels are made of them;
-          and the number of rows that only repeat another.
+        Args:
+          rows: With the columns of an engine, in the order of the source.
+          places: `[k]` int64, rising: the rows that break no rule.
         """
-        count: Any = actions.count()
-        distinct = actions
-        if source_ids.COLUMN not in actions.columns:  # their ids would say what is a repeat
-            signals = ("author_id", "surface", "actions", "dwell_seconds")
-            firsts = actions.group_by(*KEY, *signals).agg(place=actions["place"].min())
-            distinct = actions.semi_join(firsts, "place")
-        rows = engines.rows(engine, distinct.order_by("place"))
-        num_rows = engines.rows(engine, actions.aggregate(count=count))["count"][0].as_py()
+        if source_ids.COLUMN not in rows.column_names:  # their ids have said what is a repeat
+            places = folding.without_copies(rows, places)
         start = midnight_ms(self.day)
         earlier = folding.actions_of(self.earlier)
         is_open = (earlier.times < start) & (earlier.times >= start - self.fold_ms)
+        actions = folding.actions_of(rows)
         times = folding.impression_times(
-            folding.actions_of(rows),
-            folding.turns_of(rows["ingested_at"].to_numpy(), start),
+            folding.Actions(*(array[places] for array in actions)),
+            folding.turns_of(rows["ingested_at"].to_numpy()[places], start),
             folding.Actions(*(array[is_open] for array in earlier)),
             fold_ms=self.fold_ms,
         )
-        rows = folding.with_times(rows, times)
-        carried = rows.filter(pa.array(times < start))
+        shown_at = actions.times.copy()
+        shown_at[places] = times
+        rows = folding.with_times(rows, shown_at)
+        carried = rows.take(pa.array(places[times < start]))
         order = [(name, "ascending") for name in (*KEY, "ingested_at", "place")]
-        own = engine.table(rows.filter(pa.array(times >= start)))
-        return own, carried.sort_by(order), num_rows - len(rows)
+        return Folded(rows, places[times >= start], carried.sort_by(order))

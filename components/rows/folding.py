@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from components.rows.rules import KEY
+from components.rows.rules import KEY, SIGNALS
 from components.tables import data_files
 from phoenix.data.days import DAY_MS
+from phoenix.data.hashing import repeated, row_keys
 from phoenix.data.histories import first_rows_at, window_numbers
 
 
@@ -52,9 +53,31 @@ def impression_times(
     >>> impression_times(actions, np.zeros(4, int), nothing, fold_ms=10).tolist()
     [0, 0, 11, 9]
     """
-    pairs = _pair_numbers(actions, earlier)
-    known = pairs[len(turns) :], earlier.times
-    pairs, times = pairs[: len(turns)], actions.times
+    both = [np.concatenate(each) for each in zip(actions, earlier, strict=True)]
+    # Who has one action on a post has an impression; most have, and the others are few.
+    rows = repeated(row_keys(both[0], both[1]))
+    users, posts, times = (each[rows] for each in both)
+    pairs, num_own = _pair_numbers(users, posts), int(np.searchsorted(rows, len(turns)))
+    result = actions.times.copy()
+    result[rows[:num_own]] = _fold(
+        pairs[:num_own],
+        times[:num_own],
+        turns[rows[:num_own]],
+        (pairs[num_own:], times[num_own:]),
+        fold_ms=fold_ms,
+    )
+    return result
+
+
+def _fold(
+    pairs: np.ndarray,
+    times: np.ndarray,
+    turns: np.ndarray,
+    known: tuple[np.ndarray, np.ndarray],
+    *,
+    fold_ms: int,
+) -> np.ndarray:
+    """Returns the times of impressions; pairs of user and post are numbers, see the caller."""
     result = times.copy()
     for turn in np.unique(turns):
         rows = np.flatnonzero(turns == turn)
@@ -69,6 +92,22 @@ def impression_times(
         result[rest] = times[firsts][numbers]
         known = np.append(known[0], pairs[firsts]), np.append(known[1], times[firsts])
     return result
+
+
+def without_copies(rows: pa.Table, places: np.ndarray) -> np.ndarray:
+    """Leaves out the places of rows that say the same as one before them.
+
+    Args:
+      rows: With the columns of an engine, in the order of the source.
+      places: `[k]` int64, rising: the rows that are asked about.
+    """
+    keys = data_files.columns(rows.select(KEY)).values()
+    candidates = places[repeated(row_keys(*(each[places] for each in keys)))]
+    of_candidates = rows.select([*KEY, *SIGNALS]).take(pa.array(candidates))
+    columns = data_files.columns(of_candidates).values()
+    order = np.lexsort([*columns])  # stable: the first of those that are equal stays the first
+    is_same = np.all([each[order[1:]] == each[order[:-1]] for each in columns], axis=0)
+    return np.setdiff1d(places, candidates[order[1:][is_same]], assume_unique=True)
 
 
 def with_impression_times(table: pa.Table, earlier: pa.Table, *, fold_ms: int) -> pa.Table:
@@ -100,10 +139,8 @@ def turns_of(arrivals: np.ndarray, day_start: int) -> np.ndarray:
     return np.maximum((arrivals - day_start) // DAY_MS, 0)
 
 
-def _pair_numbers(actions: Actions, earlier: Actions) -> np.ndarray:
-    """Returns a number for each pair of user and post, of all rows one after another."""
-    users = np.concatenate((actions.user_ids, earlier.user_ids))
-    posts = np.concatenate((actions.post_ids, earlier.post_ids))
+def _pair_numbers(users: np.ndarray, posts: np.ndarray) -> np.ndarray:
+    """Returns a number for the pair of user and post of each row."""
     order = np.lexsort((posts, users))
     is_new = np.zeros(len(order), bool)
     is_new[1:] = (np.diff(users[order]) != 0) | (np.diff(posts[order]) != 0)

@@ -11,13 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.rows.rules import KEY
+from components.rows.rules import KEY, ORDER, SIGNALS
 from components.tables import data_files
 from phoenix.data.states import States, cumulative_states
 from schemas.events import LABELS
 
-# Of rows that agree in these, all but one are copies.
-_SIGNALS = ("author_id", "surface", "actions", "dwell_seconds")
+_LATEST = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -47,43 +46,67 @@ class Merged:
     counts: RepetitionCounts
 
 
-def merge_repetitions(rows: pa.Table) -> tuple[pa.Table, Merged]:
+def merge_repetitions(rows: pa.Table, places: np.ndarray) -> tuple[pa.Table, Merged]:
     """Puts one row in the place of those that share user, post and time.
 
     Optional columns are those of the first row: each says how that very row was served.
 
     Args:
-      rows: With the columns of an engine, sorted by `rules.ORDER`.
+      rows: With the columns of an engine, in the order of the source.
+      places: `[k]` int64, rising: the rows of which impressions are made.
 
     Returns:
-      The rows in the same order, and what was made of those that are repeated.
+      The impressions, sorted by `rules.ORDER`, and what was made of the rows that are repeated.
     """
-    is_repeated = _are_repeated(rows)
-    repeated = rows.filter(pa.array(is_repeated))
+    index, moments = _in_order(rows, places)
+    repeated = np.flatnonzero(_are_repeated(moments, rows["post_id"].to_numpy(), index))
+    of_repeated = rows.take(pa.array(index[repeated]))
     by_arrival = [(name, "ascending") for name in (*KEY, "ingested_at", "place")]
-    order = pc.call_function("sort_indices", [repeated], pc.SortOptions(by_arrival))
-    merged = merge(repeated.take(order))
-    if not len(repeated):
-        return rows, merged
-    # In the order, the place of an impression is that of the row whose id it has.
-    index, places = np.arange(len(rows)), np.flatnonzero(is_repeated)[order.to_numpy()]
-    index[places] = -1
-    index[places[merged.id_rows]] = len(rows) + np.arange(len(merged.firsts))
-    whole = pa.concat_tables([rows, merged.firsts.cast(rows.schema)])
-    return whole.take(pa.array(index[index >= 0])), merged
+    order = pc.call_function("sort_indices", [of_repeated], pc.SortOptions(by_arrival))
+    merged = merge(of_repeated.take(order))
+    if len(repeated):
+        # In the order, the place of an impression is that of the row whose id it has.
+        id_rows = repeated[order.to_numpy()[merged.id_rows]]
+        index[repeated] = -1
+        index[id_rows] = len(rows) + np.arange(len(id_rows))
+        index = index[index >= 0]
+        rows = pa.concat_tables([rows, merged.firsts.cast(rows.schema)])
+    return rows.take(pa.array(index)), merged
 
 
-def _are_repeated(rows: pa.Table) -> np.ndarray:
-    """`[n]` bool: which rows share user, post and time with another; see the caller."""
-    users, times = (rows[name].to_numpy() for name in ("user_id", "shown_at"))
+def _in_order(rows: pa.Table, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Brings rows into the order of `rules.ORDER`.
+
+    One number for user and time is sorted in a third of the time that an engine takes for rows.
+
+    Args:
+      rows: With the columns of an engine, of one day.
+      places: `[k]` int64, rising: the rows that are asked for.
+
+    Returns:
+      `[k]` int64: their places, in order; and the numbers of their moments, which rise.
+    """
+    users, times, event_ids = (rows[name].to_numpy()[places] for name in ORDER[:3])
+    dictionary = pa.array(users).dictionary_encode()  # to sort them would take ten times as long
+    ranks = np.argsort(np.argsort(np.asarray(dictionary.dictionary)))
+    times = times - times.min(initial=_LATEST)
+    moments = ranks[np.asarray(dictionary.indices)] * (times.max(initial=0) + 1) + times
+    order = np.argsort(moments)
+    ties = np.flatnonzero(_of_pairs(np.diff(moments[order]) == 0))
+    tied = order[ties]
+    order[ties] = tied[np.lexsort((tied, event_ids[tied], moments[tied]))]
+    return places[order], moments[order]
+
+
+def _are_repeated(moments: np.ndarray, post_ids: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """`[k]` bool: which rows share user, post and time with another; see the caller."""
     # Rows of one moment stand together, in the order of their ids.
-    is_same = (users[1:] == users[:-1]) & (times[1:] == times[:-1])
-    is_repeated, places = np.zeros(len(rows), bool), np.flatnonzero(_of_pairs(is_same))
+    is_repeated = np.zeros(len(moments), bool)
+    places = np.flatnonzero(_of_pairs(np.diff(moments) == 0))
     if len(places):
-        moments = np.append(0, np.cumsum(~is_same))[places]
-        posts = rows["post_id"].to_numpy()[places]
-        order = np.lexsort((posts, moments))
-        is_same = (np.diff(moments[order]) == 0) & (np.diff(posts[order]) == 0)
+        posts = post_ids[index[places]]
+        order = np.lexsort((posts, moments[places]))
+        is_same = (np.diff(moments[places][order]) == 0) & (np.diff(posts[order]) == 0)
         is_repeated[places[order]] = _of_pairs(is_same)
     return is_repeated
 
@@ -201,7 +224,7 @@ def with_last_states(accepted: pa.Table, last_states: pa.Table) -> pa.Table:
 
 def _columns(rows: pa.Table) -> dict[str, np.ndarray]:
     """Returns the columns that decide; what was served is text in part, and only taken along."""
-    return data_files.columns(rows.select([*KEY, "event_id", "ingested_at", *_SIGNALS, "place"]))
+    return data_files.columns(rows.select([*KEY, "event_id", "ingested_at", *SIGNALS, "place"]))
 
 
 def _groups(columns: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -229,7 +252,7 @@ def _labels(
 
 
 def _count(columns: Mapping[str, np.ndarray], groups: np.ndarray) -> RepetitionCounts:
-    keys = [groups, *(columns[name] for name in _SIGNALS)]
+    keys = [groups, *(columns[name] for name in SIGNALS)]
     order = np.lexsort(keys[::-1])
     is_version = np.ones(len(order), bool)  # the first row of those that say the same
     is_version[1:] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _IDS = ("user_id", "post_id", "author_id")
 KEY = ("user_id", "shown_at", "post_id")
+# Of rows that agree in these and in their keys, all but one are copies.
+SIGNALS = ("author_id", "surface", "actions", "dwell_seconds")
 ORDER = ("user_id", "shown_at", "event_id", "place")
 
 

@@ -22,7 +22,6 @@ from components.rows.merging import Merged, RepetitionCounts
 from components.rows.row_texts import RowTexts
 from components.rows.rules import (
     KEY,
-    ORDER,
     Rule,
     add_verdicts,
     event_rules,
@@ -134,7 +133,7 @@ def settle(
         events = engine.table(rows)
         rules = event_rules(events, config, day)
         fold = None if config.fold_ms is None else Fold(arrivals.earlier, day, config.fold_ms)
-        judgement = _judge(engine, add_verdicts(events, rules), told, fold)
+        judgement = _judge(engine, add_verdicts(events, rules), rows, told, fold)
     else:  # of an empty day, the start of an engine would take most of the time
         judgement = _no_judgement(rows)
     accepted = engine_rows.from_engine(judgement.accepted)
@@ -179,41 +178,47 @@ def settle(
 
 
 def _judge(
-    engine: engines.Engine, events: "ibis.Table", told: np.ndarray, fold: Fold | None = None
+    engine: engines.Engine,
+    events: "ibis.Table",
+    rows: pa.Table,
+    told: np.ndarray,
+    fold: Fold | None = None,
 ) -> _Judgement:
-    """Evaluates all that is asked of the engine.
+    """Asks the engine which rows count, and makes impressions of these.
 
     Args:
       engine: Holds the rows.
       events: With their verdicts.
+      rows: The same without, as they were handed to the engine.
       told: Places of rows whose own ids were told before.
       fold: Of a log of actions.
     """
     verdict: Any = events["verdict"]
     violations = events.filter(verdict > 0).select("place", "verdict").order_by("place")
-    lawful = events.filter(verdict == 0).drop("verdict")
+    violations = engines.rows(engine, violations)
     counts = events.group_by("file").agg(
         rows_in=events.count(), lawful=(verdict == 0).sum().cast("int64")
     )
-    lawful, num_repeats = source_ids.without_repeats(
-        engine, lawful, told, are_actions=fold is not None
-    )
-    carried = None
-    if fold is not None:
-        lawful, carried, num_copies = fold.impressions(engine, lawful)
-        num_repeats += num_copies
-    # In order, rows that share user, post and time are near each other: to ask for them by groups
-    # took half as long as to sort.
-    ordered = engines.rows(engine, lawful.order_by(*ORDER))
-    accepted, merged = merging.merge_repetitions(ordered)
-    if carried is not None:
-        merged = merging.with_folded(merged, carried, num_repeats)
+    lawful = events.filter(verdict == 0)
+    repeats = source_ids.repeats(engine, lawful, told, are_actions=fold is not None)
+    # Places alone come back: whole rows would be in memory once more, for the engine's order too.
+    is_event = np.ones(len(rows), bool)
+    is_event[violations["place"].to_numpy()] = False
+    num_lawful = int(np.count_nonzero(is_event))
+    is_event[repeats] = False
+    places = np.flatnonzero(is_event)
+    if fold is None:
+        accepted, merged = merging.merge_repetitions(rows, places)
+        merged = merging.with_repeats(merged, num_lawful - len(places))
     else:
-        merged = merging.with_repeats(merged, num_repeats)
+        folded = fold.impressions(rows, places)
+        accepted, merged = merging.merge_repetitions(folded.rows, folded.places)
+        num_repeats = num_lawful - len(folded.places) - len(folded.carried)
+        merged = merging.with_folded(merged, folded.carried, num_repeats)
     return _Judgement(
         accepted=accepted,
         merged=merged,
-        violations=engines.rows(engine, violations),
+        violations=violations,
         counts=engines.rows(engine, counts),
     )
 

@@ -7,7 +7,7 @@ and time are states of one impression, as without an id; of a log of actions eac
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -74,32 +74,27 @@ def numbers(rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     return ids, has_id
 
 
-def without_repeats(
+def repeats(
     engine: engines.Engine, events: "ibis.Table", told: np.ndarray, *, are_actions: bool
-) -> tuple["ibis.Table", int]:
-    """Leaves out the rows that tell of an event again.
+) -> np.ndarray:
+    """Returns the places of rows that tell of an event again, `[k]` int64.
 
     Args:
       engine: Holds the rows.
       events: Rows that break no rule.
-      told: Places of rows whose ids were told before.
+      told: `[j]` int64: places of rows whose ids were told before.
       are_actions: Whether each id counts once, whatever the rows say.
-
-    Returns:
-      The other rows, and how many were left out.
     """
     if COLUMN not in events.columns:
-        return events, 0
-    count: Any = events.count()
-    num_rows = _count(engine, events.aggregate(count=count))
+        return told
+    events = events.filter(events[COLUMN].notnull())
     if len(told):
         events = events.anti_join(engine.table(pa.table({"place": told})), "place")
-    with_id = events.filter(events[COLUMN].notnull())
-    places = with_id.group_by(COLUMN).agg(place=with_id["place"].min())
-    firsts = with_id.semi_join(places, "place")
-    same = firsts if are_actions else with_id.semi_join(firsts, (COLUMN, *KEY))
-    events = events.anti_join(with_id.anti_join(same, "place"), "place")
-    return events, num_rows - _count(engine, events.aggregate(count=events.count()))
+    places = events.group_by(COLUMN).agg(place=events["place"].min())
+    firsts = events.semi_join(places, "place")
+    same = firsts if are_actions else events.semi_join(firsts, (COLUMN, *KEY))
+    again = engines.rows(engine, events.anti_join(same, "place").select("place"))
+    return np.append(told, again["place"].to_numpy())
 
 
 def without_repeats_of_labels(
@@ -131,10 +126,6 @@ def without_repeats_of_labels(
 def _of_users(user_ids: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """Returns a number for each pair of a user and an id, `[n]` uint64."""
     return (user_ids.astype(np.uint64) * np.uint64(_MIX)) ^ ids.astype(np.uint64)
-
-
-def _count(engine: engines.Engine, counts: "ibis.Table") -> int:
-    return engines.rows(engine, counts)["count"][0].as_py()
 
 
 def earlier_refs(context: Context, ingested: Artifact) -> list[Ref]:

@@ -8,7 +8,7 @@ from components.settings.section import Section
 
 
 class EngineConfig(Section):
-    """The engine that orders, counts, merges and checks rows; what comes out is the same."""
+    """The engine that judges, counts and checks rows; what comes out is the same."""
 
     name: Literal["duckdb", "spark"] = Field(
         default="duckdb", description="DuckDB in the process of the step, or a Spark."

@@ -2,10 +2,7 @@
 
 import numpy as np
 
-from phoenix.data.hashing import GOLDEN, mixed_bits
-
-_PREFIX_BITS = 22
-_PREFIX_SHIFT = np.uint64(64 - _PREFIX_BITS)
+from phoenix.data.hashing import GOLDEN, mixed_bits, repeated, row_keys
 
 
 def event_ids(user_ids: np.ndarray, post_ids: np.ndarray, shown_at: np.ndarray) -> np.ndarray:
@@ -26,18 +23,9 @@ def event_ids(user_ids: np.ndarray, post_ids: np.ndarray, shown_at: np.ndarray) 
     >>> len({first, again, other}), first == event_ids(users[:1], posts[:1], times[:1])[0]
     (3, np.True_)
     """
-    keys = np.zeros(len(user_ids), np.uint64)
-    for part in (user_ids, post_ids, shown_at):
-        keys = mixed_bits(keys ^ part.view(np.uint64))
-    # Nearly all keys are there once: to bring the others into order costs little.
-    sorted_keys = np.sort(keys)
-    repeated = sorted_keys[1:][sorted_keys[1:] == sorted_keys[:-1]]
-    if len(repeated):
-        # Rows whose keys begin with the same bits are found at once, and some more do no harm.
-        is_prefix = np.zeros(1 << _PREFIX_BITS, bool)
-        is_prefix[repeated >> _PREFIX_SHIFT] = True
-        rows = np.flatnonzero(is_prefix[keys >> _PREFIX_SHIFT])
-        keys[rows] = _told_apart(keys[rows])
+    keys = row_keys(user_ids, post_ids, shown_at)
+    rows = repeated(keys)
+    keys[rows] = _told_apart(keys[rows])
     # Without the highest bit, to fit int64; 0 is the id of padding.
     return np.maximum(keys >> np.uint64(1), np.uint64(1)).astype(np.int64)
 

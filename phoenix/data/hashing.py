@@ -23,6 +23,8 @@ KINDS = ("user", "post", "author")
 # 2**64 by the golden ratio: the multiples of neighbouring numbers lie far apart, so ids that were
 # given out one after the other spread evenly (Knuth, The Art of Computer Programming, 6.4).
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_PREFIX_BITS = 22
+_PREFIX_SHIFT = np.uint64(64 - _PREFIX_BITS)
 _CHUNK = 1 << 15  # Ids per pass: the temporaries stay in the second-level cache.
 
 
@@ -282,3 +284,33 @@ def mixed_bits(keys: np.ndarray) -> np.ndarray:
             mixed *= np.uint64(factor)
         mixed ^= mixed >> np.uint64(31)
         return mixed
+
+
+def row_keys(*columns: np.ndarray) -> np.ndarray:
+    """`[n]` uint64: a number for each row of columns, `[n]` int64 each; equal rows have the same.
+
+    >>> row_keys(np.array([7, 8, 7]), np.array([1, 1, 1])) == row_keys(np.array([7]), np.array([1]))
+    array([ True, False,  True])
+    """
+    keys = np.zeros(len(columns[0]), np.uint64)
+    for column in columns:
+        keys = mixed_bits(keys ^ column.view(np.uint64))
+    return keys
+
+
+def repeated(keys: np.ndarray) -> np.ndarray:
+    """Returns the rows of keys, `[n]` uint64 of `row_keys`, that others have, too, and some more.
+
+    In a log nearly all keys are there once. Whoever has to bring the others into order is done
+    soon, and rows whose keys begin with the same bits, which are found at once, do no harm.
+
+    >>> repeated(row_keys(np.array([7, 8, 9, 7])))
+    array([0, 3])
+    """
+    sorted_keys = np.sort(keys)
+    again = sorted_keys[1:][sorted_keys[1:] == sorted_keys[:-1]]
+    if not len(again):
+        return np.empty(0, np.int64)
+    is_prefix = np.zeros(1 << _PREFIX_BITS, bool)
+    is_prefix[again >> _PREFIX_SHIFT] = True
+    return np.flatnonzero(is_prefix[keys >> _PREFIX_SHIFT])

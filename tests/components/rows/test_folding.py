@@ -1,10 +1,12 @@
 """Folding of actions, held against going through them one by one."""
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.rows.folding import Actions, impression_times
+from components.rows.folding import Actions, impression_times, without_copies
+from components.rows.rules import KEY, SIGNALS
 from phoenix.data.histories import window_numbers
 from tests.components.plain_folding import Row, plain_times
 
@@ -59,3 +61,14 @@ def test_late_actions_move_no_impression(rows: list[Row], fold: int) -> None:
     together = folded(rows, [], fold)
     of_on_time = [time for row, time in zip(rows, together, strict=True) if not row[3]]
     assert of_on_time == folded(on_time, [], fold)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(*[st.integers(1, 2)] * 7, st.booleans()), max_size=30))
+def test_of_actions_that_say_the_same_the_first_is_kept(rows: list[tuple]) -> None:
+    names = (*KEY, *SIGNALS)
+    values = np.array([row[:7] for row in rows], np.int64).reshape(-1, 7)
+    places = [place for place, row in enumerate(rows) if row[7]]
+    expected = [p for n, p in enumerate(places) if rows[p] not in [rows[q] for q in places[:n]]]
+    table = pa.table(dict(zip(names, values.T, strict=True)))
+    assert without_copies(table, np.array(places, np.int64)).tolist() == expected

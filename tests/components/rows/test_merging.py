@@ -1,7 +1,4 @@
-"""Repeated rows as impressions and labels, held against a definition, on DuckDB.
-
-`test_engines` holds Spark against DuckDB.
-"""
+"""Repeated rows as impressions and labels, held against a definition."""
 
 import numpy as np
 import pyarrow as pa
@@ -9,14 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.rows import engine_rows, merging
-from components.rows import rules as row_rules
 from components.rows.merging import Merged
-from components.settings.engine import EngineConfig
-from components.tables import data_files, engines
+from components.tables import data_files
 from schemas.events import EVENTS, INGESTED, LABELS
 
 START = 1_767_225_600_000
-ENGINE = engines.open_engine(EngineConfig())
 # User, post, time, actions, dwell, surface, delay of arrival; so few users, posts and times that
 # most rows share their key with another.
 events = st.lists(
@@ -48,9 +42,8 @@ def columns(rows: list[Row]) -> dict[str, np.ndarray]:
 
 def merged(values: dict[str, np.ndarray]) -> tuple[pa.Table, Merged]:
     """The accepted rows, and what was made of those that are repeated."""
-    table = ENGINE.table(engine_rows.to_engine(data_files.arrow_table(INGESTED, values))[0])
-    ordered = engines.rows(ENGINE, table.order_by(*row_rules.ORDER))
-    accepted, of_groups = merging.merge_repetitions(ordered)
+    rows = engine_rows.to_engine(data_files.arrow_table(INGESTED, values))[0]
+    accepted, of_groups = merging.merge_repetitions(rows, np.arange(len(rows)))
     return engine_rows.from_engine(accepted), of_groups
 
 
@@ -140,3 +133,16 @@ def test_of_rows_that_are_merged_the_first_says_how_it_was_served() -> None:
     assert accepted.select(["position", "feed", "actions"]).to_pylist() == [
         {"position": 4, "feed": None, "actions": 3}
     ]
+
+
+@settings(deadline=None, max_examples=40)
+@given(events, st.integers(0, 2**20 - 1))
+def test_rows_that_do_not_count_are_as_if_they_had_not_come(rows: list[Row], bits: int) -> None:
+    table = engine_rows.to_engine(data_files.arrow_table(INGESTED, columns(rows)))[0]
+    places = np.array([n for n in range(len(rows)) if bits >> n & 1], np.int64)
+    alone = table.take(pa.array(places))
+    accepted, of_groups = merging.merge_repetitions(table, places)
+    expected, of_others = merging.merge_repetitions(alone, np.arange(len(places)))
+    assert accepted.equals(expected)
+    assert of_groups.labels.equals(of_others.labels)
+    assert of_groups.counts == of_others.counts

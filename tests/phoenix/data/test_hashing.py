@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phoenix.data.hashing import KINDS, HashSpec, HashTable, collision_report
+from phoenix.data.hashing import (
+    KINDS,
+    HashSpec,
+    HashTable,
+    collision_report,
+    repeated,
+    row_keys,
+)
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "hashing.md"
 SPEC = HashSpec.documented()
@@ -148,3 +155,13 @@ def test_two_functions_separate_more_ids_than_there_are_rows():
     assert report.num_keys > 49_990
     for used in report.num_rows_used:
         assert used == pytest.approx(report.expected_rows_used, rel=0.02)
+
+
+def test_of_rows_that_agree_in_all_columns_none_is_left_out():
+    columns = np.random.default_rng(2).integers(-100, 100, (2, 3000))
+    _, inverse, counts = np.unique(columns, axis=1, return_inverse=True, return_counts=True)
+    expected = np.flatnonzero(counts[inverse.reshape(-1)] > 1)
+    found = repeated(row_keys(*columns))
+    assert np.isin(expected, found).all()
+    assert np.all(np.diff(found) > 0)
+    assert 0 < len(expected) <= len(found) < len(expected) + 30, "and few others"
