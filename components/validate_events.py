@@ -40,13 +40,14 @@ from components.rows import (
     source_ids,
 )
 from components.rows.day_parts import told_ids
-from components.rows.day_parts.day_arrivals import Arrivals, DayArrivals
+from components.rows.day_parts.day_arrivals import DayArrivals
 from components.rows.day_parts.id_files import IdFiles
 from components.rows.day_parts.settled_counts import SettledCounts
 from components.rows.day_parts.settled_files import SettledFiles
 from components.rows.known_posts import EarlierPosts
 from components.rows.late_rows import Holder
 from components.rows.row_texts import RowTexts
+from components.rows.settlement import Settlement
 from components.rows.shown_posts import ShownCollector
 from components.rows.source_ids import EarlierIds
 from components.run.context import Context, Outcome
@@ -55,6 +56,7 @@ from components.settings.steps import ValidateConfig
 from components.store.artifacts import Artifact, Unchanged
 from components.tables import action_lists, bucket_files
 from components.tables.action_lists import UNKNOWN
+from components.tables.background import Background
 
 UNMENDED = "unmended"  # a fact
 _NUM_TOLD = 5  # rows in it
@@ -209,7 +211,8 @@ def _settle(
     posts: ShownCollector,
 ) -> tuple[SettledCounts, RowChecks]:
     """Settles, writes and checks the rows of a day, the users of one file after the others."""
-    num_buckets = context.config.user_buckets
+    config = context.config
+    num_buckets = config.user_buckets
     counts, checks = list[SettledCounts](), list[RowChecks]()
     with (
         tempfile.TemporaryDirectory(dir=folder) as work,
@@ -221,12 +224,13 @@ def _settle(
             earlier=EarlierIds(Path(work) / "earlier", earlier_ids),
         )
         for bucket in range(num_buckets):
-            part = arrivals.of_slots(bucket_files.slots_of_bucket(bucket, num_buckets))
-            of_part = _settle_part(part, context, files, ids, unknown, posts)
+            slots = bucket_files.slots_of_bucket(bucket, num_buckets)
+            settled = settlement.settle(arrivals.of_slots(slots), config, context.day, ids.earlier)
+            of_part = _take(settled, context, files, ids, unknown, posts)
             # One by one: each knows all of its posts, of which parts have many in common.
             counts = [SettledCounts.merge([*counts, of_part[0]])]
             checks = [day_checks.merge([*checks, of_part[1]])]
-            del part
+            del settled
             if of_part[1].suite is not None and bucket + 1 < num_buckets:
                 # It leaves cycles of references to its rows, of which nothing else tells Python
                 # before the next part needs the memory.
@@ -245,23 +249,24 @@ class _Ids(NamedTuple):
     earlier: EarlierIds  # the same of rows that came before
 
 
-def _settle_part(
-    arrivals: Arrivals,
+def _take(
+    settled: Settlement,
     context: Context,
     files: SettledFiles,
     ids: "_Ids",
     unknown: Sequence[str],
     posts: ShownCollector,
 ) -> tuple[SettledCounts, RowChecks]:
-    has_parts = context.config.user_buckets > 1
-    settled = settlement.settle(arrivals, context.config, context.day, ids.earlier)
-    files.write(settled)
-    ids.arrived.add(settled.source_ids)
-    posts.add(settled.shown_posts())
-    if has_parts:
-        ids.events.add(settled.accepted["event_id"].to_numpy())
-    rows = day_checks.check_rows(settled.outcomes, context.config, context.day, unknown=unknown)
-    return SettledCounts.of(settled), rows
+    """Writes settled rows of some users, and checks them meanwhile."""
+    with Background() as background:
+        background.run(files.write, settled)
+        ids.arrived.add(settled.source_ids)
+        posts.add(settled.shown_posts())
+        if context.config.user_buckets > 1:
+            ids.events.add(settled.accepted["event_id"].to_numpy())
+        rows = day_checks.check_rows(settled.outcomes, context.config, context.day, unknown=unknown)
+        counts = SettledCounts.of(settled)
+    return counts, rows
 
 
 def main(argv: Sequence[str] | None = None) -> int:
