@@ -23,13 +23,12 @@ from components.earnings.day_impressions import Joined
 from components.earnings.measure import Measure, by_user, told
 from components.erasure import forgotten
 from components.features import later_labels
-from components.features.event_log import NO_LABELS
 from components.run.context import Context, Outcome
 from components.settings.config import Config
 from components.store.artifacts import Artifact, Unchanged
 from components.tables import action_lists, data_files
 from components.tables.action_lists import ActionList
-from phoenix.data.days import day_number
+from schemas.buckets import NUM_SLOTS
 from schemas.earnings import ALL, ENGAGEMENT, NO_FEED
 
 logger = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ def run(context: Context) -> Outcome:
                     told=f"nothing was live on {day}: its {count:,} impressions came from no feed",
                 )
             else:
-                rows = (labels.by_day or {}).get(day_number(day), NO_LABELS)
+                rows = labels.of_day(day).of_slots(range(NUM_SLOTS))
                 joined = day_impressions.read(context, validated, rows, feeds)
                 days = [comparison.read(context, ref) for ref in earlier]
                 draft.facts.update(_measure(context.config, draft.folder, joined, releases, days))

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from components import contract
 from components.features import partitions
+from components.features.event_log import NO_LABELS
 from components.features.log_actions import LogActions
 from components.features.windows_files import Block, Known, labelled
 from components.run.context import Context
@@ -101,7 +102,9 @@ class DayCounts:
         """Counts the impressions of a block, and what became known of earlier ones in it."""
         limit = self._config.attribution_minutes
         minutes = None if limit is None else str(limit).encode()
-        log, windows, labels = labelled(block.log, block.window_of_row, self._known, minutes)
+        log, windows, labels = labelled(
+            block.log, block.window_of_row, NO_LABELS, self._known, minutes
+        )
         rows = np.flatnonzero(windows >= 0)
         bits, unknown = log.actions[labels[rows]], self._unknown.at(log.shown_at[rows])
         self._tally.add(_ids(log, rows), Outcomes(bits & ~unknown, unknown, log.weights[rows]))

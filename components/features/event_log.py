@@ -4,13 +4,16 @@
 than a block of users.
 """
 
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from components.tables import data_files
 from components.tables.bucket_files import BucketFiles
+from phoenix.data.days import DAY_MS
 from phoenix.data.histories import Log
 from phoenix.data.states import LabelRows
 from schemas.columns import Table
@@ -211,3 +214,51 @@ def no_log(width: int) -> Log:
         attributes=np.empty((0, width), np.float32),
         weights=np.empty(0, np.float32),
     )
+
+
+class DayLabels(NamedTuple):
+    """The labels of the impressions of a day, in a file that is mapped into memory."""
+
+    parts: Sequence[tuple[range, pa.RecordBatch]] = ()  # slots, and the labels of their users
+
+    def of_slots(self, slots: range) -> LabelRows:
+        """Returns the labels of users in some slots, and of some others, sorted by user."""
+        rows = [NO_LABELS]
+        for own, batch in self.parts:
+            if own.start < slots.stop and slots.start < own.stop:
+                columns = data_files.columns(pa.Table.from_batches([batch]))
+                rows.append(LabelRows(*columns.values()))
+        labels = LabelRows(*(np.concatenate(arrays) for arrays in zip(*rows, strict=True)))
+        return labels.rows(np.argsort(labels.user_ids, kind="stable"))
+
+
+NO_LATER_LABELS = DayLabels()
+
+
+def labels_by_day(
+    parts: Iterable[tuple[range, LabelRows]], days: Iterable[int]
+) -> dict[int, DayLabels]:
+    """Sorts labels by the day of their impressions, on disk: some of them are in memory.
+
+    Args:
+      parts: Slots, and the labels of their users.
+      days: Numbers of the days that are asked for.
+    """
+    days, places = list(days), list[tuple[int, range]]()
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/labels.arrow"
+        with pa.ipc.new_file(path, LABELS.schema()) as file:
+            for slots, labels in parts:
+                numbers = labels.shown_at // DAY_MS
+                for day in days:
+                    rows = labels.rows(np.flatnonzero(numbers == day))
+                    if len(rows.user_ids):
+                        columns = dict(zip(LABELS.names, rows, strict=True))
+                        file.write_table(data_files.arrow_table(LABELS, columns))
+                        places.append((day, slots))
+        # What is mapped is there until nobody reads it, also when its folder is gone.
+        batches = pa.ipc.open_file(pa.memory_map(path))
+    by_day = {day: list[tuple[range, pa.RecordBatch]]() for day in days}
+    for number, (day, slots) in enumerate(places):
+        by_day[day].append((slots, batches.get_batch(number)))
+    return {day: DayLabels(own) for day, own in by_day.items()}

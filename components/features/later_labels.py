@@ -7,14 +7,15 @@ recipe.
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from components import contract
-from components.features.event_log import NO_LABELS
+from components.features import event_log
+from components.features.event_log import NO_LABELS, NO_LATER_LABELS, DayLabels
 from components.features.windows_files import ATTRIBUTION, Known
 from components.run.context import Context
 from components.settings.steps import FeaturesConfig
@@ -22,9 +23,11 @@ from components.store import artifacts
 from components.store.artifacts import Artifact, Ref
 from components.tables import action_lists, bucket_files, data_files
 from components.tables.action_lists import ActionList
+from components.tables.bucket_files import BucketFiles
 from components.tables.data_files import LABELS_FILE
 from phoenix.data.days import DAY_MS, day_number, midnight_ms
 from phoenix.data.states import LabelRows
+from schemas.buckets import NUM_SLOTS
 from schemas.events import LABELS
 
 
@@ -34,7 +37,11 @@ class LaterLabels:
 
     known_by: int  # ms: the last moment of which a reader knows
     refs: tuple[Ref, ...] = ()  # of the validate_events that hold them
-    by_day: Mapping[int, LabelRows] | None = None  # by the number of the day, sorted by user
+    by_day: Mapping[int, DayLabels] = field(default_factory=dict)  # by the number of the day
+
+    def of_day(self, day: datetime.date) -> DayLabels:
+        """Returns the labels of the impressions of a day."""
+        return self.by_day.get(day_number(day), NO_LATER_LABELS)
 
     def known(self, features: Ref, facts: Mapping[str, Any]) -> Known:
         """Returns what a reader of the features of one of the days may take for their labels.
@@ -43,10 +50,9 @@ class LaterLabels:
           features: Of the day.
           facts: Of their manifest.
         """
-        day = contract.parse_day(features.partition)
         return Known(
             self.known_by,
-            (self.by_day or {}).get(day_number(day), NO_LABELS),
+            self.of_day(contract.parse_day(features.partition)),
             drops_late_impressions=facts.get("has_late_rows", False),
         )
 
@@ -80,7 +86,7 @@ def later_labels(
     known_by = midnight_ms(through) + DAY_MS - 1
     if not days:
         return LaterLabels(known_by)
-    refs, parts, lists = [], [], {}
+    refs, lists = list[Ref](), dict[str, ActionList]()
     number = min(days) + datetime.timedelta(days=1)
     while number <= through:
         ref = context.head(contract.VALIDATE_EVENTS.name, number)
@@ -89,19 +95,27 @@ def later_labels(
         )
         if ref is not None and any(day < number and str(day) in counts for day in days):
             refs.append(ref)
-            rows = bucket_files.read(context.store.read_files(ref, LABELS_FILE), LABELS)
-            labels = LabelRows(*data_files.columns(rows).values())
             lists[ref.partition] = ActionList.of_manifest(context.store.manifest(ref))
-            bit_map = lists[ref.partition].bit_map(context.config)
-            parts.append(labels._replace(actions=bit_map.bits(labels.actions)))
         number += datetime.timedelta(days=1)
     if not refs:
         return LaterLabels(known_by)
     reader = f"{context.step.name} of {context.day}"
     action_lists.refuse_changes(lists, context.config, reader=reader)
-    labels = LabelRows(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-    # By user, so that a block of users is a slice.
-    labels = labels.rows(np.argsort(labels.user_ids, kind="stable"))
-    numbers = labels.shown_at // DAY_MS
-    by_day = {each: labels.rows(np.flatnonzero(numbers == each)) for each in map(day_number, days)}
-    return LaterLabels(known_by, tuple(refs), by_day)
+    files = {
+        ref.partition: BucketFiles.of_contract(context.store.read_files(ref, LABELS_FILE), LABELS)
+        for ref in refs
+    }
+    maps = {day: each.bit_map(context.config) for day, each in lists.items()}
+
+    def labels_of(slots: range) -> LabelRows:
+        """Returns all labels of users in some slots, in the bits of the configuration."""
+        parts = [NO_LABELS]
+        for day, table in files.items():
+            labels = LabelRows(*data_files.columns(table.of_slots(slots)).values())
+            parts.append(labels._replace(actions=maps[day].bits(labels.actions)))
+        return LabelRows(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+    sizes = sum((each.slot_sizes() for each in files.values()), np.zeros(NUM_SLOTS, np.int64))
+    runs = bucket_files.runs(sizes, bucket_files.GROUP_ROWS)
+    parts = ((range(run.start, run.stop), labels_of(run)) for run in runs if sizes[run].any())
+    return LaterLabels(known_by, tuple(refs), event_log.labels_by_day(parts, map(day_number, days)))

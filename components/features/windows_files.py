@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from components.errors import BadDataError
 from components.features import event_log
-from components.features.event_log import NO_LABELS
+from components.features.event_log import NO_LATER_LABELS, DayLabels
 from components.features.log_actions import LogActions
 from components.tables import bucket_files, data_files
 from components.tables.bucket_files import BucketFiles, BucketWriter
@@ -62,7 +62,7 @@ class Known:
     """
 
     until: int = _FOREVER  # ms: a state that arrived later is no label
-    labels: LabelRows = NO_LABELS  # arrived after the day; sorted by user
+    labels: DayLabels = NO_LATER_LABELS  # arrived after the day
     # Whether this is asked of impressions, too: the first states of those that were accepted
     # with the day are known with it, whatever a source says of their arrival.
     drops_late_impressions: bool = False
@@ -264,6 +264,13 @@ class WindowsFiles:
         )
         return self._join(windows, impressions, range(0))
 
+    def _slots(self, pieces: range) -> range:
+        """Returns the slots of some pieces; all of pieces of earlier formats, which have none."""
+        slots = [piece.slot for piece in self._impressions.pieces[pieces.start : pieces.stop]]
+        if not slots:
+            return range(0)
+        return range(slots[0], slots[-1] + 1) if slots[0] >= 0 else range(NUM_SLOTS)
+
     def _join(self, windows: pa.Table, impressions: pa.Table, pieces: range) -> Windows:
         refs = WindowRefs(*_to_arrays(windows)[1:])  # without the ids of the windows
         num_windows, shape = len(refs.user_ids), self._windows.schema.metadata
@@ -276,7 +283,10 @@ class WindowsFiles:
         if self._actions is not None:
             log = self._actions.log(log)
         minutes = (self._impressions.schema.metadata or {}).get(ATTRIBUTION.encode())
-        log, window_of_row, label_of_row = labelled(log, window_of_row, self._known, minutes)
+        labels = self._known.labels.of_slots(self._slots(pieces))
+        log, window_of_row, label_of_row = labelled(
+            log, window_of_row, labels, self._known, minutes
+        )
         candidates = candidate_rows(
             window_of_row, num_windows=num_windows, length=int(shape[b"num_candidates"])
         )
@@ -355,13 +365,18 @@ def _by_user(
 
 
 def labelled(
-    log: Log, window_of_row: np.ndarray, known: Known, attribution_minutes: bytes | None
+    log: Log,
+    window_of_row: np.ndarray,
+    labels: LabelRows,
+    known: Known,
+    attribution_minutes: bytes | None,
 ) -> tuple[Log, np.ndarray, np.ndarray]:
     """Returns a log with all states, and of each row its window and the row of its label.
 
     Args:
       log: L impressions.
       window_of_row: `[L]`, -1 for history.
+      labels: That arrived after the day, sorted by user.
       known: Of the reader.
       attribution_minutes: How late a label may be, as the metadata of the files say it.
 
@@ -370,8 +385,8 @@ def labelled(
     """
     if len(log.user_ids):
         # Both are sorted by user; of those between the first and the last some are elsewhere.
-        is_here = sorted_ids.find(log.user_ids, known.labels.user_ids)[1]
-        log, heads = with_labels(log, known.labels.rows(np.flatnonzero(is_here)))
+        is_here = sorted_ids.find(log.user_ids, labels.user_ids)[1]
+        log, heads = with_labels(log, labels.rows(np.flatnonzero(is_here)))
         window_of_row = np.where(is_later_state(log), -1, window_of_row[heads])
     candidates = np.flatnonzero(window_of_row >= 0)
     until = np.full(len(candidates), known.until)

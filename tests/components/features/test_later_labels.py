@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.contract import ExitCode
-from components.features import day_windows, later_labels, shapes, windows_files
+from components.features import day_windows, event_log, later_labels, shapes, windows_files
 from components.features.day_windows import DayFiles
 from components.features.impression_facts import ImpressionFacts
 from components.features.state import State
@@ -22,10 +22,12 @@ from components.features.windows_files import FeaturesWriter, Known
 from components.rows import settlement
 from components.rows.day_parts.day_arrivals import Arrivals
 from components.settings.config import Config
-from components.tables import data_files
+from components.tables import bucket_files, data_files
 from components.tables.data_files import IMPRESSIONS_FILE
 from components.tables.event_ids import event_ids
+from phoenix.data.days import day_number
 from phoenix.data.states import LabelRows
+from schemas.buckets import NUM_SLOTS
 from schemas.events import INGESTED, LABELS, REJECTED
 from tests.components.event_rows import (
     NUM_DAYS,
@@ -170,7 +172,11 @@ def known_to(folders: list[Path], shown_day: int, reader_day: int, *, runs_again
     for folder in folders[shown_day + 1 : reader_day]:
         tables.append(data_files.read(folder / "labels.parquet", LABELS))
     labels = LabelRows(*data_files.columns(pa.concat_tables(tables)).values())
-    labels = labels.rows(np.argsort(labels.user_ids, kind="stable"))
+    halves = [range(NUM_SLOTS // 2), range(NUM_SLOTS // 2, NUM_SLOTS)]
+    slots = bucket_files.slots_of(labels.user_ids)
+    parts = [(own, labels.rows(np.isin(slots, own))) for own in halves]
+    day = day_number(day_of(shown_day))
+    labels = event_log.labels_by_day(parts, [day])[day]
     return Known(ms(reader_day * STEPS_PER_DAY) - 1, labels, drops_late_impressions=runs_again)
 
 
