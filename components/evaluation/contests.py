@@ -7,9 +7,10 @@ import numpy as np
 from components.evaluation.day_users import sample_users
 from components.evaluation.ranking_contest import RankingContest
 from components.evaluation.retrieval_contest import RetrievalContest
-from components.features import day_counts, log_actions, shapes, windows_files
+from components.features import day_counts, log_actions, shapes
 from components.features.later_labels import LaterLabels
 from components.features.negatives import day_posts, impression_marks
+from components.features.windows_files import WindowsFiles
 from components.release import eligible_posts
 from components.run.context import Context
 from components.store.artifacts import Artifact
@@ -38,7 +39,7 @@ def contests_of(
     """
     config, day = context.config, str(context.day)
     actions = log_actions.of_partitions({day: features.manifest}, context)[day]
-    windows = windows_files.read_windows(
+    files = WindowsFiles(
         features.folder,
         spec=shapes.hash_spec(config.hashing),
         known=labels.known(features.ref, features.facts),
@@ -47,7 +48,8 @@ def contests_of(
     )
     # Other users every day: evidence adds up over more of them.
     seed = config.seed + context.day.toordinal()
-    windows = sample_users(windows, config.evaluate_models.max_users, seed=seed)
+    users = sample_users(files.users(), config.evaluate_models.max_users, seed=seed)
+    windows = files.of_users(users)
     posts = validated.path(data_files.POSTS_FILE)
     collection = eligible_posts.collection_of(posts, config, context.day)
     return {

@@ -8,21 +8,18 @@ from phoenix.metrics.by_user import UserValues
 SHORT_HISTORY = 8  # posts: fewer make a history short
 
 
-def sample_users(windows: Windows, max_users: int, *, seed: int) -> Windows:
-    """Returns the windows of at most so many users, each set of them equally likely.
+def sample_users(users: np.ndarray, max_users: int, *, seed: int) -> np.ndarray:
+    """Returns at most so many users, each set of them equally likely.
 
     Args:
-      windows: Of a day.
+      users: `[N]` int64, sorted: of a day.
       max_users: At least 1.
       seed: Of the draw, which is the same for equal users.
     """
-    users = np.unique(windows.user_ids)
     if len(users) <= max_users:
-        return windows
+        return users
     generator = np.random.Generator(np.random.Philox(key=[seed % 2**63, len(users)]))
-    return windows.rows(
-        np.isin(windows.user_ids, generator.choice(users, max_users, replace=False))
-    )
+    return generator.choice(users, max_users, replace=False)
 
 
 def first_windows(windows: Windows) -> Windows:

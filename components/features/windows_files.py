@@ -257,6 +257,16 @@ class WindowsFiles:
         )
         return self._join(windows, impressions, pieces)
 
+    def users(self) -> np.ndarray:
+        """`[N]` int64: the users who have windows, sorted."""
+        return self._windows.users()
+
+    def of_users(self, users: np.ndarray) -> Windows:
+        """Returns all windows of some users, `[n]` int64; those of others are read and dropped."""
+        parts = (self.read(chunk) for chunk in range(len(self._chunks)))
+        own = [part.rows(np.flatnonzero(np.isin(part.user_ids, users))) for part in parts]
+        return concatenate(own or [self.none()])
+
     def none(self) -> Windows:
         """Returns windows of the right shapes, of which there are none."""
         windows, impressions = (

@@ -6,15 +6,15 @@ from components.evaluation.day_users import by_history, first_windows, sample_us
 from phoenix.metrics.by_user import UserValues
 
 
-def test_a_sample_has_so_many_users_with_all_their_windows(windows) -> None:
-    sample = sample_users(windows, 30, seed=1)
-    users = np.unique(sample.user_ids)
-    assert len(users) == 30
-    assert len(sample.user_ids) == np.isin(windows.user_ids, users).sum()
-    again, other = (sample_users(windows, 30, seed=seed) for seed in (1, 2))
-    np.testing.assert_array_equal(again.user_ids, sample.user_ids)
-    assert not np.array_equal(np.unique(other.user_ids), users)
-    assert sample_users(windows, 10_000, seed=1) is windows
+def test_a_sample_is_of_so_many_users_and_the_same_for_equal_users(windows) -> None:
+    users = np.unique(windows.user_ids)
+    sample = sample_users(users, 30, seed=1)
+    assert len(np.unique(sample)) == 30
+    assert np.isin(sample, users).all()
+    again, other = (sample_users(users, 30, seed=seed) for seed in (1, 2))
+    np.testing.assert_array_equal(again, sample)
+    assert set(other.tolist()) != set(sample.tolist())
+    assert sample_users(users, 10_000, seed=1) is users
 
 
 def test_the_first_window_of_a_user_is_the_earliest_and_there_is_one_for_each(windows) -> None:

@@ -79,6 +79,16 @@ def test_all_windows_come_in_the_order_of_the_chunks(tmp_path: Path) -> None:
     assert windows.candidate_post_ids[:, 0].tolist() == [12, 31, 32]
 
 
+def test_the_windows_of_some_users_are_those_of_all_without_the_others(tmp_path: Path) -> None:
+    write(tmp_path, block(1, [-1, 0]), block(2, [-1]), block(3, [0, 1]))
+    files = WindowsFiles(tmp_path, spec=SPEC)
+    assert files.users().tolist() == [1, 3]
+    some = files.of_users(np.array([3, 9]))
+    assert some.user_ids.tolist() == [3, 3]
+    assert some.candidate_post_ids[:, 0].tolist() == [31, 32]
+    assert files.of_users(np.empty(0, np.int64)).candidate_post_ids.shape == (0, 3)
+
+
 def test_a_day_without_windows_has_none(tmp_path: Path) -> None:
     windows = windows_files.read_windows(write(tmp_path, block(1, [])), spec=SPEC)
     assert windows.history_post_hashes.shape == (0, 2, 2)
