@@ -12,7 +12,7 @@ from components import contract, step
 from components.erasure import forgotten
 from components.errors import BadConfigurationError
 from components.evaluation import challengers as challenger_files
-from components.evaluation import figures, lessons
+from components.evaluation import examples, figures, lessons
 from components.evaluation.challengers import Challenger
 from components.evaluation.contests import contests_of, with_popularity
 from components.evaluation.entrants import Entrants, entrants_of, most_popular
@@ -109,6 +109,7 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
                     entrant=decision.entrant,
                     earlier=None if earlier is None else earlier.facts[role],
                 ),
+                examples=examples.changes(results, contest.windows, validated.folder),
             )
             logger.info("%s %s: %s.", role, decision.verdict, "; ".join(decision.reasons))
             by_role[role] = decision

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from components.evaluation import examples
 from components.evaluation import slices as impression_slices
 from components.evaluation.day_users import by_history, first_windows, users_by_history
 from components.evaluation.results import Result, UserCalibration, finite
@@ -166,10 +167,12 @@ class RankingContest:
                 )
             return user_metrics.ndcg(users[rows], scores[rows], gains[rows], k, own)
 
+        posts = self.windows.candidate_post_ids[is_real]
         return Result(
             report,
             by_user,
             by_metric=by_metric,
+            examples=examples.of_scores(users, posts, scores),
             slices={
                 **by_history(by_user, first_windows(self.windows)),
                 **{name: metric_of(rows) for name, rows in self._slices.items()},

@@ -1,7 +1,7 @@
 """The numbers of one model on one day, which contests measure and the gate compares."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -38,6 +38,8 @@ class Result:
     negatives: Mapping[str, UserValues] = field(default_factory=dict)
     # Of every metric that orders models, by its name; the gate's among them.
     by_metric: Mapping[str, UserValues] = field(default_factory=dict)
+    # The first posts of a few users.
+    examples: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
     @property
     def value(self) -> float | None:

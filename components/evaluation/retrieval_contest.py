@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from components.evaluation import examples
 from components.evaluation.day_users import by_history, first_windows, users_by_history
 from components.evaluation.results import Result, finite
 from components.settings.config import Config
@@ -84,7 +85,13 @@ class RetrievalContest:
         }
         by_metric = {self.metric: by_user.recall, f"ndcg@{k}": by_user.ndcg}
         slices = by_history(by_user.recall, requests)
-        return Result(report, by_user.recall, slices=slices, by_metric=by_metric)
+        return Result(
+            report,
+            by_user.recall,
+            slices=slices,
+            by_metric=by_metric,
+            examples=examples.of_answers(requests.user_ids, answers),
+        )
 
     def _chance(self) -> Result:
         """The expected values of an answer at random, which need no search."""

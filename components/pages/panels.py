@@ -41,7 +41,10 @@ _SLICES = {
     "long_history": "long history",
 }
 # Of decisions of a format before the one that said it.
-_NO_EVIDENCE: Panel = {"question": None, "figure": None, "restated": None, "vetoes": ()}
+_NO_EVIDENCE: Panel = {
+    **dict.fromkeys(("question", "figure", "restated")),
+    **dict.fromkeys(("vetoes", "examples"), ()),
+}
 _NUM_PLACES = 5  # of a feed, and failures of expectations: what fits beside the rest
 _DRIFTS = (
     ("Events against the days before", "Distributions of the accepted rows."),

@@ -64,6 +64,8 @@ class Decision:
     figure: Mapping[str, Any] | None = None
     # The figure with which the champion was published, and its own of this day.
     restated: Mapping[str, Any] | None = None
+    # The first posts of a few users under the champion and under the candidate.
+    examples: Sequence[Mapping[str, Any]] = ()
 
     @property
     def verdict(self) -> str:
@@ -91,6 +93,7 @@ class Decision:
             "vetoes": list(self.vetoes),
             "figure": self.figure,
             "restated": self.restated,
+            "examples": list(self.examples),
         }
 
 

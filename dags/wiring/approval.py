@@ -1,6 +1,6 @@
 """The approval of a person between gate and release, where the deployment or the run asks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
@@ -108,7 +108,24 @@ def _role(role: str, facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"- {reason}"
     for veto in decision.get("vetoes", ()):
         yield f"- **veto** on {veto['entrant']}: {veto['reason']} ({veto['about']})"
+    yield from _examples(role, decision.get("examples", ()))
     yield ""
+
+
+def _examples(role: str, examples: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yields a table of the first posts of a few users under the champion and the candidate."""
+    if examples:
+        among = "all posts" if role == "retrieval" else "what was shown"
+        yield f"\n| best of {among}, user with a history of | champion | candidate |"
+        yield "|---|---|---|"
+    for each in examples:
+        posts = (", ".join(map(_cell, each[name])) for name in ("champion", "candidate"))
+        yield f"| {each['history']} | {' | '.join(posts)} |"
+
+
+def _cell(text: str) -> str:
+    """A text as it can stand in a table."""
+    return text.replace("|", r"\|").replace("\n", " ")
 
 
 def _facts(result: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -49,6 +49,14 @@ def test_the_question_has_a_table_the_verdict_in_words_the_vetoes_and_the_link()
     assert lines[-1] == "[All numbers are on the page of the day](https://host/page)."
 
 
+def test_examples_of_what_changes_are_a_table() -> None:
+    change = {"history": 8, "champion": ["a|b", "c"], "candidate": ["c", "a|b"]}
+    facts = {"retrieval": DECISION | {"examples": [change]}}
+    lines = question({"facts": facts}, "page").splitlines()
+    assert "| best of all posts, user with a history of | champion | candidate |" in lines
+    assert r"| 8 | a\|b, c | c, a\|b |" in lines
+
+
 def test_a_question_without_numbers_says_so() -> None:
     nothing = DECISION | {"champion": None, "gain": None, "interval": None}
     text = question({"facts": {"ranker": nothing}}, "page")
