@@ -14,7 +14,7 @@ from components.errors import BadConfigurationError
 from components.evaluation import challengers as challenger_files
 from components.evaluation import examples, figures, lessons
 from components.evaluation.challengers import Challenger
-from components.evaluation.contests import contests_of, with_popularity
+from components.evaluation.contests import contests_of
 from components.evaluation.entrants import Entrants, entrants_of, most_popular
 from components.evaluation.gate import compare, decide
 from components.evaluation.ranking_contest import RankingContest
@@ -88,9 +88,7 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
                 popular=popular,
                 challengers=_challengers(config, earlier, role),
             )
-            results = _judge(
-                context, contest, entrants, _outputs_folder(config, draft.folder, role)
-            )
+            results = _judge(contest, entrants, _outputs_folder(config, draft.folder, role))
             report[role] = {name: result.report for name, result in results.items()}
             deciding = figures.of_deciding_users(results, config.evaluate_models)
             comparison = compare(context, contest.metric, deciding, role)
@@ -152,16 +150,11 @@ def _outputs_folder(config: Config, folder: Path, role: str) -> Path | None:
 
 
 def _judge(
-    context: Context,
-    contest: RetrievalContest | RankingContest,
-    entrants: Entrants,
-    outputs: Path | None,
+    contest: RetrievalContest | RankingContest, entrants: Entrants, outputs: Path | None
 ) -> dict[str, Result]:
     """Returns the result of each recommender that takes part, by its name; none on an empty day."""
     if not len(contest.windows.user_ids):
         return {}  # nobody can be asked: the gate keeps what is there, and says why
-    if isinstance(contest, RetrievalContest) and entrants.read_popularity:
-        contest = with_popularity(context, contest)
     results: dict[str, Result] = {}
     by_model: dict[int, Result] = {}  # a champion may be the most popular recommender itself
     for name, model in entrants.models.items():

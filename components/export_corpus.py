@@ -4,15 +4,13 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from components import contract, step
 from components.errors import BadDataError
-from components.features import day_counts, shapes
-from components.features.known_values import KnownValues
+from components.features import day_counts, post_facts, shapes
 from components.features.post_facts import PostFacts
 from components.release import decisions, eligible_posts
 from components.release.corpus import Corpus
@@ -27,7 +25,6 @@ from phoenix.memory import keep_freed_memory
 from phoenix.recommend.baselines import Collection
 from phoenix.recommend.embedding_runner import EmbeddingRunner, NonFiniteOutputError
 from phoenix.recommend.recommender import PostInputs
-from schemas import attributes as schemas_attributes
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +57,14 @@ def run(context: Context) -> Outcome:
         compilation.use_cache(context.store)
         posts = context.store.read_file(validated, data_files.POSTS_FILE)
         collection = eligible_posts.collection_of(posts, context.config, context.day)
+        moment = int(eligible_posts.feed_moment(context.day).timestamp() * 1000)
+        own, ages = post_facts.attributes_and_ages(context, validated, collection.post_ids, moment)
+        inputs = PostInputs(attributes=own, age_minutes=ages)
         if counted is not None:
             ids = collection.post_ids, collection.author_ids
             popularity = day_counts.popularity_of_posts(context, counted, *ids)
-            collection = replace(collection, inputs=PostInputs(popularity=popularity))
+            inputs = inputs._replace(popularity=popularity)
+        collection = replace(collection, inputs=inputs)
         vectors = _embed(model, collection)
         num_eligible = int(collection.is_eligible.sum())
         Corpus(
@@ -72,7 +73,7 @@ def run(context: Context) -> Outcome:
             collection.author_ids,
             collection.is_eligible,
             PostFacts.read(posts).created_at(collection.post_ids),
-            _attributes(context, validated, collection.post_ids),
+            own,
             vectors,
         ).write(draft.folder)
         draft.facts.update(
@@ -139,17 +140,6 @@ def collisions(spec: HashSpec, post_ids: np.ndarray, author_ids: np.ndarray) -> 
                 *(confused, report.num_ids, kind, kind),
             )
     return {kind: asdict(report) for kind, report in reports.items()}
-
-
-def _attributes(context: Context, validated: Ref, post_ids: np.ndarray) -> np.ndarray:
-    """`[M, W]` float32: the attributes of posts as they are known at the moment of the feeds."""
-    declared = context.config.attributes.attributes
-    folder = Path()
-    if context.config.attributes.of_side("post"):
-        folder = context.store.read_file(validated, schemas_attributes.file_name("post")).parent
-    moment = int(eligible_posts.feed_moment(context.day).timestamp() * 1000)
-    values = KnownValues.read(folder, "post", declared)
-    return values.as_of(post_ids, np.full(len(post_ids), moment, np.int64))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

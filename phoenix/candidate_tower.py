@@ -17,9 +17,11 @@ Similarity = Literal["cosine", "product"]
 
 
 class CandidateTower(hk.Module):
-    """Maps the rows of a post and its author to one vector.
+    """Maps the rows of a post and its author, and facts of the post, to one vector.
 
-    "mlp": `silu(rows P1) P2` over the concatenated rows, widths 2D and D; "mean": their mean.
+    "mlp": `silu(rows P1) P2` over the concatenated rows and facts, widths 2D and D; "mean": the
+    mean of the rows, plus the facts. Rows that were never trained are about zero, so that facts
+    alone give a new post its place.
     Float32 inside, then scaled to unit length unless the similarity is "product", and cast to the
     dtype of the input.
     """
@@ -44,8 +46,14 @@ class CandidateTower(hk.Module):
         self.kind = kind
         self.similarity: Similarity = similarity
 
-    def __call__(self, post_author_embedding: jax.Array) -> jax.Array:
+    def __call__(
+        self, post_author_embedding: jax.Array, facts: jax.Array | None = None
+    ) -> jax.Array:
         """Maps `[B, C, h, D]` to `[B, C, D]`, or `[B, h, D]` to `[B, D]`.
+
+        Args:
+          post_author_embedding: The rows.
+          facts: `[B, C, D]`, or `[B, D]`; None where nothing but the rows is read.
 
         Raises:
           ValueError: If the input has another rank.
@@ -58,8 +66,11 @@ class CandidateTower(hk.Module):
             )
         wide = rows.astype(jnp.float32)
         if self.kind == "mean":
-            return self._scale(jnp.mean(wide, axis=-2)).astype(rows.dtype)
+            mean = jnp.mean(wide, axis=-2)
+            return self._scale(mean if facts is None else mean + facts).astype(rows.dtype)
         flat = wide.reshape(*rows.shape[:-2], rows.shape[-2] * rows.shape[-1])
+        if facts is not None:
+            flat = jnp.concatenate([flat, facts], axis=-1)
         initializer = hk.initializers.VarianceScaling(1.0, mode="fan_out")
         sizes = [flat.shape[-1], 2 * self.emb_size, self.emb_size]
         first = hk.get_parameter(

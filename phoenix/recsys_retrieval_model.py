@@ -1,7 +1,8 @@
 """The two-tower retrieval model: users and posts as vectors whose product ranks a corpus.
 
-The user tower is the trunk over `[user | history]`, pooled; the candidate tower sees the post and
-author rows of one post only, so that a corpus can be embedded once for all users.
+The user tower is the trunk over `[user | history]`, pooled; the candidate tower sees one post only,
+its rows and its author's and what else is known of it, so that a corpus can be embedded once for
+all users.
 
 Glossary of shapes:
   B: batch, S: history, C: candidates, D: model width, N: corpus, k: retrieved rows,
@@ -24,9 +25,10 @@ from phoenix.candidate_tower import (
     Similarity,
     unit_vectors,
 )
-from phoenix.config import check_choice, check_type
+from phoenix.config import check, check_choice, check_type
 from phoenix.grok import Transformer, TransformerConfig
 from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.inputs.candidate_facts import CandidateFacts
 from phoenix.inputs.config import HashConfig, InputConfig
 from phoenix.inputs.popularity import popularity
 from phoenix.inputs.tokens import context_tokens
@@ -75,7 +77,7 @@ class PhoenixRetrievalModelConfig(InputConfig):
     """Sizes and options of the retrieval model: those of `InputConfig`, and of its two towers.
 
     D is the width of both representations, too; they are float32 in every computation dtype, like
-    the scores. Of posts with attributes the candidate tower reads the ids alone.
+    the scores.
 
     Attributes:
       candidate_tower: "mlp", two layers as in the public model; "mean" of the rows, without
@@ -87,6 +89,8 @@ class PhoenixRetrievalModelConfig(InputConfig):
       has_counts: Reads counts of candidates, as one more dimension of the vectors: in it a post has
         the logarithm of the engagements to expect of it, and a user a learned weight. Without it
         the angle has to say how popular a post is, too.
+      has_candidate_facts: The candidate tower reads the attributes of posts, and their ages where
+        `has_post_age` is true, beside the ids. Without it histories alone read them.
       history_posts: "projected" to the token of an event with all else that is known of it, as in
         the public model; "shared", in its place the sum of the post's rows times sqrt(D), as they
         are. What a post learns as a candidate then serves at once where it is history: choose it
@@ -98,6 +102,7 @@ class PhoenixRetrievalModelConfig(InputConfig):
     similarity: Similarity = "cosine"
     history_posts: HistoryPosts = "projected"
     has_counts: bool = False
+    has_candidate_facts: bool = False
 
     def __post_init__(self) -> None:
         """Settles the dtype and checks the fields."""
@@ -107,11 +112,23 @@ class PhoenixRetrievalModelConfig(InputConfig):
         check_choice(self, "similarity", ("cosine", "product"))
         check_choice(self, "history_posts", ("projected", "shared"))
         check_type(self, "has_counts", bool)
+        check_type(self, "has_candidate_facts", bool)
+        check(
+            not self.has_candidate_facts or self.has_post_age or bool(self.attributes_of_posts),
+            "PhoenixRetrievalModelConfig.has_candidate_facts",
+            expected="False where there are neither attributes of posts nor `has_post_age`",
+            got=self.has_candidate_facts,
+        )
 
     @property
     def reads_popularity(self) -> bool:
         """Whether counts of candidates are read."""
         return self.has_counts
+
+    @property
+    def reads_candidate_facts(self) -> bool:
+        """Whether the candidate tower reads facts of posts."""
+        return self.has_candidate_facts
 
     @property
     def vector_size(self) -> int:
@@ -250,7 +267,7 @@ class PhoenixRetrievalModel(hk.Module):
         """The candidates as vectors.
 
         Args:
-          batch: Only `candidate_post_hashes` is read, for the mask, and counts.
+          batch: Only `candidate_post_hashes` is read, for the mask, counts, and facts.
           recsys_embeddings: Only the candidate rows are read.
 
         Returns:
@@ -261,7 +278,8 @@ class PhoenixRetrievalModel(hk.Module):
         authors = jnp.asarray(recsys_embeddings.candidate_author_embeddings)
         config = self.config
         tower = CandidateTower(config.emb_size, config.candidate_tower, config.similarity)
-        vectors = tower(jnp.concatenate([posts, authors], axis=2))
+        facts = CandidateFacts(config)(batch) if config.has_candidate_facts else None
+        vectors = tower(jnp.concatenate([posts, authors], axis=2), facts)
         if config.has_counts:
             vectors = jnp.concatenate([vectors, popularity(batch).astype(vectors.dtype)], axis=2)
         return vectors, jnp.asarray(batch.candidate_post_hashes)[:, :, 0] != 0

@@ -7,17 +7,19 @@ import numpy as np
 from components.evaluation.day_users import sample_users
 from components.evaluation.ranking_contest import RankingContest
 from components.evaluation.retrieval_contest import RetrievalContest
-from components.features import day_counts, log_actions, shapes
+from components.features import day_counts, log_actions, post_facts, shapes
 from components.features.later_labels import LaterLabels
 from components.features.negatives import day_posts, impression_marks
 from components.features.windows_files import WindowsFiles
 from components.release import eligible_posts
 from components.run.context import Context
-from components.store.artifacts import Artifact
+from components.store.artifacts import Artifact, Ref
 from components.tables import data_files
+from phoenix.data.days import midnight_ms
 from phoenix.data.negatives.drawn_posts import DrawnPosts, LoggedNegatives
 from phoenix.data.window_source import InMemoryWindows
 from phoenix.data.windows import Windows
+from phoenix.recommend.baselines import Collection
 from phoenix.recommend.recommender import PostInputs
 
 _DRAWN_STREAM = 1 << 41  # of what is random: far from the numbers of users
@@ -52,22 +54,26 @@ def contests_of(
     windows = files.of_users(users)
     posts = validated.path(data_files.POSTS_FILE)
     collection = eligible_posts.collection_of(posts, config, context.day)
+    collection = replace(collection, inputs=_inputs_of(context, collection, validated.ref))
     return {
         "retrieval": RetrievalContest(config, windows, collection),
         "ranker": _ranking_contest(context, features, windows, seed=seed),
     }
 
 
-def with_popularity(context: Context, contest: RetrievalContest) -> RetrievalContest:
-    """Returns the contest with how popular posts were before the day.
+def _inputs_of(context: Context, posts: Collection, validated: Ref) -> PostInputs:
+    """Returns what retrievers may read of posts, as it was before the day.
 
     The counts are those of all posts: the counts beside the windows of the day are of posts that
-    were shown on it, and would tell which.
+    were shown on it, and would tell which. Of a post of the day it is what was known of it when it
+    was written.
     """
-    posts, ref = contest.collection, day_counts.counted_before(context, context.day)
-    popularity = day_counts.popularity_of_posts(context, ref, posts.post_ids, posts.author_ids)
-    inputs = PostInputs(popularity=popularity)
-    return replace(contest, collection=replace(posts, inputs=inputs))
+    counted = day_counts.counted_before(context, context.day)
+    ids, start = (posts.post_ids, posts.author_ids), midnight_ms(context.day)
+    return PostInputs(
+        day_counts.popularity_of_posts(context, counted, *ids),
+        *post_facts.attributes_and_ages(context, validated, posts.post_ids, start),
+    )
 
 
 def _ranking_contest(

@@ -36,11 +36,6 @@ class Entrants:
         return "candidate" in self.models
 
     @property
-    def read_popularity(self) -> bool:
-        """Whether one of the retrievers reads how popular posts are."""
-        return any(map(named_actions.reads_popularity, self.models.values()))
-
-    @property
     def opponent(self) -> str:
         """The recipe of the champion, with which challengers and candidate are compared."""
         return opponent_of(self.champion, self.role)

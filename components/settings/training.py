@@ -3,7 +3,7 @@
 Here stands what only the steps know. What the trainer itself reads is declared there.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -70,6 +70,16 @@ class RetrievalTrainingConfig(TrainingConfig):
     model: RetrievalModelConfig = Field(  # pyright: ignore[reportIncompatibleVariableOverride]
         default=RetrievalModelConfig(), description="Sizes and options of the two towers."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sequences_have_no_counts(cls, values: Any) -> Any:  # noqa: ANN401 - before any check
+        """Lets a model of next items read no counts, unless the file asks for what is refused."""
+        if isinstance(values, dict) and values.get("objective") == "next_item":
+            model = values.get("model", {})
+            if isinstance(model, dict):
+                return {**values, "model": {"reads_counts": False, **model}}
+        return values
 
     @model_validator(mode="after")
     def _queries_are_causal(self) -> Self:

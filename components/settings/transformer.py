@@ -105,10 +105,16 @@ class RetrievalModelConfig(ModelConfig):
         "projection, for little data and `candidate_tower: mean`.",
     )
     reads_counts: bool = Field(
-        default=False,
+        default=True,
         description="Read how often each post and its author were shown before the day and what "
         "followed, as a dimension beside the angle: what is popular is recommended at first, and "
-        "taste is learned on top.",
+        "taste is learned on top. False by default with `objective: next_item`, which cannot.",
+    )
+    candidate_facts: bool = Field(
+        default=True,
+        description="Let the vector of a post say what is known of it beside its ids: its "
+        "attributes, and its age where `reads_post_age` is true. A new post has a place then. "
+        "Not with `objective: next_item`.",
     )
     dropout_rate: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = Field(
         default="auto", description="Features dropped by `objective: next_item`."

@@ -31,15 +31,19 @@ def ranker(config: Config) -> PhoenixModelConfig:
 
 def retrieval(config: Config) -> PhoenixRetrievalModelConfig:
     """Returns the two-tower model of a deployment."""
-    sizes = config.train_retrieval.model
+    sizes, inputs = config.train_retrieval.model, _inputs(config, config.train_retrieval.model)
+    learns_next_items = trainer_settings.train_config(config, "retrieval").learns_next_items
+    has_facts = sizes.reads_post_age or bool(config.attributes.of_side("post"))
     return PhoenixRetrievalModelConfig(
         model=dataclasses.replace(_trunk(sizes), dropout_rate=number(sizes.dropout_rate)),
-        **_inputs(config, sizes),
+        **inputs,
         candidate_tower=sizes.candidate_tower,
         user_pooling=sizes.user_pooling,
         similarity=sizes.similarity,
         history_posts=sizes.history_posts,
         has_counts=sizes.reads_counts,
+        # Of a sequence nothing is known but its ids.
+        has_candidate_facts=sizes.candidate_facts and has_facts and not learns_next_items,
     )
 
 

@@ -1,4 +1,4 @@
-"""The negatives of a ranker: those of its log, or posts that are drawn where it has none."""
+"""The posts from which negatives are drawn: of a ranker whose log has none, and of retrieval."""
 
 import logging
 from dataclasses import dataclass
@@ -8,10 +8,16 @@ from components.features.negatives import day_posts, impression_marks
 from components.features.training_source import FeatureWindows
 from components.run.context import Context
 from phoenix.data.negatives.drawn_posts import LoggedNegatives
-from phoenix.train.config import RankerTrainConfig, TrainConfig, settings_for
+from phoenix.train.config import (
+    RankerTrainConfig,
+    RetrievalTrainConfig,
+    TrainConfig,
+    settings_for,
+)
 
 if TYPE_CHECKING:
     from phoenix.data.negatives.known_posts import PostsByDay
+    from phoenix.model_runners import ModelConfig
 
 logger = logging.getLogger(__name__)
 
@@ -64,3 +70,24 @@ def of_training(
     )
     posts = day_posts.of_days(context, source.refs, power=settings.power)
     return Negatives(reason, number, posts)
+
+
+def posts_of_retrieval(
+    context: Context, model_config: "ModelConfig", train_config: TrainConfig, source: FeatureWindows
+) -> "PostsByDay | None":
+    """Returns the posts of the days, where retrieval draws some and reads more than their ids.
+
+    Args:
+      context: The run of the training step.
+      model_config: The model.
+      train_config: Its settings.
+      source: The windows to train on.
+
+    Raises:
+      BadDataError: If something that says what was known is gone.
+    """
+    if not model_config.reads_candidate_facts:
+        return None
+    if not settings_for(RetrievalTrainConfig, train_config).negatives.global_per_row:
+        return None
+    return day_posts.of_days(context, source.refs, has_rates=False)

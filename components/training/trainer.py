@@ -101,7 +101,9 @@ def train(
             if model_config.reads_popularity
             else None,
             start=start,
-            known_posts=None if drawn is None else drawn.known_posts,
+            known_posts=negatives.posts_of_retrieval(context, model_config, train_config, source)
+            if drawn is None
+            else drawn.known_posts,
             checkpoint_directory=work,
             on_progress=on_progress,
             should_stop=should_stop,

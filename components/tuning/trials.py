@@ -22,7 +22,7 @@ import numpy as np
 from components import contract
 from components.erasure import forgotten
 from components.errors import BadConfigurationError, BadDataError
-from components.evaluation.contests import contests_of, with_popularity
+from components.evaluation.contests import contests_of
 from components.evaluation.ranking_contest import RankingContest
 from components.evaluation.retrieval_contest import RetrievalContest
 from components.features import day_counts
@@ -132,10 +132,7 @@ class Trials:
         if day not in self._contests:
             compilation.use_cache(self.store)
             context = Context(contract.EVALUATE_MODELS, config, day, self.store)
-            contest = contests_of(context, *_day_inputs(context))[self.role]
-            if isinstance(contest, RetrievalContest):
-                contest = with_popularity(context, contest)
-            self._contests[day] = contest
+            self._contests[day] = contests_of(context, *_day_inputs(context))[self.role]
         return self._contests[day]
 
     def _inputs(self, context: Context) -> _Inputs:

@@ -124,6 +124,7 @@ def _check_rows(field: str, hashes: np.ndarray) -> None:
 
 def _optional(config: InputConfig, part: Part) -> dict[str, str]:
     """Axes of the inputs that the configuration asks for."""
+    has_age, has_attributes = config.has_post_age, bool(config.attributes_of_posts)
     options: Mapping[Part, Mapping[str, tuple[str, object]]] = {
         "context": {
             "history_post_age_minutes": ("B S", config.has_post_age),
@@ -131,7 +132,11 @@ def _optional(config: InputConfig, part: Part) -> dict[str, str]:
             "user_attributes": ("B U", config.user_attributes),
             "history_attributes": ("B S P", config.post_attributes),
         },
-        "posts": {"candidate_popularity": ("B C F", config.reads_popularity)},
+        "posts": {
+            "candidate_popularity": ("B C F", config.reads_popularity),
+            "candidate_post_age_minutes": ("B C", config.reads_candidate_facts and has_age),
+            "candidate_attributes": ("B C P", config.reads_candidate_facts and has_attributes),
+        },
         "candidates": {
             "candidate_post_age_minutes": ("B C", config.has_post_age),
             "candidate_attributes": ("B C P", config.post_attributes),

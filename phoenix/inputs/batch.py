@@ -13,6 +13,7 @@ import dataclasses
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 
@@ -54,3 +55,18 @@ class RecsysEmbeddings:
     candidate_post_embeddings: ArrayLike  # [B, C, ni, D]
     history_author_embeddings: ArrayLike  # [B, S, na, D]
     candidate_author_embeddings: ArrayLike  # [B, C, na, D]
+
+
+def optional_input(batch: RecsysBatch, field: str) -> jax.Array:
+    """Returns an optional input, float32.
+
+    Raises:
+      ValueError: If the batch does not have it.
+    """
+    value = getattr(batch, field)
+    if value is None:
+        raise ValueError(
+            f"`RecsysBatch.{field}`: expected an array, because the model configuration reads it, "
+            "got None."
+        )
+    return jnp.asarray(value, jnp.float32)

@@ -131,6 +131,11 @@ class InputConfig(WidthConfig):
         return attributes.of_side(self.attributes, "post", "context")
 
     @property
+    def attributes_of_posts(self) -> tuple[Attribute, ...]:
+        """Those of the posts themselves, which come first among `post_attributes`."""
+        return attributes.of_side(self.attributes, "post")
+
+    @property
     def gated_features(self) -> tuple[str, ...]:
         """The groups of features with a gate, see `phoenix.nn.feature_gates`; here none."""
         return ()
@@ -143,6 +148,11 @@ class InputConfig(WidthConfig):
     @property
     def reads_popularity(self) -> bool:
         """Whether counts of candidates are read, see `phoenix.inputs.popularity`."""
+        return False
+
+    @property
+    def reads_candidate_facts(self) -> bool:
+        """Whether facts of candidates are read, see `phoenix.inputs.candidate_facts`."""
         return False
 
     @property

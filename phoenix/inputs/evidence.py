@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from phoenix.data.engagement.rates import LEVELS
-from phoenix.inputs.batch import RecsysBatch
+from phoenix.inputs.batch import RecsysBatch, optional_input
 
 HIDDEN_SIZE = 32
 # A weight goes from 0 to 1 in some hundred steps of Adam, where those of a layer move by a tenth.
@@ -30,14 +30,8 @@ def evidence_logits(batch: RecsysBatch) -> jax.Array:
     Raises:
       ValueError: If the batch does not have the evidence.
     """
-    for field in ("candidate_log_odds", "candidate_log_counts"):
-        if getattr(batch, field) is None:
-            raise ValueError(
-                f"`RecsysBatch.{field}`: expected an array, because the model configuration reads "
-                "it, got None."
-            )
-    steps = _steps(jnp.asarray(batch.candidate_log_odds, jnp.float32))
-    counts = jnp.asarray(batch.candidate_log_counts, jnp.float32)
+    steps = _steps(optional_input(batch, "candidate_log_odds"))
+    counts = optional_input(batch, "candidate_log_counts")
     num_levels, num_actions = steps.shape[-2:]
     is_baseline = jnp.array([float(level in _BASELINE) for level in LEVELS])
     changes = hk.get_parameter(

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from phoenix.data.engagement.rates import POPULARITY
-from phoenix.inputs.batch import RecsysBatch
+from phoenix.inputs.batch import RecsysBatch, optional_input
 
 HIDDEN_SIZE = 16
 _SIZE_OF_NUMBERS = 5.0  # logarithms of typical counts and rates, so that the network sees order 1
@@ -25,12 +25,7 @@ def popularity(batch: RecsysBatch) -> jax.Array:
     Raises:
       ValueError: If the batch does not have the numbers.
     """
-    if batch.candidate_popularity is None:
-        raise ValueError(
-            "`RecsysBatch.candidate_popularity`: expected an array, because the model "
-            "configuration reads it, got None."
-        )
-    numbers = jnp.asarray(batch.candidate_popularity, jnp.float32)
+    numbers = optional_input(batch, "candidate_popularity")
     hidden = hk.Linear(HIDDEN_SIZE, name="popularity_hidden")(numbers / _SIZE_OF_NUMBERS)
     output = hk.Linear(1, with_bias=False, w_init=jnp.zeros, name="popularity_output")
     place = POPULARITY.index("engagement")

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
-from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
+from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings, optional_input
 from phoenix.inputs.config import InputConfig
 from phoenix.inputs.event_vectors import (
     Factors,
@@ -123,14 +123,14 @@ def context_tokens(
         config.hashes.num_author_hashes,
     )
     if config.has_post_age:
-        history = history + age_vectors(config, _optional(batch, "history_post_age_minutes"))
+        history = history + age_vectors(config, optional_input(batch, "history_post_age_minutes"))
     if config.has_dwell:
-        history = history + dwell_vectors(config, _optional(batch, "history_dwell_seconds"))
+        history = history + dwell_vectors(config, optional_input(batch, "history_dwell_seconds"))
     if config.user_attributes:
-        values = _optional(batch, "user_attributes")[:, None]
+        values = optional_input(batch, "user_attributes")[:, None]
         user = user + summed_vectors(config.user_attributes, values, config.emb_size)
     if config.post_attributes:
-        values = _optional(batch, "history_attributes")
+        values = optional_input(batch, "history_attributes")
         history = history + summed_vectors(config.post_attributes, values, config.emb_size)
     tokens = jnp.concatenate([user, history], axis=1)
     mask = jnp.concatenate([user_mask, history_mask], axis=1)
@@ -155,9 +155,9 @@ def candidate_tokens(
         config.hashes.num_author_hashes,
     )
     if config.has_post_age:
-        tokens = tokens + age_vectors(config, _optional(batch, "candidate_post_age_minutes"))
+        tokens = tokens + age_vectors(config, optional_input(batch, "candidate_post_age_minutes"))
     if config.post_attributes:
-        values = _optional(batch, "candidate_attributes")
+        values = optional_input(batch, "candidate_attributes")
         tokens = tokens + summed_vectors(config.post_attributes, values, config.emb_size)
     return tokens.astype(config.fprop_dtype), mask
 
@@ -204,18 +204,3 @@ def _projection(
         for (rows, table), block in zip(factors, blocks, strict=True)
     ]
     return sum(products[1:], products[0]).astype(jnp.result_type(*(rows for rows, _ in factors)))
-
-
-def _optional(batch: RecsysBatch, field: str) -> jax.Array:
-    """The optional input `field`, float32.
-
-    Raises:
-      ValueError: If the batch does not have it.
-    """
-    value = getattr(batch, field)
-    if value is None:
-        raise ValueError(
-            f"`RecsysBatch.{field}`: expected an array, because the model configuration reads it, "
-            "got None."
-        )
-    return jnp.asarray(value, jnp.float32)

@@ -27,6 +27,9 @@ _OUTPUTS = {
     "evidence_bias": 0,
     "evidence_output/w": 1,
     "evidence_output/b": 0,
+    "slopes": 0,
+    "biases": 0,
+    "rates": 1,
 }
 # Reads the log-odds of every action at every level but the first, then the counts of all levels.
 _EVIDENCE = "evidence_hidden/w"
@@ -35,20 +38,20 @@ _EVIDENCE = "evidence_hidden/w"
 def with_actions(
     params: hk.Params, fresh: hk.Params, *, own: tuple[str, ...], actions: tuple[str, ...]
 ) -> hk.Params:
-    """Returns the parameters of a model for another list of actions.
+    """Returns the parameters of a model for another list of actions, or for other losses.
 
     Args:
-      params: Of the model.
+      params: Of the model; what a new loss needs beside them begins as in a new model.
       fresh: Of a new model of the same configuration for `actions`.
       own: The actions of the model, see `phoenix.data.actions.heads_of`.
       actions: The list that is wanted.
     """
-    if own == actions:
-        return params
     places = BitMap(own, actions).places
     return {
         module: {
             name: _entries(params[module][name], weights, _name(module, name), places)
+            if name in params.get(module, {})
+            else weights
             for name, weights in leaves.items()
         }
         for module, leaves in fresh.items()

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 # 2: the ranker says whether it reads counts, and how much its taste counts; 3: the retrieval model
-# says whether it reads counts.
-FORMAT_VERSION = 3
+# says whether it reads counts; 4: and whether its candidate tower reads facts.
+FORMAT_VERSION = 4
 _RANKER, _RETRIEVAL = "ranking_transformer", "two_tower"
 # What the models of a format were, in words that came with a later one.
 _SINCE = {
     2: {_RANKER: {"has_counts": False, "taste": 1.0}},
     3: {_RETRIEVAL: {"has_counts": False}},
+    4: {_RETRIEVAL: {"has_candidate_facts": False}},
 }
 
 

@@ -110,12 +110,6 @@ def reads_evidence(ranker: Ranker) -> bool:
     return not isinstance(own, Baseline) and bool(getattr(own, "reads_evidence", False))
 
 
-def reads_popularity(retriever: Retriever) -> bool:
-    """Whether a retriever reads how popular posts are."""
-    own = retriever.retriever if isinstance(retriever, RetrieverForActions) else retriever
-    return not isinstance(own, Baseline) and bool(getattr(own, "reads_popularity", False))
-
-
 def unpredicted_actions(ranker: Ranker) -> tuple[str, ...]:
     """Returns the actions in the answer of a ranker of which it knows nothing."""
     return ranker.unpredicted_actions if isinstance(ranker, RankerForActions) else ()

@@ -15,6 +15,8 @@ class PostInputs(NamedTuple):
     """What a retriever may read of M posts beside their ids, as known at one moment."""
 
     popularity: np.ndarray | None = None  # [M, F] float32, see `phoenix.data.engagement.rates`
+    attributes: np.ndarray | None = None  # [M, W] float32: of the posts, `phoenix.data.attributes`
+    age_minutes: np.ndarray | None = None  # [M] float32, NaN = unknown
 
     def rows(self, index: np.ndarray | slice) -> "PostInputs":
         """Returns what is known of some of the posts."""
@@ -46,7 +48,7 @@ class Retriever(Protocol):
         Args:
           post_ids: `[M]` int64.
           author_ids: `[M]` int64.
-          inputs: What else is known of them; only who `reads_popularity` needs it.
+          inputs: What else is known of them, as far as it is read.
         """
         ...
 

@@ -77,6 +77,11 @@ class TwoTower(_Trained):
         """Whether it reads how popular posts are."""
         return self.config.reads_popularity
 
+    @property
+    def reads_facts(self) -> bool:
+        """Whether it reads attributes of posts, or how old they are."""
+        return self.config.reads_candidate_facts
+
     def encode_users(self, windows: Windows) -> np.ndarray:
         """`[N, D]` float32, the angle of unit length; zero for an unknown user without history.
 
@@ -120,16 +125,30 @@ class TwoTower(_Trained):
                 num_user_hashes=self.hash_spec.user.num_hashes,
                 num_actions=len(self.actions),
             )
-            if self.reads_popularity:
-                popularity = slates.pad_axis(self._popularity(inputs)[rows], size, axis=0)
-                batch = batch._replace(candidate_popularity=popularity[None])
+            known = {
+                field: slates.pad_axis(values[rows], size, axis=0)[None]
+                for field, values in self._known(inputs).items()
+            }
+            batch = batch._replace(**known)
             vectors[rows] = encode(self.params, batch, self.tables)[0, : rows.stop - rows.start]
         return vectors
 
-    def _popularity(self, inputs: PostInputs | None) -> np.ndarray:
-        if inputs is None or inputs.popularity is None:
-            raise ValueError("`inputs.popularity`: the model reads it, expected [M, F], got None.")
-        return inputs.popularity
+    def _known(self, inputs: PostInputs | None) -> dict[str, np.ndarray]:
+        """What the model reads of posts beside their ids, by the field of a batch."""
+        config, reads_facts = self.config, self.reads_facts
+        fields = {
+            "candidate_popularity": ("popularity", self.reads_popularity),
+            "candidate_attributes": ("attributes", reads_facts and config.attributes_of_posts),
+            "candidate_post_age_minutes": ("age_minutes", reads_facts and config.has_post_age),
+        }
+        known = {}
+        for field, (name, is_read) in fields.items():
+            if is_read:
+                values = getattr(inputs, name, None)
+                if values is None:
+                    raise ValueError(f"`inputs.{name}`: the model reads it, got None.")
+                known[field] = values
+        return known
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -6,7 +6,7 @@ Glossary of shapes:
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import haiku as hk
@@ -191,16 +191,18 @@ def initial_state(run: Run, task: Task, rule: StepRule) -> tuple[State, Checked]
     config, placement = run.train_config, rule.placement
     first = next(windows_between(run.source, 0, 1, limit=1))
     batch = task.make_batch(pad_windows(first, config.batch_size), None)
+    begin = partial(task.objective.initial_params, config.seed, batch.inputs)
     if run.start is None:
         tables = initial_tables(run.hash_spec, run.model_config.emb_size, config.seed)
         rows = lookup(tables, batch.inputs)
-        params = task.objective.initial_params(config.seed, batch.inputs, rows)
+        params = begin(rows)
     else:
         params, tables = run.start.params, run.start.tables
         rows = lookup(tables, batch.inputs)
-        if run.start.actions != run.actions:
-            fresh = task.objective.initial_params(config.seed, batch.inputs, rows)
-            params = with_actions(params, fresh, own=run.start.actions, actions=run.actions)
+        # Losses have parameters, too, and may be other ones than those of the model to start from.
+        structures = jax.tree.structure(params), jax.tree.structure(jax.eval_shape(begin, rows))
+        if run.start.actions != run.actions or len(set(structures)) > 1:
+            params = with_actions(params, begin(rows), own=run.start.actions, actions=run.actions)
     tables = with_decay(tables, is_decaying=config.optimizer.table_half_life is not None)
     # Own buffers: the step donates them, and the starting model stays usable.
     params, tables = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), (params, tables))

@@ -43,7 +43,8 @@ class Known(NamedTuple):
     """What is known of posts on the days of the windows, as far as a training reads it."""
 
     popularity: PopularityByDay | None = None  # before each day
-    posts: PostsByDay | None = None  # to draw the negatives of a ranker from
+    # To draw the negatives of a ranker from, and to know what the posts are that retrieval draws.
+    posts: PostsByDay | None = None
 
 
 _NOTHING = Known()
@@ -60,6 +61,7 @@ class EngagementBatches:
     num_drawn: int  # G: posts drawn per window from all that were shown
     drawn_posts: DrawnPosts | None  # from all that were known
     popularity: PopularityByDay | None  # where the model reads it
+    known_posts: PostsByDay | None  # where the model reads facts of the G posts
     half_life_days: float | None  # after which a window counts half as much
     seed: int
 
@@ -92,7 +94,11 @@ class EngagementBatches:
         shape = len(windows.user_ids), self.num_drawn
         is_real = windows.candidate_mask.any(axis=1, keepdims=True)
         posts, authors = (ids * is_real for ids in self.frequencies.draw(generator, shape))
-        drawn_fields = {
+        facts = {}
+        if self.known_posts is not None:
+            facts, existed = _facts(self.known_posts, windows, posts)
+            posts, authors = posts * existed, authors * existed
+        drawn_fields = facts | {
             "candidate_post_ids": posts,
             "candidate_author_ids": authors,
             "candidate_post_hashes": self.hash_spec.post.hash_ids(posts),
@@ -106,6 +112,39 @@ class EngagementBatches:
             new = drawn_fields.get(field, np.zeros((*shape, *values.shape[2:]), values.dtype))
             fields[field] = np.concatenate([values, new], axis=1)
         return windows._replace(**fields)
+
+
+def _facts(
+    known_posts: PostsByDay, windows: Windows, post_ids: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Returns what was known of posts when windows began, and which existed by then.
+
+    Args:
+      known_posts: Of the days of the windows.
+      windows: N windows.
+      post_ids: `[N, G]` int64.
+
+    Returns:
+      The fields of candidates `[N, G, ...]`, and `[N, G]` bool.
+    """
+    times = np.broadcast_to(windows.starts_at[:, None], post_ids.shape)
+    created_at, existed = np.zeros(post_ids.shape, np.int64), np.zeros(post_ids.shape, bool)
+    fields = {"candidate_shown_at": times, "candidate_created_at": created_at}
+    if windows.candidate_attributes is not None:
+        width = windows.candidate_attributes.shape[-1]
+        fields["candidate_attributes"] = np.zeros((*post_ids.shape, width), np.float32)
+    days = windows.starts_at // DAY_MS
+    for day in np.unique(days[windows.candidate_mask.any(axis=1)]).tolist():
+        rows, posts = np.flatnonzero(days == day), known_posts[day]
+        places = posts.places(post_ids[rows])
+        is_known = places >= 0
+        created_at[rows] = np.where(is_known, posts.created_at[places], 0)
+        existed[rows] = is_known & (created_at[rows] <= times[rows])
+        if posts.values_of is not None:
+            values = posts.values_of(post_ids[rows].reshape(-1), times[rows].reshape(-1))
+            of_posts = fields["candidate_attributes"][..., : values.shape[-1]]
+            of_posts[rows] = values.reshape(*places.shape, -1)
+    return fields, existed
 
 
 def task_of(
@@ -135,6 +174,10 @@ def task_of(
     num_train = sum(split.train.chunk_sizes)
     if model_config.reads_popularity and known.popularity is None:
         raise ValueError("The model reads counts: expected `popularity`, got None.")
+    if model_config.reads_candidate_facts and known.posts is None:
+        drawn = settings_for(RetrievalTrainConfig, config).negatives.global_per_row
+        if drawn:
+            raise ValueError("The model reads facts of drawn posts: expected `known_posts`.")
     if not config.learns_next_items:
         is_retrieval = isinstance(config, RetrievalTrainConfig)
         drawn_posts = None if is_retrieval else _drawn_posts(model_config, config, known.posts)
@@ -157,6 +200,7 @@ def task_of(
             frequencies=frequencies,
             num_drawn=negatives.global_per_row,
             popularity=known.popularity if model_config.reads_popularity else None,
+            known_posts=known.posts if is_retrieval and negatives.global_per_row else None,
             drawn_posts=drawn_posts,
             half_life_days=config.recency_half_life_days,
             seed=config.seed,

@@ -12,6 +12,7 @@ from components import contract
 from components.contract import ExitCode
 from components.evaluation.retrieval_contest import RetrievalContest
 from components.features import day_counts, shapes, windows_files
+from components.features.post_facts import PostFacts
 from components.release import eligible_posts, models
 from components.release.corpus import Corpus
 from components.run.context import Context
@@ -58,9 +59,9 @@ def assert_is_retraced(world) -> None:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """Two days whose retrieval reads counts, and is promoted."""
+    """Two days whose retrieval reads counts, as by default, and ages of posts, and is promoted."""
     world = new_world(tmp_path_factory.mktemp("counted")).edit(
-        "num_heads: 1, key_size: 8}\n  min", "num_heads: 1, key_size: 8, reads_counts: true}\n  min"
+        "key_size: 8}\n  min", "key_size: 8, reads_post_age: true}\n  min"
     )
     done = (ExitCode.DONE, ExitCode.NOTHING_TO_DO)
     assert all(code in done for code in world.run_day(DAYS[0]))
@@ -81,10 +82,18 @@ def test_posts_are_retrieved_by_what_was_counted_through_the_end_of_the_day(worl
     rates = day_counts.rates_after(counted.folder, counted.manifest, world.config)
     positive = np.array([action.is_positive for action in world.config.actions])
     ids = corpus.post_ids, corpus.author_ids
-    expected = model.encode_posts(*ids, PostInputs(rates.popularity(*ids, positive)))
+    ages = minutes_until("2026-01-03", corpus.created_at)
+    known = PostInputs(rates.popularity(*ids, positive), age_minutes=ages)
+    expected = model.encode_posts(*ids, known)
     eligible = corpus.is_eligible
     np.testing.assert_array_equal(corpus.vectors[eligible], expected[eligible])
     assert_is_retraced(world)
+
+
+def minutes_until(day: str, created_at: np.ndarray) -> np.ndarray:
+    """How old posts are when a day begins; 0 of those that are written on it."""
+    start = datetime.datetime.fromisoformat(f"{day}T00:00+00:00").timestamp() * 1000
+    return np.maximum((start - created_at) / 60_000, 0).astype(np.float32)
 
 
 def test_models_are_compared_by_what_was_known_of_all_posts_before_the_day(world) -> None:
@@ -93,6 +102,8 @@ def test_models_are_compared_by_what_was_known_of_all_posts_before_the_day(world
     )
     posts = world.artifact("validate_events", DAYS[1]).path("posts.parquet")
     collection = eligible_posts.collection_of(posts, world.config, context.day)
+    created_at = PostFacts.read(posts).created_at(collection.post_ids)
+    assert (created_at > 0).all()
     before = world.artifact("build_features", DAYS[0])
     rates = day_counts.rates_after(before.folder, before.manifest, world.config)
     positive = day_counts.positive_actions(world.config)
@@ -102,7 +113,11 @@ def test_models_are_compared_by_what_was_known_of_all_posts_before_the_day(world
         spec=shapes.hash_spec(world.config.hashing),
     )
     contest = RetrievalContest(
-        world.config, windows, dataclasses.replace(collection, inputs=PostInputs(known))
+        world.config,
+        windows,
+        dataclasses.replace(
+            collection, inputs=PostInputs(known, age_minutes=minutes_until(DAYS[1], created_at))
+        ),
     )
     model = models.load(world.artifact("train_retrieval", DAYS[1]).path("model"))
     metrics = json.loads(

@@ -6,9 +6,11 @@ import pytest
 
 from components import export_corpus
 from components.contract import ExitCode
+from components.features import day_counts
 from components.release import models
 from components.release.corpus import Corpus
 from phoenix.data.hashing import HashSpec
+from phoenix.recommend.recommender import PostInputs
 
 LAST = "2026-01-03"
 
@@ -21,7 +23,10 @@ def test_every_post_is_there_and_every_eligible_one_is_embedded_by_the_chosen_mo
     assert corpus.post_ids.tolist() == sorted(posts["post_id"].to_pylist())
     folder = world.artifact("train_retrieval", LAST).path("model")
     assert corpus.model_digest == models.folder_digest(folder)
-    expected = models.load(folder).encode_posts(corpus.post_ids, corpus.author_ids)
+    ids, counted = (corpus.post_ids, corpus.author_ids), world.artifact("build_features", LAST)
+    rates = day_counts.rates_after(counted.folder, counted.manifest, world.config)
+    known = PostInputs(rates.popularity(*ids, day_counts.positive_actions(world.config)))
+    expected = models.load(folder).encode_posts(*ids, known)
     eligible = corpus.is_eligible
     np.testing.assert_array_equal(corpus.vectors[eligible], expected[eligible])
 

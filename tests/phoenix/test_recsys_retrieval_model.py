@@ -11,6 +11,7 @@ import optax
 import pytest
 from hypothesis import given, settings
 
+from phoenix.config import ConfigError
 from phoenix.data.engagement.rates import POPULARITY
 from phoenix.inputs.config import HashConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig, RetrievalOutput
@@ -233,3 +234,24 @@ def test_retrieval_of_the_model_orders_by_the_same_product() -> None:
     output = transformed(retrieve).apply(params, batch, embeddings)
     expected = np.sort(np.asarray(users @ corpus.T), axis=1)[:, :-5:-1]
     np.testing.assert_allclose(output.top_k_scores, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("tower", ["mlp", "mean"])
+def test_facts_of_posts_move_their_vectors_and_no_user(tower) -> None:
+    config = dataclasses.replace(
+        CONFIG, has_post_age=True, has_candidate_facts=True, candidate_tower=tower
+    )
+    batch, embeddings = example(config)
+    ages = np.full_like(batch.candidate_post_age_minutes, 30)
+    batch, older = (batch._replace(candidate_post_age_minutes=each) for each in (ages, ages + 3e3))
+    params = towers(config).init(jax.random.key(1), batch, embeddings)
+    users, _, posts, _ = towers(config).apply(params, batch, embeddings)
+    same_users, _, others, _ = towers(config).apply(params, older, embeddings)
+    np.testing.assert_array_equal(users, same_users)
+    assert np.all(np.abs(posts - others).max(axis=2) > 1e-4)
+    np.testing.assert_allclose(np.linalg.norm(others, axis=2), 1, rtol=1e-5)
+
+
+def test_facts_are_refused_where_there_are_none() -> None:
+    with pytest.raises(ConfigError, match=r"has_candidate_facts.*neither attributes of posts nor"):
+        dataclasses.replace(CONFIG, has_candidate_facts=True)

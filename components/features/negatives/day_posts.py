@@ -27,7 +27,7 @@ _MINUTE_MS = 60_000
 
 
 def of_days(
-    context: Context, features: Sequence[Ref], *, power: float = 0.0
+    context: Context, features: Sequence[Ref], *, power: float = 0.0, has_rates: bool = True
 ) -> dict[int, KnownPosts]:
     """Reads the posts of some days of features, by the number of the day.
 
@@ -35,17 +35,20 @@ def of_days(
       context: The run.
       features: Of the days.
       power: See `KnownPosts.of`.
+      has_rates: Whether to read what was counted of the posts, too.
 
     Raises:
       BadDataError: If something of which the features were made is gone or damaged.
     """
     return {
-        day_number(datetime.date.fromisoformat(ref.partition)): _of_day(context, ref, power)
+        day_number(datetime.date.fromisoformat(ref.partition)): _of_day(
+            context, ref, power, has_rates=has_rates
+        )
         for ref in features
     }
 
 
-def _of_day(context: Context, features: Ref, power: float) -> KnownPosts:
+def _of_day(context: Context, features: Ref, power: float, *, has_rates: bool) -> KnownPosts:
     day = datetime.date.fromisoformat(features.partition)
     manifest = context.store.manifest(features)
     validated = partitions.input_of(manifest, contract.VALIDATE_EVENTS.name, day)
@@ -59,7 +62,7 @@ def _of_day(context: Context, features: Ref, power: float) -> KnownPosts:
         posts["post_id"].to_numpy(),
         posts["author_id"].to_numpy(),
         posts["created_at"].cast(pa.int64()).to_numpy(),
-        rates=day_counts.all_rates_before(context, features),
+        rates=day_counts.all_rates_before(context, features) if has_rates else None,
         values_of=_values_of(context, features),
         power=power,
     )

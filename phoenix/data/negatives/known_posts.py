@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from phoenix.data import sorted_ids
 from phoenix.data.engagement.rates import Rates
 
 # The attributes `[n, W]` of posts `[n]` int64 as they are known for impressions at times `[n]` ms.
@@ -80,6 +81,22 @@ class KnownPosts:
         at = np.searchsorted(self._totals, shares * self._totals[num_known], "right") - 1
         # A share just below 1 may round up to the total.
         return np.minimum(at, num_known - 1)
+
+    def places(self, post_ids: np.ndarray) -> np.ndarray:
+        """`[...]` int64 places of ids `[...]` among the posts, -1 for one that is not known.
+
+        >>> posts = KnownPosts.of(np.array([7, 9]), np.array([1, 1]), np.array([300, 100]))
+        >>> posts.places(np.array([9, 8, 7]))
+        array([ 0, -1,  1])
+        """
+        order = self._by_id
+        rows, is_there = sorted_ids.find(self.post_ids[order], post_ids)
+        return np.where(is_there, order[rows], -1) if len(order) else np.full(post_ids.shape, -1)
+
+    @cached_property
+    def _by_id(self) -> np.ndarray:
+        """`[M]` int64 places in order of ids."""
+        return np.argsort(self.post_ids)
 
     @cached_property
     def _totals(self) -> np.ndarray:

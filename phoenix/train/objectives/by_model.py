@@ -39,6 +39,13 @@ def objective_of(
             "counts",
             got=settings.objective,
         )
+        settings.check(
+            not (config.has_candidate_facts and settings.learns_next_items),
+            "objective",
+            expected="engagement where the candidate tower reads facts: those of a sequence are "
+            "not known",
+            got=settings.objective,
+        )
         engagement = Engagement.of(actions, settings.positive_actions, settings.negative_actions)
         is_positive, is_negative = unpack_actions(np.array(engagement), len(actions)) > 0
         return RetrievalObjective(

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from phoenix.data.engagement.rates import POPULARITY
 from phoenix.metrics.mergeable import WeightedMean
 from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
 from phoenix.recsys_retrieval_model import INITIAL_WEIGHT, PhoenixRetrievalModelConfig
@@ -29,6 +30,8 @@ from phoenix.train.objectives.objective import Network, Observed
 _TEMPERATURE_MODULE = "sampled_softmax"
 _IMPRESSIONS_MODULE = "impressions"
 _INITIAL_TEMPERATURE = 0.1
+# The logarithm of a post's rate, from the numbers of its popularity.
+_RATE = np.array([{"engagement": 1.0, "recent_shown": -1.0}.get(name, 0.0) for name in POPULARITY])
 _RECALL_AT = 10  # Of a positive against the negatives of its batch.
 
 
@@ -64,7 +67,10 @@ class RetrievalObjective:
         if self.impressions_weight:
             # At first every action is rare and speaks for a post; what does not is soon learned.
             ones = jnp.ones(len(self.is_positive_action))
-            params = {**params, _IMPRESSIONS_MODULE: {"slopes": ones / 2, "biases": -2 * ones}}
+            heads = {"slopes": ones / 2, "biases": -2 * ones}
+            if self.config.has_counts:
+                heads["rates"] = jnp.outer(_RATE, ones)
+            params = {**params, _IMPRESSIONS_MODULE: heads}
         # What counts say, over the temperature, is a logarithm of engagements at first.
         initial = INITIAL_WEIGHT if self.config.has_counts else _INITIAL_TEMPERATURE
         return with_temperature(params, initial)
@@ -93,15 +99,18 @@ class RetrievalObjective:
 
         Posts drawn from the corpus are the last `global_per_row` candidates of each row.
 
-        With `impressions_weight` w > 0 the score s, over the temperature, also predicts each action
+        With `impressions_weight` w > 0 the angle s, over the temperature, also predicts each action
         a of all that was shown: w times `losses.multi_label` of slope_a * s + bias_a is added, with
-        both learned. The softmax alone learns from positives, and what was shown in vain says more.
+        both learned, and where counts are read, of learned weights of them. The softmax alone
+        learns from positives, and what was shown in vain says more. How often a post is shown is in
+        the counts' own dimension and not in s: it says nothing of what follows once it is.
 
         A part of a batch has the posts of the part alone for negatives.
         """
         own = self.norms(batch)
         whole = own if norms is None else norms
-        scores = self._scores(params, batch, rows)
+        users, posts = self._float32_vectors(params, batch, rows)
+        scores = users @ posts.reshape(-1, posts.shape[-1]).T  # [B, B * C]
         logits = losses.corrected_logits(
             scores,
             log_frequencies=batch.log_frequencies.reshape(-1),
@@ -116,7 +125,7 @@ class RetrievalObjective:
         )
         value *= losses.share(own.positives, whole.positives)
         if self.impressions_weight:
-            error = self._impressions_loss(params, batch, scores)
+            error = self._impressions_loss(params, batch, (users, posts))
             value += self.impressions_weight * error * losses.share(own.labels, whole.labels)
         part = own.num_rows / whole.num_rows
         recall = losses.recall_in_batch(
@@ -127,11 +136,12 @@ class RetrievalObjective:
             f"recall_at_{_RECALL_AT}": WeightedMean.of(recall),
         }
 
-    def _scores(self, params: hk.Params, batch: TrainBatch, rows: RecsysEmbeddings) -> jax.Array:
-        """`[B, B * C]` float32 similarity of each user and every candidate of the batch."""
+    def _float32_vectors(
+        self, params: hk.Params, batch: TrainBatch, rows: RecsysEmbeddings
+    ) -> tuple[jax.Array, jax.Array]:
+        """`[B, V]` vectors of users and `[B, C, V]` of the candidates."""
         users, posts = Network(self._vectors).output(params, batch, rows)
-        flat_posts = posts.reshape(-1, posts.shape[-1]).astype(jnp.float32)
-        return users.astype(jnp.float32) @ flat_posts.T
+        return users.astype(jnp.float32), posts.astype(jnp.float32)
 
     def _positives(self, batch: TrainBatch, exists: jax.Array) -> jax.Array:
         """`[B, C]` whether somebody engaged with a candidate, and did not report its post."""
@@ -168,17 +178,17 @@ class RetrievalObjective:
         return _SoftmaxMasks(is_positive, is_other, is_negative)
 
     def _impressions_loss(
-        self, params: hk.Params, batch: TrainBatch, scores: jax.Array
+        self, params: hk.Params, batch: TrainBatch, vectors: tuple[jax.Array, jax.Array]
     ) -> jax.Array:
-        heads = params[_IMPRESSIONS_MODULE]
+        heads, size = params[_IMPRESSIONS_MODULE], self.config.emb_size
         is_counted, weights = self._counted_impressions(batch, candidate_mask(batch))
-        own = losses.own_logits(scores) / losses.temperature(log_temperature_of(params))
-        return losses.multi_label(
-            own[..., None] * heads["slopes"] + heads["biases"],
-            batch.labels,
-            where=is_counted,
-            weights=weights,
-        )
+        users, posts = (each[..., :size] for each in vectors)
+        angles = jnp.einsum("bd,bcd->bc", users, posts)
+        angles /= losses.temperature(log_temperature_of(params))
+        logits = angles[..., None] * heads["slopes"] + heads["biases"]
+        if self.config.has_counts:
+            logits += jnp.asarray(batch.inputs.candidate_popularity) @ heads["rates"]
+        return losses.multi_label(logits, batch.labels, where=is_counted, weights=weights)
 
     def _vectors(self, batch: RecsysBatch, rows: RecsysEmbeddings) -> tuple[jax.Array, jax.Array]:
         model = self.config.make()

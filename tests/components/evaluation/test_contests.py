@@ -3,7 +3,7 @@
 import numpy as np
 
 from components import contract
-from components.evaluation.contests import contests_of, with_popularity
+from components.evaluation.contests import contests_of
 from components.features.later_labels import later_labels
 from components.run.context import Context
 from tests.components.conftest import DAYS, day_of
@@ -20,6 +20,6 @@ def test_both_contests_ask_the_same_users_and_retrievers_know_what_was_popular(t
     retrieval, ranker = contests["retrieval"], contests["ranker"]
     assert len(np.unique(ranker.windows.user_ids)) == 30
     np.testing.assert_array_equal(retrieval.windows.user_ids, ranker.windows.user_ids)
-    posts = with_popularity(context, retrieval).collection
-    assert retrieval.collection.inputs is None
-    assert len(posts.inputs.popularity) == len(posts.post_ids)
+    posts = retrieval.collection
+    for known in (posts.inputs.popularity, posts.inputs.attributes, posts.inputs.age_minutes):
+        assert len(known) == len(posts.post_ids)

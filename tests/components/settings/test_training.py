@@ -78,3 +78,13 @@ def test_negatives_weights_and_the_curve_reach_the_trainer() -> None:
 def test_what_a_model_cannot_learn_is_refused(section: str, values: dict) -> None:
     with pytest.raises(ValueError, match=rf"{section}\."):
         config_of(**{section: values})
+
+
+def test_retrieval_reads_counts_unless_it_learns_next_items() -> None:
+    assert config_of().train_retrieval.model.reads_counts
+    model = {"user_pooling": "last"}
+    for section in ({"model": model}, {"model": {**model, "reads_counts": False}}):
+        values = {"objective": "next_item", **section}
+        assert not config_of(train_retrieval=values).train_retrieval.model.reads_counts
+    values = {"objective": "next_item", "model": {**model, "reads_counts": True}}
+    assert config_of(train_retrieval=values).train_retrieval.model.reads_counts  # and is refused

@@ -110,5 +110,15 @@ def test_what_counts_say_is_read_by_name(actions) -> None:
 
 
 def test_the_same_list_is_the_same_model() -> None:
-    model = untrained(RANKER)
-    assert with_actions(model.params, {}, own=ACTIONS, actions=ACTIONS) is model.params
+    model, fresh = model_of(RANKER, ACTIONS, 1), model_of(RANKER, ACTIONS, 2)
+    same = with_actions(model.params, fresh.params, own=ACTIONS, actions=ACTIONS)
+    jax.tree.map(np.testing.assert_array_equal, same, model.params)
+
+
+def test_what_a_new_loss_needs_begins_as_in_a_new_model() -> None:
+    heads = {"impressions": {"slopes": np.ones(2), "biases": np.zeros(2), "rates": np.ones((6, 2))}}
+    model = model_of(RETRIEVAL, ACTIONS, 1)
+    moved = with_actions(
+        model.params, {**model.params, **heads}, own=ACTIONS, actions=("share", *ACTIONS)[:2]
+    )
+    jax.tree.map(np.testing.assert_array_equal, moved["impressions"], heads["impressions"])

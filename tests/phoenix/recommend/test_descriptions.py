@@ -1,7 +1,7 @@
 from phoenix.recommend.descriptions import FORMAT_VERSION, migrated
 from tests.phoenix.planted import RANKER, RETRIEVAL
 
-NEW = ("has_counts", "taste")
+NEW = ("has_counts", "taste", "has_candidate_facts")
 
 
 def test_a_ranker_of_the_first_format_reads_no_counts() -> None:
@@ -17,6 +17,13 @@ def test_towers_of_the_formats_before_read_no_counts() -> None:
         found = migrated({"format_version": version, "kind": "two_tower", "config": config})
         assert type(RETRIEVAL).from_dict(found["config"]) == RETRIEVAL
         assert found["format_version"] == FORMAT_VERSION
+
+
+def test_the_candidate_tower_of_the_third_format_reads_ids_alone() -> None:
+    config = {**RETRIEVAL.to_dict(), "has_counts": True}
+    del config["has_candidate_facts"]
+    found = migrated({"format_version": 3, "kind": "two_tower", "config": config})
+    assert found["config"] == {**config, "has_candidate_facts": False}
 
 
 def test_a_ranker_of_the_second_format_is_what_it_was() -> None:

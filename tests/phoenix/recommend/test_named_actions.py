@@ -11,7 +11,6 @@ from phoenix.recommend.baselines import Random
 from phoenix.recommend.named_actions import (
     ranker_for,
     reads_evidence,
-    reads_popularity,
     retriever_for,
     unpredicted_actions,
     with_histories,
@@ -100,13 +99,9 @@ def test_only_a_model_that_reads_counts_says_so() -> None:
     assert not reads_evidence(Random(ACTIONS, seed=1))
 
 
-def test_only_a_retriever_that_reads_counts_says_so() -> None:
+def test_a_retriever_is_handed_what_is_known_of_posts() -> None:
     counting = untrained(dataclasses.replace(RETRIEVAL, has_counts=True))
-    assert reads_popularity(counting)
     asked = retriever_for(counting, ACTIONS, OTHER_ORDER)
-    assert reads_popularity(asked)
-    assert not reads_popularity(untrained(RETRIEVAL))
-    assert not reads_popularity(Random(ACTIONS, seed=1))
     posts = np.arange(1, 6)
     inputs = PostInputs(np.random.default_rng(0).uniform(0, 5, (5, len(POPULARITY))).astype("f"))
     np.testing.assert_array_equal(

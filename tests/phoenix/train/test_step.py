@@ -92,3 +92,10 @@ def test_bfloat16_computes_and_float32_learns():
     leaves = jax.tree.leaves(result.model.params)
     assert {leaf.dtype for leaf in leaves} == {jnp.dtype("float32")}
     assert result.curve[-1]["loss"] < result.curve[0]["loss"]
+
+
+def test_a_model_goes_on_with_a_loss_that_it_was_not_trained_by():
+    start = runner(RETRIEVAL, WINDOWS).run().model
+    assert "impressions" not in start.params
+    result = runner(RETRIEVAL, WINDOWS, start=start, losses={"impressions": 0.5}).run()
+    assert "impressions" in result.model.params

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from phoenix.config import ConfigError
+from phoenix.data.attributes import Attribute
 from phoenix.data.days import DAY_MS
 from phoenix.data.engagement.counts import Ids, Outcomes, Tally
 from phoenix.data.engagement.popularity import PopularityByDay
@@ -207,3 +208,58 @@ def test_what_is_met_because_it_is_drawn_counts_among_what_is_met():
     expected = np.log(share[np.searchsorted(posts, windows.candidate_post_ids)])
     np.testing.assert_allclose(batch.log_frequencies[:, :8], expected, rtol=1e-5)
     assert np.isfinite(batch.log_frequencies).all()
+
+
+FACTS = dataclasses.replace(
+    RETRIEVAL,
+    attributes=(Attribute(name="size", side="post", kind="raw"),),
+    has_post_age=True,
+    has_candidate_facts=True,
+)
+
+
+def test_a_drawn_post_is_known_as_it_was_when_its_window_began() -> None:
+    windows, posts = world(40).windows, np.arange(1, 101)
+    generator = np.random.default_rng(0)
+    created_at = dict(
+        zip(posts.tolist(), generator.integers(1, 3 * DAY_MS, len(posts)), strict=True)
+    )
+    starts_at = generator.integers(DAY_MS, 3 * DAY_MS, 40)
+
+    def values_of(post_ids, times):
+        return (post_ids * 7.0 + times // DAY_MS)[:, None].astype(np.float32)
+
+    known = {}
+    for day in (1, 2):
+        own = np.array([post for post in posts if created_at[post] < (day + 1) * DAY_MS])
+        times = np.array([created_at[post] for post in own])
+        known[day] = KnownPosts.of(own, own, times, values_of=values_of)
+    shape = windows.candidate_post_ids.shape
+    windows = windows._replace(
+        starts_at=starts_at, candidate_attributes=np.zeros((*shape, 1), np.float32)
+    )
+    negatives = NegativesConfig(global_per_row=5)
+    made = task(FACTS, known_posts=known, negatives=negatives)
+    inputs = made.make_batch(pad_windows(windows, 41), 3).inputs
+    post_of_hash = {tuple(SPEC.post.hash_ids(np.array([post]))[0]): post for post in posts.tolist()}
+    num_missing = 0
+    for row, moment in enumerate(starts_at.tolist()):
+        for place in range(8, 13):
+            hashes = tuple(np.asarray(inputs.candidate_post_hashes)[row, place])
+            if not any(hashes):
+                num_missing += 1
+                continue
+            post = post_of_hash[hashes]
+            assert created_at[post] <= moment
+            minutes = (moment - created_at[post]) / 60_000
+            np.testing.assert_allclose(
+                np.asarray(inputs.candidate_post_age_minutes)[row, place], minutes, rtol=1e-5
+            )
+            value = np.asarray(inputs.candidate_attributes)[row, place, 0]
+            assert value == post * 7 + moment // DAY_MS
+    # Of the draws about a third is not written yet.
+    assert 20 < num_missing < 120
+    with pytest.raises(ValueError, match="facts of drawn posts"):
+        task(FACTS, negatives=negatives)
+    with pytest.raises(ConfigError, match=r"objective.*candidate tower reads facts"):
+        objective_of(FACTS, ACTIONS, train_config(FACTS, objective="next_item"))

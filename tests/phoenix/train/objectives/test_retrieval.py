@@ -1,10 +1,13 @@
 """Claims about what retrieval is trained for."""
 
+import dataclasses
+
 import haiku as hk
 import jax
 import numpy as np
 import pytest
 
+from phoenix.data.engagement.rates import POPULARITY
 from phoenix.embedding import lookup
 from phoenix.inputs.model_inputs import model_inputs
 from phoenix.train import losses
@@ -48,22 +51,38 @@ def test_the_hardest_rejected_posts_of_a_row_are_its_negatives():
     np.testing.assert_allclose(loss_of(objective, WINDOWS)[0], np.mean(total), rtol=1e-4)
 
 
-@pytest.mark.parametrize("drawn", [0, 3])
-def test_scores_learn_every_action_of_what_was_shown_and_of_nothing_drawn(drawn):
+@pytest.mark.parametrize(("drawn", "has_counts"), [(0, False), (3, False), (3, True)])
+def test_scores_learn_every_action_of_what_was_shown_and_of_nothing_drawn(drawn, has_counts):
+    config = dataclasses.replace(RETRIEVAL, has_counts=has_counts)
     negatives = NegativesConfig(global_per_row=drawn)
-    plain = make(RETRIEVAL, negatives=negatives)
-    objective = make(RETRIEVAL, negatives=negatives, losses={"impressions": 3.0})
-    inputs = model_inputs(WINDOWS, ACTIONS, RETRIEVAL)
-    batch = train_batch(WINDOWS, inputs, len(ACTIONS), FREQUENCIES)  # drawn ones are the last
+    plain = make(config, negatives=negatives)
+    objective = make(config, negatives=negatives, losses={"impressions": 3.0})
+    random = np.random.default_rng(0)
+    shape = (*WINDOWS.candidate_post_ids.shape, len(POPULARITY))
+    popularity = random.normal(size=shape).astype(np.float32)
+    windows = WINDOWS._replace(candidate_popularity=popularity)
+    inputs = model_inputs(windows, ACTIONS, config)
+    batch = train_batch(windows, inputs, len(ACTIONS), FREQUENCIES)  # drawn ones are the last
     rows = lookup(TABLES, inputs)
     params = objective.initial_params(0, inputs, rows)
-    slopes, biases = np.array([0.7, -2.0], np.float32), np.array([-1.0, 0.5], np.float32)
-    params = {**params, "impressions": {"slopes": slopes, "biases": biases}}
+    heads = {
+        "slopes": np.array([0.7, -2.0], np.float32),
+        "biases": np.array([-1.0, 0.5], np.float32),
+    }
+    if has_counts:
+        heads["rates"] = random.normal(size=(len(POPULARITY), 2)).astype(np.float32)
+    assert jax.tree.map(np.shape, params["impressions"]) == jax.tree.map(np.shape, heads)
+    params = {**params, "impressions": heads}
     vectors = hk.without_apply_rng(hk.transform(objective._vectors)).apply
     users, posts = jax.jit(vectors)(params, inputs, rows)
-    scores = 10 * np.einsum("bd,bcd->bc", users, posts)[..., None]  # the temperature begins at 0.1
+    # Without what counts say, in which is how often a post is shown.
+    angles = np.einsum("bd,bcd->bc", *(each[..., : config.emb_size] for each in (users, posts)))
+    # The temperature begins at 0.1, and at 1 where counts are read.
+    logits = heads["slopes"] * ((1 if has_counts else 10) * angles[..., None]) + heads["biases"]
+    if has_counts:
+        logits += popularity @ heads["rates"]
     is_shown = (np.arange(8) < 8 - drawn)[:, None]
-    expected = 3 * losses.multi_label(slopes * scores + biases, batch.labels, where=is_shown)
+    expected = 3 * losses.multi_label(logits, batch.labels, where=is_shown)
     value = jax.jit(objective.loss)(params, rows, batch)[0]
     without = jax.jit(plain.loss)(params, rows, batch)[0]
     np.testing.assert_allclose(value - without, expected, rtol=1e-4)
