@@ -227,7 +227,9 @@ class PhoenixModel(hk.Module):
             factors = joint_factors(context.user, posts)
             logits += self._head(factors, "factor_unembeddings", self.config.num_actions)
         if self.config.has_counts:
-            logits = self.config.taste * logits + evidence_logits(batch)
+            # What is not added is not computed once this is compiled: the trunk, in a training.
+            taste = self.config.taste * logits if self.config.taste else 0.0
+            logits = taste + evidence_logits(batch)
         logits = logits.astype(self.config.output_dtype or self.config.fprop_dtype)
         if not self.config.num_continuous:
             return RecsysModelOutput(logits)

@@ -381,3 +381,17 @@ def test_less_taste_moves_logits_less() -> None:
     mean = (by_taste[0.0] + by_taste[1.0]) / 2
     np.testing.assert_allclose(by_taste[0.5], mean, atol=1e-4)
     assert not np.allclose(by_taste[0.0], by_taste[1.0], atol=0.1)
+
+
+def test_without_taste_nothing_of_the_trunk_reaches_the_logits() -> None:
+    params = random_params(COUNTING_MODEL.init, COUNTED, COUNTED_EMBEDDINGS)
+    model = ranker_forward(dataclasses.replace(COUNTING, taste=0.0))
+    logits = model.apply(params, COUNTED, COUNTED_EMBEDDINGS).logits
+    ruined = {
+        name: leaves
+        if any("evidence" in leaf for leaf in (name, *leaves))
+        else jax.tree.map(lambda leaf: leaf * np.nan, leaves)
+        for name, leaves in params.items()
+    }
+    again = model.apply(ruined, COUNTED, COUNTED_EMBEDDINGS).logits
+    np.testing.assert_array_equal(again, logits)
