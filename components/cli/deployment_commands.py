@@ -18,6 +18,7 @@ from components.cli.options import (
     parse_optional_day,
 )
 from components.cli.output import show
+from components.contract import ExitCode
 from components.errors import BadConfigurationError
 
 commands = typer.Typer(rich_markup_mode="markdown")
@@ -52,12 +53,13 @@ def init(
             help="How many files of each form are looked at: the oldest, the newest, some between.",
         ),
     ] = 12,
-) -> None:
+) -> int:
     """Write the configuration that a log suggests, and show how it reads the first rows.
 
     Public logs are recognised: KuaiRand, MovieLens, GH Archive, RetailRocket, REES46, Taobao, MIND
     and Open Bandit. Of any other log, names and values of the columns say most; what they do not
-    say is asked at a terminal, and named with its option elsewhere.
+    say is asked at a terminal, and named with its option elsewhere. Exit code 65: with the
+    configuration that was written no row can be read.
     """
     from components.profiling.hints import parse_hints
     from components.profiling.initialisation import initialise
@@ -66,6 +68,7 @@ def init(
     ask = _ask if sys.stdin.isatty() else None
     result = initialise(path, to=to, store=store, hints=hints, num_files=files, ask=ask)
     show(False, None, lambda view: view.initialised(result))
+    return int(ExitCode.DONE if result.preview.rows else ExitCode.BAD_DATA)
 
 
 def _ask(question: str, choices: Sequence[str]) -> str:

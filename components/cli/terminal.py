@@ -83,6 +83,9 @@ def initialised(result: "Initialised") -> None:
     for note in result.notes:
         out.print(f"{_SIGNS['warning']} {escape(note)}")
     out.print(f"Written: {escape(str(result.path))}")
+    if not preview.rows:
+        out.print(f"{_SIGNS['error']} No row can be read so: correct the file before going on.")
+        return
     out.print("[dim]Look through it. From there to feeds:[/dim]")
     for line in _commands_to_feeds(result):
         # Not broken at the edge of the window: these lines are to be copied.

@@ -3,6 +3,7 @@
 # pyright: reportAttributeAccessIssue=false
 # (pyarrow.compute makes its functions when it is imported)
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.errors import BadConfigurationError
-from components.profiling import words
+from components.profiling import times, words
 from components.profiling.hints import Hints
 from components.profiling.proposals import ProposedAction
 from components.settings.source import NULL_WORDS
@@ -58,14 +59,15 @@ def actions(rows: pa.Table, columns: Mapping[str, str], hints: Hints) -> LogActi
     rating = words.column_for(words.RATING_NAMES, free)
     if not proposed and rating is not None:
         proposed = _of_rating(rating, rows[rating])
+    called = {name: re.sub(r"_(at|on|time|ts|timestamp|date)$", "", name) for name in free}
+    others = [name for name in free if _is_action_name(called[name]) and name not in flags]
+    notes = tuple(_note_of_others(name, rows[name]) for name in others if _counts(rows[name]))
     if not proposed:
         raise BadConfigurationError(
             "No column says what users did: expected one of event types (view, click, ...), flags "
             "of 0 and 1, or a rating. Say the column of a flag or of words with --say "
-            f"action=COLUMN; the columns: {', '.join(rows.column_names):.500}."
+            f"action=COLUMN; the columns: {', '.join(rows.column_names):.500}. {' '.join(notes)}"
         )
-    others = [name for name in free if _is_action_name(name) and name not in flags]
-    notes = tuple(_note_of_numbers(name, rows[name]) for name in others)
     return LogActions("impressions", _with_positive(proposed, hints), notes=notes)
 
 
@@ -86,7 +88,7 @@ def _of_hints(rows: pa.Table, hints: Hints) -> LogActions:
     """Returns the actions of columns that the user names: flags, ratings, or words."""
     flags = [name for name in hints.actions if _is_flag(rows[name])]
     others = [name for name in hints.actions if name not in flags]
-    ratings = [name for name in others if words.plain(name) in words.RATING_NAMES]
+    ratings = [name for name in others if _is_rating(name, rows[name])]
     columns = [name for name in others if name not in ratings]
     for name in columns:
         _refuse_numbers(name, rows[name])
@@ -154,6 +156,24 @@ def _refuse_numbers(name: str, column: pa.ChunkedArray) -> None:
         )
 
 
+def _is_rating(name: str, column: pa.ChunkedArray) -> bool:
+    """Whether a column that the user names holds ratings: by its name, or by a highest grade.
+
+    Codes of actions are few, and begin at 0 or 1 without gaps.
+    """
+    if words.plain(name) in words.RATING_NAMES:
+        return True
+    values = column.combine_chunks().drop_null()
+    numbers, is_number = cells.parse_number(values)
+    distinct = np.unique(numbers[is_number])
+    return bool(
+        len(distinct) > 2
+        and np.mean(is_number) >= _SHARE
+        and distinct[-1] in [top for top, _ in _RATING_SCALES]
+        and distinct[0] > 0
+    )
+
+
 def _is_action_name(name: str) -> bool:
     return words.is_action_word(name) and words.plain(name) not in words.RATING_NAMES
 
@@ -164,7 +184,8 @@ def _is_flag(column: pa.ChunkedArray) -> bool:
     filled = values.filter(pa.array(~cells.says_nothing(values, NULL_WORDS)))
     if not len(filled):
         return True  # nobody did it yet
-    return bool(np.mean(cells.parse_flag(filled)[1]) >= _SHARE) or _is_count(filled)
+    is_flag = bool(np.mean(cells.parse_flag(filled)[1]) >= _SHARE)
+    return is_flag or _is_count(filled) or bool(words.foreign_yes(_counts(column)))
 
 
 def _is_count(values: pa.Array) -> bool:
@@ -183,17 +204,25 @@ def _of_flags(rows: pa.Table, flags: Sequence[str]) -> list[ProposedAction]:
     for name in flags:
         if name in by_name.values():
             at_least = 1.0 if _is_count(rows[name].combine_chunks().drop_null()) else None
-            action = _proposed(words.meaning_of(name), column=name)
+            yes = words.foreign_yes(_counts(rows[name]))
+            action = _proposed(words.meaning_of(name), column=name, values=yes)
             proposed.append(replace(action, at_least=at_least))
     return proposed
 
 
-def _note_of_numbers(name: str, column: pa.ChunkedArray) -> str:
-    value = next(iter(_counts(column)), "")
+def _note_of_others(name: str, column: pa.ChunkedArray) -> str:
+    value, called = (
+        next(iter(_counts(column)), ""),
+        f"`{name}` is called as an action and is no flag",
+    )
+    if times.time_settings(column.combine_chunks()) is not None:
+        return (
+            f"{called} but a time ({value:.40}): write 1 where there is one, to make it an action."
+        )
     return (
-        f"`{name}` is called as an action and is no flag (it says {value:.40}, for example), so it "
-        f"is none. Where a number says it, add `{{name: {words.meaning_of(name).name}, column: "
-        f"{name}, at_least: NUMBER, weight: 1}}` to `actions`."
+        f"{called} (it says {value:.40}, for example), so it is none. Where a number says it, add "
+        f"`{{name: {words.meaning_of(name).name}, column: {name}, at_least: NUMBER, weight: 1}}` "
+        "to `actions`."
     )
 
 

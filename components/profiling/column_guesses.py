@@ -109,8 +109,10 @@ def posts_sample(samples: Sequence[Sample], events: Sample, column: str) -> Samp
             continue
         post = _post_column(names, column)
         if post is not None and len(names) > 1:
-            ids = sample.rows[post]
-            if pc.count_distinct(ids).as_py() >= _SHARE * len(ids):
+            # Of each file: one of every day may describe the same posts.
+            parts = [part for part in sample.parts.values() if post in part.column_names]
+            ids = [part[post] for part in parts] or [sample.rows[post]]
+            if all(pc.count_distinct(each).as_py() >= _SHARE * len(each) for each in ids):
                 return sample
     return None
 

@@ -36,6 +36,7 @@ class TextForm:
     has_header: bool = True  # False: the columns are called by their place, from `0` on
     delimiter: str | None = None  # of text with columns
     has_quotes: bool = True  # False: a double quote is a character as any other
+    encoding: str = "utf-8"  # or latin-1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ def _parquet_rows(file: Path, num_rows: int) -> pa.Table:
 
 
 def _json_rows(file: Path, num_rows: int) -> pa.Table:
-    lines = _lines(_text(file, num_rows), num_rows)
+    lines = _lines(_text(file, num_rows)[0], num_rows)
     rows = [_members(value) for line in lines if isinstance(value := _json(line), dict)]
     if not rows and lines and lines[0].lstrip().startswith("["):
         raise BadConfigurationError(
@@ -120,8 +121,8 @@ def _members(value: Mapping[str, Any], prefix: str = "") -> dict[str, str | None
     return members
 
 
-def _text(file: Path, num_rows: int) -> str:
-    """Returns the beginning of a text file, of whole lines.
+def _text(file: Path, num_rows: int, form: TextForm | None = None) -> tuple[str, str]:
+    """Returns the beginning of a text file, of whole lines, and its encoding.
 
     Raises:
       BadDataError: If it is of another encoding.
@@ -136,7 +137,19 @@ def _text(file: Path, num_rows: int) -> str:
         ):
             text += block
     whole = text if not block else text[: text.rfind(b"\n") + 1]
-    return byte_streams.without_mark(whole).decode("utf-8", errors="replace")
+    encoding = _encoding(whole) if form is None else form.encoding
+    return byte_streams.without_mark(whole).decode(encoding, errors="replace"), encoding
+
+
+def _encoding(text: bytes) -> str:
+    """Returns what most lines with other letters than ASCII are written in.
+
+    >>> _encoding("café".encode()), _encoding("café".encode("latin-1"))
+    ('utf-8', 'latin-1')
+    """
+    lines = [line for line in text.splitlines() if not line.isascii()]
+    num_broken = sum("\ufffd" in line.decode("utf-8", errors="replace") for line in lines)
+    return "latin-1" if num_broken > len(lines) / 2 else "utf-8"
 
 
 def _lines(text: str, num_rows: int) -> list[str]:
@@ -145,18 +158,20 @@ def _lines(text: str, num_rows: int) -> list[str]:
 
 
 def _text_rows(file: Path, num_rows: int, form: TextForm | None) -> FileRows:
-    text = _text(file, num_rows)
+    text, encoding = _text(file, num_rows, form)
     lines = _lines(text, num_rows)
     if form is None:
         delimiter, has_quotes = _separators(file, text, lines)
     else:
         delimiter, has_quotes = form.delimiter or ",", form.has_quotes
     if delimiter == _LONG_DELIMITER:
-        return _split_rows(lines)
+        return _split_rows(lines, encoding)
     header, *cells = _cells(text, delimiter, has_quotes, num_rows) or [[]]
     rows = _table(cells, len(header))
     has_header = _is_header(header, rows) if form is None else form.has_header
-    form = TextForm(has_header=has_header, delimiter=delimiter, has_quotes=has_quotes)
+    form = TextForm(
+        has_header=has_header, delimiter=delimiter, has_quotes=has_quotes, encoding=encoding
+    )
     if not has_header:
         return FileRows(rows=_table([header, *cells], len(header)), form=form)
     counts = Counter(header)
@@ -176,12 +191,12 @@ def _separators(file: Path, text: str, lines: list[str]) -> tuple[str, bool]:
     return _delimiter(file, text) if has_quotes else "\t", has_quotes
 
 
-def _split_rows(lines: list[str]) -> FileRows:
+def _split_rows(lines: list[str], encoding: str) -> FileRows:
     parts = [line.split(_LONG_DELIMITER) for line in lines]
     whole = [part for part in parts if len(part) == len(parts[0])]
     num_columns = len(parts[0]) if parts else 0
     columns = {str(n): pa.array([part[n] for part in whole]) for n in range(num_columns)}
-    form = TextForm(has_header=False, delimiter=_LONG_DELIMITER)
+    form = TextForm(has_header=False, delimiter=_LONG_DELIMITER, encoding=encoding)
     return FileRows(rows=pa.table(columns), form=form)
 
 

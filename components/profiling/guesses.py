@@ -51,7 +51,10 @@ def guess(samples: Sequence[Sample], hints: Hints) -> Proposal:
     reasons: dict[str, str] = {}
     _say_author(columns, post_columns, rows, reasons)
     did = action_guesses.actions(rows, columns, hints)
-    source = _files(events, posts, samples) | _delimiter(events) | {"event_columns": columns}
+    source = _files(events, posts, samples) | _delimiter(events)
+    if "latin-1" in (events.form.encoding, posts.form.encoding if posts else "utf-8"):
+        source["encoding"], reasons["encoding"] = "latin-1", "letters that are no UTF-8"
+    source["event_columns"] = columns
     if posts:
         source["post_columns"] = post_columns
     if did.rows_are != "impressions":
@@ -140,7 +143,7 @@ def _roles(
 def _refuse_unknown(events: Sample, columns: Mapping[str, str], hints: Hints) -> None:
     """Refuses a log without the columns of an event, and a hint at a column that is not there."""
     names = events.rows.column_names
-    there = f"The columns: {', '.join(names) or 'none':.500}."
+    there = f"The columns: {', '.join(_described(events)) or 'none':.500}."
     if events.repeated:
         repeated = ", ".join(events.repeated)
         there += f" Several are called {repeated}, which nobody can read: give each its own name."
@@ -153,6 +156,17 @@ def _refuse_unknown(events: Sample, columns: Mapping[str, str], hints: Hints) ->
             f"{events.first}: expected columns of a user, a post and a time; say which is which "
             f"with {options}. {there}{_hint(missing, events)}"
         )
+
+
+def _described(events: Sample) -> list[str]:
+    """Returns the names of the columns; where they are numbers, with their first values."""
+    names = events.rows.column_names
+    if events.form.has_header:
+        return names
+    firsts = [events.rows[name].drop_null().slice(0, 1).to_pylist() for name in names]
+    return [
+        f"{name} ({', '.join(map(str, first))})" for name, first in zip(names, firsts, strict=True)
+    ]
 
 
 def _hint(missing: Sequence[str], events: Sample) -> str:
@@ -182,19 +196,26 @@ def _hint(missing: Sequence[str], events: Sample) -> str:
                     f" `{column}` is not in {lacking[-1]}: one source has files with the same "
                     "columns. Write them alike, or look at a folder of those that are."
                 )
-    return _hint_at_forms(events) if "shown_at" in missing else ""
+    return _hint_at_times(events) if "shown_at" in missing else ""
 
 
-def _hint_at_forms(events: Sample) -> str:
-    """Returns that files write their times in several forms, if they do."""
+def _hint_at_times(events: Sample) -> str:
+    """Returns what is strange about a column that is called as a time."""
     column = words.column_for(words.COLUMN_NAMES["shown_at"], events.rows.column_names)
+    if column is None:
+        return ""
     forms: dict[str, str] = {}
     for file, part in events.parts.items():
         if column in part.column_names and len(part):
             form = times.time_settings(part[column].combine_chunks()) or {}
             forms.setdefault("".join(form.values()) or "no time", file.name)
     if len(forms) < 2:
-        return ""
+        value = next(iter(events.rows[column].drop_null().slice(0, 1).to_pylist()), "nothing")
+        return (
+            f" `{column}` is called as a time, and no known form fits its values, such as "
+            f"{value!s:.40}: write them with year, month and day, as 2026-03-01T10:00:00Z, or "
+            "write the configuration by hand with `time_format` (docs/sources.md)."
+        )
     listed = ", ".join(f"{form} in {file}" for form, file in forms.items())
     return f" `{column}` is {listed}: one source writes times in one form. Write them alike."
 

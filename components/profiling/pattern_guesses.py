@@ -7,6 +7,7 @@ from pathlib import Path
 from components.errors import BadConfigurationError
 from components.profiling.samples import Sample
 from components.source import byte_streams
+from components.source.by_day import path_patterns
 
 _DAY_MARK = "{day"
 _COMPRESSED = (".gz", ".zst")
@@ -37,8 +38,10 @@ def pattern(sample: Sample, samples: Sequence[Sample]) -> str:
         folders = {None if glob is None else glob.rpartition("/")[0] for glob in globs}
         if None in globs:
             continue
-        if len(folders) == 1 and _DAY_MARK in (folder := str(folders.pop())):
-            return f"{folder}/*{_suffix(sample)}"
+        folder = str(folders.pop()) if len(folders) == 1 else ""
+        of_folder = f"{folder}/*{_suffix(sample)}"
+        if _DAY_MARK in folder and not _fits_others(of_folder, sample, samples):
+            return of_folder
         if len(globs) == 1:
             return str(globs.pop())
     head = _common_start(first, last)
@@ -54,6 +57,12 @@ def pattern(sample: Sample, samples: Sequence[Sample]) -> str:
             "them into a folder of their own."
         )
     return glob
+
+
+def _fits_others(glob: str, sample: Sample, samples: Sequence[Sample]) -> bool:
+    """Whether a pattern names files of another sample, too."""
+    others = [file for other in samples if other is not sample for file in other.files]
+    return any(path_patterns.day_in(str(file), glob) for file in others)
 
 
 def _day_glob(path: str, form: tuple[str, str]) -> str | None:

@@ -147,15 +147,25 @@ def _rows(
     keys = rows.lines * scale + (0 if rows.entries is None else rows.entries)
     shown_keys = events["line"] * scale + events.get("entry", 0)
     indices = np.searchsorted(keys, shown_keys[: max(count, 0)])
-    users, posts = (rows.cells[layout.event_columns[name]] for name in ("user_id", "post_id"))
+    users, posts = (_ids(layout, rows, events, name, indices) for name in ("user_id", "post_id"))
     return [
         PreviewRow(
-            str(users[int(index)].as_py()),
-            str(posts[int(index)].as_py()),
+            user,
+            post,
             datetime.datetime.fromtimestamp(int(shown_at) / 1000, datetime.UTC),
             tuple(bit for bit in range(len(layout.actions)) if int(actions) >> bit & 1),
         )
-        for index, shown_at, actions in zip(
-            indices, events["shown_at"], events["actions"], strict=False
+        for user, post, shown_at, actions in zip(
+            users, posts, events["shown_at"], events["actions"], strict=False
         )
     ]
+
+
+def _ids(
+    layout: Layout, rows: RawRows, events: event_columns.Columns, name: str, indices: np.ndarray
+) -> list[str]:
+    """Returns the first ids as people know them: text as it is written, `7.0` as 7."""
+    if name not in layout.text_ids:
+        return [str(int(each)) for each in events[name][: len(indices)]]
+    cells = rows.cells[layout.event_columns[name]]
+    return [str(cells[int(index)].as_py()) for index in indices]

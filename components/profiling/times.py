@@ -12,7 +12,11 @@ _SHARE = 0.95  # of the values that a form must fit; some of any log are damaged
 _UNITS = ("s", "ms", "us", "ns")
 # Where day and month could be each other, the American form comes first, as in most public logs.
 _FORMATS = (
-    *("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y"),
+    *("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M"),
+    *("%m/%d/%Y", "%m/%d/%y %I:%M %p", "%m/%d/%y %H:%M", "%d/%m/%Y %I:%M:%S %p", "%d.%m.%Y"),
+    *("%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%d %b %Y %H:%M:%S"),
+    *("%b %d, %Y, %I:%M:%S %p", "%b %d, %Y %I:%M:%S %p", "%Y-%m-%d %I:%M:%S %p"),
+    *("%a, %d %b %Y %H:%M:%S %z", "%Y%m%d %H:%M:%S", "%Y%m%dT%H%M%S", "%Y.%m.%d %H:%M:%S"),
     *("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M"),
     *("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y%m%d%H%M%S", "%Y%m%d"),
     *("%d/%b/%Y:%H:%M:%S %z", "%a %b %d %H:%M:%S %z %Y", "%b %d, %Y %H:%M:%S", "%m %d, %Y"),

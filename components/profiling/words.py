@@ -1,7 +1,7 @@
 """Names that logs give to their columns and to what users do: the vocabulary of a first guess."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -41,7 +41,15 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
         *("companyid", "studioid", "author", "creator", "seller", "publisher", "channel"),
         *("artist", "brand", "writer", "merchant", "vendor", "uploader", "supplier", "shop"),
         *("contributor", "journalist", "developer", "studio", "byline", "authorname"),
-        *("creatorname", "artistname", "sellername", "brandname", "channelname", "publishername"),
+        *(
+            "itembrand",
+            "creatorname",
+            "artistname",
+            "sellername",
+            "brandname",
+            "channelname",
+            "publishername",
+        ),
         *("categoryid", "category"),
     ),
     "shown_at": (
@@ -110,12 +118,17 @@ class Meaning:
     is_positive: bool = False
 
 
+# Yes and no as other languages write them; flags of English words are read without a word.
+_FOREIGN_YES = frozenset(("ja", "oui", "si", "sí", "sim", "tak", "da", "да", "是", "はい"))
+_FOREIGN_NO = frozenset(("nein", "non", "nee", "nej", "não", "nao", "nie", "нет", "否", "いいえ"))
 # The word alone says that the post was seen: an impression without an action.
 SEEN = frozenset(
     (
         *("view", "views", "viewed", "impression", "impressions", "show", "shown", "seen", "pv"),
         *("exposure", "expose", "display", "served", "detailpageview", "pageview", "productview"),
-        *("viewitem", "none", "noaction", "skip", "ignore"),
+        *("viewitem", "viewitemlist", "productviewed", "productlistviewed", "articleviewed"),
+        *("itemviewed", "contentviewed", "viewcontent", "viewproduct", "screenview"),
+        *("none", "noaction", "skip", "ignore"),
     )
 )
 _FAVORITE = Meaning(name="favorite", is_positive=True)
@@ -130,16 +143,19 @@ _REPOST = Meaning(name="repost", is_positive=True)
 _REPLY = Meaning(name="reply", is_positive=True)
 _MEANINGS: Mapping[str, Meaning] = {
     **dict.fromkeys(("click", "clicked", "clk", "open", "opened", "tap", "tapped"), _CLICK),
+    **dict.fromkeys(("selectitem", "productclicked", "articleclicked", "itemclicked"), _CLICK),
     **dict.fromkeys(("like", "liked", "favorite", "favourite", "fav", "heart", "love"), _FAVORITE),
     **dict.fromkeys(("favorited", "favourited", "hearted", "loved", "faved"), _FAVORITE),
     **dict.fromkeys(("upvote", "star", "watchevent", "collect", "save", "saved"), _FAVORITE),
     **dict.fromkeys(("upvoted", "starred", "collected", "bookmarked", "thumbup"), _FAVORITE),
     **dict.fromkeys(("bookmark", "wishlist", "addtowishlist", "thumbsup", "digg"), _FAVORITE),
     **dict.fromkeys(("cart", "addtocart", "basket", "addtobasket", "addcart", "atc"), _CART),
-    **dict.fromkeys(("addedtocart", "addtobag", "addedtobasket"), _CART),
+    **dict.fromkeys(("addedtocart", "addtobag", "addedtobasket", "productadded"), _CART),
     **dict.fromkeys(("buy", "bought", "purchase", "purchased", "transaction"), _PURCHASE),
     **dict.fromkeys(("order", "ordered", "checkout", "conversion", "paid", "pay"), _PURCHASE),
-    **dict.fromkeys(("converted", "booking", "booked"), _PURCHASE),
+    **dict.fromkeys(
+        ("converted", "booking", "booked", "ordercompleted", "checkoutcompleted"), _PURCHASE
+    ),
     **dict.fromkeys(
         ("download", "downloaded", "install", "installed"),
         Meaning(name="download", weight=1.0, is_positive=True),
@@ -159,8 +175,8 @@ _MEANINGS: Mapping[str, Meaning] = {
         ("hate", "hated", "hide", "hidden", "notinterested", "dismiss", "dismissed"),
         Meaning(name="not_interested"),
     ),
-    **dict.fromkeys(("removefromcart", "dislike", "downvote", "thumbsdown"), _DISLIKE),
-    **dict.fromkeys(("disliked", "downvoted", "thumbdown"), _DISLIKE),
+    **dict.fromkeys(("removefromcart", "productremoved", "dislike", "downvote"), _DISLIKE),
+    **dict.fromkeys(("disliked", "downvoted", "thumbdown", "thumbsdown"), _DISLIKE),
     **dict.fromkeys(("unlike", "unfollow", "unsubscribe", "uncollect"), _DISLIKE),
     **dict.fromkeys(("report", "reported", "spam"), Meaning(name="report")),
     **dict.fromkeys(("block", "blocked", "blockauthor"), Meaning(name="block_author")),
@@ -188,7 +204,7 @@ def column_for(canonical: tuple[str, ...], names: list[str]) -> str | None:
     """
     for word in canonical:
         for name in names:
-            if plain(name) == word:
+            if word in (plain(name), re.sub(r"(uuid|guid|hash|key)$", "id", plain(name))):
                 return name
     for word in canonical:
         for name in names:
@@ -213,6 +229,17 @@ def meaning_of(word: str) -> Meaning:
     return Meaning(name=name if name[:1].isalpha() else f"action_{name}".rstrip("_"), weight=1.0)
 
 
+def foreign_yes(words_of_column: Iterable[str]) -> tuple[str, ...]:
+    """Returns the words for yes where all are yes or no of another language; none elsewhere.
+
+    >>> foreign_yes(["ja", "Nein"]), foreign_yes(["yes", "no"]), foreign_yes(["ja", "buy"])
+    (('ja',), (), ())
+    """
+    texts = list(words_of_column)
+    yes = tuple(text for text in texts if text.lower() in _FOREIGN_YES)
+    return yes if all(t in yes or t.lower() in _FOREIGN_NO for t in texts) else ()
+
+
 def says_no(word: str) -> bool:
     """Whether a word says that nothing was done: that a post was seen, no, or nothing.
 
@@ -221,7 +248,8 @@ def says_no(word: str) -> bool:
     """
     is_yes, is_flag = cells.parse_flag(pa.array([word]))
     is_no = bool(is_flag[0] and not is_yes[0])
-    return is_no or plain(word) in SEEN or word.strip() in ("", *NULL_WORDS)
+    text = word.strip()
+    return is_no or plain(word) in SEEN or text in ("", *NULL_WORDS) or text.lower() in _FOREIGN_NO
 
 
 def is_action_word(word: str) -> bool:

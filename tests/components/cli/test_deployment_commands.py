@@ -70,3 +70,16 @@ def test_init_says_the_commands_from_the_log_to_feeds(
     loop = f"for step in {' '.join(models)}; do phoenix step $step --day {days[-1]}; done"
     has_models = num_days > 1  # of one day, there is none to judge a model on
     assert (f"  {loop}\n" in text, "  phoenix feed 'u 1'\n" in text) == (has_models, has_models)
+
+
+def test_init_of_a_log_of_which_no_row_can_be_read_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "log.csv").write_text("user,item,at,clicked\n7,8,1511544070,1\n")
+    (tmp_path / "items.csv").write_text("item,seller\n9,4\n")
+    config = str(tmp_path / "p.yaml")
+    assert app.app(["init", str(tmp_path), "--to", config]) == ExitCode.BAD_DATA
+    text = capsys.readouterr().out
+    assert "1 of 1 rows would be refused" in text
+    assert "No row can be read so" in text
+    assert "phoenix data" not in text

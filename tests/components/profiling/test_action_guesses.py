@@ -130,3 +130,26 @@ def test_where_words_say_only_that_posts_were_seen_flags_are_asked() -> None:
     rows = pa.table({"event": ["impression", "impression"], "clicked": ["1", "0"]})
     did = actions(rows, {}, Hints())
     assert (did.rows_are, [each.name for each in did.proposed]) == ("impressions", ["click"])
+
+
+def test_yes_and_no_of_another_language_are_a_flag() -> None:
+    rows = pa.table({"Klick": ["ja", "nein", "Nein"], "kind": ["zig", "zag", "zig"]})
+    did = actions(rows, {}, Hints(actions=["Klick"]))
+    assert [(each.name, each.values) for each in did.proposed] == [("klick", ("ja",))]
+
+
+def test_grades_that_the_user_calls_an_action_are_a_rating_and_codes_are_words() -> None:
+    rows = pa.table({"2": ["1.0", "5.0", "3.5"], "did": ["0", "1", "2"]})
+    grades = actions(rows, {}, Hints(actions=["2"])).proposed
+    assert [(each.name, each.at_least) for each in grades] == [
+        ("favorite", 4.0),
+        ("not_interested", None),
+    ]
+    flags = actions(pa.table({"did": ["1", "2", "3"]}), {}, Hints(actions=["did"])).proposed
+    assert [each.values for each in flags] == [("1",), ("2",), ("3",)]
+
+
+def test_the_time_of_an_action_is_told_to_be_no_flag() -> None:
+    rows = pa.table({"clicked_at": ["2026-03-01T10:00:00Z", None], "bought_at": [None, None]})
+    with pytest.raises(BadConfigurationError, match=r"`clicked_at` is .* but a time \(2026-03"):
+        actions(rows, {}, Hints())

@@ -13,7 +13,7 @@ from components.profiling.column_guesses import (
     posts_sample,
 )
 from components.profiling.hints import Hints
-from components.profiling.samples import Sample
+from components.profiling.samples import Sample, read_samples
 
 
 def _sample(name: str, **columns: list[str | None]) -> Sample:
@@ -86,3 +86,11 @@ def test_posts_are_the_file_with_each_id_once() -> None:
     prices = _sample("prices.csv", item=["2", "2"], price=["1", "2"])
     assert posts_sample([prices, events, posts], events, "item") is posts
     assert post_columns(posts, "item") == {"post_id": "item", "tag": "category", "title": "title"}
+
+
+def test_files_of_every_day_may_describe_the_same_posts(tmp_path: Path) -> None:
+    for day in (1, 2):
+        (tmp_path / f"items-{day}.csv").write_text("item,title\n2,A\n3,B\n")
+    (posts,) = read_samples(tmp_path)
+    events = _sample("events.csv", user=["1", "1"], item=["2", "2"])
+    assert posts_sample([events, posts], events, "item") is posts

@@ -137,3 +137,24 @@ def test_files_that_no_one_configuration_reads_are_told(
     (tmp_path / name).write_text(text)
     with pytest.raises(BadConfigurationError, match=told):
         guess(read_samples(tmp_path), Hints())
+
+
+def test_letters_that_are_no_utf_8_are_read_in_their_encoding(tmp_path: Path) -> None:
+    header, row = "user,item,at,liked\n", "café,8,1511544070,1\n"
+    (tmp_path / "log.csv").write_bytes((header + row).encode("latin-1"))
+    assert guess(read_samples(tmp_path), Hints()).source["encoding"] == "latin-1"
+    (tmp_path / "log.csv").write_bytes((header + row * 9).encode() + row.encode("latin-1"))
+    assert "encoding" not in guess(read_samples(tmp_path), Hints()).source
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("user,item,time_stamp,liked\n1,2,0301,1\n", "no known form fits its values, such as 0301"),
+        ("17,8,1511544070,5.0\n9,3,1511544070,1.0\n", r"The columns: 0 \(17\), 1 \(8\)"),
+    ],
+)
+def test_a_column_that_must_be_named_is_described(text: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(text)
+    with pytest.raises(BadConfigurationError, match=told):
+        guess(read_samples(tmp_path), Hints())

@@ -35,6 +35,15 @@ def test_files_are_named_by_a_pattern(files: list[str], expected: str) -> None:
     assert pattern(sample, [sample]) == expected
 
 
+def test_of_a_folder_for_each_day_no_other_files_are_taken() -> None:
+    events, posts = (
+        _sample(*(f"/log/2026-03-0{day}/{name}.csv" for day in (1, 2)))
+        for name in ("events", "items")
+    )
+    assert pattern(events, [events, posts]) == "/log/{day}/events.csv"
+    assert pattern(posts, [events, posts]) == "/log/{day}/items.csv"
+
+
 def test_a_pattern_that_takes_other_files_is_refused() -> None:
     events, posts = _sample("/log/a1.csv", "/log/a2.csv"), _sample("/log/attributes.csv")
     with pytest.raises(BadConfigurationError, match="a folder of their own"):

@@ -75,3 +75,8 @@ def test_the_first_day_of_files_by_day_is_that_of_a_path(tmp_path: Path) -> None
     _write(tmp_path, 1_600_000_000, name="2020-09-14/log.csv")
     pattern, day = "{day}/log.csv", datetime.date(2020, 9, 14)
     assert covered_days(_layout(tmp_path, pattern)) == (day, day)
+
+
+def test_ids_are_shown_as_people_know_them(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item,at,click\n7.0,5.0,1600000000,1\n")
+    assert [(r.user, r.post) for r in preview(_layout(tmp_path), num_rows=9).rows] == [("7", "5")]

@@ -18,6 +18,9 @@ from components.profiling.times import has_zone, time_settings
         ("2026-03-01T10:00:00", {"time_unit": "iso"}),
         ("11/13/2019 9:05:58 AM", {"time_format": "%m/%d/%Y %I:%M:%S %p"}),
         ("13/11/2019 09:05:58", {"time_format": "%d/%m/%Y %H:%M:%S"}),
+        ("11/13/2019 9:05 AM", {"time_format": "%m/%d/%Y %I:%M %p"}),
+        ("13-Nov-2019 09:05:58", {"time_format": "%d-%b-%Y %H:%M:%S"}),
+        ("Wed, 13 Nov 2019 09:05:58 +0100", {"time_format": "%a, %d %b %Y %H:%M:%S %z"}),
         ("20260301100000", {"time_format": "%Y%m%d%H%M%S"}),
     ],
 )

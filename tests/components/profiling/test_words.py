@@ -18,6 +18,7 @@ from components.settings.published_weights import PUBLISHED_WEIGHTS
         ("post_id", ["member", "article", "writer"], "article"),
         ("author_id", ["member", "article", "writer"], "writer"),
         ("shown_at", ["seen_at", "created_at"], "seen_at"),
+        ("user_id", ["viewer_uuid", "clip_id"], "viewer_uuid"),
         ("user_id", ["client", "device"], None),  # kinds of them, as likely
     ],
 )
