@@ -129,7 +129,8 @@ def _breaches(report: dict[str, Any], config: Config) -> list[str]:
         breaches.append(
             f"{report['coverage']:.3f} of {report['users']} users have a full feed of "
             f"{config.materialize_feeds.feed_length} posts (materialize_feeds.feed_length), "
-            f"expected at least publish_feeds.min_coverage, {section.min_coverage}"
+            f"expected at least publish_feeds.min_coverage, {section.min_coverage}: where posts "
+            "are few, as in a small log, lower one of them"
         )
     if report["fallback_share"] > section.max_fallback_share:
         breaches.append(
