@@ -158,6 +158,12 @@ def release_run(airflow):
     return path, f"{airflow.url}/dags/{Dag.RELEASE}/runs/{run_id}/tasks/approval"
 
 
+def feeds(airflow):
+    """The days and states of all runs of the feeds."""
+    runs = airflow.client().every(f"dags/{Dag.FEEDS}/dagRuns", "dag_runs", order_by="id")
+    return [(run["partition_key"], run["state"]) for run in runs]
+
+
 def wait_until(condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
@@ -166,6 +172,7 @@ def wait_until(condition, seconds=120):
 
 
 def test_who_is_asked_sees_the_numbers_and_a_rejected_day_is_no_success(page, airflow):
+    before = feeds(airflow)
     path, url = release_run(airflow)
     page.goto(f"{url}/required_actions")
     for text in ("Release the models of", "most popular", "All numbers are on the page"):
@@ -186,6 +193,7 @@ def test_who_is_asked_sees_the_numbers_and_a_rejected_day_is_no_success(page, ai
     wait_until(lambda: airflow.client().get(path)["state"] == "success")
     page.goto(day_page)
     expect(page.get_by_text(said)).to_have_count(0)
+    wait_until(lambda: feeds(airflow) == [*before, (DAY, "success")])
 
 
 def answer(page, button, note):
@@ -207,13 +215,7 @@ def fill_moment(page, form, day):
 
 
 def test_a_backfill_from_the_form_runs_its_days_through_to_the_feeds(page, airflow):
-    client = airflow.client()
-
-    def feeds():
-        runs = client.every(f"dags/{Dag.FEEDS}/dagRuns", "dag_runs", order_by="id")
-        return [(run["partition_key"], run["state"]) for run in runs]
-
-    before = feeds()
+    before = feeds(airflow)
     form = open_form(page, airflow, Dag.DATA)
     form.get_by_text("Run this Dag for a range of dates").click()
     for day in DAYS:
@@ -222,8 +224,8 @@ def test_a_backfill_from_the_form_runs_its_days_through_to_the_feeds(page, airfl
     expect(form.get_by_text("2 runs will be triggered.")).to_be_visible()
     form.get_by_role("button", name="Run Backfill").click()
     deadline = time.monotonic() + 180
-    while feeds() != [*before, *((day, "success") for day in DAYS)]:
-        assert time.monotonic() < deadline, feeds()
+    while feeds(airflow) != [*before, *((day, "success") for day in DAYS)]:
+        assert time.monotonic() < deadline, feeds(airflow)
         time.sleep(0.5)
     page.goto(f"{airflow.url}/dags/{Dag.DATA}/backfills")
     expect(page.get_by_text("All Runs").first).to_be_visible()
