@@ -7,7 +7,7 @@ until one of them is made live again by hand.
 """
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -142,12 +142,7 @@ def rollback(
     for partition in store.partitions(RELEASE):
         if datetime.date.fromisoformat(partition) > goal.day:
             newer |= {ref.digest for ref in _versions(store, partition)}
-    value = {
-        "release": asdict(goal.release),
-        "feeds": asdict(goal.feeds),
-        "day": goal.day.isoformat(),
-        "withdrawn": sorted(newer - {goal.release.digest}),
-    }
+    value = _value(goal, withdrawn=newer - {goal.release.digest})
     if serve is not None:
         serve(feeds)
     return target.move(value, newest=newest, reason=f"rollback: {reason.strip()}", actor=actor)
@@ -189,12 +184,7 @@ def restore(
     store.read(goal.release)  # verified before anything changes
     feeds = store.read(goal.feeds)
     before = _withdrawn(log[:-1])
-    value = {
-        "release": asdict(goal.release),
-        "feeds": asdict(goal.feeds),
-        "day": goal.day.isoformat(),
-        "restored": sorted(set(undone.value["withdrawn"]) - before.keys()),
-    }
+    value = _value(goal, restored=set(undone.value["withdrawn"]) - before.keys())
     if serve is not None:
         serve(feeds)
     return target.move(value, newest=undone, reason=f"restored: {reason.strip()}", actor=actor)
@@ -307,6 +297,16 @@ def _live(entry: Entry) -> Live:
         day=datetime.date.fromisoformat(entry.value["day"]),
         entry=entry,
     )
+
+
+def _value(goal: Live, **changed: Iterable[str]) -> dict[str, Any]:
+    """Returns what the pointer says that goes back: what is live, and digests that changed."""
+    return {
+        "release": asdict(goal.release),
+        "feeds": asdict(goal.feeds),
+        "day": goal.day.isoformat(),
+        **{name: sorted(digests) for name, digests in changed.items()},
+    }
 
 
 def _last_time_live(log: list[Entry], to: str) -> int:

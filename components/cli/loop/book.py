@@ -67,7 +67,8 @@ def _weights(config: Config) -> np.ndarray:
 
 def _of_most_popular(log: WorldLog, weights: np.ndarray, shown: Impressions, feeds: Ref) -> float:
     """The engagement that is expected of the most popular posts, in the places of feeds."""
-    release = log.store.read(releases.find(log.store, feeds.partition))
+    digest = log.store.manifest(feeds)["facts"]["release"]
+    release = log.store.read(releases.find(log.store, digest))
     popular = models.load_most_popular(release.path(FALLBACK))
     corpus = Corpus.read(release.path(CORPUS_FOLDER))
     worth = popular.encode_posts(corpus.post_ids, corpus.author_ids)[:, 0]
