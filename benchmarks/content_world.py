@@ -29,10 +29,10 @@ from components.run.context import Context
 from components.settings.loading import load
 from components.store.artifacts import Store
 from phoenix.data.days import DAY_MS, midnight_ms
+from phoenix.data.population import NUM_TOPICS, peaked_vectors
 from phoenix.recommend.recommender import Retriever
 
 FIRST_DAY = datetime.date(2026, 3, 2)
-_NUM_TOPICS = 8
 _LOG_ODDS, _TASTE = -2.5, 2.0  # of a like, and times the match of topics
 _GOAL = 0.5  # times the recall of older posts
 
@@ -127,13 +127,13 @@ class ContentWorld:
     def write(self, folder: Path, num_days: int) -> Path:
         """Writes Parquet files and a configuration without settings of models; returns its path."""
         random = np.random.default_rng(self.seed)
-        tastes = _topics(random, self.users)
-        topics = _topics(random, num_days * self.posts_per_day + self.posts_per_day)
+        tastes = peaked_vectors(random, self.users)
+        topics = peaked_vectors(random, num_days * self.posts_per_day + self.posts_per_day)
         # The posts of the day before the first one are old on it.
         born = np.arange(len(topics)) // self.posts_per_day - 1
         written = midnight_ms(FIRST_DAY) + born * DAY_MS
         written += np.sort(random.integers(DAY_MS, size=(num_days + 1, self.posts_per_day))).ravel()
-        turn = np.linalg.qr(random.normal(size=(self.length, _NUM_TOPICS)))[0].T
+        turn = np.linalg.qr(random.normal(size=(self.length, NUM_TOPICS)))[0].T
         embeddings = topics @ turn + random.normal(
             scale=self.noise, size=(len(topics), self.length)
         )
@@ -162,12 +162,6 @@ class ContentWorld:
         path = folder / "phoenix.yaml"
         path.write_text(_CONFIGURATION.format(length=self.length), encoding="utf-8")
         return path
-
-
-def _topics(random: np.random.Generator, count: int) -> np.ndarray:
-    """`[count, K]` interests of length 1, most of which are in one or two topics."""
-    shares = random.dirichlet(np.full(_NUM_TOPICS, 0.2), count) - 1 / _NUM_TOPICS
-    return shares / np.linalg.norm(shares, axis=1, keepdims=True)
 
 
 def _write(path: Path, **columns: np.ndarray | pa.Array) -> None:

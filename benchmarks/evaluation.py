@@ -5,10 +5,7 @@ more posts than can be embedded in no time. Counted is CPU time, with that of th
 """
 
 import datetime
-import os
 import resource
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,13 +70,6 @@ def _configure(folder: Path) -> Path:
 def _cpu_seconds(config: Path, name: str, day: datetime.date) -> float:
     """Runs a step in a process of its own; returns its CPU time, with that of the system."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", f"components.{name}", "--config", str(config)]
-    subprocess.run(
-        [*command, "--day", str(day)],
-        check=True,
-        env={**os.environ, "JAX_PLATFORMS": "cpu"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    pipeline.in_a_process(config, name, day)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -68,7 +68,7 @@ class Population:
             rng.integers(-900, -300, config.num_authors) * DAY_MS + self.midnight(0),
             np.arange(config.num_authors),
         )
-        self._author_vectors = _peaked_vectors(rng, config.num_authors)
+        self._author_vectors = peaked_vectors(rng, config.num_authors)
         # Days are made in order and kept: a world of weeks asks for the same days many times.
         self._user_days: list[Users] = []
         self._post_days: list[Posts] = []
@@ -137,7 +137,7 @@ class Population:
         age = rng.integers(1, 900 * DAY_MS, count) if number == 0 else rng.integers(1, 1000, count)
         return Users(
             user_ids=_snowflakes(self.midnight(number) - age, first + np.arange(count)),
-            vectors=_peaked_vectors(rng, count),
+            vectors=peaked_vectors(rng, count),
             biases=rng.normal(size=count),
             activities=rng.lognormal(0.0, 0.8, count),
         )
@@ -181,7 +181,7 @@ def _snowflakes(created_at: np.ndarray, index: np.ndarray) -> np.ndarray:
     return ((created_at - _TWITTER_EPOCH_MS) << _INDEX_BITS) | index
 
 
-def _peaked_vectors(rng: np.random.Generator, count: int) -> np.ndarray:
+def peaked_vectors(rng: np.random.Generator, count: int) -> np.ndarray:
     """Returns `[count, K]` interests, most of which are in one or two topics."""
     # Less the mean of the shares, so that two users or posts match or clash by chance alike.
     return _unit_vectors(rng.dirichlet(np.full(NUM_TOPICS, 0.2), count) - 1 / NUM_TOPICS)
