@@ -60,11 +60,17 @@ class WorldLog:
         return self.world.impressions(day, None if feeds is None else self._served(feeds))
 
     def write(self, day: datetime.date) -> None:
-        """Writes the events of a day and the posts that are new on it.
+        """Writes the events of a day and the posts that are new on it; removes days after it.
+
+        A day that runs again would else find posts of days that had not come when it ran first.
 
         Raises:
           BadDataError: As `impressions`.
         """
+        for later in (
+            each for each in self.folder.glob("*/????-??-??.parquet") if each.stem > str(day)
+        ):
+            later.unlink()
         shown, feeds = self.impressions(day), self.feeds_before(day)
         is_served = shown.positions > 0
         names = self.world.config.actions

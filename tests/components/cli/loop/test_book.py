@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from benchmarks import pipeline
-from components import contract
+from components import contract, ingest_events
 from components.cli.loop import book
 from components.cli.plan import prepare_loop
 
@@ -40,3 +40,7 @@ def test_earnings_are_those_of_the_worlds_own_book_to_the_last_impression(tmp_pa
     assert entry.feeds == pytest.approx(entry.most_popular, rel=0.5)
     assert book.entry(log, plan.config, second) == entry
     assert entry.day == first + datetime.timedelta(days=1)
+    # Run again from the first day on, a day finds what it found, or its feeds were never live.
+    log.write(first)
+    argv = ["--config", str(path), "--day", str(first)]
+    assert ingest_events.main(argv) == contract.ExitCode.NOTHING_TO_DO

@@ -44,9 +44,19 @@ def test_a_first_day_has_no_feeds_and_a_day_written_again_is_the_same(three_days
     files = {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")}
     first = pq.read_table(tmp_path / f"log/{log.world.config.first_day}.parquet")
     assert first["feed"].null_count == len(first)
-    for day in (SECOND, log.world.config.first_day):
+    for day in (log.world.config.first_day, SECOND):
         log_of(three_days, tmp_path).write(day)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files
     posts = [pq.read_table(path)["post_id"].to_numpy() for path in sorted(tmp_path.glob("posts/*"))]
     every = log.world.population.posts(SECOND).post_ids
     np.testing.assert_array_equal(np.concatenate(posts), every)
+
+
+def test_days_that_have_not_come_are_not_there(three_days, tmp_path) -> None:
+    log = log_of(three_days, tmp_path)
+    first = log.world.config.first_day
+    log.write(first)
+    before = {path.name for path in tmp_path.glob("*/*")}
+    log.write(SECOND)
+    log.write(first)
+    assert {path.name for path in tmp_path.glob("*/*")} == before == {f"{first}.parquet"}
