@@ -25,7 +25,9 @@ from components.errors import BadDataError, TryAgainError
 from components.source import byte_streams, line_files, open_quotes
 from components.source.raw_rows import FileFormat, RawRows, as_text, plain_cells
 
-_BLOCK_BYTES = 1 << 22  # what is in memory of a file at a time
+# What is in memory of a file at a time. In more rows the same ids come again, which are looked up
+# once for each block.
+_BLOCK_BYTES = 1 << 24
 _BATCH_ROWS = 1 << 16
 _JSON = (".jsonl", ".ndjson", ".json")
 _TEXT = (".csv", ".tsv", ".txt", ".dat", ".data")
