@@ -26,7 +26,7 @@ from components.erasure import forgotten
 from components.errors import BadDataError
 from components.features import known_values
 from components.pages import data_docs
-from components.quality import day_checks, day_statistics
+from components.quality import day_checks, day_statistics, suites
 from components.quality.day_checks import RowChecks
 from components.rows import account as row_account
 from components.rows import (
@@ -215,6 +215,7 @@ def _settle(
     num_buckets = config.user_buckets
     counts, checks = list[SettledCounts](), list[RowChecks]()
     with (
+        Background() as meanwhile,
         tempfile.TemporaryDirectory(dir=folder) as work,
         SettledFiles(folder, arrivals.column_names, num_buckets) as files,
     ):
@@ -223,6 +224,8 @@ def _settle(
             arrived=IdFiles(Path(work) / "arrived"),
             earlier=EarlierIds(Path(work) / "earlier", earlier_ids),
         )
+        if arrivals.slot_sizes().any():  # an empty day is done before it would be loaded
+            meanwhile.run(suites.load)
         for bucket in range(num_buckets):
             slots = bucket_files.slots_of_bucket(bucket, num_buckets)
             settled = settlement.settle(arrivals.of_slots(slots), config, context.day, ids.earlier)

@@ -5,6 +5,7 @@ another, and no value of a row leaves this module.
 """
 
 import copy
+import importlib
 import logging
 import os
 import warnings
@@ -49,6 +50,12 @@ class SuiteResult(NamedTuple):
         ]
 
 
+def load() -> None:
+    """Imports Great Expectations, which takes seconds: in another thread while rows are read."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read when it is imported
+    importlib.import_module("great_expectations")
+
+
 def check(
     table: pa.Table,
     expectations: Sequence[Expectation],
@@ -70,7 +77,7 @@ def check(
       BadConfigurationError: If the engine is not there.
       RuntimeError: If an expectation cannot be checked at all.
     """
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read when it is imported
+    load()
     import great_expectations as gx
     import great_expectations.expectations as gxe
     from great_expectations.core.run_identifier import RunIdentifier
