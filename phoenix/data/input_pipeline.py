@@ -22,7 +22,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 
 from phoenix.data.window_source import WindowSource, windows_between
-from phoenix.data.windows import Windows, concatenate
+from phoenix.data.windows import Windows, gathered
 
 _CHUNK_STREAM = 1 << 33  # Keeps the order of chunks apart from the order within groups.
 _POLL_SECONDS = 0.1
@@ -129,8 +129,8 @@ class BatchOrder:
         """Yields the batches from `first` on of a group; `place` is its epoch and its number."""
         epoch, number = place
         sizes = self.counts.sum(axis=1)
-        parts = [source.read(int(chunk)).rows(slice(0, sizes[chunk])) for chunk in group]
-        windows = parts[0] if len(parts) == 1 else concatenate(parts)
+        parts = (source.read(int(chunk)).rows(slice(0, sizes[chunk])) for chunk in group)
+        windows = next(parts) if len(group) == 1 else gathered(parts, int(sizes[group].sum()))
         # Every group jumps to numbers of its own, so that it is the same whether or not a run that
         # goes on in the middle has read the groups before it.
         bits = np.random.Philox(key=[self.seed, epoch]).jumped(number)

@@ -153,6 +153,41 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
     )
 
 
+def gathered(parts: Iterable[Windows], num_windows: int) -> Windows:
+    """Returns the windows of parts that are made one after the other, in order.
+
+    As `concatenate`, but beside the result no more than one part is in memory.
+
+    Args:
+      parts: At least one.
+      num_windows: Of all parts together.
+
+    Raises:
+      ValueError: If the fixed shapes differ.
+    """
+    whole, end = None, 0
+    for part in parts:
+        if whole is None:
+            whole = part.of_arrays(lambda old: np.empty((num_windows, *old.shape[1:]), old.dtype))
+        whole = whole.with_fields(part.optional_fields)
+        start, end = end, end + len(part.user_ids)
+        _fill(whole, slice(start, end), part.with_fields(whole.optional_fields))
+        del part  # before the next one is made
+    assert whole is not None, "expected a part"
+    return whole
+
+
+def _fill(whole: Windows, rows: slice, part: Windows) -> None:
+    """Writes windows into some rows of others."""
+    for name, values in part._asdict().items():
+        array = getattr(whole, name)
+        if array is None:
+            continue
+        if values.shape[1:] != array.shape[1:]:
+            raise ValueError(f"`{name}`: expected [N, *{array.shape[1:]}], got {values.shape}.")
+        array[rows] = values
+
+
 # The optional fields: what has their shape, and what they say where they are not there.
 _OPTIONAL = {
     "history_unknown_actions": ("history_actions", np.uint64(0)),

@@ -1,3 +1,6 @@
+import weakref
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +10,7 @@ from phoenix.data.actions import UnknownActions
 from phoenix.data.days import DAY_MS
 from phoenix.data.engagement.counts import Ids, Outcomes, Tally
 from phoenix.data.engagement.rates import Rates
-from phoenix.data.windows import Engagement, Windows, concatenate, unpack_actions
+from phoenix.data.windows import Engagement, Windows, concatenate, gathered, unpack_actions
 
 N, S, C = 3, 4, 2
 
@@ -100,6 +103,25 @@ def test_any_action_makes_a_positive_where_none_is_named() -> None:
     assert Engagement.of(["like", "hide"], []).positive == 0b11
     assert Engagement.of(["like", "hide"], ["hide"]).positive == 0b10
     assert Engagement.of(["like", "hide"], [], ["hide"]) == (0b01, 0b10)
+
+
+def test_parts_that_come_one_at_a_time_are_put_together_and_dropped() -> None:
+    whole = windows()
+    weighted = whole.rows(slice(1, 2)).with_fields({"label_weights"})
+    pieces = [whole.rows(slice(0, 1)), weighted, whole.rows(slice(2, 3))]
+    earlier: list[weakref.ref[np.ndarray]] = []
+
+    def parts() -> Iterator[Windows]:
+        for piece in pieces:
+            assert all(each() is None for each in earlier)
+            part = piece.of_arrays(np.copy)
+            earlier.append(weakref.ref(part.history_post_ids))
+            yield part
+            del part
+
+    assert equal(gathered(parts(), N), concatenate(pieces))
+    with pytest.raises(ValueError, match="`history_post_ids`: expected"):
+        gathered(iter([whole, windows(history=1)]), 2 * N)
 
 
 def test_what_one_part_does_not_say_is_the_default_of_the_whole() -> None:
