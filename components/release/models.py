@@ -85,8 +85,12 @@ def folder_digest(folder: Path) -> str:
     return _digest_of(digests)
 
 
-def load(folder: Path) -> "Baseline | TrainedModel":
+def load(folder: Path, *, with_optimizer: bool = False) -> "Baseline | TrainedModel":
     """Loads a model of any kind; trained ones import JAX only here.
+
+    Args:
+      folder: Of the model.
+      with_optimizer: Whether a training goes on from it; see `phoenix.recommend.checkpoint`.
 
     Raises:
       BadDataError: If there is no model, a file is damaged or the kind is unknown.
@@ -99,7 +103,7 @@ def load(folder: Path) -> "Baseline | TrainedModel":
     from phoenix.recommend import checkpoint
 
     try:
-        return checkpoint.load_model(folder)
+        return checkpoint.load_model(folder, with_optimizer=with_optimizer)
     except checkpoint.CheckpointError as error:
         raise BadDataError(str(error)) from error
 
@@ -146,7 +150,7 @@ def load_trained(folder: Path) -> "TrainedModel":
     """
     from phoenix.recommend.trained import RankingTransformer, TwoTower
 
-    model = load(folder)
+    model = load(folder, with_optimizer=True)
     if isinstance(model, Baseline):
         raise _other_kind(folder, model, TwoTower.name, RankingTransformer.name)
     return model

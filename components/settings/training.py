@@ -35,6 +35,13 @@ class TrainingConfig(Section):
     window_days: Annotated[int, Field(ge=1, le=3_650)] | Literal["auto"] = Field(
         default="auto", description="Days before this one to train on."
     )
+    window_budget: int = Field(
+        default=10_000_000,
+        ge=1,
+        le=1_000_000_000_000,
+        description="Windows that the days of a training may have together where `window_days` is "
+        "`auto`, which then takes as many days, up to 14.",
+    )
     warm_start: bool = Field(
         default=True,
         description="Start from the champion, with the days of the window it has not seen. Under "
@@ -50,6 +57,20 @@ class TrainingConfig(Section):
         description="Do not train on fewer windows than this.",
     )
     tracking: TrackingSection | None = Field(default=None, description="Report to MLflow, or not.")
+
+    @model_validator(mode="after")
+    def _later_days_learn(self) -> Self:
+        optimizer = self.model_dump()["optimizer"]
+        falls_to_zero = (
+            optimizer["schedule"] in ("cosine", "linear") and not optimizer["schedule_end"]
+        )
+        if self.warm_start and falls_to_zero:
+            raise ValueError(
+                f"`warm_start` true needs `optimizer.schedule_end` above 0, such as 0.1: "
+                f"`optimizer.schedule` {optimizer['schedule']} goes on where the day before ended, "
+                "and would learn nothing from there on; or set `warm_start` to false"
+            )
+        return self
 
 
 @with_settings_of(RankerTrainConfig)

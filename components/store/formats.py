@@ -32,8 +32,11 @@ ARTIFACTS: Mapping[str, int] = {
     # 5: weights, where the source says some; 6: counts, which begin at zero after an earlier one;
     # 7: rows of users in order of slots, in one file or several.
     contract.BUILD_FEATURES.name: 7,
-    contract.TRAIN_RETRIEVAL.name: 3,  # model, curve; 2: actions; 3: numbers of what was `auto`
-    contract.TRAIN_RANKER.name: 4,  # the same; 4: whence it had its negatives
+    # Model, curve; 2: actions; 3: numbers of what was `auto`; 4: between how many rows these are
+    # kept, a quarter and four times as many before (`components.training.auto` reads both), and
+    # where the optimizer began.
+    contract.TRAIN_RETRIEVAL.name: 4,
+    contract.TRAIN_RANKER.name: 5,  # the same; 4: whence it had its negatives; 5: as 4 of the other
     # Decision, metrics, fallback, evidence; 2: actions; 3: challengers, recipe and question;
     # 4: the figure of the decision; 5: the fallback is counts, where it was rates and likes;
     # 6: vetoes; 7: the fallback may be among drawn posts, which it never was before; 8: examples.

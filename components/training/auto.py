@@ -1,9 +1,8 @@
 """Numbers in place of the settings that are `auto`, found once for a training and kept.
 
 They follow the log as the features of the days before describe it. A training keeps those of the
-training before, as long as the log is like the one for which they were found
-(`log_rules.LogSize.is_like`): other sizes would throw its model away, and other numbers are another
-recipe, whose evidence starts at nothing.
+training before as long as a day has as many rows as that one says (`Origin.rows`): other sizes
+would throw its model away, and other numbers are another recipe, whose evidence starts at nothing.
 """
 
 import datetime
@@ -35,16 +34,33 @@ class Origin(NamedTuple):
     numbers: Mapping[str, Any]
     log: LogSize
     reason: str
+    rows: tuple[float, float]  # of an average day; between these, other trainings keep the numbers
+    window_budget: int | None = None  # that gave `window_days`; formats before did not say
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, Any], log: LogSize, reason: str, budget: int) -> "Origin":
+        """Returns new numbers for a log, and until when they hold."""
+        return cls(numbers, log, reason, log_rules.kept_between(log.rows), budget)
+
+    def holds_for(self, log: LogSize) -> bool:
+        """Whether a training on another log keeps the numbers."""
+        low, high = self.rows
+        return low < log.rows < high
 
     def to_json(self) -> dict[str, Any]:
         """Returns it as the facts of a training hold it."""
-        return {**self._asdict(), "log": self.log._asdict()}
+        return {**self._asdict(), "log": self.log._asdict(), "rows": list(self.rows)}
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> "Origin | None":
         """What the facts of a training hold; None where nothing was `auto`."""
         value = facts.get("auto")  # formats before 3 have none
-        return value and cls(value["numbers"], LogSize(**value["log"]), value["reason"])
+        if not value:
+            return None
+        log = LogSize(**value["log"])
+        low, high = value.get("rows") or log_rules.kept_between(log.rows)
+        budget = value.get("window_budget")
+        return cls(value["numbers"], log, value["reason"], (low, high), budget)
 
 
 def resolved(context: Context, role: str) -> tuple[Context, Origin | None]:
@@ -67,20 +83,30 @@ def origin_of(config: Config, store: Store, day: datetime.date, role: str) -> Or
     """Returns the numbers of what is `auto` in a training of `day`; none are where nothing is."""
     log = log_size(config, store, day, counts_posts=_learns_next_items(config, role))
     numbers = numbers_for(config, role, log)
+    section = trainer_settings.section_of(config, role)
+    budget = section.window_budget
     earlier = _earlier(config, store, day, role)
     if earlier is None:
-        return Origin(numbers, log, f"{log.words}, on {day}")
-    if log.is_like(earlier.log):
-        section = trainer_settings.section_of(config, role).model_dump()
-        return earlier._replace(numbers=_fitting(_merged(numbers, earlier.numbers), section))
-    return Origin(numbers, log, f"{log.words}, on {day}; before, {earlier.log.words}")
+        return Origin.of(numbers, log, f"{log.words}, on {day}", budget)
+    if not earlier.holds_for(log):
+        reason = f"{log.words}, on {day}; before, {earlier.log.words}"
+        return Origin.of(numbers, log, reason, budget)
+    kept = dict(earlier.numbers)
+    if earlier.window_budget not in (None, budget):
+        kept.pop("window_days", None)
+    numbers = _fitting(_merged(numbers, kept), section.model_dump())
+    return earlier._replace(numbers=numbers, window_budget=budget)
 
 
 def numbers_for(config: Config, role: str, log: LogSize) -> dict[str, Any]:
     """Returns the numbers of what is `auto` for a log, nested as in the section of the role."""
     section = trainer_settings.section_of(config, role).model_dump()
-    learns_next_items = _learns_next_items(config, role)
-    numbers = log_rules.numbers(role, log, learns_next_items=learns_next_items)
+    numbers = log_rules.numbers(
+        role,
+        log,
+        window_budget=section["window_budget"],
+        learns_next_items=_learns_next_items(config, role),
+    )
     return _fitting(_of_auto(section, numbers), section)
 
 
@@ -156,7 +182,8 @@ def _earlier(config: Config, store: Store, day: datetime.date, role: str) -> Ori
             origin = Origin.of_facts(manifest["facts"])
             if origin is None:
                 log = log_size(config, store, datetime.date.fromisoformat(partition))
-                origin = Origin({}, log, f"{log.words}, on {partition}")
+                rows = log_rules.kept_between(log.rows)
+                origin = Origin({}, log, f"{log.words}, on {partition}", rows)
             model = manifest["recipe"]["config"].get(kind, {}).get("model", {})
             return origin._replace(numbers={**origin.numbers, "model": model})
     return None

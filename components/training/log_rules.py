@@ -16,7 +16,7 @@ ENOUGH_STEPS = 100  # of a training; with fewer, a model is about where it start
 SMALL_LOG = 100_000  # rows a day, below which a model is small and reads everything several times
 _MAX_EPOCHS = 8
 _STEPS_PER_EPOCH = 64  # of a day, where batches can be as small as that asks for
-_WINDOWS = 2_000_000  # of all days together, above which no days before the last week are read
+_MAX_DAYS = 14  # of a window, however small the log: older ones were not measured
 _COMING_BACK = 5  # rows of a user and day, from which on the table of users learns more than noise
 
 
@@ -41,27 +41,37 @@ class LogSize(NamedTuple):
             f"{self.rows_per_user:.1f} rows a user and day"
         )
 
-    def is_like(self, other: "LogSize") -> bool:
-        """Whether numbers that were found for another log hold for this one."""
-        return other.rows / GROWTH < self.rows < other.rows * GROWTH
+
+def kept_between(rows: float) -> tuple[float, float]:
+    """Returns the rows of a day between which numbers are kept that were found for some.
+
+    >>> kept_between(5_000)
+    (1250.0, 20000.0)
+    """
+    return rows / GROWTH, rows * GROWTH
 
 
-def numbers(role: str, log: LogSize, *, learns_next_items: bool = False) -> dict[str, Any]:
+def numbers(
+    role: str, log: LogSize, *, window_budget: int, learns_next_items: bool = False
+) -> dict[str, Any]:
     """Returns what every setting that can be `auto` is for a log, nested as in the section.
 
     Args:
       role: retrieval or ranker.
       log: Of which the days to train on are.
+      window_budget: Windows that the days of a training may have together.
       learns_next_items: Whether retrieval has `objective: next_item`.
 
-    >>> shop = LogSize(rows=5_000, windows=1_000, users=370)
-    >>> {name: value for name, value in numbers("ranker", shop).items() if name != "model"}
+    >>> shop, budget = LogSize(rows=5_000, windows=1_000, users=370), 10_000_000
+    >>> values = numbers("ranker", shop, window_budget=budget)
+    >>> {name: value for name, value in values.items() if name != "model"}
     {'window_days': 14, 'epochs': 4, 'batch_size': 32, 'learning_rate': 0.003}
-    >>> numbers("ranker", shop)["model"]
+    >>> values["model"]
     {'emb_size': 32, 'num_layers': 1, 'key_size': 16, 'factorization': True}
-    >>> large = numbers("ranker", LogSize(rows=5e6, windows=1.2e6, users=2e5))
+    >>> large = LogSize(rows=5e6, windows=1.2e6, users=2e5)
+    >>> large = numbers("ranker", large, window_budget=budget)
     >>> large["epochs"], large["batch_size"], large["window_days"], large["model"]["emb_size"]
-    (1, 256, 7, 64)
+    (1, 256, 8, 64)
     """
     is_small = log.rows < SMALL_LOG
     batch_size = _power_of_two(log.windows / _STEPS_PER_EPOCH, 32, 256)
@@ -77,7 +87,7 @@ def numbers(role: str, log: LogSize, *, learns_next_items: bool = False) -> dict
     else:
         model["dropout_rate"] = dropout_rate(log.rows_per_post) if learns_next_items else 0.0
     return {
-        "window_days": min(max(int(_WINDOWS / max(log.windows, 1.0)), 7), 14),
+        "window_days": min(max(int(window_budget / max(log.windows, 1.0)), 1), _MAX_DAYS),
         "epochs": min(epochs, _MAX_EPOCHS),
         "batch_size": batch_size,
         "learning_rate": 0.003 if is_small else 0.001,

@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 # What no number depends on by more than the order of sums.
 _NOT_IN_THE_RECIPE = {
     "tracking": True,
+    "window_budget": True,  # `window_days` is
     "input": {"prefetch"},
     "devices": {"num_data_shards", "num_table_shards"},
 }
@@ -190,6 +191,7 @@ def _train(
         "too_short": log_rules.too_few_steps(result.steps, source.num_windows),
         "result": result.state._asdict(),
         "skipped_steps": result.skipped_steps,
+        "optimizer": result.optimizer._asdict(),
         "stopped_early": result.stopped_early,
         "first_loss": result.curve[0]["loss"] if result.curve else None,
         "last_loss": result.curve[-1]["loss"] if result.curve else None,

@@ -108,7 +108,12 @@ def train(
             on_progress=on_progress,
             should_stop=should_stop,
         )
-        return runner.run(), drawn
+        result = runner.run()
+        if plan.start is not None:
+            steps, reason = result.optimizer
+            went = f"went on after {steps} steps" if reason is None else f"is a new one: {reason}"
+            logger.info("The optimizer of the champion %s.", went)
+        return result, drawn
 
 
 @contextmanager

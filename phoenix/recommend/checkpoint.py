@@ -4,10 +4,13 @@ A saved model is byte-identical when saved twice. Orbax cannot promise that (its
 times, its OCDBT file names are random), so a model's dense parameters are an uncompressed `.npz`
 with keys `module/path/parameter`, as in the public artifacts, and its tables are `.npy` files.
 
+The state of its optimizer is there for who goes on with its training, and is read by nobody else.
+
 Layout of a model:
-  checksums.json, model.json, params.npz, {user,post,author}_{rows,accumulator}.npy
+  checksums.json, model.json, params.npz, {user,post,author}_{rows,accumulator}.npy, optimizer.npz
 """
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from importlib import metadata
@@ -30,12 +33,19 @@ from phoenix.files.verified_files import (
 )
 from phoenix.model_runners import ModelConfig
 from phoenix.recommend.descriptions import FORMAT_VERSION, migrated
-from phoenix.recommend.trained import RankingTransformer, TrainedModel, TwoTower, trained_model
+from phoenix.recommend.trained import (
+    OptimizerState,
+    RankingTransformer,
+    TrainedModel,
+    TwoTower,
+    trained_model,
+)
 from phoenix.recsys_model import PhoenixModelConfig
 from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
 
 _MODEL = "model.json"
 _PARAMS = "params.npz"
+_OPTIMIZER = "optimizer.npz"
 _CONFIGS: dict[str, type[PhoenixModelConfig] | type[PhoenixRetrievalModelConfig]] = {
     RankingTransformer.name: PhoenixModelConfig,
     TwoTower.name: PhoenixRetrievalModelConfig,
@@ -59,21 +69,32 @@ def save_model(directory: Path, model: TrainedModel) -> None:
         description = {
             **description_of(model.config, model.actions, model.hash_spec, model.seed),
             "format_version": FORMAT_VERSION,
+            "optimizer": None,
         }
+        arrays = {_PARAMS: _flat_params(model.params)}
+        if (optimizer := model.optimizer) is not None:
+            counts = {"steps": optimizer.steps, "schedule_steps": optimizer.schedule_steps}
+            description["optimizer"] = counts
+            arrays[_OPTIMIZER] = dict(sorted(optimizer.arrays.items()))
         into.write_text(_MODEL, canonical_json(description))
-        np.savez(into.folder / _PARAMS, allow_pickle=False, **_flat_params(model.params))
-        into.add(into.folder / _PARAMS)
+        for name, values in arrays.items():
+            np.savez(into.folder / name, allow_pickle=False, **values)
+            into.add(into.folder / name)
         write_tables(into, model.tables)
 
     publish(directory, write)
 
 
-def load_model(directory: Path, *, kind: str | None = None) -> TrainedModel:
+def load_model(
+    directory: Path, *, kind: str | None = None, with_optimizer: bool = False
+) -> TrainedModel:
     """Reads a model after verifying every file.
 
     Args:
       directory: Written by `save_model`.
       kind: `TwoTower.name` or `RankingTransformer.name` to insist on; None takes either.
+      with_optimizer: Whether to read the state of its optimizer, too, where there is one; it is as
+        large as the dense parameters once or twice.
 
     Raises:
       CheckpointError: If a file is missing or damaged, or the model is of another kind or format.
@@ -88,9 +109,11 @@ def load_model(directory: Path, *, kind: str | None = None) -> TrainedModel:
         )
     if kind is not None and kind != model_kind:
         raise CheckpointError(f"{directory / _MODEL}: expected a {kind!r}, got a {model_kind!r}.")
-    with np.load(directory / _PARAMS, allow_pickle=False) as arrays:
-        params = _nested_params({name: arrays[name] for name in arrays.files})
-    return trained_model(
+    optimizer = None
+    if with_optimizer and description["optimizer"] is not None:
+        optimizer = OptimizerState(_arrays(directory / _OPTIMIZER), **description["optimizer"])
+    params = _nested_params(_arrays(directory / _PARAMS))
+    model = trained_model(
         _CONFIGS[model_kind].from_dict(description["config"]),
         params,
         read_tables(directory),
@@ -98,6 +121,7 @@ def load_model(directory: Path, *, kind: str | None = None) -> TrainedModel:
         hash_spec=HashSpec.from_dict(description["hash_spec"]),
         seed=description["seed"],
     )
+    return dataclasses.replace(model, optimizer=optimizer)
 
 
 def description_of(
@@ -140,6 +164,11 @@ def read_tables(directory: Path) -> EmbeddingTables:
         for part in ("rows", "accumulator")
     }
     return tables_from_arrays(arrays["rows"], arrays["accumulator"])
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def _flat_params(params: hk.Params) -> dict[str, np.ndarray]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 # 2: the ranker says whether it reads counts, and how much its taste counts; 3: the retrieval model
-# says whether it reads counts; 4: and whether its candidate tower reads facts.
-FORMAT_VERSION = 4
+# says whether it reads counts; 4: and whether its candidate tower reads facts; 5: a model may have
+# the state of its optimizer beside it.
+FORMAT_VERSION = 5
 _RANKER, _RETRIEVAL = "ranking_transformer", "two_tower"
 # What the models of a format were, in words that came with a later one.
 _SINCE = {
@@ -33,5 +34,10 @@ def migrated(description: Mapping[str, Any]) -> dict[str, Any]:
         return dict(description)
     config = dict(description["config"])
     for since in range(version + 1, FORMAT_VERSION + 1):
-        config = {**_SINCE[since].get(description["kind"], {}), **config}
-    return {**description, "format_version": FORMAT_VERSION, "config": config}
+        config = {**_SINCE.get(since, {}).get(description["kind"], {}), **config}
+    return {
+        "optimizer": None,
+        **description,
+        "format_version": FORMAT_VERSION,
+        "config": config,
+    }

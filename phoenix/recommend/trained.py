@@ -8,9 +8,9 @@ Glossary of shapes:
   N: windows, C: candidates, A: actions, D: vector size, M: posts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import haiku as hk
 import numpy as np
@@ -37,6 +37,14 @@ _TOKENS_PER_CALL = 1 << 16  # Bounds the memory of a call: fewer windows when sl
 _POST_BUCKETS = (64, 4096)  # Posts per call.
 
 
+class OptimizerState(NamedTuple):
+    """The optimizer of the dense parameters after a training, from which another goes on."""
+
+    arrays: Mapping[str, np.ndarray]  # moments, counts, averages: leaves of its state, by path
+    steps: int  # that it has done in all trainings; those that were skipped are none
+    schedule_steps: int  # after which its learning rate no longer falls
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Trained:
     params: hk.Params
@@ -45,6 +53,7 @@ class _Trained:
     hash_spec: HashSpec
     seed: int  # Of the training run.
     config: ModelConfig
+    optimizer: OptimizerState | None = None  # None where nobody goes on from this model.
 
     def _inputs(self, windows: Windows) -> RecsysBatch:
         num_rows = next(size for size in _ROW_BUCKETS if size >= len(windows.user_ids))

@@ -32,6 +32,20 @@ class OptimizerConfig(Settings):
     )
     schedule: Schedule = setting("constant", "Of the learning rate, after the warm-up.")
     warmup_steps: int = setting(0, "Steps from 0 to the learning rate.", ge=0, le=1_000_000_000)
+    schedule_steps: int | None = setting(
+        None,
+        "Steps, of a training from scratch and those that go on from it, in which cosine and "
+        "linear fall; null: those of the training from scratch.",
+        ge=1,
+        le=1_000_000_000_000,
+    )
+    schedule_end: float = setting(
+        0.0,
+        "Share of the learning rate to which cosine and linear fall, and by which trainings that "
+        "go on from there learn.",
+        ge=0,
+        le=1,
+    )
     table_half_life: float | None = setting(
         None, "Steps after which AdaGrad forgets half of a gradient.", gt=0
     )

@@ -14,14 +14,20 @@ from phoenix.data.input_pipeline import Prefetched
 from phoenix.data.window_source import pad_windows
 from phoenix.data.windows import Windows
 from phoenix.embedding import settled_tables
-from phoenix.recommend.trained import TrainedModel
+from phoenix.recommend.trained import OptimizerState, TrainedModel
 from phoenix.train.config import VALIDATION_LOSS
-from phoenix.train.optimizer import DivergenceError, averaged, leaf_names, learning_rate_at
+from phoenix.train.optimizer import (
+    DivergenceError,
+    averaged,
+    leaf_names,
+    learning_rate_at,
+    state_arrays,
+)
 from phoenix.train.placement import is_writer
 from phoenix.train.progress import Pace, Progress, RunProgress
 from phoenix.train.run import Run
 from phoenix.train.states import StateEntry, TrainStates, restore
-from phoenix.train.step import Report, State, initial_state, step_rule, train_step, validation_of
+from phoenix.train.step import Report, State, beginning, step_rule, train_step, validation_of
 from phoenix.train.task import Batch, Known, task_of
 from phoenix.train.validation import (
     HeldOut,
@@ -51,8 +57,10 @@ class TrainLoop:
             known=Known(run.popularity, run.known_posts),
         )
         self.rule = step_rule(run, self.task)
-        self.state, checked = initial_state(run, self.task, self.rule)
-        self.leaf_names = leaf_names(checked)
+        start = beginning(run, self.task, self.rule)
+        self.state = start.state
+        self.leaf_names = leaf_names(start.checked)
+        self.optimizer = start.optimizer
         self.progress = RunProgress()
         self.batches: Prefetched[Batch] | None = None
         self._reports: deque[tuple[int, Report]] = deque()  # Of steps that may not be done yet.
@@ -162,7 +170,7 @@ class TrainLoop:
         step, num_steps = progress.step, epochs.num_steps
         states = jax.tree.map(self.rule.placement.host, self.state.metrics)
         loss = float(np.mean(progress.losses)) if progress.losses else float("nan")
-        rate = learning_rate_at(config, step - 1, num_steps)
+        rate = learning_rate_at(config, self._optimizer_steps - 1, self.run.schedule_steps)
         place = {"step": step, "epoch": epochs.epoch_of(step), "loss": loss, "learning_rate": rate}
         curve_metrics = finite(metric_values(states, self.run.actions, only=_CURVE_METRICS))
         point = point_of({**place, **progress.scalars, **curve_metrics, **progress.validation})
@@ -213,6 +221,11 @@ class TrainLoop:
         return self.run.model(
             jax.tree.map(lambda leaf: jnp.array(np.asarray(leaf), copy=True), self._params),
             settled_tables(jax.tree.map(jnp.array, tables), self.rule.decay(self.progress.step)),
+            OptimizerState(
+                state_arrays(self.state.opt_state),
+                self._optimizer_steps,
+                self.run.schedule_steps,
+            ),
         )
 
     def _held_out(self) -> HeldOut:
@@ -271,6 +284,12 @@ class TrainLoop:
                 f"Step {step} of {epochs.num_steps} (epoch {epochs.epoch_of(step)}) is not finite, "
                 f"in {where[:5]}: number {number} in a row, where {allowed} are allowed."
             )
+
+    @property
+    def _optimizer_steps(self) -> int:
+        """The steps that the optimizer has done, those before a warm start included."""
+        done = self.progress.step - self.progress.skipped_steps
+        return self.optimizer.steps_before + done
 
     @property
     def _params(self) -> hk.Params:

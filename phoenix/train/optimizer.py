@@ -3,11 +3,13 @@
 import dataclasses
 import inspect
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from phoenix.train.config import TrainConfig
@@ -17,15 +19,16 @@ _AGE = 1000  # Steps after which the inverse square root has fallen to 0.7 of th
 _ADAMW = {"b1": 0.9, "b2": 0.98}  # Where `optimizer.options` says nothing else.
 
 
-def optimizer_of(config: TrainConfig, num_steps: int) -> optax.GradientTransformation:
-    """Returns the optimizer of the dense parameters for a run of `num_steps` steps.
+def optimizer_of(config: TrainConfig, schedule_steps: int) -> optax.GradientTransformation:
+    """Returns the optimizer of the dense parameters, whose learning rate follows a schedule.
 
     Any optimizer of optax with linear warm-up, a schedule and a global-norm clip. Weight decay is
     that of matrices only, where the optimizer lets one choose.
 
     Args:
       config: How to train.
-      num_steps: At least 1; the cosine and the linear schedule reach 0 there.
+      schedule_steps: At least 1; the cosine and the linear schedule end there. Of a run that goes
+        on from a model, the steps before count: its state knows how many there were.
 
     Raises:
       ConfigError: If there is no such optimizer of weights, or it takes other options, needs
@@ -36,24 +39,26 @@ def optimizer_of(config: TrainConfig, num_steps: int) -> optax.GradientTransform
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         clip_norm=config.clip_norm,
-        optimizer=dataclasses.replace(config.optimizer, table_half_life=None, accumulation_steps=1),
+        optimizer=dataclasses.replace(
+            config.optimizer, table_half_life=None, accumulation_steps=1, schedule_steps=None
+        ),
     )
     description = json.dumps(relevant.to_dict(), sort_keys=True)
-    return _transformation(description, _horizon(config, num_steps))
+    return _transformation(description, _horizon(config, schedule_steps))
 
 
-def learning_rate_at(config: TrainConfig, step: int, num_steps: int) -> float:
-    """Returns the learning rate of a step, counted from 0, of a run of `num_steps` steps."""
-    return float(jnp.asarray(_schedule(config, _horizon(config, num_steps))(step)))
+def learning_rate_at(config: TrainConfig, step: int, schedule_steps: int) -> float:
+    """Returns the learning rate of a step, counted from 0 since the optimizer began."""
+    return float(jnp.asarray(_schedule(config, _horizon(config, schedule_steps))(step)))
 
 
-def _horizon(config: TrainConfig, num_steps: int) -> int:
+def _horizon(config: TrainConfig, schedule_steps: int) -> int:
     """The steps that a schedule depends on; 0 where it does not depend on any."""
-    return num_steps if config.optimizer.schedule in ("cosine", "linear") else 0
+    return schedule_steps if config.optimizer.schedule in ("cosine", "linear") else 0
 
 
 @lru_cache(maxsize=8)
-def _transformation(description: str, num_steps: int) -> optax.GradientTransformation:
+def _transformation(description: str, schedule_steps: int) -> optax.GradientTransformation:
     config = TrainConfig.from_dict(json.loads(description))
     arguments = _check_arguments(config)
     name, options = config.optimizer.name, dict[str, Any](config.optimizer.options)
@@ -65,7 +70,7 @@ def _transformation(description: str, num_steps: int) -> optax.GradientTransform
         options = {**decay, **options}
     # Some optimizers take a rate, but no schedule of it.
     is_fixed = config.optimizer.schedule == "constant" and not config.optimizer.warmup_steps
-    rate = config.learning_rate if is_fixed else _schedule(config, num_steps)
+    rate = config.learning_rate if is_fixed else _schedule(config, schedule_steps)
     leaves = {size: jax.ShapeDtypeStruct(size, jnp.float32) for size in ((2,), (2, 2))}
     try:
         optimizer = _maker(name)(learning_rate=rate, **options)
@@ -137,6 +142,31 @@ def averaged(params: Tree, opt_state: optax.OptState) -> Tree:
     )
 
 
+def state_arrays(opt_state: optax.OptState) -> dict[str, np.ndarray]:
+    """Returns copies of the arrays of an optimizer's state by their paths, as `restored` takes."""
+    leaves = map(np.array, jax.tree.leaves(opt_state))
+    return dict(zip(leaf_names(opt_state), leaves, strict=True))
+
+
+def restored(fresh: Tree, arrays: Mapping[str, np.ndarray]) -> Tree | None:
+    """Returns the state of an optimizer with the arrays of an earlier one.
+
+    Args:
+      fresh: The state before the first step.
+      arrays: Of `state_arrays`.
+
+    Returns:
+      None where they are those of another optimizer, or of other parameters.
+    """
+    # Copies: the step donates them, and JAX may share memory with NumPy.
+    leaves, structure = jax.tree.flatten(fresh)
+    names = leaf_names(fresh)
+    sizes = {name: (leaf.shape, leaf.dtype) for name, leaf in zip(names, leaves, strict=True)}
+    if sizes != {name: (array.shape, array.dtype) for name, array in arrays.items()}:
+        return None
+    return jax.tree.unflatten(structure, [jnp.array(arrays[name], copy=True) for name in names])
+
+
 def _check_arguments(config: TrainConfig) -> set[str]:
     """Returns what the configured optimizer takes, its options among it."""
     name, options = config.optimizer.name, config.optimizer.options
@@ -181,13 +211,13 @@ def _matrices(params: Tree) -> Tree:
     return jax.tree.map(lambda leaf: leaf.ndim >= 2, params)
 
 
-def _schedule(config: TrainConfig, num_steps: int) -> optax.Schedule:
+def _schedule(config: TrainConfig, schedule_steps: int) -> optax.Schedule:
     peak, warmup_steps = config.learning_rate, config.optimizer.warmup_steps
-    rest = max(num_steps - warmup_steps, 1)
+    rest, end = max(schedule_steps - warmup_steps, 1), config.optimizer.schedule_end
     after: dict[str, optax.Schedule] = {
         "constant": optax.constant_schedule(peak),
-        "cosine": optax.cosine_decay_schedule(peak, rest),
-        "linear": optax.linear_schedule(peak, 0.0, rest),
+        "cosine": optax.cosine_decay_schedule(peak, rest, alpha=end),
+        "linear": optax.linear_schedule(peak, peak * end, rest),
         "inverse_sqrt": lambda step: peak * jnp.sqrt(_AGE / (_AGE + step)),
     }
     if not warmup_steps:

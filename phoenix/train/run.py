@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from phoenix.embedding import EmbeddingTables
 from phoenix.model_runners import ModelConfig
 from phoenix.recommend.action_weights import with_num_actions
 from phoenix.recommend.checkpoint import description_of
-from phoenix.recommend.trained import TrainedModel, trained_model
+from phoenix.recommend.trained import OptimizerState, TrainedModel, trained_model
 from phoenix.train.config import ComputeConfig, TrainConfig
 from phoenix.train.states import StateEntry
 from phoenix.train.validation import Split
@@ -82,6 +82,13 @@ class Run:
         )
         return Epochs.of(order, config.epochs)
 
+    @cached_property
+    def schedule_steps(self) -> int:
+        """The steps in which the learning rate falls, those before a warm start included."""
+        own = self.train_config.optimizer.schedule_steps
+        earlier = None if self.start is None else self.start.optimizer
+        return own or (self.epochs.num_steps if earlier is None else earlier.schedule_steps)
+
     @property
     def table_sizes(self) -> list[int]:
         """The number of rows of each table."""
@@ -111,9 +118,11 @@ class Run:
             f"data or starting model: {_differences(ours, state.progress)}."
         )
 
-    def model(self, params: hk.Params, tables: EmbeddingTables) -> TrainedModel:
+    def model(
+        self, params: hk.Params, tables: EmbeddingTables, optimizer: OptimizerState
+    ) -> TrainedModel:
         """Returns the model of these weights."""
-        return trained_model(
+        model = trained_model(
             self.model_config,
             params,
             tables,
@@ -121,6 +130,7 @@ class Run:
             hash_spec=self.hash_spec,
             seed=self.train_config.seed,
         )
+        return replace(model, optimizer=optimizer)
 
     def _check_hashes(self) -> None:
         spec, hashes = self.hash_spec, self.model_config.hashes
@@ -182,6 +192,10 @@ class Run:
             for leaf in jax.tree.leaves(self.start.params):
                 digest.update(np.asarray(leaf).tobytes())
             digest.update(json.dumps(self.start.actions).encode())  # moved by name
+            if (optimizer := self.start.optimizer) is not None:
+                digest.update(json.dumps(optimizer[1:]).encode())
+                for name in sorted(optimizer.arrays):
+                    digest.update(optimizer.arrays[name].tobytes())
         return digest.hexdigest()
 
 

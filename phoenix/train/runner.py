@@ -36,6 +36,7 @@ from phoenix.train.placement import Placement, is_writer
 from phoenix.train.progress import Progress
 from phoenix.train.run import Run
 from phoenix.train.states import StateEntry, TrainStates
+from phoenix.train.step import OptimizerStart
 from phoenix.train.validation import HeldOut
 
 __all__ = ["Progress", "StopTraining", "TrainConfig", "TrainRunner", "TrainingResult"]
@@ -63,6 +64,7 @@ class TrainingResult(NamedTuple):
     curve: list[dict[str, float]]  # step, epoch, loss, and what the objective logs; no times
     steps: int  # To the end of the run, whichever state became the model; skipped ones included.
     skipped_steps: int
+    optimizer: OptimizerStart
     stopped_early: bool = False
 
 
@@ -167,6 +169,7 @@ class TrainRunner:
             curve=progress.curve,
             steps=progress.step,
             skipped_steps=progress.skipped_steps,
+            optimizer=loop.optimizer,
             stopped_early=progress.step < loop.run.epochs.num_steps,
         )
 

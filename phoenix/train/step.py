@@ -19,7 +19,7 @@ from phoenix.embedding import Decay, EmbeddingTables, initial_tables, lookup, wi
 from phoenix.recommend.action_weights import with_actions
 from phoenix.recsys_model import RecsysEmbeddings
 from phoenix.train.objectives.objective import Objective, Observed
-from phoenix.train.optimizer import non_finite_flags, optimizer_of, select
+from phoenix.train.optimizer import non_finite_flags, optimizer_of, restored, select
 from phoenix.train.placement import Placement
 from phoenix.train.run import Run
 from phoenix.train.task import Batch, Task
@@ -177,7 +177,7 @@ def step_rule(run: Run, task: Task) -> StepRule:
     config = run.train_config
     return StepRule(
         objective=task.objective,
-        optimizer=optimizer_of(config, run.epochs.num_steps),
+        optimizer=optimizer_of(config, run.schedule_steps),
         table_learning_rate=config.table_learning_rate,
         table_half_life=config.optimizer.table_half_life,
         accumulation_steps=config.optimizer.accumulation_steps,
@@ -186,8 +186,23 @@ def step_rule(run: Run, task: Task) -> StepRule:
     )
 
 
-def initial_state(run: Run, task: Task, rule: StepRule) -> tuple[State, Checked]:
-    """Returns the state before the first step, and a tree like that of what must be finite."""
+class OptimizerStart(NamedTuple):
+    """Where the optimizer of the dense parameters begins."""
+
+    steps_before: int = 0  # that it has done in trainings before
+    new_because: str | None = None  # why a warm start has a new one; None of any other start
+
+
+class Beginning(NamedTuple):
+    """The state before the first step."""
+
+    state: State
+    checked: Checked  # like what must be finite
+    optimizer: OptimizerStart
+
+
+def beginning(run: Run, task: Task, rule: StepRule) -> Beginning:
+    """Returns the beginning of a run: that of a new model, or the model to start from."""
     config, placement = run.train_config, rule.placement
     first = next(windows_between(run.source, 0, 1, limit=1))
     batch = task.make_batch(pad_windows(first, config.batch_size), None)
@@ -195,23 +210,44 @@ def initial_state(run: Run, task: Task, rule: StepRule) -> tuple[State, Checked]
     if run.start is None:
         tables = initial_tables(run.hash_spec, run.model_config.emb_size, config.seed)
         rows = lookup(tables, batch.inputs)
-        params = begin(rows)
+        params, is_moved = begin(rows), False
     else:
         params, tables = run.start.params, run.start.tables
         rows = lookup(tables, batch.inputs)
         # Losses have parameters, too, and may be other ones than those of the model to start from.
         structures = jax.tree.structure(params), jax.tree.structure(jax.eval_shape(begin, rows))
-        if run.start.actions != run.actions or len(set(structures)) > 1:
+        is_moved = run.start.actions != run.actions or len(set(structures)) > 1
+        if is_moved:
             params = with_actions(params, begin(rows), own=run.start.actions, actions=run.actions)
     tables = with_decay(tables, is_decaying=config.optimizer.table_half_life is not None)
     # Own buffers: the step donates them, and the starting model stays usable.
     params, tables = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), (params, tables))
     observed = jax.eval_shape(task.objective.loss, params, rows, batch)[1]
     metrics = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), states_of(observed))
+    fresh = rule.optimizer.init(params)
+    opt_state, optimizer = _optimizer_start(run, fresh, is_moved=is_moved)
     state = State(
-        *placement.everywhere((params, rule.optimizer.init(params))),
+        *placement.everywhere((params, opt_state)),
         placement.tables(tables),
         placement.everywhere(jnp.zeros((), jnp.int32)),
         placement.everywhere(metrics),
     )
-    return state, Checked(0.0, params, rows)
+    return Beginning(state, Checked(0.0, params, rows), optimizer)
+
+
+def _optimizer_start(
+    run: Run, fresh: optax.OptState, *, is_moved: bool
+) -> tuple[optax.OptState, OptimizerStart]:
+    """The state of the optimizer before the first step: that of the model to start from, if any."""
+    if run.start is None:
+        return fresh, OptimizerStart()
+    earlier = run.start.optimizer
+    if earlier is None:
+        return fresh, OptimizerStart(new_because="the model has none with it")
+    if is_moved:
+        reason = "the model was trained with other actions or losses"
+        return fresh, OptimizerStart(new_because=reason)
+    state = restored(fresh, earlier.arrays)
+    if state is None:
+        return fresh, OptimizerStart(new_because="the model was trained by another one")
+    return state, OptimizerStart(earlier.steps)

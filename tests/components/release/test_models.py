@@ -32,7 +32,7 @@ def test_models_of_every_kind_come_back_with_equal_bytes(three_days, tmp_path: P
         "ranker": three_days.artifact("train_ranker", LAST).path("model"),
     }
     for name, folder in folders.items():
-        models.save(tmp_path / name, models.load(folder))
+        models.save(tmp_path / name, models.load(folder, with_optimizer=True))
         assert models.folder_digest(tmp_path / name) == models.folder_digest(folder)
 
 

@@ -1,6 +1,7 @@
 """Every setting of training arrives where it acts, and one that cannot act is refused."""
 
 import pytest
+from pydantic import ValidationError
 
 from components.settings.config import Config
 from components.training import model_configs, trainer_settings
@@ -40,6 +41,15 @@ def test_a_loss_of_the_dwell_time_gives_the_ranker_a_head() -> None:
     assert ranking.to_dict().items() >= losses.items()
     assert model_configs.ranker(config).num_continuous == 1
     assert model_configs.ranker(config_of()).num_continuous == 0
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_a_schedule_that_ends_at_nothing_is_refused_where_later_days_go_on(schedule) -> None:
+    optimizer = {"schedule": schedule}
+    with pytest.raises(ValidationError, match=r"`optimizer\.schedule_end` above 0, such as 0\.1"):
+        config_of(train_ranker={"optimizer": optimizer})
+    config_of(train_ranker={"optimizer": {**optimizer, "schedule_end": 0.1}})
+    config_of(train_ranker={"optimizer": optimizer, "warm_start": False})
 
 
 def test_negatives_weights_and_the_curve_reach_the_trainer() -> None:

@@ -70,6 +70,44 @@ def test_numbers_are_kept_until_the_log_is_another_one(rows: int, is_kept: bool,
     assert is_kept or "before, 5,000 rows" in origin.reason
 
 
+def test_numbers_are_kept_by_the_rule_that_is_in_the_artifact(tmp_path) -> None:
+    config = config_of(tmp_path)
+    write_features(config, 0, 5_000)
+    first = origin_of(config, 1)
+    assert first.to_json()["rows"] == [1_250, 20_000]
+    kept = first._replace(rows=(4_000, 6_000))  # of a version with another rule
+    write_training(config, 1, {"trained": True, "auto": kept.to_json()})
+    assert origin_of(config, 2).numbers == kept.numbers
+    write_features(config, 0, 7_000)
+    assert "before, 5,000 rows" in origin_of(config, 2).reason
+
+
+def test_a_training_of_the_format_before_keeps_its_numbers_until_the_log_is_four_times_as_large(
+    tmp_path,
+) -> None:
+    config = config_of(tmp_path)
+    write_features(config, 0, 5_000)
+    facts = origin_of(config, 1).to_json()
+    written = {name: facts[name] for name in ("numbers", "log", "reason")}
+    assert Origin.of_facts({"auto": written}) == Origin.of_facts({"auto": facts})._replace(
+        window_budget=None
+    )
+
+
+def test_as_many_days_as_a_budget_of_windows_allows_and_another_budget_gives_others(
+    tmp_path,
+) -> None:
+    config = config_of(tmp_path, train_ranker={"window_budget": 7_000})
+    write_features(config, 0, 5_000)  # 1,250 windows
+    first = origin_of(config, 1)
+    assert first.numbers["window_days"] == 5
+    kept = first._replace(numbers={**first.numbers, "epochs": 7, "window_days": 6})
+    write_training(config, 1, {"trained": True, "auto": kept.to_json()})
+    assert origin_of(config, 2) == kept
+    numbers = origin_of(config_of(tmp_path, train_ranker={"window_budget": 4_000}), 2).numbers
+    assert (numbers["window_days"], numbers["epochs"]) == (3, 7)
+
+
 def test_a_setting_that_became_auto_is_found_beside_those_that_are_kept(tmp_path) -> None:
     config = config_of(tmp_path, train_ranker={"batch_size": 999})
     write_features(config, 0, 5_000)

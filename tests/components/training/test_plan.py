@@ -22,6 +22,11 @@ def test_a_promoted_champion_is_the_start_of_the_next_training(world) -> None:
     facts = world.artifact("train_ranker", DAYS[2]).facts
     assert (facts["started_from"], facts["partitions"]) == (DAYS[1], [DAYS[1]])
     assert (facts["new_actions"], facts["scratch_reason"]) == ([], None)
+    # Its optimizer goes on, too: moments and learning rate do not begin anew every day.
+    steps = world.artifact("train_ranker", DAYS[1]).facts["steps"]
+    assert facts["optimizer"] == {"steps_before": steps, "new_because": None}
+    page = Path(world.config.store) / "pages" / DAYS[2] / "index.html"
+    assert f"with its optimizer, after {steps} steps" in page.read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What is saved comes back bit by bit, is refused when damaged, and appears whole or not at all."""
 
+import dataclasses
 import json
 import pickle
 
@@ -10,7 +11,7 @@ import pytest
 from phoenix.files import verified_files
 from phoenix.files.verified_files import CheckpointError
 from phoenix.recommend.checkpoint import load_model, save_model
-from phoenix.recommend.trained import RankingTransformer, TwoTower
+from phoenix.recommend.trained import OptimizerState, RankingTransformer, TwoTower
 from tests.phoenix.planted import RANKER, RETRIEVAL, SPEC, untrained, world
 
 WINDOWS = world(5).windows
@@ -55,6 +56,19 @@ def test_retrieval_model_comes_back_and_encodes_the_same_bits(tmp_path):
     np.testing.assert_array_equal(
         loaded.encode_posts(posts, posts), model.encode_posts(posts, posts)
     )
+
+
+def test_the_optimizer_comes_back_for_who_goes_on_with_the_training(tmp_path, ranker):
+    arrays = {"1/mu/w": np.ones((2, 2), np.float32), "0/count": np.array(7, np.int32)}
+    model = dataclasses.replace(ranker, optimizer=OptimizerState(arrays, 7, 9))
+    save_model(tmp_path / "model", model)
+    assert load_model(tmp_path / "model").optimizer is None
+    loaded = load_model(tmp_path / "model", with_optimizer=True).optimizer
+    assert loaded[1:] == (7, 9)
+    assert loaded.arrays.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert loaded.arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(loaded.arrays[name], array)
 
 
 def test_equal_models_are_saved_as_equal_bytes(saved, tmp_path):

@@ -26,6 +26,12 @@ def test_the_candidate_tower_of_the_third_format_reads_ids_alone() -> None:
     assert found["config"] == {**config, "has_candidate_facts": False}
 
 
+def test_models_of_the_formats_before_have_no_optimizer() -> None:
+    for version in range(1, FORMAT_VERSION):
+        old = {"format_version": version, "kind": "two_tower", "config": RETRIEVAL.to_dict()}
+        assert migrated(old)["optimizer"] is None
+
+
 def test_a_ranker_of_the_second_format_is_what_it_was() -> None:
     config = RANKER.to_dict()
     found = migrated({"format_version": 2, "kind": "ranking_transformer", "config": config})

@@ -14,7 +14,9 @@ from phoenix.train.optimizer import (
     learning_rate_at,
     non_finite_flags,
     optimizer_of,
+    restored,
     select,
+    state_arrays,
 )
 
 PARAMS = {"m": {"scale": jnp.ones(2), "w": jnp.ones((2, 2))}}
@@ -43,6 +45,45 @@ def test_warm_up_rises_linearly_and_cosine_falls_to_zero():
     expected = [0.1, 0.2, 0.3, 0.4]
     expected += [0.4 * (1 + np.cos(np.pi * i / 4)) / 2 for i in range(4)]
     np.testing.assert_allclose(rates, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_a_schedule_falls_to_its_end_and_stays_there(schedule):
+    config = TrainConfig(
+        learning_rate=0.4,
+        optimizer=OptimizerConfig(schedule=schedule, schedule_end=0.25, warmup_steps=2),
+    )
+    rates = [learning_rate_at(config, step, 6) for step in (1, 2, 4, 6, 7, 1_000)]
+    np.testing.assert_allclose(rates, [0.4, 0.4, 0.25, 0.1, 0.1, 0.1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"warmup_steps": 2, "schedule": "cosine", "schedule_end": 0.1},
+        {"average_half_life": 2.0},
+        {"name": "lion", "schedule": "inverse_sqrt"},
+        {"name": "contrib.muon"},
+    ],
+)
+def test_an_optimizer_that_is_restored_goes_on_to_the_same_bits(options):
+    optimizer, draw = optimizer_of(with_optimizer(**options), 6), np.random.default_rng(0)
+    state, other = optimizer.init(PARAMS), optimizer.init(PARAMS)
+    for step in range(6):
+        gradients = jax.tree.map(lambda leaf: jnp.asarray(draw.normal(size=leaf.shape)), PARAMS)
+        changes, state = optimizer.update(gradients, state, PARAMS)
+        other_changes, other = optimizer.update(gradients, other, PARAMS)
+        jax.tree.map(np.testing.assert_array_equal, changes, other_changes)
+        if step == 2:
+            other = restored(optimizer.init(PARAMS), state_arrays(other))
+
+
+def test_the_state_of_another_optimizer_or_other_parameters_is_not_restored():
+    arrays = state_arrays(optimizer_of(TrainConfig(), 1).init(PARAMS))
+    lion = optimizer_of(with_optimizer(name="lion"), 1)
+    assert restored(lion.init(PARAMS), arrays) is None
+    larger = {"m": {"scale": jnp.ones(2), "w": jnp.ones((2, 3))}}
+    assert restored(optimizer_of(TrainConfig(), 1).init(larger), arrays) is None
 
 
 def test_constant_schedule_keeps_its_rate():

@@ -315,6 +315,39 @@ def test_warm_start_continues_from_the_weights_and_leaves_them_alone():
     jax.tree.map(np.testing.assert_array_equal, before, after)
 
 
+def rates_of(*results):
+    return [point["learning_rate"] for result in results for point in result.curve]
+
+
+def test_trainings_that_go_on_from_each_other_are_one_for_the_optimizer():
+    # One batch holds all windows, so that their order says nothing.
+    schedule = {"schedule": "cosine", "warmup_steps": 2, "schedule_steps": 7, "schedule_end": 0.1}
+    train = partial(runner, RANKER, world(64).windows, optimizer=schedule, curve={"every_steps": 1})
+    whole = train(epochs=6).run()
+    first = train(epochs=3).run()
+    second = train(epochs=3, start=first.model).run()
+    assert (second.optimizer.steps_before, second.optimizer.new_because) == (3, None)
+    assert second.model.optimizer.steps == whole.model.optimizer.steps == 6
+    np.testing.assert_allclose(rates_of(first, second), rates_of(whole))
+    for name, array in whole.model.optimizer.arrays.items():
+        np.testing.assert_allclose(second.model.optimizer.arrays[name], array, atol=1e-5)
+    closely = partial(np.testing.assert_allclose, atol=1e-4)
+    jax.tree.map(closely, second.model.params, whole.model.params)
+    # Without the moments it is another training, which begins with the warm-up.
+    alone = train(epochs=3, start=dataclasses.replace(first.model, optimizer=None)).run()
+    assert alone.optimizer.new_because == "the model has none with it"
+    assert rates_of(alone) == rates_of(first)
+
+
+def test_the_total_of_a_schedule_is_that_of_the_training_from_scratch():
+    schedule = {"schedule": "linear", "schedule_end": 0.2}
+    train = partial(runner, RANKER, SMALL, optimizer=schedule, curve={"every_steps": 1})
+    first = train(epochs=2).run()
+    second = train(start=first.model).run()
+    assert first.model.optimizer.schedule_steps == second.model.optimizer.schedule_steps == 8
+    np.testing.assert_allclose(rates_of(second), [0.2 * 2e-3] * 4)
+
+
 def test_a_warm_start_under_another_list_of_actions_goes_on_by_name():
     start = runner(RANKER, world(2000).windows, epochs=2).run().model
     actions = ("share", *ACTIONS[::-1])
@@ -328,8 +361,9 @@ def test_a_warm_start_under_another_list_of_actions_goes_on_by_name():
     )
     config = dataclasses.replace(RANKER, num_actions=len(actions))
     options = {"actions": actions, "learning_rate": 1e-6, "table_learning_rate": 1e-6}
-    warm = runner(config, windows, start=start, **options).run().model
-    before, after = start.predict(SMALL), warm.predict(windows)
+    result = runner(config, windows, start=start, **options).run()
+    assert "other actions" in result.optimizer.new_because
+    before, after = start.predict(SMALL), result.model.predict(windows)
     np.testing.assert_allclose(after[..., 1:], before[..., ::-1], atol=1e-3)
 
 
