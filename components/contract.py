@@ -188,7 +188,7 @@ MATERIALIZE_FEEDS = Step(
     name="materialize_feeds",
     dag=Dag.FEEDS,
     summary="Retrieve, filter, rank and explain a feed for every user of one shard.",
-    reads=("publish_release", "validate_events", "build_features"),
+    reads=("publish_release", "validate_events", "build_features", "publish_feeds"),
     options=(_SHARD, _NUM_SHARDS),
     is_sharded=True,
 )

@@ -1,10 +1,15 @@
-"""Retrieve, filter, rank and explain a feed for every user of one shard."""
+"""Retrieve, filter, rank and explain a feed for every user of one shard.
+
+Users of the day are ranked anew. Every other known user keeps a feed or gets popular posts, and
+there is one default feed for all who are not known.
+"""
 
 import dataclasses
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +24,13 @@ from components.features.requests import RequestLog
 from components.release import eligible_posts
 from components.run import compilation
 from components.run.context import Context, Outcome
-from components.serving import audience, feed_files
+from components.serving import audience, feed_files, unranked
+from components.serving.feed_files import NOBODY, UNRANKED_FILE, Origin
 from components.serving.server import Server
 from components.serving.shards import Shard
+from components.serving.unranked import EarlierFeeds, UnrankedFeeds
 from components.settings.config import Config
-from components.store.artifacts import Artifact
+from components.store.artifacts import Artifact, Ref
 from components.tables import action_lists, bucket_files, id_texts
 from components.tables.bucket_files import BucketFiles
 from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE, POSTS_FILE
@@ -49,7 +56,9 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
     features = context.read(contract.BUILD_FEATURES.name, context.day)
     accepted = context.read(contract.VALIDATE_EVENTS.name, context.day)
     seen_refs = audience.event_partitions(context, context.config.materialize_feeds.seen_days)
+    earlier_ref = unranked.earlier_feeds(context)
     inputs = [release.ref, features.ref, accepted.ref, *seen_refs]
+    inputs += [] if earlier_ref is None else [earlier_ref]
     settings = _settings(context.config, part)
     with context.write(inputs=inputs, config=settings, suffix=part.suffix) as draft:
         compilation.use_cache(context.store)
@@ -68,7 +77,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
         texts = _texts(features, accepted)
         no_feeds = feed_files.schema(context.config.action_names, release.ref.digest).empty_table()
         schema = feed_files.with_texts(no_feeds, texts).schema
-        requests = _Requests(server, log, seen_files, no_feeds)
+        requests = _Requests(server, log, seen_files, no_feeds, Origin(context.day))
         histograms, counts = [], Counter(unscored_users=0, seen_pairs=0)
         num_buckets = context.config.user_buckets
         with feed_files.writer(draft.folder, schema, num_buckets=num_buckets) as writer:
@@ -80,14 +89,46 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
                 counts.update(counts_of_part)
         path = draft.folder / statistics.FEATURES_FILE
         statistics.write(path, statistics.merge(histograms))
+        others = UnrankedFeeds(
+            day=context.day,
+            part=part,
+            server=server,
+            log=BucketFiles(features.paths(IMPRESSIONS_FILE)),
+            earlier=_earlier(context, earlier_ref),
+            seen_files=seen_files,
+            ranked=users,
+            blank=log.windows(np.array([NOBODY])),
+            no_feeds=no_feeds,
+            texts=texts,
+        )
+        _write_unranked(draft.folder, others, schema, num_buckets=num_buckets)
         draft.facts.update(
             counts,
+            **others.counts,
             release=release.ref.digest,
             shard=part.index,
             num_shards=part.count,
             users=len(users),
         )
     return Outcome(context.written_artifact(part.suffix))
+
+
+def _earlier(context: Context, ref: Ref | None) -> EarlierFeeds | None:
+    """Opens the earlier feeds, verified."""
+    if ref is None:
+        return None
+    paths = context.store.read_files(ref, feed_files.FEEDS_FILE)
+    return EarlierFeeds(files=BucketFiles(paths), day=ref.partition)
+
+
+def _write_unranked(
+    folder: Path, others: UnrankedFeeds, schema: pa.Schema, *, num_buckets: int
+) -> None:
+    """Writes the feeds of users who are not ranked anew, and the default feed."""
+    with feed_files.writer(folder, schema, num_buckets=num_buckets, table=UNRANKED_FILE) as writer:
+        for table in others.tables():
+            writer.write_rows(table)
+    feed_files.write_default(folder, others.default())
 
 
 def _settings(config: Config, part: Shard) -> dict[str, Any]:
@@ -105,9 +146,9 @@ def _settings(config: Config, part: Shard) -> dict[str, Any]:
 
 
 def _users(config: Config, part: Shard, *, accepted: Artifact, features: Artifact) -> np.ndarray:
-    """`[N]` int64 sorted users of a shard: those of the day, or all with a history.
+    """`[N]` int64 sorted users of a shard who are ranked anew: those of the day, or all.
 
-    On an empty day these are all with a history, or nobody would have a feed after it.
+    On an empty day these are all with a history, or nobody would have a fresh feed after it.
     """
     if config.materialize_feeds.users == "active" and accepted.facts["accepted"]:
         files = accepted.paths(ACCEPTED_FILE)
@@ -134,6 +175,7 @@ class _Requests:
     log: RequestLog
     seen_files: audience.SeenFiles
     no_feeds: pa.Table
+    origin: Origin
 
     def serve(self, user_ids: np.ndarray) -> _Served:
         """Makes the feeds of some users, `[N]` int64 sorted."""
@@ -144,7 +186,8 @@ class _Requests:
         tables, num_unscored = [self.no_feeds], 0
         is_popular, schema = self.server.is_popular, self.no_feeds.schema
         for feeds in self.server.serve(windows, seen_pairs):
-            tables.append(feed_files.to_table(feeds, is_popular=is_popular, schema=schema))
+            table = feed_files.to_table(feeds, self.origin, is_popular=is_popular, schema=schema)
+            tables.append(table)
             num_unscored += int(feeds.is_unscored.sum())
         counts = {"unscored_users": num_unscored, "seen_pairs": len(seen_pairs.post_ids)}
         return _Served(pa.concat_tables(tables).combine_chunks(), histograms, counts)

@@ -24,6 +24,7 @@ from components.earnings.measure import Measure, by_user, told
 from components.erasure import forgotten
 from components.features import later_labels
 from components.run.context import Context, Outcome
+from components.serving.feed_files import KEPT
 from components.settings.config import Config
 from components.store.artifacts import Artifact, Unchanged
 from components.tables import action_lists, data_files
@@ -116,7 +117,9 @@ def _measure(
     """Writes the tables of a day on which something was live; returns its facts."""
     weights = {action.name: action.score_weight for action in config.actions}
     measure, shown = Measure(joined.releases, joined.sources, weights), joined.impressions
-    table, users = measure.table(shown), measure.user_earnings(shown)
+    # Other models made kept feeds: they say nothing of whether these are better.
+    is_kept = shown.sources == _code(joined.sources, KEPT)
+    table, users = measure.table(shown), measure.user_earnings(shown.where(~is_kept))
     data_files.write(folder / EARNED_FILE, table)
     data_files.write(folder / USERS_FILE, users)
     of_feeds = shown.releases != joined.releases.index(NO_FEED)
@@ -137,6 +140,10 @@ def _measure(
         "none": _earned(table, NO_FEED),
         "told": _sentence(share, facts, joined.num_strange),
     }
+
+
+def _code(names: Sequence[str], name: str) -> int:
+    return names.index(name) if name in names else -1
 
 
 def _earned(table: pa.Table, release: str) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from components import contract, step
 from components.erasure import forgotten
@@ -17,6 +19,7 @@ from components.release.corpus import Corpus
 from components.run.context import Context, Outcome
 from components.serving import audience, feed_files, sinks
 from components.serving import quality as feed_quality
+from components.serving.feed_files import FRESH, KEPT, POPULAR
 from components.serving.shards import Shard
 from components.store.artifacts import Artifact, Ref, Unchanged
 from components.tables import bucket_files
@@ -58,9 +61,13 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
         with context.write(inputs=inputs, config=settings) as draft:
             seen_files = audience.SeenFiles([context.store.read(ref) for ref in seen_refs])
             corpus = Corpus.read(release.path(release_files.CORPUS_FOLDER))
-            measures = feed_quality.QualityMeasures(corpus, context.config)
+            measures = feed_quality.QualityMeasures(corpus, context.config, context.day)
             erased_ids, num_erased = forgotten.erased_ids(context.config), 0
-            files = [BucketFiles(shard.paths(feed_files.FEEDS_FILE)) for shard in shards]
+            files = [
+                BucketFiles(shard.paths(table))
+                for shard in shards
+                for table in (feed_files.FEEDS_FILE, feed_files.UNRANKED_FILE)
+            ]
             num_buckets, schema = context.config.user_buckets, files[0].schema
             with feed_files.writer(draft.folder, schema, num_buckets=num_buckets) as writer:
                 # Some users at a time, so that memory does not grow with the day.
@@ -69,7 +76,9 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
                     measures.add(table, seen_files.of_slots(slots))
                     writer.write_rows(table)
             _refuse_forgotten(context, num_erased)
-            quality = measures.quality(sum(shard.facts["users"] for shard in shards))
+            # Every shard makes the same default feed.
+            shutil.copy(shards[0].path(feed_files.DEFAULT_FILE), draft.folder)
+            quality = measures.quality(_users_by_kind(shards))
             comparison = watch.compare()
             _refuse_breaches(context, [*quality.breaches, *comparison.breaches()])
             text = json.dumps(quality.report, indent=1, sort_keys=True)
@@ -77,6 +86,7 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
             comparison.save(draft.folder)
             draft.facts.update(
                 quality.report,
+                default_places=pq.read_metadata(draft.folder / feed_files.DEFAULT_FILE).num_rows,
                 skew=comparison.facts(),
                 release=release.ref.digest,
                 num_shards=num_shards,
@@ -113,11 +123,17 @@ def _read_shards(context: Context, num_shards: int, release: Ref) -> list[Artifa
     return shards
 
 
+def _users_by_kind(shards: Sequence[Artifact]) -> dict[str, int]:
+    """Returns the users for whom feeds of each kind were to be made."""
+    names = {FRESH: "users", KEPT: "kept_users", POPULAR: "popular_users"}
+    return {kind: sum(shard.facts[name] for shard in shards) for kind, name in names.items()}
+
+
 def _joined(files: Sequence[BucketFiles]) -> Iterator[tuple[range, pa.Table]]:
-    """Yields the feeds of users in some slots, of all shards, sorted by user and rank."""
+    """Yields the feeds of users in some slots, of all tables, sorted by user and rank."""
     sizes = sum((each.slot_sizes() for each in files), np.zeros(NUM_SLOTS, np.int64))
     for slots in bucket_files.runs(sizes, bucket_files.GROUP_ROWS):
-        # Every user is in one shard, so sorting the whole merges the sorted shards.
+        # Every user is in one table of one shard, so sorting the whole merges the sorted tables.
         table = pa.concat_tables(each.of_slots(slots) for each in files)
         yield slots, table.sort_by([("user_id", "ascending"), ("rank", "ascending")])
 

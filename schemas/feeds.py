@@ -7,6 +7,7 @@ import pyarrow as pa
 from schemas.columns import Column, Table, id_column
 
 SOURCES = ("retrieval", "popular")
+KINDS = ("fresh", "kept", "popular")
 TEXT_COLUMNS: Mapping[str, str] = {"user_id": "user", "post_id": "post", "author_id": "author"}
 _TEXT = pa.string()
 
@@ -23,7 +24,7 @@ _TEXTS = (
 def feeds_table(num_actions: int) -> Table:
     """Returns the table of feeds for a model of `num_actions` actions.
 
-    The file's metadata carry `release`, the digest of the release that made it, and `actions`, the
+    The file's metadata carry `release`, the digest of the release of the day, and `actions`, the
     names in the order of `probabilities`: `feeds_table(A).schema(release=..., actions="a,b")`. The
     optional columns are there where ids are text, and where posts have titles.
     """
@@ -76,6 +77,18 @@ def feeds_table(num_actions: int) -> Table:
                 name="rules",
                 type=pa.list_(pa.string()),
                 description="Names of the rules that shaped this place, in order.",
+            ),
+            Column(
+                name="kind",
+                type=pa.string(),
+                description="Of the whole feed: fresh, ranked on this day; kept from an earlier "
+                "one, less what may not be shown any more; or popular, for want of both.",
+            ),
+            Column(name="made_on", type=pa.date32(), description="UTC day of the ranking."),
+            Column(
+                name="release",
+                type=pa.string(),
+                description="Digest of the release that ranked it.",
             ),
         ),
         _TEXTS,

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from rich import box
 from rich.console import Console
 from rich.live import Live
@@ -26,7 +25,7 @@ from components.serving import published
 from components.serving.why import why
 from components.settings.config import Config
 from components.store import records
-from components.store.artifacts import Ref, Store
+from components.store.artifacts import Store
 
 _NUM_EXAMPLES = 3
 _EXAMPLE_PLACES = 5
@@ -199,7 +198,7 @@ def _example_feeds(out: Console, store: Store, config: Config) -> None:
     live = releases.live(store)
     if live is None:
         raise BadDataError("The last day ended without anything live.")
-    users = _example_users(store, live.feeds)
+    users = published.example_users(store, live.feeds, _NUM_EXAMPLES)
     for feed in published.feeds_of(store, config, live.feeds, users):
         out.print(f"\n[bold]Feed of user {escape(feed.user)} on {feed.day}[/bold]")
         for item in feed.items[:_EXAMPLE_PLACES]:
@@ -208,15 +207,3 @@ def _example_feeds(out: Console, store: Store, config: Config) -> None:
             reasons = " ".join(explanation.reasons[:2])
             out.print(escape(f"  {item.rank:2}. post {post}: {reasons}"), soft_wrap=True)
     out.print()
-
-
-def _example_users(store: Store, feeds: Ref) -> list[int]:
-    """Returns users from the beginning, the middle and the end of what was published."""
-    users: list[int] = []
-    for name in store.read(feeds).manifest["files"]:
-        if name.endswith(".parquet"):
-            path = store.read(feeds).path(name)
-            users += pq.read_table(path, columns=["user_id"])["user_id"].unique().to_pylist()
-    users = sorted(set(users))
-    last = len(users) - 1
-    return sorted({users[last * part // (_NUM_EXAMPLES - 1)] for part in range(_NUM_EXAMPLES)})

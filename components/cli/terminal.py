@@ -42,7 +42,8 @@ def feed(user_feed: "Feed") -> None:
 
     state = "live" if user_feed.is_live else "not live"
     release = user_feed.release[:12]
-    title = f"Feed of user {user_feed.user} on {user_feed.day} ({state}, release {release})"
+    kind = user_feed.kind_in_words
+    title = f"Feed of user {user_feed.user} on {user_feed.day} ({kind}; {state}, release {release})"
     has_titles = any(item.title for item in user_feed.items)
     rows = [
         (

@@ -17,7 +17,7 @@ from components.earnings.live_feeds import DayFeeds
 from components.earnings.measure import NO_RANK, Impressions
 from components.erasure import forgotten
 from components.run.context import Context
-from components.serving.feed_files import FEEDS_FILE
+from components.serving.feed_files import FEEDS_FILE, KEPT
 from components.store.artifacts import Artifact
 from components.tables import bucket_files, data_files
 from components.tables.action_lists import ActionList
@@ -31,6 +31,7 @@ from schemas.events import EVENTS
 _COLUMNS = ("user_id", "post_id", "shown_at", "actions")
 _SERVED = ("position", "feed", "propensity", "weight")
 _FEED_COLUMNS = ("user_id", "post_id", "rank", "source", "probabilities")
+_KIND = "kind"  # of feeds, since format 4
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class _Reader:
         rows = rows.filter(pa.array(~np.isin(rows["user_id"].to_numpy(), self._erased)))
         shown, num_strange = self._shown(rows)
         feeds = attribution.feeds_of(shown, self._day_feeds.live, self._day_feeds.release_of)
-        tables = [each.of_slots(slots, _FEED_COLUMNS) for each in self._feeds]
+        tables = [each.of_slots(slots, _feed_columns(each)) for each in self._feeds]
         pairs = [
             FeedRows(*(each[name].to_numpy() for name in _FEED_COLUMNS[:2])) for each in tables
         ]
@@ -161,7 +162,7 @@ class _Reader:
         for number, table in enumerate(tables):
             index = np.flatnonzero((feeds == number) & (places != NONE))
             listed = table.take(pa.array(places[index]))
-            sources[index] = self._codes(listed["source"])
+            sources[index] = self._codes(_sources(listed))
             ranks[index] = listed["rank"].to_numpy()
             predicted[index] = foretold_engagement(listed, self._weights)
         impressions = Impressions(
@@ -206,6 +207,18 @@ class _Reader:
         """`[n]` int64: one code per release, that of its first feeds; the last is no feed."""
         first = np.append(self._day_feeds.release_of, len(self.releases) - 1)
         return first[feeds]
+
+
+def _feed_columns(feeds: BucketFiles) -> list[str]:
+    return [*_FEED_COLUMNS, *([_KIND] if _KIND in feeds.schema.names else [])]
+
+
+def _sources(listed: pa.Table) -> pa.ChunkedArray:
+    """Returns the sources of places; of a kept feed it is `kept`, since other models made it."""
+    if _KIND not in listed.column_names:
+        return listed["source"]
+    is_kept = listed[_KIND].to_numpy() == KEPT
+    return pa.chunked_array([np.where(is_kept, KEPT, listed["source"].to_numpy())], pa.string())
 
 
 def _position(rows: pa.Table, feeds: np.ndarray, ranks: np.ndarray) -> np.ndarray:

@@ -308,6 +308,7 @@ def _examples(facts: DayFacts) -> list[Panel]:
         {
             "user": masks.user_name(feed.user_id, feed.user, facts.config),
             "num_items": len(feed.items),
+            "kind": feed.kind_in_words,
             "items": [
                 {
                     "rank": item.rank,

@@ -1,5 +1,6 @@
 """Feeds as Parquet: one row per place, with the reasons for it."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +15,23 @@ from components.tables.id_texts import IdTexts
 from schemas.feeds import TEXT_COLUMNS, feeds_table
 
 FEEDS_FILE = "feeds.parquet"
+UNRANKED_FILE = "unranked.parquet"  # of a shard: feeds of users who are not ranked anew
+DEFAULT_FILE = "default.parquet"  # the feed of everybody without one of their own
+NOBODY = 0  # in the default feed: no user has this id
+FRESH, KEPT = "fresh", "kept"  # kinds of feeds; the third is popular, as its source
 POPULAR, RETRIEVAL = "popular", "retrieval"
 POPULAR_FALLBACK = "popular_fallback"  # the user could not be scored
 AUTHOR_DIVERSITY = "author_diversity"  # the author stands above already
 BROKEN_PREDICTION = "broken_prediction"  # a probability was no number and counted as 0
 # Small groups: a reader who wants one user's feed reads one of them.
 _ROWS_PER_GROUP = 20_000
+
+
+class Origin(NamedTuple):
+    """The day on which feeds were made, and of which kind they are."""
+
+    made_on: datetime.date
+    kind: str = FRESH
 
 
 class Feeds(NamedTuple):
@@ -37,15 +49,16 @@ class Feeds(NamedTuple):
 
 
 def schema(actions: Sequence[str], release: str) -> pa.Schema:
-    """The schema of a file of feeds made by `release`, a digest."""
+    """The schema of a file of feeds of the day of `release`, a digest."""
     return feeds_table(len(actions)).schema(release=release, actions=",".join(actions))
 
 
-def to_table(feeds: Feeds, *, is_popular: bool, schema: pa.Schema) -> pa.Table:
+def to_table(feeds: Feeds, origin: Origin, *, is_popular: bool, schema: pa.Schema) -> pa.Table:
     """Returns feeds as rows, sorted by user and rank if the users are sorted.
 
     Args:
       feeds: With N users.
+      origin: Of all of them; the release is that of the schema.
       is_popular: Whether retrieval itself is the most popular recommender.
       schema: From `schema`.
     """
@@ -75,6 +88,7 @@ def to_table(feeds: Feeds, *, is_popular: bool, schema: pa.Schema) -> pa.Table:
                 BROKEN_PREDICTION: np.any(is_broken, axis=1),
             }
         ),
+        **_origin_columns(origin, schema.metadata[b"release"].decode(), len(user)),
     }
     return pa.Table.from_arrays([pa.array(columns[name]) for name in schema.names], schema=schema)
 
@@ -109,6 +123,30 @@ def with_texts(table: pa.Table, texts: Mapping[str, IdTexts]) -> pa.Table:
     )
 
 
+def with_origin(rows: pa.Table, day: str) -> pa.Table:
+    """Returns rows that say when and how each feed was made; before format 4 all were fresh.
+
+    Args:
+      rows: Of a file of published feeds, with its metadata.
+      day: Of the publication, YYYY-MM-DD.
+    """
+    if "kind" in rows.column_names:
+        return rows
+    metadata, origin = rows.schema.metadata, Origin(datetime.date.fromisoformat(day))
+    columns = _origin_columns(origin, metadata[b"release"].decode(), len(rows))
+    for name, values in columns.items():
+        rows = rows.append_column(name, values)
+    return rows.replace_schema_metadata(metadata)
+
+
+def _origin_columns(origin: Origin, release: str, count: int) -> dict[str, pa.Array]:
+    return {
+        "kind": pa.repeat(origin.kind, count),
+        "made_on": pa.repeat(origin.made_on, count),
+        "release": pa.repeat(release, count),
+    }
+
+
 def read(paths: Sequence[Path]) -> pa.Table:
     """Reads feeds from all files of their table; each text is kept once, as `with_texts` does."""
     names = pq.read_schema(paths[0]).names
@@ -118,7 +156,14 @@ def read(paths: Sequence[Path]) -> pa.Table:
     return pa.concat_tables(tables).unify_dictionaries()
 
 
-def writer(folder: Path, schema: pa.Schema, *, num_buckets: int) -> BucketWriter:
+def write_default(folder: Path, feed: pa.Table) -> None:
+    """Writes the default feed: rows of `NOBODY`."""
+    pq.write_table(feed.cast(bucket_files.plain_schema(feed.schema)), folder / DEFAULT_FILE)
+
+
+def writer(
+    folder: Path, schema: pa.Schema, *, num_buckets: int, table: str = FEEDS_FILE
+) -> BucketWriter:
     """Opens the files of feeds, for rows of a user together and in order of rank.
 
     Args:
@@ -126,9 +171,10 @@ def writer(folder: Path, schema: pa.Schema, *, num_buckets: int) -> BucketWriter
       schema: Of the rows; texts may be codes of a dictionary in them, and are plain in the files:
         else each group would be written with the texts of all.
       num_buckets: Files.
+      table: Which of the tables of feeds.
     """
     plain = bucket_files.plain_schema(schema)
-    return BucketWriter(folder, FEEDS_FILE, plain, num_buckets=num_buckets, most=_ROWS_PER_GROUP)
+    return BucketWriter(folder, table, plain, num_buckets=num_buckets, most=_ROWS_PER_GROUP)
 
 
 def _rules(is_applied: Mapping[str, np.ndarray]) -> pa.Array:

@@ -6,16 +6,23 @@ what the models would say today, and takes a moment.
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components import contract
 from components.errors import BadDataError
 from components.release import releases
-from components.serving.feed_files import FEEDS_FILE, POPULAR
+from components.serving import feed_files
+from components.serving.feed_files import DEFAULT_FILE, FEEDS_FILE, KEPT, POPULAR
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 from components.tables import id_texts
 from components.tables.bucket_files import BucketFiles
+
+DEFAULT = "default"  # the kind of the feed of a user who has none of their own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +86,35 @@ class Feed:
     release: str  # digest of the release that made it
     is_live: bool
     items: tuple[Item, ...]
+    kind: str  # of `schemas.feeds.KINDS`, or DEFAULT
+    made_on: str  # the day of the ranking
+
+    @property
+    def age_days(self) -> int:
+        """Days since it was ranked; 0 but for a kept feed."""
+        return (contract.parse_day(self.day) - contract.parse_day(self.made_on)).days
+
+    @property
+    def kind_in_words(self) -> str:
+        """The kind, as people are told."""
+        if self.kind == KEPT:
+            return f"kept from {self.made_on}, age {self.age_days} d"
+        return {
+            POPULAR: "popular posts: the user was not active, and keeps no feed",
+            DEFAULT: "the default feed: the user has none of their own",
+        }.get(self.kind, self.kind)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the feed as JSON-able values."""
-        values = {**vars(self), "items": [item.to_json() for item in self.items]}
+        items = [item.to_json() for item in self.items]
+        values = {**vars(self), "age_days": self.age_days, "items": items}
         return {**values, "user_id": values.pop("user")}
 
 
 def feed(store: Store, config: Config, user: str, day: datetime.date | None = None) -> Feed:
     """Returns the feed of a user: the live one, or the one published for `day`.
+
+    Who has none of their own, an unknown user too, has the default feed.
 
     Args:
       store: Of the deployment.
@@ -97,44 +124,56 @@ def feed(store: Store, config: Config, user: str, day: datetime.date | None = No
 
     Raises:
       BadConfigurationError: If `user` is no id.
-      BadDataError: If nothing was published, or there is no feed for this user.
+      BadDataError: If nothing was published, or these feeds are older than default feeds and have
+        none for this user.
     """
-    ref = _published(store, day)
-    feeds = feeds_of(store, config, ref, [id_texts.parse_id(user, "user_id", config)])
-    if not feeds:
+    ref, user_id = _published(store, day), id_texts.parse_id(user, "user_id", config)
+    feeds = feeds_of(store, config, ref, [user_id])
+    if feeds:
+        return feeds[0]
+    default = default_feed(store, config, ref)
+    if default is None:
         raise BadDataError(
             f"There is no feed for user {user} in the feeds of {ref.partition}: the user was not "
-            "active, or is not known (`materialize_feeds.users` says who gets one)."
+            "active, or is not known, and they were made by a version without a default feed."
         )
-    return feeds[0]
+    return replace(default, user_id=user_id, user=user)
 
 
 def feeds_of(store: Store, config: Config, feeds: Ref, users: Sequence[int]) -> list[Feed]:
     """Returns the feeds of some users, in their order; nothing for a user without one."""
     file = BucketFiles(store.read_files(feeds, FEEDS_FILE))
-    metadata = file.schema.metadata
-    actions = metadata[b"actions"].decode().split(",")
-    release = metadata[b"release"].decode()
-    weights = _weights(store, config, feeds.partition, release)
-    live = releases.live(store)
-    places: dict[int, list[Item]] = {}
-    names: dict[int, str] = {}
-    for user in users:
-        for row in file.of_user(user).to_pylist():
-            names[user] = row.get("user", str(user))
-            places.setdefault(user, []).append(_item(row, actions, weights))
-    return [
-        Feed(
-            user_id=user,
-            user=names[user],
-            day=feeds.partition,
-            release=release,
-            is_live=live is not None and live.feeds == feeds,
-            items=tuple(places[user]),
-        )
-        for user in users
-        if user in places
-    ]
+    tables = [(user, file.of_user(user)) for user in users]
+    return [_feed(store, config, feeds, user, rows) for user, rows in tables if len(rows)]
+
+
+def default_feed(store: Store, config: Config, feeds: Ref) -> Feed | None:
+    """Returns the feed of users without one of their own; None before there was one."""
+    if DEFAULT_FILE not in store.manifest(feeds)["files"]:
+        return None
+    rows = pq.read_table(store.read_file(feeds, DEFAULT_FILE))
+    return replace(_feed(store, config, feeds, feed_files.NOBODY, rows), kind=DEFAULT)
+
+
+def _feed(store: Store, config: Config, feeds: Ref, user: int, rows: pa.Table) -> Feed:
+    """Returns the rows of a user's feed as a feed."""
+    actions = rows.schema.metadata[b"actions"].decode().split(",")
+    release = rows.schema.metadata[b"release"].decode()
+    places = feed_files.with_origin(rows, feeds.partition).to_pylist()
+    # A corpus without a post that anybody may be shown makes an empty default feed.
+    first = places[0] if places else {"kind": POPULAR, "made_on": feeds.partition}
+    release, made_on = str(first.get("release", release)), str(first["made_on"])
+    weights, live = _weights(store, config, made_on, release), releases.live(store)
+    return Feed(
+        user_id=user,
+        user=first.get("user", str(user)),
+        day=feeds.partition,
+        release=release,
+        is_live=live is not None and live.feeds == feeds,
+        items=tuple(_item(row, actions, weights) for row in places),
+        kind=first["kind"],
+        made_on=made_on,
+    )
 
 
 def example_users(store: Store, feeds: Ref, count: int) -> list[int]:

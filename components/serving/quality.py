@@ -4,8 +4,9 @@ Nothing here trusts the step that made the feeds: posts that were seen and posts
 are looked up again in the artifacts of the data steps and of the release.
 """
 
+import datetime
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,9 +14,17 @@ import numpy as np
 import pyarrow as pa
 
 from components.release.corpus import Corpus
-from components.serving.feed_files import POPULAR, POPULAR_FALLBACK
+from components.serving.feed_files import FRESH, KEPT, POPULAR, POPULAR_FALLBACK
 from components.serving.seen import SeenPosts
 from components.settings.config import Config
+
+_FAULTS: Mapping[str, str] = {  # of places, of which there may be none
+    "seen": "posts were shown to their user before",
+    "not_eligible": "posts are not eligible",
+    "bad_scores": "scores are not finite",
+    "bad_order": "places have a higher score than the place above",
+    "too_old": "places are of feeds too old to be kept",
+}
 
 
 @dataclass(frozen=True)
@@ -33,14 +42,16 @@ class QualityMeasures:
     watch how feeds change.
     """
 
-    def __init__(self, corpus: Corpus, config: Config) -> None:
+    def __init__(self, corpus: Corpus, config: Config, day: datetime.date) -> None:
         """Begins without feeds.
 
         Args:
           corpus: Of the release.
           config: With the limits.
+          day: Of the feeds.
         """
-        self._corpus, self._config = corpus, config
+        self._corpus, self._config, self._day = corpus, config, np.datetime64(day)
+        self._ages = Counter[int]()  # users by the age of the feed that they keep
         self._counts = Counter[str]()
         self._posts = _Occurrences(np.empty(0, np.int64), np.empty(0, np.int64))
         self._authors = self._posts
@@ -56,14 +67,20 @@ class QualityMeasures:
         """
         users, posts = feeds["user_id"].to_numpy(), feeds["post_id"].to_numpy()
         authors, scores = feeds["author_id"].to_numpy(), feeds["score"].to_numpy()
-        _, lengths = np.unique(users, return_counts=True)
-        unscored = users[_has_rule(feeds["rules"], POPULAR_FALLBACK)]
+        _, first, lengths = np.unique(users, return_index=True, return_counts=True)
+        kinds = feeds["kind"].to_numpy()
+        ages = (self._day - feeds["made_on"].to_numpy()).astype(np.int64)
+        is_kept, is_fresh = kinds == KEPT, kinds == FRESH
+        unscored = users[is_fresh & _has_rule(feeds["rules"], POPULAR_FALLBACK)]
+        self._ages.update(ages[first[is_kept[first]]].tolist())
+        most_days = self._config.materialize_feeds.keep_feed_days
         is_popular = feeds["source"].to_numpy(zero_copy_only=False) == POPULAR
-        same_user = users[1:] == users[:-1]
+        same_user, length = users[1:] == users[:-1], self._config.materialize_feeds.feed_length
         self._counts.update(
             users_with_feed=len(lengths),
             positions=len(users),
-            full=int((lengths >= self._config.materialize_feeds.feed_length).sum()),
+            full=int((lengths[~is_kept[first]] >= length).sum()),
+            too_old=int((ages > np.where(is_kept, most_days, 0)).sum()),
             pairs=_num_pairs(users, posts),
             author_pairs=_num_pairs(users, authors),
             seen=_num_common(users, posts, seen_posts),
@@ -76,18 +93,22 @@ class QualityMeasures:
         self._posts, self._authors = self._posts.with_ids(posts), self._authors.with_ids(authors)
         self._scores.append(scores)
 
-    def quality(self, num_users: int) -> Quality:
-        """Returns the quality of all feeds, which were to be made for `num_users`."""
+    def quality(self, num_users_by_kind: Mapping[str, int]) -> Quality:
+        """Returns the quality of all feeds, to be made for so many users of each kind."""
         counts, num_rows = self._counts, self._counts["positions"]
+        num_users, num_fresh = sum(num_users_by_kind.values()), num_users_by_kind[FRESH]
+        num_made = num_users - num_users_by_kind[KEPT]
         largest = int(self._posts.counts.max(initial=0))
         report = {
             "users": num_users,
             "users_with_feed": counts["users_with_feed"],
             "positions": num_rows,
-            "coverage": counts["full"] / num_users if num_users else 1.0,
+            "users_by_kind": dict(num_users_by_kind),
+            "kept_by_age": {str(age): self._ages[age] for age in sorted(self._ages)},
+            "coverage": counts["full"] / num_made if num_made else 1.0,
             "duplicates": num_rows - counts["pairs"],
-            **{name: counts[name] for name in ("seen", "not_eligible", "bad_scores", "bad_order")},
-            "fallback_share": counts["unscored"] / num_users if num_users else 0.0,
+            **{name: counts[name] for name in _FAULTS},
+            "fallback_share": counts["unscored"] / num_fresh if num_fresh else 0.0,
             "popular_share": counts["popular"] / num_rows if num_rows else 0.0,
             "unique_posts": len(self._posts.ids),
             "unique_authors": len(self._authors.ids),
@@ -114,28 +135,23 @@ class _Occurrences(NamedTuple):
 
 def _breaches(report: dict[str, Any], config: Config) -> list[str]:
     section = config.publish_feeds
+    num_made = report["users"] - report["users_by_kind"][KEPT]  # the others lose places by rules
     breaches = [
         f"{report[name]} {fault}, expected none"
-        for name, fault in (
-            ("duplicates", "posts stand twice in a feed"),
-            ("seen", "posts were shown to their user before"),
-            ("not_eligible", "posts are not eligible"),
-            ("bad_scores", "scores are not finite"),
-            ("bad_order", "places have a higher score than the place above"),
-        )
+        for name, fault in {"duplicates": "posts stand twice in a feed", **_FAULTS}.items()
         if report[name]
     ]
     if report["coverage"] < section.min_coverage:
         breaches.append(
-            f"{report['coverage']:.3f} of {report['users']} users have a full feed of "
+            f"{report['coverage']:.3f} of {num_made} users have a full feed of "
             f"{config.materialize_feeds.feed_length} posts (materialize_feeds.feed_length), "
             f"expected at least publish_feeds.min_coverage, {section.min_coverage}: where posts "
             "are few, as in a small log, lower one of them"
         )
     if report["fallback_share"] > section.max_fallback_share:
         breaches.append(
-            f"{report['fallback_share']:.3f} of the users could not be scored, expected at most "
-            f"max_fallback_share {section.max_fallback_share}"
+            f"{report['fallback_share']:.3f} of the active users could not be scored, expected at "
+            f"most max_fallback_share {section.max_fallback_share}"
         )
     return breaches
 

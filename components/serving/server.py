@@ -151,6 +151,26 @@ class Server:
             )
             yield self.cut(block, candidates, ranked)
 
+    def serve_popular(self, windows: Windows, seen_pairs: SeenPairs) -> Iterator[Feeds]:
+        """Yields feeds of the most popular posts for blocks of requests, in order.
+
+        Args:
+          windows: N requests; of them only the user ids are read.
+          seen_pairs: Q pairs, not to be shown.
+        """
+        for start in range(0, len(windows.user_ids), _BLOCK):
+            block = windows.rows(slice(start, start + _BLOCK))
+            pairs = seen_pairs.of_block(start, start + _BLOCK)
+            excluded_rows = (pairs.places, self.corpus.rows_of(pairs.post_ids))
+            count = self.config.materialize_feeds.num_retrieved
+            rows = self._popular_rows(block, excluded_rows, count)
+            candidates = self._candidates(
+                rows,
+                scores=np.full(rows.shape, np.nan, np.float32),
+                is_unscored=np.ones(len(rows), bool),
+            )
+            yield self.cut(block, candidates, self.rank(block, candidates))
+
     def retrieve(
         self,
         windows: Windows,
@@ -177,6 +197,12 @@ class Server:
             popular_rows = self._popular_rows(windows, excluded_rows, count)
             rows = np.where(is_unscored[:, None], popular_rows, rows)
             scores = np.where(is_unscored[:, None], np.nan, scores)
+        return self._candidates(rows, scores=scores, is_unscored=is_unscored)
+
+    def _candidates(
+        self, rows: np.ndarray, *, scores: np.ndarray, is_unscored: np.ndarray
+    ) -> Candidates:
+        """Returns the posts of `[N, K]` rows of the corpus, -1 where there are no more."""
         return Candidates(
             post_ids=np.where(rows < 0, 0, _values_at(self.corpus.post_ids, rows)),
             author_ids=np.where(rows < 0, 0, _values_at(self.corpus.author_ids, rows)),
@@ -197,12 +223,15 @@ class Server:
         )
         if self.reads_evidence:
             slates = slates.with_evidence(self.rates or Rates.none(len(self.config.actions)))
-        probabilities = self.ranker.predict(slates)
         # Whom retrieval does not know is served by the fallback in both parts, never by a mixture.
         unscored_rows = np.flatnonzero(candidates.is_unscored)
-        if len(unscored_rows):
-            probabilities = probabilities.copy()  # a ranker may return memory of its own
-            probabilities[unscored_rows] = self.fallback.predict(slates.rows(unscored_rows))
+        if len(unscored_rows) == len(slates.user_ids):
+            probabilities = self.fallback.predict(slates)
+        else:
+            probabilities = self.ranker.predict(slates)
+            if len(unscored_rows):
+                probabilities = probabilities.copy()  # a ranker may return memory of its own
+                probabilities[unscored_rows] = self.fallback.predict(slates.rows(unscored_rows))
         sums = scoring.weighted_scores(probabilities, self.weights, slates.candidate_mask)
         return Ranked(probabilities, sums.scores, sums.num_not_finite)
 

@@ -12,8 +12,15 @@ import pyarrow.parquet as pq
 
 from components import contract
 from components.release import releases
-from components.serving.feed_files import POPULAR, POPULAR_FALLBACK
-from components.serving.published import Feed, Item, decisive_contributions, feed
+from components.serving.feed_files import FRESH, KEPT, POPULAR, POPULAR_FALLBACK
+from components.serving.published import (
+    DEFAULT,
+    Feed,
+    Item,
+    decisive_contributions,
+    feed,
+    feeds_of,
+)
 from components.settings.config import Config
 from components.store.artifacts import Store
 from components.tables import id_texts
@@ -30,6 +37,8 @@ class Explanation:
     day: str
     release: str
     is_live: bool
+    kind: str  # of the feed
+    made_on: str
     item: Item | None
     num_items: int
     lowest_score: float | None  # of the feed
@@ -58,6 +67,7 @@ def why(
       BadConfigurationError: If one of the two is no id.
       BadDataError: If nothing was published, or there is no feed for this user.
     """
+    # Who has no feed of their own has the default one, and reasons, too.
     user_feed = feed(store, config, user, day)
     post_id = id_texts.parse_id(post, "post_id", config)
     item = next((item for item in user_feed.items if item.post_id == post_id), None)
@@ -65,6 +75,8 @@ def why(
         reasons = [*_reasons_for(item), *_meaning_of_probabilities(store, user_feed)]
     else:
         reasons = _reasons_against(store, config, user_feed, post_id)
+    if user_feed.kind != FRESH:
+        reasons = [f"The feed is {user_feed.kind_in_words}.", *reasons]
     return Explanation(
         user=user_feed.user,
         post=item.post if item else post,
@@ -72,6 +84,8 @@ def why(
         day=user_feed.day,
         release=user_feed.release,
         is_live=user_feed.is_live,
+        kind=user_feed.kind,
+        made_on=user_feed.made_on,
         item=item,
         num_items=len(user_feed.items),
         lowest_score=user_feed.items[-1].score if user_feed.items else None,
@@ -102,7 +116,7 @@ def _reasons_for(item: Item) -> list[str]:
 
 def _meaning_of_probabilities(store: Store, user_feed: Feed) -> list[str]:
     """Returns a sentence where the probabilities are none of the log; often none."""
-    ref = store.head(releases.RELEASE, user_feed.day)
+    ref = store.head(releases.RELEASE, user_feed.made_on)
     if ref is None or ref.digest != user_feed.release:  # it is gone
         return []
     number = store.manifest(ref)["facts"]["ranker"].get("drawn_per_window", 0)  # since format 6
@@ -132,6 +146,10 @@ def _reasons_against(store: Store, config: Config, user_feed: Feed, post: int) -
             store, earlier, ACCEPTED_FILE, post_id=post, user_id=user_feed.user_id
         ):
             return [f"The user was shown it on {earlier} already."]
+    if user_feed.kind in (POPULAR, DEFAULT):
+        return ["Other posts are more popular among those that may be shown."]
+    if user_feed.kind == KEPT and (reasons := _reasons_since(store, config, user_feed, post)):
+        return reasons
     from components.serving import retrace  # it loads the models: only for a post that came close
 
     return retrace.retrace(
@@ -141,6 +159,18 @@ def _reasons_against(store: Store, config: Config, user_feed: Feed, post: int) -
         user_id=user_feed.user_id,
         post_id=post,
     ).reasons()
+
+
+def _reasons_since(store: Store, config: Config, user_feed: Feed, post: int) -> list[str]:
+    """Returns why a post is in a kept feed no more; nothing if it never was."""
+    ref = store.head(releases.FEEDS, user_feed.made_on)
+    before = [] if ref is None else feeds_of(store, config, ref, [user_feed.user_id])
+    if not any(item.post_id == post for each in before for item in each.items):
+        return []
+    return [
+        f"It was in the feed of {user_feed.made_on} and has been taken out since: it was too old "
+        "(`export_corpus.max_age_days`), held back or shown on one of the days after."
+    ]
 
 
 def _read_rows(store: Store, partition: str, name: str, **equal: int) -> list[dict[str, Any]]:

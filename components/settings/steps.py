@@ -311,7 +311,8 @@ class FeedsConfig(Section):
 
     users: Literal["active", "all"] = Field(
         default="active",
-        description="Of the day, or with a history; on an empty day always the latter.",
+        description="Who is ranked anew: users of the day, or all with a history; on an empty day "
+        "always the latter. The others keep a feed or get popular posts.",
     )
     num_shards: int = Field(
         default=1, ge=1, le=999, description="Tasks over which users are spread."
@@ -322,6 +323,20 @@ class FeedsConfig(Section):
     feed_length: int = Field(default=20, ge=1, le=100_000, description="Posts per feed.")
     seen_days: int = Field(
         default=14, ge=0, le=3_650, description="Posts shown in these days are not shown again."
+    )
+    keep_feed_days: int = Field(
+        default=14,
+        ge=0,
+        le=3_650,
+        description="Days for which a user who is not active keeps a feed; 0: popular posts at "
+        "once.",
+    )
+    keep_feed_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of `feed_length` that must be left of it when posts that may not be "
+        "shown any more are taken out; with less, popular posts.",
     )
     surface: int = Field(
         default=1, ge=0, lt=65_536, description="Surface for which the feed is ranked."
@@ -362,10 +377,16 @@ class PublishFeedsConfig(Section):
     """`publish_feeds`: quality limits and where feeds go beside the Parquet artifact."""
 
     min_coverage: float = Field(
-        default=0.9, ge=0, le=1, description="Share of users with a full feed."
+        default=0.9,
+        ge=0,
+        le=1,
+        description="Share of users with a full feed, of those whose feed is not a kept one.",
     )
     max_fallback_share: float = Field(
-        default=1.0, ge=0, le=1, description="Users with popular posts only."
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of the users ranked anew who get popular posts only.",
     )
     training_drift: Severity = Field(
         default="warning", description="Distances of the day's events to those of the training."

@@ -48,9 +48,10 @@ ARTIFACTS: Mapping[str, int] = {
     contract.PUBLISH_RELEASE.name: 8,
     contract.MEASURE_FEEDS.name: 1,  # measures by release, source and rank; sums by user
     # Feeds of a shard, statistics; 2: texts of ids, titles; 3: feeds in order of slots, in one file
-    # or several.
-    contract.MATERIALIZE_FEEDS.name: 3,
-    contract.PUBLISH_FEEDS.name: 3,  # feeds, quality, skew; 2, 3: the same
+    # or several; 4: kind, day and release of each feed, feeds that were not ranked anew, and the
+    # default feed. All feeds before are fresh (`components.serving.feed_files.with_origin`).
+    contract.MATERIALIZE_FEEDS.name: 4,
+    contract.PUBLISH_FEEDS.name: 4,  # feeds, quality, skew; 2, 3, 4: the same
 }
 POINTER_ENTRY = 1
 RECORD = 1

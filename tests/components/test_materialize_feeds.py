@@ -3,6 +3,8 @@
 import itertools
 import json
 import shutil
+from collections import Counter
+from dataclasses import asdict
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -38,7 +40,7 @@ def test_no_feed_holds_a_seen_an_ineligible_or_a_repeated_post(day: str, three_d
 
 def test_every_active_user_has_one_feed_in_the_order_of_its_scores(three_days) -> None:
     events = three_days.artifact("validate_events", DAYS[2]).path("accepted.parquet")
-    rows = _rows(three_days, DAYS[2])
+    rows = [row for row in _rows(three_days, DAYS[2]) if row["kind"] == "fresh"]
     assert {row["user_id"] for row in rows} == set(pq.read_table(events)["user_id"].to_pylist())
     for above, below in itertools.pairwise(rows):
         if above["user_id"] == below["user_id"]:
@@ -49,6 +51,20 @@ def test_every_active_user_has_one_feed_in_the_order_of_its_scores(three_days) -
     for row in rows:
         expected = np.float32(row["base_score"]) * np.float32(row["diversity_multiplier"])
         assert row["score"] == expected
+
+
+def test_everybody_with_a_history_has_a_feed_and_is_counted_by_kind(three_days) -> None:
+    features = three_days.artifact("build_features", DAYS[2]).paths("impressions.parquet")
+    users = set(pq.read_table(features, columns=["user_id"])["user_id"].to_pylist())
+    kinds = {row["user_id"]: row["kind"] for row in _rows(three_days, DAYS[2])}
+    facts = three_days.artifact("publish_feeds", DAYS[2]).facts
+    assert kinds.keys() == users
+    assert facts["users_by_kind"] == {"fresh": 0, "kept": 0, "popular": 0} | Counter(kinds.values())
+    assert sum(facts["kept_by_age"].values()) == facts["users_by_kind"]["kept"] > 0
+    earlier = three_days.artifact("publish_feeds", DAYS[1]).ref
+    for shard in ("-000-of-002", "-001-of-002"):
+        manifest = three_days.artifact("materialize_feeds", DAYS[2] + shard).manifest
+        assert asdict(earlier) in manifest["recipe"]["inputs"]
 
 
 def test_feeds_keep_their_contract(three_days) -> None:
@@ -63,8 +79,13 @@ def test_the_number_of_shards_does_not_change_a_feed(world) -> None:
     two_shards = _rows(world, DAYS[2])
     assert world.run("materialize_feeds", DAYS[2], shard=0, num_shards=1) == ExitCode.DONE
     path = world.artifact("materialize_feeds", f"{DAYS[2]}-000-of-001").path("feeds.parquet")
-    one_shard = pq.read_table(path).to_pylist()
-    for name in ("user_id", "rank", "post_id", "author_id", "source", "rules"):
+    unranked = pq.read_table(path.with_name("unranked.parquet"))
+    one_shard = pq.read_table(path).to_pylist() + unranked.to_pylist()
+    one_shard, two_shards = (
+        sorted(rows, key=lambda row: (row["user_id"], row["rank"]))
+        for rows in (one_shard, two_shards)
+    )
+    for name in ("user_id", "rank", "post_id", "author_id", "source", "rules", "kind"):
         assert [row[name] for row in one_shard] == [row[name] for row in two_shards]
     # A product of matrices with other numbers of rows may round differently.
     for name in ("score", "base_score", "retrieval_score", "probabilities"):

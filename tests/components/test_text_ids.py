@@ -205,8 +205,8 @@ def test_json_names_ids_as_strings_and_titles(published_folder, capsys) -> None:
 
 def test_a_user_without_a_feed_is_named_by_the_text(published_folder, capsys) -> None:
     config = str(published_folder / "phoenix.yaml")
-    assert app.app(["feed", "u-77", "-c", config]) == ExitCode.BAD_DATA
-    assert "no feed for user u-77" in capsys.readouterr().err
+    assert app.app(["feed", "u-77", "-c", config]) == ExitCode.DONE
+    assert "Feed of user u-77 on 2026-01-02 (the default feed" in capsys.readouterr().out
     assert app.app(["feed", "@x", "-c", config]) == ExitCode.BAD_CONFIGURATION
     assert "The user '@x' is no id: expected text before '@'" in capsys.readouterr().err
 

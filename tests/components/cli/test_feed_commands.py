@@ -14,7 +14,7 @@ def test_feed_shows_the_live_feed(three_days, capsys: pytest.CaptureFixture[str]
     user = user_of(three_days)
     code, out, _ = run_command(capsys, "feed", user, "-c", three_days.path)
     assert code == 0
-    assert f"Feed of user {user} on {LAST} (live" in out
+    assert f"Feed of user {user} on {LAST} (fresh; live" in out
     found = published.feed(three_days.store, three_days.config, user)
     assert all(str(item.post_id) in out for item in found.items)
 

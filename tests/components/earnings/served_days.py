@@ -11,7 +11,7 @@ import numpy as np
 
 from components import contract, measure_feeds, step
 from components.serving import feed_files
-from components.serving.feed_files import Feeds
+from components.serving.feed_files import Feeds, Origin
 from components.settings.config import Config
 from components.settings.loading import load
 from components.store.artifacts import Artifact, Recipe, Ref, Store
@@ -98,6 +98,7 @@ class ServedDays:
                 retrieval_scores=ones,
                 is_unscored=np.array([user % 2 == 0 for user in feeds], bool),
             ),
+            Origin(datetime.date.fromisoformat(day)),
             is_popular=False,
             schema=feed_files.schema(names, release.digest),
         )

@@ -1,6 +1,7 @@
 """Actions that arrive later are joined with their impressions, and with no others."""
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,3 +29,9 @@ def test_an_impression_has_all_that_arrived_for_it(impressions, labels) -> None:
         if key in expected:
             expected[key] |= more
     assert found.tolist() == list(expected.values())
+
+
+def test_places_of_kept_feeds_are_a_source_of_their_own() -> None:
+    listed = pa.table({"source": ["retrieval", "popular"], "kind": ["kept", "fresh"]})
+    assert day_impressions._sources(listed).to_pylist() == ["kept", "popular"]
+    assert day_impressions._sources(listed.select(["source"])).to_pylist()[0] == "retrieval"

@@ -1,9 +1,13 @@
 """Each place in a feed carries the reasons for it."""
 
+import datetime
+
 import numpy as np
 
 from components.serving import feed_files
-from components.serving.feed_files import Feeds
+from components.serving.feed_files import Feeds, Origin
+
+ORIGIN = Origin(datetime.date(2026, 1, 2))
 
 
 def _feeds(**changes: np.ndarray) -> Feeds:
@@ -25,7 +29,7 @@ def _feeds(**changes: np.ndarray) -> Feeds:
 def _rows(feeds: Feeds, **options: bool) -> list[dict]:
     schema = feed_files.schema(["click", "share"], "r")
     is_popular = options.get("is_popular", False)
-    return feed_files.to_table(feeds, is_popular=is_popular, schema=schema).to_pylist()
+    return feed_files.to_table(feeds, ORIGIN, is_popular=is_popular, schema=schema).to_pylist()
 
 
 def test_places_beyond_the_end_are_left_out() -> None:

@@ -1,4 +1,6 @@
 import datetime
+import json
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -7,6 +9,7 @@ import pytest
 from components.errors import BadDataError
 from components.release import releases
 from components.serving import published
+from components.store.artifacts import Recipe
 from phoenix.recommend.scoring import weighted_scores
 
 LAST = "2026-01-03"
@@ -48,9 +51,28 @@ def test_a_feed_of_an_earlier_day_is_not_live(three_days) -> None:
     assert (found.day, found.is_live) == ("2026-01-02", False)
 
 
-def test_an_unknown_user_is_refused_by_number(three_days) -> None:
+def test_an_unknown_user_has_the_default_feed(three_days) -> None:
+    found = published.feed(three_days.store, three_days.config, "5")
+    assert (found.user, found.kind, found.made_on, found.age_days) == ("5", "default", LAST, 0)
+    path = three_days.artifact("publish_feeds", LAST).path("default.parquet")
+    assert [item.post_id for item in found.items] == pq.read_table(path)["post_id"].to_pylist()
+    assert len(found.items) == 5
+
+
+def test_without_a_default_feed_an_unknown_user_is_refused_by_number(world) -> None:
+    feeds = world.artifact("publish_feeds", LAST)
+    manifest = json.loads((feeds.folder / "manifest.json").read_text())
+    recipe = Recipe(
+        kind="publish_feeds", partition=LAST, inputs=[], config={}, code="", libraries={}
+    )
+    with world.store.write(recipe) as draft:  # as a version without one wrote them
+        for name in set(manifest["files"]) - {"default.parquet"}:
+            shutil.copy(feeds.path(name), draft.folder / name)
+    day = datetime.date.fromisoformat(LAST)
     with pytest.raises(BadDataError, match=f"no feed for user 5 in the feeds of {LAST}"):
-        published.feed(three_days.store, three_days.config, "5")
+        published.feed(world.store, world.config, "5", day)
+    user = published.example_users(world.store, world.store.head("publish_feeds", LAST), 1)[0]
+    assert published.feed(world.store, world.config, str(user), day).kind == "fresh"
 
 
 def test_a_day_without_feeds_is_refused_with_the_days_that_have_some(three_days) -> None:

@@ -1,5 +1,7 @@
 """Every breach is found, whoever made the feeds."""
 
+import datetime
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,7 +10,7 @@ import pytest
 from components.release.corpus import Corpus
 from components.serving import feed_files
 from components.serving import quality as feed_quality
-from components.serving.feed_files import Feeds
+from components.serving.feed_files import FRESH, KEPT, POPULAR, Feeds, Origin
 from components.serving.seen import SeenPosts
 
 CORPUS = Corpus(
@@ -20,10 +22,16 @@ CORPUS = Corpus(
     np.zeros((10, 0), np.float32),
     np.ones((10, 1), np.float32),
 )
+DAY = datetime.date(2026, 1, 20)
 NOTHING_SEEN = SeenPosts.none()
 
 
-def _table(posts: list[list[int]], scores: list[list[float]] | None = None) -> pa.Table:
+def _table(
+    posts: list[list[int]],
+    scores: list[list[float]] | None = None,
+    made_on: datetime.date = DAY,
+    kind: str = FRESH,
+) -> pa.Table:
     ids = np.array(posts)
     score = np.array(scores or [[1.0 - 0.1 * place for place in range(ids.shape[1])]] * len(ids))
     feeds = Feeds(
@@ -38,16 +46,17 @@ def _table(posts: list[list[int]], scores: list[list[float]] | None = None) -> p
         is_unscored=np.arange(len(ids)) == 0,
     )
     schema = feed_files.schema(["click", "share"], "r" * 64)
-    return feed_files.to_table(feeds, is_popular=False, schema=schema)
+    return feed_files.to_table(feeds, Origin(made_on, kind), is_popular=False, schema=schema)
 
 
-def _measure(table: pa.Table, three_days, seen_posts: SeenPosts = NOTHING_SEEN):
-    whole, parts = (feed_quality.QualityMeasures(CORPUS, three_days.config) for _ in range(2))
+def _measure(table: pa.Table, three_days, seen_posts: SeenPosts = NOTHING_SEEN, kind: str = FRESH):
+    users = {each: 2 if each == kind else 0 for each in (FRESH, KEPT, POPULAR)}
+    whole, parts = (feed_quality.QualityMeasures(CORPUS, three_days.config, DAY) for _ in range(2))
     whole.add(table, seen_posts)
     for user in np.unique(table["user_id"].to_numpy()):
         parts.add(table.filter(pc.field("user_id") == user), seen_posts)
-    assert parts.quality(2) == whole.quality(2), "feeds measured user by user"
-    return whole.quality(2)
+    assert parts.quality(users) == whole.quality(users), "feeds measured user by user"
+    return whole.quality(users)
 
 
 def test_good_feeds_have_no_breach(three_days) -> None:
@@ -83,6 +92,22 @@ def test_a_post_that_was_seen_is_found(three_days) -> None:
 
 def test_no_users_at_all_is_not_a_breach(three_days) -> None:
     table = _table([[0, 0, 0, 0, 0]])
-    measures = feed_quality.QualityMeasures(CORPUS, three_days.config)
+    measures = feed_quality.QualityMeasures(CORPUS, three_days.config, DAY)
     measures.add(table, NOTHING_SEEN)
-    assert measures.quality(0).breaches == []
+    assert measures.quality({FRESH: 0, KEPT: 0, POPULAR: 0}).breaches == []
+
+
+def test_kept_feeds_are_counted_by_age_and_may_be_short(three_days) -> None:
+    table = _table([[1, 2, 0], [1, 2, 3]], made_on=DAY - datetime.timedelta(days=3), kind=KEPT)
+    quality = _measure(table, three_days, kind=KEPT)
+    assert quality.breaches == []
+    assert quality.report["users_by_kind"] == {"fresh": 0, "kept": 2, "popular": 0}
+    assert quality.report["kept_by_age"] == {"3": 2}
+
+
+@pytest.mark.parametrize(("kind", "days"), [(KEPT, 15), (FRESH, 1), (POPULAR, 1)])
+def test_a_feed_that_is_too_old_for_its_kind_is_found(kind: str, days: int, three_days) -> None:
+    made_on = DAY - datetime.timedelta(days=days)
+    table = _table([[1, 2, 3, 4, 5]] * 2, made_on=made_on, kind=kind)
+    breaches = _measure(table, three_days, kind=kind).breaches
+    assert breaches == ["10 places are of feeds too old to be kept, expected none"]

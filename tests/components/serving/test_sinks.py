@@ -1,5 +1,6 @@
 """The sinks hold one whole publication, seen through real servers."""
 
+import datetime
 import json
 import shutil
 import socket
@@ -37,6 +38,11 @@ def _config(world, sink):
 def _rows(artifact) -> list[dict]:
     rows = pq.read_table(artifact.path("feeds.parquet"))
     return rows.sort_by([("user_id", "ascending"), ("rank", "ascending")]).to_pylist()
+
+
+def _default_posts(artifact) -> list[str]:
+    rows = pq.read_table(artifact.path("default.parquet"))
+    return [str(post) for post in rows["post_id"].to_pylist()]
 
 
 @pytest.fixture
@@ -117,7 +123,11 @@ def test_redis_serves_the_newest_publication_and_drops_the_one_before(
         rows = _rows(feeds)
         with redis.Redis.from_url(redis_url) as client:
             version = client.get("phoenix:feed:current").decode()
-            assert client.dbsize() == len({row["user_id"] for row in rows}) + 1
+            assert client.dbsize() == len({row["user_id"] for row in rows}) + 2
+            default = json.loads(client.get(f"phoenix:feed:default:{version}"))
+        assert [item["post_id"] for item in default] == _default_posts(feeds)
+        assert {item["kind"] for item in default} == {"popular"}
+        with redis.Redis.from_url(redis_url) as client:
             found = json.loads(client.get(f"phoenix:feed:{version}:{rows[0]['user_id']}"))
         expected = [str(row["post_id"]) for row in rows if row["user_id"] == rows[0]["user_id"]]
         assert [item["post_id"] for item in found] == expected
@@ -140,7 +150,13 @@ def test_postgres_shows_the_newest_publication_through_one_view(
                 "SELECT user_id, rank, post_id FROM phoenix_feeds ORDER BY user_id, rank"
             ).fetchall()
             tables = connection.execute("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'ph%'")
-            assert tables.fetchone() == (2,), "the newest feeds, and the table of somebody else"
+            assert tables.fetchone() == (3,), "feeds, default feed, and the table of somebody else"
+            default = connection.execute(
+                "SELECT post_id, kind, made_on FROM phoenix_feeds_default ORDER BY rank"
+            ).fetchall()
+        made_on = datetime.date.fromisoformat(day)
+        expected = [(int(post), "popular", made_on) for post in _default_posts(feeds)]
+        assert default == expected
         rows = _rows(feeds)
         assert found == [(row["user_id"], row["rank"], row["post_id"]) for row in rows]
 
@@ -162,6 +178,8 @@ def titled_feeds(three_days, tmp_path: Path) -> Artifact:
     table = feed_files.with_texts(table, texts)
     with feed_files.writer(folder, table.schema, num_buckets=1) as writer:
         writer.write_rows(table)
+    default = feed_files.with_texts(pq.read_table(feeds.path("default.parquet")), texts)
+    feed_files.write_default(folder, default)
     return replace(feeds, folder=folder)
 
 
@@ -227,7 +245,7 @@ def test_feeds_from_before_the_list_are_served_without_forgotten_users(
         found = connection.execute("SELECT DISTINCT user_id FROM phoenix_feeds ORDER BY user_id")
         assert [user for (user,) in found.fetchall()] == others
     with redis.Redis.from_url(redis_url) as client:
-        assert client.dbsize() == len(others) + 1
+        assert client.dbsize() == len(others) + 2
 
 
 def test_a_sink_that_cannot_be_reached_is_worth_another_try(three_days, monkeypatch) -> None:

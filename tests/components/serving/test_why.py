@@ -22,6 +22,22 @@ def test_every_place_has_reasons(three_days) -> None:
         assert found.reasons
 
 
+def test_a_user_whom_nobody_knows_is_told_of_the_default_feed(three_days) -> None:
+    feed = published.feed(three_days.store, three_days.config, "5")
+    there = why.why(three_days.store, three_days.config, "5", feed.items[0].post)
+    assert there.kind == "default"
+    assert there.reasons[0].startswith("The feed is the default feed")
+    posts = pq.read_table(three_days.artifact("validate_events", LAST).path("posts.parquet"))
+    served = {item.post_id for item in feed.items}
+    absent = min(
+        row["post_id"]
+        for row in posts.to_pylist()
+        if row["eligible"] and row["post_id"] not in served
+    )
+    found = why.why(three_days.store, three_days.config, "5", str(absent))
+    assert found.reasons[-1].startswith("Other posts are more popular")
+
+
 def test_a_post_that_nobody_knows_is_named_as_such(three_days) -> None:
     found = why.why(three_days.store, three_days.config, str(_users(three_days)[0]), "5")
     assert found.item is None
