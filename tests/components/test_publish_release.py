@@ -2,6 +2,9 @@
 
 import json
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from components.contract import ExitCode
 from components.release import decisions, models
 from components.release.corpus import Corpus
@@ -49,7 +52,9 @@ def test_promoted_models_serve_feeds_that_differ_between_users(world) -> None:
     ]
     corpus = Corpus.read(release.path("corpus"))
     assert corpus.model_digest == models.folder_digest(release.path("retrieval"))
-    assert world.artifact("publish_feeds", LAST).facts["popular_share"] == 0.0
+    feeds = pq.read_table(world.artifact("publish_feeds", LAST).path("feeds.parquet"))
+    ranked_today = feeds.filter(pc.field("kind") == "fresh")
+    assert "popular" not in ranked_today["source"].to_pylist()
 
 
 def test_who_approved_is_kept_and_what_was_rejected_is_not_released(world, capfd) -> None:
