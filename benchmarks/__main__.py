@@ -2,8 +2,8 @@
 
 usage: python -m benchmarks [store] [ingest] [accounting] [validation] [features] [day] [text_ids]
                             [hashing] [ranker] [gradient] [training] [learning] [learning_kuairand]
-                            [content_world] [small_shop] [next_item_peer] [tables] [search]
-                            [memory] [evaluation] [gate_chains] [release_losses]
+                            [content_world] [small_shop] [feed_sources] [next_item_peer] [tables]
+                            [search] [memory] [evaluation] [gate_chains] [release_losses]
 
 Several run in a process each: what one leaves in memory would slow or speed up the next.
 """
@@ -30,6 +30,7 @@ NAMES = (
     "learning_kuairand",
     "content_world",
     "small_shop",
+    "feed_sources",
     "next_item_peer",
     "tables",
     "search",

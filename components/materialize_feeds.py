@@ -28,6 +28,7 @@ from components.serving import audience, feed_files, unranked
 from components.serving.feed_files import NOBODY, UNRANKED_FILE, Origin
 from components.serving.server import Server
 from components.serving.shards import Shard
+from components.serving.sources import mixture
 from components.serving.unranked import EarlierFeeds, UnrankedFeeds
 from components.settings.config import Config
 from components.store.artifacts import Artifact, Ref
@@ -140,6 +141,7 @@ def _settings(config: Config, part: Shard) -> dict[str, Any]:
         "build_features": config.build_features.model_dump(mode="json"),
         "feature_users": config.baseline.feature_users,
         "shard": [part.index, part.count],
+        **mixture.recipe(config),
         **action_lists.recipe(config),
         **forgotten.recipe(config),
     }
@@ -184,9 +186,9 @@ class _Requests:
         seen_posts = self.seen_files.of_slots(bucket_files.span(user_ids))
         seen_pairs = seen_posts.of_users(user_ids)
         tables, num_unscored = [self.no_feeds], 0
-        is_popular, schema = self.server.is_popular, self.no_feeds.schema
+        names, schema = self.server.source_names, self.no_feeds.schema
         for feeds in self.server.serve(windows, seen_pairs):
-            table = feed_files.to_table(feeds, self.origin, is_popular=is_popular, schema=schema)
+            table = feed_files.to_table(feeds, self.origin, schema=schema, source_names=names)
             tables.append(table)
             num_unscored += int(feeds.is_unscored.sum())
         counts = {"unscored_users": num_unscored, "seen_pairs": len(seen_pairs.post_ids)}

@@ -6,8 +6,6 @@ import pyarrow as pa
 
 from schemas.columns import Column, Table, id_column
 
-SOURCES = ("retrieval", "popular")
-KINDS = ("fresh", "kept", "popular")
 TEXT_COLUMNS: Mapping[str, str] = {"user_id": "user", "post_id": "post", "author_id": "author"}
 _TEXT = pa.string()
 
@@ -65,7 +63,8 @@ def feeds_table(num_actions: int) -> Table:
             Column(
                 name="source",
                 type=pa.string(),
-                description="Where the post came from: retrieval, or popular as a fallback.",
+                description="Where the post came from: retrieval, popular (also as a fallback), or "
+                "another of `materialize_feeds.sources`.",
             ),
             Column(
                 name="retrieval_score",

@@ -46,6 +46,7 @@ class Feeds(NamedTuple):
     probabilities: np.ndarray  # [N, L, A] float32, NaN where the head was broken
     retrieval_scores: np.ndarray  # [N, L] float32, NaN where there is none
     is_unscored: np.ndarray  # [N] bool
+    sources: np.ndarray  # [N, L] int64 places among the names of sources
 
 
 def schema(actions: Sequence[str], release: str) -> pa.Schema:
@@ -53,20 +54,25 @@ def schema(actions: Sequence[str], release: str) -> pa.Schema:
     return feeds_table(len(actions)).schema(release=release, actions=",".join(actions))
 
 
-def to_table(feeds: Feeds, origin: Origin, *, is_popular: bool, schema: pa.Schema) -> pa.Table:
+def to_table(
+    feeds: Feeds,
+    origin: Origin,
+    *,
+    schema: pa.Schema,
+    source_names: Sequence[str] = (RETRIEVAL, POPULAR),
+) -> pa.Table:
     """Returns feeds as rows, sorted by user and rank if the users are sorted.
 
     Args:
       feeds: With N users.
       origin: Of all of them; the release is that of the schema.
-      is_popular: Whether retrieval itself is the most popular recommender.
       schema: From `schema`.
+      source_names: Of the sources.
     """
     user, place = np.nonzero(feeds.post_ids)
     probabilities = feeds.probabilities[user, place]
     is_broken = ~np.isfinite(probabilities)
     scores = feeds.retrieval_scores[user, place]
-    from_popular = feeds.is_unscored[user] | is_popular
     columns: Mapping[str, Any] = {
         "user_id": feeds.user_ids[user],
         "rank": (place + 1).astype(np.int32),
@@ -79,7 +85,7 @@ def to_table(feeds: Feeds, origin: Origin, *, is_popular: bool, schema: pa.Schem
             pa.array(np.where(is_broken, 0, probabilities).astype(np.float32).reshape(-1)),
             type=schema.field("probabilities").type,
         ),
-        "source": pa.array([RETRIEVAL, POPULAR]).take(pa.array(from_popular.astype(np.int64))),
+        "source": pa.array(source_names).take(pa.array(feeds.sources[user, place])),
         "retrieval_score": pa.array(scores, mask=np.isnan(scores)),
         "rules": _rules(
             {

@@ -16,7 +16,7 @@ from components import contract
 from components.errors import BadDataError
 from components.release import releases
 from components.serving import feed_files
-from components.serving.feed_files import DEFAULT_FILE, FEEDS_FILE, KEPT, POPULAR
+from components.serving.feed_files import DEFAULT_FILE, FEEDS_FILE, KEPT, POPULAR, RETRIEVAL
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
 from components.tables import id_texts
@@ -86,7 +86,7 @@ class Feed:
     release: str  # digest of the release that made it
     is_live: bool
     items: tuple[Item, ...]
-    kind: str  # of `schemas.feeds.KINDS`, or DEFAULT
+    kind: str  # fresh, kept, popular, or DEFAULT
     made_on: str  # the day of the ranking
 
     @property
@@ -194,6 +194,7 @@ def short_reason(item: Item) -> str:
     else:
         best = [each for each in decisive_contributions(item) if each.value > 0]
         words = [f"{each.action} {each.probability:.1%}" for each in best]
+        words += [] if item.source == RETRIEVAL else [f"from {item.source}"]
     if item.diversity_multiplier < 1:
         words.append(f"author again, times {item.diversity_multiplier:.2f}")
     return ", ".join(words)

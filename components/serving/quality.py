@@ -51,6 +51,7 @@ class QualityMeasures:
           day: Of the feeds.
         """
         self._corpus, self._config, self._day = corpus, config, np.datetime64(day)
+        self._sources = Counter[str]()  # places
         self._ages = Counter[int]()  # users by the age of the feed that they keep
         self._counts = Counter[str]()
         self._posts = _Occurrences(np.empty(0, np.int64), np.empty(0, np.int64))
@@ -74,7 +75,8 @@ class QualityMeasures:
         unscored = users[is_fresh & _has_rule(feeds["rules"], POPULAR_FALLBACK)]
         self._ages.update(ages[first[is_kept[first]]].tolist())
         most_days = self._config.materialize_feeds.keep_feed_days
-        is_popular = feeds["source"].to_numpy(zero_copy_only=False) == POPULAR
+        names, places = np.unique(feeds["source"].to_numpy().astype(str), return_counts=True)
+        self._sources.update(dict(zip(names.tolist(), places.tolist(), strict=True)))
         same_user, length = users[1:] == users[:-1], self._config.materialize_feeds.feed_length
         self._counts.update(
             users_with_feed=len(lengths),
@@ -88,10 +90,15 @@ class QualityMeasures:
             bad_scores=int((~np.isfinite(scores)).sum()),
             bad_order=int((same_user & (scores[1:] > scores[:-1])).sum()),
             unscored=len(np.unique(unscored)),
-            popular=int(is_popular.sum()),
+            new=int(self._is_new(posts).sum()),
         )
         self._posts, self._authors = self._posts.with_ids(posts), self._authors.with_ids(authors)
         self._scores.append(scores)
+
+    def _is_new(self, posts: np.ndarray) -> np.ndarray:
+        """`[R]` bool: whether each post was written on the day."""
+        created_at = np.append(self._corpus.created_at, 0)[self._corpus.rows_of(posts)]
+        return created_at.astype("datetime64[ms]").astype("datetime64[D]") == self._day
 
     def quality(self, num_users_by_kind: Mapping[str, int]) -> Quality:
         """Returns the quality of all feeds, to be made for so many users of each kind."""
@@ -109,7 +116,9 @@ class QualityMeasures:
             "duplicates": num_rows - counts["pairs"],
             **{name: counts[name] for name in _FAULTS},
             "fallback_share": counts["unscored"] / num_fresh if num_fresh else 0.0,
-            "popular_share": counts["popular"] / num_rows if num_rows else 0.0,
+            "popular_share": self._sources[POPULAR] / num_rows if num_rows else 0.0,
+            "places_by_source": {name: self._sources[name] for name in sorted(self._sources)},
+            "new_share": counts["new"] / num_rows if num_rows else 0.0,
             "unique_posts": len(self._posts.ids),
             "unique_authors": len(self._authors.ids),
             "author_repetition": 1 - counts["author_pairs"] / num_rows if num_rows else 0.0,

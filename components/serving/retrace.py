@@ -38,7 +38,7 @@ class Retrace:
     is_seen: bool
     retrieval_place: int | None  # from 1; None if it was never compared
     num_compared: int  # eligible posts that the user had not seen
-    num_retrieved: int  # how many of them were scored
+    num_retrieved: int  # how many of them were scored, beside those of other sources
     score: float | None  # after author diversity; None if it was not scored
     base_score: float | None
     score_place: int | None  # from 1
@@ -58,7 +58,8 @@ class Retrace:
         return [
             f"It was retrieved at place {self.retrieval_place} of {self.num_compared}.",
             f"Its score of {self.score:.4f} (before author diversity {self.base_score:.4f}) is "
-            f"place {self.score_place}; the feed has {self.feed_length}.",
+            f"place {self.score_place}; the feed has {self.feed_length}"
+            + (", some for other sources." if self.score_place <= self.feed_length else "."),
         ]
 
 
@@ -90,10 +91,9 @@ def retrace(
         server = dataclasses.replace(server, rates=rates)
     windows, seen_pairs = _request(context, user_id)
     corpus = server.corpus
-    # The whole corpus in order gives the place of a post that retrieval left far behind, and its
-    # beginning is what retrieval gave to the ranker.
+    # The whole corpus in order gives the place of a post that retrieval left far behind.
     whole_order = server.retrieve(windows, seen_pairs, count=len(corpus.post_ids))
-    candidates = whole_order.best(section.num_retrieved)
+    candidates = server.collect(windows, seen_pairs)
     ranked = server.cut(windows, candidates, server.rank(windows, candidates))
     row = corpus.rows_of(np.array([post_id]))[0]
     score_place = _place(ranked.post_ids[0], post_id)

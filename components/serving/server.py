@@ -1,7 +1,8 @@
-"""Answers to requests for feeds from one release: retrieve, leave out, rank, cut.
+"""Answers to requests for feeds from one release: collect, leave out, rank, cut.
 
-The collector is the corpus without what is not eligible or was seen; the ranker is retrieval and
-then the ranking model with the weighted score; the server is author diversity and the cut. A user
+The collector is the corpus without what is not eligible or was seen, from which retrieval and other
+sources name candidates; the ranker is the ranking model with the weighted score; the server is
+author diversity and the cut, in which a source may have places of its own. A user
 of whom the retrieval model knows nothing is served by the most popular recommender instead.
 
 Glossary of shapes:
@@ -24,6 +25,8 @@ from components.release import decisions, models, release_files
 from components.release.corpus import Corpus
 from components.serving.feed_files import Feeds
 from components.serving.seen import SeenPairs
+from components.serving.sources.mixture import Mixed, Mixture
+from components.serving.sources.source import Catalogue, Requests
 from components.settings.config import Config
 from components.tables.action_lists import released_heads
 from phoenix.data import attributes
@@ -31,31 +34,25 @@ from phoenix.data.engagement.rates import Rates
 from phoenix.data.windows import Windows
 from phoenix.recommend import baselines, feed_cut, named_actions, scoring
 from phoenix.recommend.baselines import Collection, MostPopular
+from phoenix.recommend.feed_cut import AuthorDiversity, Quotas
 from phoenix.recommend.recommender import Ranker, Retriever
 from phoenix.search.exact import ExactIndex
 
 logger = logging.getLogger(__name__)
 
+RETRIEVAL_PLACE, POPULAR_PLACE = 0, 1  # among the names of sources
 # Requests at a time: bounds the memory, which is that of K candidates with A probabilities each.
 _BLOCK = 2048
 
 
 class Candidates(NamedTuple):
-    """Retrieved posts, best first."""
+    """Posts to be ranked; of retrieval alone, best first."""
 
     post_ids: np.ndarray  # [N, K] int64, 0 where there are no more
     author_ids: np.ndarray  # [N, K] int64
     retrieval_scores: np.ndarray  # [N, K] float32, NaN where retrieval did not find the post
     is_unscored: np.ndarray  # [N] bool: retrieval knew nothing of the user
-
-    def best(self, count: int) -> "Candidates":
-        """Returns the first `count` posts of each request."""
-        return Candidates(
-            self.post_ids[:, :count],
-            self.author_ids[:, :count],
-            self.retrieval_scores[:, :count],
-            self.is_unscored,
-        )
+    sources: np.ndarray  # [N, K] int64 places among the names of sources
 
 
 class Ranked(NamedTuple):
@@ -133,6 +130,11 @@ class Server:
         """Whether retrieval itself is the most popular recommender."""
         return self.retriever.name == self.fallback.name
 
+    @property
+    def source_names(self) -> list[str]:
+        """The names of the sources of places."""
+        return self._mixture.names
+
     def serve(self, windows: Windows, seen_pairs: SeenPairs) -> Iterator[Feeds]:
         """Yields the feeds of blocks of requests, in order.
 
@@ -142,7 +144,7 @@ class Server:
         """
         for start in range(0, len(windows.user_ids), _BLOCK):
             block = windows.rows(slice(start, start + _BLOCK))
-            candidates = self.retrieve(block, seen_pairs.of_block(start, start + _BLOCK))
+            candidates = self.collect(block, seen_pairs.of_block(start, start + _BLOCK))
             ranked = self.rank(block, candidates)
             if ranked.num_not_finite.any():
                 logger.warning("Predictions that are no numbers: %s", ranked.num_not_finite)
@@ -164,11 +166,9 @@ class Server:
             excluded_rows = (pairs.places, self.corpus.rows_of(pairs.post_ids))
             count = self.config.materialize_feeds.num_retrieved
             rows = self._popular_rows(block, excluded_rows, count)
-            candidates = self._candidates(
-                rows,
-                scores=np.full(rows.shape, np.nan, np.float32),
-                is_unscored=np.ones(len(rows), bool),
-            )
+            nothing = np.full(rows.shape, np.nan, np.float32)
+            mixed = Mixed(rows, nothing, np.full(rows.shape, POPULAR_PLACE))
+            candidates = self._candidates(mixed, is_unscored=np.ones(len(rows), bool))
             yield self.cut(block, candidates, self.rank(block, candidates))
 
     def retrieve(
@@ -186,28 +186,52 @@ class Server:
           count: K; `num_retrieved` of the configuration by default.
         """
         count = self.config.materialize_feeds.num_retrieved if count is None else count
+        requests = self._requests(windows, seen_pairs)
+        return self._candidates(*self._retrieved(requests, count))
+
+    def collect(self, windows: Windows, seen_pairs: SeenPairs) -> Candidates:
+        """Finds the posts to be ranked: those of retrieval, and those of other sources.
+
+        Args:
+          windows: N requests.
+          seen_pairs: Q pairs, not to be found.
+        """
+        requests = self._requests(windows, seen_pairs)
+        count = self.config.materialize_feeds.num_retrieved
+        retrieved, is_unscored = self._retrieved(requests, count)
+        return self._candidates(self._mixture.add(retrieved, requests), is_unscored)
+
+    def _requests(self, windows: Windows, seen_pairs: SeenPairs) -> Requests:
         excluded_rows = (seen_pairs.places, self.corpus.rows_of(seen_pairs.post_ids))
-        queries = self.retriever.encode_users(windows)
+        return Requests(windows, self.retriever.encode_users(windows), excluded_rows)
+
+    def _retrieved(self, requests: Requests, count: int) -> tuple[Mixed, np.ndarray]:
+        """Returns what retrieval finds, and `[N]` bool: whether it knows nothing of the user."""
+        queries, excluded_rows = requests.queries, requests.excluded
         # The zero vector stands for "nothing is known": every post would score the same.
         is_unscored = ~(np.isfinite(queries).all(axis=1) & (queries != 0).any(axis=1))
         rows, scores = self._index.search(queries, count, excluded=excluded_rows)
         scores = np.where(rows < 0, np.nan, scores)
         if is_unscored.any():
             # For all requests, though used for a few: on the first days it is for nearly all.
-            popular_rows = self._popular_rows(windows, excluded_rows, count)
+            popular_rows = self._popular_rows(requests.windows, excluded_rows, count)
             rows = np.where(is_unscored[:, None], popular_rows, rows)
             scores = np.where(is_unscored[:, None], np.nan, scores)
-        return self._candidates(rows, scores=scores, is_unscored=is_unscored)
+        from_popular = (is_unscored | self.is_popular)[:, None]
+        sources = np.broadcast_to(
+            np.where(from_popular, POPULAR_PLACE, RETRIEVAL_PLACE), rows.shape
+        )
+        return Mixed(rows, scores.astype(np.float32), sources), is_unscored
 
-    def _candidates(
-        self, rows: np.ndarray, *, scores: np.ndarray, is_unscored: np.ndarray
-    ) -> Candidates:
-        """Returns the posts of `[N, K]` rows of the corpus, -1 where there are no more."""
+    def _candidates(self, mixed: Mixed, is_unscored: np.ndarray) -> Candidates:
+        """Returns the posts of rows of the corpus."""
+        rows = mixed.rows
         return Candidates(
             post_ids=np.where(rows < 0, 0, _values_at(self.corpus.post_ids, rows)),
             author_ids=np.where(rows < 0, 0, _values_at(self.corpus.author_ids, rows)),
-            retrieval_scores=scores.astype(np.float32),
+            retrieval_scores=mixed.scores,
             is_unscored=is_unscored,
+            sources=mixed.sources,
         )
 
     def rank(self, windows: Windows, candidates: Candidates) -> Ranked:
@@ -236,15 +260,15 @@ class Server:
         return Ranked(probabilities, sums.scores, sums.num_not_finite)
 
     def cut(self, windows: Windows, candidates: Candidates, ranked: Ranked) -> Feeds:
-        """Applies author diversity and keeps the best."""
+        """Applies author diversity and keeps the best, and the least of each source."""
         section = self.config.materialize_feeds
         feed = feed_cut.feed(
             ranked.base_scores,
             candidates.post_ids,
             candidates.author_ids,
             length=section.feed_length,
-            author_decay=section.author_decay,
-            author_floor=section.author_floor,
+            diversity=AuthorDiversity(section.author_decay, section.author_floor),
+            quotas=Quotas(candidates.sources, self._mixture.least(section.feed_length)),
         )
         is_post = feed.candidates >= 0
         place = np.maximum(feed.candidates, 0)
@@ -258,6 +282,7 @@ class Server:
             probabilities=np.take_along_axis(ranked.probabilities, place[..., None], 1),
             retrieval_scores=np.take_along_axis(candidates.retrieval_scores, place, 1),
             is_unscored=candidates.is_unscored,
+            sources=np.take_along_axis(candidates.sources, place, 1),
         )
 
     @property
@@ -269,6 +294,11 @@ class Server:
     def _index(self) -> ExactIndex:
         """The corpus, to be searched with queries of the release's own retrieval model."""
         return ExactIndex(self.corpus.vectors, self.corpus.is_eligible)
+
+    @functools.cached_property
+    def _mixture(self) -> Mixture:
+        """The sources beside retrieval."""
+        return Mixture.of(Catalogue(self.corpus, self.fallback, self.config))
 
     def _popular_rows(
         self, windows: Windows, excluded_rows: tuple[np.ndarray, np.ndarray], count: int

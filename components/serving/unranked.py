@@ -152,7 +152,7 @@ class UnrankedFeeds:
         origin, schema = Origin(self.day, POPULAR), self.no_feeds.schema
         windows = self.blank.rows(np.zeros(len(user_ids), np.int64))._replace(user_ids=user_ids)
         tables = [
-            feed_files.to_table(feeds, origin, is_popular=True, schema=schema)
+            feed_files.to_table(feeds, origin, schema=schema)
             for feeds in self.server.serve_popular(windows, seen_posts.of_users(user_ids))
         ]
         table = pa.concat_tables([self.no_feeds, *tables]).combine_chunks()

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from components import contract
 from components.release import releases
-from components.serving.feed_files import FRESH, KEPT, POPULAR, POPULAR_FALLBACK
+from components.serving.feed_files import FRESH, KEPT, POPULAR, POPULAR_FALLBACK, RETRIEVAL
 from components.serving.published import (
     DEFAULT,
     Feed,
@@ -25,6 +25,12 @@ from components.settings.config import Config
 from components.store.artifacts import Store
 from components.tables import id_texts
 from components.tables.data_files import ACCEPTED_FILE, POSTS_FILE
+
+_SOURCES = {
+    "fresh": "It is fresh: new posts have places of their own in every feed.",
+    "authors": "It is among the newest posts of an author with whom the user engaged.",
+    "similar": "It is like the last posts with which the user engaged.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +103,12 @@ def _reasons_for(item: Item) -> list[str]:
     if POPULAR_FALLBACK in item.rules:
         reasons = ["Too little is known about the user, so the most popular posts are shown."]
     elif item.source == POPULAR:
-        reasons = ["The release recommends the most popular posts, and it is one of them."]
-    else:
+        reasons = ["It is one of the most popular posts."]
+    elif item.source == RETRIEVAL:
         score = "" if item.retrieval_score is None else f" with {item.retrieval_score:.3f}"
         reasons = [f"Retrieval found it near the user's interests{score}."]
+    else:
+        reasons = [_SOURCES.get(item.source, f"It comes from the source {item.source}.")]
     for each in decisive_contributions(item):
         reasons.append(
             f"{each.action}: probability {each.probability:.1%} times weight {each.weight:g} "

@@ -306,6 +306,30 @@ class MeasureConfig(Section):
     )
 
 
+class FeedSource(Section):
+    """A source of posts for feeds beside retrieval."""
+
+    source: Annotated[str, Field(pattern=r"^(popular|fresh|authors|similar|[\w.]+:\w+)$")] = Field(
+        description="`popular`: the most popular posts; `fresh`: those of the last `fresh_hours`, "
+        "near the user's interests; `authors`: the newest of authors with whom the user engaged; "
+        "`similar`: posts like the last ones that the user engaged with. Or a class of the "
+        "deployment, as `package.module:Class`.",
+    )
+    candidates: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="Candidates that it adds at most, as a share of `num_retrieved`.",
+    )
+    places: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of `feed_length` that it has at least, at the end of the feed if need "
+        "be, where it has so many.",
+    )
+
+
 class FeedsConfig(Section):
     """`materialize_feeds`: for whom, how many, by which rules."""
 
@@ -321,6 +345,14 @@ class FeedsConfig(Section):
         default=100, ge=1, le=100_000, description="Posts retrieved per user before ranking."
     )
     feed_length: int = Field(default=20, ge=1, le=100_000, description="Posts per feed.")
+    sources: tuple[FeedSource, ...] = Field(
+        default=(FeedSource(source="fresh", candidates=0.05, places=0.1),),
+        description="Whose candidates are ranked beside those of retrieval. A post that several "
+        "name belongs to the first of them.",
+    )
+    fresh_hours: float = Field(
+        default=24, gt=0, le=1e6, description="Age up to which a post is fresh."
+    )
     seen_days: int = Field(
         default=14, ge=0, le=3_650, description="Posts shown in these days are not shown again."
     )
@@ -347,6 +379,18 @@ class FeedsConfig(Section):
     author_floor: float = Field(
         default=0.25, ge=0, le=1, description="Author diversity: lowest multiplier."
     )
+
+    @field_validator("sources")
+    @classmethod
+    def _sources_fit(cls, sources: tuple[FeedSource, ...]) -> tuple[FeedSource, ...]:
+        names = [each.source for each in sources]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"{repeated[0]!r} is there twice")
+        total = sum(each.places for each in sources)
+        if total > 1:
+            raise ValueError(f"their `places` add up to {total:g}, at most 1 is there")
+        return sources
 
 
 class PostgresSink(Section):

@@ -68,6 +68,12 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.default
+    if isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+        parts = (
+            ", ".join(f"{name}: {part}" for name, part in each.model_dump().items())
+            for each in value
+        )
+        return f"`[{', '.join(f'{{{part}}}' for part in parts)}]`"
     if value is PydanticUndefined or isinstance(value, BaseModel) or value in ((), {}):
         return "empty" if value in ((), {}) else "see below"
     if value is None or isinstance(value, bool):

@@ -4,9 +4,24 @@ Glossary of shapes:
   N: users, C: candidates, L: length of a feed.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+
+
+class AuthorDiversity(NamedTuple):
+    """The settings of `diversity_multipliers`."""
+
+    decay: float
+    floor: float
+
+
+class Quotas(NamedTuple):
+    """Places that groups of candidates have at least, where they have so many candidates."""
+
+    groups: np.ndarray  # [N, C] int64: of the candidates
+    least: Mapping[int, int]  # by group
 
 
 class Feed(NamedTuple):
@@ -69,27 +84,32 @@ def feed(
     author_ids: np.ndarray,
     *,
     length: int,
-    author_decay: float,
-    author_floor: float,
+    diversity: AuthorDiversity,
+    quotas: Quotas | None = None,
 ) -> Feed:
     """Applies author diversity and cuts the best `length` candidates of each user.
 
-    Equal scores go by lower post id: the order of the candidates does not matter.
+    The best of each group, as many as it has places at least, are among them, and stand by their
+    scores as all others do: at the end if need be. Equal scores go by lower post id: the order of
+    the candidates does not matter.
 
     Args:
       base_scores: `[N, C]` from `weighted_scores`.
       post_ids: `[N, C]` int64, 0 = padding, which is never returned.
       author_ids: `[N, C]` int64.
       length: L, at least 1; a user with fewer candidates gets fewer.
-      author_decay: See `diversity_multipliers`.
-      author_floor: See `diversity_multipliers`.
+      diversity: How an author who is there again is lowered.
+      quotas: At least so many of some groups; the first ones if they ask for more than L.
     """
     multipliers = diversity_multipliers(
-        base_scores, post_ids, author_ids, decay=author_decay, floor=author_floor
+        base_scores, post_ids, author_ids, decay=diversity.decay, floor=diversity.floor
     )
     scores = np.asarray(base_scores, np.float32) * multipliers
     is_padding = post_ids == 0
-    order = np.lexsort((post_ids, -scores, is_padding), axis=-1)[:, :length]
+    order = np.lexsort((post_ids, -scores, is_padding), axis=-1)
+    if quotas is not None:
+        order = _with_quotas(order, is_padding, quotas, length)
+    order = order[:, :length]
 
     def top(values: np.ndarray) -> np.ndarray:
         """The values `[N, L]` of the feed's candidates, of those `[N, C]` of all."""
@@ -101,3 +121,28 @@ def feed(
         base_scores=top(np.asarray(base_scores, np.float32)),
         multipliers=top(multipliers),
     )
+
+
+def _with_quotas(
+    order: np.ndarray, is_padding: np.ndarray, quotas: Quotas, length: int
+) -> np.ndarray:
+    """Returns an order whose first `length` candidates hold the best of each group.
+
+    Args:
+      order: `[N, C]` candidates by score, padding last.
+      is_padding: `[N, C]` bool.
+      quotas: At least so many of some groups.
+      length: Of the feed.
+
+    Returns:
+      `[N, C]`: the first ones are in their old order, and so are the others.
+    """
+    groups = np.take_along_axis(np.where(is_padding, -1, quotas.groups), order, axis=1)
+    is_reserved = np.zeros(order.shape, bool)
+    for group, least in quotas.least.items():
+        is_of_group = groups == group
+        is_reserved |= is_of_group & (np.cumsum(is_of_group, axis=1) <= least)
+    # Reserved ones and then the best others fill the feed, which is put in order again.
+    rank = np.argsort(np.argsort(~is_reserved, axis=1, kind="stable"), axis=1)
+    is_in = rank < length
+    return np.take_along_axis(order, np.argsort(~is_in, axis=1, kind="stable"), axis=1)

@@ -89,7 +89,8 @@ def test_the_number_of_shards_does_not_change_a_feed(world) -> None:
         assert [row[name] for row in one_shard] == [row[name] for row in two_shards]
     # A product of matrices with other numbers of rows may round differently.
     for name in ("score", "base_score", "retrieval_score", "probabilities"):
-        one, two = ([row[name] for row in rows] for rows in (one_shard, two_shards))
+        rows = zip(one_shard, two_shards, strict=True)
+        one, two = zip(*[(a[name], b[name]) for a, b in rows if a[name] is not None], strict=True)
         np.testing.assert_allclose(one, two, rtol=1e-5)
 
 
@@ -130,3 +131,10 @@ def test_a_release_whose_models_were_swapped_is_bad_data_and_named(world, capfd)
     error = json.loads(capfd.readouterr().out)["error"]
     assert "retrieval: expected a model of the kind two_tower or most_popular or random" in error
     assert error.endswith("got a ranking_transformer.")
+
+
+def test_posts_of_the_day_have_places_and_every_place_has_a_source(three_days) -> None:
+    facts = three_days.artifact("publish_feeds", DAYS[2]).facts
+    assert sum(facts["places_by_source"].values()) == facts["positions"]
+    assert facts["places_by_source"]["fresh"] > 0
+    assert facts["new_share"] >= 0.05

@@ -97,9 +97,9 @@ class ServedDays:
                 probabilities=probabilities,
                 retrieval_scores=ones,
                 is_unscored=np.array([user % 2 == 0 for user in feeds], bool),
+                sources=np.array([[user % 2 == 0] * shape[1] for user in feeds], np.int64),
             ),
             Origin(datetime.date.fromisoformat(day)),
-            is_popular=False,
             schema=feed_files.schema(names, release.digest),
         )
 

@@ -1,6 +1,7 @@
 """Each place in a feed carries the reasons for it."""
 
 import datetime
+from typing import Any
 
 import numpy as np
 
@@ -22,14 +23,14 @@ def _feeds(**changes: np.ndarray) -> Feeds:
         probabilities=np.full((*shape, 2), 0.5, np.float32),
         retrieval_scores=np.array([[0.9, 0.8], [np.nan, np.nan]], np.float32),
         is_unscored=np.array([False, True]),
+        sources=np.array([[0, 0], [1, 1]]),
     )
     return plain._replace(**changes)
 
 
-def _rows(feeds: Feeds, **options: bool) -> list[dict]:
+def _rows(feeds: Feeds, **options: Any) -> list[dict]:
     schema = feed_files.schema(["click", "share"], "r")
-    is_popular = options.get("is_popular", False)
-    return feed_files.to_table(feeds, ORIGIN, is_popular=is_popular, schema=schema).to_pylist()
+    return feed_files.to_table(feeds, ORIGIN, schema=schema, **options).to_pylist()
 
 
 def test_places_beyond_the_end_are_left_out() -> None:
@@ -45,7 +46,8 @@ def test_source_and_rules_say_where_a_place_comes_from() -> None:
     assert [row["source"] for row in rows] == ["retrieval", "retrieval", "popular"]
     assert [row["rules"] for row in rows] == [[], ["author_diversity"], ["popular_fallback"]]
     assert [row["retrieval_score"] is None for row in rows] == [False, False, True]
-    assert {row["source"] for row in _rows(_feeds(), is_popular=True)} == {"popular"}
+    named = _rows(_feeds(sources=np.array([[2, 0], [1, 1]])), source_names=["a", "b", "c"])
+    assert [row["source"] for row in named] == ["c", "a", "b"]
 
 
 def test_a_broken_probability_is_zero_and_named() -> None:

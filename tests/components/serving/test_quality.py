@@ -44,9 +44,10 @@ def _table(
         probabilities=np.full((*ids.shape, 2), 0.5, np.float32),
         retrieval_scores=np.full(ids.shape, np.nan, np.float32),
         is_unscored=np.arange(len(ids)) == 0,
+        sources=np.repeat(np.arange(len(ids))[:, None] == 0, ids.shape[1], axis=1).astype(np.int64),
     )
     schema = feed_files.schema(["click", "share"], "r" * 64)
-    return feed_files.to_table(feeds, Origin(made_on, kind), is_popular=False, schema=schema)
+    return feed_files.to_table(feeds, Origin(made_on, kind), schema=schema)
 
 
 def _measure(table: pa.Table, three_days, seen_posts: SeenPosts = NOTHING_SEEN, kind: str = FRESH):

@@ -76,3 +76,12 @@ def test_a_post_that_is_held_back_is_explained_by_its_mark(three_days, monkeypat
     assert post not in {item.post_id for item in feed.items}
     found = why.why(three_days.store, three_days.config, str(user), str(post))
     assert found.reasons == ("The post is marked as not eligible.",)
+
+
+def test_a_place_of_another_source_than_retrieval_says_so(three_days) -> None:
+    path = three_days.artifact("publish_feeds", LAST).path("feeds.parquet")
+    rows = pq.read_table(path, filters=[("source", "=", "fresh")]).slice(0, 1).to_pylist()
+    found = why.why(
+        three_days.store, three_days.config, str(rows[0]["user_id"]), str(rows[0]["post_id"])
+    )
+    assert any(each.startswith("It is fresh") for each in found.reasons)

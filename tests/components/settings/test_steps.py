@@ -3,7 +3,12 @@
 import pytest
 from pydantic import ValidationError
 
-from components.settings.steps import IngestConfig, PublishFeedsConfig, ValidateConfig
+from components.settings.steps import (
+    FeedsConfig,
+    IngestConfig,
+    PublishFeedsConfig,
+    ValidateConfig,
+)
 
 
 def test_a_budget_is_of_a_rule_that_there_is() -> None:
@@ -30,3 +35,15 @@ def test_a_table_is_a_plain_name(table: str) -> None:
 def test_a_source_is_required() -> None:
     with pytest.raises(ValidationError, match="source"):
         IngestConfig.model_validate({})
+
+
+def test_sources_of_feeds_share_what_there_is_and_are_there_once() -> None:
+    sources = [{"source": "fresh", "places": 0.7}, {"source": "acme.feeds:Own", "places": 0.2}]
+    assert FeedsConfig.model_validate({"sources": sources}).sources[1].source == "acme.feeds:Own"
+    for wrong, message in (
+        ([*sources, {"source": "popular", "places": 0.2}], "`places` add up to 1.1"),
+        ([{"source": "fresh"}, {"source": "fresh"}], "'fresh' is there twice"),
+        ([{"source": "retrieval"}], "source"),
+    ):
+        with pytest.raises(ValidationError, match=message):
+            FeedsConfig.model_validate({"sources": wrong})

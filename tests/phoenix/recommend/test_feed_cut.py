@@ -5,6 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phoenix.recommend import feed_cut
+from phoenix.recommend.feed_cut import AuthorDiversity, Quotas
+
+DIVERSITY = AuthorDiversity(0.5, 0.25)
 
 
 def test_diversity_multipliers_by_hand() -> None:
@@ -22,8 +25,7 @@ def test_diversity_moves_a_repeated_author_down() -> None:
         np.array([[1, 2, 3]]),
         np.array([[7, 7, 8]]),
         length=3,
-        author_decay=0.5,
-        author_floor=0.25,
+        diversity=DIVERSITY,
     )
     assert feed.candidates.tolist() == [[0, 2, 1]]
     np.testing.assert_allclose(feed.scores, [[0.9, 0.6, 0.5]], rtol=1e-6)
@@ -46,8 +48,7 @@ def test_order_of_candidates_does_not_matter(data: st.DataObject) -> None:
             posts[:, order],
             authors[:, order],
             length=5,
-            author_decay=0.5,
-            author_floor=0.25,
+            diversity=DIVERSITY,
         )
         return posts[0, order][feed.candidates[0]].tolist()
 
@@ -60,7 +61,37 @@ def test_padding_is_never_served() -> None:
         np.array([[5, 0]]),
         np.array([[1, 1]]),
         length=4,
-        author_decay=0.5,
-        author_floor=0.25,
+        diversity=DIVERSITY,
     )
     assert feed.candidates.tolist() == [[0, -1]]
+
+
+@settings(deadline=None, max_examples=100)
+@given(data=st.data())
+def test_quotas_hold_and_everything_else_is_the_best(data: st.DataObject) -> None:
+    size, length = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 6))
+    posts = np.array([data.draw(st.permutations(range(10)))[:size]])  # 0 is padding
+    scores = np.array(
+        [data.draw(st.lists(st.floats(0, 1, width=32), min_size=size, max_size=size))]
+    )
+    groups = np.array([data.draw(st.lists(st.integers(0, 2), min_size=size, max_size=size))])
+    first = data.draw(st.integers(0, length))
+    least = {1: first, 2: data.draw(st.integers(0, length - first))}
+    feed = feed_cut.feed(
+        scores,
+        posts,
+        np.zeros((1, size), int),
+        length=length,
+        diversity=DIVERSITY,
+        quotas=Quotas(groups, least),
+    )
+    places = [place for place in feed.candidates[0].tolist() if place >= 0]
+    # The order of a feed: by score, then by lower post.
+    best = sorted(np.flatnonzero(posts[0]), key=lambda c: (-scores[0, c], posts[0, c]))
+    reserved = [
+        place
+        for group in (1, 2)
+        for place in [place for place in best if groups[0, place] == group][: least[group]]
+    ]
+    others = [place for place in best if place not in reserved][: length - len(reserved)]
+    assert places == [place for place in best if place in reserved or place in others]

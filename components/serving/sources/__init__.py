@@ -1,0 +1,1 @@
+"""Sources of the posts from which a feed is chosen."""

@@ -1,0 +1,36 @@
+"""Sources that start at what a user engaged with."""
+
+import dataclasses
+
+import numpy as np
+
+from components.serving.sources.histories import Authors, Similar
+
+
+def _rows(source, requests, count: int) -> list[list[int]]:
+    return [[row for row in rows if row >= 0] for rows in source.find(requests, count).tolist()]
+
+
+def test_authors_are_the_last_ones_first_and_each_in_turn(small) -> None:
+    # Author 1 has rows 0, 2, 1 from the newest on, author 2 rows 3 and 4 of ages 100 and 3.
+    requests = small.requests([[4, 1, 0], [1, 4, 4], [0, 0, 0], [7, 0, 0]])
+    assert _rows(Authors(small.catalogue), requests, 4) == [[0, 4, 2, 3], [4, 0, 3, 2], [], []]
+
+
+def test_authors_leave_out_what_is_excluded_and_what_was_no_engagement(small) -> None:
+    requests = small.requests([[1, 4]], excluded=([0, 0], [4, 0]))
+    assert _rows(Authors(small.catalogue), requests, 3) == [[3, 2, 1]]
+    none = requests.windows._replace(history_actions=np.zeros((1, 2), np.uint64))
+    assert _rows(Authors(small.catalogue), dataclasses.replace(requests, windows=none), 3) == [[]]
+
+
+def test_similar_posts_are_near_the_mean_of_the_last_positives(small) -> None:
+    requests = small.requests([[1, 7, 7, 7], [1, 1, 1, 0], [0, 0, 0, 0]])
+    found = _rows(Similar(small.catalogue), requests, 3)
+    assert found == [[6, 5, 4], [0, 1, 2], []]
+
+
+def test_one_number_is_no_content(small) -> None:
+    corpus = dataclasses.replace(small.catalogue.corpus, vectors=np.ones((8, 1), np.float32))
+    source = Similar(small.catalogue._replace(corpus=corpus))
+    assert _rows(source, small.requests([[1]]), 3) == [[]]
