@@ -238,7 +238,8 @@ def _settle(
                 # It leaves cycles of references to its rows, of which nothing else tells Python
                 # before the next part needs the memory.
                 gc.collect()
-        arrivals.refuse_unknown_corrections()
+        if told := arrivals.unknown_corrections():
+            raise BadDataError(told)
         num_shared = ids.events.count_shared_rows()
         source_ids.write(folder, ids.arrived)
     return counts[0], day_checks.merge(checks, num_shared)
@@ -267,7 +268,9 @@ def _take(
         posts.add(settled.shown_posts())
         if context.config.user_buckets > 1:
             ids.events.add(settled.accepted["event_id"].to_numpy())
-        rows = day_checks.check_rows(settled.outcomes, context.config, context.day, unknown=unknown)
+        rows = day_checks.check_rows(
+            settled.outcomes, settled.labels, context.config, context.day, unknown=unknown
+        )
         counts = SettledCounts.of(settled)
     return counts, rows
 

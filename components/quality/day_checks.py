@@ -80,12 +80,18 @@ class RowChecks:
 
 
 def check_rows(
-    accepted: pa.Table, config: Config, day: datetime.date, *, unknown: Collection[str] = ()
+    accepted: pa.Table,
+    labels: pa.Table,
+    config: Config,
+    day: datetime.date,
+    *,
+    unknown: Collection[str] = (),
 ) -> RowChecks:
     """Counts rows and checks what is expected of each.
 
     Args:
       accepted: Rows in the schema `EVENTS`, all that the day has of their users.
+      labels: Rows in the schema `LABELS` that arrived on the day.
       config: Limits, severities and the engine.
       day: The UTC day.
       unknown: The configured actions that the day could not know.
@@ -100,7 +106,8 @@ def check_rows(
     suite = None
     if expected := with_severities(of_rows, severities):
         suite = suites.check(accepted, expected, name="events", day=str(day), engine=config.engine)
-    return RowChecks(day_counts.count(accepted, config.action_names, day, unknown), suite)
+    counts = day_counts.count(accepted, labels, config.action_names, day, unknown)
+    return RowChecks(counts, suite)
 
 
 def merge(parts: Sequence[RowChecks], num_shared_ids: int = 0) -> RowChecks:

@@ -37,6 +37,7 @@ class DayCounts:
     delay_ms: int  # sum of the times from impression to arrival
     last_shown_ms: int  # of the latest impression, since 1970; 0 without one
     numbers: Mapping[str, Histogram]  # by variable
+    late_actions: int  # later labels with an action, of impressions of earlier days
 
     @property
     def mean_dwell_seconds(self) -> float:
@@ -45,12 +46,17 @@ class DayCounts:
 
 
 def count(
-    accepted: pa.Table, actions: Sequence[str], day: datetime.date, unknown: Collection[str] = ()
+    accepted: pa.Table,
+    labels: pa.Table,
+    actions: Sequence[str],
+    day: datetime.date,
+    unknown: Collection[str] = (),
 ) -> DayCounts:
     """Counts rows, in one pass over each column.
 
     Args:
       accepted: Rows in the schema `EVENTS`, all that the day has of their users.
+      labels: Rows in the schema `LABELS`: what became known of impressions later.
       actions: The names of the bits.
       day: The UTC day.
       unknown: The actions that the day could not know; they are not counted.
@@ -78,6 +84,7 @@ def count(
             "delay_seconds": histograms.of_numbers(delays / 1_000),
             "rows_per_user": histograms.of_numbers(rows_per_user.to_numpy()),
         },
+        late_actions=_count_late_actions(labels, midnight_ms(day)),
     )
 
 
@@ -103,6 +110,7 @@ def merge(parts: Sequence[DayCounts]) -> DayCounts:
             name: histograms.merge(part.numbers[name] for part in parts)
             for name in parts[0].numbers
         },
+        late_actions=sum(part.late_actions for part in parts),
     )
 
 
@@ -134,6 +142,12 @@ def _count_actions(
         if name not in unknown
     }
     return counts | {NO_ACTION: int(len(bits) - np.count_nonzero(bits))}
+
+
+def _count_late_actions(labels: pa.Table, start: int) -> int:
+    """Returns how many rows with an action are of impressions before `start`, in ms."""
+    is_earlier = labels["shown_at"].cast(pa.int64()).to_numpy() < start
+    return int(np.count_nonzero(labels["actions"].to_numpy()[is_earlier]))
 
 
 def _count_values(column: pa.ChunkedArray) -> dict[str, int]:

@@ -91,7 +91,8 @@ def measure(
         "volume": rows,
         "users": counts.users,
         "posts": len(posts),
-        "any_action": rows - actions[NO_ACTION],
+        # Late ones, too: a log may tell of all actions afterwards.
+        "any_action": rows - actions[NO_ACTION] + counts.late_actions,
         **{f"action_rates/{name}": rate for name, rate in rates.items()},
         **{f"surfaces/{name}": number / rows for name, number in counts.surfaces.items()},
         # From the last impression to the end of the day: a log that was cut short ends early.

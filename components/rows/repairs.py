@@ -12,7 +12,7 @@ author that a row leaves out is the one that the post files name.
 import contextlib
 import datetime
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -302,17 +302,27 @@ def _places(rows: pa.Table) -> pa.Table:
     return pa.table({"file": files, "line": rows["line"], _ENTRY: entries})
 
 
-def refuse_unknown(file: Path, corrections: pa.Table, num_replaced: int) -> None:
-    """Refuses corrected rows that take no row's place, or the same one twice.
+def unknown_places(
+    file: Path, corrections: pa.Table, num_replaced: int, names: Collection[str]
+) -> str | None:
+    """Says that corrected rows take no row's place, or the same one twice; None if all take one.
 
-    Raises:
-      BadDataError: Naming the file.
+    Args:
+      file: Of the corrected rows.
+      corrections: These.
+      num_replaced: The rows of the day whose place they take.
+      names: Of the files of the day.
     """
-    if num_replaced != len(corrections):
-        raise BadDataError(
-            f"{file}: its {len(corrections):,} rows take the place of {num_replaced:,} rows of the "
-            "day. Each must name file and line of one row, as `phoenix quarantine export` does."
-        )
+    if num_replaced == len(corrections):
+        return None
+    unknown = sorted(set(corrections["file"].to_pylist()) - set(names))
+    no_file = f"No file of the day is called {', '.join(unknown[:3])}: "
+    no_file += f"there are {', '.join(sorted(names)[:3])}. " if names else "there is none. "
+    return (
+        f"{file}: its {len(corrections):,} rows take the place of {num_replaced:,} rows of the "
+        f"day. {no_file if unknown else ''}Each must name file and line of one row, as `phoenix "
+        "quarantine export` does."
+    )
 
 
 def _bits_of_names(config: Config, actions: ActionList | None) -> dict[str, int]:

@@ -20,7 +20,8 @@ class SeveritiesConfig(Section):
         default="warning", description="No post changes its author, within the day or since."
     )
     any_action: Severity = Field(
-        default="critical", description="At least one row of the day has an action."
+        default="critical",
+        description="At least one row of the day has an action, be it of an earlier impression.",
     )
     volume: Severity = Field(default="warning", description="Accepted rows.")
     users: Severity = Field(default="warning", description="Distinct users.")

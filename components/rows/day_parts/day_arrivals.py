@@ -86,6 +86,7 @@ class DayArrivals:
                 self._corrections_path, context.config, own_list, posts
             )
         self._num_replaced = 0
+        self._file_names = [each["file"] for each in ingested.facts["files"]]
         refs = [ingested.ref, *(holder.ref for holder in holders)]
         self.texts = RowTexts.of(context.store, refs, corrected_texts)
 
@@ -124,7 +125,9 @@ class DayArrivals:
                 repairs.remaining_rows(rows, self._corrections) for rows in (events, rejected)
             )
             self._num_replaced += count - len(events) - len(rejected)
-            more.append(_of_slots(self._corrections, slots))
+            # One of another file is a row of no day, and `unknown_corrections` tells of it.
+            has_file = pc.field("file").isin(self._file_names)
+            more.append(_of_slots(self._corrections.filter(has_file), slots))
         # Another day may have columns that this one has not: of what was served, say.
         num_own = len(events)
         events = data_files.concatenate(INGESTED, [events, *more])
@@ -170,14 +173,13 @@ class DayArrivals:
         schemas += [] if self._corrections is None else [self._corrections.schema]
         return {name for schema in schemas for name in schema.names}
 
-    def refuse_unknown_corrections(self) -> None:
-        """Refuses corrected rows that took no row's place, when all slots were read.
-
-        Raises:
-          BadDataError: Naming the file.
-        """
-        if self._corrections_path is not None and self._corrections is not None:
-            repairs.refuse_unknown(self._corrections_path, self._corrections, self._num_replaced)
+    def unknown_corrections(self) -> str | None:
+        """Says that corrected rows took no row's place, when all slots were read; None if not."""
+        if self._corrections_path is None or self._corrections is None:
+            return None
+        return repairs.unknown_places(
+            self._corrections_path, self._corrections, self._num_replaced, self._file_names
+        )
 
 
 def _of_slots(rows: pa.Table, slots: range) -> pa.Table:

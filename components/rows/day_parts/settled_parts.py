@@ -4,6 +4,7 @@ So the quarantine can be looked at of a day that was refused, and a fix can be t
 """
 
 import datetime
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from components.settings.config import Config
 from components.store.artifacts import Store
 from components.tables import bucket_files
 
+logger = logging.getLogger(__name__)
 PART_ROWS = 1 << 18  # settled at a time; some 300 MB
 
 
@@ -39,4 +41,6 @@ def settled_parts(store: Store, config: Config, day: datetime.date) -> Iterator[
         earlier_ids = EarlierIds(Path(work) / "earlier", ids_of_days)
         for slots in bucket_files.runs(arrivals.slot_sizes(), PART_ROWS):
             yield settlement.settle(arrivals.of_slots(slots), config, day, earlier_ids)
-    arrivals.refuse_unknown_corrections()
+    # A day is refused for them; whoever looks for the right places needs the rows nevertheless.
+    if told := arrivals.unknown_corrections():
+        logger.warning("%s", told)

@@ -116,6 +116,21 @@ def test_rows_of_the_file_that_are_not_mended_stay_in_quarantine_and_are_told(re
     assert json.loads(phoenix_quarantine(refused, "list", "--json")[1])["quarantined"] == 1
 
 
+def test_rows_are_written_anew_where_the_file_of_mended_rows_names_none_of_them(refused) -> None:
+    file = refused.root / "repairs" / "2026-01-02.csv"
+    file.parent.mkdir()
+    phoenix_quarantine(refused, "export", "--to", str(file))
+    exported = file.read_text()
+    with file.open() as stream:
+        write(file, [row | {"file": "elsewhere.csv"} for row in csv.DictReader(stream)])
+    code, text = phoenix_quarantine(refused, "replay")
+    assert code == ExitCode.BAD_DATA
+    assert "No file of the day is called elsewhere.csv: there are " in text
+    anew = refused.root / "anew.csv"
+    assert phoenix_quarantine(refused, "export", "--to", str(anew))[0] == ExitCode.DONE
+    assert anew.read_text() == exported
+
+
 def test_a_replay_ends_with_the_exit_code_of_the_step(refused) -> None:
     refused.configure(KUAIRAND.replace("}}", "}, erased_users: none.txt}") + LIMITS % 5)
     code, text = phoenix_quarantine(refused, "replay")

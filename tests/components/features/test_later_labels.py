@@ -220,7 +220,6 @@ ingest_events:
     layout: columns
     events: source/{day}.csv
     event_columns: {user_id: user_id, post_id: video_id, author_id: tab, shown_at: time_ms}
-validate_events: {severities: {any_action: warning}}
 build_features: {history_length: 4, num_candidates: 2}
 """
 STEPS = ("ingest_events", "validate_events", "build_features")

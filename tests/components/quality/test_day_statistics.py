@@ -15,7 +15,7 @@ from components.settings.config import Config
 from components.store.artifacts import Store
 from components.tables import data_files
 from phoenix.data import histograms
-from schemas.events import EVENTS
+from schemas.events import EVENTS, LABELS
 
 DAY = datetime.date(2026, 1, 2)
 START = 1_767_312_000_000
@@ -48,7 +48,7 @@ def day_of_rows(number: int, seed: int = 0) -> pa.Table:
 
 
 def measured(rows: pa.Table, known: pa.Table | None = None) -> DayStatistics:
-    counts = day_counts.count(rows, CONFIG.action_names, DAY)
+    counts = day_counts.count(rows, LABELS.schema().empty_table(), CONFIG.action_names, DAY)
     return day_statistics.measure(counts, known, CONFIG, DAY)
 
 
