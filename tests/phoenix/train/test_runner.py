@@ -150,6 +150,15 @@ def test_metrics_of_the_validation_are_those_of_the_model():
     assert "validation_auc/hide" not in point  # Nobody hides anything.
 
 
+def test_a_validation_judges_the_average_of_the_weights_which_becomes_the_model():
+    options = {"validation": {"fraction": 0.25}, "optimizer": {"average_half_life": 5.0}}
+    result = runner(RANKER, SMALL, learning_rate=2e-2, **options).run()
+    windows = SMALL.rows(slice(150, None))
+    measured = PredictRunner(ranker=result.model, splits={"test": windows}).run()["test"].metrics
+    expected = measured["actions"]["like"]["log_loss"]
+    assert result.curve[-1]["validation_log_loss/like"] == pytest.approx(expected, abs=1e-4)
+
+
 def test_a_step_counts_half_in_the_metrics_after_the_half_life():
     sizes = np.array([64, 64, 22])  # windows of the three steps
     alone = np.array([point["accuracy/like"] for point in followed(1e-3).curve])
