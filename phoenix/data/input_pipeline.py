@@ -9,6 +9,9 @@ Windows can be batched by the length of their history: a batch then holds window
 bucket, cut to that length, and the shorter they are the more of them it takes, so that every batch
 costs about as much as one of the longest.
 
+Windows can be batched by their day, too, where those of a batch are compared with each other: what
+is known of a post, and which posts there are, is another matter on another day.
+
 Glossary of shapes:
   N: windows, B: batch, S: history.
 """
@@ -21,6 +24,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from phoenix.data.days import DAY_MS
 from phoenix.data.window_source import WindowSource, windows_between
 from phoenix.data.windows import Windows, gathered
 
@@ -46,6 +50,8 @@ class BatchOrder:
     shuffle_windows: int  # Windows that are permuted together.
     lengths: Sequence[int]  # Ascending history lengths of the buckets, the last one S; 0: all.
     counts: np.ndarray  # [chunks, buckets] int64 windows
+    # Whether a batch has windows of one day; one at the border of two days of a group has both.
+    is_by_day: bool = False
 
     @classmethod
     def of(
@@ -136,12 +142,15 @@ class BatchOrder:
         bits = np.random.Philox(key=[self.seed, epoch]).jumped(number)
         generator = np.random.Generator(bits)
         order = generator.permutation(len(windows.user_ids))
+        if self.is_by_day:  # at random within a day
+            order = order[np.argsort(windows.starts_at[order] // DAY_MS, kind="stable")]
         buckets = _bucket_of(windows, self.lengths)[order]
         pieces: list[tuple[int, np.ndarray]] = []  # bucket, rows
         for bucket, size in enumerate(self.batch_sizes):
             rows = order[buckets == bucket]
             pieces += [(bucket, rows[at : at + size]) for at in range(0, len(rows), size)]
-        if len(self.lengths) > 1:  # Else all short histories would come before all long ones.
+        # Else all short histories would come before all long ones, or a day after the other.
+        if len(self.lengths) > 1 or self.is_by_day:
             pieces = [pieces[index] for index in generator.permutation(len(pieces))]
         for bucket, rows in pieces[first:]:
             batch, length = windows.rows(rows), self.lengths[bucket]

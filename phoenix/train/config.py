@@ -210,6 +210,11 @@ class TrainConfig(Settings):
         """Whether every event of a history is learned from, by what comes next."""
         return False
 
+    @property
+    def compares_in_batch(self) -> bool:
+        """Whether windows are learned from beside those of others, which are of the same day."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class RankerTrainConfig(TrainConfig):
@@ -256,6 +261,11 @@ class RetrievalTrainConfig(TrainConfig):
     def learns_next_items(self) -> bool:
         """Whether every event of a history is learned from, by what comes next."""
         return self.objective == "next_item"
+
+    @property
+    def compares_in_batch(self) -> bool:
+        """Whether windows are learned from beside those of others, which are of the same day."""
+        return not self.learns_next_items
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ class RankingLossConfig(Settings):
 class NegativesConfig(Settings):
     """`objective: engagement`: with what the posts that a user engaged with are compared."""
 
-    in_batch: bool = setting(True, "What was shown to others of the batch.")
+    in_batch: bool = setting(True, "What was shown to others of the batch, which is of one day.")
     global_per_row: int = setting(
         0, "Posts drawn from all that were shown, for every window.", ge=0, le=1_000_000
     )

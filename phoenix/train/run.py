@@ -1,5 +1,6 @@
 """One training run: its parts, which fix every bit of what comes out, and whether they fit."""
 
+import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
@@ -80,6 +81,7 @@ class Run:
             shuffle_windows=config.input.shuffle_windows,
             length_buckets=config.input.length_buckets,
         )
+        order = dataclasses.replace(order, is_by_day=config.compares_in_batch)
         return Epochs.of(order, config.epochs)
 
     @cached_property

@@ -191,7 +191,8 @@ def task_of(
                 num_train,
                 with_impressions=negatives.in_batch or not negatives.global_per_row,
                 drawn_per_window=negatives.global_per_row or num_drawn,
-                by_weight=not is_retrieval,  # whose negatives are what is met
+                by_weight=not is_retrieval,  # whose negatives are what is met,
+                is_by_day=config.compares_in_batch,  # and met on a day
             )
         batches = EngagementBatches(
             model_config=model_config,

@@ -1,10 +1,12 @@
 """Batches hold every window once, in an order that seed and epoch alone decide."""
 
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
 
+from phoenix.data.days import DAY_MS
 from phoenix.data.input_pipeline import BatchOrder, Epochs, Prefetched
 from phoenix.data.window_source import InMemoryWindows
 from tests.phoenix.planted import world
@@ -59,6 +61,23 @@ def test_a_cursor_continues_with_the_very_next_batch_and_reads_nothing_before_it
     source = Chunks()
     list(order.batches(source, 2, len(whole) - 1))
     assert source.read_chunks == order.groups(2)[-1].tolist()
+
+
+@pytest.mark.parametrize("buckets", [(), (3,)])
+def test_a_batch_by_day_has_windows_of_one_day_but_at_borders(buckets):
+    starts = np.arange(NUM_WINDOWS) % 3 * DAY_MS + np.arange(NUM_WINDOWS)
+    source = InMemoryWindows(WINDOWS._replace(starts_at=starts))
+    order = order_of(source, shuffle_windows=NUM_WINDOWS, length_buckets=buckets)
+    order = dataclasses.replace(order, is_by_day=True)
+    epochs = [list(order.batches(source, epoch)) for epoch in (0, 1)]
+    days = [[set(batch.windows.starts_at // DAY_MS) for batch in each] for each in epochs]
+    for own, batches in zip(days, epochs, strict=True):
+        assert len(own) == order.num_batches(0)
+        assert sorted(itertools.chain(*users(batches))) == list(range(1, NUM_WINDOWS + 1))
+        assert sum(len(each) > 1 for each in own) <= 2 * len(order.lengths)
+    assert users(epochs[0]) != users(epochs[1])
+    # Not a day after the other, either.
+    assert days[0] != sorted(days[0], key=min)
 
 
 def test_steps_are_counted_through_all_epochs():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from phoenix.config import ConfigError
+from phoenix.data.days import DAY_MS
 from phoenix.data.hashing import HashSpec
 from phoenix.data.window_source import InMemoryWindows
 from phoenix.train.config import ComputeConfig, PrefetchConfig
@@ -34,6 +35,22 @@ def test_the_latest_windows_are_held_out():
     trained, held_out = (part.read(0).starts_at for part in (run.split.train, run.split.validation))
     assert sorted([*trained, *held_out]) == sorted(starts)
     assert trained.max() < held_out.min() == run.split.since
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "is_by_day"),
+    [(RETRIEVAL, {}, True), (RETRIEVAL, {"objective": "next_item"}, False), (RANKER, {}, False)],
+)
+def test_windows_that_are_compared_with_each_other_are_of_one_day(model, options, is_by_day):
+    days = np.repeat([3, 4], 10)
+    run = make(
+        WINDOWS._replace(starts_at=days * DAY_MS),
+        model_config=model,
+        train_config=train_config(model, batch_size=5, **options),
+    )
+    batches = run.epochs.batches(run.source, 0)
+    num_days = [len(set(batch.windows.starts_at.tolist())) for _, batch in batches]
+    assert num_days == [1] * 4 if is_by_day else max(num_days) > 1
 
 
 def test_equal_parts_make_one_run_on_any_devices():

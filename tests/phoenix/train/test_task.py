@@ -105,10 +105,28 @@ def test_drawn_posts_are_met_as_often_as_the_correction_says():
     # What is shown is met in every pass, what is drawn anew.
     met = np.concatenate([np.tile(windows.candidate_post_ids.ravel(), 20), np.ravel(drawn)])
     posts, counts = np.unique(met, return_counts=True)
-    expected = np.exp(frequencies.logarithms(posts))
+    now = np.zeros(len(posts), np.int64)
+    expected = np.exp(frequencies.logarithms(posts, now))
     np.testing.assert_allclose(counts / len(met), expected, rtol=0.15)
     uniform = PostFrequencies.of(source, 300, with_impressions=False, drawn_per_window=1)
-    np.testing.assert_allclose(np.exp(uniform.logarithms(posts)), 1 / len(posts), rtol=1e-5)
+    np.testing.assert_allclose(np.exp(uniform.logarithms(posts, now)), 1 / len(posts), rtol=1e-5)
+
+
+def test_posts_stand_for_the_corpus_by_their_shares_on_the_day_of_the_batch():
+    days = np.array([3, 3, 4, 4])
+    windows = world(4).windows._replace(starts_at=days * DAY_MS)
+    made = task_of(
+        RETRIEVAL,
+        train_config(RETRIEVAL),
+        hash_spec=SPEC,
+        actions=ACTIONS,
+        split=Split.of(InMemoryWindows(windows), ValidationConfig()),
+    )
+    batch = made.make_batch(windows, 0)
+    for rows in (days == 3, days == 4):
+        posts, counts = np.unique(windows.candidate_post_ids[rows], return_counts=True)
+        shares = counts[np.searchsorted(posts, windows.candidate_post_ids[rows])] / counts.sum()
+        np.testing.assert_allclose(np.exp(batch.log_frequencies[rows]), shares, rtol=1e-5)
 
 
 def test_a_window_counts_half_as_much_after_the_half_life():
