@@ -24,12 +24,13 @@ from components.features.requests import RequestLog
 from components.release import eligible_posts
 from components.run import compilation
 from components.run.context import Context, Outcome
-from components.serving import audience, feed_files, unranked
+from components.serving import audience, feed_files, rule_lists, unranked
 from components.serving.feed_files import NOBODY, UNRANKED_FILE, Origin
 from components.serving.server import Server
 from components.serving.shards import Shard
 from components.serving.sources import mixture
 from components.serving.unranked import EarlierFeeds, UnrankedFeeds
+from components.serving.withheld import Withheld, without_withdrawn
 from components.settings.config import Config
 from components.store.artifacts import Artifact, Ref
 from components.tables import action_lists, bucket_files, id_texts
@@ -74,12 +75,15 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
         if server.reads_evidence:
             rates = day_counts.rates_after(features.folder, features.manifest, context.config)
             server = dataclasses.replace(server, rates=rates)
-        seen_files = audience.SeenFiles([context.store.read(ref) for ref in seen_refs])
+        corpus = without_withdrawn(server.corpus, context.config)
+        server = dataclasses.replace(server, corpus=corpus)
+        shown = [context.store.read(ref) for ref in seen_refs]
+        withheld = Withheld.of(corpus, shown, context.config)
         texts = _texts(features, accepted)
         no_feeds = feed_files.schema(context.config.action_names, release.ref.digest).empty_table()
         schema = feed_files.with_texts(no_feeds, texts).schema
-        requests = _Requests(server, log, seen_files, no_feeds, Origin(context.day))
-        histograms, counts = [], Counter(unscored_users=0, seen_pairs=0)
+        requests = _Requests(server, log, withheld, no_feeds, Origin(context.day))
+        histograms, counts = [], Counter(unscored_users=0)
         num_buckets = context.config.user_buckets
         with feed_files.writer(draft.folder, schema, num_buckets=num_buckets) as writer:
             # Part by part of the users, so that memory does not grow with the day.
@@ -96,7 +100,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
             server=server,
             log=BucketFiles(features.paths(IMPRESSIONS_FILE)),
             earlier=_earlier(context, earlier_ref),
-            seen_files=seen_files,
+            withheld=withheld,
             ranked=users,
             blank=log.windows(np.array([NOBODY])),
             no_feeds=no_feeds,
@@ -106,6 +110,8 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
         draft.facts.update(
             counts,
             **others.counts,
+            withheld_pairs=dict(others.pairs),
+            removed_places=dict(others.removed),
             release=release.ref.digest,
             shard=part.index,
             num_shards=part.count,
@@ -137,7 +143,10 @@ def _settings(config: Config, part: Shard) -> dict[str, Any]:
     section = config.materialize_feeds
     return {
         # The deployment's number of shards only tells the DAG how often to call this step.
-        "materialize_feeds": section.model_dump(mode="json", exclude={"num_shards"}),
+        "materialize_feeds": section.model_dump(
+            mode="json", exclude={"num_shards", *rule_lists.SETTINGS}
+        ),
+        **rule_lists.recipe(config),
         "build_features": config.build_features.model_dump(mode="json"),
         "feature_users": config.baseline.feature_users,
         "shard": [part.index, part.count],
@@ -175,7 +184,7 @@ class _Requests:
 
     server: Server
     log: RequestLog
-    seen_files: audience.SeenFiles
+    withheld: Withheld
     no_feeds: pa.Table
     origin: Origin
 
@@ -183,7 +192,7 @@ class _Requests:
         """Makes the feeds of some users, `[N]` int64 sorted."""
         windows = self.log.windows(user_ids)
         histograms = statistics.of_windows(windows, self.server.config)
-        seen_posts = self.seen_files.of_slots(bucket_files.span(user_ids))
+        seen_posts = self.withheld.of_slots(bucket_files.span(user_ids))
         seen_pairs = seen_posts.of_users(user_ids)
         tables, num_unscored = [self.no_feeds], 0
         names, schema = self.server.source_names, self.no_feeds.schema
@@ -191,7 +200,7 @@ class _Requests:
             table = feed_files.to_table(feeds, self.origin, schema=schema, source_names=names)
             tables.append(table)
             num_unscored += int(feeds.is_unscored.sum())
-        counts = {"unscored_users": num_unscored, "seen_pairs": len(seen_pairs.post_ids)}
+        counts = {"unscored_users": num_unscored}
         return _Served(pa.concat_tables(tables).combine_chunks(), histograms, counts)
 
 

@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -17,10 +18,11 @@ from components.quality import skew
 from components.release import release_files, releases
 from components.release.corpus import Corpus
 from components.run.context import Context, Outcome
-from components.serving import audience, feed_files, sinks
+from components.serving import audience, feed_files, rule_lists, sinks
 from components.serving import quality as feed_quality
 from components.serving.feed_files import FRESH, KEPT, POPULAR
 from components.serving.shards import Shard
+from components.serving.withheld import Withheld, without_withdrawn
 from components.store.artifacts import Artifact, Ref, Unchanged
 from components.tables import bucket_files
 from components.tables.bucket_files import BucketFiles
@@ -53,14 +55,17 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
         # Sinks are where feeds go, and may change without anything to publish anew.
         "publish_feeds": context.config.publish_feeds.model_dump(mode="json", exclude={"sinks"}),
         "feed_length": context.config.materialize_feeds.feed_length,
+        **rule_lists.recipe(context.config),
         "baseline": context.config.baseline.model_dump(mode="json"),
     }
     watch = skew.watch(context, release, shards)
     inputs = [release.ref, *(shard.ref for shard in shards), *seen_refs, *watch.refs]
     try:
         with context.write(inputs=inputs, config=settings) as draft:
-            seen_files = audience.SeenFiles([context.store.read(ref) for ref in seen_refs])
             corpus = Corpus.read(release.path(release_files.CORPUS_FOLDER))
+            corpus = without_withdrawn(corpus, context.config)
+            shown = [context.store.read(ref) for ref in seen_refs]
+            withheld = Withheld.of(corpus, shown, context.config)
             measures = feed_quality.QualityMeasures(corpus, context.config, context.day)
             erased_ids, num_erased = forgotten.erased_ids(context.config), 0
             files = [
@@ -73,7 +78,7 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
                 # Some users at a time, so that memory does not grow with the day.
                 for slots, table in _joined(files):
                     num_erased += int(np.isin(table["user_id"].to_numpy(), erased_ids).sum())
-                    measures.add(table, seen_files.of_slots(slots))
+                    measures.add(table, withheld.by_rule(slots))
                     writer.write_rows(table)
             _refuse_forgotten(context, num_erased)
             # Every shard makes the same default feed.
@@ -88,6 +93,8 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
                 quality.report,
                 default_places=pq.read_metadata(draft.folder / feed_files.DEFAULT_FILE).num_rows,
                 skew=comparison.facts(),
+                withheld_pairs=_sums(shards, "withheld_pairs"),
+                removed_places=_sums(shards, "removed_places"),
                 release=release.ref.digest,
                 num_shards=num_shards,
             )
@@ -115,6 +122,10 @@ def _read_shards(context: Context, num_shards: int, release: Ref) -> list[Artifa
         )
     shards = [context.read(kind, context.day, suffix=suffix) for suffix in suffixes]
     for shard in shards:
+        if "removed_places" not in shard.facts:
+            raise BadDataError(
+                f"{shard.ref} was made by an earlier version: run materialize_feeds again."
+            )
         if shard.facts["release"] != release.digest:
             raise BadDataError(
                 f"{shard.ref} was made from the release {shard.facts['release'][:12]}, the release "
@@ -127,6 +138,12 @@ def _users_by_kind(shards: Sequence[Artifact]) -> dict[str, int]:
     """Returns the users for whom feeds of each kind were to be made."""
     names = {FRESH: "users", KEPT: "kept_users", POPULAR: "popular_users"}
     return {kind: sum(shard.facts[name] for shard in shards) for kind, name in names.items()}
+
+
+def _sums(shards: Sequence[Artifact], name: str) -> dict[str, int]:
+    """Returns a fact of all shards that counts by rule, added up."""
+    total = sum((Counter(shard.facts[name]) for shard in shards), Counter[str]())
+    return dict(sorted(total.items()))
 
 
 def _joined(files: Sequence[BucketFiles]) -> Iterator[tuple[range, pa.Table]]:

@@ -16,10 +16,13 @@ import pyarrow as pa
 from components.release.corpus import Corpus
 from components.serving.feed_files import FRESH, KEPT, POPULAR, POPULAR_FALLBACK
 from components.serving.seen import SeenPosts
+from components.serving.withheld import BLOCKED, OWN, SEEN
 from components.settings.config import Config
 
 _FAULTS: Mapping[str, str] = {  # of places, of which there may be none
-    "seen": "posts were shown to their user before",
+    SEEN: "posts were shown to their user before",
+    BLOCKED: "posts are of authors whom their user has blocked",
+    OWN: "posts are their user's own",
     "not_eligible": "posts are not eligible",
     "bad_scores": "scores are not finite",
     "bad_order": "places have a higher score than the place above",
@@ -59,12 +62,12 @@ class QualityMeasures:
         # Of all places, 4 bytes each: quantiles do not add up.
         self._scores = [np.empty(0, np.float32)]
 
-    def add(self, feeds: pa.Table, seen_posts: SeenPosts) -> None:
+    def add(self, feeds: pa.Table, withheld: Mapping[str, SeenPosts]) -> None:
         """Measures the feeds of some users.
 
         Args:
           feeds: In the schema of `schemas.feeds`, sorted by user and rank.
-          seen_posts: Posts shown to these users, and maybe to others, in the days that count.
+          withheld: Posts that may not be shown to these users, and maybe to others, by rule.
         """
         users, posts = feeds["user_id"].to_numpy(), feeds["post_id"].to_numpy()
         authors, scores = feeds["author_id"].to_numpy(), feeds["score"].to_numpy()
@@ -85,7 +88,7 @@ class QualityMeasures:
             too_old=int((ages > np.where(is_kept, most_days, 0)).sum()),
             pairs=_num_pairs(users, posts),
             author_pairs=_num_pairs(users, authors),
-            seen=_num_common(users, posts, seen_posts),
+            **{rule: _num_common(users, posts, pairs) for rule, pairs in withheld.items()},
             not_eligible=_num_not_eligible(posts, self._corpus),
             bad_scores=int((~np.isfinite(scores)).sum()),
             bad_order=int((same_user & (scores[1:] > scores[:-1])).sum()),

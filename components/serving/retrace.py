@@ -16,11 +16,13 @@ from components.features import day_counts
 from components.features.log_actions import LogActions
 from components.features.requests import RequestLog
 from components.release import eligible_posts, releases
+from components.release.corpus import Corpus
 from components.run import compilation
 from components.run.context import Context
 from components.serving import audience
 from components.serving.seen import SeenPairs
 from components.serving.server import Server
+from components.serving.withheld import Withheld, without_withdrawn
 from components.settings.actions import Action
 from components.settings.config import Config
 from components.store.artifacts import Ref, Store
@@ -35,7 +37,7 @@ class Retrace:
     """The places of one post for one user, as far as it came."""
 
     is_eligible: bool
-    is_seen: bool
+    is_seen: bool  # or withheld by another rule, of which `why` tells without the models
     retrieval_place: int | None  # from 1; None if it was never compared
     num_compared: int  # eligible posts that the user had not seen
     num_retrieved: int  # how many of them were scored, beside those of other sources
@@ -89,8 +91,9 @@ def retrace(
         features = context.read(contract.BUILD_FEATURES.name, day)
         rates = day_counts.rates_after(features.folder, features.manifest, config)
         server = dataclasses.replace(server, rates=rates)
-    windows, seen_pairs = _request(context, user_id)
-    corpus = server.corpus
+    corpus = without_withdrawn(server.corpus, config)
+    server = dataclasses.replace(server, corpus=corpus)
+    windows, seen_pairs = _request(context, corpus, user_id)
     # The whole corpus in order gives the place of a post that retrieval left far behind.
     whole_order = server.retrieve(windows, seen_pairs, count=len(corpus.post_ids))
     candidates = server.collect(windows, seen_pairs)
@@ -136,7 +139,7 @@ def _with_long_feeds(config: Config) -> Config:
     return config.model_copy(update={"materialize_feeds": long_feeds})
 
 
-def _request(context: Context, user_id: int) -> tuple[Windows, SeenPairs]:
+def _request(context: Context, corpus: Corpus, user_id: int) -> tuple[Windows, SeenPairs]:
     """Makes the request of one user again, from the same history as materialize_feeds."""
     users = np.array([user_id])
     features = context.read(contract.BUILD_FEATURES.name, context.day)
@@ -147,8 +150,8 @@ def _request(context: Context, user_id: int) -> tuple[Windows, SeenPairs]:
         actions=LogActions.of_features(features.manifest, context.config),
     )
     refs = audience.event_partitions(context, context.config.materialize_feeds.seen_days)
-    seen_files = audience.SeenFiles([context.store.read(ref) for ref in refs])
-    return log.windows(users), seen_files.of_slots(bucket_files.span(users)).of_users(users)
+    withheld = Withheld.of(corpus, [context.store.read(ref) for ref in refs], context.config)
+    return log.windows(users), withheld.of_slots(bucket_files.span(users)).of_users(users)
 
 
 def _place(post_ids: np.ndarray, post_id: int) -> int | None:

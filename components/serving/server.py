@@ -267,7 +267,9 @@ class Server:
             candidates.post_ids,
             candidates.author_ids,
             length=section.feed_length,
-            diversity=AuthorDiversity(section.author_decay, section.author_floor),
+            diversity=AuthorDiversity(
+                section.author_decay, section.author_floor, section.author_places
+            ),
             quotas=Quotas(candidates.sources, self._mixture.least(section.feed_length)),
         )
         is_post = feed.candidates >= 0

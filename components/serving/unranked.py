@@ -23,17 +23,20 @@ from components.erasure import forgotten
 from components.release import releases
 from components.run.context import Context
 from components.serving import feed_files
-from components.serving.audience import SeenFiles
 from components.serving.feed_files import KEPT, NOBODY, POPULAR, Origin
 from components.serving.seen import SeenPosts
 from components.serving.server import Server
 from components.serving.shards import Shard
+from components.serving.withheld import Withheld, together
 from components.store.artifacts import Ref
 from components.tables import bucket_files
 from components.tables.bucket_files import BucketFiles
 from components.tables.id_texts import IdTexts
 from phoenix.data import sorted_ids
 from phoenix.data.windows import Windows
+
+NOT_ELIGIBLE = "not_eligible"  # the rule about posts for nobody: too old, held back, withdrawn
+AUTHOR_PLACES = "author_places"  # the rule about more posts of an author than a feed may hold
 
 
 def earlier_feeds(context: Context) -> Ref | None:
@@ -66,12 +69,15 @@ class UnrankedFeeds:
     server: Server
     log: BucketFiles  # of the features: its users are all with a history
     earlier: EarlierFeeds | None
-    seen_files: SeenFiles
+    withheld: Withheld
     ranked: np.ndarray  # [N] int64 sorted: who is ranked anew
     blank: Windows  # one request of `NOBODY`
     no_feeds: pa.Table
     texts: Mapping[str, IdTexts]
     counts: Counter[str] = field(default_factory=lambda: Counter(kept_users=0, popular_users=0))
+    # By rule: pairs of user and post that are withheld, and places taken out of kept feeds.
+    pairs: Counter[str] = field(default_factory=Counter)
+    removed: Counter[str] = field(default_factory=Counter)
 
     def default(self) -> pa.Table:
         """Returns the feed of everybody without one of their own: rows of `NOBODY`."""
@@ -86,8 +92,10 @@ class UnrankedFeeds:
             yield self._of_slots(slots)
 
     def _of_slots(self, slots: range) -> pa.Table:
-        seen_posts = self.seen_files.of_slots(slots)
-        kept = self._kept(slots, seen_posts)
+        by_rule = self.withheld.by_rule(slots)
+        for rule, pairs in by_rule.items():
+            self.pairs[rule] += int(self.part.holds(pairs.user_ids).sum())
+        seen_posts, kept = together(by_rule), self._kept(slots, by_rule)
         kept_users = np.unique(kept["user_id"].to_numpy())
         with_history = self.log.of_slots(slots, ["user_id"])["user_id"].to_numpy()
         users = np.union1d(with_history, seen_posts.user_ids)
@@ -104,12 +112,12 @@ class UnrankedFeeds:
             self.part.holds(user_ids) & ~np.isin(user_ids, self.ranked) & ~np.isin(user_ids, erased)
         )
 
-    def _kept(self, slots: range, seen_posts: SeenPosts) -> pa.Table:
+    def _kept(self, slots: range, by_rule: Mapping[str, SeenPosts]) -> pa.Table:
         """Returns what is left of the earlier feeds of users in some slots."""
         if self.earlier is None:
             return feed_files.with_texts(self.no_feeds, self.texts)
         rows = self.earlier.of_slots(slots)
-        rows = rows.filter(pa.array(self._may_be_shown(rows, seen_posts)))
+        rows = rows.filter(pa.array(self._may_be_shown(rows, by_rule)))
         ranks = ranks_of(rows["user_id"].to_numpy())
         rows = rows.filter(pa.array(self._is_long_enough(rows, ranks)))
         columns = {
@@ -127,16 +135,26 @@ class UnrankedFeeds:
             table = table.set_column(place, "user", rows["user"])
         return table
 
-    def _may_be_shown(self, rows: pa.Table, seen_posts: SeenPosts) -> np.ndarray:
+    def _may_be_shown(self, rows: pa.Table, by_rule: Mapping[str, SeenPosts]) -> np.ndarray:
         """`[R]` bool: whether a user keeps each place."""
         users, posts = rows["user_id"].to_numpy(), rows["post_id"].to_numpy()
         config, corpus = self.server.config.materialize_feeds, self.server.corpus
         oldest = np.datetime64(self.day - datetime.timedelta(days=config.keep_feed_days))
         is_kept = self._is_own(users) & (rows["made_on"].to_numpy() >= oldest)
         is_kept &= rows["kind"].to_numpy() != POPULAR  # those are made anew: they cost nothing
-        is_kept &= np.append(corpus.is_eligible, False)[corpus.rows_of(posts)]
-        pairs = [seen_posts.user_ids, seen_posts.post_ids]
-        return is_kept & ~sorted_ids.find_keys([users, posts], pairs).is_there
+        is_removed = {NOT_ELIGIBLE: ~np.append(corpus.is_eligible, False)[corpus.rows_of(posts)]}
+        for rule, pairs in by_rule.items():
+            columns = [pairs.user_ids, pairs.post_ids]
+            is_removed[rule] = sorted_ids.find_keys([users, posts], columns).is_there
+        for rule, each in is_removed.items():  # by the first rule that says so
+            self.removed[rule] += int((is_kept & each).sum())
+            is_kept &= ~each
+        if config.author_places is not None:
+            above = _of_author_above(users, rows["author_id"].to_numpy(), is_kept)
+            is_beyond = is_kept & (above >= config.author_places)
+            self.removed[AUTHOR_PLACES] += int(is_beyond.sum())
+            is_kept &= ~is_beyond
+        return is_kept
 
     def _is_long_enough(self, rows: pa.Table, ranks: np.ndarray) -> np.ndarray:
         """`[R]` bool: whether the feed of each place is long enough, and holds the place."""
@@ -168,6 +186,17 @@ def ranks_of(user_ids: np.ndarray) -> np.ndarray:
     place = np.arange(len(user_ids))
     is_first = np.append(True, user_ids[1:] != user_ids[:-1])[: len(user_ids)]
     return place - np.maximum.accumulate(np.where(is_first, place, 0)) + 1
+
+
+def _of_author_above(users: np.ndarray, authors: np.ndarray, is_kept: np.ndarray) -> np.ndarray:
+    """`[R]` int64: kept places of the same author above each place; 0 of unknown authors."""
+    order = np.lexsort((authors, users))  # stable: by rank within both
+    is_first = np.ones(len(order), bool)
+    is_first[1:] = (np.diff(users[order]) != 0) | (np.diff(authors[order]) != 0)
+    before = np.cumsum(is_kept[order]) - is_kept[order]
+    above = np.empty(len(order), np.int64)
+    above[order] = before - np.maximum.accumulate(np.where(is_first, before, 0))
+    return np.where(authors == 0, 0, above)
 
 
 def _probabilities(rows: pa.Table, schema: pa.Schema) -> pa.Array:

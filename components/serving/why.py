@@ -5,13 +5,16 @@ again.
 """
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from components import contract
 from components.release import releases
+from components.serving import rule_lists
 from components.serving.feed_files import FRESH, KEPT, POPULAR, POPULAR_FALLBACK, RETRIEVAL
 from components.serving.published import (
     DEFAULT,
@@ -21,6 +24,7 @@ from components.serving.published import (
     feed,
     feeds_of,
 )
+from components.serving.rule_lists import PAIR
 from components.settings.config import Config
 from components.store.artifacts import Store
 from components.tables import id_texts
@@ -148,6 +152,8 @@ def _reasons_against(store: Store, config: Config, user_feed: Feed, post: int) -
         return [f"The post is not among those known by the end of {user_feed.day}."]
     if not posts[0]["eligible"]:
         return ["The post is marked as not eligible."]
+    if reasons := _reasons_of_rules(config, user_feed.user_id, posts[0]):
+        return reasons
     for back in range(config.materialize_feeds.seen_days):
         earlier = (day - datetime.timedelta(days=back)).isoformat()
         if earlier >= config.first_day.isoformat() and _read_rows(
@@ -167,6 +173,21 @@ def _reasons_against(store: Store, config: Config, user_feed: Feed, post: int) -
         user_id=user_feed.user_id,
         post_id=post,
     ).reasons()
+
+
+def _reasons_of_rules(config: Config, user: int, post: Mapping[str, Any]) -> list[str]:
+    """Returns the rule of the configuration that withholds a post from a user; often none."""
+    if post["post_id"] in rule_lists.withdrawn_posts(config):
+        return ["It is withdrawn: it is on the list `materialize_feeds.withdrawn_posts`."]
+    if config.materialize_feeds.authors_are_users and post["author_id"] == user:
+        return ["It is the user's own (`materialize_feeds.authors_are_users`)."]
+    users, authors = (rule_lists.blocked_authors(config)[name].to_numpy() for name in PAIR)
+    if np.any((users == user) & (authors == post["author_id"])):
+        return [
+            "The user has blocked its author: the pair is on the list "
+            "`materialize_feeds.blocked_authors`."
+        ]
+    return []
 
 
 def _reasons_since(store: Store, config: Config, user_feed: Feed, post: int) -> list[str]:

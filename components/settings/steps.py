@@ -356,6 +356,23 @@ class FeedsConfig(Section):
     seen_days: int = Field(
         default=14, ge=0, le=3_650, description="Posts shown in these days are not shown again."
     )
+    blocked_authors: FilePath | None = Field(
+        default=None,
+        description="CSV file with the columns `user_id` and `author_id`, as in the source: the "
+        "user is shown no post of the author.",
+    )
+    withdrawn_posts: FilePath | None = Field(
+        default=None,
+        description="File with a post id per line, as in the source: nobody is shown these.",
+    )
+    authors_are_users: bool = Field(
+        default=False,
+        description="Whether the ids of authors are those of users, who are not shown their own "
+        "posts.",
+    )
+    author_places: int | None = Field(
+        default=None, ge=1, le=100_000, description="Most posts of an author in a feed; empty: any."
+    )
     keep_feed_days: int = Field(
         default=14,
         ge=0,

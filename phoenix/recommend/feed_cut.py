@@ -11,10 +11,11 @@ import numpy as np
 
 
 class AuthorDiversity(NamedTuple):
-    """The settings of `diversity_multipliers`."""
+    """How an author who is there again is lowered: see `diversity_multipliers`."""
 
     decay: float
     floor: float
+    most: int | None = None  # posts of an author in a feed; None: any number
 
 
 class Quotas(NamedTuple):
@@ -63,6 +64,19 @@ def diversity_multipliers(
     ... )
     array([[1.    , 0.625 , 0.4375]], dtype=float32)
     """
+    rank = author_ranks(scores, post_ids, author_ids)
+    factors = (1 - floor) * decay ** rank.astype(np.float64) + floor
+    return factors.astype(np.float32)
+
+
+def author_ranks(scores: np.ndarray, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
+    """`[N, C]` int64: how many posts of its author stand above each candidate, by score.
+
+    Args:
+      scores: `[N, C]`.
+      post_ids: `[N, C]` int64, 0 = padding; equal scores go by lower post id.
+      author_ids: `[N, C]` int64; 0 is unknown, and nobody's rank is counted.
+    """
     num_users, num_candidates = scores.shape
     user = np.repeat(np.arange(num_users), num_candidates)
     post = post_ids.reshape(-1)
@@ -72,10 +86,9 @@ def diversity_multipliers(
     is_first[1:] = (np.diff(user[order]) != 0) | (np.diff(author[order]) != 0)
     is_first |= author[order] == 0
     place = np.arange(len(order))
-    rank = np.empty(len(order), np.float64)
+    rank = np.empty(len(order), np.int64)
     rank[order] = place - np.maximum.accumulate(np.where(is_first, place, 0))
-    factors = (1 - floor) * decay**rank + floor
-    return factors.astype(np.float32).reshape(scores.shape)
+    return rank.reshape(scores.shape)
 
 
 def feed(
@@ -106,6 +119,8 @@ def feed(
     )
     scores = np.asarray(base_scores, np.float32) * multipliers
     is_padding = post_ids == 0
+    if diversity.most is not None:
+        is_padding |= author_ranks(base_scores, post_ids, author_ids) >= diversity.most
     order = np.lexsort((post_ids, -scores, is_padding), axis=-1)
     if quotas is not None:
         order = _with_quotas(order, is_padding, quotas, length)

@@ -51,11 +51,12 @@ def _table(
 
 
 def _measure(table: pa.Table, three_days, seen_posts: SeenPosts = NOTHING_SEEN, kind: str = FRESH):
+    withheld = {"seen": seen_posts, "blocked": NOTHING_SEEN, "own": NOTHING_SEEN}
     users = {each: 2 if each == kind else 0 for each in (FRESH, KEPT, POPULAR)}
     whole, parts = (feed_quality.QualityMeasures(CORPUS, three_days.config, DAY) for _ in range(2))
-    whole.add(table, seen_posts)
+    whole.add(table, withheld)
     for user in np.unique(table["user_id"].to_numpy()):
-        parts.add(table.filter(pc.field("user_id") == user), seen_posts)
+        parts.add(table.filter(pc.field("user_id") == user), withheld)
     assert parts.quality(users) == whole.quality(users), "feeds measured user by user"
     return whole.quality(users)
 
@@ -94,7 +95,7 @@ def test_a_post_that_was_seen_is_found(three_days) -> None:
 def test_no_users_at_all_is_not_a_breach(three_days) -> None:
     table = _table([[0, 0, 0, 0, 0]])
     measures = feed_quality.QualityMeasures(CORPUS, three_days.config, DAY)
-    measures.add(table, NOTHING_SEEN)
+    measures.add(table, {"seen": NOTHING_SEEN})
     assert measures.quality({FRESH: 0, KEPT: 0, POPULAR: 0}).breaches == []
 
 

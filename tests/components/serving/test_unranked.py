@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import itertools
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from components.serving.feed_files import FEEDS_FILE, FRESH, KEPT, NOBODY, POPUL
 from components.serving.server import Server
 from components.serving.shards import Shard
 from components.serving.unranked import EarlierFeeds, UnrankedFeeds
+from components.serving.withheld import Withheld
 from components.tables.bucket_files import BucketFiles
 from phoenix.recommend import baselines
 from phoenix.recommend.baselines import Collection
@@ -35,13 +37,14 @@ def others(three_days) -> UnrankedFeeds:
     refs = audience.event_partitions(Context(contract.MATERIALIZE_FEEDS, config, DAY, store), 2)
     moment = datetime.datetime(2026, 1, 4, tzinfo=datetime.UTC)
     before = three_days.artifact("publish_feeds", BEFORE)
+    server = Server.open(release.folder, config)
     return UnrankedFeeds(
         day=DAY,
         part=Shard(0, 1),
-        server=Server.open(release.folder, config),
+        server=server,
         log=BucketFiles(log),
         earlier=EarlierFeeds(files=BucketFiles(before.paths(FEEDS_FILE)), day=BEFORE),
-        seen_files=audience.SeenFiles([store.read(ref) for ref in refs]),
+        withheld=Withheld.of(server.corpus, [store.read(ref) for ref in refs], config),
         ranked=BucketFiles(log).users()[::2],
         blank=RequestLog(log, config, at=moment).windows(np.array([NOBODY])),
         no_feeds=feed_files.schema(config.action_names, release.ref.digest).empty_table(),
@@ -170,3 +173,27 @@ def test_feeds_of_earlier_formats_are_all_fresh(three_days) -> None:
     assert {str(row["made_on"]) for row in rows} == {BEFORE}
     digest = three_days.artifact("publish_release", BEFORE).ref.digest
     assert {row["release"] for row in rows} == {digest}
+
+
+def test_what_is_taken_out_of_kept_feeds_is_counted_by_the_first_rule(
+    others: UnrankedFeeds,
+) -> None:
+    list(others.tables())
+    plain = dict(others.removed)
+    kept = [row for row in _rows(others) if row["kind"] == KEPT]
+    user, author = kept[0]["user_id"], kept[0]["author_id"]
+    lost = sum((row["user_id"], row["author_id"]) == (user, author) for row in kept)
+    pairs = np.array([user]), np.array([author])
+    withheld = dataclasses.replace(others.withheld, blocked=pairs)
+    blocking = dataclasses.replace(others, withheld=withheld, removed=Counter(), pairs=Counter())
+    left = [row for row in _rows(blocking) if row["user_id"] == user]
+    assert author not in {row["author_id"] for row in left}
+    assert dict(blocking.removed) == plain | {"blocked": lost}
+    assert blocking.pairs["blocked"] >= lost
+
+
+def test_a_kept_feed_holds_no_more_posts_of_an_author_than_it_may(others: UnrankedFeeds) -> None:
+    others = _with(others, author_places=1, keep_feed_share=0.0)
+    rows = [(row["user_id"], row["author_id"]) for row in _rows(others) if row["author_id"]]
+    assert len(set(rows)) == len(rows)
+    assert others.removed["author_places"] > 0

@@ -1,9 +1,11 @@
 """Every place in a feed has reasons, and so has every place that a post did not get."""
 
 import pyarrow.parquet as pq
+import pytest
 
 from components.release import releases
 from components.serving import published, why
+from tests.components.serving.sources.conftest import with_settings
 
 LAST = "2026-01-03"
 
@@ -76,6 +78,25 @@ def test_a_post_that_is_held_back_is_explained_by_its_mark(three_days, monkeypat
     assert post not in {item.post_id for item in feed.items}
     found = why.why(three_days.store, three_days.config, str(user), str(post))
     assert found.reasons == ("The post is marked as not eligible.",)
+
+
+@pytest.mark.parametrize("rule", ["withdrawn", "blocked", "own"])
+def test_a_rule_that_withholds_a_post_is_named(rule: str, three_days, tmp_path) -> None:
+    posts = pq.read_table(three_days.artifact("validate_events", LAST).path("posts.parquet"))
+    served = published.feed(three_days.store, three_days.config, "5").items
+    shown = {item.post_id for item in served}
+    post = next(row for row in posts.to_pylist() if row["post_id"] not in shown)
+    user = str(post["author_id"]) if rule == "own" else "5"
+    (tmp_path / "posts.txt").write_text(f"{post['post_id']}\n")
+    (tmp_path / "pairs.csv").write_text(f"user_id,author_id\n5,{post['author_id']}\n")
+    changes = {
+        "withdrawn": {"withdrawn_posts": tmp_path / "posts.txt"},
+        "blocked": {"blocked_authors": tmp_path / "pairs.csv"},
+        "own": {"authors_are_users": True},
+    }
+    config = with_settings(three_days.config, **changes[rule])
+    found = why.why(three_days.store, config, user, str(post["post_id"]))
+    assert rule.replace("_", " ") in found.reasons[-1]
 
 
 def test_a_place_of_another_source_than_retrieval_says_so(three_days) -> None:

@@ -55,6 +55,17 @@ def test_order_of_candidates_does_not_matter(data: st.DataObject) -> None:
     assert served(np.arange(size)) == served(shuffled)
 
 
+def test_an_author_has_no_more_places_than_allowed_and_nobody_is_no_author() -> None:
+    feed = feed_cut.feed(
+        np.array([[0.9, 0.8, 0.7, 0.6, 0.5]], np.float32),
+        np.array([[1, 2, 3, 4, 5]]),
+        np.array([[7, 7, 7, 0, 0]]),
+        length=5,
+        diversity=AuthorDiversity(0.5, 0.25, most=2),
+    )
+    assert sorted(feed.candidates[0].tolist()) == [-1, 0, 1, 3, 4]
+
+
 def test_padding_is_never_served() -> None:
     feed = feed_cut.feed(
         np.array([[0.1, 0.9]], np.float32),
