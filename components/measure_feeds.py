@@ -26,7 +26,7 @@ from components.features import later_labels
 from components.run.context import Context, Outcome
 from components.serving.feed_files import KEPT
 from components.settings.config import Config
-from components.store.artifacts import Artifact, Unchanged
+from components.store.artifacts import Artifact, Ref, Unchanged
 from components.tables import action_lists, data_files
 from components.tables.action_lists import ActionList
 from schemas.buckets import NUM_SLOTS
@@ -34,6 +34,7 @@ from schemas.earnings import ALL, ENGAGEMENT, NO_FEED
 
 logger = logging.getLogger(__name__)
 
+_DAY = datetime.timedelta(days=1)
 EARNED_FILE = "earned.parquet"  # measures by release, source and rank
 
 
@@ -46,7 +47,7 @@ def run(context: Context) -> Outcome:
       BadDataError: If an input is missing or damaged.
       Unchanged: If there is nothing new.
     """
-    day = context.day - datetime.timedelta(days=1)
+    day = context.day - _DAY
     validated = _validated(context, day)
     feeds, labels = live_feeds.NOTHING, later_labels.LaterLabels(known_by=0)
     if validated is not None:
@@ -63,6 +64,8 @@ def run(context: Context) -> Outcome:
     earlier = comparison.earlier_measures(context, summed) if releases else []
     inputs = [*feeds.inputs, *labels.refs, *earlier]
     inputs += [] if validated is None else [validated.ref]
+    made = None if feeds.feeds else context.head(contract.PUBLISH_FEEDS.name, day - _DAY)
+    inputs += [] if made is None else [made]
     settings["releases"] = releases
     try:
         with context.write(inputs=inputs, config=settings) as draft:
@@ -73,10 +76,7 @@ def run(context: Context) -> Outcome:
                 draft.facts["told"] = f"there are no accepted events of {day}: nothing is measured"
             elif not feeds.feeds:
                 count = validated.facts["accepted"]
-                draft.facts.update(
-                    impressions=float(count),
-                    told=f"nothing was live on {day}: its {count:,} impressions came from no feed",
-                )
+                draft.facts.update(impressions=float(count), told=_nothing_live(day, count, made))
             else:
                 rows = labels.of_day(day).of_slots(range(NUM_SLOTS))
                 joined = day_impressions.read(context, validated, rows, feeds)
@@ -163,6 +163,23 @@ def _earned(table: pa.Table, release: str) -> dict[str, Any]:
             if row["source"] != ALL and row["measure"] == ENGAGEMENT
         },
     }
+
+
+def _nothing_live(day: datetime.date, count: int, made: Ref | None) -> str:
+    """Returns why nothing is measured of a day, in words.
+
+    Args:
+      day: Of the impressions.
+      count: How many there were.
+      made: The feeds of the day before, which were not live on it; None without any.
+    """
+    told = f"nothing was live on {day}: its {count:,} impressions came from no feed"
+    if made is None:
+        return told
+    return (
+        f"{told}; the feeds of {made.partition} were not live by then: those of a backfill are "
+        "published after their days, so only rows of the log that name a feed can be measured"
+    )
 
 
 def _sentence(

@@ -3,6 +3,7 @@
 Compared is what their users did per impression of their feeds, on all days on which each of them
 was measured. Releases that keep the models of the day before are one with it, so evidence adds up
 over them; and because somebody may look every day, the interval is that of a confidence sequence.
+Days differ by themselves, too: impressions that no feed showed are a control, where there are some.
 """
 
 import datetime
@@ -23,8 +24,8 @@ from components.settings.steps import MeasureConfig
 from components.store.artifacts import Ref
 from components.tables import data_files
 from phoenix.metrics.evidence import Evidence
-from phoenix.metrics.mean_gain import gain_over
-from schemas.earnings import FEW, LESS, MORE, UNSURE, USER_EARNINGS
+from phoenix.metrics.mean_gain import gain_beside, gain_over
+from schemas.earnings import FEW, LESS, MORE, NO_FEED, UNSURE, USER_EARNINGS
 
 USERS_FILE = "user_earnings.parquet"  # of measure_feeds
 
@@ -38,7 +39,16 @@ class MeasuredDay:
 
     def of_models(self, models: str) -> Evidence:
         """Returns the sums by user of the releases with some models; nobody without one."""
-        digests = [each["release"] for each in self.facts if each["models"] == models]
+        return self._of_releases(
+            [each["release"] for each in self.facts if each["models"] == models]
+        )
+
+    def control_of(self, models: str) -> Evidence:
+        """Returns the sums by user of what no feed showed, of a day on which models were live."""
+        is_measured = any(each["models"] == models for each in self.facts)
+        return self._of_releases([NO_FEED] if is_measured else [])
+
+    def _of_releases(self, digests: Sequence[str]) -> Evidence:
         own = self.rows.filter(pc.field("release").isin(pa.array(digests, pa.string())))
         columns = (own[name].to_numpy() for name in ("user_id", "engagement", "impressions"))
         days = 1 if len(own) else 0
@@ -95,27 +105,32 @@ def compare(
 
     Returns:
       Keys: days (on which the release was measured), users, gain, low, high (per impression), share
-      (gain as a share of what was earned before), verdict. None if the one before it was measured
-      on none of the days.
+      (gain as a share of what would have been earned before), control (by which part what no feed
+      showed changed between the days of both, which is taken out of the gain; None: too few users
+      tell), verdict. None if the one before it was measured on none of the days.
     """
     before = release["before"]
-    own, other = (
-        _sum([day.of_models(models) for day in days])
-        for models in (release["models"], before["models"] if before else "")
-    )
+    both = (release["models"], before["models"] if before else "")
+    own, other = (_sum([day.of_models(models) for day in days]) for models in both)
     if not len(own.user_ids) or not len(other.user_ids):
         return None
+    control, control_before = (_sum([day.control_of(models) for day in days]) for models in both)
+    change = _change(control, control_before, section)
     gain = gain_over(own, other)
+    if change is not None:
+        gain = gain_beside(own, other, (control, control_before))
     interval = gain.sequence(section.confidence)
     low, high = interval or (None, None)
+    expected = other.mean * (1 + (change or 0.0))
     num_users = min(len(own.user_ids), len(other.user_ids))
     return {
         "days": own.num_days,
         "users": num_users,
         "gain": gain.mean,
-        "share": gain.mean / other.mean if other.mean > 0 else None,
+        "share": gain.mean / expected if expected > 0 else None,
         "low": low,
         "high": high,
+        "control": change,
         "verdict": FEW if num_users < section.min_users else _verdict(interval),
     }
 
@@ -130,7 +145,25 @@ def sentence(release: Mapping[str, Any]) -> str:
         numbers += f" ({against['low']:+.4f} to {against['high']:+.4f})"
     before, days = release["before"]["partition"], against["days"]
     over = f" over {days} days" if days > 1 else ""
-    return f", {numbers}{over} beside that of {before}: {against['verdict']}"
+    words = of_days(against)
+    return f", {numbers}{over} beside that of {before}, {words}: {against['verdict']}"
+
+
+def of_days(against: Mapping[str, Any]) -> str:
+    """Returns what a comparison knows of the days themselves, in words."""
+    change = against.get("control")  # formats before 2 had none
+    if change is None:
+        return "the days taken as they were"
+    return f"the {change:+.1%} of what no feed showed taken out"
+
+
+def _change(own: Evidence, before: Evidence, section: MeasureConfig) -> float | None:
+    """Returns by which part the control changed, or None where it says too little."""
+    num_users = min(len(own.user_ids), len(before.user_ids))
+    if not section.has_control or num_users < section.min_users:
+        return None
+    is_above_0 = min(own.mean, before.mean) > 0
+    return own.mean / before.mean - 1 if is_above_0 else None
 
 
 def _verdict(interval: tuple[float, float] | None) -> str:

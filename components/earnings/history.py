@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import contract
-from components.earnings import live_feeds
+from components.earnings import comparison, live_feeds
 from components.errors import BadDataError
 from components.release import releases
 from components.store.artifacts import Ref, Store
@@ -33,7 +33,8 @@ class Loss:
             f"The release of {self.facts['day']} surely earns less than that of "
             f"{self.before.partition}: {against['gain']:+.4f} per impression{share}, "
             f"{against['low']:+.4f} to {against['high']:+.4f}, over {against['days']} "
-            f"day{'s' if against['days'] > 1 else ''} up to {self.measured_day}."
+            f"day{'s' if against['days'] > 1 else ''} up to {self.measured_day}, "
+            f"{comparison.of_days(against)}."
         )
 
     @property

@@ -5,7 +5,7 @@ from typing import Any
 
 from components import contract
 from components.drawings import charts
-from components.earnings import history
+from components.earnings import comparison, history
 from components.pages.day_facts import DayFacts
 from components.pages.images import image
 from components.release import releases
@@ -64,11 +64,12 @@ def _parts(release: Panel) -> Panel:
 
 def _day(day: Panel) -> Panel:
     """What a release earned on a day, beside what it had foretold and the release before it."""
+    against = day["comparison"]
     return {
         "day": day["measured_day"],
         "predicted": day["measures"].get("predicted", {}).get("mean"),
         "before": day["before"] and day["before"]["partition"],
-        "comparison": day["comparison"],
+        "comparison": against and {**against, "of_days": comparison.of_days(against)},
         **day["measures"][ENGAGEMENT],
     }
 

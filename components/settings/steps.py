@@ -304,6 +304,11 @@ class MeasureConfig(Section):
         description="Whether a live release that surely earns less than the one before is rolled "
         "back by itself: on the newest day alone, once, and not after a rollback.",
     )
+    has_control: bool = Field(
+        default=True,
+        description="Whether what no feed showed tells how days differ: its change between the "
+        "days of two releases is taken out, where `min_users` users tell on the days of each.",
+    )
 
 
 class FeedSource(Section):

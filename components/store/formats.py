@@ -44,9 +44,11 @@ ARTIFACTS: Mapping[str, int] = {
     contract.EXPORT_CORPUS.name: 1,  # vectors and facts of posts, description
     # Models, corpus, decision, fallback, description; 2: actions of each model; 3: its recipe;
     # 4: the figure of the decision; 5: the fallback is counts; 6: posts drawn for its training.
-    # 7: the same as of evaluate_models. 8: who approved, where somebody was asked.
-    contract.PUBLISH_RELEASE.name: 8,
-    contract.MEASURE_FEEDS.name: 1,  # measures by release, source and rank; sums by user
+    # 7: the same as of evaluate_models. 8: who approved, where somebody was asked. 9: the share of
+    # a model in a mixture.
+    contract.PUBLISH_RELEASE.name: 9,
+    # Measures by release, source and rank; sums by user; 2: comparisons beside a control.
+    contract.MEASURE_FEEDS.name: 2,
     # Feeds of a shard, statistics; 2: texts of ids, titles; 3: feeds in order of slots, in one file
     # or several; 4: kind, day and release of each feed, feeds that were not ranked anew, and the
     # default feed. All feeds before are fresh (`components.serving.feed_files.with_origin`).

@@ -4,6 +4,9 @@ Glossary of shapes:
   U: users of one mean, V: of both.
 """
 
+import functools
+from collections.abc import Iterable
+
 import numpy as np
 
 from phoenix.metrics.evidence import Evidence
@@ -31,13 +34,46 @@ def gain_over(later: Evidence, earlier: Evidence) -> Evidence:
     >>> round(gain.mean, 3), gain.num_days
     (0.1, 1)
     """
-    users = np.union1d(later.user_ids, earlier.user_ids)
+    return _combined(later.mean - earlier.mean, ((later, 1.0), (earlier, -1.0)), later.num_days)
+
+
+def gain_beside(later: Evidence, earlier: Evidence, control: tuple[Evidence, Evidence]) -> Evidence:
+    """Returns the evidence that the mean of `later` is above what `earlier` would have had by then.
+
+    Days differ by more than what is compared. Something else that was measured on the days of both,
+    the control, changed from e to l, so the mean of `earlier`, m, would have been m l / e: the
+    ratio form of a difference in differences. It is linearised as in `gain_over`, in all means.
+
+    Args:
+      later: As in `gain_over`.
+      earlier: As in `gain_over`.
+      control: Of the days of `later` and of those of `earlier`, with means above 0.
+
+    >>> users, ones = np.arange(3), np.ones(3)
+    >>> means = (Evidence(users, mean * ones, ones, num_days=1) for mean in (0.4, 0.8, 0.1, 0.2))
+    >>> later, earlier, *control = means
+    >>> round(gain_beside(later, earlier, tuple(control)).mean, 3)
+    0.0
+    """
+    of_later, of_earlier = control
+    change = of_later.mean / of_earlier.mean
+    weight = earlier.mean / of_earlier.mean
+    parts = (
+        *((later, 1.0), (earlier, -change)),
+        *((of_later, -weight), (of_earlier, weight * change)),
+    )
+    return _combined(later.mean - change * earlier.mean, parts, later.num_days)
+
+
+def _combined(mean: float, parts: Iterable[tuple[Evidence, float]], num_days: int) -> Evidence:
+    """Returns evidence of a mean to which each part contributes its moves, times a factor."""
+    parts = tuple(parts)
+    users = functools.reduce(np.union1d, (part.user_ids for part, _ in parts))
     moves = np.zeros(len(users))
-    moves[np.searchsorted(users, later.user_ids)] += _moves(later)
-    moves[np.searchsorted(users, earlier.user_ids)] -= _moves(earlier)
-    moves -= moves.mean()  # the correction leaves a rest, and the mean must stay the difference
-    sums = later.mean - earlier.mean + len(users) * moves
-    return Evidence(users, sums, np.ones(len(users)), later.num_days)
+    for part, factor in parts:
+        moves[np.searchsorted(users, part.user_ids)] += factor * _moves(part)
+    moves -= moves.mean()  # the correction leaves a rest, and the mean must stay what it is
+    return Evidence(users, mean + len(users) * moves, np.ones(len(users)), num_days)
 
 
 def _moves(evidence: Evidence) -> np.ndarray:

@@ -32,6 +32,15 @@ def test_a_day_on_which_nothing_was_live_says_so(days) -> None:
     )
 
 
+def test_a_backfill_whose_feeds_came_after_their_days_says_so(days) -> None:
+    days.go_live(*days.release("2026-01-01", {1: [10]}), ms("2026-01-09", 1))
+    days.events(DAY, user_id=[1], post_id=[10], shown_at=[ms(DAY, 5)], actions=[1])
+    code, facts = days.measure(NEXT)
+    assert code == ExitCode.DONE
+    assert "the feeds of 2026-01-01 were not live by then: those of a backfill" in facts["told"]
+    assert days.measure(NEXT)[0] == ExitCode.NOTHING_TO_DO
+
+
 def test_two_releases_of_one_day_have_the_impressions_of_their_times(days) -> None:
     first = days.release("2026-01-01", {1: [10, 11], 2: [10]})
     second = days.release("2026-01-02", {1: [11, 12]}, model="b", score=0.25)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from phoenix.metrics.evidence import Evidence
-from phoenix.metrics.mean_gain import gain_over
+from phoenix.metrics.mean_gain import gain_beside, gain_over
 
 
 def _day(generator: np.random.Generator, taste: np.ndarray, share: float, rate: float) -> Evidence:
@@ -47,3 +47,19 @@ def test_the_mean_is_the_difference_of_the_means_of_all() -> None:
     assert gain.user_ids.tolist() == [1, 2, 7, 9]
     assert gain.mean == pytest.approx(0.5 - 0.5)
     assert gain.num_days == 1
+
+
+def test_the_interval_covers_the_gain_beside_a_control() -> None:
+    """The release earns as much as before, on a day on which all is worth a fifth less."""
+    generator = np.random.default_rng(3)
+    tries, hits, hits_without = 600, 0, 0
+    for _ in range(tries):
+        taste = generator.normal(0, 0.05, 300)
+        earlier, control_before = (_day(generator, taste, 0.7, rate) for rate in (0.5, 0.3))
+        later, control = (_day(generator, taste * 0.8, 0.7, rate) for rate in (0.4, 0.24))
+        low, high = gain_beside(later, earlier, (control, control_before)).interval() or (0.0, 0.0)
+        hits += low <= 0.0 <= high
+        low, high = gain_over(later, earlier).interval() or (0.0, 0.0)
+        hits_without += low <= 0.0 <= high
+    assert 0.925 <= hits / tries <= 0.975
+    assert hits_without < 0.1 * tries
