@@ -16,7 +16,7 @@ from components.evaluation import examples, figures, lessons
 from components.evaluation.challengers import Challenger
 from components.evaluation.contests import contests_of
 from components.evaluation.entrants import Entrants, entrants_of, most_popular
-from components.evaluation.gate import compare, decide
+from components.evaluation.gate import decide
 from components.evaluation.ranking_contest import RankingContest
 from components.evaluation.results import Result
 from components.evaluation.retrieval_contest import RetrievalContest
@@ -88,12 +88,13 @@ def run(context: Context, *, force: str | None = None, reason: str | None = None
                 popular=popular,
                 challengers=_challengers(config, earlier, role),
             )
-            results = _judge(contest, entrants, _outputs_folder(config, draft.folder, role))
+            entrants, results = _judge_all(
+                context, contest, entrants, _outputs_folder(config, draft.folder, role)
+            )
             report[role] = {name: result.report for name, result in results.items()}
             deciding = figures.of_deciding_users(results, config.evaluate_models)
-            comparison = compare(context, contest.metric, deciding, role)
             decision, handed_on[role] = decide(
-                context, entrants, deciding, comparison, force=force, reason=reason
+                context, entrants, deciding, contest.metric, force=force, reason=reason
             )
             lesson = lessons.sentence(config.evaluate_models, results)
             # A dash on the page says that there is no number, and not why.
@@ -149,15 +150,34 @@ def _outputs_folder(config: Config, folder: Path, role: str) -> Path | None:
     return folder / "outputs" / role if config.evaluate_models.keep_outputs else None
 
 
+def _judge_all(
+    context: Context,
+    contest: RetrievalContest | RankingContest,
+    entrants: Entrants,
+    outputs: Path | None,
+) -> tuple[Entrants, dict[str, Result]]:
+    """Returns the results of all who take part, mixtures only where they are asked.
+
+    Returns:
+      The entrants without mixtures that the day has settled, and the results by name.
+    """
+    section = context.config.evaluate_models
+    alone = {name: each for name, each in entrants.models.items() if name not in entrants.mixtures}
+    results = _judge(contest, alone, outputs)
+    entrants = entrants.without_settled(section, figures.of_deciding_users(results, section))
+    mixed = {name: each for name, each in entrants.models.items() if name in entrants.mixtures}
+    return entrants, results | _judge(contest, mixed, outputs)
+
+
 def _judge(
-    contest: RetrievalContest | RankingContest, entrants: Entrants, outputs: Path | None
+    contest: RetrievalContest | RankingContest, models: Mapping[str, Any], outputs: Path | None
 ) -> dict[str, Result]:
-    """Returns the result of each recommender that takes part, by its name; none on an empty day."""
+    """Returns the result of each recommender, by its name; none on an empty day."""
     if not len(contest.windows.user_ids):
         return {}  # nobody can be asked: the gate keeps what is there, and says why
     results: dict[str, Result] = {}
     by_model: dict[int, Result] = {}  # a champion may be the most popular recommender itself
-    for name, model in entrants.models.items():
+    for name, model in models.items():
         if id(model) not in by_model or outputs is not None:
             by_model[id(model)] = contest.judge(model, None if outputs is None else outputs / name)
         results[name] = by_model[id(model)]

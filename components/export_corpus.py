@@ -12,19 +12,20 @@ from components import contract, step
 from components.errors import BadDataError
 from components.features import day_counts, post_facts, shapes
 from components.features.post_facts import PostFacts
-from components.release import decisions, eligible_posts
+from components.release import decisions, eligible_posts, mixtures, models
 from components.release.corpus import Corpus
 from components.release.models import ModelFolder
+from components.release.shares import share_of
 from components.run import compilation
 from components.run.context import Context, Outcome
-from components.store.artifacts import Ref
+from components.store.artifacts import Artifact, Ref
 from components.tables import data_files
 from phoenix.data import attributes
 from phoenix.data.hashing import HashSpec, collision_report
 from phoenix.memory import keep_freed_memory
 from phoenix.recommend.baselines import Collection
 from phoenix.recommend.embedding_runner import EmbeddingRunner, NonFiniteOutputError
-from phoenix.recommend.recommender import PostInputs
+from phoenix.recommend.recommender import PostInputs, Retriever
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,9 @@ def run(context: Context) -> Outcome:
     evaluation = context.read(contract.EVALUATE_MODELS.name, context.day)
     validated = _validated(context)
     model = decisions.model_of(context.store, evaluation, "retrieval")
+    share = share_of(evaluation.facts["retrieval"])
+    fallback = ModelFolder(evaluation, decisions.FALLBACK)
+    digest = mixtures.digest(model.digest, fallback.digest, share)
     settings = {
         "export_corpus": context.config.export_corpus.model_dump(mode="json"),
         "attributes": attributes.declaration(context.config.attributes.attributes),
@@ -65,10 +69,12 @@ def run(context: Context) -> Outcome:
             popularity = day_counts.popularity_of_posts(context, counted, *ids)
             inputs = inputs._replace(popularity=popularity)
         collection = replace(collection, inputs=inputs)
-        vectors = _embed(model, collection)
+        popular = models.load_most_popular(evaluation.path(decisions.FALLBACK))
+        retriever = mixtures.retriever(model.retriever(), popular, share)
+        vectors = _embed(retriever, collection, of=model.artifact)
         num_eligible = int(collection.is_eligible.sum())
         Corpus(
-            model.digest,
+            digest,
             collection.post_ids,
             collection.author_ids,
             collection.is_eligible,
@@ -77,8 +83,8 @@ def run(context: Context) -> Outcome:
             vectors,
         ).write(draft.folder)
         draft.facts.update(
-            model=model.kind,
-            model_digest=model.digest,
+            model=mixtures.label(model.kind, share),
+            model_digest=digest,
             posts=len(collection.post_ids),
             eligible=num_eligible,
             emb_size=vectors.shape[1],
@@ -104,17 +110,22 @@ def _validated(context: Context) -> Ref:
     return context.head(kind, context.day) or context.read(kind, context.day).ref
 
 
-def _embed(model: ModelFolder, collection: Collection) -> np.ndarray:
+def _embed(retriever: Retriever, collection: Collection, *, of: Artifact) -> np.ndarray:
     """`[M, D]` float32: the vectors of all eligible posts, zero for the others.
+
+    Args:
+      retriever: The model.
+      collection: The posts.
+      of: Where the model is, to say of which it was.
 
     Raises:
       BadDataError: If the model gives vectors that are no numbers.
     """
-    runner = EmbeddingRunner(retriever=model.retriever(), splits={"posts": collection})
+    runner = EmbeddingRunner(retriever=retriever, splits={"posts": collection})
     try:
         return runner.run()["posts"]
     except NonFiniteOutputError as error:
-        raise BadDataError(f"{model.artifact.ref}: {error}") from error
+        raise BadDataError(f"{of.ref}: {error}") from error
 
 
 def collisions(spec: HashSpec, post_ids: np.ndarray, author_ids: np.ndarray) -> dict[str, Any]:

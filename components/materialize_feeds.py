@@ -196,8 +196,11 @@ class _Requests:
         seen_pairs = seen_posts.of_users(user_ids)
         tables, num_unscored = [self.no_feeds], 0
         names, schema = self.server.source_names, self.no_feeds.schema
+        mixtures = self.server.mixtures
         for feeds in self.server.serve(windows, seen_pairs):
-            table = feed_files.to_table(feeds, self.origin, schema=schema, source_names=names)
+            table = feed_files.to_table(
+                feeds, self.origin, schema=schema, source_names=names, mixtures=mixtures
+            )
             tables.append(table)
             num_unscored += int(feeds.is_unscored.sum())
         counts = {"unscored_users": num_unscored}

@@ -17,10 +17,11 @@ from components.errors import BadConfigurationError, BadDataError
 from components.features import shapes
 from components.features.log_actions import LogActions
 from components.features.windows_files import WindowsFiles
-from components.release import decisions, release_files
+from components.release import decisions, mixtures, release_files
 from components.release.corpus import Corpus
 from components.release.models import ModelFolder
 from components.release.releases import ROLES
+from components.release.shares import share_of
 from components.run import compilation
 from components.run.context import Context, Outcome
 from components.serving.seen import SeenPairs
@@ -64,7 +65,10 @@ def run(
     models = {role: decisions.model_of(context.store, evaluation, role) for role in ROLES}
     _refuse_other_actions(evaluation, config)
     # Before anything is copied: a corpus of yesterday's model is the usual mistake of a rerun.
-    Corpus.read(corpus.folder).refuse_other_model(models["retrieval"].digest)
+    fallback = ModelFolder(evaluation, decisions.FALLBACK)
+    share = share_of(evaluation.facts["retrieval"])
+    retriever = mixtures.digest(models["retrieval"].digest, fallback.digest, share)
+    Corpus.read(corpus.folder).refuse_other_model(retriever)
     settings = {
         "publish_release": config.publish_release.model_dump(mode="json"),
         "actions": [[action.name, action.score_weight] for action in config.actions],
@@ -80,7 +84,7 @@ def run(
         for role in ROLES:
             if description[role]["folder"] == role:
                 models[role].copy_to(draft.folder / role)
-        ModelFolder(evaluation, decisions.FALLBACK).copy_to(draft.folder / decisions.FALLBACK)
+        fallback.copy_to(draft.folder / decisions.FALLBACK)
         corpus_folder = draft.folder / release_files.CORPUS_FOLDER
         # Without its manifest: the files are listed in that of the release.
         shutil.copytree(corpus.folder, corpus_folder, ignore=shutil.ignore_patterns(MANIFEST))
@@ -136,6 +140,7 @@ def _description(
         description[role] = {
             "folder": decisions.FALLBACK if is_fallback else role,
             "model": decision["model"],
+            "model_share": share_of(decision),
             "digest": models[role].digest,
             "verdict": decision["verdict"],
             "reasons": decision["reasons"],

@@ -39,6 +39,8 @@ __all__ = [
     "EPS",
     "INF",
     "INITIAL_WEIGHT",
+    "MIN_TEMPERATURE",
+    "TEMPERATURE",
     "CandidateTower",
     "CandidateTowerKind",
     "HistoryPosts",
@@ -54,6 +56,11 @@ __all__ = [
 # Of counts, and of the angle the temperature then: scores are logarithms of expected engagements at
 # first, and taste has to earn what it counts.
 INITIAL_WEIGHT = 1.0
+
+# Where a training keeps the logarithm of its temperature among the parameters. Below the least one
+# float32 probabilities of unit vectors saturate.
+TEMPERATURE = "sampled_softmax"
+MIN_TEMPERATURE = 0.01
 
 UserPooling = Literal["mean", "last"]
 HistoryPosts = Literal["projected", "shared"]

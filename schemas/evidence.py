@@ -9,7 +9,11 @@ EVIDENCE = Table(
     "One row is what one user says of one challenger, added up over days.",
     (
         Column(name="role", type=pa.string(), description="retrieval or ranker."),
-        Column(name="challenger", type=pa.string(), description="Key of its training."),
+        Column(
+            name="challenger",
+            type=pa.string(),
+            description="Key of its training, and of a mixture the share of the model.",
+        ),
         id_column("user_id", "Who was measured."),
         Column(
             name="difference",

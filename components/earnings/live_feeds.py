@@ -12,6 +12,7 @@ import numpy as np
 from components.earnings.attribution import NONE, LiveTimes
 from components.errors import BadDataError
 from components.release import releases
+from components.release.shares import share_of
 from components.store.artifacts import Ref, Store
 from components.store.pointers import Entry
 from phoenix.data.days import DAY_MS, midnight_ms
@@ -138,11 +139,15 @@ def models_of(store: Store, release: Ref) -> str:
         facts = store.manifest(release)["facts"]
     except BadDataError:
         return release.digest
-    parts = [
-        facts[role]["digest"] if facts[role]["folder"] == role else facts[role]["model"]
-        for role in releases.ROLES
-    ]
-    return "+".join(part[:16] for part in parts)
+    return "+".join(_model_of(facts[role], role) for role in releases.ROLES)
+
+
+def _model_of(facts: Mapping[str, Any], role: str) -> str:
+    """Returns a name of the model of a role; a mixture counts anew every day and stays the same."""
+    if facts["folder"] != role:
+        return facts["model"]
+    share = share_of(facts)
+    return facts["digest"][:16] + ("" if share == 1 else f"*{share}")
 
 
 def release_before(store: Store, release: Ref) -> Ref | None:

@@ -8,7 +8,7 @@ day without one is skipped, and a day that is run again finds what it found.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from components import contract
 from components.erasure import forgotten
+from components.release.shares import share_of
 from components.settings.config import Config
 from components.store.artifacts import Artifact, Ref
 from components.tables import data_files
@@ -35,11 +36,18 @@ class Challenger:
     recipe: str  # digest, as `decisions.recipe_digest`
     opponent: str  # recipe of the champion that it was compared with
     evidence: Evidence
+    share: float = 1.0  # of the model; below 1 in a mixture with most popular
 
     @property
     def name(self) -> str:
         """The name under which it takes part in an evaluation, e.g. `challenger_2026-01-03`."""
-        return f"challenger_{self.ref.partition}"
+        kind = "challenger" if self.share == 1 else "mixture"
+        return f"{kind}_{self.ref.partition}"
+
+    @property
+    def key(self) -> str:
+        """What the file of the evidence calls it."""
+        return self.ref.key if self.share == 1 else f"{self.ref.key}*{self.share}"
 
     def to_json(self) -> dict[str, Any]:
         """Returns all but the arrays, which are in the file of the evidence."""
@@ -47,6 +55,7 @@ class Challenger:
             "ref": asdict(self.ref),
             "recipe": self.recipe,
             "opponent": self.opponent,
+            "model_share": self.share,
             "num_days": self.evidence.num_days,
         }
 
@@ -71,11 +80,11 @@ def read(evaluation: Artifact, role: str, config: Config) -> list[Challenger]:
 
 
 def _challenger(value: Mapping[str, Any], rows: pa.Table) -> Challenger:
-    ref = Ref(**value["ref"])
-    own = rows.filter(pc.field("challenger") == ref.key)
+    ref, share = Ref(**value["ref"]), share_of(value)
+    challenger = Challenger(ref, value["recipe"], value["opponent"], Evidence.none(), share)
+    own = rows.filter(pc.field("challenger") == challenger.key)
     columns = (own[name].to_numpy() for name in ("user_id", "difference", "weight"))
-    evidence = Evidence(*columns, num_days=value["num_days"])
-    return Challenger(ref, value["recipe"], value["opponent"], evidence)
+    return replace(challenger, evidence=Evidence(*columns, num_days=value["num_days"]))
 
 
 def write(folder: Path, by_role: Mapping[str, Sequence[Challenger]]) -> None:
@@ -85,7 +94,7 @@ def write(folder: Path, by_role: Mapping[str, Sequence[Challenger]]) -> None:
             EVIDENCE,
             {
                 "role": np.full(len(each.evidence.user_ids), role, object),
-                "challenger": np.full(len(each.evidence.user_ids), each.ref.key, object),
+                "challenger": np.full(len(each.evidence.user_ids), each.key, object),
                 "user_id": each.evidence.user_ids,
                 "difference": each.evidence.sums,
                 "weight": each.evidence.weights,

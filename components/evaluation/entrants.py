@@ -1,14 +1,19 @@
 """Recommenders that a day's evaluation compares."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from components.evaluation import mixed_entrants
 from components.evaluation.challengers import Challenger
+from components.evaluation.mixed_entrants import Mixed
+from components.evaluation.results import Result
 from components.features import day_counts, shapes
-from components.release import decisions, models
+from components.release import decisions, mixtures, models
 from components.release.models import ModelFolder
+from components.release.shares import share_of
 from components.run.context import Context
+from components.settings.steps import EvaluateConfig
 from components.store.artifacts import Artifact, Ref
 from components.tables.action_lists import released_heads
 from phoenix.recommend import named_actions
@@ -29,6 +34,8 @@ class Entrants:
     # there; by the role, each is a `Retriever` or a `Ranker` of `phoenix.recommend.recommender`.
     models: Mapping[str, Any]
     notes: tuple[str, ...]  # why one of them is not there
+    # Those that are mixtures, by their names; the champion is none of them.
+    mixtures: Mapping[str, Mixed] = field(default_factory=dict)
 
     @property
     def has_candidate(self) -> bool:
@@ -39,6 +46,34 @@ class Entrants:
     def opponent(self) -> str:
         """The recipe of the champion, with which challengers and candidate are compared."""
         return opponent_of(self.champion, self.role)
+
+    def without_settled(self, section: EvaluateConfig, results: Mapping[str, Result]) -> "Entrants":
+        """Returns the entrants without mixtures of which one part is surely better alone.
+
+        The champion's own recipe stays: it is asked whether newer days may take its place.
+
+        Args:
+          section: The settings of the gate.
+          results: Of the users who decide, by the names of all but the mixtures.
+        """
+        words = {
+            name: reason
+            for name, each in self.mixtures.items()
+            if not self._is_refresh(each)
+            and (reason := mixed_entrants.settled(section, each, results)) is not None
+        }
+        return replace(
+            self,
+            models={name: each for name, each in self.models.items() if name not in words},
+            mixtures={name: each for name, each in self.mixtures.items() if name not in words},
+            notes=(*self.notes, *(f"no mixture: {reason}" for reason in words.values())),
+        )
+
+    def _is_refresh(self, mixed: Mixed) -> bool:
+        """Whether a mixture is the champion's recipe on newer days."""
+        if mixed.model != "candidate":
+            return False
+        return decisions.recipe_digest(self.candidate, mixed.share) == self.opponent
 
     @property
     def champion_trained_through(self) -> str:
@@ -94,7 +129,8 @@ def entrants_of(
     compatible = _compatible_champion(context, role, champion, notes)
     opponent = opponent_of(compatible, role)
     if opponent != MostPopular.name and compatible is not None:
-        taking_part["champion"] = _load(context, role, compatible, role)
+        model = _load(context, role, compatible, role)
+        taking_part["champion"] = _champion(model, role, compatible, popular)
     # A champion that is the most popular recommender takes part as it would be served today, and
     # for one that cannot be used it is what would be served.
     elif popular is not None:
@@ -105,13 +141,28 @@ def entrants_of(
         for each in challengers
         if each.opponent != opponent
     ]
-    recipe = decisions.recipe_digest(candidate) if candidate.facts["trained"] else None
+    share = context.config.evaluate_models.mixture_share
+    shares = [1.0, *([share] if share else [])]
+    is_trained = candidate.facts["trained"]
+    recipes = [decisions.recipe_digest(candidate, each) for each in shares] if is_trained else []
     # Of the candidate's own recipe the newer model stands for it, with the same evidence.
-    trainings = _trainings(context, [each for each in comparable if each.recipe != recipe], notes)
-    for name, training in trainings.items():
-        taking_part[name] = _load(context, role, training, models.MODEL)
+    others = [each for each in comparable if each.recipe not in recipes]
+    trainings = _trainings(context, others, notes)
+    for each in others:
+        if each.name in trainings and each.share == 1:
+            taking_part[each.name] = _load(context, role, trainings[each.name], models.MODEL)
+    mixed = {}
     if popular is not None:
+        mixed = mixed_entrants.of_models(taking_part, share, others)
+        for name, each in mixed.items():
+            mix = mixtures.BY_ROLE[role]
+            taking_part[name] = mix(taking_part[each.model], popular, each.share)
         taking_part["most_popular"] = popular
+    notes += [
+        f"the mixture of {each.ref.partition}: dropped, its model takes no part any more"
+        for each in others
+        if each.share < 1 and each.name not in mixed
+    ]
     taking_part["random"] = Random(context.config.action_names, context.config.seed)
     return Entrants(
         role=role,
@@ -121,7 +172,18 @@ def entrants_of(
         trainings=trainings,
         models=taking_part,
         notes=tuple(notes),
+        mixtures=mixed,
     )
+
+
+def _champion(
+    model: Retriever | Ranker, role: str, champion: Artifact, popular: MostPopular | None
+) -> Retriever | Ranker:
+    """Returns the champion as it would be served today: of a mixture, both parts."""
+    share = share_of(champion.facts[role])
+    if share < 1 and popular is None:  # nothing was counted since
+        popular = models.load_most_popular(champion.path(decisions.FALLBACK))
+    return mixtures.BY_ROLE[role](model, popular, share)
 
 
 def _compatible_champion(

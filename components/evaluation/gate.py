@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from components.evaluation import verdicts, vetoes
+from components.evaluation import mixed_entrants, verdicts, vetoes
 from components.evaluation.challengers import Challenger
 from components.evaluation.entrants import Entrants
 from components.evaluation.results import Result
 from components.evaluation.verdicts import Outcome, Question, Verdict
 from components.evaluation.vetoes import Veto
-from components.release import decisions, models
+from components.release import decisions, mixtures, models
 from components.release.decisions import Comparison, Decision
 from components.release.models import ModelFolder
+from components.release.shares import share_of
 from components.run.context import Context
 from components.store.artifacts import Artifact
 from phoenix.metrics.evidence import Evidence
@@ -27,41 +28,43 @@ class _Contender:
     name: str  # among the entrants
     training: Artifact
     question: Question
+    today: Evidence | None  # of this day alone; None where nobody could be measured
     challenger: Challenger  # with the evidence of this day, if there is any
     verdict: Verdict
     vetoes: Sequence[Veto] = ()
-
-
-def compare(context: Context, metric: str, results: Mapping[str, Result], role: str) -> Comparison:
-    """Compares candidate and champion of a role on this day, with the interval of the gain."""
-    section = context.config.evaluate_models
-    candidate, champion = results.get("candidate"), results.get("champion")
-    evidence = _evidence(candidate, champion)
-    return Comparison(
-        metric=metric,
-        candidate=candidate.value if candidate else None,
-        champion=champion.value if champion else None,
-        min_gain=_min_gain(context, role),
-        interval=None if evidence is None else evidence.interval(section.confidence),
-    )
 
 
 def decide(
     context: Context,
     entrants: Entrants,
     results: Mapping[str, Result],
-    comparison: Comparison,
+    metric: str,
     *,
     force: str | None,
     reason: str | None,
 ) -> tuple[Decision, list[Challenger]]:
     """Decides which model of a role goes on, and why; `force` overrules the evidence.
 
+    Args:
+      context: The run.
+      entrants: Who takes part.
+      results: Of the users who decide, by the names of the entrants.
+      metric: The name of the metric of the gate.
+      force: "promote" or "keep", with its `reason`; None lets the evidence decide.
+      reason: Why the evidence is overruled.
+
     Returns:
       The decision, and the challengers that are handed on to the next day's evaluation.
     """
+    own = {"candidate": 1.0}
+    if mixed_entrants.CANDIDATE in entrants.models:
+        own[mixed_entrants.CANDIDATE] = entrants.mixtures[mixed_entrants.CANDIDATE].share
     contenders = [
-        *_candidate(context, entrants, results, comparison),
+        *(
+            _candidate(context, entrants, results, name, share=share)
+            for name, share in own.items()
+            if entrants.has_candidate
+        ),
         *(
             _challenger(context, entrants, results, each)
             for each in entrants.challengers
@@ -69,7 +72,8 @@ def decide(
         ),
     ]
     contenders = [_with_veto(context, each, results) for each in contenders]
-    reasons = [_sentence(each, results, comparison.metric) for each in contenders]
+    comparison = _comparison(context, entrants.role, metric, results, contenders)
+    reasons = [_sentence(each, results, metric) for each in contenders]
     reasons += entrants.notes
     winner = _winner(contenders)
     if force is not None:
@@ -91,35 +95,57 @@ def decide(
     return decision, challengers
 
 
+def _comparison(
+    context: Context,
+    role: str,
+    metric: str,
+    results: Mapping[str, Result],
+    contenders: Sequence[_Contender],
+) -> Comparison:
+    """Returns the numbers of candidate and champion on this day, with the interval of the gain."""
+    candidate, champion = results.get("candidate"), results.get("champion")
+    today = next((each.today for each in contenders if each.name == "candidate"), None)
+    confidence = context.config.evaluate_models.confidence
+    return Comparison(
+        metric=metric,
+        candidate=candidate.value if candidate else None,
+        champion=champion.value if champion else None,
+        min_gain=_min_gain(context, role),
+        interval=None if today is None else today.interval(confidence),
+    )
+
+
 def _candidate(
-    context: Context, entrants: Entrants, results: Mapping[str, Result], comparison: Comparison
-) -> list[_Contender]:
-    """Returns the candidate as a contender, or nothing where none was trained."""
-    if not entrants.has_candidate:
-        return []
+    context: Context, entrants: Entrants, results: Mapping[str, Result], name: str, *, share: float
+) -> _Contender:
+    """Returns the candidate as a contender, or its mixture, in which it has a share."""
     section, training = context.config.evaluate_models, entrants.candidate
-    recipe, opponent = decisions.recipe_digest(training), entrants.opponent
-    today = _evidence(results.get("candidate"), results.get("champion"))
+    recipe, opponent = decisions.recipe_digest(training, share), entrants.opponent
+    own, champion = results.get(name), results.get("champion")
+    today = _evidence(own, champion)
     earlier = next((each for each in entrants.challengers if each.recipe == recipe), None)
     question = Question.REFRESH if recipe == opponent else Question.IMPROVEMENT
     if today is None:
         evidence = Evidence.none() if earlier is None else earlier.evidence
-        verdict = Verdict(Outcome.KEPT, f"no {comparison.metric}: nobody can be measured")
+        # A day that measures nobody says nothing against a recipe; a model without numbers does.
+        goes_on = earlier is not None and own is None
+        outcome = Outcome.CHALLENGER if goes_on else Outcome.KEPT
+        verdict = Verdict(outcome, "nobody can be measured")
     elif question is Question.REFRESH:
         evidence = today
         through = date.fromisoformat(entrants.champion_trained_through)
         verdict = verdicts.of_refresh(
             today,
             section,
-            champion_value=comparison.champion or 0.0,
+            champion_value=(champion.value if champion else None) or 0.0,
             age_days=(context.day - through).days,
         )
     else:
         evidence = today if earlier is None else earlier.evidence + today
         min_gain = _min_gain(context, entrants.role)
         verdict = verdicts.of_improvement(evidence, section, min_gain=min_gain)
-    challenger = Challenger(training.ref, recipe, opponent, evidence)
-    return [_Contender("candidate", training, question, challenger, verdict)]
+    challenger = Challenger(training.ref, recipe, opponent, evidence, share)
+    return _Contender(name, training, question, today, challenger, verdict)
 
 
 def _challenger(
@@ -137,7 +163,7 @@ def _challenger(
             min_gain=_min_gain(context, entrants.role),
         )
     training = entrants.trainings[challenger.name]
-    return _Contender(challenger.name, training, Question.IMPROVEMENT, challenger, verdict)
+    return _Contender(challenger.name, training, Question.IMPROVEMENT, today, challenger, verdict)
 
 
 def _with_veto(
@@ -171,12 +197,15 @@ def _handed_on(
     unsure = [each for each in contenders if each.verdict.outcome is Outcome.CHALLENGER]
     unsure.sort(key=lambda each: each.training.ref.partition, reverse=True)
     num_places = context.config.evaluate_models.max_challengers
-    for each in unsure[num_places:]:
-        reasons.append(
-            f"{_words(each.name)}: dropped, there is room for {num_places} "
-            "(evaluate_models.max_challengers)"
-        )
-    return [each.challenger for each in unsure[:num_places]]
+    # A mixture has the place of its model.
+    placed = list(dict.fromkeys(each.training.ref for each in unsure))[:num_places]
+    for each in unsure:
+        if each.training.ref not in placed:
+            reasons.append(
+                f"{_words(each.name)}: dropped, there is room for {num_places} "
+                "(evaluate_models.max_challengers)"
+            )
+    return [each.challenger for each in unsure if each.training.ref in placed]
 
 
 def _decision(
@@ -196,11 +225,13 @@ def _decision(
         "challengers": (),
     }
     if winner is not None:
+        share = winner.challenger.share
         return Decision(
-            choice="candidate" if winner.name == "candidate" else "challenger",
+            choice="candidate" if winner.training is entrants.candidate else "challenger",
             source=winner.training.ref,
             folder=models.MODEL,
-            model=ModelFolder(winner.training, models.MODEL).kind,
+            model=mixtures.label(ModelFolder(winner.training, models.MODEL).kind, share),
+            model_share=share,
             trained_through=winner.training.facts["partitions"][-1],
             entrant=winner.name,
             recipe=winner.challenger.recipe,
@@ -212,6 +243,7 @@ def _decision(
             source=champion.ref,
             folder=role,
             model=champion.facts[role]["model"],
+            model_share=share_of(champion.facts[role]),
             trained_through=champion.facts[role]["trained_through"],
             entrant="champion",
             recipe=champion.facts[role].get("recipe"),
@@ -258,4 +290,4 @@ def _sentence(contender: _Contender, results: Mapping[str, Result], metric: str)
 
 
 def _words(name: str) -> str:
-    return name.replace("challenger_", "challenger of ")
+    return name.replace("challenger_", "challenger of ").replace("mixture_", "mixture of ")

@@ -52,7 +52,8 @@ class Decision:
     comparison: Comparison
     source: Ref | None  # artifact with the chosen model; None is the evaluation itself
     folder: str  # of the model in that artifact
-    model: str  # kind, e.g. two_tower
+    model: str  # kind, e.g. two_tower, or what a mixture is of
+    model_share: float = 1.0  # the rest is most popular: below 1 it is a mixture
     trained_through: str  # newest day whose data are in the model
     entrant: str  # name under which the model took part in the evaluation
     recipe: str | None  # of the model, as `recipe_digest`; None where no format said it
@@ -85,6 +86,7 @@ class Decision:
             "source": None if self.source is None else asdict(self.source),
             "folder": self.folder,
             "model": self.model,
+            "model_share": self.model_share,
             "trained_through": self.trained_through,
             "entrant": self.entrant,
             "recipe": self.recipe,
@@ -105,14 +107,19 @@ def entrant(decision: Mapping[str, Any]) -> str:
     return MostPopular.name if decision["choice"] == FALLBACK else decision["choice"]
 
 
-def recipe_digest(training: Artifact) -> str:
+def recipe_digest(training: Artifact, share: float = 1.0) -> str:
     """SHA-256 of what shapes a model beside its data: two days of one recipe have the same.
 
     The code is no part of it: an upgrade is meant to make the same model better, and a champion of
     the version before would otherwise have to be surely beaten by its own recipe.
+
+    Args:
+      training: Of the model.
+      share: Of the model in a mixture.
     """
     config = training.manifest["recipe"]["config"]
     recipe = {name: value for name, value in config.items() if name not in _CIRCUMSTANCES}
+    recipe |= {} if share == 1 else {"model_share": share}
     text = json.dumps(recipe, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -21,6 +21,8 @@ NOBODY = 0  # in the default feed: no user has this id
 FRESH, KEPT = "fresh", "kept"  # kinds of feeds; the third is popular, as its source
 POPULAR, RETRIEVAL = "popular", "retrieval"
 POPULAR_FALLBACK = "popular_fallback"  # the user could not be scored
+RETRIEVER_MIXTURE = "retriever_mixture"  # found by model and most popular together
+RANKER_MIXTURE = "ranker_mixture"  # the probabilities are of model and most popular together
 AUTHOR_DIVERSITY = "author_diversity"  # the author stands above already
 BROKEN_PREDICTION = "broken_prediction"  # a probability was no number and counted as 0
 # Small groups: a reader who wants one user's feed reads one of them.
@@ -60,6 +62,7 @@ def to_table(
     *,
     schema: pa.Schema,
     source_names: Sequence[str] = (RETRIEVAL, POPULAR),
+    mixtures: Sequence[str] = (),
 ) -> pa.Table:
     """Returns feeds as rows, sorted by user and rank if the users are sorted.
 
@@ -68,11 +71,14 @@ def to_table(
       origin: Of all of them; the release is that of the schema.
       schema: From `schema`.
       source_names: Of the sources.
+      mixtures: RETRIEVER_MIXTURE and RANKER_MIXTURE, as far as a model is one.
     """
     user, place = np.nonzero(feeds.post_ids)
     probabilities = feeds.probabilities[user, place]
     is_broken = ~np.isfinite(probabilities)
     scores = feeds.retrieval_scores[user, place]
+    is_unscored = feeds.is_unscored[user]
+    is_retrieved = np.array(source_names)[feeds.sources[user, place]] == RETRIEVAL
     columns: Mapping[str, Any] = {
         "user_id": feeds.user_ids[user],
         "rank": (place + 1).astype(np.int32),
@@ -89,7 +95,9 @@ def to_table(
         "retrieval_score": pa.array(scores, mask=np.isnan(scores)),
         "rules": _rules(
             {
-                POPULAR_FALLBACK: feeds.is_unscored[user],
+                POPULAR_FALLBACK: is_unscored,
+                RETRIEVER_MIXTURE: is_retrieved & (RETRIEVER_MIXTURE in mixtures),
+                RANKER_MIXTURE: ~is_unscored & (RANKER_MIXTURE in mixtures),
                 AUTHOR_DIVERSITY: np.less(feeds.multipliers[user, place], 1),
                 BROKEN_PREDICTION: np.any(is_broken, axis=1),
             }

@@ -21,9 +21,10 @@ import numpy as np
 
 from components.errors import BadDataError
 from components.features import requests, shapes
-from components.release import decisions, models, release_files
+from components.release import decisions, mixtures, models, release_files
 from components.release.corpus import Corpus
-from components.serving.feed_files import Feeds
+from components.release.shares import share_of
+from components.serving.feed_files import RANKER_MIXTURE, RETRIEVER_MIXTURE, Feeds
 from components.serving.seen import SeenPairs
 from components.serving.sources.mixture import Mixed, Mixture
 from components.serving.sources.source import Catalogue, Requests
@@ -35,6 +36,7 @@ from phoenix.data.windows import Windows
 from phoenix.recommend import baselines, feed_cut, named_actions, scoring
 from phoenix.recommend.baselines import Collection, MostPopular
 from phoenix.recommend.feed_cut import AuthorDiversity, Quotas
+from phoenix.recommend.mixture import RankerMixture, RetrieverMixture
 from phoenix.recommend.recommender import Ranker, Retriever
 from phoenix.search.exact import ExactIndex
 
@@ -101,23 +103,30 @@ class Server:
                     f"{folder}: the release has `{name}` {actual}, the configuration "
                     f"{value}: publish a release of this configuration first."
                 )
-        retrieval = folder / description["retrieval"]["folder"]
-        retriever = models.load_retriever(retrieval)
+        retrieval = description["retrieval"]["folder"]
+        retriever = models.load_retriever(folder / retrieval)
         ranker = models.load_ranker(folder / description["ranker"]["folder"])
         # A model that was carried on may have learned another list: it is asked by name.
         heads = [
             released_heads(description[role], model.actions, config)
             for role, model in (("retrieval", retriever), ("ranker", ranker))
         ]
+        retriever = named_actions.retriever_for(retriever, heads[0], config.action_names)
+        ranker = named_actions.ranker_for(ranker, heads[1], config.action_names)
+        fallback = models.load_most_popular(folder / decisions.FALLBACK)
+        shares = [share_of(description[role]) for role in ("retrieval", "ranker")]
         server = cls(
             config=config,
             description=description,
-            retriever=named_actions.retriever_for(retriever, heads[0], config.action_names),
-            ranker=named_actions.ranker_for(ranker, heads[1], config.action_names),
-            fallback=models.load_most_popular(folder / decisions.FALLBACK),
+            retriever=mixtures.retriever(retriever, fallback, shares[0]),
+            ranker=mixtures.ranker(ranker, fallback, shares[1]),
+            fallback=fallback,
             corpus=Corpus.read(folder / release_files.CORPUS_FOLDER),
         )
-        server.corpus.refuse_other_model(models.folder_digest(retrieval))
+        own, popular = (
+            models.folder_digest(folder / name) for name in (retrieval, decisions.FALLBACK)
+        )
+        server.corpus.refuse_other_model(mixtures.digest(own, popular, shares[0]))
         return server
 
     @property
@@ -129,6 +138,15 @@ class Server:
     def is_popular(self) -> bool:
         """Whether retrieval itself is the most popular recommender."""
         return self.retriever.name == self.fallback.name
+
+    @property
+    def mixtures(self) -> list[str]:
+        """The rules of feeds that say which models are mixed with the most popular recommender."""
+        rules = {
+            RETRIEVER_MIXTURE: self.retriever.name == RetrieverMixture.name,
+            RANKER_MIXTURE: self.ranker.name == RankerMixture.name,
+        }
+        return [name for name, is_applied in rules.items() if is_applied]
 
     @property
     def source_names(self) -> list[str]:

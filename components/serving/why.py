@@ -15,7 +15,15 @@ import pyarrow.parquet as pq
 from components import contract
 from components.release import releases
 from components.serving import rule_lists
-from components.serving.feed_files import FRESH, KEPT, POPULAR, POPULAR_FALLBACK, RETRIEVAL
+from components.serving.feed_files import (
+    FRESH,
+    KEPT,
+    POPULAR,
+    POPULAR_FALLBACK,
+    RANKER_MIXTURE,
+    RETRIEVAL,
+    RETRIEVER_MIXTURE,
+)
 from components.serving.published import (
     DEFAULT,
     Feed,
@@ -110,9 +118,12 @@ def _reasons_for(item: Item) -> list[str]:
         reasons = ["It is one of the most popular posts."]
     elif item.source == RETRIEVAL:
         score = "" if item.retrieval_score is None else f" with {item.retrieval_score:.3f}"
-        reasons = [f"Retrieval found it near the user's interests{score}."]
+        mixed = " and popular, by a mixture of both," if RETRIEVER_MIXTURE in item.rules else ""
+        reasons = [f"Retrieval found it near the user's interests{mixed}{score}."]
     else:
         reasons = [_SOURCES.get(item.source, f"It comes from the source {item.source}.")]
+    if RANKER_MIXTURE in item.rules:
+        reasons.append("Its probabilities are a mixture of the model's and most popular's.")
     for each in decisive_contributions(item):
         reasons.append(
             f"{each.action}: probability {each.probability:.1%} times weight {each.weight:g} "

@@ -180,6 +180,13 @@ class EvaluateConfig(Section):
         lt=2**63,
         description="Of the hash that draws these users; the same ones on all days.",
     )
+    mixture_share: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of the model in a mixture with most popular, which takes part where "
+        "neither of the two is surely better than the other; 0: none does.",
+    )
     max_challengers: int = Field(
         default=1,
         ge=0,
@@ -299,15 +306,15 @@ class MeasureConfig(Section):
         le=365,
         description="How far back the days lie on which releases are compared.",
     )
-    roll_back: bool = Field(
-        default=False,
-        description="Whether a live release that surely earns less than the one before is rolled "
-        "back by itself: on the newest day alone, once, and not after a rollback.",
-    )
     has_control: bool = Field(
         default=True,
         description="Whether what no feed showed tells how days differ: its change between the "
         "days of two releases is taken out, where `min_users` users tell on the days of each.",
+    )
+    roll_back: bool = Field(
+        default=False,
+        description="Whether a live release that surely earns less than the one before is rolled "
+        "back by itself: on the newest day alone, once, and not after a rollback.",
     )
 
 

@@ -39,8 +39,9 @@ ARTIFACTS: Mapping[str, int] = {
     contract.TRAIN_RANKER.name: 5,  # the same; 4: whence it had its negatives; 5: as 4 of the other
     # Decision, metrics, fallback, evidence; 2: actions; 3: challengers, recipe and question;
     # 4: the figure of the decision; 5: the fallback is counts, where it was rates and likes;
-    # 6: vetoes; 7: the fallback may be among drawn posts, which it never was before; 8: examples.
-    contract.EVALUATE_MODELS.name: 8,
+    # 6: vetoes; 7: the fallback may be among drawn posts, which it never was before; 8: examples;
+    # 9: the share of a model in a mixture; before, a model was alone.
+    contract.EVALUATE_MODELS.name: 9,
     contract.EXPORT_CORPUS.name: 1,  # vectors and facts of posts, description
     # Models, corpus, decision, fallback, description; 2: actions of each model; 3: its recipe;
     # 4: the figure of the decision; 5: the fallback is counts; 6: posts drawn for its training.

@@ -11,7 +11,8 @@ from wiring.links import page_url
 CHOICES = ("configured", "never", "always")  # of the form
 _OPTIONS = {"Approve": "approve", "Reject": "reject"}  # buttons, and what the release is told
 _ROLES = ("retrieval", "ranker")
-_ENTRANTS = ("candidate", "champion", "most_popular", "random")
+_MIXTURE = "mixture"  # of candidate and most popular, where one was asked
+_ENTRANTS = ("candidate", _MIXTURE, "champion", "most_popular", "random")
 _NOTE = "note"
 # Of the task that asks: Airflow hands the form of the DAG to every task and merges the two.
 FORM = {
@@ -95,8 +96,11 @@ def _role(role: str, facts: Mapping[str, Any]) -> Iterator[str]:
     decision, metrics = facts[role], facts.get("metrics", {}).get(role, {})
     metric = decision["metric"]
     goes_on = decision["choice"].replace("fallback", "most popular recommender")
+    if decision.get("model_share", 1.0) < 1:
+        goes_on += f" ({decision['model']})"
     yield f"### {role.capitalize()}: {decision['verdict']}, the {goes_on} goes on\n"
-    values = {name: metrics.get(name, {}).get(metric) for name in _ENTRANTS}
+    names = [name for name in _ENTRANTS if name != _MIXTURE or name in metrics]
+    values = {name: metrics.get(name, {}).get(metric) for name in names}
     values |= {name: decision[name] for name in ("candidate", "champion")}
     yield f"| {metric} | {' | '.join(name.replace('_', ' ') for name in values)} | gain | 95 % |"
     yield "|---" * (len(values) + 3) + "|"

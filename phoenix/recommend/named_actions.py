@@ -110,6 +110,12 @@ def reads_evidence(ranker: Ranker) -> bool:
     return not isinstance(own, Baseline) and bool(getattr(own, "reads_evidence", False))
 
 
+def temperature(retriever: Retriever) -> float:
+    """Returns the number over which the scores of a retriever are logarithms."""
+    own = retriever.retriever if isinstance(retriever, RetrieverForActions) else retriever
+    return float(getattr(own, "temperature", 1.0))
+
+
 def unpredicted_actions(ranker: Ranker) -> tuple[str, ...]:
     """Returns the actions in the answer of a ranker of which it knows nothing."""
     return ranker.unpredicted_actions if isinstance(ranker, RankerForActions) else ()

@@ -8,6 +8,7 @@ Glossary of shapes:
   N: windows, C: candidates, A: actions, D: vector size, M: posts.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -30,7 +31,11 @@ from phoenix.inputs.model_inputs import model_inputs
 from phoenix.model_runners import ModelConfig
 from phoenix.recommend.recommender import PostInputs
 from phoenix.recsys_model import PhoenixModelConfig
-from phoenix.recsys_retrieval_model import PhoenixRetrievalModelConfig
+from phoenix.recsys_retrieval_model import (
+    MIN_TEMPERATURE,
+    TEMPERATURE,
+    PhoenixRetrievalModelConfig,
+)
 
 _ROW_BUCKETS = (1, 16, 64, 256)  # Windows per call.
 _TOKENS_PER_CALL = 1 << 16  # Bounds the memory of a call: fewer windows when slates are long.
@@ -90,6 +95,14 @@ class TwoTower(_Trained):
     def reads_facts(self) -> bool:
         """Whether it reads attributes of posts, or how old they are."""
         return self.config.reads_candidate_facts
+
+    @property
+    def temperature(self) -> float:
+        """The number over which scores are logarithms of what to expect; 1 where none is there."""
+        trained = self.params.get(TEMPERATURE)
+        if trained is None:
+            return 1.0
+        return max(math.exp(float(trained["log_temperature"])), MIN_TEMPERATURE)
 
     def encode_users(self, windows: Windows) -> np.ndarray:
         """`[N, D]` float32, the angle of unit length; zero for an unknown user without history.

@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from phoenix.recsys_retrieval_model import MIN_TEMPERATURE
+
 Array = jax.Array | np.ndarray
 
 # Stands for minus infinity, with gradients that are 0 where those of infinity are not a number.
 _MASKED = -1e30
-# Below this temperature float32 probabilities of unit vectors saturate.
-_MIN_TEMPERATURE = 0.01
 _BLOCK_QUERIES = 512  # Times a few thousand posts: about a second-level cache.
 
 
@@ -186,7 +186,7 @@ def corrected_logits(scores: Array, *, log_frequencies: Array, log_temperature: 
 
 def temperature(log_temperature: Array) -> jax.Array:
     """The learned temperature exp(t), at least 0.01."""
-    return jnp.maximum(jnp.exp(log_temperature), _MIN_TEMPERATURE)
+    return jnp.maximum(jnp.exp(log_temperature), MIN_TEMPERATURE)
 
 
 def own_logits(logits: Array) -> jax.Array:

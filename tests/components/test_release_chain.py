@@ -1,11 +1,15 @@
 """Three days through the real mains: what one run promises, and what a rerun does."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from components.contract import ExitCode
+from components.serving import feed_files
+from components.serving.why import why
+from tests.components.conftest import day_of
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 
@@ -71,3 +75,46 @@ def test_a_flipped_byte_is_refused_by_name_and_live_stays(name: str, world, capf
     assert world.run("publish_feeds", DAYS[2], num_shards=2) == ExitCode.BAD_DATA
     assert str(file) in capfd.readouterr().out
     assert world.live_day() == DAYS[2]
+
+
+def test_a_mixture_goes_from_the_gate_to_feeds_and_to_the_next_day(world) -> None:
+    """By a gate that finds everything better, and sure of nothing."""
+    world.edit(
+        "{retrieval_k: 20}",
+        "{retrieval_k: 20, mixture_share: 0.25, confidence: 0.9999, ranking_min_gain: -2, "
+        "retrieval_min_gain: -2, veto_not_above_random: false, veto_worse_slice: false}",
+    )
+    steps = ("evaluate_models", "export_corpus", "publish_release", "materialize_feeds")
+    assert world.run_day(DAYS[1], steps) == [ExitCode.DONE] * 5
+    decision, release = (
+        world.artifact(kind, DAYS[1]) for kind in ("evaluate_models", "publish_release")
+    )
+    for role in ("retrieval", "ranker"):
+        assert decision.facts[role]["entrant"] == "mixture", decision.facts[role]["reasons"]
+        assert release.facts[role]["model_share"] == 0.25
+        assert "(25 %) and most_popular" in release.facts[role]["model"]
+        assert decision.facts[role]["figure"]["value"] > 0
+    feeds = feed_files.read(
+        world.artifact("materialize_feeds", f"{DAYS[1]}-000-of-002").paths("feeds.parquet")
+    )
+    assert ["retriever_mixture", "ranker_mixture"] in feeds["rules"].to_pylist()
+    user, post = (feeds[name][0].as_py() for name in ("user_id", "post_id"))
+    # Made again from the same inputs, all of it is the same.
+    before = world.heads()
+    for kind in ("evaluate_models", "export_corpus", "publish_release"):
+        shutil.rmtree(Path(world.config.store) / kind / DAYS[1])
+    assert set(world.run_day(DAYS[1], steps)) <= {ExitCode.DONE, ExitCode.NOTHING_TO_DO}
+    assert world.heads() == before
+    # The next day's champion is the mixture, with what is popular by then, and newer days of it
+    # are a refresh; a training begins with its model.
+    assert world.run_day(DAYS[2], ("train_retrieval", "train_ranker", *steps)) == [0] * 7
+    later = world.artifact("evaluate_models", DAYS[2])
+    metrics = json.loads(later.path("metrics.json").read_text())
+    for role in ("retrieval", "ranker"):
+        assert metrics[role]["champion"] != metrics[role]["most_popular"]
+        assert any("mixture, refresh" in each for each in later.facts[role]["reasons"])
+        training = world.artifact(f"train_{role}", DAYS[2])
+        assert training.facts["scratch_reason"] is None
+    assert world.run("publish_feeds", DAYS[1], num_shards=2) == ExitCode.DONE
+    explanation = why(world.store, world.config, str(user), str(post), day_of(DAYS[1]))
+    assert any("mixture" in reason for reason in explanation.reasons)

@@ -15,7 +15,11 @@ import numpy as np
 from phoenix.data.engagement.rates import POPULARITY
 from phoenix.metrics.mergeable import WeightedMean
 from phoenix.recsys_model import RecsysBatch, RecsysEmbeddings
-from phoenix.recsys_retrieval_model import INITIAL_WEIGHT, PhoenixRetrievalModelConfig
+from phoenix.recsys_retrieval_model import (
+    INITIAL_WEIGHT,
+    TEMPERATURE,
+    PhoenixRetrievalModelConfig,
+)
 from phoenix.train import losses
 from phoenix.train.batches import TrainBatch
 from phoenix.train.loss_config import NegativesConfig
@@ -27,7 +31,6 @@ from phoenix.train.objectives.labels import (
 )
 from phoenix.train.objectives.objective import Network, Observed
 
-_TEMPERATURE_MODULE = "sampled_softmax"
 _IMPRESSIONS_MODULE = "impressions"
 _INITIAL_TEMPERATURE = 0.1
 # The logarithm of a post's rate, from the numbers of its popularity.
@@ -200,9 +203,9 @@ class RetrievalObjective:
 def with_temperature(params: hk.Params, initial: float = _INITIAL_TEMPERATURE) -> hk.Params:
     """Returns `params` with the learned temperature of a softmax over cosines, at its start."""
     logarithm = jnp.log(jnp.asarray(initial, jnp.float32))
-    return {**params, _TEMPERATURE_MODULE: {"log_temperature": logarithm}}
+    return {**params, TEMPERATURE: {"log_temperature": logarithm}}
 
 
 def log_temperature_of(params: hk.Params) -> jax.Array:
     """Returns the logarithm of the temperature that `with_temperature` added."""
-    return jnp.asarray(params[_TEMPERATURE_MODULE]["log_temperature"])
+    return jnp.asarray(params[TEMPERATURE]["log_temperature"])

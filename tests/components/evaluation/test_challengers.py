@@ -8,12 +8,12 @@ from components.store.artifacts import Artifact, Ref
 from phoenix.metrics.evidence import Evidence
 
 
-def _challenger(day: str, num_users: int) -> Challenger:
+def _challenger(day: str, num_users: int, *, share: float = 1.0) -> Challenger:
     generator = np.random.default_rng(num_users)
     users = np.arange(1, num_users + 1)
     evidence = Evidence(users, generator.normal(size=num_users), np.full(num_users, 2.0), 3)
     ref = Ref("train_ranker", day, f"key of {day}", "digest")
-    return Challenger(ref, recipe="one recipe", opponent="most_popular", evidence=evidence)
+    return Challenger(ref, "one recipe", "most_popular", evidence, share)
 
 
 def _evaluation(folder, by_role: dict[str, list[Challenger]]) -> Artifact:
@@ -26,7 +26,8 @@ def _evaluation(folder, by_role: dict[str, list[Challenger]]) -> Artifact:
 
 def test_what_is_handed_on_comes_back(tmp_path, three_days) -> None:
     written = {
-        "ranker": [_challenger("2026-01-03", 5), _challenger("2026-01-02", 7)],
+        # A mixture has the training of its model, and evidence of its own.
+        "ranker": [_challenger("2026-01-03", 5), _challenger("2026-01-03", 7, share=0.5)],
         "retrieval": [_challenger("2026-01-03", 4)],
     }
     evaluation = _evaluation(tmp_path, written)

@@ -9,6 +9,7 @@ from components.evaluation.entrants import entrants_of, most_popular
 from components.run.context import Context
 from components.store.artifacts import Artifact
 from phoenix.recommend.baselines import MostPopular
+from phoenix.recommend.mixture import RankerMixture, RetrieverMixture
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 
@@ -41,6 +42,21 @@ def test_all_four_take_part_where_a_model_was_trained(role: str, three_days) -> 
     assert set(found.models) == {"candidate", "champion", "most_popular", "random"}
     assert found.has_candidate
     assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("role", "kind"), [("retrieval", RetrieverMixture), ("ranker", RankerMixture)]
+)
+def test_a_mixture_of_candidate_and_most_popular_takes_part_where_it_has_a_share(
+    role: str, kind: type, world
+) -> None:
+    world.edit("evaluate_models: {", "evaluate_models: {mixture_share: 0.25, ")
+    candidate, counted = world.artifact(f"train_{role}", DAYS[2]), popular(world)
+    found = entrants_of(context_of(world), role, candidate, champion(world), popular=counted)
+    mixture = found.models["mixture"]
+    assert isinstance(mixture, kind)
+    assert (mixture.model, mixture.popular) == (found.models["candidate"], counted)
+    assert mixture.share == found.mixtures["mixture"].share == 0.25
 
 
 def test_without_training_and_past_chance_is_alone(three_days) -> None:

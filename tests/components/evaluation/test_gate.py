@@ -1,6 +1,7 @@
 """The gate promotes, keeps or asks again, and says why; only a person overrules it."""
 
 import datetime
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from components import contract
 from components.evaluation.challengers import Challenger
 from components.evaluation.entrants import Entrants
-from components.evaluation.gate import compare, decide
+from components.evaluation.gate import decide
+from components.evaluation.mixed_entrants import Mixed
 from components.evaluation.results import Result
 from components.release import decisions
 from components.release.decisions import Decision
@@ -70,12 +72,12 @@ def _decide(
     *,
     force: str | None = None,
 ) -> tuple[Decision, list[Challenger]]:
-    comparison = compare(context, "ndcg@5", results, "ranker")
-    return decide(context, entrants, results, comparison, force=force, reason=force and "a test")
+    return decide(context, entrants, results, "ndcg@5", force=force, reason=force and "a test")
 
 
-def test_the_comparison_has_both_means_and_an_interval_of_the_gain(context) -> None:
-    found = compare(context, "ndcg@5", _results(0.2), "ranker")
+def test_the_comparison_has_both_means_and_an_interval_of_the_gain(context, three_days) -> None:
+    decision, _ = _decide(context, _entrants(three_days), _results(0.2))
+    found = decision.comparison
     assert (found.candidate, found.champion) == pytest.approx((0.7, 0.5))
     assert found.interval is not None
     assert found.interval[0] < 0.2 < found.interval[1]
@@ -83,9 +85,8 @@ def test_the_comparison_has_both_means_and_an_interval_of_the_gain(context) -> N
 
 def test_a_model_without_numbers_is_compared_with_none(context, three_days) -> None:
     results = {"candidate": Result({"not_finite": 3}, None), "champion": _result(0.4)}
-    found = compare(context, "ndcg@5", results, "ranker")
-    assert (found.candidate, found.interval) == (None, None)
     decision, challengers = _decide(context, _entrants(three_days), results)
+    assert (decision.comparison.candidate, decision.comparison.interval) == (None, None)
     assert (decision.choice, challengers) == ("fallback", [])
     assert "nobody can be measured" in decision.reasons[0]
 
@@ -172,3 +173,62 @@ def test_an_empty_day_changes_no_evidence(context, three_days) -> None:
     entrants = _entrants(three_days, day="2026-01-01", challengers=(other,))
     _, (challenger,) = _decide(context, entrants, {})
     assert challenger is other
+    recipe = decisions.recipe_digest(three_days.artifact("train_ranker", LAST))
+    earlier = _challenger(three_days, 0.01, recipe=recipe)
+    _, (challenger,) = _decide(context, _entrants(three_days, challengers=(earlier,)), {})
+    assert challenger.evidence is earlier.evidence
+
+
+def _with_mixture(entrants: Entrants) -> Entrants:
+    models = {**entrants.models, "mixture": object()}
+    return replace(entrants, models=models, mixtures={"mixture": Mixed("candidate", 0.5)})
+
+
+def test_a_mixture_that_is_surely_better_is_promoted_and_named(context, three_days) -> None:
+    entrants = _with_mixture(_entrants(three_days))
+    decision, challengers = _decide(context, entrants, _results(0.005, mixture=0.1))
+    assert (decision.choice, decision.entrant, challengers) == ("candidate", "mixture", [])
+    assert decision.source == entrants.candidate.ref
+    assert decision.recipe != decisions.recipe_digest(entrants.candidate)
+    told = decision.to_json()
+    assert told["model"] == "mixture of ranking_transformer (50 %) and most_popular"
+    assert told["model_share"] == 0.5
+    assert "mixture, improvement: ndcg@5 0.6000 against 0.5000" in told["reasons"][1]
+
+
+def test_a_mixture_has_evidence_of_its_own_in_the_place_of_its_model(context, three_days) -> None:
+    entrants = _with_mixture(_entrants(three_days))
+    results = _results(0.005, mixture=0.01)
+    decision, today = _decide(context, entrants, results)
+    assert decision.verdict == "challenger"
+    assert [(each.name, each.share) for each in today] == [
+        (f"challenger_{LAST}", 1.0),
+        (f"mixture_{LAST}", 0.5),
+    ]
+    assert today[1].evidence.mean == pytest.approx(0.01)
+    _, tomorrow = _decide(context, replace(entrants, challengers=today), results)
+    assert [each.evidence.num_days for each in tomorrow] == [2, 2]
+
+
+def test_a_mixture_goes_on_as_a_refresh_of_itself(context, three_days) -> None:
+    """Once it is the champion, newer days of both its parts may take its place."""
+    recipe = decisions.recipe_digest(three_days.artifact("train_ranker", LAST), 0.5)
+    champion = three_days.artifact("publish_release", "2026-01-02")
+    facts = {"folder": "ranker", "recipe": recipe, "model": "a mixture", "model_share": 0.5}
+    facts |= {"trained_through": "2026-01-02"}
+    champion = replace(champion, manifest={"facts": {"ranker": facts}})
+    entrants = replace(_with_mixture(_entrants(three_days)), champion=champion)
+    decision, _ = _decide(context, entrants, _results(-0.1, mixture=0.02))
+    assert "candidate, improvement" in decision.reasons[0]
+    assert "mixture, refresh" in decision.reasons[1]
+    assert (decision.entrant, decision.verdict) == ("mixture", "promoted")
+    decision, _ = _decide(context, entrants, _results(-0.1, mixture=-0.1))
+    assert (decision.choice, decision.model_share) == ("champion", 0.5)
+    # Most popular is surely better than the candidate, which settles no refresh.
+    popular = {"most_popular": _result(0.5, spread=0.0)}
+    results = {"candidate": _result(0.4), **popular}
+    section = three_days.config.evaluate_models
+    assert "mixture" in entrants.without_settled(section, results).models
+    settled = _with_mixture(_entrants(three_days)).without_settled(section, results)
+    assert "mixture" not in settled.models
+    assert "no mixture: the candidate is surely worse than most popular" in settled.notes

@@ -50,6 +50,15 @@ def test_source_and_rules_say_where_a_place_comes_from() -> None:
     assert [row["source"] for row in named] == ["c", "a", "b"]
 
 
+def test_a_place_says_whether_mixtures_found_and_ranked_it() -> None:
+    rows = _rows(_feeds(), mixtures=["retriever_mixture", "ranker_mixture"])
+    assert [row["rules"] for row in rows] == [
+        ["retriever_mixture", "ranker_mixture"],
+        ["retriever_mixture", "ranker_mixture", "author_diversity"],
+        ["popular_fallback"],
+    ]
+
+
 def test_a_broken_probability_is_zero_and_named() -> None:
     probabilities = np.full((2, 2, 2), 0.5, np.float32)
     probabilities[0, 0, 1] = np.nan
