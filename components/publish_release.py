@@ -1,12 +1,12 @@
 """Bind models, corpus and decision into one verified release."""
 
-import datetime
 import json
 import logging
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from components.errors import BadConfigurationError, BadDataError
 from components.features import shapes
 from components.features.log_actions import LogActions
 from components.features.windows_files import WindowsFiles
-from components.release import decisions, mixtures, release_files
+from components.release import answers, decisions, mixtures, release_files
+from components.release.answers import Answer
 from components.release.corpus import Corpus
 from components.release.models import ModelFolder
 from components.release.releases import ROLES
@@ -46,20 +47,22 @@ def run(
 
     Args:
       context: The run.
-      answer: Of a person who was asked before the release, "approve" or "reject"; None if nobody
-        was asked. It shapes nothing in the release, so it is no part of its key.
+      answer: Of a person who was asked before the release, "approve" or "reject"; None asks nobody,
+        and what somebody answered about this evaluation before still counts. It shapes nothing in
+        the release, so it is no part of its key.
       answered_by: Who answered.
       note: Why.
 
     Raises:
-      BadConfigurationError: If nobody is said to have answered.
+      BadConfigurationError: If nobody is said to have answered, or somebody nothing.
       BadDataError: If an input is missing or damaged, the corpus is of another model, the release
         cannot answer, or somebody rejected it.
       Unchanged: If there is nothing new.
     """
     config = context.config
-    approval = _approval(context.day, answer, answered_by, note)
+    given = _given(answer, answered_by, note)
     evaluation = context.read(contract.EVALUATE_MODELS.name, context.day)
+    approval = _approval(context, evaluation, given)
     corpus = context.read(contract.EXPORT_CORPUS.name, context.day)
     features = context.head(contract.BUILD_FEATURES.name, context.day)
     models = {role: decisions.model_of(context.store, evaluation, role) for role in ROLES}
@@ -101,30 +104,53 @@ def run(
     return Outcome(context.written_artifact())
 
 
+def _given(answer: str | None, answered_by: str | None, note: str | None) -> Answer | None:
+    """Returns the answer of the options, or None without one.
+
+    Raises:
+      BadConfigurationError: If one of the options is there without the others that it needs.
+    """
+    who, why = (answered_by or "").strip(), (note or "").strip()
+    if answer is None:
+        for option, value in (("--answered-by", who), ("--note", why)):
+            if value:
+                raise BadConfigurationError(
+                    f"{option} {value!r} comes with --answer approve or --answer reject, got none."
+                )
+        return None
+    if not who:
+        raise BadConfigurationError(f"--answer {answer} comes with --answered-by, got nobody.")
+    return Answer(answer, who, why)
+
+
 def _approval(
-    day: datetime.date, answer: str | None, answered_by: str | None, note: str | None
+    context: Context, evaluation: Artifact, given: Answer | None
 ) -> dict[str, str] | None:
-    """Returns who approved a release and why, or None where nobody was asked."""
+    """Returns who approved a release and why, or None where nobody was asked.
+
+    Raises:
+      BadDataError: If somebody rejected it, now or before.
+    """
+    if given is not None:
+        answers.record(context.store, evaluation.ref, given)
+    answer = given or answers.newest(context.store, evaluation.ref)
     if answer is None:
         return None
-    if not (answered_by or "").strip():
-        raise BadConfigurationError(f"--answer {answer} comes with --answered-by, got nobody.")
-    approval = {"answered_by": str(answered_by).strip(), "note": (note or "").strip()}
-    if answer == "reject":
+    if answer.answer == answers.REJECT:
         raise BadDataError(
-            f"The release of {day} was rejected by {approval['answered_by']}: "
-            f"{approval['note'] or 'no reason was given'}. What was live stays live. To publish "
-            f"the day with the models of the champion, run {contract.EVALUATE_MODELS.name} with "
-            "--force keep and a reason, and the steps after it."
+            f"{answer.rejection(str(context.day))} What was live stays live. To publish the day "
+            f"with the models of the champion, run {contract.EVALUATE_MODELS.name} with --force "
+            "keep and a reason, and the steps after it; whoever changes their mind runs "
+            f"{contract.PUBLISH_RELEASE.name} with --answer approve."
         )
-    return approval
+    return {"answered_by": answer.answered_by, "note": answer.note}
 
 
 def _description(
     config: Config,
     evaluation: Artifact,
     models: Mapping[str, ModelFolder],
-    day: datetime.date,
+    day: date,
 ) -> dict[str, Any]:
     """Returns what a release says of itself: for what it was made, and each of its two models."""
     description: dict[str, Any] = {

@@ -17,7 +17,7 @@ from components.pages.day_facts import DayFacts
 from components.pages.images import drift_image, image
 from components.quality import day_checks, skew
 from components.quality.day_statistics import STATISTICS_FILE
-from components.release import release_files, releases
+from components.release import answers, release_files, releases
 from components.serving import published
 from components.store.artifacts import Ref
 from components.tables import data_files, masks
@@ -260,11 +260,11 @@ def decision(facts: DayFacts) -> Panel | None:
 
 
 def _rejection(facts: DayFacts) -> str | None:
-    """Returns what the newest run of publish_release said, if a person had rejected the release."""
-    records = facts.records.get(releases.RELEASE, ())
-    return next(
-        (each["error"] for each in records if each["options"].get("answer") == "reject"), None
-    )
+    """Returns who rejected the release of the day, and why; None if nobody did."""
+    answer = answers.newest(facts.store, facts.refs[_EVALUATE])
+    if answer is None or answer.answer != answers.REJECT:
+        return None
+    return f"{answer.rejection(facts.day)} What was live stays live."
 
 
 def release(facts: DayFacts) -> Panel | None:

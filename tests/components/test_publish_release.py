@@ -68,6 +68,10 @@ def test_who_approved_is_kept_and_what_was_rejected_is_not_released(world, capfd
     assert world.artifact("publish_release", LAST).ref == head
     page = world.store.storage.read(f"pages/{LAST}/index.html").decode()
     assert "was rejected by ada: looks odd." in page
+    # Whoever runs the step without asking anybody does not publish it either.
+    assert world.run("publish_release", LAST) == ExitCode.BAD_DATA
+    assert f"The release of {LAST} was rejected by ada: looks odd." in capfd.readouterr().out
+    assert "was rejected by ada" in world.store.storage.read(f"pages/{LAST}/index.html").decode()
     approval = {"answer": "approve", "answered_by": "bob", "note": "looked at it"}
     assert world.run("publish_release", LAST, **approval) == 0
     release = world.artifact("publish_release", LAST)
@@ -78,6 +82,18 @@ def test_who_approved_is_kept_and_what_was_rejected_is_not_released(world, capfd
     # Who approved shapes nothing in it, so a run without an answer finds it there.
     assert world.run("publish_release", LAST) == ExitCode.NOTHING_TO_DO
     assert world.run("publish_release", LAST, answer="approve") == ExitCode.BAD_CONFIGURATION
+    for option in ("answered_by", "note"):
+        capfd.readouterr()
+        code = world.run("publish_release", LAST, **{option: "bob"})
+        assert code == ExitCode.BAD_CONFIGURATION
+        said = f"--{option.replace('_', '-')} 'bob' comes with --answer"
+        assert said in capfd.readouterr().out
+    # Whoever decides anew asks a new question.
+    assert world.run("publish_release", LAST, **rejection) == ExitCode.BAD_DATA
+    assert world.run("evaluate_models", LAST, force="keep", reason="another") == 0
+    assert world.run("export_corpus", LAST) in (0, ExitCode.NOTHING_TO_DO)
+    assert world.run("publish_release", LAST) == 0
+    assert world.artifact("publish_release", LAST).facts["approval"] is None
 
 
 def test_the_fallback_is_fitted_through_the_day(three_days) -> None:
