@@ -69,7 +69,6 @@ def test_help_is_light_and_fast() -> None:
 @pytest.mark.parametrize(
     ("argv", "code", "message"),
     [
-        (["feed", "5"], 65, "no feed for user 5"),
         (["feed", "5", "--day", "2027-01-01"], 65, "No feeds were published for 2027-01-01"),
         (["feed", "5", "--day", "yesterday"], 78, "--day: A day is written YYYY-MM-DD"),
         (["feed", "five"], 78, "The user 'five' is no id"),
@@ -106,7 +105,8 @@ def test_a_pipe_gets_plain_text(three_days) -> None:
 
 
 def test_the_exit_code_of_the_process_is_that_of_the_command(three_days) -> None:
-    assert phoenix("feed", 5, "-c", three_days.path).returncode == ExitCode.BAD_DATA
+    day = ("--day", "2027-01-01")
+    assert phoenix("feed", 5, *day, "-c", three_days.path).returncode == ExitCode.BAD_DATA
     assert phoenix("feed", "five").returncode == ExitCode.BAD_CONFIGURATION
     assert phoenix("config").returncode == 0
 
