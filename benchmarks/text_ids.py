@@ -24,6 +24,7 @@ from benchmarks.measurement import Result
 from components import contract
 from components.run.context import Context
 from components.serving import feed_files
+from components.serving.feed_files import Feeds, Origin
 from components.settings.loading import load
 from components.store.artifacts import Store
 from components.tables import cells, id_texts
@@ -103,24 +104,23 @@ def _publish(root: Path, dictionary: IdTexts, count: int) -> str:
     config = load(path)
     context = Context(contract.PUBLISH_FEEDS, config, _DAY, Store(config.store))
     users = np.sort(np.random.default_rng(1).choice(dictionary.ids, count, replace=False))
-    rows = count * _FEED
-    posts = np.random.default_rng(2).choice(dictionary.ids, rows)
-    schema = feed_files.schema(config.action_names, "0" * 64)
-    columns = {
-        "user_id": np.repeat(users, _FEED),
-        "rank": np.tile(np.arange(1, _FEED + 1, dtype=np.int32), count),
-        "post_id": posts,
-        "author_id": posts,
-        "probabilities": pa.FixedSizeListArray.from_arrays(
-            pa.array(np.full(rows, 0.1, np.float32)), type=schema.field("probabilities").type
-        ),
-        "source": pa.array(["retrieval"] * rows),
-        "rules": pa.array([[]] * rows, pa.list_(pa.string())),
-    }
-    number = np.full(rows, 0.5, np.float32)
-    table = pa.Table.from_arrays(
-        [pa.array(columns.get(name, number)) for name in schema.names], schema=schema
+    shape = (count, _FEED)
+    posts = np.random.default_rng(2).choice(dictionary.ids, shape)
+    number = np.full(shape, 0.5, np.float32)
+    feeds = Feeds(
+        user_ids=users,
+        post_ids=posts,
+        author_ids=posts,
+        scores=number,
+        base_scores=number,
+        multipliers=number,
+        probabilities=number[..., None],
+        retrieval_scores=number,
+        is_unscored=np.zeros(count, bool),
+        sources=np.zeros(shape, np.int64),
     )
+    schema = feed_files.schema(config.action_names, "0" * 64)
+    table = feed_files.to_table(feeds, Origin(_DAY), schema=schema)
     texts = dict.fromkeys(TEXT_COLUMNS, dictionary)
     with context.write(inputs=[], config={"benchmark": "feeds of texts"}) as draft:
         table = feed_files.with_texts(table, texts)
