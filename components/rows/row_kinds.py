@@ -17,7 +17,7 @@ from components.tables import data_files
 
 _SAMPLED_ROWS = 1 << 18  # of more rows a share of the users is measured
 _HOUR_MS = 3_600_000  # not a setting: what a day measured must not depend on one
-_MIN_ROWS, _ONE_ACTION, _REPEATED = 8, 0.95, 0.1
+_MIN_ROWS, _ONE_ACTION, _REPEATED = 5, 0.95, 0.1
 
 
 class Signs(NamedTuple):

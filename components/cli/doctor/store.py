@@ -24,6 +24,7 @@ from components.training import fit
 _MIN_DISK_BYTES = 1 * GIB
 _LOW_DISK_BYTES = 5 * GIB
 _MAX_DAYS_NAMED = 5  # in one message about missing days
+_RECENT_DAYS = 7  # of which the newest with more than a few rows says what rows look like
 
 
 def store_findings(config: Config, *, deep: bool) -> Iterator[Finding]:
@@ -241,13 +242,16 @@ def _source_findings(store: Store, config: Config) -> Iterator[Finding]:
 
 def _row_findings(store: Store, config: Config) -> Iterator[Finding]:
     """Tells of a log that is read as impressions and looks like one of actions."""
-    days = store.partitions(contract.INGEST_EVENTS.name)
-    ref = store.head(contract.INGEST_EVENTS.name, max(days)) if days else None
-    if ref is not None:
-        with contextlib.suppress(BadDataError):  # `_artifact_findings` tells of what is damaged
-            shares = store.manifest(ref)["facts"].get("row_kind", {})
+    for day in sorted(store.partitions(contract.INGEST_EVENTS.name), reverse=True)[:_RECENT_DAYS]:
+        ref = store.head(contract.INGEST_EVENTS.name, day)
+        shares = {}
+        if ref is not None:
+            with contextlib.suppress(BadDataError):  # `_artifact_findings` tells of what is damaged
+                shares = store.manifest(ref)["facts"].get("row_kind", {})
+        if shares:  # the newest day with more than a few rows
             if advice := row_kinds.advice(shares, config):
-                yield warning("rows", f"{ref.partition}: {advice}", "Then run the days again.")
+                yield warning("rows", f"{day}: {advice}", "Then run the days again.")
+            return
 
 
 def _live_findings(store: Store) -> Iterator[Finding]:

@@ -6,14 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from components import contract
 from components.cli.doctor.examination import examine
 from components.cli.doctor.findings import Severity, exit_code
 from components.contract import ExitCode
 from components.settings.config import Config
+from components.settings.loading import load
 from components.store import leases
 from components.store.storage import Storage
 from tests.components.cli.doctor.select import by_check, complaints
+from tests.components.day_log import DayLog
 
 LAST = "2026-01-03"
 
@@ -51,6 +55,18 @@ def test_a_damaged_live_release_is_an_error(world) -> None:
     assert exit_code(findings) == ExitCode.BAD_DATA
     (finding,) = by_check(findings, "live")
     assert "phoenix releases list" in finding.advice
+
+
+def test_rows_that_look_like_actions_are_told_of_also_after_a_day_of_a_few(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, days = DayLog(tmp_path, capsys), ("2026-03-01", "2026-03-02")
+    log.configure("log/{day}.csv")
+    log.write(f"log/{days[0]}.csv", [f"1,7,{days[0]}T10:0{minute}:00" for minute in range(6)])
+    log.write(f"log/{days[1]}.csv", [f"1,7,{days[1]}T10:00:00"])
+    log.run_days(*days, steps=["ingest_events"])
+    (finding,) = by_check(examine(load(log.config)), "rows")
+    assert finding.message.startswith(f"{days[0]}: The rows look like actions, not impressions")
 
 
 def test_a_gap_is_named(world) -> None:
