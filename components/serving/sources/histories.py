@@ -5,16 +5,16 @@ import numpy as np
 from components.serving.sources.source import Catalogue, Requests
 from components.settings.config import Config
 from phoenix.data import sorted_ids
-from phoenix.data.windows import Windows
+from phoenix.data.windows import Engagement, Windows
 from phoenix.search.exact import ExactIndex
 
 _LAST = 3  # positives of which likes are looked for: a mean of more is near to everything
 
 
 def is_positive(windows: Windows, config: Config) -> np.ndarray:
-    """`[N, S]` bool: whether a positive action followed each impression of the histories."""
-    bits = sum(1 << bit for bit, action in enumerate(config.actions) if action.is_positive)
-    return (windows.history_actions & np.uint64(bits)) != 0
+    """`[N, S]` bool: whether the user engaged with a post of the history and did not report it."""
+    names = config.action_names, config.positive_actions, config.negative_actions
+    return Engagement.of(*names).is_positive(windows.history_actions)
 
 
 class Authors:

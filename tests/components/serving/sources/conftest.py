@@ -17,7 +17,7 @@ SETTINGS = {
     "store": "store",
     "first_day": "2026-01-01",
     "ingest_events": {"source": {"layout": "synthetic"}},
-    "actions": [{"name": "favorite", "is_positive": True}, {"name": "click"}],
+    "actions": [{"name": "favorite", "is_positive": True}, {"name": "click"}, {"name": "report"}],
 }
 MOMENT = 1_000 * HOUR
 

@@ -24,6 +24,13 @@ def test_authors_leave_out_what_is_excluded_and_what_was_no_engagement(small) ->
     assert _rows(Authors(small.catalogue), dataclasses.replace(requests, windows=none), 3) == [[]]
 
 
+def test_a_post_that_was_liked_and_reported_was_no_engagement(small) -> None:
+    requests = small.requests([[1, 4]])
+    reported = requests.windows._replace(history_actions=np.array([[0b101, 0b001]], np.uint64))
+    requests = dataclasses.replace(requests, windows=reported)
+    assert _rows(Authors(small.catalogue), requests, 3) == [[4, 3]]
+
+
 def test_similar_posts_are_near_the_mean_of_the_last_positives(small) -> None:
     requests = small.requests([[1, 7, 7, 7], [1, 1, 1, 0], [0, 0, 0, 0]])
     found = _rows(Similar(small.catalogue), requests, 3)
