@@ -11,6 +11,7 @@ Glossary of shapes:
 """
 
 import datetime
+import functools
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -107,10 +108,12 @@ class UnrankedFeeds:
 
     def _is_own(self, user_ids: np.ndarray) -> np.ndarray:
         """`[n]` bool: of the shard, not ranked anew, and not to be forgotten."""
-        erased = forgotten.erased_ids(self.server.config)
-        return (
-            self.part.holds(user_ids) & ~np.isin(user_ids, self.ranked) & ~np.isin(user_ids, erased)
-        )
+        is_other = ~np.isin(user_ids, self.ranked) & ~np.isin(user_ids, self._erased)
+        return self.part.holds(user_ids) & is_other
+
+    @functools.cached_property
+    def _erased(self) -> np.ndarray:
+        return forgotten.erased_ids(self.server.config)
 
     def _kept(self, slots: range, by_rule: Mapping[str, SeenPosts]) -> pa.Table:
         """Returns what is left of the earlier feeds of users in some slots."""
