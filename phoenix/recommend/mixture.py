@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from scipy.special import expit, logit
 
 from phoenix.data.windows import Windows
 from phoenix.recommend import named_actions
@@ -100,14 +101,7 @@ def _mean_log_odds(own: np.ndarray, rates: np.ndarray, *, share: float) -> np.nd
     """Returns the probabilities whose log-odds are the weighted mean, of any one shape."""
     if share == 0:
         return rates
-    return _sigmoid(share * _log_odds(own) + (1 - share) * _log_odds(rates))
-
-
-def _log_odds(probabilities: np.ndarray) -> np.ndarray:
     # NaN stays NaN: who asks is told of it.
-    inner = np.clip(probabilities.astype(np.float64), _CERTAIN, 1 - _CERTAIN)
-    return np.log(inner) - np.log1p(-inner)
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-values))
+    inner = (np.clip(each.astype(np.float64), _CERTAIN, 1 - _CERTAIN) for each in (own, rates))
+    own_odds, rate_odds = map(logit, inner)
+    return expit(share * own_odds + (1 - share) * rate_odds)
