@@ -40,6 +40,7 @@ class ProcessStep(StepOperator, BaseOperator):
         self.python = python
         self.stop_seconds = stop_seconds
         self._process: subprocess.Popen[str] | None = None
+        self._is_killed = False
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Runs the step to its end and returns the small part of its result."""
@@ -56,6 +57,8 @@ class ProcessStep(StepOperator, BaseOperator):
             env=_environment(context),
             start_new_session=True,  # the group that `on_kill` ends, with all that the step starts
         )
+        if self._is_killed:  # while it started, when `on_kill` had no process to end
+            self._end()
         errors: deque[str] = deque(maxlen=_NUM_LAST_LINES)
         output: deque[str] = deque(maxlen=_NUM_LAST_LINES)
         # Both at once: a step that fills the pipe nobody reads would wait for ever.
@@ -74,6 +77,10 @@ class ProcessStep(StepOperator, BaseOperator):
 
     def on_kill(self) -> None:
         """Ends the step's process group: SIGTERM first, SIGKILL when it does not go."""
+        self._is_killed = True
+        self._end()
+
+    def _end(self) -> None:
         process = self._process
         if process is None or process.poll() is not None:
             return

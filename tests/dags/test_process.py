@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import threading
 import time
 from types import SimpleNamespace
@@ -115,3 +116,18 @@ def test_killing_the_task_leaves_no_process_of_a_stubborn_step(step_of, tmp_path
     run_and_kill(task, (tmp_path / "child").exists)
     child = int((tmp_path / "child").read_text())
     wait_for(lambda: not is_alive(child))
+
+
+def test_a_kill_while_the_step_starts_ends_it(step_of, tmp_path, monkeypatch):
+    task = step_of('echo $$ > step.part; mv step.part step\nsleep 20\necho \'{"status": "done"}\'')
+
+    def start_and_kill(*arguments, start=subprocess.Popen, **options):
+        process = start(*arguments, **options)
+        wait_for((tmp_path / "step").exists)
+        task.on_kill()  # before the task knows its process
+        return process
+
+    monkeypatch.setattr("wiring.process.subprocess.Popen", start_and_kill)
+    with pytest.raises(AirflowException):
+        task.execute(CONTEXT)
+    assert not is_alive(int((tmp_path / "step").read_text()))
