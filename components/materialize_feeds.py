@@ -28,7 +28,7 @@ from components.serving import audience, feed_files, rule_lists, unranked
 from components.serving.feed_files import NOBODY, UNRANKED_FILE, Origin
 from components.serving.server import Server
 from components.serving.shards import Shard
-from components.serving.sources import mixture
+from components.serving.sources import blend
 from components.serving.unranked import EarlierFeeds, UnrankedFeeds
 from components.serving.withheld import Withheld, without_withdrawn
 from components.settings.config import Config
@@ -150,7 +150,7 @@ def _settings(config: Config, part: Shard) -> dict[str, Any]:
         "build_features": config.build_features.model_dump(mode="json"),
         "feature_users": config.baseline.feature_users,
         "shard": [part.index, part.count],
-        **mixture.recipe(config),
+        **blend.recipe(config),
         **action_lists.recipe(config),
         **forgotten.recipe(config),
     }

@@ -26,7 +26,7 @@ from components.release.corpus import Corpus
 from components.release.shares import share_of
 from components.serving.feed_files import RANKER_MIXTURE, RETRIEVER_MIXTURE, Feeds
 from components.serving.seen import SeenPairs
-from components.serving.sources.mixture import Mixed, Mixture
+from components.serving.sources.blend import Blend, Blended
 from components.serving.sources.source import Catalogue, Requests
 from components.settings.config import Config
 from components.tables.action_lists import released_heads
@@ -151,7 +151,7 @@ class Server:
     @property
     def source_names(self) -> list[str]:
         """The names of the sources of places."""
-        return self._mixture.names
+        return self._blend.names
 
     def serve(self, windows: Windows, seen_pairs: SeenPairs) -> Iterator[Feeds]:
         """Yields the feeds of blocks of requests, in order.
@@ -185,8 +185,8 @@ class Server:
             count = self.config.materialize_feeds.num_retrieved
             rows = self._popular_rows(block, excluded_rows, count)
             nothing = np.full(rows.shape, np.nan, np.float32)
-            mixed = Mixed(rows, nothing, np.full(rows.shape, POPULAR_PLACE))
-            candidates = self._candidates(mixed, is_unscored=np.ones(len(rows), bool))
+            blended = Blended(rows, nothing, np.full(rows.shape, POPULAR_PLACE))
+            candidates = self._candidates(blended, is_unscored=np.ones(len(rows), bool))
             yield self.cut(block, candidates, self.rank(block, candidates))
 
     def retrieve(
@@ -217,13 +217,13 @@ class Server:
         requests = self._requests(windows, seen_pairs)
         count = self.config.materialize_feeds.num_retrieved
         retrieved, is_unscored = self._retrieved(requests, count)
-        return self._candidates(self._mixture.add(retrieved, requests), is_unscored)
+        return self._candidates(self._blend.add(retrieved, requests), is_unscored)
 
     def _requests(self, windows: Windows, seen_pairs: SeenPairs) -> Requests:
         excluded_rows = (seen_pairs.places, self.corpus.rows_of(seen_pairs.post_ids))
         return Requests(windows, self.retriever.encode_users(windows), excluded_rows)
 
-    def _retrieved(self, requests: Requests, count: int) -> tuple[Mixed, np.ndarray]:
+    def _retrieved(self, requests: Requests, count: int) -> tuple[Blended, np.ndarray]:
         """Returns what retrieval finds, and `[N]` bool: whether it knows nothing of the user."""
         queries, excluded_rows = requests.queries, requests.excluded
         # The zero vector stands for "nothing is known": every post would score the same.
@@ -239,17 +239,17 @@ class Server:
         sources = np.broadcast_to(
             np.where(from_popular, POPULAR_PLACE, RETRIEVAL_PLACE), rows.shape
         )
-        return Mixed(rows, scores.astype(np.float32), sources), is_unscored
+        return Blended(rows, scores.astype(np.float32), sources), is_unscored
 
-    def _candidates(self, mixed: Mixed, is_unscored: np.ndarray) -> Candidates:
+    def _candidates(self, blended: Blended, is_unscored: np.ndarray) -> Candidates:
         """Returns the posts of rows of the corpus."""
-        rows = mixed.rows
+        rows = blended.rows
         return Candidates(
             post_ids=np.where(rows < 0, 0, _values_at(self.corpus.post_ids, rows)),
             author_ids=np.where(rows < 0, 0, _values_at(self.corpus.author_ids, rows)),
-            retrieval_scores=mixed.scores,
+            retrieval_scores=blended.scores,
             is_unscored=is_unscored,
-            sources=mixed.sources,
+            sources=blended.sources,
         )
 
     def rank(self, windows: Windows, candidates: Candidates) -> Ranked:
@@ -288,7 +288,7 @@ class Server:
             diversity=AuthorDiversity(
                 section.author_decay, section.author_floor, section.author_places
             ),
-            quotas=Quotas(candidates.sources, self._mixture.least(section.feed_length)),
+            quotas=Quotas(candidates.sources, self._blend.least(section.feed_length)),
         )
         is_post = feed.candidates >= 0
         place = np.maximum(feed.candidates, 0)
@@ -316,9 +316,9 @@ class Server:
         return ExactIndex(self.corpus.vectors, self.corpus.is_eligible)
 
     @functools.cached_property
-    def _mixture(self) -> Mixture:
+    def _blend(self) -> Blend:
         """The sources beside retrieval."""
-        return Mixture.of(Catalogue(self.corpus, self.fallback, self.config))
+        return Blend.of(Catalogue(self.corpus, self.fallback, self.config))
 
     def _popular_rows(
         self, windows: Windows, excluded_rows: tuple[np.ndarray, np.ndarray], count: int

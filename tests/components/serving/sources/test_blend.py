@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import BadConfigurationError
-from components.serving.sources import mixture
-from components.serving.sources.mixture import Mixed, Mixture
+from components.serving.sources import blend
+from components.serving.sources.blend import Blend, Blended
 from components.serving.sources.source import Catalogue, Requests
 from components.settings.steps import FeedSource
 from tests.components.serving.sources.conftest import with_settings
@@ -26,32 +26,32 @@ class Wild:
         return np.repeat(rows[None, :], len(requests.queries), axis=0)
 
 
-def _mixture(small, *sources: FeedSource) -> Mixture:
+def _blend(small, *sources: FeedSource) -> Blend:
     config = with_settings(small.catalogue.config, sources=sources)
-    return Mixture.of(small.catalogue._replace(config=config))
+    return Blend.of(small.catalogue._replace(config=config))
 
 
-def _retrieved(num_users: int, rows: list[int]) -> Mixed:
+def _retrieved(num_users: int, rows: list[int]) -> Blended:
     table = np.repeat(np.array(rows)[None, :], num_users, axis=0)
     scores = (10.0 - np.arange(len(rows), dtype=np.float32))[None, :]
-    return Mixed(table, np.repeat(scores, num_users, axis=0), np.zeros(table.shape, np.int64))
+    return Blended(table, np.repeat(scores, num_users, axis=0), np.zeros(table.shape, np.int64))
 
 
 def test_a_source_adds_its_share_and_all_of_retrieval_stay(small) -> None:
-    mixed = _mixture(small, FeedSource(source="fresh", candidates=0.02)).add(
+    blended = _blend(small, FeedSource(source="fresh", candidates=0.02)).add(
         _retrieved(1, [1, 3, 0, 5]), small.requests([[1]])
     )
     # Two of a hundred: the nearest new posts, rows 0 and 2; retrieval knows row 0, too, with 8.
-    assert mixed.rows.tolist() == [[0, 2, 1, 3, -1, 5]]
-    assert mixed.sources[mixed.rows >= 0].tolist() == [2, 2, 0, 0, 0]
-    np.testing.assert_array_equal(mixed.scores, [[8, np.nan, 10, 9, np.nan, 7]])
+    assert blended.rows.tolist() == [[0, 2, 1, 3, -1, 5]]
+    assert blended.sources[blended.rows >= 0].tolist() == [2, 2, 0, 0, 0]
+    np.testing.assert_array_equal(blended.scores, [[8, np.nan, 10, 9, np.nan, 7]])
 
 
 def test_a_source_may_have_little(small) -> None:
-    mixed = _mixture(small, FeedSource(source="authors", candidates=0.02)).add(
+    blended = _blend(small, FeedSource(source="authors", candidates=0.02)).add(
         _retrieved(2, [1, 3, 0, 5]), small.requests([[4], [0]])
     )
-    assert mixed.rows.tolist() == [[4, 3, 1, -1, 0, 5], [-1, -1, 1, 3, 0, 5]]
+    assert blended.rows.tolist() == [[4, 3, 1, -1, 0, 5], [-1, -1, 1, 3, 0, 5]]
 
 
 @settings(max_examples=40)
@@ -70,15 +70,15 @@ def test_no_candidate_is_excluded_held_back_or_there_twice(
         for name, share in zip(names[:2], shares, strict=True)
     ]
     own = Wild(small.catalogue)
-    mixed = _mixture(small, *(each for each in sections if ":" not in each.source))
+    blended = _blend(small, *(each for each in sections if ":" not in each.source))
     sources = [own if ":" in each.source else None for each in sections]
-    built = iter(mixed.sources)
-    mixed = Mixture(sections, [each or next(built) for each in sources], small.catalogue)
+    built = iter(blended.sources)
+    blended = Blend(sections, [each or next(built) for each in sources], small.catalogue)
     requests = small.requests([[1, 4], [0, 0], [6, 5]], excluded)
     retrieved = _retrieved(3, order[:5])
     is_excluded = np.array([[(u, r) in pairs for r in order[:5]] for u in range(3)])
     retrieved = retrieved._replace(rows=np.where(is_excluded, -1, retrieved.rows))
-    for user, rows in enumerate(mixed.add(retrieved, requests).rows.tolist()):
+    for user, rows in enumerate(blended.add(retrieved, requests).rows.tolist()):
         real = [row for row in rows if row >= 0]
         assert len(set(real)) == len(real)
         assert 7 not in real
@@ -87,8 +87,8 @@ def test_no_candidate_is_excluded_held_back_or_there_twice(
 
 
 def test_a_share_of_places_is_rounded_up(small) -> None:
-    mixed = _mixture(small, FeedSource(source="fresh", places=0.1), FeedSource(source="authors"))
-    assert (mixed.least(20), mixed.least(5)) == ({2: 2, 3: 0}, {2: 1, 3: 0})
+    blended = _blend(small, FeedSource(source="fresh", places=0.1), FeedSource(source="authors"))
+    assert (blended.least(20), blended.least(5)) == ({2: 2, 3: 0}, {2: 1, 3: 0})
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_share_of_places_is_rounded_up(small) -> None:
 )
 def test_an_import_path_that_leads_to_no_source_is_refused(path, message, small) -> None:
     with pytest.raises(BadConfigurationError, match=message):
-        _mixture(small, FeedSource(source=path))
+        _blend(small, FeedSource(source=path))
 
 
 def test_code_of_the_deployment_is_in_the_recipe(small, tmp_path, monkeypatch) -> None:
@@ -105,7 +105,7 @@ def test_code_of_the_deployment_is_in_the_recipe(small, tmp_path, monkeypatch) -
     path = tmp_path / "acme_feeds.py"
     path.write_text("class Own:\n    def __init__(self, catalogue): ...\n    def find(self): ...\n")
     config = with_settings(small.catalogue.config, sources=(FeedSource(source="acme_feeds:Own"),))
-    before = mixture.recipe(config)
+    before = blend.recipe(config)
     path.write_text(path.read_text() + "\n# another one\n")
-    assert mixture.recipe(config) != before
-    assert mixture.recipe(small.catalogue.config) == {}
+    assert blend.recipe(config) != before
+    assert blend.recipe(small.catalogue.config) == {}

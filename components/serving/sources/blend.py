@@ -1,4 +1,4 @@
-"""The mixture of candidates: those of retrieval, and some of each configured source.
+"""Candidates of several sources: those of retrieval, and some of each configured source.
 
 A source says which posts it would show, and has as many of them among the candidates as its share
 is; all of retrieval stay, so that nothing is found less often for its sake. A post that two of them
@@ -36,7 +36,7 @@ BUILT_IN: Mapping[str, type[Source]] = {
 }
 
 
-class Mixed(NamedTuple):
+class Blended(NamedTuple):
     """Candidates of several sources."""
 
     rows: np.ndarray  # [N, J] int64 rows of the corpus, -1 where there are no more
@@ -45,7 +45,7 @@ class Mixed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Mixture:
+class Blend:
     """The configured sources, made for a release."""
 
     sections: Sequence[FeedSource]
@@ -53,7 +53,7 @@ class Mixture:
     catalogue: Catalogue
 
     @classmethod
-    def of(cls, catalogue: Catalogue) -> "Mixture":
+    def of(cls, catalogue: Catalogue) -> "Blend":
         """Makes the sources of the configuration.
 
         Raises:
@@ -73,7 +73,7 @@ class Mixture:
         names = self.names
         return {names.index(each.source): _of(each.places, length) for each in self.sections}
 
-    def add(self, retrieved: Mixed, requests: Requests) -> Mixed:
+    def add(self, retrieved: Blended, requests: Requests) -> Blended:
         """Returns the candidates of retrieval with those of the sources, which come first.
 
         Args:
@@ -93,7 +93,7 @@ class Mixture:
         sources = np.concatenate([*codes, retrieved.sources], axis=1)
         nothing = np.full((len(rows), rows.shape[1] - width), np.nan, np.float32)
         scores = np.concatenate([nothing, retrieved.scores], axis=1)
-        return _once(Mixed(rows, scores, sources))
+        return _once(Blended(rows, scores, sources))
 
     def _checked(self, rows: np.ndarray, requests: Requests) -> np.ndarray:
         """Returns rows without those that may not be shown: sources of a deployment may err."""
@@ -105,7 +105,7 @@ class Mixture:
         keys = [place.reshape(-1), rows.reshape(-1)]
         is_excluded = sorted_ids.find_keys(keys, requests.excluded).is_there.reshape(rows.shape)
         rows = np.where(is_allowed & ~is_excluded, rows, -1)
-        return _once(Mixed(rows, np.zeros(rows.shape, np.float32), np.zeros_like(rows))).rows
+        return _once(Blended(rows, np.zeros(rows.shape, np.float32), np.zeros_like(rows))).rows
 
 
 def recipe(config: Config) -> dict[str, dict[str, str]]:
@@ -124,10 +124,10 @@ def _of(share: float, whole: int) -> int:
     return math.ceil(round(share * whole, 6))
 
 
-def _once(mixed: Mixed) -> Mixed:
+def _once(blended: Blended) -> Blended:
     """Returns candidates of which each is there once, at its first place, with a score it has."""
-    order = np.argsort(mixed.rows, axis=1, kind="stable")
-    rows, scores = (np.take_along_axis(each, order, 1) for each in mixed[:2])
+    order = np.argsort(blended.rows, axis=1, kind="stable")
+    rows, scores = (np.take_along_axis(each, order, 1) for each in blended[:2])
     is_again = (rows[:, 1:] == rows[:, :-1]) & (rows[:, 1:] >= 0)
     # Of retrieval, which comes last: what a source names, too, keeps the score.
     request, place = np.nonzero(is_again)
@@ -135,7 +135,7 @@ def _once(mixed: Mixed) -> Mixed:
     rows[request, place + 1] = -1
     back = np.argsort(order, axis=1)
     rows, scores = (np.take_along_axis(each, back, 1) for each in (rows, scores))
-    return Mixed(rows, np.where(rows < 0, np.nan, scores), mixed.sources)
+    return Blended(rows, np.where(rows < 0, np.nan, scores), blended.sources)
 
 
 def _class_of(section: FeedSource) -> type[Source]:
