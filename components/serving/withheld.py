@@ -74,7 +74,7 @@ class Withheld:
         place, is_there = sorted_ids.find(known, authors)
         users, place = users[is_there], place[is_there]
         lengths = counts[place]
-        offsets = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        offsets = sorted_ids.places_within(lengths)
         posts = self.corpus.post_ids[rows[np.repeat(starts[place], lengths) + offsets]]
         return _distinct(np.repeat(users, lengths), posts)
 
@@ -108,8 +108,4 @@ def _lies_in(user_ids: np.ndarray, slots: range) -> np.ndarray:
 
 
 def _distinct(users: np.ndarray, posts: np.ndarray) -> SeenPosts:
-    order = np.lexsort((posts, users))
-    users, posts = users[order], posts[order]
-    is_new = np.ones(len(order), bool)
-    is_new[1:] = (np.diff(users) != 0) | (np.diff(posts) != 0)
-    return SeenPosts(users[is_new], posts[is_new])
+    return SeenPosts(*sorted_ids.distinct_pairs(users, posts))

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from components.errors import BadDataError
 from components.source import byte_streams
 from components.source.raw_rows import FileFormat, Pace, RawRows, as_text
+from phoenix.data import sorted_ids
 
 _BLOCK_BYTES = 1 << 22  # what is in memory of a file at a time
 _MAX_LINE_BYTES = 1 << 26
@@ -72,7 +73,7 @@ def read_sequences(file: Path, form: FileFormat, pace: Pace) -> Iterator[RawRows
         is_row = counts > 1
         parts, counts = words.filter(pa.array(is_row)), counts[is_row] - 1
         # The place of each item in its own line, from 0; the first word of a line is its user.
-        places = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        places = sorted_ids.places_within(counts)
         owners = pa.array(np.repeat(np.arange(len(counts)), counts))
         is_first = np.zeros(counts.sum() + len(counts), bool)
         is_first[np.cumsum(counts + 1) - counts - 1] = True

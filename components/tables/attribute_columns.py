@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from components.errors import BadDataError
 from components.settings.attributes import AnyAttribute, SequenceAttribute, VectorAttribute
 from components.tables import cells as cell_parsers
+from phoenix.data import sorted_ids
 from phoenix.data.attributes import Attribute
 from schemas.attributes import ACCEPTED, is_accepted, is_list
 
@@ -159,8 +160,7 @@ def _sequences(attribute: Attribute, lists: pa.Array) -> np.ndarray:
     sizes = np.asarray(pc.fill_null(pc.list_value_length(lists), 0)).astype(np.int64)
     codes = _words(attribute, pc.list_flatten(lists))
     rows = np.repeat(np.arange(len(lists)), sizes)
-    # The place of each element within its own list: its number less that of the list's first.
-    places = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    places = sorted_ids.places_within(sizes)
     is_kept = places < attribute.length
     values = np.zeros((len(lists), attribute.length), np.float32)
     values[rows[is_kept], places[is_kept]] = codes[is_kept]

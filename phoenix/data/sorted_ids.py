@@ -1,4 +1,4 @@
-"""Ids in order: each once, and their look-up in a table that is sorted by them."""
+"""Ids in order: each once, their look-up in a sorted table, and their places in groups."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,6 +22,31 @@ def distinct(ids: np.ndarray) -> np.ndarray:
     is_new = np.ones(len(ids), bool)
     is_new[1:] = ids[1:] != ids[:-1]
     return ids[is_new]
+
+
+def distinct_pairs(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns pairs of ids, `[M]` each in any order, sorted and each once.
+
+    >>> distinct_pairs(np.array([5, 2, 5]), np.array([1, 9, 1]))
+    (array([2, 5]), array([9, 1]))
+    """
+    order = np.lexsort((second, first))
+    first, second = first[order], second[order]
+    is_new = np.ones(len(order), bool)
+    is_new[1:] = (np.diff(first) != 0) | (np.diff(second) != 0)
+    return first[is_new], second[is_new]
+
+
+def places_within(sizes: np.ndarray) -> np.ndarray:
+    """Returns the place of each member within its group, from 0, group after group.
+
+    Args:
+      sizes: `[G]` members of each group.
+
+    >>> places_within(np.array([2, 0, 3]))
+    array([0, 1, 0, 1, 2])
+    """
+    return np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
 
 
 def find(ids: np.ndarray, queries: np.ndarray) -> Places:

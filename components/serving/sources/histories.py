@@ -45,7 +45,7 @@ class Authors:
         user, author = user[first], author[first]
         lengths = np.minimum(self._ends - self._starts, count)[author]
         pair = np.repeat(np.arange(len(user)), lengths)
-        offset = np.arange(len(pair)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        offset = sorted_ids.places_within(lengths)
         rows = self._rows[self._starts[author[pair]] + offset]
         # In turn: the newest post of each author, then the second of each.
         order = np.lexsort((pair, offset, user[pair]))
