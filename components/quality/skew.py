@@ -20,7 +20,7 @@ from components.quality.common_actions import Measured, of_common_actions
 from components.quality.drift import Comparison
 from components.run.context import Context
 from components.settings.config import Config
-from components.settings.steps import PublishFeedsConfig
+from components.settings.feeds import PublishFeedsConfig
 from components.store.artifacts import Artifact, Ref, Store
 from components.tables import action_lists
 from phoenix.data.histograms import Histogram

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from components.settings.engine import EngineConfig
+from components.settings.steps import EngineConfig
 from components.tables import spark
 from schemas.expectations import Expectation
 

@@ -20,7 +20,7 @@ from components.errors import BadConfigurationError, TryAgainError
 from components.serving import feed_files
 from components.serving.feed_files import DEFAULT_FILE, FEEDS_FILE
 from components.settings.config import Config
-from components.settings.steps import PostgresSink, RedisSink
+from components.settings.feeds import PostgresSink, RedisSink
 from components.store.artifacts import Artifact
 from schemas.feeds import TEXT_COLUMNS
 

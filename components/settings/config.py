@@ -11,19 +11,18 @@ from pydantic import Field, model_validator
 
 from components.settings.actions import Action
 from components.settings.attributes import AttributesConfig
-from components.settings.engine import EngineConfig
+from components.settings.feeds import FeedsConfig, PublishFeedsConfig
 from components.settings.quality import BaselineConfig
 from components.settings.section import Section, StoreAddress
 from components.settings.source import FoldableSource
 from components.settings.steps import (
     CorpusConfig,
+    EngineConfig,
     EvaluateConfig,
     FeaturesConfig,
-    FeedsConfig,
     HashingConfig,
     IngestConfig,
     MeasureConfig,
-    PublishFeedsConfig,
     ReleaseConfig,
     ReportConfig,
     ValidateConfig,

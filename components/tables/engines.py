@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
-from components.settings.engine import EngineConfig
+from components.settings.steps import EngineConfig
 from components.tables import spark
 
 if TYPE_CHECKING:

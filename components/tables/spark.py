@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from components.errors import BadConfigurationError
-from components.settings.engine import EngineConfig
+from components.settings.steps import EngineConfig
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -25,7 +25,7 @@ from components.serving.sources.histories import Authors, Similar
 from components.serving.sources.lists import Fresh, Popular
 from components.serving.sources.source import Catalogue, Requests, Source
 from components.settings.config import Config
-from components.settings.steps import FeedSource
+from components.settings.feeds import FeedSource
 from phoenix.data import sorted_ids
 
 BUILT_IN: Mapping[str, type[Source]] = {

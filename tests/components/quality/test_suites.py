@@ -7,7 +7,7 @@ import pytest
 
 from components.errors import BadConfigurationError
 from components.quality import suites
-from components.settings.engine import EngineConfig
+from components.settings.steps import EngineConfig
 from components.tables import data_files
 from schemas.events import EVENTS
 from schemas.expectations import (

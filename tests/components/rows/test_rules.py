@@ -8,8 +8,8 @@ import pyarrow as pa
 from components.rows import engine_rows
 from components.rows import rules as row_rules
 from components.settings.config import Config
-from components.settings.engine import EngineConfig
 from components.settings.source import ColumnsSource
+from components.settings.steps import EngineConfig
 from components.tables import data_files, engines
 from phoenix.data.days import DAY_MS, midnight_ms
 from schemas.events import INGESTED

@@ -17,7 +17,7 @@ import pytest
 
 from components.errors import BadConfigurationError, TryAgainError
 from components.serving import feed_files, sinks
-from components.settings.steps import PostgresSink, RedisSink
+from components.settings.feeds import PostgresSink, RedisSink
 from components.store.artifacts import Artifact
 from components.tables.id_texts import IdTexts
 

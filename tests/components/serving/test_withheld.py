@@ -19,7 +19,7 @@ from components.serving.server import Server
 from components.serving.shards import Shard
 from components.serving.unranked import EarlierFeeds, UnrankedFeeds
 from components.serving.withheld import Withheld, without_withdrawn
-from components.settings.steps import FeedSource
+from components.settings.feeds import FeedSource
 from components.tables.bucket_files import BucketFiles
 from tests.components.serving.sources.conftest import with_settings
 

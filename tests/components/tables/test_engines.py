@@ -14,7 +14,7 @@ from components.contract import ExitCode
 from components.rows import settlement
 from components.rows.day_parts.day_arrivals import Arrivals
 from components.settings.config import Config
-from components.settings.engine import EngineConfig
+from components.settings.steps import EngineConfig
 from components.store.artifacts import Store
 from components.tables import data_files, engines
 from phoenix.data.days import midnight_ms

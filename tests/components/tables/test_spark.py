@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from components.errors import BadConfigurationError
-from components.settings.engine import EngineConfig
+from components.settings.steps import EngineConfig
 from components.tables import spark
 
 SPARK = EngineConfig(name="spark", spark_master="local[2]")
@@ -45,7 +45,7 @@ def test_spark_has_the_properties_that_are_configured(require_spark: None) -> No
 def test_a_master_that_is_none_is_refused_in_one_line(require_spark: None, master: str) -> None:
     # In a process of its own: the session of this one is there already.
     code = (
-        "from components.tables import spark; from components.settings.engine import EngineConfig\n"
+        "from components.tables import spark; from components.settings.steps import EngineConfig\n"
         "from components.errors import BadConfigurationError\n"
         f"try: spark.session(EngineConfig(name='spark', spark_master={master!r}))\n"
         "except BadConfigurationError as error: print(error)"

@@ -9,7 +9,7 @@ from components.errors import BadConfigurationError
 from components.serving.sources import blend
 from components.serving.sources.blend import Blend, Blended
 from components.serving.sources.source import Catalogue, Requests
-from components.settings.steps import FeedSource
+from components.settings.feeds import FeedSource
 from tests.components.serving.sources.conftest import with_settings
 
 SHARES = st.lists(st.sampled_from([0.1, 0.3, 0.5]), min_size=2, max_size=2)

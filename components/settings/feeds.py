@@ -1,0 +1,162 @@
+"""Sections of the configuration for feeds: where they come from, and where they go."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from components.settings.quality import Severity
+from components.settings.section import FilePath, Section
+
+
+class FeedSource(Section):
+    """A source of posts for feeds beside retrieval."""
+
+    source: Annotated[str, Field(pattern=r"^(popular|fresh|authors|similar|[\w.]+:\w+)$")] = Field(
+        description="`popular`: the most popular posts; `fresh`: those of the last `fresh_hours`, "
+        "near the user's interests; `authors`: the newest of authors with whom the user engaged; "
+        "`similar`: posts like the last ones that the user engaged with. Or a class of the "
+        "deployment, as `package.module:Class`.",
+    )
+    candidates: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="Candidates that it adds at most, as a share of `num_retrieved`.",
+    )
+    places: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of `feed_length` that it has at least, at the end of the feed if need "
+        "be, where it has so many.",
+    )
+
+
+class FeedsConfig(Section):
+    """`materialize_feeds`: for whom, how many, by which rules."""
+
+    users: Literal["active", "all"] = Field(
+        default="active",
+        description="Who is ranked anew: users of the day, or all with a history; on an empty day "
+        "always the latter. The others keep a feed or get popular posts.",
+    )
+    num_shards: int = Field(
+        default=1, ge=1, le=999, description="Tasks over which users are spread."
+    )
+    num_retrieved: int = Field(
+        default=100, ge=1, le=100_000, description="Posts retrieved per user before ranking."
+    )
+    feed_length: int = Field(default=20, ge=1, le=100_000, description="Posts per feed.")
+    sources: tuple[FeedSource, ...] = Field(
+        default=(FeedSource(source="fresh", candidates=0.05, places=0.1),),
+        description="Whose candidates are ranked beside those of retrieval. A post that several "
+        "name belongs to the first of them.",
+    )
+    fresh_hours: float = Field(
+        default=24, gt=0, le=1e6, description="Age up to which a post is fresh."
+    )
+    seen_days: int = Field(
+        default=14, ge=0, le=3_650, description="Posts shown in these days are not shown again."
+    )
+    blocked_authors: FilePath | None = Field(
+        default=None,
+        description="CSV file with the columns `user_id` and `author_id`, as in the source: the "
+        "user is shown no post of the author.",
+    )
+    withdrawn_posts: FilePath | None = Field(
+        default=None,
+        description="File with a post id per line, as in the source: nobody is shown these.",
+    )
+    authors_are_users: bool = Field(
+        default=False,
+        description="Whether the ids of authors are those of users, who are not shown their own "
+        "posts.",
+    )
+    author_places: int | None = Field(
+        default=None, ge=1, le=100_000, description="Most posts of an author in a feed; empty: any."
+    )
+    keep_feed_days: int = Field(
+        default=14,
+        ge=0,
+        le=3_650,
+        description="Days for which a user who is not active keeps a feed; 0: popular posts at "
+        "once.",
+    )
+    keep_feed_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of `feed_length` that must be left of it when posts that may not be "
+        "shown any more are taken out; with less, popular posts.",
+    )
+    surface: int = Field(
+        default=1, ge=0, lt=65_536, description="Surface for which the feed is ranked."
+    )
+    author_decay: float = Field(
+        default=0.5, gt=0, le=1, description="Author diversity: decay per repetition."
+    )
+    author_floor: float = Field(
+        default=0.25, ge=0, le=1, description="Author diversity: lowest multiplier."
+    )
+
+    @field_validator("sources")
+    @classmethod
+    def _sources_fit(cls, sources: tuple[FeedSource, ...]) -> tuple[FeedSource, ...]:
+        names = [each.source for each in sources]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"{repeated[0]!r} is there twice")
+        total = sum(each.places for each in sources)
+        if total > 1:
+            raise ValueError(f"their `places` add up to {total:g}, at most 1 is there")
+        return sources
+
+
+class PostgresSink(Section):
+    """A table in PostgreSQL."""
+
+    kind: Literal["postgres"] = Field(description="Says that it is this sink.")
+    dsn_variable: str = Field(
+        default="PHOENIX_POSTGRES_DSN", description="Environment variable of the DSN."
+    )
+    table: str = Field(
+        default="phoenix_feeds",
+        pattern=r"^[a-z_][a-z0-9_]{0,62}$",
+        description="Made if it is not there.",
+    )
+
+
+class RedisSink(Section):
+    """One key per user in Redis."""
+
+    kind: Literal["redis"] = Field(description="Says that it is this sink.")
+    url_variable: str = Field(
+        default="PHOENIX_REDIS_URL", description="Environment variable of the URL."
+    )
+    prefix: str = Field(default="phoenix:feed:", description="Of the keys; the user id follows.")
+
+
+class PublishFeedsConfig(Section):
+    """`publish_feeds`: quality limits and where feeds go beside the Parquet artifact."""
+
+    min_coverage: float = Field(
+        default=0.9,
+        ge=0,
+        le=1,
+        description="Share of users with a full feed, of those whose feed is not a kept one.",
+    )
+    max_fallback_share: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of the users ranked anew who get popular posts only.",
+    )
+    training_drift: Severity = Field(
+        default="warning", description="Distances of the day's events to those of the training."
+    )
+    serving_skew: Severity = Field(
+        default="warning", description="Distances of the feeds' features to those of the training."
+    )
+    sinks: tuple[Annotated[PostgresSink | RedisSink, Field(discriminator="kind")], ...] = Field(
+        default=(), description="Where feeds go beside the artifact; see the sinks below."
+    )
