@@ -1,11 +1,12 @@
-"""The lists of rules about people and posts: blocked authors, and posts that were withdrawn."""
+"""The lists that a deployment keeps: who blocks and follows whom, posts to withdraw and to show."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from components.errors import BadConfigurationError
@@ -13,7 +14,9 @@ from components.settings.config import Config
 from components.tables import cells
 
 PAIR = ["user_id", "author_id"]
-SETTINGS = ("blocked_authors", "withdrawn_posts")  # paths, whose files count in a recipe
+_IDS = [*PAIR, "post_id"]
+# Paths, whose files count in a recipe.
+SETTINGS = ("blocked_authors", "withdrawn_posts", "followed_authors", "listed_posts")
 
 
 def blocked_authors(config: Config) -> pa.Table:
@@ -22,21 +25,35 @@ def blocked_authors(config: Config) -> pa.Table:
     Raises:
       BadConfigurationError: If the file cannot be read, has other columns, or a cell is no id.
     """
-    path = config.materialize_feeds.blocked_authors
-    if path is None:
-        return pa.table({name: pa.array([], pa.int64()) for name in PAIR})
-    where = f"materialize_feeds.blocked_authors: {path}"
-    as_text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(PAIR, pa.string()))
-    try:
-        table = pyarrow.csv.read_csv(path, convert_options=as_text)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise BadConfigurationError(f"{where} cannot be read: {error}") from error
-    if not {*PAIR} <= {*table.column_names}:
-        raise BadConfigurationError(
-            f"{where}: expected the columns {' and '.join(PAIR)}, got "
-            f"{', '.join(table.column_names)}: write them into the first line."
-        )
-    return pa.table({name: _ids(table[name], name, config, f"{where}:", first=2) for name in PAIR})
+    return _pairs("blocked_authors", config)
+
+
+def followed_authors(config: Config) -> pa.Table:
+    """Returns the pairs of a user and an author whom this user follows; none without a list.
+
+    Raises:
+      BadConfigurationError: If the file cannot be read, has other columns, or a cell is no id.
+    """
+    return _pairs("followed_authors", config)
+
+
+def listed_posts(config: Config) -> pa.Table:
+    """Returns the posts of a list, best first, and for whom each is; none without a list.
+
+    Returns:
+      Columns user_id, 0 where a post is for everybody, and post_id.
+
+    Raises:
+      BadConfigurationError: If the file cannot be read, has other columns, or a cell is no id.
+    """
+    name = "listed_posts"
+    table = _read(name, ["post_id"], config)
+    users = np.zeros(len(table), np.int64)
+    if "user_id" in table.column_names:
+        is_own = pc.not_equal(pc.fill_null(table["user_id"], ""), "").to_numpy()
+        own, where = table["user_id"].filter(is_own), _where(name, config)
+        users[is_own] = _ids(own, "user_id", config, where, np.flatnonzero(is_own) + 2)
+    return pa.table({"user_id": users, "post_id": _ids_of(table, "post_id", name, config)})
 
 
 def withdrawn_posts(config: Config) -> np.ndarray:
@@ -48,13 +65,13 @@ def withdrawn_posts(config: Config) -> np.ndarray:
     path = config.materialize_feeds.withdrawn_posts
     if path is None:
         return np.empty(0, np.int64)
-    where = f"materialize_feeds.withdrawn_posts: {path}"
+    where = _where("withdrawn_posts", config)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadConfigurationError(f"{where} cannot be read: {error}") from error
+        raise BadConfigurationError(f"{where} it cannot be read: {error}") from error
     texts = pa.chunked_array([pa.array(lines, pa.string())])
-    return _ids(texts, "post_id", config, f"{where}:", first=1)
+    return _ids(texts, "post_id", config, where, np.arange(len(lines)) + 1)
 
 
 def recipe(config: Config) -> dict[str, str]:
@@ -72,12 +89,51 @@ def _digest(path: Path, name: str) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise BadConfigurationError(
-            f"materialize_feeds.{name}: {path} cannot be read: {error}"
+            f"materialize_feeds.{name}: {path}: it cannot be read: {error}"
         ) from error
 
 
+def _pairs(setting: str, config: Config) -> pa.Table:
+    """Returns the pairs of a user and an author of a list; none without one."""
+    table = _read(setting, PAIR, config)
+    return pa.table({name: _ids_of(table, name, setting, config) for name in PAIR})
+
+
+def _read(setting: str, columns: Sequence[str], config: Config) -> pa.Table:
+    """Reads a CSV file as text; without one, a table of no rows.
+
+    Raises:
+      BadConfigurationError: If the file cannot be read, or lacks a column.
+    """
+    path = getattr(config.materialize_feeds, setting)
+    if path is None:
+        return pa.table({name: pa.array([], pa.string()) for name in columns})
+    where = _where(setting, config)
+    as_text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(_IDS, pa.string()))
+    try:
+        table = pyarrow.csv.read_csv(path, convert_options=as_text)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise BadConfigurationError(f"{where} it cannot be read: {error}") from error
+    if not {*columns} <= {*table.column_names}:
+        raise BadConfigurationError(
+            f"{where} expected the column{'s' * (len(columns) > 1)} {' and '.join(columns)}, got "
+            f"{', '.join(table.column_names)}: write {'them' if len(columns) > 1 else 'it'} into "
+            "the first line."
+        )
+    return table
+
+
+def _ids_of(table: pa.Table, name: str, setting: str, config: Config) -> np.ndarray:
+    """`[n]` int64: the ids in a column of a CSV file, whose first line names it."""
+    return _ids(table[name], name, config, _where(setting, config), np.arange(len(table)) + 2)
+
+
+def _where(setting: str, config: Config) -> str:
+    return f"materialize_feeds.{setting}: {getattr(config.materialize_feeds, setting)}:"
+
+
 def _ids(
-    column: pa.ChunkedArray, id_name: str, config: Config, where: str, *, first: int
+    column: pa.ChunkedArray, id_name: str, config: Config, where: str, lines: np.ndarray
 ) -> np.ndarray:
     """`[n]` int64: ids as the source writes them.
 
@@ -86,7 +142,7 @@ def _ids(
       id_name: Of which kind.
       config: Says which ids are text.
       where: The setting and its file, for the message.
-      first: The line of the first one.
+      lines: `[n]`, of each.
 
     Raises:
       BadConfigurationError: If a cell is no id, by its line.
@@ -99,6 +155,6 @@ def _ids(
         expected = "a whole number above 0" if end is None else f"text before {end!r}"
         got = texts[int(bad[0])].as_py()
         raise BadConfigurationError(
-            f"{where}{bad[0] + first}: expected a {id_name}, {expected}, got {got!r}."
+            f"{where}{lines[bad[0]]}: expected a {id_name}, {expected}, got {got!r}."
         )
     return values

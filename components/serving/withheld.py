@@ -20,6 +20,7 @@ from components.settings.config import Config
 from components.store.artifacts import Artifact
 from components.tables import bucket_files
 from phoenix.data import sorted_ids
+from phoenix.data.sorted_ids import Groups
 
 SEEN, BLOCKED, OWN = "seen", "blocked", "own"  # rules about pairs
 
@@ -67,16 +68,9 @@ class Withheld:
         is_in = _lies_in(users, slots)
         users, authors = users[is_in], authors[is_in]
         rows = np.flatnonzero(self.corpus.is_eligible)
-        rows = rows[np.argsort(self.corpus.author_ids[rows], kind="stable")]
-        known, starts, counts = np.unique(
-            self.corpus.author_ids[rows], return_index=True, return_counts=True
-        )
-        place, is_there = sorted_ids.find(known, authors)
-        users, place = users[is_there], place[is_there]
-        lengths = counts[place]
-        offsets = sorted_ids.places_within(lengths)
-        posts = self.corpus.post_ids[rows[np.repeat(starts[place], lengths) + offsets]]
-        return _distinct(np.repeat(users, lengths), posts)
+        by_author = Groups.of(self.corpus.author_ids[rows], self.corpus.post_ids[rows])
+        pairs, posts = by_author.members(authors)
+        return _distinct(users[pairs], posts)
 
     def _own(self, slots: range) -> SeenPosts:
         if not self.authors_are_users:

@@ -1,21 +1,24 @@
 """Sections of the configuration for feeds: where they come from, and where they go."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.settings.quality import Severity
 from components.settings.section import FilePath, Section
+
+_SOURCE = r"^(popular|fresh|authors|similar|listed|[\w.]+:\w+)$"
 
 
 class FeedSource(Section):
     """A source of posts for feeds beside retrieval."""
 
-    source: Annotated[str, Field(pattern=r"^(popular|fresh|authors|similar|[\w.]+:\w+)$")] = Field(
+    source: Annotated[str, Field(pattern=_SOURCE)] = Field(
         description="`popular`: the most popular posts; `fresh`: those of the last `fresh_hours`, "
-        "near the user's interests; `authors`: the newest of authors with whom the user engaged; "
-        "`similar`: posts like the last ones that the user engaged with. Or a class of the "
-        "deployment, as `package.module:Class`.",
+        "near the user's interests; `authors`: the newest of authors with whom the user engaged or "
+        "whom they follow; `similar`: posts like the last ones that the user engaged with; "
+        "`listed`: those of `listed_posts`. Or a class of the deployment, as "
+        "`package.module:Class`.",
     )
     candidates: float = Field(
         default=0.05,
@@ -67,6 +70,16 @@ class FeedsConfig(Section):
         default=None,
         description="File with a post id per line, as in the source: nobody is shown these.",
     )
+    followed_authors: FilePath | None = Field(
+        default=None,
+        description="CSV file with the columns `user_id` and `author_id`, as in the source: whom "
+        "the user follows, for the source `authors`.",
+    )
+    listed_posts: FilePath | None = Field(
+        default=None,
+        description="CSV file with the column `post_id`, as in the source, best first, for the "
+        "source `listed`; where a column `user_id` says so, for that user alone.",
+    )
     authors_are_users: bool = Field(
         default=False,
         description="Whether the ids of authors are those of users, who are not shown their own "
@@ -98,6 +111,13 @@ class FeedsConfig(Section):
     author_floor: float = Field(
         default=0.25, ge=0, le=1, description="Author diversity: lowest multiplier."
     )
+
+    @model_validator(mode="after")
+    def _list_is_there(self) -> Self:
+        is_asked = any(each.source == "listed" for each in self.sources)
+        if is_asked and self.listed_posts is None:
+            raise ValueError("the source 'listed' needs `listed_posts`, the file with its posts")
+        return self
 
     @field_validator("sources")
     @classmethod

@@ -107,3 +107,42 @@ def values_at(
         return np.full(queries.shape, missing, values.dtype)
     rows, is_there = find(ids, queries)
     return np.where(is_there, values[rows], np.asarray(missing, values.dtype))
+
+
+class Groups(NamedTuple):
+    """Values by key, in the order in which they came."""
+
+    keys: np.ndarray  # [G] distinct, ascending
+    starts: np.ndarray  # [G] int64
+    sizes: np.ndarray  # [G] int64
+    values: np.ndarray  # [M], key after key
+
+    @classmethod
+    def of(cls, keys: np.ndarray, values: np.ndarray) -> "Groups":
+        """Groups values.
+
+        Args:
+          keys: `[M]`, in any order.
+          values: `[M]`.
+        """
+        order = np.argsort(keys, kind="stable")
+        distinct_keys, starts, sizes = np.unique(keys[order], return_index=True, return_counts=True)
+        return cls(distinct_keys, starts, sizes, values[order])
+
+    def members(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the values of each key that is asked for.
+
+        Args:
+          queries: `[N]` keys.
+
+        Returns:
+          `[P]` int64 places among the queries, ascending, and `[P]` values.
+
+        >>> Groups.of(np.array([7, 3, 7]), np.array([10, 20, 30])).members(np.array([5, 7]))
+        (array([1, 1]), array([10, 30]))
+        """
+        group, is_there = find(self.keys, queries)
+        place, group = np.flatnonzero(is_there), group[is_there]
+        sizes = self.sizes[group]
+        rows = np.repeat(self.starts[group], sizes) + places_within(sizes)
+        return np.repeat(place, sizes), self.values[rows]

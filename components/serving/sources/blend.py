@@ -22,7 +22,7 @@ import numpy as np
 from components.errors import BadConfigurationError
 from components.serving.feed_files import POPULAR, RETRIEVAL
 from components.serving.sources.histories import Authors, Similar
-from components.serving.sources.lists import Fresh, Popular
+from components.serving.sources.lists import Fresh, Listed, Popular
 from components.serving.sources.source import Catalogue, Requests, Source
 from components.settings.config import Config
 from components.settings.feeds import FeedSource
@@ -33,6 +33,7 @@ BUILT_IN: Mapping[str, type[Source]] = {
     "fresh": Fresh,
     "authors": Authors,
     "similar": Similar,
+    "listed": Listed,
 }
 
 

@@ -1,10 +1,12 @@
-"""Sources that start at a user's history: authors engaged with, posts like the last positives."""
+"""Sources that start at what a user did: authors engaged with, posts like the last positives."""
 
 import numpy as np
 
+from components.serving import rule_lists
 from components.serving.sources.source import Catalogue, Requests
 from components.settings.config import Config
 from phoenix.data import sorted_ids
+from phoenix.data.sorted_ids import Groups
 from phoenix.data.windows import Engagement, Windows
 from phoenix.search.exact import ExactIndex
 
@@ -18,10 +20,14 @@ def is_positive(windows: Windows, config: Config) -> np.ndarray:
 
 
 class Authors:
-    """The newest posts of authors with whom the user engaged, the last one's first."""
+    """The newest posts of authors with whom the user engaged, and of those whom they follow."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        """Sorts eligible posts by author, the newest first."""
+        """Sorts eligible posts by author, the newest first.
+
+        Raises:
+          BadConfigurationError: If the list of who follows whom cannot be read.
+        """
         corpus = catalogue.corpus
         self._config = catalogue.config
         rows = np.flatnonzero(corpus.is_eligible & (corpus.author_ids != 0))
@@ -29,17 +35,24 @@ class Authors:
         self._rows = rows[order]
         self._authors, self._starts = np.unique(corpus.author_ids[self._rows], return_index=True)
         self._ends = np.append(self._starts[1:], len(self._rows))
+        followed = rule_lists.followed_authors(catalogue.config)
+        users, authors = (followed[name].to_numpy() for name in rule_lists.PAIR)
+        author, is_there = sorted_ids.find(self._authors, authors)
+        users, author = users[is_there], author[is_there]
+        # Who follows many is shown those who wrote last.
+        newest = corpus.created_at[self._rows[self._starts[author]]]
+        order = np.argsort(-newest, kind="stable")
+        self._followed = Groups.of(users[order], author[order])
 
     def find(self, requests: Requests, count: int) -> np.ndarray:
-        """Returns posts of each author in turn, `count` of each at most before exclusion."""
-        windows = requests.windows
-        is_liked = is_positive(windows, self._config) & (windows.history_author_ids != 0)
-        user, place = np.nonzero(is_liked)
-        author, is_there = sorted_ids.find(self._authors, windows.history_author_ids[user, place])
-        user, place, author = user[is_there], place[is_there], author[is_there]
-        order = np.lexsort((-place, user))  # the last engagement first
-        user, author = user[order], author[order]
-        # Each author once, at the last engagement.
+        """Returns posts of each author in turn, `count` of each at most before exclusion.
+
+        The last one with whom the user engaged comes first; those whom they follow come last.
+        """
+        followed = self._followed.members(requests.windows.user_ids)
+        parts = zip(self._engaged(requests), followed, strict=True)
+        user, author = (np.concatenate(part) for part in parts)
+        # Each author once, at the first place.
         _, first = np.unique(user * (len(self._authors) + 1) + author, return_index=True)
         first = np.sort(first)
         user, author = user[first], author[first]
@@ -49,7 +62,17 @@ class Authors:
         rows = self._rows[self._starts[author[pair]] + offset]
         # In turn: the newest post of each author, then the second of each.
         order = np.lexsort((pair, offset, user[pair]))
-        return _allowed(requests, user[pair][order], rows[order], count)
+        return requests.first(user[pair][order], rows[order], count)
+
+    def _engaged(self, requests: Requests) -> tuple[np.ndarray, np.ndarray]:
+        """Returns requests and places of authors engaged with, the last engagement first."""
+        windows = requests.windows
+        is_liked = is_positive(windows, self._config) & (windows.history_author_ids != 0)
+        user, place = np.nonzero(is_liked)
+        author, is_there = sorted_ids.find(self._authors, windows.history_author_ids[user, place])
+        user, place, author = user[is_there], place[is_there], author[is_there]
+        order = np.lexsort((-place, user))
+        return user[order], author[order]
 
 
 class Similar:
@@ -78,15 +101,3 @@ class Similar:
             return np.full((len(queries), count), -1, np.int64)
         found = self._index.search(queries, count, excluded=requests.excluded).rows
         return np.where((queries != 0).any(axis=1)[:, None], found, -1)
-
-
-def _allowed(requests: Requests, user: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
-    """`[N, count]` rows of pairs in order of users and preference, less those that are excluded."""
-    is_excluded = sorted_ids.find_keys([user, rows], requests.excluded).is_there
-    user, rows = user[~is_excluded], rows[~is_excluded]
-    start = np.searchsorted(user, user)
-    place = np.arange(len(user)) - start
-    table = np.full((len(requests.queries), count), -1, np.int64)
-    is_in = place < count
-    table[user[is_in], place[is_in]] = rows[is_in]
-    return table

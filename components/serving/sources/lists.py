@@ -1,8 +1,10 @@
-"""Sources that know one list of posts for everybody: what is popular, and what is new."""
+"""Sources that know lists of posts: what is popular, what is new, and what a deployment lists."""
 
 import numpy as np
 
+from components.serving import rule_lists
 from components.serving.sources.source import Catalogue, Requests
+from phoenix.data.sorted_ids import Groups
 from phoenix.search.exact import ExactIndex
 
 _HOUR_MS = 3_600_000
@@ -56,6 +58,33 @@ class Fresh:
             age = ((corpus.created_at - oldest) / 1000).clip(0).astype(np.float32)[:, None]
             self._indices = moment, ExactIndex(corpus.vectors, is_new), ExactIndex(age, is_new)
         return self._indices
+
+
+class Listed:
+    """The posts that a file lists: those for the user alone first, then those for everybody."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Reads the file.
+
+        Raises:
+          BadConfigurationError: If it cannot be read.
+        """
+        corpus = catalogue.corpus
+        listed = rule_lists.listed_posts(catalogue.config)
+        users, rows = listed["user_id"].to_numpy(), corpus.rows_of(listed["post_id"].to_numpy())
+        users, rows = users[rows >= 0], rows[rows >= 0]
+        self._own = Groups.of(users[users != 0], rows[users != 0])
+        common, first = np.unique(rows[users == 0], return_index=True)
+        is_common, place = np.zeros(len(corpus.post_ids), bool), np.zeros((len(corpus.post_ids), 1))
+        is_common[common] = corpus.is_eligible[common]
+        place[common, 0] = first
+        self._index = ExactIndex(-place.astype(np.float32), is_common)
+
+    def find(self, requests: Requests, count: int) -> np.ndarray:
+        """Returns the first posts of both lists."""
+        own = requests.first(*self._own.members(requests.windows.user_ids), count)
+        rows = np.concatenate([own, _searched(self._index, requests.without(own), count)], axis=1)
+        return np.take_along_axis(rows, np.argsort(rows < 0, axis=1, kind="stable"), axis=1)
 
 
 def _searched(index: ExactIndex, requests: Requests, count: int) -> np.ndarray:

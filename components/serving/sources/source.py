@@ -1,7 +1,7 @@
 """The interface of a source of candidates, and what it may look at.
 
 Glossary of shapes:
-  N: requests, M: posts of the corpus, D: size of a vector, Q: pairs.
+  N: requests, M: posts of the corpus, D: size of a vector, P and Q: pairs.
 """
 
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ import numpy as np
 
 from components.release.corpus import Corpus
 from components.settings.config import Config
+from phoenix.data import sorted_ids
 from phoenix.data.windows import Windows
 from phoenix.recommend.baselines import MostPopular
 
@@ -37,6 +38,25 @@ class Requests:
         both = zip(self.excluded, (places, rows[places, columns]), strict=True)
         requests, posts = (np.concatenate(each) for each in both)
         return replace(self, excluded=(requests, posts))
+
+    def first(self, requests: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+        """Returns the first rows of each request that it may be shown.
+
+        Args:
+          requests: `[P]` int64 places among the requests, ascending.
+          rows: `[P]` int64 rows of the corpus, best first within a request.
+          count: Rows per request at most.
+
+        Returns:
+          `[N, count]` int64, -1 where there are no more.
+        """
+        is_excluded = sorted_ids.find_keys([requests, rows], self.excluded).is_there
+        requests, rows = requests[~is_excluded], rows[~is_excluded]
+        place = sorted_ids.places_within(np.bincount(requests, minlength=len(self.queries)))
+        table = np.full((len(self.queries), count), -1, np.int64)
+        is_in = place < count
+        table[requests[is_in], place[is_in]] = rows[is_in]
+        return table
 
 
 class Source(Protocol):

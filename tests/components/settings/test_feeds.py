@@ -26,6 +26,7 @@ def test_sources_of_feeds_share_what_there_is_and_are_there_once() -> None:
         ([*sources, {"source": "popular", "places": 0.2}], "`places` add up to 1.1"),
         ([{"source": "fresh"}, {"source": "fresh"}], "'fresh' is there twice"),
         ([{"source": "retrieval"}], "source"),
+        ([{"source": "listed"}], "needs `listed_posts`"),
     ):
         with pytest.raises(ValidationError, match=message):
             FeedsConfig.model_validate({"sources": wrong})

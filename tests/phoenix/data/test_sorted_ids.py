@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phoenix.data.sorted_ids import distinct_pairs, find, places_within, values_at
+from phoenix.data.sorted_ids import Groups, distinct_pairs, find, places_within, values_at
 
 IDS = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3)
 
@@ -35,3 +35,18 @@ def test_distinct_pairs_are_those_of_a_set(pairs: list[tuple[int, int]]) -> None
 def test_places_within_groups_count_from_0(sizes: list[int]) -> None:
     expected = [place for size in sizes for place in range(size)]
     assert places_within(np.array(sizes, np.int64)).tolist() == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9))), st.lists(st.integers(0, 4)))
+def test_groups_keep_the_order_of_their_values(
+    pairs: list[tuple[int, int]], queries: list[int]
+) -> None:
+    keys, values = np.array(pairs, np.int64).reshape(-1, 2).T
+    found = Groups.of(keys, values).members(np.array(queries, np.int64))
+    expected = [
+        (place, value)
+        for place, query in enumerate(queries)
+        for key, value in pairs
+        if key == query
+    ]
+    assert list(zip(*found, strict=True)) == expected

@@ -1,10 +1,12 @@
 """Sources that start at what a user engaged with."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 
 from components.serving.sources.histories import Authors, Similar
+from tests.components.serving.sources.conftest import with_settings
 
 
 def _rows(source, requests, count: int) -> list[list[int]]:
@@ -41,3 +43,14 @@ def test_one_number_is_no_content(small) -> None:
     corpus = dataclasses.replace(small.catalogue.corpus, vectors=np.ones((8, 1), np.float32))
     source = Similar(small.catalogue._replace(corpus=corpus))
     assert _rows(source, small.requests([[1]]), 3) == [[]]
+
+
+def test_authors_whom_a_user_follows_come_last_who_wrote_last_first(small, tmp_path: Path) -> None:
+    path = tmp_path / "follows.csv"
+    path.write_text("user_id,author_id\n1,2\n1,3\n1,1\n3,3\n3,2\n3,99\n")
+    catalogue = small.catalogue._replace(
+        config=with_settings(small.catalogue.config, followed_authors=path)
+    )
+    # User 1 engaged with author 2; of user 2 nothing is known; user 3 follows alone.
+    requests = small.requests([[4], [0], [0]], excluded=([2], [5]))
+    assert _rows(Authors(catalogue), requests, 5) == [[4, 0, 5, 3, 2], [], [4, 3]]

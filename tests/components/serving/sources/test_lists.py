@@ -1,9 +1,11 @@
-"""Lists for everybody: less what a user may not be shown, and new posts first where it says so."""
+"""Lists of posts: less what a user may not be shown, and new posts first where it says so."""
+
+from pathlib import Path
 
 import numpy as np
 
-from components.serving.sources.lists import Fresh, Popular
-from tests.components.serving.sources.conftest import HOUR
+from components.serving.sources.lists import Fresh, Listed, Popular
+from tests.components.serving.sources.conftest import HOUR, with_settings
 
 
 def _rows(source, requests, count: int) -> list[list[int]]:
@@ -42,3 +44,15 @@ def test_nobody_asks_for_fresh_posts(small) -> None:
     nobody = requests.windows.rows(slice(0, 0))
     empty = type(requests)(nobody, requests.queries[:0], requests.excluded)
     assert Fresh(small.catalogue).find(empty, 3).shape[0] == 0
+
+
+def test_listed_posts_are_the_users_own_and_then_those_for_everybody(small, tmp_path: Path) -> None:
+    path = tmp_path / "listed.csv"
+    path.write_text("post_id,user_id\n5,\n2,1\n8,1\n99,1\n1,\n4,1\n5,1\n3,\n")
+    config = with_settings(small.catalogue.config, listed_posts=path)
+    source = Listed(small.catalogue._replace(config=config))
+    # Post 8 is held back, and post 99 is not there; the third user may not be shown post 5.
+    requests = small.requests([[0], [1], [1]], excluded=([2], [4]))
+    found = [[row for row in rows if row != 7] for rows in _rows(source, requests, 5)]
+    assert found == [[1, 3, 4, 0, 2], [4, 0, 2], [0, 2]]
+    assert [rows[:2] for rows in _rows(source, requests, 2)] == [[1, 7], [4, 0], [0, 2]]
