@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 
 from components.errors import BadConfigurationError
@@ -50,7 +49,7 @@ def listed_posts(config: Config) -> pa.Table:
     table = _read(name, ["post_id"], config)
     users = np.zeros(len(table), np.int64)
     if "user_id" in table.column_names:
-        is_own = pc.not_equal(pc.fill_null(table["user_id"], ""), "").to_numpy()
+        is_own = table["user_id"].fill_null("").to_numpy() != ""
         own, where = table["user_id"].filter(is_own), _where(name, config)
         users[is_own] = _ids(own, "user_id", config, where, np.flatnonzero(is_own) + 2)
     return pa.table({"user_id": users, "post_id": _ids_of(table, "post_id", name, config)})
