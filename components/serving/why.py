@@ -40,7 +40,8 @@ from components.tables.data_files import ACCEPTED_FILE, POSTS_FILE
 
 _SOURCES = {
     "fresh": "It is fresh: new posts have places of their own in every feed.",
-    "authors": "It is among the newest posts of an author with whom the user engaged or whom they follow.",
+    "authors": "It is among the newest posts of an author with whom the user engaged or whom they "
+    "follow.",
     "listed": "It is on the list of posts to show.",
     "similar": "It is like the last posts with which the user engaged.",
 }
