@@ -24,15 +24,15 @@ from components.features.requests import RequestLog
 from components.release import eligible_posts
 from components.run import compilation
 from components.run.context import Context, Outcome
-from components.serving import audience, feed_files, rule_lists, unranked
+from components.serving import audience, feed_files, rule_lists
 from components.serving.feed_files import NOBODY, UNRANKED_FILE, Origin
 from components.serving.server import Server
 from components.serving.shards import Shard
 from components.serving.sources import blend
-from components.serving.unranked import EarlierFeeds, UnrankedFeeds
+from components.serving.unranked import UnrankedFeeds
 from components.serving.withheld import Withheld, without_withdrawn
 from components.settings.config import Config
-from components.store.artifacts import Artifact, Ref
+from components.store.artifacts import Artifact
 from components.tables import action_lists, bucket_files, id_texts
 from components.tables.bucket_files import BucketFiles
 from components.tables.data_files import ACCEPTED_FILE, IMPRESSIONS_FILE, POSTS_FILE
@@ -58,7 +58,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
     features = context.read(contract.BUILD_FEATURES.name, context.day)
     accepted = context.read(contract.VALIDATE_EVENTS.name, context.day)
     seen_refs = audience.event_partitions(context, context.config.materialize_feeds.seen_days)
-    earlier_ref = unranked.earlier_feeds(context)
+    earlier_ref = audience.earlier_feeds(context)
     inputs = [release.ref, features.ref, accepted.ref, *seen_refs]
     inputs += [] if earlier_ref is None else [earlier_ref]
     settings = _settings(context.config, part)
@@ -99,7 +99,7 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
             part=part,
             server=server,
             log=BucketFiles(features.paths(IMPRESSIONS_FILE)),
-            earlier=_earlier(context, earlier_ref),
+            earlier=audience.open_earlier(context.store, earlier_ref),
             withheld=withheld,
             ranked=users,
             blank=log.windows(np.array([NOBODY])),
@@ -118,14 +118,6 @@ def run(context: Context, *, shard: int = 0, num_shards: int = 1) -> Outcome:
             users=len(users),
         )
     return Outcome(context.written_artifact(part.suffix))
-
-
-def _earlier(context: Context, ref: Ref | None) -> EarlierFeeds | None:
-    """Opens the earlier feeds, verified."""
-    if ref is None:
-        return None
-    paths = context.store.read_files(ref, feed_files.FEEDS_FILE)
-    return EarlierFeeds(files=BucketFiles(paths), day=ref.partition)
 
 
 def _write_unranked(

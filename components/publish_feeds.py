@@ -21,6 +21,7 @@ from components.run.context import Context, Outcome
 from components.serving import audience, feed_files, rule_lists, sinks
 from components.serving import quality as feed_quality
 from components.serving.feed_files import FRESH, KEPT, POPULAR
+from components.serving.seen import SeenPosts
 from components.serving.shards import Shard
 from components.serving.withheld import Withheld, without_withdrawn
 from components.store.artifacts import Artifact, Ref, Unchanged
@@ -59,7 +60,9 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
         "baseline": context.config.baseline.model_dump(mode="json"),
     }
     watch = skew.watch(context, release, shards)
+    earlier_ref = audience.earlier_feeds(context)
     inputs = [release.ref, *(shard.ref for shard in shards), *seen_refs, *watch.refs]
+    inputs += [] if earlier_ref is None else [earlier_ref]
     try:
         with context.write(inputs=inputs, config=settings) as draft:
             corpus = Corpus.read(release.path(release_files.CORPUS_FOLDER))
@@ -73,12 +76,14 @@ def run(context: Context, *, num_shards: int = 1) -> Outcome:
                 for shard in shards
                 for table in (feed_files.FEEDS_FILE, feed_files.UNRANKED_FILE)
             ]
+            earlier = audience.open_earlier(context.store, earlier_ref)
             num_buckets, schema = context.config.user_buckets, files[0].schema
             with feed_files.writer(draft.folder, schema, num_buckets=num_buckets) as writer:
                 # Some users at a time, so that memory does not grow with the day.
                 for slots, table in _joined(files):
                     num_erased += int(np.isin(table["user_id"].to_numpy(), erased_ids).sum())
-                    measures.add(table, withheld.by_rule(slots))
+                    before = SeenPosts.none() if earlier is None else earlier.posts(slots)
+                    measures.add(table, withheld.by_rule(slots), before)
                     writer.write_rows(table)
             _refuse_forgotten(context, num_erased)
             # Every shard makes the same default feed.

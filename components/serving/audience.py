@@ -1,15 +1,18 @@
-"""Users for whom feeds are made, and the events that tell what they have seen."""
+"""Users for whom feeds are made, and what tells what they have seen: events and earlier feeds."""
 
 import datetime
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from components import contract
+from components.release import releases
 from components.run.context import Context
+from components.serving import feed_files
 from components.serving.seen import SeenPosts
-from components.store.artifacts import Artifact, Ref
+from components.store.artifacts import Artifact, Ref, Store
 from components.tables import bucket_files
 from components.tables.bucket_files import BucketFiles
 from components.tables.data_files import ACCEPTED_FILE
@@ -74,3 +77,37 @@ class SeenFiles:
         users, posts = (np.concatenate(each) for each in zip(*parts, strict=True))
         order = np.lexsort((posts, users))
         return SeenPosts(users[order], posts[order])
+
+
+def earlier_feeds(context: Context) -> Ref | None:
+    """Returns the newest feeds of an earlier day that may be kept, or None."""
+    for back in range(1, context.config.materialize_feeds.keep_feed_days + 1):
+        ref = context.head(releases.FEEDS, context.day - datetime.timedelta(days=back))
+        if ref is not None:
+            return ref
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlierFeeds:
+    """Published feeds of an earlier day."""
+
+    files: BucketFiles
+    day: str  # YYYY-MM-DD
+
+    def of_slots(self, slots: range) -> pa.Table:
+        """Returns the rows of users in some slots, with their origin."""
+        return feed_files.with_origin(self.files.of_slots(slots), self.day)
+
+    def posts(self, slots: range) -> SeenPosts:
+        """Returns what stands in the feeds of users in some slots."""
+        rows = self.files.of_slots(slots, ["user_id", "post_id"])
+        return SeenPosts(*(rows[name].to_numpy() for name in rows.column_names))
+
+
+def open_earlier(store: Store, feeds: Ref | None) -> EarlierFeeds | None:
+    """Opens feeds that were published, verified."""
+    if feeds is None:
+        return None
+    paths = store.read_files(feeds, feed_files.FEEDS_FILE)
+    return EarlierFeeds(files=BucketFiles(paths), day=feeds.partition)

@@ -8,7 +8,7 @@ import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow as pa
 from components.release.corpus import Corpus
 from components.serving.feed_files import FRESH, KEPT, POPULAR, POPULAR_FALLBACK
 from components.serving.seen import SeenPosts
+from components.serving.variety import Places, Variety
 from components.serving.withheld import BLOCKED, OWN, SEEN
 from components.settings.config import Config
 
@@ -41,8 +42,7 @@ class Quality:
 class QualityMeasures:
     """The measures of the feeds of a day, which add up over parts of its users.
 
-    Whatever no limit speaks of (repeated authors, the share of the largest post) is for people who
-    watch how feeds change.
+    Whatever no limit speaks of is for people who watch how feeds change.
     """
 
     def __init__(self, corpus: Corpus, config: Config, day: datetime.date) -> None:
@@ -57,17 +57,17 @@ class QualityMeasures:
         self._sources = Counter[str]()  # places
         self._ages = Counter[int]()  # users by the age of the feed that they keep
         self._counts = Counter[str]()
-        self._posts = _Occurrences(np.empty(0, np.int64), np.empty(0, np.int64))
-        self._authors = self._posts
+        self._variety = Variety(corpus, day)
         # Of all places, 4 bytes each: quantiles do not add up.
         self._scores = [np.empty(0, np.float32)]
 
-    def add(self, feeds: pa.Table, withheld: Mapping[str, SeenPosts]) -> None:
+    def add(self, feeds: pa.Table, withheld: Mapping[str, SeenPosts], earlier: SeenPosts) -> None:
         """Measures the feeds of some users.
 
         Args:
           feeds: In the schema of `schemas.feeds`, sorted by user and rank.
           withheld: Posts that may not be shown to these users, and maybe to others, by rule.
+          earlier: What stood in the published feeds of these users before.
         """
         users, posts = feeds["user_id"].to_numpy(), feeds["post_id"].to_numpy()
         authors, scores = feeds["author_id"].to_numpy(), feeds["score"].to_numpy()
@@ -87,28 +87,20 @@ class QualityMeasures:
             full=int((lengths[~is_kept[first]] >= length).sum()),
             too_old=int((ages > np.where(is_kept, most_days, 0)).sum()),
             pairs=_num_pairs(users, posts),
-            author_pairs=_num_pairs(users, authors),
             **{rule: _num_common(users, posts, pairs) for rule, pairs in withheld.items()},
             not_eligible=_num_not_eligible(posts, self._corpus),
             bad_scores=int((~np.isfinite(scores)).sum()),
             bad_order=int((same_user & (scores[1:] > scores[:-1])).sum()),
             unscored=len(np.unique(unscored)),
-            new=int(self._is_new(posts).sum()),
         )
-        self._posts, self._authors = self._posts.with_ids(posts), self._authors.with_ids(authors)
+        self._variety.add(Places(users, posts, authors, is_fresh), withheld[SEEN], earlier)
         self._scores.append(scores)
-
-    def _is_new(self, posts: np.ndarray) -> np.ndarray:
-        """`[R]` bool: whether each post was written on the day."""
-        created_at = np.append(self._corpus.created_at, 0)[self._corpus.rows_of(posts)]
-        return created_at.astype("datetime64[ms]").astype("datetime64[D]") == self._day
 
     def quality(self, num_users_by_kind: Mapping[str, int]) -> Quality:
         """Returns the quality of all feeds, to be made for so many users of each kind."""
         counts, num_rows = self._counts, self._counts["positions"]
         num_users, num_fresh = sum(num_users_by_kind.values()), num_users_by_kind[FRESH]
         num_made = num_users - num_users_by_kind[KEPT]
-        largest = int(self._posts.counts.max(initial=0))
         report = {
             "users": num_users,
             "users_with_feed": counts["users_with_feed"],
@@ -121,28 +113,10 @@ class QualityMeasures:
             "fallback_share": counts["unscored"] / num_fresh if num_fresh else 0.0,
             "popular_share": self._sources[POPULAR] / num_rows if num_rows else 0.0,
             "places_by_source": {name: self._sources[name] for name in sorted(self._sources)},
-            "new_share": counts["new"] / num_rows if num_rows else 0.0,
-            "unique_posts": len(self._posts.ids),
-            "unique_authors": len(self._authors.ids),
-            "author_repetition": 1 - counts["author_pairs"] / num_rows if num_rows else 0.0,
-            "largest_post_share": largest / num_users if num_rows else 0.0,
+            **self._variety.report(num_users),
             "score_quantiles": _quantiles(np.concatenate(self._scores)),
         }
         return Quality(report, _breaches(report, self._config))
-
-
-class _Occurrences(NamedTuple):
-    """Distinct ids, and how often each is there."""
-
-    ids: np.ndarray  # [n] int64, sorted
-    counts: np.ndarray  # [n] int64
-
-    def with_ids(self, more: np.ndarray) -> "_Occurrences":
-        """Returns what it is with more ids, `[m]` int64."""
-        ids, counts = np.unique(more, return_counts=True)
-        distinct, places = np.unique(np.concatenate((self.ids, ids)), return_inverse=True)
-        weights = np.concatenate((self.counts, counts))
-        return _Occurrences(distinct, np.bincount(places, weights).astype(np.int64))
 
 
 def _breaches(report: dict[str, Any], config: Config) -> list[str]:
@@ -165,6 +139,20 @@ def _breaches(report: dict[str, Any], config: Config) -> list[str]:
             f"{report['fallback_share']:.3f} of the active users could not be scored, expected at "
             f"most max_fallback_share {section.max_fallback_share}"
         )
+    limits = (
+        ("largest_post_share", 1, "of the users have the same post in their feed"),
+        ("gini", 1, "is the Gini index of places over eligible posts"),
+        ("repeated_share", 1, "of the places of feeds ranked anew stood in the feed before"),
+        ("new_share", -1, "of the places are posts of the day"),
+    )
+    for name, sign, words in limits:
+        setting = f"{'max' if sign > 0 else 'min'}_{name}"
+        limit, value = getattr(section, setting), report[name]
+        if value is not None and sign * value > sign * limit:
+            breaches.append(
+                f"{value:.3f} {words}, expected at {'most' if sign > 0 else 'least'} "
+                f"publish_feeds.{setting}, {limit}"
+            )
     return breaches
 
 

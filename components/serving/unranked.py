@@ -21,15 +21,13 @@ import numpy as np
 import pyarrow as pa
 
 from components.erasure import forgotten
-from components.release import releases
-from components.run.context import Context
 from components.serving import feed_files
+from components.serving.audience import EarlierFeeds
 from components.serving.feed_files import KEPT, NOBODY, POPULAR, Origin
 from components.serving.seen import SeenPosts
 from components.serving.server import Server
 from components.serving.shards import Shard
 from components.serving.withheld import Withheld, together
-from components.store.artifacts import Ref
 from components.tables import bucket_files
 from components.tables.bucket_files import BucketFiles
 from components.tables.id_texts import IdTexts
@@ -38,27 +36,6 @@ from phoenix.data.windows import Windows
 
 NOT_ELIGIBLE = "not_eligible"  # the rule about posts for nobody: too old, held back, withdrawn
 AUTHOR_PLACES = "author_places"  # the rule about more posts of an author than a feed may hold
-
-
-def earlier_feeds(context: Context) -> Ref | None:
-    """Returns the newest feeds of an earlier day that may be kept, or None."""
-    for back in range(1, context.config.materialize_feeds.keep_feed_days + 1):
-        ref = context.head(releases.FEEDS, context.day - datetime.timedelta(days=back))
-        if ref is not None:
-            return ref
-    return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class EarlierFeeds:
-    """Published feeds of an earlier day."""
-
-    files: BucketFiles
-    day: str  # YYYY-MM-DD
-
-    def of_slots(self, slots: range) -> pa.Table:
-        """Returns the rows of users in some slots, with their origin."""
-        return feed_files.with_origin(self.files.of_slots(slots), self.day)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -171,6 +171,26 @@ class PublishFeedsConfig(Section):
         le=1,
         description="Share of the users ranked anew who get popular posts only.",
     )
+    max_largest_post_share: float = Field(
+        default=1.0, gt=0, le=1, description="Share of the users who have the same post."
+    )
+    max_gini: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Gini index of places over eligible posts: 0 where all have as many, near 1 "
+        "where one has all.",
+    )
+    max_repeated_share: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of the places of feeds ranked anew that stood in the user's feed "
+        "before.",
+    )
+    min_new_share: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the places that are posts of the day."
+    )
     training_drift: Severity = Field(
         default="warning", description="Distances of the day's events to those of the training."
     )

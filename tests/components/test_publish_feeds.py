@@ -55,3 +55,23 @@ def test_new_feeds_of_the_live_day_go_live(world) -> None:
     assert world.run_day(LAST, ("materialize_feeds", "publish_feeds")) == [0, 0, 0]
     head = world.store.head("publish_feeds", LAST)
     assert world.store.pointer("live").read().value["feeds"]["digest"] == head.digest
+
+
+def test_what_stood_in_the_feed_before_is_counted_over_users_ranked_anew(three_days) -> None:
+    before, after = (
+        pq.read_table(three_days.artifact("publish_feeds", day).path("feeds.parquet")).to_pylist()
+        for day in ("2026-01-02", "2026-01-03")
+    )
+    earlier = {(row["user_id"], row["post_id"]) for row in before}
+    users = {user for user, _ in earlier}
+    places = [
+        (row["user_id"], row["post_id"])
+        for row in after
+        if row["kind"] == "fresh" and row["user_id"] in users
+    ]
+    again = [each for each in places if each in earlier]
+    assert places
+    facts = three_days.artifact("publish_feeds", "2026-01-03").facts
+    assert facts["repeated_share"] == len(again) / len(places)
+    facts = three_days.artifact("publish_feeds", "2026-01-01").facts
+    assert facts["repeated_share"] is None

@@ -50,15 +50,34 @@ def _table(
     return feed_files.to_table(feeds, Origin(made_on, kind), schema=schema)
 
 
-def _measure(table: pa.Table, three_days, seen_posts: SeenPosts = NOTHING_SEEN, kind: str = FRESH):
-    withheld = {"seen": seen_posts, "blocked": NOTHING_SEEN, "own": NOTHING_SEEN}
+def _measure(
+    table: pa.Table,
+    three_days,
+    seen_posts: SeenPosts = NOTHING_SEEN,
+    kind: str = FRESH,
+    earlier: SeenPosts = NOTHING_SEEN,
+    **limits: float,
+):
+    config = three_days.config.model_copy(
+        update={"publish_feeds": three_days.config.publish_feeds.model_copy(update=limits)}
+    )
     users = {each: 2 if each == kind else 0 for each in (FRESH, KEPT, POPULAR)}
-    whole, parts = (feed_quality.QualityMeasures(CORPUS, three_days.config, DAY) for _ in range(2))
-    whole.add(table, withheld)
-    for user in np.unique(table["user_id"].to_numpy()):
-        parts.add(table.filter(pc.field("user_id") == user), withheld)
+    whole, parts = (feed_quality.QualityMeasures(CORPUS, config, DAY) for _ in range(2))
+    whole.add(table, _withheld(seen_posts), earlier)
+    for user in np.unique([*table["user_id"].to_numpy(), *seen_posts.user_ids]):
+        rows = table.filter(pc.field("user_id") == user)
+        parts.add(rows, _withheld(_of_user(seen_posts, user)), _of_user(earlier, user))
     assert parts.quality(users) == whole.quality(users), "feeds measured user by user"
     return whole.quality(users)
+
+
+def _withheld(seen_posts: SeenPosts) -> dict[str, SeenPosts]:
+    return {"seen": seen_posts, "blocked": NOTHING_SEEN, "own": NOTHING_SEEN}
+
+
+def _of_user(pairs: SeenPosts, user: int) -> SeenPosts:
+    is_own = pairs.user_ids == user
+    return SeenPosts(pairs.user_ids[is_own], pairs.post_ids[is_own])
 
 
 def test_good_feeds_have_no_breach(three_days) -> None:
@@ -95,8 +114,26 @@ def test_a_post_that_was_seen_is_found(three_days) -> None:
 def test_no_users_at_all_is_not_a_breach(three_days) -> None:
     table = _table([[0, 0, 0, 0, 0]])
     measures = feed_quality.QualityMeasures(CORPUS, three_days.config, DAY)
-    measures.add(table, {"seen": NOTHING_SEEN})
+    measures.add(table, {"seen": NOTHING_SEEN}, NOTHING_SEEN)
     assert measures.quality({FRESH: 0, KEPT: 0, POPULAR: 0}).breaches == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ({"max_largest_post_share": 0.9}, "1.000 of the users have the same post in their feed"),
+        ({"max_gini": 0.3}, "0.356 is the Gini index of places over eligible posts"),
+        ({"max_repeated_share": 0.1}, "0.200 of the places of feeds ranked anew stood in the feed"),
+        ({"min_new_share": 0.1}, "0.000 of the places are posts of the day, expected at least"),
+    ],
+)
+def test_a_limit_of_variety_bites(limit: dict[str, float], message: str, three_days) -> None:
+    earlier = SeenPosts(np.array([1, 1, 2, 2, 9]), np.array([3, 2, 4, 6, 1]))
+    table = _table([[1, 2, 3, 4, 5], [1, 2, 3, 7, 9]])
+    assert _measure(table, three_days, earlier=earlier).breaches == []
+    (breach,) = _measure(table, three_days, earlier=earlier, **limit).breaches
+    assert breach.startswith(message)
+    assert f"publish_feeds.{next(iter(limit))}" in breach
 
 
 def test_kept_feeds_are_counted_by_age_and_may_be_short(three_days) -> None:

@@ -15,10 +15,11 @@ from components import contract
 from components.features.requests import RequestLog
 from components.run.context import Context
 from components.serving import audience, feed_files, unranked
+from components.serving.audience import EarlierFeeds
 from components.serving.feed_files import FEEDS_FILE, FRESH, KEPT, NOBODY, POPULAR
 from components.serving.server import Server
 from components.serving.shards import Shard
-from components.serving.unranked import EarlierFeeds, UnrankedFeeds
+from components.serving.unranked import UnrankedFeeds
 from components.serving.withheld import Withheld
 from components.tables.bucket_files import BucketFiles
 from phoenix.recommend import baselines

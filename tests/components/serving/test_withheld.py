@@ -14,10 +14,11 @@ from components import contract
 from components.features.requests import RequestLog
 from components.run.context import Context
 from components.serving import audience, feed_files
+from components.serving.audience import EarlierFeeds
 from components.serving.feed_files import FEEDS_FILE, NOBODY, Origin
 from components.serving.server import Server
 from components.serving.shards import Shard
-from components.serving.unranked import EarlierFeeds, UnrankedFeeds
+from components.serving.unranked import UnrankedFeeds
 from components.serving.withheld import Withheld, without_withdrawn
 from components.settings.feeds import FeedSource
 from components.tables.bucket_files import BucketFiles
