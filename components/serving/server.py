@@ -24,6 +24,7 @@ from components.features import requests, shapes
 from components.release import decisions, mixtures, models, release_files
 from components.release.corpus import Corpus
 from components.release.shares import share_of
+from components.serving import limits
 from components.serving.feed_files import RANKER_MIXTURE, RETRIEVER_MIXTURE, Feeds
 from components.serving.seen import SeenPairs
 from components.serving.sources.blend import Blend, Blended
@@ -35,7 +36,7 @@ from phoenix.data.engagement.rates import Rates
 from phoenix.data.windows import Windows
 from phoenix.recommend import baselines, feed_cut, named_actions, scoring
 from phoenix.recommend.baselines import Collection, MostPopular
-from phoenix.recommend.feed_cut import AuthorDiversity, Quotas
+from phoenix.recommend.feed_cut import AuthorDiversity, Limit, Places, Quotas
 from phoenix.recommend.mixture import RankerMixture, RetrieverMixture
 from phoenix.recommend.recommender import Ranker, Retriever
 from phoenix.search.exact import ExactIndex
@@ -285,10 +286,16 @@ class Server:
             candidates.post_ids,
             candidates.author_ids,
             length=section.feed_length,
-            diversity=AuthorDiversity(
-                section.author_decay, section.author_floor, section.author_places
+            diversity=AuthorDiversity(section.author_decay, section.author_floor),
+            places=Places(
+                limits=[
+                    Limit(each.groups, each.most)
+                    for each in limits.of_posts(
+                        self.corpus, self.config, candidates.post_ids, candidates.author_ids
+                    )
+                ],
+                quotas=Quotas(candidates.sources, self._blend.least(section.feed_length)),
             ),
-            quotas=Quotas(candidates.sources, self._blend.least(section.feed_length)),
         )
         is_post = feed.candidates >= 0
         place = np.maximum(feed.candidates, 0)

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.erasure import forgotten
-from components.serving import feed_files
+from components.serving import feed_files, limits
 from components.serving.audience import EarlierFeeds
 from components.serving.feed_files import KEPT, NOBODY, POPULAR, Origin
 from components.serving.seen import SeenPosts
@@ -35,7 +35,6 @@ from phoenix.data import sorted_ids
 from phoenix.data.windows import Windows
 
 NOT_ELIGIBLE = "not_eligible"  # the rule about posts for nobody: too old, held back, withdrawn
-AUTHOR_PLACES = "author_places"  # the rule about more posts of an author than a feed may hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,10 +128,11 @@ class UnrankedFeeds:
         for rule, each in is_removed.items():  # by the first rule that says so
             self.removed[rule] += int((is_kept & each).sum())
             is_kept &= ~each
-        if config.author_places is not None:
-            above = _of_author_above(users, rows["author_id"].to_numpy(), is_kept)
-            is_beyond = is_kept & (above >= config.author_places)
-            self.removed[AUTHOR_PLACES] += int(is_beyond.sum())
+        authors = rows["author_id"].to_numpy()
+        for limit in limits.of_posts(corpus, self.server.config, posts, authors):
+            above = _of_group_above(users, limit.groups, is_kept)
+            is_beyond = is_kept & (above >= limit.most)
+            self.removed[limit.rule] += int(is_beyond.sum())
             is_kept &= ~is_beyond
         return is_kept
 
@@ -168,15 +168,15 @@ def ranks_of(user_ids: np.ndarray) -> np.ndarray:
     return place - np.maximum.accumulate(np.where(is_first, place, 0)) + 1
 
 
-def _of_author_above(users: np.ndarray, authors: np.ndarray, is_kept: np.ndarray) -> np.ndarray:
-    """`[R]` int64: kept places of the same author above each place; 0 of unknown authors."""
-    order = np.lexsort((authors, users))  # stable: by rank within both
+def _of_group_above(users: np.ndarray, groups: np.ndarray, is_kept: np.ndarray) -> np.ndarray:
+    """`[R]` int64: kept places of the same group above each place; 0 of no group."""
+    order = np.lexsort((groups, users))  # stable: by rank within both
     is_first = np.ones(len(order), bool)
-    is_first[1:] = (np.diff(users[order]) != 0) | (np.diff(authors[order]) != 0)
+    is_first[1:] = (np.diff(users[order]) != 0) | (np.diff(groups[order]) != 0)
     before = np.cumsum(is_kept[order]) - is_kept[order]
     above = np.empty(len(order), np.int64)
     above[order] = before - np.maximum.accumulate(np.where(is_first, before, 0))
-    return np.where(authors == 0, 0, above)
+    return np.where(groups == 0, 0, above)
 
 
 def _probabilities(rows: pa.Table, schema: pa.Schema) -> pa.Array:

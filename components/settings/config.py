@@ -91,6 +91,21 @@ class Config(Section):
                     )
 
     @model_validator(mode="after")
+    def _limits_are_of_values(self) -> Self:
+        single = [
+            each.name
+            for each in self.attributes.post_attributes
+            if each.side == "post" and each.kind in ("id", "vocabulary", "bucketized")
+        ]
+        for name in self.materialize_feeds.attribute_places:
+            if name not in single:
+                raise ValueError(
+                    f"`materialize_feeds.attribute_places`: expected an attribute of posts with "
+                    f"one value of some ({', '.join(single) or 'none is declared'}), got {name!r}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _folds_whole_windows(self) -> Self:
         source, window = self.ingest_events.source, self.build_features.window_minutes
         if not isinstance(source, FoldableSource) or source.fold_minutes is None:

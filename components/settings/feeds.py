@@ -88,6 +88,12 @@ class FeedsConfig(Section):
     author_places: int | None = Field(
         default=None, ge=1, le=100_000, description="Most posts of an author in a feed; empty: any."
     )
+    attribute_places: dict[str, Annotated[int, Field(ge=1, le=100_000)]] = Field(
+        default={},
+        description="Most posts with the same value of an attribute of posts in a feed, by the "
+        "name of the attribute: of the kinds id, vocabulary or bucketized. Posts without a value "
+        "are not counted.",
+    )
     keep_feed_days: int = Field(
         default=14,
         ge=0,

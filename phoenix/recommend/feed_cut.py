@@ -4,7 +4,7 @@ Glossary of shapes:
   N: users, C: candidates, L: length of a feed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,13 @@ class AuthorDiversity(NamedTuple):
 
     decay: float
     floor: float
-    most: int | None = None  # posts of an author in a feed; None: any number
+
+
+class Limit(NamedTuple):
+    """A number of places that no group of candidates has more of in a feed."""
+
+    groups: np.ndarray  # [N, C] int64: of the candidates, 0 = of none
+    most: int
 
 
 class Quotas(NamedTuple):
@@ -23,6 +29,13 @@ class Quotas(NamedTuple):
 
     groups: np.ndarray  # [N, C] int64: of the candidates
     least: Mapping[int, int]  # by group
+
+
+class Places(NamedTuple):
+    """How many places groups of candidates have in a feed."""
+
+    limits: Sequence[Limit] = ()  # at most; what one leaves out is not counted by the next
+    quotas: Quotas | None = None  # at least; the first ones if they ask for more than there are
 
 
 class Feed(NamedTuple):
@@ -64,27 +77,27 @@ def diversity_multipliers(
     ... )
     array([[1.    , 0.625 , 0.4375]], dtype=float32)
     """
-    rank = author_ranks(scores, post_ids, author_ids)
+    rank = group_ranks(scores, post_ids, author_ids)
     factors = (1 - floor) * decay ** rank.astype(np.float64) + floor
     return factors.astype(np.float32)
 
 
-def author_ranks(scores: np.ndarray, post_ids: np.ndarray, author_ids: np.ndarray) -> np.ndarray:
-    """`[N, C]` int64: how many posts of its author stand above each candidate, by score.
+def group_ranks(scores: np.ndarray, post_ids: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """`[N, C]` int64: how many candidates of its group stand above each one, by score.
 
     Args:
       scores: `[N, C]`.
       post_ids: `[N, C]` int64, 0 = padding; equal scores go by lower post id.
-      author_ids: `[N, C]` int64; 0 is unknown, and nobody's rank is counted.
+      groups: `[N, C]` int64, such as authors; 0 is no group, and nobody's rank is counted.
     """
     num_users, num_candidates = scores.shape
     user = np.repeat(np.arange(num_users), num_candidates)
     post = post_ids.reshape(-1)
-    author = np.where(post == 0, 0, author_ids.reshape(-1))  # padding is nobody's post
-    order = np.lexsort((post, -scores.reshape(-1), author, user))
+    group = np.where(post == 0, 0, groups.reshape(-1))  # padding is of no group
+    order = np.lexsort((post, -scores.reshape(-1), group, user))
     is_first = np.ones(len(order), bool)
-    is_first[1:] = (np.diff(user[order]) != 0) | (np.diff(author[order]) != 0)
-    is_first |= author[order] == 0
+    is_first[1:] = (np.diff(user[order]) != 0) | (np.diff(group[order]) != 0)
+    is_first |= group[order] == 0
     place = np.arange(len(order))
     rank = np.empty(len(order), np.int64)
     rank[order] = place - np.maximum.accumulate(np.where(is_first, place, 0))
@@ -98,7 +111,7 @@ def feed(
     *,
     length: int,
     diversity: AuthorDiversity,
-    quotas: Quotas | None = None,
+    places: Places | None = None,
 ) -> Feed:
     """Applies author diversity and cuts the best `length` candidates of each user.
 
@@ -112,18 +125,20 @@ def feed(
       author_ids: `[N, C]` int64.
       length: L, at least 1; a user with fewer candidates gets fewer.
       diversity: How an author who is there again is lowered.
-      quotas: At least so many of some groups; the first ones if they ask for more than L.
+      places: At most and at least so many of some groups.
     """
     multipliers = diversity_multipliers(
         base_scores, post_ids, author_ids, decay=diversity.decay, floor=diversity.floor
     )
     scores = np.asarray(base_scores, np.float32) * multipliers
     is_padding = post_ids == 0
-    if diversity.most is not None:
-        is_padding |= author_ranks(base_scores, post_ids, author_ids) >= diversity.most
+    places = places or Places()
+    for limit in places.limits:
+        left = np.where(is_padding, 0, post_ids)
+        is_padding = is_padding | (group_ranks(base_scores, left, limit.groups) >= limit.most)
     order = np.lexsort((post_ids, -scores, is_padding), axis=-1)
-    if quotas is not None:
-        order = _with_quotas(order, is_padding, quotas, length)
+    if places.quotas is not None:
+        order = _with_quotas(order, is_padding, places.quotas, length)
     order = order[:, :length]
 
     def top(values: np.ndarray) -> np.ndarray:

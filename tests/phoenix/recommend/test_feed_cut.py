@@ -1,11 +1,13 @@
 """The cut of a feed equals its definition, whatever the order of its candidates."""
 
+from collections import Counter
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phoenix.recommend import feed_cut
-from phoenix.recommend.feed_cut import AuthorDiversity, Quotas
+from phoenix.recommend.feed_cut import AuthorDiversity, Limit, Places, Quotas
 
 DIVERSITY = AuthorDiversity(0.5, 0.25)
 
@@ -55,15 +57,36 @@ def test_order_of_candidates_does_not_matter(data: st.DataObject) -> None:
     assert served(np.arange(size)) == served(shuffled)
 
 
-def test_an_author_has_no_more_places_than_allowed_and_nobody_is_no_author() -> None:
-    feed = feed_cut.feed(
-        np.array([[0.9, 0.8, 0.7, 0.6, 0.5]], np.float32),
-        np.array([[1, 2, 3, 4, 5]]),
-        np.array([[7, 7, 7, 0, 0]]),
-        length=5,
-        diversity=AuthorDiversity(0.5, 0.25, most=2),
+@settings(deadline=None, max_examples=100)
+@given(data=st.data())
+def test_no_group_has_more_places_than_it_may_and_none_is_no_group(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, 9))
+    posts = np.array([data.draw(st.permutations(range(10)))[:size]])  # 0 is padding
+    scores = np.array(
+        [data.draw(st.lists(st.floats(0, 1, width=32), min_size=size, max_size=size))]
     )
-    assert sorted(feed.candidates[0].tolist()) == [-1, 0, 1, 3, 4]
+    some_groups = st.lists(st.integers(0, 2), min_size=size, max_size=size)
+    limits = [
+        Limit(np.array([data.draw(some_groups)]), data.draw(st.integers(1, 3))) for _ in range(2)
+    ]
+    feed = feed_cut.feed(
+        scores,
+        posts,
+        np.zeros((1, size), int),
+        length=5,
+        diversity=DIVERSITY,
+        places=Places(limits=limits),
+    )
+    best = sorted(np.flatnonzero(posts[0]), key=lambda c: (-scores[0, c], posts[0, c]))
+    for limit in limits:
+        left, counts = [], Counter[int]()
+        for place in best:
+            group = limit.groups[0, place]
+            if group == 0 or counts[group] < limit.most:
+                left.append(place)
+            counts[group] += 1
+        best = left
+    assert [place for place in feed.candidates[0].tolist() if place >= 0] == best[:5]
 
 
 def test_padding_is_never_served() -> None:
@@ -94,7 +117,7 @@ def test_quotas_hold_and_everything_else_is_the_best(data: st.DataObject) -> Non
         np.zeros((1, size), int),
         length=length,
         diversity=DIVERSITY,
-        quotas=Quotas(groups, least),
+        places=Places(quotas=Quotas(groups, least)),
     )
     places = [place for place in feed.candidates[0].tolist() if place >= 0]
     # The order of a feed: by score, then by lower post.
