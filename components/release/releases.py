@@ -61,14 +61,14 @@ def _withdrawn(log: Sequence[Entry]) -> dict[str, Entry]:
 def champion_as_of(store: Store, day: datetime.date) -> Ref | None:
     """Returns the newest release of a day before `day` that was not withdrawn, or None.
 
-    Later days never matter, so a run of a past day finds the same champion as it did then.
+    Later days never matter, so a run of a past day finds the same champion as it did then. Nor does
+    it matter whether the release is still there: who reads one that is gone is told so, and nobody
+    is given an older one in its place.
     """
     rollbacks = withdrawn(store)
-    for partition in reversed(store.partitions(RELEASE)):
-        if datetime.date.fromisoformat(partition) < day:
-            for ref in reversed(_versions(store, partition)):
-                if ref.digest not in rollbacks:
-                    return ref
+    for ref in reversed(store.versions(RELEASE)):
+        if datetime.date.fromisoformat(ref.partition) < day and ref.digest not in rollbacks:
+            return ref
     return None
 
 
@@ -139,9 +139,11 @@ def rollback(
     feeds = store.read(goal.feeds)
     newer = {entry.value["release"]["digest"] for entry in log[place + 1 :]}
     # And what was never live: a release of a later day must not become a champion either.
-    for partition in store.partitions(RELEASE):
-        if datetime.date.fromisoformat(partition) > goal.day:
-            newer |= {ref.digest for ref in _versions(store, partition)}
+    newer |= {
+        ref.digest
+        for ref in store.versions(RELEASE)
+        if datetime.date.fromisoformat(ref.partition) > goal.day
+    }
     value = _value(goal, withdrawn=newer - {goal.release.digest})
     if serve is not None:
         serve(feeds)

@@ -151,6 +151,17 @@ class Store:
         ]
         return [ref for ref in refs if ref is not None]
 
+    def versions(self, kind: str) -> list[Ref]:
+        """Returns every artifact of `kind` that was ever current, oldest day first, there or not.
+
+        Those of a day are in the order in which they became current.
+        """
+        return [
+            Ref(kind, partition, entry.value["key"], entry.value["digest"])
+            for partition in self.storage.names(f"pointers/heads/{kind}")
+            for entry in self._head_pointer(kind, partition).log()
+        ]
+
     def head(self, kind: str, partition: str) -> Ref | None:
         """Returns the current artifact of a partition, or None if there is none (any more)."""
         ref = self._newest(kind, partition)

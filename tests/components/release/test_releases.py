@@ -2,11 +2,16 @@
 
 import datetime
 import itertools
+import json
+import shutil
+from pathlib import Path
 
 import pytest
 
+from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
 from components.release import releases
+from tests.components.conftest import CHAIN
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 
@@ -20,6 +25,23 @@ def test_the_champion_is_of_a_day_strictly_before(three_days) -> None:
     assert releases.champion_as_of(store, _day(DAYS[0])) is None
     for before, day in itertools.pairwise(DAYS):
         assert releases.champion_as_of(store, _day(day)).partition == before
+
+
+def test_a_champion_that_is_gone_is_missed_and_a_rollback_goes_on_without_it(world, capsys) -> None:
+    shutil.rmtree(Path(world.config.store) / "publish_release" / DAYS[2])
+    next_day = "2026-01-04"
+    assert set(world.run_day(next_day, CHAIN[:3])) == {0}
+    for step in ("train_retrieval", "train_ranker"):  # which would go on from it
+        assert world.run(step, next_day) == ExitCode.BAD_DATA
+        assert world.run(step, next_day, retrain="never") == 0
+    capsys.readouterr()
+    assert world.run("evaluate_models", next_day) == ExitCode.BAD_DATA
+    error = json.loads(capsys.readouterr().out.splitlines()[-1])["error"]
+    assert error.startswith(f"publish_release of {DAYS[2]}"), error
+    assert "Run the step publish_release for this day again" in error
+    releases.rollback(world.store, DAYS[1], "the third is lost", actor="ada")
+    assert releases.champion_as_of(world.store, _day(next_day)).partition == DAYS[1]
+    assert world.run("evaluate_models", next_day) == 0
 
 
 def test_a_rollback_restores_release_and_feeds_together_and_says_who_and_why(world) -> None:

@@ -72,7 +72,8 @@ def test_the_state_that_became_the_model_is_a_fact_and_on_the_page(world) -> Non
 @pytest.mark.parametrize("step", ["train_retrieval", "train_ranker"])
 def test_a_gap_in_the_window_is_refused_by_its_day(step: str, world, capfd) -> None:
     shutil.rmtree(Path(world.config.store) / "build_features" / DAYS[0])
-    shutil.rmtree(Path(world.config.store) / "publish_release" / DAYS[1])  # no warm start
+    section = f"{step}:\n"
+    world.edit(section, f"{section}  warm_start: false\n")
     assert world.run(step, DAYS[2]) == ExitCode.BAD_DATA
     assert f"without a gap; missing: {DAYS[0]}" in capfd.readouterr().out
 
