@@ -72,7 +72,6 @@ def decide(
         ),
     ]
     contenders = [_with_veto(context, each, results) for each in contenders]
-    comparison = _comparison(context, entrants.role, metric, results, contenders)
     reasons = [_sentence(each, results, metric) for each in contenders]
     reasons += entrants.notes
     winner = _winner(contenders)
@@ -81,6 +80,7 @@ def decide(
         reasons.append(f"forced to {force}: {reason}" if can_force else "nothing to promote")
         is_promoted = force == "promote" and entrants.has_candidate
         winner = contenders[0] if is_promoted else None
+    comparison = _comparison(context, entrants.role, metric, results, contenders, winner)
     # Whatever is promoted is a new champion, with which the others were never compared. Its own
     # recipe on newer days is the same one.
     is_other = winner is not None and winner.question is Question.IMPROVEMENT
@@ -101,18 +101,37 @@ def _comparison(
     metric: str,
     results: Mapping[str, Result],
     contenders: Sequence[_Contender],
+    winner: _Contender | None,
 ) -> Comparison:
-    """Returns the numbers of candidate and champion on this day, with the interval of the gain."""
+    """Returns the numbers of this day, with the gain of the winner, or without one the candidate's.
+
+    Args:
+      context: The run.
+      role: Of the models.
+      metric: The name of the metric of the gate.
+      results: Of the users who decide, by the names of the entrants.
+      contenders: All that may replace the champion.
+      winner: The one that does.
+    """
     candidate, champion = results.get("candidate"), results.get("champion")
-    today = next((each.today for each in contenders if each.name == "candidate"), None)
+    name = "candidate" if winner is None else winner.name
+    today = next((each.today for each in contenders if each.name == name), None)
     confidence = context.config.evaluate_models.confidence
     return Comparison(
         metric=metric,
         candidate=candidate.value if candidate else None,
         champion=champion.value if champion else None,
         min_gain=_min_gain(context, role),
+        gain_of=name,
+        gain=_gain(results.get(name), champion),
         interval=None if today is None else today.interval(confidence),
     )
+
+
+def _gain(own: Result | None, champion: Result | None) -> float | None:
+    if own is None or champion is None or own.value is None or champion.value is None:
+        return None
+    return own.value - champion.value
 
 
 def _candidate(

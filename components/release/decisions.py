@@ -33,14 +33,9 @@ class Comparison:
     candidate: float | None
     champion: float | None
     min_gain: float
+    gain_of: str  # the entrant that takes the champion's place; where none does, the candidate
+    gain: float | None  # of that one over the champion
     interval: tuple[float, float] | None  # of the gain: 95 %, users are what is drawn
-
-    @property
-    def gain(self) -> float | None:
-        """Candidate minus champion."""
-        if self.candidate is None or self.champion is None:
-            return None
-        return self.candidate - self.champion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +74,6 @@ class Decision:
         """Returns the decision as JSON-able values."""
         return {
             **asdict(self.comparison),
-            "gain": self.comparison.gain,
             "verdict": self.verdict,
             "choice": self.choice,
             "reasons": list(self.reasons),

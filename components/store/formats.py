@@ -40,14 +40,15 @@ ARTIFACTS: Mapping[str, int] = {
     # Decision, metrics, fallback, evidence; 2: actions; 3: challengers, recipe and question;
     # 4: the figure of the decision; 5: the fallback is counts, where it was rates and likes;
     # 6: vetoes; 7: the fallback may be among drawn posts, which it never was before; 8: examples;
-    # 9: the share of a model in a mixture; before, a model was alone.
-    contract.EVALUATE_MODELS.name: 9,
+    # 9: the share of a model in a mixture; before, a model was alone. 10: whose the gain is, which
+    # was the candidate's.
+    contract.EVALUATE_MODELS.name: 10,
     contract.EXPORT_CORPUS.name: 1,  # vectors and facts of posts, description
     # Models, corpus, decision, fallback, description; 2: actions of each model; 3: its recipe;
     # 4: the figure of the decision; 5: the fallback is counts; 6: posts drawn for its training.
     # 7: the same as of evaluate_models. 8: who approved, where somebody was asked. 9: the share of
-    # a model in a mixture.
-    contract.PUBLISH_RELEASE.name: 9,
+    # a model in a mixture. 10: the same as of evaluate_models.
+    contract.PUBLISH_RELEASE.name: 10,
     # Measures by release, source and rank; sums by user; 2: comparisons beside a control.
     contract.MEASURE_FEEDS.name: 2,
     # Feeds of a shard, statistics; 2: texts of ids, titles; 3: feeds in order of slots, in one file

@@ -102,7 +102,9 @@ def _role(role: str, facts: Mapping[str, Any]) -> Iterator[str]:
     names = [name for name in _ENTRANTS if name != _MIXTURE or name in metrics]
     values = {name: metrics.get(name, {}).get(metric) for name in names}
     values |= {name: decision[name] for name in ("candidate", "champion")}
-    yield f"| {metric} | {' | '.join(name.replace('_', ' ') for name in values)} | gain | 95 % |"
+    gain_of = decision.get("gain_of", "candidate")  # decisions before format 10 do not say it
+    heads = [*values, "gain" if gain_of == "candidate" else f"gain of {gain_of}"]
+    yield f"| {metric} | {' | '.join(name.replace('_', ' ') for name in heads)} | 95 % |"
     yield "|---" * (len(values) + 3) + "|"
     interval = decision["interval"]
     ends = "—" if interval is None else f"{interval[0]:+.4f} to {interval[1]:+.4f}"

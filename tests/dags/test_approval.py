@@ -59,12 +59,13 @@ def test_examples_of_what_changes_are_a_table() -> None:
 
 def test_a_mixture_that_was_asked_is_in_the_table_and_named_where_it_goes_on() -> None:
     label = "mixture of ranking_transformer (50 %) and most_popular"
-    mixed = DECISION | {"choice": "candidate", "model": label, "model_share": 0.5}
+    mixed = DECISION | {"model": label, "model_share": 0.5, "gain_of": "mixture", "gain": 0.04}
     facts = {"ranker": mixed, "metrics": {"ranker": {"mixture": {"ndcg@5": 0.64}}}}
     text = question({"facts": facts}, "page")
     assert f"the candidate ({label}) goes on" in text
-    assert "| candidate | mixture | champion | most popular |" in text
-    assert "| 0.6300 | 0.6400 |" in text
+    heads = "candidate | mixture | champion | most popular | random | gain of mixture | 95 % |"
+    assert heads in text
+    assert "| 0.6300 | 0.6400 | 0.6000 | — | — | +0.0400 |" in text
 
 
 def test_a_question_without_numbers_says_so() -> None:

@@ -79,6 +79,7 @@ def test_the_comparison_has_both_means_and_an_interval_of_the_gain(context, thre
     decision, _ = _decide(context, _entrants(three_days), _results(0.2))
     found = decision.comparison
     assert (found.candidate, found.champion) == pytest.approx((0.7, 0.5))
+    assert (found.gain_of, found.gain) == ("candidate", pytest.approx(0.2))
     assert found.interval is not None
     assert found.interval[0] < 0.2 < found.interval[1]
 
@@ -86,7 +87,8 @@ def test_the_comparison_has_both_means_and_an_interval_of_the_gain(context, thre
 def test_a_model_without_numbers_is_compared_with_none(context, three_days) -> None:
     results = {"candidate": Result({"not_finite": 3}, None), "champion": _result(0.4)}
     decision, challengers = _decide(context, _entrants(three_days), results)
-    assert (decision.comparison.candidate, decision.comparison.interval) == (None, None)
+    found = decision.comparison
+    assert (found.candidate, found.gain, found.interval) == (None, None, None)
     assert (decision.choice, challengers) == ("fallback", [])
     assert "nobody can be measured" in decision.reasons[0]
 
@@ -141,7 +143,8 @@ def test_a_challenger_is_promoted_on_a_day_without_training(context, three_days)
     decision, challengers = _decide(context, entrants, _results(0.0, **{other.name: 0.1}))
     assert (decision.choice, decision.verdict, challengers) == ("challenger", "promoted", [])
     assert decision.source == other.ref
-    assert decision.entrant == "challenger_2026-01-02"
+    assert decision.entrant == decision.comparison.gain_of == "challenger_2026-01-02"
+    assert decision.comparison.gain == pytest.approx(0.1), "of this day; nobody else was trained"
     assert decision.trained_through == "2026-01-01"
 
 
@@ -193,6 +196,9 @@ def test_a_mixture_that_is_surely_better_is_promoted_and_named(context, three_da
     told = decision.to_json()
     assert told["model"] == "mixture of ranking_transformer (50 %) and most_popular"
     assert told["model_share"] == 0.5
+    assert (told["gain_of"], told["gain"]) == ("mixture", pytest.approx(0.1))
+    assert told["interval"][0] < 0.1 < told["interval"][1]
+    assert told["candidate"] == pytest.approx(0.505)
     assert "mixture, improvement: ndcg@5 0.6000 against 0.5000" in told["reasons"][1]
 
 
