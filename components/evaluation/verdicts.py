@@ -46,7 +46,9 @@ def of_improvement(evidence: Evidence, section: EvaluateConfig, *, min_gain: flo
       section: The settings of the gate.
       min_gain: What it must surely gain at least.
     """
-    interval = evidence.sequence(section.confidence)
+    # A recipe and its mixture are two chances to replace the champion, of one allowed error.
+    num_chances = 2 if section.mixture_share else 1
+    interval = evidence.sequence(1 - (1 - section.confidence) / num_chances)
     is_last = evidence.num_days >= section.challenger_days
     day = f"day {evidence.num_days} of {section.challenger_days}"
     unsure = Outcome.KEPT if is_last else Outcome.CHALLENGER

@@ -59,6 +59,14 @@ def test_too_few_users_give_no_verdict_however_clear_they_are() -> None:
     assert refresh.outcome is Outcome.KEPT
 
 
+def test_a_recipe_and_its_mixture_share_the_allowed_error() -> None:
+    evidence = _evidence(0.03)
+    with_mixture = SECTION.model_copy(update={"mixture_share": 0.5})
+    for section, confidence in ((SECTION, 0.95), (with_mixture, 0.975)):
+        verdict = verdicts.of_improvement(evidence, section, min_gain=0.0)
+        assert verdict.interval == pytest.approx(evidence.sequence(confidence))
+
+
 def test_the_same_answers_are_not_better() -> None:
     same = Evidence(np.arange(100), np.zeros(100), np.ones(100), num_days=1)
     assert verdicts.of_improvement(same, SECTION, min_gain=0.0).outcome is Outcome.KEPT
