@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-EXTRAS ?= airflow,sinks,dev
+EXTRAS ?= airflow,serve,sinks,dev
 TESTS ?= not slow and not docker
 WORKERS ?= logical
 SOURCE ?=
@@ -19,7 +19,7 @@ COMPILE := $(or $(wildcard $(BIN)/uv),uv) pip compile pyproject.toml --all-extra
 help: ## Show what there is to do.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.complete ## Make .venv from the lock, hashes verified (EXTRAS=airflow,sinks,dev).
+setup: .venv/.complete ## Make .venv from the lock, hashes verified (EXTRAS=airflow,serve,sinks,dev).
 
 .venv/.complete: pyproject.toml requirements.lock .ci/setup .ci/install_locked
 	@.ci/setup "$(EXTRAS)"

@@ -3,7 +3,7 @@
 usage: python -m benchmarks [store] [ingest] [accounting] [validation] [features] [day] [text_ids]
                             [hashing] [ranker] [gradient] [training] [learning] [learning_kuairand]
                             [content_world] [small_shop] [feed_sources] [next_item_peer] [tables]
-                            [search] [memory] [evaluation] [gate_chains] [release_losses]
+                            [search] [memory] [evaluation] [gate_chains] [release_losses] [serving]
 
 Several run in a process each: what one leaves in memory would slow or speed up the next.
 """
@@ -38,6 +38,7 @@ NAMES = (
     "evaluation",
     "gate_chains",
     "release_losses",
+    "serving",
 )
 
 

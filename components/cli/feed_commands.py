@@ -1,4 +1,4 @@
-"""Commands that show and explain the published feeds: `phoenix feed` and `phoenix why`."""
+"""Commands that show, explain and serve the published feeds: `phoenix feed`, `why`, `serve`."""
 
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from components.cli.options import (
     parse_optional_day,
 )
 from components.cli.output import show
+from components.errors import BadConfigurationError
 
 commands = typer.Typer(rich_markup_mode="markdown")
 
@@ -45,3 +46,28 @@ def why(
     settings, store = open_deployment(config)
     explanation = reasons.why(store, settings, user, post, parse_optional_day(day))
     show(as_json, explanation.to_json(), lambda view: view.why(explanation))
+
+
+@commands.command(epilog="Example: `phoenix serve --port 8480`")
+def serve(
+    config: ConfigOption = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address; by default `serve.host`.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65_535, help="Port; by default `serve.port`; 0: any."),
+    ] = None,
+) -> None:
+    """Answer requests for feeds over HTTP, always of what is live; the page `/docs` says which."""
+    settings, store = open_deployment(config)
+    chosen = {name: each for name, each in (("host", host), ("port", port)) if each is not None}
+    section = settings.serve.model_copy(update=chosen)
+    try:
+        from components.api import server
+    except ModuleNotFoundError as error:
+        raise BadConfigurationError(
+            f"`phoenix serve` needs the extra `serve`, which has {error.name}: "
+            "pip install 'phoenix-pipeline[serve]'"
+        ) from error
+    server.serve(store, settings.model_copy(update={"serve": section}))

@@ -14,6 +14,7 @@ from components.settings.attributes import AttributesConfig
 from components.settings.feeds import FeedsConfig, PublishFeedsConfig
 from components.settings.quality import BaselineConfig
 from components.settings.section import Section, StoreAddress
+from components.settings.serve import ServeConfig
 from components.settings.source import FoldableSource
 from components.settings.steps import (
     CorpusConfig,
@@ -65,6 +66,7 @@ class Config(Section):
     publish_feeds: PublishFeedsConfig = PublishFeedsConfig()
     baseline: BaselineConfig = BaselineConfig()
     report: ReportConfig = ReportConfig()
+    serve: ServeConfig = ServeConfig()
 
     @model_validator(mode="after")
     def _actions_make_sense(self) -> Self:

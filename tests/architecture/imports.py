@@ -44,8 +44,9 @@ ROOMS: dict[str, set[str]] = {
         *("store", "settings", "drawings", "run", "tables", "release", "rows", "quality"),
         *("serving", "earnings"),
     },
+    "api": {"store", "settings", "tables", "release", "serving"},
     "cli": {
-        *("store", "settings", "run", "local", "release", "erasure"),
+        *("store", "settings", "run", "local", "release", "erasure", "api"),
         *("source", "profiling", "rows", "training", "tuning", "serving", "earnings", "pages"),
     },
 }

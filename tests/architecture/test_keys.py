@@ -26,7 +26,7 @@ DATA = {"ingest_events", "validate_events", "build_features"}
 KEYS: dict[str, set[str]] = {
     **dict.fromkeys(("contract", "errors", "step"), NONE),
     **dict.fromkeys(("store", "settings", "run", "drawings", "profiling", "pages"), NONE),
-    **dict.fromkeys(("local", "tuning", "cli"), NONE),
+    **dict.fromkeys(("local", "tuning", "api", "cli"), NONE),
     "source": {"ingest_events"},
     "rows": DATA,
     "quality": {"validate_events", "publish_feeds"},

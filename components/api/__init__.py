@@ -1,0 +1,1 @@
+"""Answers over HTTP: `phoenix serve` reads what is live, and writes nothing."""
