@@ -18,11 +18,12 @@ from components.quality import skew
 from components.release import release_files, releases
 from components.release.corpus import Corpus
 from components.run.context import Context, Outcome
-from components.serving import audience, feed_files, rule_lists, sinks
+from components.serving import audience, feed_files, rule_lists
 from components.serving import quality as feed_quality
 from components.serving.feed_files import FRESH, KEPT, POPULAR
 from components.serving.seen import SeenPosts
 from components.serving.shards import Shard
+from components.serving.sinks import all_sinks
 from components.serving.withheld import Withheld, without_withdrawn
 from components.store.artifacts import Artifact, Ref, Unchanged
 from components.tables import bucket_files
@@ -180,16 +181,19 @@ def _refuse_forgotten(context: Context, num_rows: int) -> None:
 def _go_live(context: Context, release: Ref, feeds: Artifact) -> None:
     """Makes release and feeds live where nothing forbids it: sinks first, the pointer last.
 
-    A kill in between leaves sinks that are newer than the pointer; the next run mends that, because
-    writing the same feeds again changes nothing.
+    A kill in between leaves sinks that are newer than the pointer; the next run mends that, and
+    whatever a sink has lost of the live feeds, because what is served already is left alone.
     """
-    obstacle = releases.obstacle(context.store, release=release, feeds=feeds.ref)
-    if obstacle is not None:
-        logger.info("The pointer stays: %s.", obstacle)
-        return
-    sinks.write_all(context.config, feeds)
-    releases.go_live(context.store, release=release, feeds=feeds.ref)
-    logger.info("%s is live, with the feeds made from it.", release)
+    with releases.publishing(context.store) as lease:
+        obstacle = releases.obstacle(context.store, release=release, feeds=feeds.ref)
+        if obstacle is not None:
+            logger.info("The pointer stays: %s.", obstacle)
+            live = releases.live(context.store)
+            if live is None or live.feeds != feeds.ref:
+                return
+        all_sinks.write_all(context.config, feeds, lease.check)
+        if releases.go_live(context.store, release=release, feeds=feeds.ref):
+            logger.info("%s is live, with the feeds made from it.", release)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

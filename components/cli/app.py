@@ -43,6 +43,9 @@ _commands.add_typer(
     epilog="Example: `phoenix releases list`",
 )
 _commands.add_typer(
+    feed_commands.all_feeds, name="feeds", help="Write the live feeds to the sinks again."
+)
+_commands.add_typer(
     quarantine_commands.commands,
     name="quarantine",
     help="Look at rows that broke a rule, mend them, and put them through the rules again.",

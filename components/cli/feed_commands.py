@@ -1,4 +1,4 @@
-"""Commands that show, explain and serve the published feeds: `phoenix feed`, `why`, `serve`."""
+"""Commands about the published feeds: `phoenix feed`, `why`, `serve` and `feeds refresh`."""
 
 from typing import Annotated
 
@@ -12,9 +12,10 @@ from components.cli.options import (
     parse_optional_day,
 )
 from components.cli.output import show
-from components.errors import BadConfigurationError
+from components.errors import BadConfigurationError, BadDataError
 
 commands = typer.Typer(rich_markup_mode="markdown")
+all_feeds = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 
 @commands.command(epilog="Example: `phoenix feed 17 --day 2026-01-03`")
@@ -71,3 +72,19 @@ def serve(
             "pip install 'phoenix-pipeline[serve]'"
         ) from error
     server.serve(store, settings.model_copy(update={"serve": section}))
+
+
+@all_feeds.command(epilog="Example: `phoenix feeds refresh`")
+def refresh(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Write the live feeds to every sink that does not serve all of them."""
+    from components.release import releases
+    from components.serving.sinks import all_sinks
+
+    settings, store = open_deployment(config)
+    with releases.publishing(store) as lease:
+        live = releases.live(store)
+        if live is None:
+            raise BadDataError("Nothing is live yet: run `phoenix run` or publish_feeds first.")
+        written = all_sinks.write_all(settings, store.read(live.feeds), lease.check)
+    facts = {"live": str(live.day), "feeds": live.feeds.digest, "written": written}
+    show(as_json, facts, lambda view: view.facts(facts))

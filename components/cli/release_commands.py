@@ -69,13 +69,13 @@ def rollback(
 ) -> None:
     """Make an earlier release and its feeds live again, and withdraw everything newer."""
     from components.release import releases
-    from components.serving import sinks
+    from components.serving.sinks.all_sinks import PartialWriter
 
     settings, store = open_deployment(config)
-    entry = releases.rollback(
-        store, release, reason, actor, serve=lambda feeds: sinks.write_all(settings, feeds)
-    )
+    serve = PartialWriter(settings)
+    entry = releases.rollback(store, release, reason, actor, serve=serve)
     _show_move(as_json, entry, "withdrawn")
+    serve.refuse_failures()
 
 
 @commands.command(epilog='Example: `phoenix releases restore --reason "the counter was broken"`')
@@ -87,13 +87,13 @@ def restore(
 ) -> None:
     """Undo the newest rollback: what was live before is live again, and nothing is withdrawn."""
     from components.release import releases
-    from components.serving import sinks
+    from components.serving.sinks.all_sinks import PartialWriter
 
     settings, store = open_deployment(config)
-    entry = releases.restore(
-        store, reason, actor, serve=lambda feeds: sinks.write_all(settings, feeds)
-    )
+    serve = PartialWriter(settings)
+    entry = releases.restore(store, reason, actor, serve=serve)
     _show_move(as_json, entry, "restored")
+    serve.refuse_failures()
 
 
 def _show_move(as_json: bool, entry: "Entry", changed: str) -> None:
@@ -101,7 +101,7 @@ def _show_move(as_json: bool, entry: "Entry", changed: str) -> None:
     facts = {
         "live": entry.value["day"],
         "release": entry.value["release"]["digest"],
-        changed: entry.value[changed],
+        changed: entry.value.get(changed, []),
         "reason": entry.reason,
         "actor": entry.actor,
         "moved_at": entry.moved_at,

@@ -7,7 +7,7 @@ from components import contract
 from components.earnings import history
 from components.release import releases
 from components.run.context import Context
-from components.serving import sinks
+from components.serving.sinks.all_sinks import PartialWriter
 from components.store.pointers import Entry
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def if_configured(context: Context) -> Entry | None:
 
     Raises:
       BadDataError: If the release to go back to is damaged.
-      TryAgainError: If somebody else moved the pointer in the meantime, or a sink is away.
+      TryAgainError: If somebody else moved the pointer in the meantime, or all sinks are away.
     """
     if not context.config.measure_feeds.roll_back:
         return None
@@ -42,9 +42,5 @@ def if_configured(context: Context) -> Entry | None:
         logger.warning("%s It stays: %s.", loss.told, loss.obstacle or "once a day is enough")
         return None
     return releases.rollback(
-        context.store,
-        loss.before.digest,
-        reason,
-        ACTOR,
-        serve=lambda feeds: sinks.write_all(context.config, feeds),
+        context.store, loss.before.digest, reason, ACTOR, serve=PartialWriter(context.config)
     )

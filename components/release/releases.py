@@ -8,17 +8,22 @@ until one of them is made live again by hand.
 
 import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from components import contract
 from components.errors import BadConfigurationError
+from components.store import leases
 from components.store.artifacts import Artifact, Ref, Store
+from components.store.leases import Lease
 from components.store.pointers import Entry, Pointer
 
 RELEASE = contract.PUBLISH_RELEASE.name
 FEEDS = contract.PUBLISH_FEEDS.name
 ROLES = ("retrieval", "ranker")
+# Makes the sinks serve feeds before the pointer moves; returns those that did not yet.
+Serve = Callable[[Artifact, Lease], Sequence[str]]
 _MIN_DIGITS = 4  # of a digest that a person types: fewer could be meant for a day
 
 
@@ -35,6 +40,15 @@ class Live:
 def pointer(store: Store) -> Pointer:
     """The pointer whose newest entry is what is live."""
     return store.pointer("live")
+
+
+def publishing(store: Store) -> AbstractContextManager[Lease]:
+    """Holds the lease of what is live: sinks are written and the pointer is moved under it.
+
+    Raises:
+      TryAgainError: If somebody else publishes or rolls back at this moment.
+    """
+    return leases.hold(store.storage, "live/sinks")
 
 
 def live(store: Store) -> Live | None:
@@ -111,7 +125,7 @@ def rollback(
     reason: str,
     actor: str | None = None,
     *,
-    serve: Callable[[Artifact], None] | None = None,
+    serve: Serve | None = None,
 ) -> Entry:
     """Makes an earlier release and its feeds live again and withdraws everything newer.
 
@@ -122,21 +136,34 @@ def rollback(
       actor: Who; by default the user and host of this process.
       serve: Writes the feeds to the sinks. Called before the pointer moves, as in publication.
 
+    Returns:
+      The new entry of the pointer. Where the release is live already and a sink did not serve it,
+      an earlier rollback is completed, and the entry is the newest one as it was.
+
     Raises:
-      BadConfigurationError: If `to` was never live, is live now, or there is no reason.
+      BadConfigurationError: If `to` was never live, is live and served, or there is no reason.
       BadDataError: If the release or its feeds are damaged; nothing changes then.
-      TryAgainError: If somebody else moved the pointer in the meantime.
+      TryAgainError: If somebody else publishes or moved the pointer in the meantime.
     """
     if not reason.strip():
         raise BadConfigurationError("A rollback needs a reason.")
+    with publishing(store) as lease:
+        return _roll_back(store, to, reason, actor, serve, lease)
+
+
+def _roll_back(
+    store: Store, to: str, reason: str, actor: str | None, serve: Serve | None, lease: Lease
+) -> Entry:
     target = pointer(store)
     log = target.log()
     place = _last_time_live(log, to)
     newest, goal = log[-1], _live(log[place])
-    if goal.release.digest == newest.value["release"]["digest"]:
-        raise BadConfigurationError(f"The release {to} is live already.")
     store.read(goal.release)  # verified before anything changes
     feeds = store.read(goal.feeds)
+    if goal.release.digest == newest.value["release"]["digest"]:
+        if serve is None or not serve(store.read(_live(newest).feeds), lease):
+            raise BadConfigurationError(f"The release {to} is live already.")
+        return newest
     newer = {entry.value["release"]["digest"] for entry in log[place + 1 :]}
     # And what was never live: a release of a later day must not become a champion either.
     newer |= {
@@ -146,7 +173,7 @@ def rollback(
     }
     value = _value(goal, withdrawn=newer - {goal.release.digest})
     if serve is not None:
-        serve(feeds)
+        serve(feeds, lease)
     return target.move(value, newest=newest, reason=f"rollback: {reason.strip()}", actor=actor)
 
 
@@ -155,7 +182,7 @@ def restore(
     reason: str,
     actor: str | None = None,
     *,
-    serve: Callable[[Artifact], None] | None = None,
+    serve: Serve | None = None,
 ) -> Entry:
     """Undoes the rollback that was the newest move, and withdraws nothing.
 
@@ -168,15 +195,29 @@ def restore(
       actor: Who; by default the user and host of this process.
       serve: As for `rollback`.
 
+    Returns:
+      The new entry of the pointer; where the newest one restored already and a sink did not serve
+      it, that one, as for `rollback`.
+
     Raises:
       BadConfigurationError: If the newest move was no rollback, or there is no reason.
       BadDataError: If the release or its feeds are damaged; nothing changes then.
-      TryAgainError: If somebody else moved the pointer in the meantime.
+      TryAgainError: If somebody else publishes or moved the pointer in the meantime.
     """
     if not reason.strip():
         raise BadConfigurationError("A restoration needs a reason.")
+    with publishing(store) as lease:
+        return _restore(store, reason, actor, serve, lease)
+
+
+def _restore(
+    store: Store, reason: str, actor: str | None, serve: Serve | None, lease: Lease
+) -> Entry:
     target = pointer(store)
     log = target.log()
+    is_restored = bool(log) and "restored" in log[-1].value
+    if is_restored and serve is not None and serve(store.read(_live(log[-1]).feeds), lease):
+        return log[-1]
     if not log or "withdrawn" not in log[-1].value:
         last = f"that of {log[-1].moved_at}: {log[-1].reason}" if log else "none"
         raise BadConfigurationError(
@@ -188,7 +229,7 @@ def restore(
     before = _withdrawn(log[:-1])
     value = _value(goal, restored=set(undone.value["withdrawn"]) - before.keys())
     if serve is not None:
-        serve(feeds)
+        serve(feeds, lease)
     return target.move(value, newest=undone, reason=f"restored: {reason.strip()}", actor=actor)
 
 

@@ -148,8 +148,33 @@ class PostgresSink(Section):
     table: str = Field(
         default="phoenix_feeds",
         pattern=r"^[a-z_][a-z0-9_]{0,62}$",
-        description="Made if it is not there.",
+        description="The view of the feeds; that of the default feed is `<table>_default`. Made if "
+        "it is not there. Two sinks must differ in the first 46 characters.",
     )
+    connect_seconds: int = Field(
+        default=10, ge=1, le=3_600, description="Longest wait for a connection."
+    )
+    lock_seconds: int = Field(
+        default=30, ge=1, le=3_600, description="Longest wait for a lock of somebody else."
+    )
+    statement_seconds: int = Field(
+        default=3_600, ge=1, le=86_400, description="Longest statement; one copies all rows."
+    )
+
+    @property
+    def stem(self) -> str:
+        """What names of tables begin with; PostgreSQL cuts names at 63 bytes."""
+        return self.table[:46]
+
+    @property
+    def default_view(self) -> str:
+        """The view of the default feed."""
+        return f"{self.table[:55]}_default"
+
+    @property
+    def names(self) -> set[str]:
+        """All that another sink of the same database may not be called."""
+        return {self.table, self.stem, self.default_view, f"{self.stem}_current"}
 
 
 class RedisSink(Section):
@@ -159,7 +184,19 @@ class RedisSink(Section):
     url_variable: str = Field(
         default="PHOENIX_REDIS_URL", description="Environment variable of the URL."
     )
-    prefix: str = Field(default="phoenix:feed:", description="Of the keys; the user id follows.")
+    prefix: str = Field(
+        default="phoenix:feed:", description="Of the keys; the load and the user id follow."
+    )
+    ttl_days: float = Field(
+        default=30,
+        ge=2,
+        le=3_650,
+        description="Days after which the keys expire unless feeds are published again; more than "
+        "lie between two publications.",
+    )
+    timeout_seconds: float = Field(
+        default=10, gt=0, le=3_600, description="Longest wait for a connection or an answer."
+    )
 
 
 class PublishFeedsConfig(Section):
@@ -206,3 +243,21 @@ class PublishFeedsConfig(Section):
     sinks: tuple[Annotated[PostgresSink | RedisSink, Field(discriminator="kind")], ...] = Field(
         default=(), description="Where feeds go beside the artifact; see the sinks below."
     )
+
+    @field_validator("sinks")
+    @classmethod
+    def _sinks_differ(
+        cls, sinks: tuple[PostgresSink | RedisSink, ...]
+    ) -> tuple[PostgresSink | RedisSink, ...]:
+        for number, sink in enumerate(sinks):
+            for other in sinks[:number]:
+                if isinstance(sink, PostgresSink) and isinstance(other, PostgresSink):
+                    if sink.dsn_variable == other.dsn_variable and sink.names & other.names:
+                        raise ValueError(
+                            f"the tables {other.table!r} and {sink.table!r} are not different "
+                            "enough: their first 46 characters must differ, and none may end as "
+                            "the other's `_default` or `_current`"
+                        )
+                elif sink == other:
+                    raise ValueError(f"the sink {sink.kind} is there twice")
+        return sinks

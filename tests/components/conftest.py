@@ -2,6 +2,7 @@
 
 import datetime
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from components.release import releases
 from components.settings.config import Config
 from components.settings.loading import load
 from components.store.artifacts import Artifact, Store
+from tests.components.sink_servers import PostgresServer, RedisServer, free_port
 from tests.components.small_log import KUAIRAND, Deployment, row
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
@@ -165,3 +167,45 @@ def deployment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Deployment
 def row_function() -> object:
     """The function that makes a good row."""
     return row
+
+
+@pytest.fixture
+def redis_server(
+    require_program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RedisServer]:
+    server = RedisServer(require_program("redis-server"), free_port(), tmp_path)
+    server.start()
+    monkeypatch.setenv("PHOENIX_REDIS_URL", server.url)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster(require_program, tmp_path_factory) -> Iterator[PostgresServer]:
+    """One cluster for all tests: to make it takes seconds."""
+    programs, port = Path(require_program("initdb")).parent, free_port()
+    as_user: list[str] = []
+    data = tmp_path_factory.mktemp("postgres") / "data"
+    if Path("/proc/self").owner() == "root":  # PostgreSQL refuses to run as root
+        as_user = [require_program("setpriv"), "--reuid=postgres", "--regid=postgres"]
+        as_user += ["--clear-groups"]
+        data = Path(f"/tmp/phoenix-test-postgres-{port}")
+    server = PostgresServer(programs, as_user, port, data)
+    try:
+        server.initialise()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_server(
+    postgres_cluster: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> PostgresServer:
+    """A server that holds nothing."""
+    if postgres_cluster.process is None:
+        postgres_cluster.start()
+    postgres_cluster.empty()
+    monkeypatch.setenv("PHOENIX_POSTGRES_DSN", postgres_cluster.dsn)
+    return postgres_cluster

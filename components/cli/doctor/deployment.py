@@ -1,7 +1,6 @@
-"""Checks of a configuration against what it names: source, training, sinks, its Airflow."""
+"""Checks of a configuration against what it names: source, training, its Airflow."""
 
 import importlib.util
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +19,7 @@ _NUM_SAMPLE_ROWS = 1_000
 
 
 def deployment_findings(config: Config, folder: Path | None) -> Iterator[Finding]:
-    """Checks everything that the configuration names, but for the store.
+    """Checks everything that the configuration names, but for the store and the sinks.
 
     Args:
       config: The deployment to examine.
@@ -29,7 +28,6 @@ def deployment_findings(config: Config, folder: Path | None) -> Iterator[Finding
     """
     yield from _source_findings(config)
     yield from _training_findings(config)
-    yield from _sink_findings(config)
     if folder:
         yield from _airflow_findings(folder)
 
@@ -91,18 +89,6 @@ def _training_findings(config: Config) -> Iterator[Finding]:
                 str(error),
                 "Mend the setting in the configuration. If it names devices of another machine, "
                 "ask there.",
-            )
-
-
-def _sink_findings(config: Config) -> Iterator[Finding]:
-    for sink in config.publish_feeds.sinks:
-        variable = sink.dsn_variable if sink.kind == "postgres" else sink.url_variable
-        # A warning alone: the step may run elsewhere, with an environment that is not this one.
-        if not os.environ.get(variable):
-            yield warning(
-                "sinks",
-                f"The sink {sink.kind} needs the environment variable {variable}, not set here.",
-                "Set it where the step publish_feeds runs.",
             )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from components.cli.doctor.deployment import deployment_findings
 from components.cli.doctor.findings import Finding, unfit
 from components.cli.doctor.machine import machine_findings
+from components.cli.doctor.sinks import sink_findings
 from components.cli.doctor.store import store_findings
 from components.errors import BadConfigurationError
 from components.settings.config import Config
@@ -25,6 +26,7 @@ def examine(config: Config, *, folder: Path | None = None, deep: bool = False) -
     findings = [
         *machine_findings(),
         *deployment_findings(config, folder),
+        *sink_findings(config),
         *store_findings(config, deep=deep),
     ]
     return list(dict.fromkeys(findings))  # one damaged pointer ends several checks

@@ -78,7 +78,7 @@ def test_help_is_light_and_fast() -> None:
         (["releases", "rollback", "2026-01-02"], 78, "Missing option '--reason'"),
         (["releases", "rollback", "2027-01-01", "--reason", "r"], 78, "was never live"),
         (["step", "train_rankr"], 78, "Unknown step 'train_rankr'"),
-        (["feeds"], 78, "No such command 'feeds'"),
+        (["fed"], 78, "No such command 'fed'"),
     ],
 )
 def test_a_mistake_ends_in_a_sentence_and_its_exit_code(

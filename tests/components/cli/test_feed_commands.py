@@ -1,4 +1,4 @@
-"""`phoenix feed` and `phoenix why`."""
+"""`phoenix feed`, `phoenix why` and `phoenix feeds refresh`."""
 
 import json
 import subprocess
@@ -8,6 +8,7 @@ import pytest
 
 from components.serving import published
 from tests.components.cli.commands import LAST, run_command, user_of
+from tests.components.sink_servers import RedisServer
 
 
 def test_feed_shows_the_live_feed(three_days, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,3 +58,18 @@ def test_feed_starts_fast_and_without_the_heavy_libraries(three_days) -> None:
     last = run.stdout.splitlines()[-1].split()
     assert last[:2] == ["0", "[]"]
     assert float(last[2]) < 1.0
+
+
+def test_refresh_fills_a_sink_that_was_added_later_and_leaves_it_alone_then(
+    world, redis_server: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refresh = ("feeds", "refresh", "-c", world.path, "--json")
+    assert json.loads(run_command(capsys, *refresh)[1])["written"] == []
+    world.edit("publish_feeds: {", "publish_feeds: {sinks: [{kind: redis}], ")
+    assert json.loads(run_command(capsys, *refresh)[1])["written"] == [
+        "the sink phoenix:feed: in Redis"
+    ]
+    assert json.loads(run_command(capsys, *refresh)[1])["written"] == []
+    redis_server.kill()
+    code, _, err = run_command(capsys, *refresh)
+    assert (code, "Redis cannot be reached" in err) == (75, True)

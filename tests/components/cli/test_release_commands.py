@@ -6,8 +6,11 @@ import time
 import pytest
 
 from components.contract import ExitCode
+from components.release import releases
 from components.serving import published
+from components.serving.sinks import all_sinks
 from tests.components.cli.commands import LAST, phoenix, run_command
+from tests.components.sink_servers import PostgresServer, RedisServer
 
 
 def test_releases_are_listed_shown_and_verified(
@@ -64,3 +67,28 @@ def test_rollback_and_feed_together_take_about_a_second(world) -> None:
     run = phoenix("feed", user, "-c", world.path, "--json")
     assert json.loads(run.stdout)["day"] == "2026-01-02"
     assert time.monotonic() - began < 10  # generous: a busy machine; the CPU time is asserted above
+
+
+def test_a_rollback_waits_for_no_sink_and_the_same_command_completes_it(
+    world,
+    redis_server: RedisServer,
+    postgres_server: PostgresServer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world.edit("publish_feeds: {", "publish_feeds: {sinks: [{kind: postgres}, {kind: redis}], ")
+    assert world.run("publish_feeds", LAST, num_shards=2) == ExitCode.NOTHING_TO_DO
+    config, day = world.config, "2026-01-02"
+    redis_server.kill()
+    argv = ("releases", "rollback", day, "--reason", "bad", "-c", world.path)
+    code, out, err = run_command(capsys, *argv)
+    assert (code, day in out, world.live_day()) == (ExitCode.TRY_AGAIN, True, day)
+    assert "not in every sink: Redis cannot be reached" in err
+    assert run_command(capsys, *argv)[0] == ExitCode.TRY_AGAIN, "it is away still"
+    redis_server.start()
+    assert run_command(capsys, *argv)[0] == ExitCode.DONE
+    live = releases.live(world.store)
+    assert [entry.value["day"] for entry in releases.pointer(world.store).log()][-2:] == [LAST, day]
+    feeds = world.store.read(live.feeds)
+    assert [state for _, state in all_sinks.compared(config, feeds)] == [True, True]
+    code, _, err = run_command(capsys, *argv)
+    assert (code, "live already" in err) == (ExitCode.BAD_CONFIGURATION, True)

@@ -56,7 +56,8 @@ def test_a_rollback_restores_release_and_feeds_together_and_says_who_and_why(wor
 def test_a_rollback_serves_the_earlier_feeds_before_the_pointer_moves(world) -> None:
     served = []
 
-    def unreachable(feeds) -> None:
+    def unreachable(feeds, lease) -> list[str]:
+        lease.check()
         served.append((feeds.ref.partition, world.live_day()))
         raise TryAgainError("the sink cannot be reached")
 
@@ -99,15 +100,40 @@ def test_a_rollback_is_undone_without_withdrawing_anything(world) -> None:
     releases.rollback(store, DAYS[1], "bad", actor="ada")  # withdraws the third
     releases.rollback(store, DAYS[0], "worse", actor="ada")  # and the second
     served: list[str] = []
-    entry = releases.restore(
-        store, "the counter", actor="bob", serve=lambda feeds: served.append(feeds.ref.partition)
-    )
+    away = ["a sink"]
+
+    def serve(feeds, lease) -> list[str]:
+        served.append(feeds.ref.partition)
+        return away
+
+    entry = releases.restore(store, "the counter", actor="bob", serve=serve)
     assert (world.live_day(), served, entry.reason) == (DAYS[1], [DAYS[1]], "restored: the counter")
     days = {day: releases.find(store, day).digest for day in DAYS}
     assert releases.withdrawn(store).keys() == {days[DAYS[2]]}, "what ada's first one withdrew"
     assert releases.champion_as_of(store, _day("2026-01-04")).digest == days[DAYS[1]]
     with pytest.raises(BadConfigurationError, match=r"newest move is that of .* restored"):
         releases.restore(store, "twice", actor="bob")
+    again = releases.restore(store, "the rest", actor="bob", serve=serve)
+    assert again == entry, "a sink was not served yet: nothing moves, and it is completed"
+    away.clear()
+    with pytest.raises(BadConfigurationError, match=r"newest move is that of .* restored"):
+        releases.restore(store, "twice", actor="bob", serve=serve)
+
+
+def test_a_rollback_that_missed_a_sink_is_completed_by_the_same_call(world) -> None:
+    away = ["a sink"]
+    entry = releases.rollback(world.store, DAYS[1], "bad", serve=lambda feeds, lease: away)
+    again = releases.rollback(world.store, DAYS[1], "bad", serve=lambda feeds, lease: away)
+    assert again == entry
+    with pytest.raises(BadConfigurationError, match="live already"):
+        releases.rollback(world.store, DAYS[1], "bad", serve=lambda feeds, lease: [])
+
+
+def test_nobody_rolls_back_while_somebody_publishes(world) -> None:
+    refused = pytest.raises(TryAgainError, match="is being written by process")
+    with releases.publishing(world.store), refused:
+        releases.rollback(world.store, DAYS[1], "bad")
+    assert world.live_day() == DAYS[2]
 
 
 @pytest.mark.parametrize(

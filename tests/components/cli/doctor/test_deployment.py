@@ -1,4 +1,4 @@
-"""Source, training, sinks and Airflow of a deployment, as they are before a night."""
+"""Source, training and Airflow of a deployment, as they are before a night."""
 
 import json
 from pathlib import Path
@@ -53,17 +53,6 @@ def test_a_training_that_would_be_refused_at_night_is_an_error(config: Config) -
     (finding,) = complaints(by_check(findings, "training"))
     assert finding.message.startswith("`train_ranker`: `checkpoints.result`: expected last")
     assert finding.advice
-
-
-def test_a_sink_without_its_address_is_a_warning(
-    config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sinks = {"sinks": ({"kind": "redis", "url_variable": "SOME_URL"},)}
-    raw = config.model_dump() | {"publish_feeds": sinks}
-    with_sink = Config.model_validate(raw)
-    assert "SOME_URL" in by_check(examine(with_sink), "sinks")[0].message
-    monkeypatch.setenv("SOME_URL", "redis://localhost")
-    assert by_check(examine(with_sink), "sinks") == []
 
 
 def test_an_airflow_that_died_is_a_warning(config: Config, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The sinks of feeds beside the Parquet artifact: PostgreSQL and Redis."""
