@@ -6,7 +6,7 @@ all users.
 
 Glossary of shapes:
   B: batch, S: history, C: candidates, D: model width, N: corpus, k: retrieved rows,
-  V: width of the vectors: D, and one more where counts are read.
+  V: width of the vectors: D, the factors of taste, and one more where counts are read.
 """
 
 import dataclasses
@@ -25,12 +25,13 @@ from phoenix.candidate_tower import (
     Similarity,
     unit_vectors,
 )
-from phoenix.config import check, check_choice, check_type
+from phoenix.config import check, check_choice, check_counts, check_type
 from phoenix.grok import Transformer, TransformerConfig
 from phoenix.inputs.batch import RecsysBatch, RecsysEmbeddings
 from phoenix.inputs.candidate_facts import CandidateFacts
 from phoenix.inputs.config import HashConfig, InputConfig
 from phoenix.inputs.popularity import popularity
+from phoenix.inputs.taste import author_tastes, user_tastes
 from phoenix.inputs.tokens import context_tokens
 from phoenix.nn.layers import hk_rms_norm
 from phoenix.search.top_rows import INF, top_rows
@@ -98,6 +99,9 @@ class PhoenixRetrievalModelConfig(InputConfig):
         the angle has to say how popular a post is, too.
       has_candidate_facts: The candidate tower reads the attributes of posts, and their ages where
         `has_post_age` is true, beside the ids. Without it histories alone read them.
+      taste_size: R, factors of authors beside the angle, in which a user has the posterior mean of
+        what the history says, see `phoenix.inputs.taste`; 0 has none. For logs too small for the
+        angle to learn a taste.
       history_posts: "projected" to the token of an event with all else that is known of it, as in
         the public model; "shared", in its place the sum of the post's rows times sqrt(D), as they
         are. What a post learns as a candidate then serves at once where it is history: choose it
@@ -110,6 +114,7 @@ class PhoenixRetrievalModelConfig(InputConfig):
     history_posts: HistoryPosts = "projected"
     has_counts: bool = False
     has_candidate_facts: bool = False
+    taste_size: int = 0
 
     def __post_init__(self) -> None:
         """Settles the dtype and checks the fields."""
@@ -120,6 +125,7 @@ class PhoenixRetrievalModelConfig(InputConfig):
         check_choice(self, "history_posts", ("projected", "shared"))
         check_type(self, "has_counts", bool)
         check_type(self, "has_candidate_facts", bool)
+        check_counts(self, ("taste_size",), minimum=0)
         check(
             not self.has_candidate_facts or self.has_post_age or bool(self.attributes_of_posts),
             "PhoenixRetrievalModelConfig.has_candidate_facts",
@@ -138,9 +144,14 @@ class PhoenixRetrievalModelConfig(InputConfig):
         return self.has_candidate_facts
 
     @property
+    def learned_size(self) -> int:
+        """The width of what is learned, angle and taste, which comes before what counts say."""
+        return self.emb_size + self.taste_size
+
+    @property
     def vector_size(self) -> int:
         """V: the width of the vectors of users and posts."""
-        return self.emb_size + self.has_counts
+        return self.learned_size + self.has_counts
 
     @classmethod
     def public(  # noqa: PLR0913 - the public signature
@@ -218,8 +229,8 @@ class PhoenixRetrievalModel(hk.Module):
 
         Returns:
           Vectors `[B, V]` (zero for a user without any valid input), of length 1, or sqrt(D) times
-          a learned scale where the similarity is "product", apart from the weight of counts; and
-          the length `[B, 1]` that they had before, float32.
+          a learned scale where the similarity is "product", apart from the taste and the weight of
+          counts; and the length `[B, 1]` that they had before, float32.
         """
         h, mask = self._states(batch, recsys_embeddings)
         if self.config.user_pooling == "last":
@@ -231,6 +242,9 @@ class PhoenixRetrievalModel(hk.Module):
         vectors, length = self._user_vectors(
             total / jnp.maximum(jnp.sum(weights, axis=1, keepdims=True), 1.0)
         )
+        if self.config.taste_size:
+            tastes = user_tastes(self.config.taste_size, batch, recsys_embeddings)
+            vectors = jnp.concatenate([vectors, tastes], axis=1)
         if self.config.has_counts:
             initial = hk.initializers.Constant(jnp.log(INITIAL_WEIGHT))
             weight = jnp.exp(hk.get_parameter("counts_log_weight", (), jnp.float32, init=initial))
@@ -278,8 +292,8 @@ class PhoenixRetrievalModel(hk.Module):
           recsys_embeddings: Only the candidate rows are read.
 
         Returns:
-          Vectors `[B, C, V]`, of length 1 unless the similarity is "product", apart from what
-          counts say, and the mask `[B, C]` of the valid ones.
+          Vectors `[B, C, V]`, of length 1 unless the similarity is "product", apart from taste and
+          what counts say, and the mask `[B, C]` of the valid ones.
         """
         posts = jnp.asarray(recsys_embeddings.candidate_post_embeddings)
         authors = jnp.asarray(recsys_embeddings.candidate_author_embeddings)
@@ -287,6 +301,9 @@ class PhoenixRetrievalModel(hk.Module):
         tower = CandidateTower(config.emb_size, config.candidate_tower, config.similarity)
         facts = CandidateFacts(config)(batch) if config.has_candidate_facts else None
         vectors = tower(jnp.concatenate([posts, authors], axis=2), facts)
+        if config.taste_size:
+            tastes = author_tastes(config.taste_size, authors)
+            vectors = jnp.concatenate([vectors, tastes.astype(vectors.dtype)], axis=2)
         if config.has_counts:
             vectors = jnp.concatenate([vectors, popularity(batch).astype(vectors.dtype)], axis=2)
         return vectors, jnp.asarray(batch.candidate_post_hashes)[:, :, 0] != 0

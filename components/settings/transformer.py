@@ -116,6 +116,12 @@ class RetrievalModelConfig(ModelConfig):
         "attributes, and its age where `reads_post_age` is true. A new post has a place then. "
         "Not with `objective: next_item`.",
     )
+    taste_size: Annotated[int, Field(ge=0, le=256)] | Literal["auto"] = Field(
+        default="auto",
+        description="Factors of authors in which a user has what the history says of them, shrunk "
+        "to nothing where it says little: a taste that small logs can teach. 0 has none. Not with "
+        "`objective: next_item`.",
+    )
     dropout_rate: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = Field(
         default="auto", description="Features dropped by `objective: next_item`."
     )

@@ -17,7 +17,8 @@ SMALL_LOG = 100_000  # rows a day, below which a model is small and reads everyt
 _MAX_EPOCHS = 8
 _STEPS_PER_EPOCH = 64  # of a day, where batches can be as small as that asks for
 _MAX_DAYS = 14  # of a window, however small the log: older ones were not measured
-_COMING_BACK = 5  # rows of a user and day, from which on the table of users learns more than noise
+_COMING_BACK = 5  # rows of a user and day, from which on what is learned of users is no noise
+_TASTE_SIZE = 8
 
 
 class LogSize(NamedTuple):
@@ -82,9 +83,12 @@ def numbers(
         "num_layers": 1 if is_small else 2,
         "key_size": 16 if is_small else 32,
     }
+    comes_back = log.rows_per_user >= _COMING_BACK
     if role == "ranker":
-        model["factorization"] = log.rows_per_user >= _COMING_BACK
+        model["factorization"] = comes_back
     else:
+        has_taste = is_small and comes_back and not learns_next_items
+        model["taste_size"] = _TASTE_SIZE if has_taste else 0
         model["dropout_rate"] = dropout_rate(log.rows_per_post) if learns_next_items else 0.0
     return {
         "window_days": min(max(int(window_budget / max(log.windows, 1.0)), 1), _MAX_DAYS),

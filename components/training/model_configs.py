@@ -42,6 +42,7 @@ def retrieval(config: Config) -> PhoenixRetrievalModelConfig:
         similarity=sizes.similarity,
         history_posts=sizes.history_posts,
         has_counts=sizes.reads_counts,
+        taste_size=number(sizes.taste_size),
         # Of a sequence nothing is known but its ids.
         has_candidate_facts=sizes.candidate_facts and has_facts and not learns_next_items,
     )

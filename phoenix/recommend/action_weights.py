@@ -19,7 +19,7 @@ from phoenix.recsys_model import PhoenixModelConfig
 
 # The parameters with an entry per action. What the model is told of an action that it has never
 # seen must say nothing yet, so that it goes on as it was; what it answers begins as in any model.
-_INPUTS = {"action_projection": 0}  # name -> axis of the actions
+_INPUTS = {"action_projection": 0, "taste_weights": 0}  # name -> axis of the actions
 _OUTPUTS = {
     "unembeddings": 1,
     "factor_unembeddings": 1,

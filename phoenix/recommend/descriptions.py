@@ -8,14 +8,16 @@ from typing import Any
 
 # 2: the ranker says whether it reads counts, and how much its taste counts; 3: the retrieval model
 # says whether it reads counts; 4: and whether its candidate tower reads facts; 5: a model may have
-# the state of its optimizer beside it.
-FORMAT_VERSION = 5
+# the state of its optimizer beside it; 6: the retrieval model says how many factors of taste it
+# has.
+FORMAT_VERSION = 6
 _RANKER, _RETRIEVAL = "ranking_transformer", "two_tower"
 # What the models of a format were, in words that came with a later one.
 _SINCE = {
     2: {_RANKER: {"has_counts": False, "taste": 1.0}},
     3: {_RETRIEVAL: {"has_counts": False}},
     4: {_RETRIEVAL: {"has_candidate_facts": False}},
+    6: {_RETRIEVAL: {"taste_size": 0}},
 }
 
 

@@ -129,6 +129,19 @@ def test_vectors_have_unit_length_and_a_user_without_input_is_zero(seed: int, sc
     assert not np.any(users[2])
 
 
+def test_taste_stands_beside_the_angle() -> None:
+    config = dataclasses.replace(CONFIG, taste_size=3)
+    model = towers(config)
+    params = random_params(model.init, BATCH, EMBEDDINGS)
+    users, _, candidates, _ = model.apply(params, BATCH, EMBEDDINGS)
+    plain_users, _, plain_candidates, _ = MODEL.apply(params, BATCH, EMBEDDINGS)
+    assert users.shape[-1] == candidates.shape[-1] == config.vector_size == 16 + 3
+    np.testing.assert_array_equal(users[:, :16], plain_users)
+    np.testing.assert_array_equal(candidates[..., :16], plain_candidates)
+    assert np.any(users[:2, 16:])
+    assert not np.any(users[2])
+
+
 @settings(deadline=None, max_examples=10)
 @given(value=st.sampled_from([np.nan, np.inf, 7.0]), pooling=st.sampled_from(["mean", "last"]))
 def test_the_content_of_padding_changes_no_user(value: float, pooling: str) -> None:

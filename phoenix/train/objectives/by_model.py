@@ -46,6 +46,13 @@ def objective_of(
             "not known",
             got=settings.objective,
         )
+        settings.check(
+            not (config.taste_size and settings.learns_next_items),
+            "objective",
+            expected="engagement where `model.taste_size` is above 0: a sequence has no events "
+            "without engagement",
+            got=settings.objective,
+        )
         engagement = Engagement.of(actions, settings.positive_actions, settings.negative_actions)
         is_positive, is_negative = unpack_actions(np.array(engagement), len(actions)) > 0
         return RetrievalObjective(

@@ -183,7 +183,7 @@ class RetrievalObjective:
     def _impressions_loss(
         self, params: hk.Params, batch: TrainBatch, vectors: tuple[jax.Array, jax.Array]
     ) -> jax.Array:
-        heads, size = params[_IMPRESSIONS_MODULE], self.config.emb_size
+        heads, size = params[_IMPRESSIONS_MODULE], self.config.learned_size
         is_counted, weights = self._counted_impressions(batch, candidate_mask(batch))
         users, posts = (each[..., :size] for each in vectors)
         angles = jnp.einsum("bd,bcd->bc", users, posts)

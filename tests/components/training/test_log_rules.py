@@ -48,6 +48,16 @@ def test_users_who_see_little_have_no_factorization() -> None:
         assert values["model"]["factorization"] == has_factorization
 
 
+def test_small_logs_of_users_who_come_back_have_factors_of_taste() -> None:
+    shop = LogSize(rows=5_000, windows=1_000, users=370)
+    rare, large = shop._replace(users=4_000), shop._replace(rows=5e6)
+    for log, size in ((shop, 8), (rare, 0), (large, 0)):
+        values = log_rules.numbers("retrieval", log, window_budget=BUDGET)
+        assert values["model"]["taste_size"] == size
+    values = log_rules.numbers("retrieval", shop, window_budget=BUDGET, learns_next_items=True)
+    assert values["model"]["taste_size"] == 0
+
+
 def test_next_items_of_rare_posts_are_learned_with_more_dropout() -> None:
     log = LogSize(rows=2_000, windows=1_500, users=1_000, rows_per_post=20)
     for learns_next_items, rate in ((False, 0), (True, 0.5)):

@@ -61,6 +61,7 @@ OTHER = {
     "factorization": True,
     "reads_counts": True,
     "taste": 0.5,
+    "taste_size": 4,
 }
 
 

@@ -16,6 +16,7 @@ from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL, untrained, world
 WINDOWS = world(12).windows
 FACTORS = dataclasses.replace(RANKER, has_factorization=True)
 COUNTS = dataclasses.replace(RANKER, has_counts=True)
+TASTE = dataclasses.replace(RETRIEVAL, taste_size=3)
 LISTS = {
     "reordered": ACTIONS[::-1],
     "removed": ACTIONS[1:],
@@ -57,8 +58,9 @@ def test_a_ranker_predicts_of_known_actions_what_it_did(config, actions) -> None
 
 
 @pytest.mark.parametrize("actions", LISTS.values(), ids=LISTS)
-def test_a_retriever_finds_users_where_they_were(actions) -> None:
-    model, after = carried(RETRIEVAL, actions)
+@pytest.mark.parametrize("config", [RETRIEVAL, TASTE], ids=["plain", "taste"])
+def test_a_retriever_finds_users_where_they_were(config, actions) -> None:
+    model, after = carried(config, actions)
     assert isinstance(model, TwoTower)
     windows = windows_in(actions)
     before = retriever_for(model, ACTIONS, actions).encode_users(windows)
@@ -66,7 +68,7 @@ def test_a_retriever_finds_users_where_they_were(actions) -> None:
 
 
 @pytest.mark.parametrize(
-    "config", [FACTORS, COUNTS, RETRIEVAL], ids=["factors", "counts", "retrieval"]
+    "config", [FACTORS, COUNTS, RETRIEVAL, TASTE], ids=["factors", "counts", "retrieval", "taste"]
 )
 def test_every_parameter_that_depends_on_the_list_is_moved_by_name(config) -> None:
     few, many = (model_of(config, (*ACTIONS, *more), 1) for more in ((), ("share", "hide")))

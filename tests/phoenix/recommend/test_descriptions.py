@@ -1,7 +1,7 @@
 from phoenix.recommend.descriptions import FORMAT_VERSION, migrated
 from tests.phoenix.planted import RANKER, RETRIEVAL
 
-NEW = ("has_counts", "taste", "has_candidate_facts")
+NEW = ("has_counts", "taste", "has_candidate_facts", "taste_size")
 
 
 def test_a_ranker_of_the_first_format_reads_no_counts() -> None:
@@ -24,6 +24,13 @@ def test_the_candidate_tower_of_the_third_format_reads_ids_alone() -> None:
     del config["has_candidate_facts"]
     found = migrated({"format_version": 3, "kind": "two_tower", "config": config})
     assert found["config"] == {**config, "has_candidate_facts": False}
+
+
+def test_models_of_the_fifth_format_have_no_factors_of_taste() -> None:
+    config = RETRIEVAL.to_dict()
+    del config["taste_size"]
+    found = migrated({"format_version": 5, "kind": "two_tower", "config": config})
+    assert found["config"] == {**config, "taste_size": 0}
 
 
 def test_models_of_the_formats_before_have_no_optimizer() -> None:

@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from phoenix.config import ConfigError
-from phoenix.train.config import RankerTrainConfig
+from phoenix.train.config import RankerTrainConfig, RetrievalTrainConfig
 from phoenix.train.loss_config import RankingLossConfig
 from phoenix.train.objectives.by_model import objective_of
-from tests.phoenix.planted import RANKER
+from tests.phoenix.planted import ACTIONS, RANKER, RETRIEVAL
 from tests.phoenix.train.objectives.forward import (
     make,
 )
@@ -33,3 +33,9 @@ def test_a_head_without_a_loss_and_a_loss_without_a_head_are_refused():
         make(WITH_DWELL)
     with pytest.raises(ConfigError, match="num_continuous`: expected 1 where"):
         make(RANKER, losses=RankingLossConfig(dwell="squared_error"))
+
+
+def test_factors_of_taste_do_not_go_with_sequences():
+    settings = RetrievalTrainConfig(objective="next_item")
+    with pytest.raises(ConfigError, match="taste_size"):
+        objective_of(dataclasses.replace(RETRIEVAL, taste_size=3), ACTIONS, settings)
