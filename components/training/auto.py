@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -18,7 +19,7 @@ from components import contract
 from components.features import day_counts, partitions
 from components.run.context import Context
 from components.settings.config import Config
-from components.store.artifacts import Ref, Store
+from components.store.artifacts import Store
 from components.tables import data_files
 from components.training import log_rules, trainer_settings
 from components.training.log_rules import AUTO, LogSize
@@ -81,7 +82,7 @@ def resolved(context: Context, role: str) -> tuple[Context, Origin | None]:
 
 def origin_of(config: Config, store: Store, day: datetime.date, role: str) -> Origin:
     """Returns the numbers of what is `auto` in a training of `day`; none are where nothing is."""
-    log = log_size(config, store, day, counts_posts=_learns_next_items(config, role))
+    log = log_size(config, store, day, reads_counts=role == "retrieval")
     numbers = numbers_for(config, role, log)
     section = trainer_settings.section_of(config, role)
     budget = section.window_budget
@@ -130,7 +131,7 @@ def with_numbers(config: Config, role: str, numbers: Mapping[str, Any]) -> Confi
 
 
 def log_size(
-    config: Config, store: Store, day: datetime.date, *, counts_posts: bool = False
+    config: Config, store: Store, day: datetime.date, *, reads_counts: bool = False
 ) -> LogSize:
     """Returns the size of an average day of the four weeks before `day`, by their features.
 
@@ -138,35 +139,35 @@ def log_size(
       config: The deployment.
       store: Its store; days without features are left out.
       day: The day of a training, of which nothing is read.
-      counts_posts: Whether to look how many posts there are.
+      reads_counts: Whether to look how many posts and authors there are.
     """
     days = partitions.days_before(config, day, _DAYS)
     heads = [store.head(contract.BUILD_FEATURES.name, str(each)) for each in days]
     refs = [ref for ref in heads if ref is not None]
-    facts = [store.manifest(ref)["facts"] for ref in refs]
-    facts = [each for each in facts if each["impressions"]]
+    facts_of_all = [store.manifest(ref)["facts"] for ref in refs]
+    facts = [each for each in facts_of_all if each["impressions"]]
     if not facts:
         return LogSize()
     means = [
         sum(each[name] for each in facts) / len(facts)
         for name in ("impressions", "windows", "users")
     ]
-    return LogSize(*means, rows_per_post=_rows_per_post(store, refs[-1]) if counts_posts else None)
-
-
-def _rows_per_post(store: Store, features: Ref) -> float | None:
-    """Impressions of a post, of all that was counted by the end of a day; None if nothing was."""
-    if day_counts.SINCE not in store.manifest(features)["facts"]:
-        return None  # before counts
-    file = store.read_file(features, data_files.COUNTS_FILE)
+    # Before there were counts, nothing was counted.
+    if not reads_counts or day_counts.SINCE not in facts_of_all[-1]:
+        return LogSize(*means)
+    file = store.read_file(refs[-1], data_files.COUNTS_FILE)
     counts = pq.read_table(file, columns=["kind", "shown"])
-    posts = counts.filter(pc.field("kind") == "post")
-    num_posts = posts.num_rows
-    if not num_posts:
+    return LogSize(*means, *(_rows_per(counts, kind) for kind in ("post", "author")))
+
+
+def _rows_per(counts: pa.Table, kind: str) -> float | None:
+    """Impressions of a post or an author, of all that was counted; None if nothing was."""
+    rows = counts.filter(pc.field("kind") == kind)
+    if not rows.num_rows:
         return None
-    shown = posts["shown"].combine_chunks().flatten().to_numpy()
+    shown = rows["shown"].combine_chunks().flatten().to_numpy()
     # Of an action that is new, fewer impressions are known than there were.
-    return float(shown.reshape(num_posts, -1).max(axis=1).sum()) / num_posts
+    return float(shown.reshape(rows.num_rows, -1).max(axis=1).sum()) / rows.num_rows
 
 
 def _earlier(config: Config, store: Store, day: datetime.date, role: str) -> Origin | None:

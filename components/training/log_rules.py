@@ -19,6 +19,7 @@ _STEPS_PER_EPOCH = 64  # of a day, where batches can be as small as that asks fo
 _MAX_DAYS = 14  # of a window, however small the log: older ones were not measured
 _COMING_BACK = 5  # rows of a user and day, from which on what is learned of users is no noise
 _TASTE_SIZE = 8
+_KNOWN_AUTHOR = 100  # rows of an author, from which on what is learned of one is no noise
 
 
 class LogSize(NamedTuple):
@@ -27,7 +28,9 @@ class LogSize(NamedTuple):
     rows: float = 0.0  # impressions
     windows: float = 0.0
     users: float = 0.0
-    rows_per_post: float | None = None  # of all that was counted so far; None: nothing was
+    # Of all that was counted so far; None: nothing was.
+    rows_per_post: float | None = None
+    rows_per_author: float | None = None
 
     @property
     def rows_per_user(self) -> float:
@@ -87,7 +90,8 @@ def numbers(
     if role == "ranker":
         model["factorization"] = comes_back
     else:
-        has_taste = is_small and comes_back and not learns_next_items
+        knows_authors = (log.rows_per_author or 0) >= _KNOWN_AUTHOR
+        has_taste = is_small and comes_back and knows_authors and not learns_next_items
         model["taste_size"] = _TASTE_SIZE if has_taste else 0
         model["dropout_rate"] = dropout_rate(log.rows_per_post) if learns_next_items else 0.0
     return {

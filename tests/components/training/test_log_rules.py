@@ -48,10 +48,11 @@ def test_users_who_see_little_have_no_factorization() -> None:
         assert values["model"]["factorization"] == has_factorization
 
 
-def test_small_logs_of_users_who_come_back_have_factors_of_taste() -> None:
-    shop = LogSize(rows=5_000, windows=1_000, users=370)
+def test_small_logs_with_users_and_authors_who_come_back_have_factors_of_taste() -> None:
+    shop = LogSize(rows=5_000, windows=1_000, users=370, rows_per_author=160)
     rare, large = shop._replace(users=4_000), shop._replace(rows=5e6)
-    for log, size in ((shop, 8), (rare, 0), (large, 0)):
+    own, unknown = shop._replace(rows_per_author=25), shop._replace(rows_per_author=None)
+    for log, size in ((shop, 8), (rare, 0), (large, 0), (own, 0), (unknown, 0)):
         values = log_rules.numbers("retrieval", log, window_budget=BUDGET)
         assert values["model"]["taste_size"] == size
     values = log_rules.numbers("retrieval", shop, window_budget=BUDGET, learns_next_items=True)
