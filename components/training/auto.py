@@ -106,13 +106,14 @@ def numbers_for(config: Config, role: str, log: LogSize) -> dict[str, Any]:
         role,
         log,
         window_budget=section["window_budget"],
-        learns_next_items=_learns_next_items(config, role),
+        learns_next_items=_objective(config, role) == "next_item",
     )
     return _fitting(_of_auto(section, numbers), section)
 
 
-def _learns_next_items(config: Config, role: str) -> bool:
-    return trainer_settings.section_of(config, role).model_dump().get("objective") == "next_item"
+def _objective(config: Config, role: str) -> str | None:
+    """The objective of a role that has several."""
+    return trainer_settings.section_of(config, role).model_dump().get("objective")
 
 
 def with_numbers(config: Config, role: str, numbers: Mapping[str, Any]) -> Config:
@@ -185,7 +186,11 @@ def _earlier(config: Config, store: Store, day: datetime.date, role: str) -> Ori
                 log = log_size(config, store, datetime.date.fromisoformat(partition))
                 rows = log_rules.kept_between(log.rows)
                 origin = Origin({}, log, f"{log.words}, on {partition}", rows)
-            model = manifest["recipe"]["config"].get(kind, {}).get("model", {})
+            section = manifest["recipe"]["config"].get(kind, {})
+            model = section.get("model", {})
+            if section.get("objective") != _objective(config, role):
+                own = log_rules.OF_AN_OBJECTIVE
+                model = {name: value for name, value in model.items() if name not in own}
             return origin._replace(numbers={**origin.numbers, "model": model})
     return None
 
