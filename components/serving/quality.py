@@ -19,6 +19,7 @@ from components.serving.seen import SeenPosts
 from components.serving.variety import Places, Variety
 from components.serving.withheld import BLOCKED, OWN, SEEN
 from components.settings.config import Config
+from phoenix.data import sorted_ids
 
 _FAULTS: Mapping[str, str] = {  # of places, of which there may be none
     SEEN: "posts were shown to their user before",
@@ -162,10 +163,7 @@ def _num_pairs(first: np.ndarray, second: np.ndarray) -> int:
     >>> _num_pairs(np.array([1, 1, 2]), np.array([5, 5, 5]))
     2
     """
-    # Sorted by both columns, not hashed as one: two ids of 64 bits fit no number of NumPy.
-    order = np.lexsort((second, first))
-    a, b = first[order], second[order]
-    return int(((a[1:] != a[:-1]) | (b[1:] != b[:-1])).sum()) + 1 if len(order) else 0
+    return len(sorted_ids.distinct_pairs(first, second)[0])
 
 
 def _num_common(users: np.ndarray, posts: np.ndarray, seen_posts: SeenPosts) -> int:
