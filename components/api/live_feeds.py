@@ -127,11 +127,6 @@ class LiveFeeds:
         """Users with a feed of their own."""
         return len(self._own.user_ids)
 
-    @property
-    def example_users(self) -> list[int]:
-        """The ids of users with a feed of their own, rising."""
-        return self._own.user_ids.tolist()
-
     def feed(self, user_id: int, unwanted: Unwanted, length: int | None) -> dict[str, Any]:
         """Returns the feed of a user as JSON-able values, without what is unwanted.
 

@@ -13,8 +13,12 @@ def live_feeds(three_days) -> LiveFeeds:
     return LiveFeeds(three_days.store, live)
 
 
-def test_every_user_has_the_feed_that_was_published(three_days, live_feeds) -> None:
-    users = live_feeds.example_users
+@pytest.fixture(scope="module")
+def users(three_days, live_feeds) -> list[int]:
+    return published.example_users(three_days.store, live_feeds.live.feeds, live_feeds.num_users)
+
+
+def test_every_user_has_the_feed_that_was_published(three_days, live_feeds, users) -> None:
     feeds = published.feeds_of(three_days.store, three_days.config, live_feeds.live.feeds, users)
     assert len(feeds) == len(users) == live_feeds.num_users
     for each in feeds:
@@ -26,8 +30,8 @@ def test_every_user_has_the_feed_that_was_published(three_days, live_feeds) -> N
         )
 
 
-def test_unwanted_posts_and_authors_are_in_no_feed(live_feeds) -> None:
-    user = live_feeds.example_users[0]
+def test_unwanted_posts_and_authors_are_in_no_feed(live_feeds, users) -> None:
+    user = users[0]
     first, second, *_ = live_feeds.feed(user, Unwanted(), None)["items"]
     unwanted = Unwanted([{int(first["post_id"])}], {int(second["author_id"])})
     items = live_feeds.feed(user, unwanted, None)["items"]
@@ -36,8 +40,8 @@ def test_unwanted_posts_and_authors_are_in_no_feed(live_feeds) -> None:
     assert items
 
 
-def test_a_feed_of_which_nothing_is_left_is_the_default_one(live_feeds) -> None:
-    user = live_feeds.example_users[0]
+def test_a_feed_of_which_nothing_is_left_is_the_default_one(live_feeds, users) -> None:
+    user = users[0]
     own = {int(item["post_id"]) for item in live_feeds.feed(user, Unwanted(), None)["items"]}
     got = live_feeds.feed(user, Unwanted([own]), None)
     assert got["kind"] == "default"
