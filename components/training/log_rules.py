@@ -18,9 +18,9 @@ _MAX_EPOCHS = 8
 _STEPS_PER_EPOCH = 64  # of a day, where batches can be as small as that asks for
 _MAX_DAYS = 14  # of a window, however small the log: older ones were not measured
 _COMING_BACK = 5  # rows of a user and day, from which on what is learned of users is no noise
-_TASTE_SIZE = 8
-OF_AN_OBJECTIVE = ("taste_size", "dropout_rate")  # of a model, which another one learns otherwise
 _KNOWN_AUTHOR = 100  # rows of an author, from which on what is learned of one is no noise
+_TASTE_SIZE = 8
+OF_AN_OBJECTIVE = ("taste_size", "dropout_rate")  # of a model, right for one objective alone
 
 
 class LogSize(NamedTuple):
