@@ -7,6 +7,7 @@ until one of them is made live again by hand.
 """
 
 import datetime
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -80,10 +81,8 @@ def champion_as_of(store: Store, day: datetime.date) -> Ref | None:
     is given an older one in its place.
     """
     rollbacks = withdrawn(store)
-    for ref in reversed(store.versions(RELEASE)):
-        if datetime.date.fromisoformat(ref.partition) < day and ref.digest not in rollbacks:
-            return ref
-    return None
+    versions = store.versions(RELEASE, before=str(day))
+    return next((ref for ref in versions if ref.digest not in rollbacks), None)
 
 
 def obstacle(store: Store, *, release: Ref, feeds: Ref) -> str | None:
@@ -166,11 +165,8 @@ def _roll_back(
         return newest
     newer = {entry.value["release"]["digest"] for entry in log[place + 1 :]}
     # And what was never live: a release of a later day must not become a champion either.
-    newer |= {
-        ref.digest
-        for ref in store.versions(RELEASE)
-        if datetime.date.fromisoformat(ref.partition) > goal.day
-    }
+    later = itertools.takewhile(lambda ref: ref.partition > str(goal.day), store.versions(RELEASE))
+    newer |= {ref.digest for ref in later}
     value = _value(goal, withdrawn=newer - {goal.release.digest})
     if serve is not None:
         serve(feeds, lease)
@@ -234,27 +230,28 @@ def _restore(
 
 
 def list_releases(store: Store) -> list[dict[str, Any]]:
-    """Returns one row per release, oldest day first, current version of each day.
+    """Returns one row per release, oldest day first, newest version of each day.
 
-    Keys: day, digest, key, is_live, withdrawn_by (None, or who and why), trained_through, and for
-    `retrieval` and `ranker` the name of the model, whether it was promoted or kept, and the figure
-    that was published with that (None in formats before 4).
+    Keys: day, digest, key, is_live, is_gone (whether its files are), withdrawn_by (None, or who and
+    why), trained_through, and for `retrieval` and `ranker` the name of the model, whether it was
+    promoted or kept, and the figure that was published with that (None in formats before 4). Of one
+    that is gone, nobody knows its models: these are None.
     """
     rollbacks, current = withdrawn(store), live(store)
     rows = []
-    for partition in store.partitions(RELEASE):
-        ref = _versions(store, partition)[-1]
-        facts = store.manifest(ref)["facts"]
+    for ref in store.newest_of(RELEASE):
+        facts = store.manifest(ref)["facts"] if store.holds(ref) else None
         entry = rollbacks.get(ref.digest)
         rows.append(
             {
-                "day": partition,
+                "day": ref.partition,
                 "digest": ref.digest,
                 "key": ref.key,
                 "is_live": current is not None and current.release.digest == ref.digest,
+                "is_gone": facts is None,
                 "withdrawn_by": None if entry is None else f"{entry.actor}: {entry.reason}",
-                "trained_through": facts["trained_through"],
-                **{role: _told(facts[role]) for role in ROLES},
+                "trained_through": None if facts is None else facts["trained_through"],
+                **{role: None if facts is None else _told(facts[role]) for role in ROLES},
             }
         )
     return rows

@@ -144,30 +144,35 @@ class Store:
     def heads(self) -> list[Ref]:
         """Returns the newest artifact that was ever written in every partition, there or not."""
         kinds = self.storage.names("pointers/heads")
-        refs = [
-            self._newest(kind, partition)
-            for kind in kinds
-            for partition in self.storage.names(f"pointers/heads/{kind}")
-        ]
+        return [ref for kind in kinds for ref in self.newest_of(kind)]
+
+    def newest_of(self, kind: str) -> list[Ref]:
+        """Returns the newest artifact of `kind` of every partition, sorted, there or not."""
+        names = self.storage.names(f"pointers/heads/{kind}")
+        refs = [self.newest(kind, name) for name in names]
         return [ref for ref in refs if ref is not None]
 
-    def versions(self, kind: str) -> list[Ref]:
-        """Returns every artifact of `kind` that was ever current, oldest day first, there or not.
+    def versions(self, kind: str, *, before: str | None = None) -> Iterator[Ref]:
+        """Yields every artifact of `kind` that was ever current, the newest first, there or not.
 
-        Those of a day are in the order in which they became current.
+        A partition is read when its turn has come, so whoever stops early has read few of them.
+
+        Args:
+          kind: The step that made them.
+          before: Only of partitions before this one; None means of all.
         """
-        return [
-            Ref(kind, partition, entry.value["key"], entry.value["digest"])
-            for partition in self.storage.names(f"pointers/heads/{kind}")
-            for entry in self._head_pointer(kind, partition).log()
-        ]
+        for partition in reversed(self.storage.names(f"pointers/heads/{kind}")):
+            if before is None or partition < before:
+                for entry in reversed(self._head_pointer(kind, partition).log()):
+                    yield Ref(kind, partition, entry.value["key"], entry.value["digest"])
 
     def head(self, kind: str, partition: str) -> Ref | None:
         """Returns the current artifact of a partition, or None if there is none (any more)."""
-        ref = self._newest(kind, partition)
+        ref = self.newest(kind, partition)
         return ref if ref is not None and self.holds(ref) else None
 
-    def _newest(self, kind: str, partition: str) -> Ref | None:
+    def newest(self, kind: str, partition: str) -> Ref | None:
+        """Returns the newest artifact that was ever written in a partition, there or not."""
         entry = self._head_pointer(kind, partition).read()
         if entry is None:
             return None

@@ -11,6 +11,7 @@ import pytest
 from components.contract import ExitCode
 from components.errors import BadConfigurationError, BadDataError, TryAgainError
 from components.release import releases
+from components.store.pointers import Pointer
 from tests.components.conftest import CHAIN
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
@@ -25,6 +26,19 @@ def test_the_champion_is_of_a_day_strictly_before(three_days) -> None:
     assert releases.champion_as_of(store, _day(DAYS[0])) is None
     for before, day in itertools.pairwise(DAYS):
         assert releases.champion_as_of(store, _day(day)).partition == before
+
+
+def test_a_champion_is_found_without_a_look_at_the_days_around_it(
+    world, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    releases.rollback(world.store, DAYS[1], "bad", actor="ada")
+    read, log = [], Pointer.log
+    monkeypatch.setattr(Pointer, "log", lambda pointer: read.append(pointer.name) or log(pointer))
+    assert releases.champion_as_of(world.store, _day("2026-01-04")).partition == DAYS[1]
+    heads = [f"heads/publish_release/{day}" for day in (DAYS[2], DAYS[1])]
+    assert read == ["live", *heads], "no day before the champion's"
+    assert releases.champion_as_of(world.store, _day(DAYS[1])).partition == DAYS[0]
+    assert read[3:] == ["live", f"heads/publish_release/{DAYS[0]}"], "and none after the day"
 
 
 def test_a_champion_that_is_gone_is_missed_and_a_rollback_goes_on_without_it(world, capsys) -> None:
