@@ -173,13 +173,19 @@ def releases(rows: Sequence[Mapping[str, Any]]) -> None:
             row["digest"][:12],
             _released(row["retrieval"]),
             _released(row["ranker"]),
-            "live" if row["is_live"] else "",
+            ", ".join(word for word in ("live", "gone") if row[f"is_{word}"]),
             _earned(row["earned"]),
             row["withdrawn_by"] or "",
         )
         for row in rows
     ]
     _table(("day", "digest", "retrieval", "ranker", "state", "earned", "withdrawn by"), cells)
+    for row in rows:
+        if row["is_gone"]:
+            console().print(
+                f"The files of the release of {row['day']} are gone: "
+                f"`phoenix step {contract.PUBLISH_RELEASE.name} --day {row['day']}` makes it again."
+            )
 
 
 def _earned(earned: Mapping[str, Any] | None) -> str:
@@ -190,8 +196,10 @@ def _earned(earned: Mapping[str, Any] | None) -> str:
     return f"{earned['mean']:.4f} of {earned['impressions']:,.0f}{verdict}"
 
 
-def _released(model: Mapping[str, Any]) -> str:
+def _released(model: Mapping[str, Any] | None) -> str:
     """Returns the model of a release, the verdict on it, and the figure of the decision."""
+    if model is None:
+        return ""
     figure = model["figure"]
     told = "" if figure is None else f", {figure['metric']} {figure['value']:.4f}"
     return f"{model['model']} ({model['verdict']}{told})"

@@ -32,6 +32,20 @@ def test_releases_are_listed_shown_and_verified(
     assert json.loads(out)["files"] > 10
 
 
+def test_a_release_that_is_gone_is_listed_and_says_what_makes_it_again(
+    world, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ref = world.store.head("publish_release", LAST)
+    world.store.storage.remove(f"publish_release/{LAST}")
+    _, out, _ = run_command(capsys, "releases", "list", "-c", world.path, "--json")
+    row = json.loads(out)[-1]
+    assert (row["digest"], row["is_live"], row["is_gone"]) == (ref.digest, True, True)
+    assert row["retrieval"] is None
+    _, out, _ = run_command(capsys, "releases", "list", "-c", world.path)
+    assert "live, gone" in out
+    assert f"`phoenix step publish_release --day {LAST}` makes it again." in out
+
+
 def test_a_damaged_release_is_not_verified(world, capsys: pytest.CaptureFixture[str]) -> None:
     path = world.artifact("publish_release", LAST).path("release.json")
     path.write_bytes(path.read_bytes() + b" ")
