@@ -1,6 +1,8 @@
 """Users for whom feeds are made, and what tells what they have seen: events and earlier feeds."""
 
 import datetime
+import itertools
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,8 @@ from components.tables import bucket_files
 from components.tables.bucket_files import BucketFiles
 from components.tables.data_files import ACCEPTED_FILE
 from schemas.buckets import NUM_SLOTS
+
+logger = logging.getLogger(__name__)
 
 _PAIR = ["user_id", "post_id"]
 PART_USERS = 1 << 12  # of whom a part has a multiple: two blocks of the server
@@ -80,12 +84,22 @@ class SeenFiles:
 
 
 def earlier_feeds(context: Context) -> Ref | None:
-    """Returns the newest feeds of an earlier day that may be kept, or None."""
-    for back in range(1, context.config.materialize_feeds.keep_feed_days + 1):
-        ref = context.head(releases.FEEDS, context.day - datetime.timedelta(days=back))
-        if ref is not None:
-            return ref
-    return None
+    """Returns the newest feeds of an earlier day that may be kept, or None.
+
+    Where newer ones were removed, older ones are kept, and a warning names both.
+    """
+    store, num_days = context.store, context.config.materialize_feeds.keep_feed_days
+    days = [context.day - datetime.timedelta(days=back) for back in range(1, num_days + 1)]
+    newest = [ref for day in days if (ref := store.newest(releases.FEEDS, str(day))) is not None]
+    gone = list(itertools.takewhile(lambda ref: not store.holds(ref), newest))
+    kept = newest[len(gone)] if len(gone) < len(newest) else None
+    for ref in gone:
+        logger.warning(
+            "%s was removed: users who are not ranked anew keep %s.",
+            ref,
+            "no feed" if kept is None else f"their feeds of {kept.partition}",
+        )
+    return kept
 
 
 @dataclass(frozen=True, kw_only=True)

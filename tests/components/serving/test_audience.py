@@ -77,3 +77,20 @@ def test_event_partitions_end_with_the_day_and_begin_with_the_first(
     refs = audience.event_partitions(context, days)
     assert [ref.partition for ref in refs] == partitions
     assert {ref.kind for ref in refs} == {"validate_events"}
+
+
+def test_feeds_that_were_removed_are_named_and_older_ones_are_kept(
+    world, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = Context(contract.MATERIALIZE_FEEDS, world.config, DAY, world.store)
+    newest = world.store.head("publish_feeds", DAYS[1])
+    assert (audience.earlier_feeds(context), caplog.text) == (newest, "")
+    for kept, told in ((DAYS[0], f"their feeds of {DAYS[0]}"), (None, "no feed")):
+        world.store.storage.remove(f"publish_feeds/{DAYS[1] if kept else DAYS[0]}")
+        caplog.clear()
+        ref = audience.earlier_feeds(context)
+        assert (ref and ref.partition) == kept
+        assert caplog.messages[0] == (
+            f"{newest} was removed: users who are not ranked anew keep {told}."
+        )
+    assert len(caplog.messages) == 2, "one for each that is gone"
