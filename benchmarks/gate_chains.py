@@ -2,8 +2,12 @@
 
 Nothing is trained. Two recommenders that differ a little, the smoothed rates of posts over all days
 before and over the day before alone, order what the users of the recorded day were shown: each user
-gives one paired difference of NDCG@5. A day of a chain draws users of the recorded one, and the
-real rule of the gate decides (`components.evaluation.verdicts`).
+gives one paired difference of NDCG@5. A mixture of both, the mean of their log-odds, is the second
+form of the recipe that the gate may promote. A day of a chain draws users of the recorded one, and
+the real rule of the gate decides (`components.evaluation.verdicts`).
+
+Glossary of shapes:
+  F: forms of the recipe, alone or also mixed, U: users of the recorded day.
 
 Where the log is: the environment variable SOURCE.
 
@@ -32,6 +36,7 @@ _LOG = "log_standard_4_25_to_5_05_pure.csv"
 _SOURCE = Path(__file__).parents[1] / "var" / "kuairand" / "source"  # as in the example
 _DRAWING = Path(__file__).parents[1] / "docs" / "gate_power.svg"
 _PRIOR = 20.0  # impressions
+_MIXTURE_SHARE = 0.5
 _NUM_CHAINS, _NUM_USERS = 1_000, 500
 _EFFECTS = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 _SIZES = (60, 200, 500, 1_200)
@@ -55,12 +60,18 @@ def results() -> Iterator[Result]:
     Raises:
       SystemExit: If the log is not there.
     """
-    differences = recorded_differences(_log())
-    for name, chain, limit, is_wanted in (
-        ("gate_equal", Chain(_NUM_USERS, 14, exchanges=True), 0.95, False),
-        ("gate_worse", Chain(_NUM_USERS, 14, effect=-0.5), 0.99, False),
-        ("gate_better", Chain(_NUM_USERS, 5, effect=2.0), 0.80, True),
-        ("gate_better_kept", Chain(_NUM_USERS, 5, effect=2.0, keeps_values=True), 0.80, True),
+    mixed = recorded_differences(_log())
+    alone = mixed[:1]
+    equal, worse = Chain(_NUM_USERS, 14, exchanges=True), Chain(_NUM_USERS, 14, effect=-0.5)
+    better = Chain(_NUM_USERS, 5, effect=2.0)
+    for name, differences, chain, limit, is_wanted in (
+        ("gate_equal", alone, equal, 0.95, False),
+        ("gate_worse", alone, worse, 0.99, False),
+        ("gate_better", alone, better, 0.80, True),
+        ("gate_better_kept", alone, better._replace(keeps_values=True), 0.80, True),
+        ("gate_equal_mixed", mixed, equal, 0.95, False),
+        ("gate_worse_mixed", mixed, worse, 0.99, False),
+        ("gate_better_mixed", mixed, better, 0.80, True),
     ):
         share = promoted_share(differences, chain, num_chains=_NUM_CHAINS)
         yield Result(
@@ -69,7 +80,8 @@ def results() -> Iterator[Result]:
             peer=limit,
             unit="of chains promoted" if is_wanted else "of chains kept",
             note=f"{_NUM_CHAINS:,} chains of {chain.num_days} days, {chain.num_users} of "
-            f"{len(differences):,} users a day, effect "
+            f"{differences.shape[1]:,} users a day, "
+            f"{'alone or mixed' if len(differences) > 1 else 'alone'}, effect "
             f"{'none, halves exchanged' if chain.exchanges else f'{chain.effect:+g} s.e.'}, "
             f"{'the same value' if chain.keeps_values else 'a new value'} for who comes again; "
             "peer: the limit",
@@ -77,7 +89,7 @@ def results() -> Iterator[Result]:
 
 
 def recorded_differences(log: Path, day: datetime.date = _DAY) -> np.ndarray:
-    """`[U]` float64: the paired differences of NDCG@5 of two recommenders on one recorded day.
+    """`[2, U]` float64: paired differences of NDCG@5 of a recommender and its mixture with another.
 
     Args:
       log: A file of KuaiRand.
@@ -92,8 +104,12 @@ def recorded_differences(log: Path, day: datetime.date = _DAY) -> np.ndarray:
         _rates(posts[is_past], gains[is_past], posts[rows])
         for is_past in (dates < today, dates == yesterday)
     ]
-    values = [by_user.ndcg(users[rows], each, gains[rows].astype(float), 5) for each in scores]
-    return values[0].values - values[1].values
+    odds = [np.log(rates / (1 - rates)) for rates in scores]
+    scores.append((1 - _MIXTURE_SHARE) * odds[1] + _MIXTURE_SHARE * odds[0])
+    own, other, mixed = (
+        by_user.ndcg(users[rows], each, gains[rows].astype(float), 5).values for each in scores
+    )
+    return np.stack([own - other, mixed - other])
 
 
 def _rates(posts: np.ndarray, gains: np.ndarray, asked: np.ndarray) -> np.ndarray:
@@ -105,10 +121,10 @@ def _rates(posts: np.ndarray, gains: np.ndarray, asked: np.ndarray) -> np.ndarra
 
 
 def promoted_share(differences: np.ndarray, chain: Chain, *, num_chains: int) -> float:
-    """Returns in which share of chains a recipe is promoted at least once.
+    """Returns in which share of chains a recipe is promoted at least once, in any form.
 
     Args:
-      differences: `[U]` of a recorded day.
+      differences: `[F, U]` of a recorded day.
       chain: What a chain draws.
       num_chains: How many; the same ones for equal arguments.
     """
@@ -118,26 +134,28 @@ def promoted_share(differences: np.ndarray, chain: Chain, *, num_chains: int) ->
 
 
 def _promotes(differences: np.ndarray, chain: Chain, generator: np.random.Generator) -> bool:
-    """Whether a recipe is promoted; after the last day of a challenger it begins anew."""
-    section, weights = EvaluateConfig(), np.ones(chain.num_users)
-    shift = chain.effect * differences.std(ddof=1) / chain.num_users**0.5
-    evidence = Evidence.none()
+    """Whether a form is promoted; after the last day of a challenger it begins anew."""
+    num_forms, num_users = differences.shape
+    section = EvaluateConfig(mixture_share=_MIXTURE_SHARE if num_forms > 1 else 0)
+    shift = chain.effect * differences.std(axis=1, ddof=1) / chain.num_users**0.5
+    planted = differences - differences.mean(axis=1, keepdims=True) + shift[:, None]
+    evidence = [Evidence.none()] * num_forms
     for _ in range(chain.num_days):
         # Users come again on other days, and are the same users then.
-        users = np.sort(generator.choice(len(differences), chain.num_users, replace=False))
-        values = differences[users]
-        if not chain.keeps_values:
-            values = generator.choice(differences, chain.num_users)
+        users = np.sort(generator.choice(num_users, chain.num_users, replace=False))
+        drawn = users if chain.keeps_values else generator.choice(num_users, chain.num_users)
         if chain.exchanges:
-            sums = values * generator.choice((-1.0, 1.0), chain.num_users)
+            sums = differences[:, drawn] * generator.choice((-1.0, 1.0), chain.num_users)
         else:
-            sums = values - differences.mean() + shift
-        evidence = evidence + Evidence(users, sums, weights, num_days=1)
-        outcome = verdicts.of_improvement(evidence, section, min_gain=0.0).outcome
-        if outcome is Outcome.PROMOTED:
-            return True
-        if outcome is Outcome.KEPT:
-            evidence = Evidence.none()
+            sums = planted[:, drawn]
+        for form, own in enumerate(sums):
+            day = Evidence(users, own, np.ones(chain.num_users), num_days=1)
+            evidence[form] = evidence[form] + day
+            outcome = verdicts.of_improvement(evidence[form], section, min_gain=0.0).outcome
+            if outcome is Outcome.PROMOTED:
+                return True
+            if outcome is Outcome.KEPT:
+                evidence[form] = Evidence.none()
     return False
 
 
@@ -178,4 +196,4 @@ def _log() -> Path:
 
 
 if __name__ == "__main__":
-    draw(recorded_differences(_log()), _DRAWING)
+    draw(recorded_differences(_log())[:1], _DRAWING)
