@@ -249,13 +249,18 @@ class WindowsFiles:
             names |= {"history_weights", "label_weights"}
         return frozenset(names)
 
-    def read(self, chunk: int) -> Windows:
-        """Returns the windows of one chunk, in order of users and time."""
+    def read(self, chunk: int, users: np.ndarray | None = None) -> Windows:
+        """Returns the windows of one chunk, in order of users and time.
+
+        Args:
+          chunk: Its number.
+          users: `[n]` int64; None means the windows of all.
+        """
         pieces = self._chunks[chunk]
         windows, impressions = (
             each.of_pieces(pieces) for each in (self._windows, self._impressions)
         )
-        return self._join(windows, impressions, pieces)
+        return self._join(windows, impressions, pieces, users)
 
     def users(self) -> np.ndarray:
         """`[N]` int64: the users who have windows, sorted."""
@@ -263,8 +268,7 @@ class WindowsFiles:
 
     def of_users(self, users: np.ndarray) -> Windows:
         """Returns all windows of some users, `[n]` int64; those of others are read and dropped."""
-        parts = (self.read(chunk) for chunk in range(len(self._chunks)))
-        own = [part.rows(np.flatnonzero(np.isin(part.user_ids, users))) for part in parts]
+        own = [self.read(chunk, users) for chunk in range(len(self._chunks))]
         return concatenate(own or [self.none()])
 
     def none(self) -> Windows:
@@ -281,7 +285,13 @@ class WindowsFiles:
             return range(0)
         return range(slots[0], slots[-1] + 1) if slots[0] >= 0 else range(NUM_SLOTS)
 
-    def _join(self, windows: pa.Table, impressions: pa.Table, pieces: range) -> Windows:
+    def _join(
+        self,
+        windows: pa.Table,
+        impressions: pa.Table,
+        pieces: range,
+        users: np.ndarray | None = None,
+    ) -> Windows:
         refs = WindowRefs(*_to_arrays(windows)[1:])  # without the ids of the windows
         num_windows, shape = len(refs.user_ids), self._windows.schema.metadata
         log, window_of_row = _to_log(impressions)
@@ -308,7 +318,8 @@ class WindowsFiles:
             spec=self._spec,
             history_length=int(shape[b"history_length"]),
         )
-        taken = window_log.take(np.arange(num_windows))
+        is_taken = np.ones(num_windows, bool) if users is None else np.isin(refs.user_ids, users)
+        taken = window_log.take(np.flatnonzero(is_taken))
         if self._rates is not None:
             taken = taken.with_evidence(self._rates)
         return taken if self._unknown is None else taken.with_unknown(self._unknown)
