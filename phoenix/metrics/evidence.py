@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy import special
 
 from phoenix.metrics.by_user import UserValues
 
@@ -114,7 +113,10 @@ class Evidence:
         freedom = num_users - 1.0
         if excess > 0:
             freedom = float(np.clip(2 * variance**2 / excess, 1.0, freedom))
-        reach = float(special.stdtrit(freedom, (1 + confidence) / 2)) * variance**0.5
+        # Here, because every step draws pages of what was measured, and few measure anything.
+        from scipy.special import stdtrit
+
+        reach = float(stdtrit(freedom, (1 + confidence) / 2)) * variance**0.5
         return mean - reach, mean + reach
 
     def sequence(self, confidence: float = 0.95) -> tuple[float, float] | None:
